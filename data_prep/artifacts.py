@@ -1,0 +1,172 @@
+"""Files that are either whole or not there, and the stage directory that says which."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import ArtifactError, ResourceError
+from data_prep.records import Record, json_lines
+
+SCHEMA_VERSION = 1
+WORK = "work"
+"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside and rename: readers see the old file or the new one, never half of either."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+
+
+def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:
+    write_text(path, json_lines(records))
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: no such file") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path}: not JSON ({error})") from error
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def require_room(folder: Path, gigabytes: float) -> None:
+    """Raise before work starts when the disk cannot hold the result."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    if free < gigabytes:
+        raise ResourceError(f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere")
+
+
+def _rows(path: Path) -> int | None:
+    if path.suffix != ".jsonl":
+        return None
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+@dataclass(frozen=True)
+class StageDirectory:
+    """One stage's folder. `run.json` is written first; `manifest.json` last: with it the stage is complete, without it, it is not."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def work(self) -> Path:
+        return self.path / WORK
+
+    def fingerprint(self) -> str | None:
+        """The fingerprint that the work in this folder was begun with; None where there is none."""
+        run = self.path / "run.json"
+        return read_json(run).get("fingerprint") if run.is_file() else None
+
+    def is_complete(self, fingerprint: str) -> bool:
+        return self.manifest_path.is_file() and self.fingerprint() == fingerprint and not self.damage()
+
+    def begin(self, run: dict[str, Any]) -> Path | None:
+        """Make the folder ready for work under `run["fingerprint"]`.
+
+        Half-done work of the same fingerprint stays, to go on from. Anything else is moved to `previous/`, never deleted;
+        the place it went to is returned.
+        """
+        moved = None
+        if self.path.exists() and (self.fingerprint() != run["fingerprint"] or self.manifest_path.is_file()):
+            shelf = self.path.parent / "previous"
+            shelf.mkdir(exist_ok=True)
+            number = 1 + sum(1 for p in shelf.iterdir() if p.name.startswith(f"{self.name}-"))
+            moved = shelf / f"{self.name}-{number}"
+            self.path.rename(moved)
+        self.work.mkdir(parents=True, exist_ok=True)
+        if self.fingerprint() is None:
+            write_json(self.path / "run.json", run)
+        return moved
+
+    def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
+        """Hash every file, drop the work folder and write the manifest, which makes the stage complete."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        files = {
+            str(path.relative_to(self.path)): {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": _rows(path)}
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and path != self.manifest_path
+        }
+        manifest = {
+            "stage": self.name,
+            "schema_version": SCHEMA_VERSION,
+            "fingerprint": self.fingerprint(),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "summary": summary,
+            "files": files,
+        }
+        write_json(self.manifest_path, manifest)
+        return manifest
+
+    def damage(self) -> list[str]:
+        """Files that are gone or changed since the manifest was written."""
+        manifest = read_json(self.manifest_path)
+        faults = []
+        for name, entry in manifest["files"].items():
+            file = self.path / name
+            if not file.is_file():
+                faults.append(f"{file}: gone since the stage finished")
+            elif file.stat().st_size != entry["bytes"] or sha256_file(file) != entry["sha256"]:
+                faults.append(f"{file}: changed since the stage finished (sha256 differs from manifest.json)")
+        return faults
+
+    def require(self) -> str:
+        """The sha256 of a complete stage's contents, for a later stage's fingerprint; raises ArtifactError otherwise."""
+        if not self.manifest_path.is_file():
+            raise ArtifactError(f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`")
+        faults = self.damage()
+        if faults:
+            raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
+        manifest = read_json(self.manifest_path)
+        return sha256_json({name: entry["sha256"] for name, entry in manifest["files"].items() if name != "run.json"})
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run directory for this process; a second one is told so instead of writing into the same files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ResourceError(f"{folder}: another primum process works in this run directory; wait for it or set another run_dir") from error
+        yield

@@ -1,0 +1,46 @@
+"""What a user can get wrong, and how it is said.
+
+PrimumError            shown without a traceback; exit code 2
+├── ConfigError        a key, a value or a combination in the configuration
+├── RecordError        a row of data; names file and line
+├── ArtifactError      a stage's output that is missing, incomplete or changed
+├── ModelError         a model that cannot be found, loaded or exported
+├── ResourceError      no room, no device, no library
+└── GateError          evidence does not meet a release gate; exit code 3
+"""
+
+from collections.abc import Sequence
+
+
+class PrimumError(Exception):
+    """A mistake that the user can mend; carries every fault found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, faults: str | Sequence[str]) -> None:
+        self.faults = [faults] if isinstance(faults, str) else list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class ConfigError(PrimumError):
+    pass
+
+
+class RecordError(PrimumError):
+    pass
+
+
+class ArtifactError(PrimumError):
+    pass
+
+
+class ModelError(PrimumError):
+    pass
+
+
+class ResourceError(PrimumError):
+    pass
+
+
+class GateError(PrimumError):
+    exit_code = 3

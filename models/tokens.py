@@ -1,0 +1,85 @@
+"""The one tokenisation contract: messages in, token ids and a completion mask out, for every stage.
+
+- Prompt ids are exactly those that generation starts from; the boundary to the completion is exact by construction.
+- One BOS: what the chat template writes, nothing added, a doubled one removed.
+- A whole completion ends in exactly one end token, and that token is in the mask. A cut one has none.
+- Both sides of a pair keep their end token, or neither does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from data_prep.errors import ModelError
+from data_prep.records import Message
+
+MIN_COMPLETION_TOKENS = 2
+
+
+class TokenRow(NamedTuple):
+    """One prompt with one completion."""
+
+    input_ids: list[int]
+    completion_mask: list[int]  # 1 on completion tokens (end token included), 0 on the prompt
+    truncated: bool
+
+    @property
+    def num_completion_tokens(self) -> int:
+        return sum(self.completion_mask)
+
+
+def prompt_ids(tokenizer: Any, prompt: list[Message]) -> list[int]:
+    """Ids up to the point where the assistant begins to write."""
+    return _single_bos(tokenizer, tokenizer(_render(tokenizer, prompt, True), add_special_tokens=False)["input_ids"])
+
+
+def completion_ids(tokenizer: Any, prompt: list[Message], completion: list[Message]) -> list[int]:
+    """Ids of the assistant's text after the prompt, ending in one end token."""
+    before, whole = _render(tokenizer, prompt, True), _render(tokenizer, [*prompt, *completion], False)
+    if not whole.startswith(before):
+        before = _render(tokenizer, prompt, False)
+    if not whole.startswith(before):
+        raise ModelError("the chat template renders a prompt differently once an answer follows; set model.base.chat_template to one that does not")
+    start = tokenizer(before, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
+    # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
+    rest = ids[len(start) :] if ids[: len(start)] == start else tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"]
+    end = tokenizer.eos_token_id
+    return [*rest[: rest.index(end)], end] if end in rest else [*rest, end]
+
+
+def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int) -> TokenRow | None:
+    """One row; None when the prompt leaves no room for a completion (the caller counts it)."""
+    start = prompt_ids(tokenizer, prompt)
+    rest = completion_ids(tokenizer, prompt, completion)
+    room = max_length - len(start)
+    return None if room < MIN_COMPLETION_TOKENS else _join(start, rest, room, cut=len(rest) > room)
+
+
+def encode_pair(
+    tokenizer: Any, prompt: list[Message], chosen: list[Message], rejected: list[Message], max_length: int
+) -> tuple[TokenRow, TokenRow] | None:
+    """Both sides cut alike: when either is too long, neither keeps its end token."""
+    start = prompt_ids(tokenizer, prompt)
+    sides = [completion_ids(tokenizer, prompt, side) for side in (chosen, rejected)]
+    room = max_length - len(start)
+    if room < MIN_COMPLETION_TOKENS:
+        return None
+    cut = any(len(side) > room for side in sides)
+    first, second = (_join(start, side, room, cut=cut) for side in sides)
+    return None if first.input_ids == second.input_ids else (first, second)
+
+
+def _join(start: list[int], rest: list[int], room: int, *, cut: bool) -> TokenRow:
+    kept = rest[:-1][:room] if cut else rest
+    return TokenRow([*start, *kept], [0] * len(start) + [1] * len(kept), cut)
+
+
+def _render(tokenizer: Any, messages: list[Message], add_generation_prompt: bool) -> str:
+    clean = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
+    return tokenizer.apply_chat_template(clean, tokenize=False, add_generation_prompt=add_generation_prompt)
+
+
+def _single_bos(tokenizer: Any, ids: list[int]) -> list[int]:
+    bos = tokenizer.bos_token_id
+    return ids[1:] if bos is not None and ids[:2] == [bos, bos] else ids
