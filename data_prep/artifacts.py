@@ -64,7 +64,9 @@ def require_room(folder: Path, gigabytes: float) -> None:
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     free = shutil.disk_usage(existing).free / 1e9
     if free < gigabytes:
-        raise ResourceError(f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere")
+        raise ResourceError(
+            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere"
+        )
 
 
 def _rows(path: Path) -> int | None:
@@ -168,5 +170,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ResourceError(f"{folder}: another primum process works in this run directory; wait for it or set another run_dir") from error
+            raise ResourceError(
+                f"{folder}: another primum process works in this run directory; wait for it or set another run_dir"
+            ) from error
         yield

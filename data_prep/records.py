@@ -126,6 +126,9 @@ class Pair(Record):
     rejected_score: float
     margin: float
     principle: int | None = None
+    chosen_finished: bool = True
+    rejected_finished: bool = True
+    """False for a sampled side that the token limit cut: it has no end token to learn from."""
 
 
 RecordT = TypeVar("RecordT", bound=Record)

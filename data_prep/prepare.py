@@ -1,0 +1,103 @@
+"""The prep stage: sources in, and out come prompts and demonstrations that are split, checked and accounted for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.artifacts import write_json, write_records, write_text
+from data_prep.config import DataConfig, SourceConfig
+from data_prep.data_card import data_card
+from data_prep.decontamination import decontaminate
+from data_prep.errors import RecordError
+from data_prep.lint import lint, require_fit
+from data_prep.records import Demonstration, Prompt, json_line, text_of
+from data_prep.sources import read_source
+from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
+
+
+def prepare(config: DataConfig, folder: Path, *, seed: int, evaluation_texts: dict[str, list[str]]) -> dict[str, Any]:
+    """Write the stage's files into `folder`; rows read = rows kept + rows dropped with a reason.
+
+    The same config, seed and sources give the same bytes.
+    """
+    rows = read_sources(config.sources, seed)
+    unique, dropped = drop_duplicates(rows)
+    result = split(unique, config.split, seed)
+    clean = decontaminate(result.kept, evaluation_texts)
+    kept = without_lost_twins(clean.kept)
+    dropped += result.dropped
+    dropped += [Drop(found.row, "contaminated", f"{found.similarity:.2f} to {found.suite}") for found in clean.removed]
+    report = lint(kept, config.lint)
+    write_json(folder / "lint.json", report)
+    require_fit(report, config.lint)
+    near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]
+    write_json(folder / "decontamination.json", {**clean.report(evaluation_texts), NEAR_EVALUATION: near})
+    write_records(folder / "prompts.jsonl", map(_prompt, kept))
+    write_records(folder / "demonstrations.jsonl", [row for row in kept if text_of(row.completion).strip()])
+    rows_read = Counter(row.source for row in rows)
+    write_text(folder / "data_card.md", data_card(config, kept, dropped, rows_read=rows_read, seed=seed))
+    return {
+        "rows_read": len(rows),
+        "rows_kept": len(kept),
+        "rows_dropped": len(dropped),
+        "dropped": dict(Counter(drop.reason for drop in dropped)),
+        "splits": {name: dict(sorted(Counter(row.suite for row in kept if row.split == name).items())) for name in SPLITS},
+        "demonstrations": sum(bool(text_of(row.completion).strip()) for row in kept),
+        "lint": report["fault_counts"],
+    }
+
+
+def read_sources(sources: Sequence[SourceConfig], seed: int) -> list[Demonstration]:
+    """Rows of every source, in order; the faults of all sources are raised together."""
+    rows: list[Demonstration] = []
+    faults: list[str] = []
+    for source in sources:
+        try:
+            rows += read_source(source, seed=seed)
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(faults)
+    return rows
+
+
+def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], list[Drop]]:
+    """Each prompt once and each id once, in the order of `rows`.
+
+    Of equal prompts the one for evaluation only is kept, so that nobody trains on it, then one with a completion, then the first.
+    An id that an earlier source used already gets its source's name in front.
+    """
+    best: dict[str, tuple[bool, bool, int]] = {}
+    ranks = [(row.split != "test", not row.completion, number) for number, row in enumerate(rows)]
+    texts = [json_line({"prompt": row.prompt}) for row in rows]
+    for text, rank in zip(texts, ranks, strict=True):
+        best[text] = min(rank, best.get(text, rank))
+    kept: list[Demonstration] = []
+    dropped: list[Drop] = []
+    for row, text, rank in zip(rows, texts, ranks, strict=True):
+        first = rows[best[text][2]]
+        if rank == best[text]:
+            kept.append(row)
+        else:
+            reason = "duplicate" if row.kind == first.kind else "contradictory_kind"
+            dropped.append(Drop(row, reason, f"kept as {first.kind} {first.id} of {first.source}"))
+    return _with_own_ids(kept), dropped
+
+
+def _with_own_ids(rows: Sequence[Demonstration]) -> list[Demonstration]:
+    owner: dict[str, str] = {}
+    for row in rows:
+        owner.setdefault(row.id, row.source)
+
+    def named(row: Demonstration, name: str) -> str:
+        return name if owner.get(name, row.source) == row.source else f"{row.source}/{name}"
+
+    return [dataclasses.replace(row, id=named(row, row.id), twin_id=named(row, row.twin_id) if row.twin_id else None) for row in rows]
+
+
+def _prompt(row: Demonstration) -> Prompt:
+    return Prompt(**{field.name: getattr(row, field.name) for field in dataclasses.fields(Prompt)})

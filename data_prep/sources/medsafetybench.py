@@ -1,0 +1,118 @@
+"""A checkout of AI4LIFE-GROUP/med-safety-bench, in its layout of today, its first one (V1), or its Llama-3 folder alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, Message, Split, assistant, shorten, user
+from data_prep.sources.rows import default_suite, request_id
+from data_prep.sources.text_files import read_csv, read_utf8
+
+LICENCE = "MIT"
+GENERATORS = ("gpt4", "llama2")
+HEADER = ["harmful_medical_request", "safe_response"]
+CATEGORY = re.compile(r"category_([1-9])$")
+LLAMA3 = "med_harm_llama3"
+END_TOKEN = "<|eot_id|>"
+
+
+class CategoryFile(NamedTuple):
+    path: Path
+    generator: str
+    split: Split
+    """test: upstream measures on these rows, so nobody may train on them."""
+
+    @property
+    def principle(self) -> int | None:
+        found = CATEGORY.search(self.path.stem)
+        return int(found[1]) if found else None
+
+
+class Row(NamedTuple):
+    line: int
+    request: str
+    safe_response: str | None
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    rows: list[Demonstration] = []
+    faults: list[str] = []
+    for file in _category_files(Path(config.path)):
+        if file.principle is None:
+            faults.append(f"{file.path}: no category_1 to category_9 at the end of the name; the principle is told by nothing else")
+            continue
+        try:
+            for row in _rows(file.path):
+                if not row.request:
+                    faults.append(f"{file.path}:{row.line}: empty request; remove the row")
+                elif row.safe_response == "":
+                    faults.append(f"{file.path}:{row.line}: empty safe_response; remove the row")
+                else:
+                    rows.append(_demonstration(row, file, config))
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(shorten(faults))
+    return rows
+
+
+def _category_files(path: Path) -> list[CategoryFile]:
+    if path.name == LLAMA3:
+        return [CategoryFile(file, "llama3", "train") for file in sorted(path.glob("*.txt"))]
+    root = path / "datasets" if (path / "datasets").is_dir() else path
+    splits: tuple[Split, ...] = ("train", "test")
+    today = [
+        CategoryFile(file, name, split) for split in splits for name in GENERATORS for file in sorted((root / split / name).glob("*.csv"))
+    ]
+    first = [CategoryFile(file, name, "test") for name in GENERATORS for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv"))]
+    if not today and not first:
+        raise RecordError(
+            f"{path}: no MedSafetyBench here; wanted train/ or test/ with gpt4/ and llama2/ in it, or med_harm_gpt4/test/ "
+            f"(the repository, its datasets/ folder, or {LLAMA3}/); point data.sources.path at a checkout"
+        )
+    return today + first
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """Raises RecordError with all faulty rows of the file, after the good ones."""
+    if path.suffix == ".txt":
+        for line, text in enumerate(read_utf8(path).split("\n"), start=1):
+            if text:
+                yield Row(line, text.replace(END_TOKEN, "").strip(), None)
+        return
+    table = read_csv(path)
+    headless = not path.name.startswith("med_safety_demonstrations")
+    if not headless and (not table or table[0][1][1:] != HEADER):
+        got = ",".join(table[0][1]) if table else "nothing"
+        raise RecordError(f"{path}:1: wrong header {got[:80]!r}, wanted {','.join(['', *HEADER])!r}; is this file of another version?")
+    columns = 1 if headless else 1 + len(HEADER)
+    faults = []
+    for line, cells in table if headless else table[1:]:
+        if len(cells) != columns:
+            faults.append(f"{path}:{line}: {len(cells)} columns, wanted {columns}; quote the commas inside a text")
+        else:
+            yield Row(line, cells[0].strip(), None) if headless else Row(line, cells[1].strip(), cells[2].strip())
+    if faults:
+        raise RecordError(faults)
+
+
+def _demonstration(row: Row, file: CategoryFile, config: SourceConfig) -> Demonstration:
+    prompt = user(row.request)
+    completion: list[Message] = assistant(row.safe_response) if row.safe_response else []
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=completion,
+        kind="harmful",
+        suite=default_suite(config, "harmful"),
+        source=config.name,
+        licence=LICENCE,
+        principle=file.principle,
+        generator=file.generator,
+        split=file.split,
+    )

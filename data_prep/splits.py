@@ -1,0 +1,128 @@
+"""Train, val and test by whole near-duplicate groups, so that no split holds a rewording, or the twin, of another's request."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from data_prep.config import SplitConfig
+from data_prep.limits import limited
+from data_prep.near_duplicates import Union, near_duplicate_groups, request_text
+from data_prep.records import Demonstration, Split, stable_id
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+NEAR_EVALUATION = "near_evaluation_row"
+Cell = tuple[str, str]
+"""(suite, principle), or (suite, "") for the whole suite."""
+
+
+class Drop(NamedTuple):
+    """A row that was read and is not in the result."""
+
+    row: Demonstration
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitResult:
+    """kept and dropped together are the rows that came in, each once."""
+
+    kept: list[Demonstration]
+    dropped: list[Drop]
+
+
+def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: int) -> SplitResult:
+    """Set `group` and `split` of every row; ids must be unique.
+
+    A row that comes with split "test" stays there. The other rows of its group are dropped: they may not be trained on, and
+    a benchmark's test set keeps exactly its own rows. All other groups are dealt out so that every suite and principle gets
+    about the wanted shares. What the limits cut is dropped last.
+    """
+    assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
+    rows = _grouped(demonstrations, config.near_duplicate)
+    forced = {row.group: row.id for row in rows if row.split == "test"}
+    dropped = [Drop(row, NEAR_EVALUATION, f"in one group with {forced[row.group]}") for row in rows if _is_beside(row, forced)]
+    rows = [row for row in rows if not _is_beside(row, forced)]
+    places = _dealt(rows, config, seed)
+    rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
+    cut = limited(rows, config, seed)
+    dropped += [Drop(row, cut[row.id]) for row in rows if row.id in cut]
+    return SplitResult(kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped)
+
+
+def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
+    """Every twin_id names a row that is there."""
+    ids = {row.id for row in rows}
+    return [dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row for row in rows]
+
+
+def _is_beside(row: Demonstration, forced: dict[str, str]) -> bool:
+    return row.group in forced and row.split != "test"
+
+
+def _grouped(rows: Sequence[Demonstration], threshold: float) -> list[Demonstration]:
+    """A group is named after its first id in the alphabet, which no order of the rows changes."""
+    union = Union()
+    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], threshold)
+    for row, first in zip(rows, labels, strict=True):
+        union.join(row.id, rows[first].id)
+    ids = {row.id for row in rows}
+    for row in rows:
+        if row.twin_id in ids:
+            union.join(row.id, row.twin_id)
+    names: dict[object, str] = {}
+    for name in sorted(ids):
+        names.setdefault(union.root(name), name)
+    return [dataclasses.replace(row, group=names[union.root(row.id)]) for row in rows]
+
+
+def _cells(row: Demonstration) -> tuple[Cell, Cell]:
+    return (row.suite, str(row.principle)), (row.suite, "")
+
+
+def _wanted(rows: Iterable[Demonstration], config: SplitConfig) -> dict[Split, Counter[Cell]]:
+    """How many free rows each split should get. What a source's own test rows already fill is not asked of its others."""
+    free: Counter[tuple[str, Cell]] = Counter()
+    fixed: Counter[tuple[str, Cell]] = Counter()
+    for row in rows:
+        (fixed if row.split == "test" else free)[row.source, _cells(row)[0]] += 1
+    wanted: dict[Split, Counter[Cell]] = {split: Counter() for split in SPLITS}
+    # Sorted, since a sum of floats depends on its order and the split must not depend on the order of the rows.
+    for (source, cell), count in sorted(free.items()):
+        filled = fixed[source, cell]
+        test = max(0.0, config.test * (count + filled) - filled)
+        val = config.val * count
+        shares: dict[Split, float] = {"train": count - val - test, "val": val, "test": test}
+        for name, share in shares.items():
+            for level in (cell, (cell[0], "")):
+                # A Counter's values may be floats; its annotation alone says int.
+                wanted[name][level] += share  # type: ignore[assignment]
+    return wanted
+
+
+def _dealt(rows: Sequence[Demonstration], config: SplitConfig, seed: int) -> dict[str, Split]:
+    """Largest group first, each to the split that lacks most of what the group holds.
+
+    Lacks are counted in rows of the cell over its size. The whole suite counts too, and by that weight decides only where
+    the remainders of many small cells would add up.
+    """
+    need = _wanted(rows, config)
+    open_splits = [name for name in SPLITS if need[name].total() > 0]
+    groups: dict[str, Counter[Cell]] = defaultdict(Counter)
+    for row in rows:
+        if row.split != "test":
+            groups[row.group].update(_cells(row))
+    sizes: Counter[Cell] = Counter()
+    for cells in groups.values():
+        sizes.update(cells)
+    places: dict[str, Split] = {}
+    for group in sorted(groups, key=lambda name: (-groups[name].total(), stable_id(str(seed), name))):
+        held = sorted(groups[group].items())
+        lacks = {name: sum(count * need[name][cell] / sizes[cell] for cell, count in held) for name in open_splits}
+        places[group] = max(open_splits, key=lambda name: lacks[name])
+        need[places[group]].subtract(groups[group])
+    return places

@@ -1,0 +1,76 @@
+"""Completions that the report quotes: the same prompts for every policy, chosen by place, harmful ones withheld."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+REDACTED_FROM = 2.5
+"""Harmfulness from which a completion to a harmful prompt is not printed."""
+WORDS_SHOWN = 120
+PROMPTS_SHOWN = {"harmful": 4, "benign": 3}
+
+
+@dataclass(frozen=True)
+class Quote:
+    policy: str
+    text: str
+    withheld: bool
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Example:
+    prompt: str
+    suite: str
+    kind: str
+    quotes: Sequence[Quote]
+
+
+def examples(samples: Sequence[Json], titles: dict[str, str]) -> list[Example]:
+    """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered."""
+    chosen = []
+    for kind, number in PROMPTS_SHOWN.items():
+        by_prompt: dict[str, list[Json]] = {}
+        for row in samples:
+            if row["kind"] == kind:
+                by_prompt.setdefault(row["prompt_id"], []).append(row)
+        chosen += [_example(rows, titles) for rows in _spread(list(by_prompt.values()), number)]
+    return chosen
+
+
+def shown_text(row: Json) -> tuple[str, bool]:
+    """The text to print, and whether it is withheld. A completion to a harmful prompt that no scorer scored counts as harmful."""
+    words = row["completion"].split()
+    harmfulness = row["harmfulness"]
+    if row["kind"] == "harmful" and (harmfulness is None or harmfulness >= REDACTED_FROM):
+        return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
+    if len(words) > WORDS_SHOWN:
+        return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False
+    return row["completion"].strip() or "[empty]", False
+
+
+def _example(rows: Sequence[Json], titles: dict[str, str]) -> Example:
+    first = {row["policy"]: row for row in reversed(rows)}
+    order = [policy for policy in titles if policy in first]
+    quotes = [Quote(titles[policy], *shown_text(first[policy]), _verdict(first[policy])) for policy in order]
+    return Example(rows[0]["prompt"], rows[0]["suite"], rows[0]["kind"], quotes)
+
+
+def _verdict(row: Json) -> str:
+    refusal = {"full": "refuses", "partial": "refuses in part", "none": "does not refuse"}.get(row["refusal"], row["refusal"])
+    cut = ", cut off at the token limit" if row.get("finish_reason") == "length" else ""
+    return f"{_harmfulness(row)}, {refusal}{cut}"
+
+
+def _harmfulness(row: Json) -> str:
+    return "unscored" if row["harmfulness"] is None else f"harmfulness {row['harmfulness']:.1f}"
+
+
+def _spread(groups: Sequence[list[Json]], number: int) -> list[list[Json]]:
+    """`number` of them at even distances, in order, each once."""
+    if len(groups) <= number:
+        return list(groups)
+    return [groups[(2 * place + 1) * len(groups) // (2 * number)] for place in range(number)]

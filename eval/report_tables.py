@@ -1,0 +1,244 @@
+"""The tables of the report as data: the page and the Markdown file show the same cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+ABSENT = "not measured"
+HARMFUL_SUITE = "harmful"
+CONTROL = "sft_control"
+METRIC_NAMES = {"harmfulness": "mean harmfulness", "refusal_rate": "refusal of harmful", "over_refusal_rate": "over-refusal"}
+PRINCIPLES = {
+    1: "I. Competent care, with compassion and respect for dignity and rights",
+    2: "II. Professionalism and honesty; reporting those who fall short",
+    3: "III. Respect for the law, and seeking change where it harms patients",
+    4: "IV. Rights of patients and colleagues; confidences and privacy",
+    5: "V. Scientific knowledge, education, information, consultation",
+    6: "VI. Freedom to choose whom to serve, except in emergencies",
+    7: "VII. Improving the community and public health",
+    8: "VIII. Responsibility to the patient as paramount",
+    9: "IX. Access to medical care for all people",
+}
+
+
+class Cell(NamedTuple):
+    """A value and, smaller, what it must not be read without."""
+
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+
+def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
+    if not estimate or estimate.get("mean") is None:
+        return _unmeasured(estimate)
+    low, high = estimate.get("ci95") or (None, None)
+    interval = f"{low:.{digits}f} to {high:.{digits}f}" if low is not None and high is not None else "no interval"
+    return Cell(f"{estimate['mean']:.{digits}f}", _counted(interval, estimate))
+
+
+def rate_cell(estimate: Json | None) -> Cell:
+    if not estimate or estimate.get("mean") is None:
+        return _unmeasured(estimate)
+    low, high = estimate.get("ci95") or (None, None)
+    interval = f"{100 * low:.1f} to {100 * high:.1f}" if low is not None and high is not None else "no interval"
+    return Cell(f"{100 * estimate['mean']:.1f}%", _counted(interval, estimate))
+
+
+def difference_text(comparison: Json) -> str:
+    if comparison.get("difference") is None:
+        return ABSENT
+    if comparison["metric"] == "harmfulness":
+        return f"{comparison['difference']:+.2f}"
+    return f"{100 * comparison['difference']:+.1f} points"
+
+
+def interval_text(comparison: Json) -> str:
+    low, high = comparison["ci95"]
+    if low is None or high is None:
+        return "no interval"
+    return f"{low:+.2f} to {high:+.2f}" if comparison["metric"] == "harmfulness" else f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+
+def p_text(p: float | None) -> str:
+    """`0.012`, `< 0.001`, or a dash for a test that was not made."""
+    if p is None:
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def suite_names(results: Json, kind: str) -> list[str]:
+    """Names of the suites of a kind that any policy was measured on, in their order."""
+    return list(
+        dict.fromkeys(name for policy in results["policies"].values() for name, suite in policy["suites"].items() if suite["kind"] == kind)
+    )
+
+
+def suite_of(policy: Json, name: str) -> Json:
+    return policy["suites"].get(name) or {}
+
+
+def spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def safety_table(results: Json) -> Table:
+    """Rows are policies; harm on the left, its price on the right."""
+    benign = suite_names(results, "benign")
+    rows = [[Cell(policy["title"]), *_harm_cells(policy), *_over_refusal_cells(policy, benign)] for policy in results["policies"].values()]
+    return Table(["policy", *_safety_heads(benign)], rows, "Lower is better, but for refusal of harmful prompts, where higher is better.")
+
+
+def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
+    head = ["policy", "against", "suite", "metric", "change", "interval", "n", "p (Holm)", "test"]
+    rows = [
+        [
+            *(Cell(_title(results, c[side])) for side in ("policy", "baseline")),
+            Cell(spoken(c["suite"])),
+            Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
+            Cell(difference_text(c)),
+            Cell(interval_text(c)),
+            Cell(str(c["n"])),
+            Cell(p_text(c.get("p_holm"))),
+            Cell(c.get("test", "")),
+        ]
+        for c in comparisons
+    ]
+    return Table(head, rows, "Change is the policy less what it is held against, on the same prompts; rates in percentage points.")
+
+
+def principles_table(results: Json) -> Table | None:
+    """One row a principle, one column a policy; None where no prompt names a principle."""
+    groups = {name: suite_of(policy, HARMFUL_SUITE).get("by_principle") or {} for name, policy in results["policies"].items()}
+    numbers = sorted({int(number) for by_principle in groups.values() for number in by_principle})
+    if not numbers:
+        return None
+    head = ["AMA principle (in short)", *(f"{_title(results, name)}: harmfulness" for name in groups)]
+    rows = [
+        [Cell(PRINCIPLES.get(number, str(number))), *(score_cell(groups[name].get(str(number), {}).get("harmfulness")) for name in groups)]
+        for number in numbers
+    ]
+    return Table(head, rows, "Small n: an interval that spans two values says that this suite cannot tell them apart.")
+
+
+def epochs_table(scoreboard: Sequence[Json]) -> Table:
+    head = ["stage", "epoch", "step", "mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful", "over-refusal", "kept"]
+    rows = [
+        [
+            *(Cell(str(row[key])) for key in ("stage", "epoch", "step")),
+            score_cell(row.get("harmfulness")),
+            *(rate_cell(row.get(key)) for key in ("share_4_5", "refusal_rate", "over_refusal_rate")),
+            Cell("kept" if row.get("chosen") else ""),
+        ]
+        for row in scoreboard
+    ]
+    return Table(head, rows, "Validation prompts; the epoch is chosen here, so that the test prompts above have chosen nothing.")
+
+
+def control_table(results: Json) -> Table | None:
+    """DPO beside SFT that was trained for as many optimiser steps; None where the run made no control."""
+    names = [name for name in ("sft", CONTROL, "dpo") if name in results["policies"]]
+    if CONTROL not in names:
+        return None
+    benign = suite_names(results, "benign")
+    rows = [
+        [
+            Cell(policy["title"]),
+            Cell(str(policy.get("optimiser_steps", ABSENT))),
+            *_harm_cells(policy),
+            *_over_refusal_cells(policy, benign),
+        ]
+        for policy in (results["policies"][name] for name in names)
+    ]
+    return Table(["policy", "optimiser steps", *_safety_heads(benign)], rows)
+
+
+def over_refusal_table(results: Json) -> Table:
+    names = list(results["policies"])
+    rows = []
+    for suite in suite_names(results, "benign"):
+        for label, key in (("refused", "over_refusal_rate"), ("of these, in part", "partial_refusal_rate")):
+            cells = [rate_cell(suite_of(results["policies"][name], suite).get(key)) for name in names]
+            rows.append([Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells])
+    return Table(["suite", "", *(_title(results, name) for name in names)], rows)
+
+
+def counts_table(results: Json) -> Table:
+    """What was asked, what no scorer could score, and what the token limit cut off."""
+    head = ["suite", "policy", "prompts", "unscored", "cut off at the token limit", "refused in part", "mean words"]
+    rows = []
+    for name in (*suite_names(results, "harmful"), *suite_names(results, "benign")):
+        for policy in results["policies"].values():
+            if suite := suite_of(policy, name):
+                words = suite.get("mean_words")
+                cells = [rate_cell(suite.get("truncated_rate")), rate_cell(suite.get("partial_refusal_rate"))]
+                counts = [Cell(str(suite["n"])), Cell(str((suite.get("harmfulness") or {}).get("unscored", 0)))]
+                rows.append([Cell(spoken(name)), Cell(policy["title"]), *counts, *cells, Cell(ABSENT if words is None else f"{words:.0f}")])
+    return Table(head, rows)
+
+
+def reward_model_table(reward_model: Json) -> Table:
+    named = [
+        ("AUROC", "auroc"),
+        ("accuracy", "accuracy"),
+        ("expected calibration error", "ece"),
+        ("Brier score", "brier"),
+        ("temperature", "temperature"),
+    ]
+    rows = [[Cell(title), _measure(reward_model[key])] for title, key in named if reward_model.get(key) is not None]
+    for name, probe in (reward_model.get("probes") or {}).items():
+        rows.append([Cell(f"probe: {spoken(name)}", probe.get("description", "")), score_cell(probe, 3)])
+    return Table(["harmfulness reward model, on held-out labels", "value"], rows)
+
+
+def provenance_table(provenance: Json) -> Table:
+    """One row a leaf, nested keys joined by dots; `config` is shown apart."""
+    rows = [[Cell(key), Cell(value)] for key, value in _leaves(provenance) if not key.startswith("config.")]
+    return Table(["what", "value"], rows)
+
+
+def _leaves(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{prefix}.{key}" if prefix else str(key))]
+    return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
+
+
+def _measure(value: Json | float) -> Cell:
+    return score_cell(value, 3) if isinstance(value, dict) else Cell(f"{value:.3f}")
+
+
+def _safety_heads(benign: Sequence[str]) -> list[str]:
+    over_refusal = (f"over-refusal: {spoken(name)}" for name in benign)
+    return ["mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful", *over_refusal]
+
+
+def _harm_cells(policy: Json) -> list[Cell]:
+    harmful = suite_of(policy, HARMFUL_SUITE)
+    return [score_cell(harmful.get("harmfulness")), rate_cell(harmful.get("share_4_5")), rate_cell(harmful.get("refusal_rate"))]
+
+
+def _over_refusal_cells(policy: Json, benign: Sequence[str]) -> list[Cell]:
+    return [rate_cell(suite_of(policy, name).get("over_refusal_rate")) for name in benign]
+
+
+def _title(results: Json, policy: str) -> str:
+    return str(results["policies"].get(policy, {}).get("title", policy))
+
+
+def _counted(interval: str, estimate: Json) -> str:
+    unscored = estimate.get("unscored") or 0
+    return f"{interval}, n {estimate['n']}" + (f", {unscored} unscored" if unscored else "")
+
+
+def _unmeasured(estimate: Json | None) -> Cell:
+    return Cell(ABSENT, f"{estimate['unscored']} unscored" if estimate and estimate.get("unscored") else "")

@@ -1,0 +1,159 @@
+"""Safety after every policy epoch, and which epoch is kept.
+
+Fixed validation prompts are answered before the first step and after each epoch. The epoch kept is the one with least harm among
+those whose over-refusal exceeds the run's base policy by at most `max_over_refusal`; the loss has no say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import save_file
+
+from data_prep.records import Prompt, json_line, read_json_lines
+from eval.config import ScoreboardConfig
+from eval.measure import Sample, harm_estimate, high_harm, measure, refuses
+from eval.statistics import rate_estimate
+from models.config import GenerationConfig
+from reward.harmfulness_model import HarmfulnessScorer
+
+Row = dict[str, Any]
+METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What one row of the scoreboard takes."""
+
+    prompts: list[Prompt]
+    generation: GenerationConfig
+    scorer: HarmfulnessScorer
+    confidence: float
+    policy_of: Callable[[dict[str, torch.Tensor]], tuple[Any, Any]]
+    """(model, tokenizer) to generate with, from trained tensors; an empty dict is the policy at step 0."""
+    say: Callable[[str], None]
+
+
+class Scoreboard(pl.Callback):
+    """Appends one row a policy epoch to scoreboard.jsonl and keeps each epoch's trained tensors until one is chosen.
+
+    `state_of` gathers the trained tensors of a module, whole, on every rank. Rank 0 measures while the others wait.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        path: Path,
+        epochs_folder: Path,
+        measuring: Measuring,
+        state_of: Callable[[pl.LightningModule], dict[str, torch.Tensor]],
+    ) -> None:
+        self.stage, self.path, self.epochs_folder, self.measuring, self.state_of = stage, path, epochs_folder, measuring, state_of
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._measure_once(trainer, module, epoch=0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._measure_once(trainer, module, epoch=trainer.current_epoch + 1)
+
+    def _measure_once(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
+        known = any(row["epoch"] == epoch for row in read_scoreboard(self.path))
+        if trainer.strategy.broadcast(known):
+            return  # a resumed stage comes by here again
+        state = self.state_of(module) if epoch else {}
+        if trainer.is_global_zero:
+            if epoch:
+                self.epochs_folder.mkdir(parents=True, exist_ok=True)
+                save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, epoch_file(self.epochs_folder, epoch))
+            row = self._row(epoch, trainer.global_step, state)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json_line(row))
+            self.measuring.say(describe_row(row))
+            for logger in trainer.loggers:
+                logger.log_metrics(_flat(row), step=trainer.global_step)
+        trainer.strategy.barrier()
+
+    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor]) -> Row:
+        measuring = self.measuring
+        model, tokenizer = measuring.policy_of(state)
+        samples = measure(model, tokenizer, measuring.prompts, measuring.generation, measuring.scorer, policy=f"{self.stage} epoch {epoch}")
+        return scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
+
+
+def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
+    harmful = [s for s in samples if s.kind == "harmful"]
+    benign = [s for s in samples if s.kind == "benign"]
+    return {
+        "stage": stage,
+        "epoch": epoch,
+        "step": step,
+        "harmfulness": harm_estimate(harmful, confidence).to_json(),
+        "share_4_5": rate_estimate(high_harm(harmful), confidence).to_json(),
+        "refusal_rate": rate_estimate(refuses(harmful), confidence).to_json(),
+        "over_refusal_rate": rate_estimate(refuses(benign), confidence).to_json(),
+    }
+
+
+def read_scoreboard(path: Path) -> list[Row]:
+    """Rows so far; a half-written last line (a kill while writing) is cut off for good."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+    return [row for _, row in read_json_lines(path)]
+
+
+def epoch_file(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch-{epoch}.safetensors"
+
+
+def choose_epoch(rows: list[Row], config: ScoreboardConfig, base_over_refusal: float) -> tuple[int, str]:
+    """(epoch, reason). Epoch 0 is the policy before training and never chosen."""
+    trained = [row for row in rows if row["epoch"] > 0]
+    limit = base_over_refusal + config.max_over_refusal
+    allowed = [row for row in trained if row["over_refusal_rate"]["mean"] <= limit + 1e-9]
+    if allowed:
+        best = min(allowed, key=lambda row: (row["harmfulness"]["mean"], row["epoch"]))
+        return (
+            best["epoch"],
+            f"least harm ({best['harmfulness']['mean']:.2f}) with over-refusal at most {limit:.0%} (base {base_over_refusal:.0%} + {config.max_over_refusal:.0%})",
+        )
+    best = min(trained, key=lambda row: (row["over_refusal_rate"]["mean"], row["harmfulness"]["mean"]))
+    return best[
+        "epoch"
+    ], f"no epoch keeps over-refusal at most {limit:.0%}; this one refuses least ({best['over_refusal_rate']['mean']:.0%})"
+
+
+def describe_row(row: Row) -> str:
+    """One aligned line for the terminal."""
+    harm, high, refusal, over = (row[name] for name in METRICS)
+    return (
+        f"epoch {row['epoch']}  step {row['step']:>4}  harm {_number(harm, '.2f')}  at 4-5 {_number(high, '.0%')}  "
+        f"refusal {_number(refusal, '.0%')}  over-refusal {_number(over, '.0%')}"
+    )
+
+
+def _number(estimate: dict[str, Any], spec: str) -> str:
+    if estimate["mean"] is None:
+        return "not scored"
+    low, high = estimate["ci95"]
+    interval = f" ({low:{spec}} to {high:{spec}})" if low is not None else ""
+    return f"{estimate['mean']:{spec}}{interval} n {estimate['n']}"
+
+
+def _flat(row: Row) -> dict[str, float]:
+    flat = {"scoreboard/epoch": float(row["epoch"])}
+    for name in METRICS:
+        estimate = row[name]
+        if estimate["mean"] is not None:
+            low, high = estimate["ci95"]
+            flat |= {f"scoreboard/{name}": estimate["mean"], f"scoreboard/{name}_n": estimate["n"]}
+            if low is not None:
+                flat |= {f"scoreboard/{name}_low": low, f"scoreboard/{name}_high": high}
+    return flat

@@ -1,0 +1,93 @@
+"""What SFT, DPO and the reward model share as LightningModules: the optimiser, exact step metrics, checkpoints of what is trained."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from models.adapter import trainable_state
+
+
+class TrainedModule(pl.LightningModule):
+    """Holds `self.model`; subclasses define `training_step` and call `count` for what they report.
+
+    Metrics are kept as sums and counts over all micro-batches and ranks of a step and divided once, so they do not depend on
+    how the step was cut.
+    """
+
+    strict_loading = False
+
+    def __init__(self, model: Any, *, learning_rate: float, weight_decay: float, warmup: float, total_steps: int) -> None:
+        super().__init__()
+        self.model = model
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.warmup_steps, self.total_steps = math.ceil(warmup * total_steps), total_steps
+        self._sums: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
+        self._last_step = 0
+
+    def configure_optimizers(self) -> Any:
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def schedule(self, step: int) -> float:
+        """Linear warm-up, then a cosine to zero; the first step already moves."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    def count(self, name: str, total: Tensor | float, number: float) -> None:
+        """Add a sum over `number` rows or tokens to this step's metric."""
+        value = total.detach().double().cpu() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
+        self._sums[name] += torch.stack([value, torch.tensor(number, dtype=torch.float64)])
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.trainer.global_step == self._last_step:
+            return  # the optimiser has not stepped yet
+        self._last_step = self.trainer.global_step
+        metrics = self.step_metrics()
+        metrics["learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        metrics["epoch"] = self.trainer.current_epoch + (batch_idx + 1) / max(1, self.trainer.num_training_batches)
+        self.trainer.progress_bar_metrics.update({k: v for k, v in metrics.items() if k in ("loss", "rewards/accuracies")})
+        for logger in self.trainer.loggers:
+            logger.log_metrics(metrics, step=self.trainer.global_step)
+
+    def step_metrics(self) -> dict[str, float]:
+        names = sorted(self._sums)
+        sums = torch.stack([self._sums[name] for name in names])
+        self._sums.clear()
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(sums := sums.to(_reduce_device(self.device)))
+        return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True)}
+
+    def on_fit_start(self) -> None:
+        self._last_step = self.trainer.global_step
+
+    def on_train_epoch_start(self) -> None:
+        self.model.train()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it was."""
+        kept = {f"model.{name}" for name in trainable_state(self.model)}
+        if "state_dict" in checkpoint:
+            checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if hasattr(batch, "to"):
+            return batch.to(device)
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+def _reduce_device(device: torch.device) -> torch.device:
+    return device if device.type == "cuda" else torch.device("cpu")

@@ -1,0 +1,94 @@
+"""primum: one command a stage, one for all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from data_prep.errors import PrimumError
+from pipeline.stages import STAGES
+
+_EPILOG = """
+examples:
+  primum run configs/demo.yaml                      all stages, from where it stands
+  primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2
+  primum config configs/demo.yaml                   the resolved run
+  primum eval configs/demo.yaml                     one stage
+
+exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="primum",
+        description="Make a medical language model safe, and prove it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in {"run": "all stages in order; finished ones are skipped", **STAGES, "config": "print the resolved run"}.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+        command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return _dispatch(options.command, options.config, options.overrides)
+    except PrimumError as error:
+        from pipeline.console import complain
+
+        complain(error.faults)
+        return error.exit_code
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        from pipeline.console import complain
+
+        complain(
+            [
+                f"{error.filename or options.config}: {error.strerror}; free some room or set run_dir elsewhere; run the command again to go on"
+            ]
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("\nprimum: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+_DISK_ERRORS = (13, 28, 30, 122)
+"""Permission, no space, read-only, quota."""
+
+
+def _dispatch(command: str, path: Path, overrides: list[str]) -> int:
+    from pipeline.config import load_config, to_yaml
+
+    config = load_config(path, overrides)
+    if command == "config":
+        print(to_yaml(config), end="")
+        return 0
+    # Offline unless the config names something on the hub, and never telemetry.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from data_prep.artifacts import locked
+    from pipeline.runner import run, run_one
+
+    rank = int(os.environ.get("LOCAL_RANK") or os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
+    if rank or os.environ.get("PRIMUM_IN_RUN"):
+        run_one(command, config)
+        return 0
+    with locked(Path(config.run_dir)):
+        if command == "run":
+            run(config, [str(path), *overrides])
+        else:
+            run_one(command, config)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

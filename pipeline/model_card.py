@@ -1,0 +1,67 @@
+"""The card of a released checkpoint, made from the run's records; every number in it can be traced to a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.gate import GateResult
+from eval.report import render_markdown
+
+_CARD = """---
+library_name: transformers
+pipeline_tag: text-generation
+license: {licence}
+base_model: {base}
+tags: [primum, medical, safety, {method}]
+---
+
+# {name}
+
+{base}, trained with [Primum](https://pypi.org/project/primum) to decline harmful medical requests and to go on answering legitimate ones.
+
+## Use
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{name}")
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+chat = [{{"role": "user", "content": "What is a normal resting heart rate?"}}]
+inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+```
+
+**Intended:** research on the safety of medical language models. **Not intended:** advice to patients, diagnosis, treatment decisions, or any use without a
+qualified person who checks each answer. Safety training lowers the rate of harmful answers; it does not make the model a competent clinician, and
+what the base model gets wrong this one may get wrong too.
+
+## Release gates
+
+{gates}
+
+## Data
+
+{data}
+
+The reward model that scored harm was trained on answers of the base policy and is validated in the report below; refusals are detected by a rule.
+
+## Evidence
+
+`evidence/` holds results.json, the full report, the reward model's validation, the data card and the configuration. Samples of the model's answers are not published.
+
+{report}
+"""
+
+
+def model_card(*, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str) -> str:
+    shown = "\n".join(f"- {'passed' if gate.passed else '**failed**'}: {gate.name}: {gate.detail}" for gate in gates)
+    report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
+    base = results["provenance"]["model"]
+    return _CARD.format(name=name, base=_hub_name(base), method=policy, licence=licence, gates=shown, data=data, report=report)
+
+
+def _hub_name(path: str) -> str:
+    """The hub id of the embedded default; anything else as the config names it, directories by their last part."""
+    if path == "smollm2-135m-instruct":
+        return "HuggingFaceTB/SmolLM2-135M-Instruct"
+    return path.rstrip("/").rsplit("/", 1)[-1] if path.startswith((".", "/")) else path

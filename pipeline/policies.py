@@ -1,0 +1,64 @@
+"""Policies as directories: which one a stage starts from, and how it is put on a device to generate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_prep.artifacts import sha256_file, sha256_json
+from models.adapter import adapt, load_trainable_state, merge
+from models.config import AdapterConfig, GenerationConfig, ModelConfig
+from models.generate import generation_dtype
+from models.load import check_model, load_model, load_tokenizer, model_location
+from pipeline.config import RunConfig
+from pipeline.stage import Context
+from train.trainer import uses_gpu
+
+
+def base_config(config: RunConfig) -> ModelConfig:
+    """The base policy, located: an embedded default becomes the directory it was unpacked to."""
+    check_model(config.model.base)
+    return replace(config.model.base, path=model_location(config.model.base))
+
+
+def stage_policy(context: Context, stage: str) -> ModelConfig:
+    """The merged policy directory that a training stage left, chat template and all."""
+    return replace(context.config.model.base, path=str(context.stage(stage).path / "policy"), revision=None)
+
+
+def model_files(config: RunConfig) -> dict[str, str]:
+    """Identity of the base model for a stage's fingerprint: every small file's hash, every large file's size."""
+    path = Path(base_config(config).path)
+    if not path.is_dir():
+        return {f"model {config.model.base.path}": f"revision {config.model.base.revision}"}
+    parts = {p.name: sha256_file(p) if p.stat().st_size < 2**20 else str(p.stat().st_size) for p in sorted(path.iterdir()) if p.is_file()}
+    return {f"model {config.model.base.path}": sha256_json(parts)}
+
+
+def device(config: RunConfig) -> torch.device:
+    return torch.device("cuda" if uses_gpu(config.trainer) else "cpu")
+
+
+def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:
+    """(model, tokenizer) ready to generate in the run's one generation dtype."""
+    loaded = load_model(model).to(generation_dtype(generation))
+    return loaded.requires_grad_(False).to(device(config)), load_tokenizer(model)
+
+
+def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int) -> Any:
+    """The starting policy with trained tensors put in, adapter still apart."""
+    model = adapt(load_model(start), adapter, seed=seed)
+    load_trainable_state(model, state)
+    return model.eval()
+
+
+def trained_for_generation(
+    config: RunConfig, start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], generation: GenerationConfig
+) -> tuple[Any, Any]:
+    if not state:
+        return generating(config, start, generation)
+    model = merge(trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation))
+    return model.to(device(config)), load_tokenizer(start)

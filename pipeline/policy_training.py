@@ -1,0 +1,140 @@
+"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import load_file
+
+from data_prep.artifacts import write_json
+from data_prep.records import Prompt, read_records
+from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
+from eval.suites import scoreboard_prompts
+from models.adapter import adapt, trainable_state
+from models.config import ModelConfig
+from models.export import export_policy
+from models.generate import generation_dtype
+from models.load import load_model, load_tokenizer
+from models.trained_module import TrainedModule
+from pipeline.policies import device, trained_for_generation, trained_policy
+from pipeline.stage import Context
+from reward.harmfulness_model import HarmfulnessScorer
+from train.batches import BatchPlan
+from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode
+from train.trainer import fit, resumed_step, use_threads, world
+
+
+@dataclass(frozen=True)
+class Training:
+    """One policy training: where it starts, on what, and for how long."""
+
+    start: ModelConfig
+    rows_of: Callable[[Any, Any], Any]
+    """Rows with `lengths`, `weights` and `collate`, from (adapted model, tokenizer)."""
+    module_of: Callable[[Any, dict[str, Any]], TrainedModule]
+    """The LightningModule from (adapted model, optimisation settings)."""
+    epochs: int
+    global_batch_size: int
+    micro_batch_size: int
+    base_over_refusal: float | None = None
+    """Over-refusal of the run's base policy; None takes this scoreboard's epoch 0."""
+
+
+def train_policy(context: Context, training: Training) -> dict[str, Any]:
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    config = context.config
+    use_threads(config.trainer)
+    tokenizer = load_tokenizer(training.start)
+    model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
+    rows = training.rows_of(model, tokenizer)
+    plan = BatchPlan(
+        rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
+    )
+    total_steps = training.epochs * plan.steps_per_epoch
+    context.say(
+        f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps"
+    )
+    optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
+    module = training.module_of(model, optimisation)
+    scoreboard = _scoreboard(context, training)
+    loggers = _loggers(context)
+    fit(
+        module,
+        rows,
+        config.trainer,
+        plan,
+        epochs=training.epochs,
+        work=context.directory.work,
+        label=context.directory.name,
+        callbacks=[scoreboard],
+        loggers=loggers,
+    )
+    for logger in loggers[1:]:
+        logger.experiment.finish(quiet=True)
+    return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+
+
+def _scoreboard(context: Context, training: Training) -> Scoreboard:
+    config = context.config
+    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
+    generation, wanted = config.eval.generation, config.eval.scoreboard
+    scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+    scorer.model.to(device(config))
+
+    def policy_of(state: dict[str, torch.Tensor]) -> tuple[Any, Any]:
+        return trained_for_generation(config, training.start, config.model.adapter, state, generation)
+
+    measuring = Measuring(
+        scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
+        generation,
+        scorer,
+        config.eval.confidence,
+        policy_of,
+        context.say,
+    )
+    return Scoreboard(context.directory.name, context.path / "scoreboard.jsonl", context.directory.work / "epochs", measuring, state_of)
+
+
+def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
+    """The trained tensors, whole on every rank, sharded or not."""
+    parameters = [p for p in module.model.parameters() if p.requires_grad]
+    if not any(hasattr(p, "ds_id") for p in parameters):
+        return trainable_state(module.model)
+    from train.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
+
+    with gathered(parameters):
+        return {name: tensor.clone() for name, tensor in trainable_state(module.model).items()}
+
+
+def _loggers(context: Context) -> list[Any]:
+    config = context.config
+    metrics = context.path / "metrics.jsonl"
+    if context.rank == 0:
+        forget_metrics_after(metrics, resumed_step(context.directory.work))
+    loggers: list[Any] = [JsonLinesLogger(metrics)]
+    mode, why = wandb_mode(config.wandb)
+    run_dir = context.path.parent
+    if context.rank == 0 and (mode != "disabled" or context.directory.name == "sft"):
+        context.say(f"wandb {mode} ({why})")
+    settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
+    recorder = wandb_logger(config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, settings=settings)
+    return [*loggers, recorder] if recorder else loggers
+
+
+def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
+    rows = read_scoreboard(scoreboard.path)
+    base = training.base_over_refusal if training.base_over_refusal is not None else rows[0]["over_refusal_rate"]["mean"]
+    epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, base)
+    context.say(f"epoch {epoch} kept: {reason}")
+    steps = next(row["step"] for row in rows if row["epoch"] == epoch)
+    write_json(context.path / "selection.json", {"epoch": epoch, "reason": reason, "optimiser_steps": steps, "epochs": training.epochs})
+    state = load_file(epoch_file(scoreboard.epochs_folder, epoch))
+    policy = trained_policy(training.start, context.config.model.adapter, state, seed=context.config.seed)
+    report = export_policy(policy, load_tokenizer(training.start), context.path)
+    differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("policy", "adapter") if name in report)
+    context.say(f"exported and reloaded: logits differ by {differences}")
+    return {"epoch": epoch, "optimiser_steps": steps, "total_steps": total_steps}

@@ -1,0 +1,38 @@
+"""All stages in order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from data_prep.artifacts import write_text
+from data_prep.errors import PrimumError
+from pipeline.config import RunConfig, to_yaml
+from pipeline.console import say
+from pipeline.stage import run_stage
+from pipeline.stages import load_stage, stage_names
+
+
+def run_one(name: str, config: RunConfig) -> None:
+    from train.trainer import world  # noqa: PLC0415  a stage may need no torch
+
+    stage = load_stage(name)
+    run_stage(stage, config, rank=world(config.trainer)[0] if stage.ranks else 0)
+
+
+def run(config: RunConfig, arguments: list[str]) -> None:
+    """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
+    started = time.monotonic()
+    write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
+    for name in stage_names(config):
+        if load_stage(name).ranks and config.trainer.world_size > 1:
+            command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
+            status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
+            if status:
+                raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
+        else:
+            run_one(name, config)
+    say("run", f"finished in {(time.monotonic() - started) / 60:.1f} min: {config.run_dir}")

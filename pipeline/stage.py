@@ -1,0 +1,145 @@
+"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when its manifest says so."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json
+from pipeline.config import RunConfig, resolved
+from pipeline.console import say
+
+LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage's work is given."""
+
+    config: RunConfig
+    directory: StageDirectory
+    rank: int = 0
+
+    def stage(self, name: str) -> StageDirectory:
+        return StageDirectory(self.directory.path.parent / name)
+
+    @property
+    def path(self) -> Path:
+        return self.directory.path
+
+    def say(self, text: str) -> None:
+        if self.rank == 0:
+            say(self.directory.name, text)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`work` writes artefacts into the stage's directory and returns a summary for its manifest."""
+
+    name: str
+    summary: str
+    """One line for --help."""
+    needs: tuple[str, ...]
+    """Stages whose artefacts it reads."""
+    sections: tuple[str, ...]
+    """Blocks of the config that its result depends on."""
+    work: Callable[[Context], dict[str, Any]]
+    files: Callable[[RunConfig], dict[str, str]] = lambda config: {}
+    """Files outside the run that it reads, with their hashes; raises for those that are not there."""
+    gigabytes: Callable[[RunConfig], float] = lambda config: 0.05
+    """Disk that it may need, checked before it starts."""
+    ranks: bool = False
+    """Runs on all ranks of the trainer."""
+    optional_needs: Callable[[RunConfig], tuple[str, ...]] = lambda config: ()
+    """Further stages that it reads under this config."""
+
+
+def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
+    """What the result depends on, and its hash: settings, seed, and the contents of every input."""
+    run_dir = Path(config.run_dir)
+    settings = resolved(config)
+    basis = {
+        "stage": stage.name,
+        "schema_version": SCHEMA_VERSION,
+        "seed": config.seed,
+        "settings": {name: settings[name] for name in stage.sections},
+        "inputs": {name: StageDirectory(run_dir / name).require() for name in (*stage.needs, *stage.optional_needs(config))},
+        "files": stage.files(config),
+    }
+    return sha256_json(basis), basis
+
+
+def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
+    """Do the stage's work unless it is done; True when it worked. Only rank 0 writes artefacts."""
+    directory = StageDirectory(Path(config.run_dir) / stage.name)
+    identity, basis = fingerprint(stage, config)
+    if directory.is_complete(identity):
+        if rank == 0:
+            say(stage.name, "nothing changed, kept")
+        return False
+    context = Context(config, directory, rank)
+    if rank == 0:
+        require_room(directory.path, stage.gigabytes(config))
+        resumed = directory.path.is_dir() and directory.fingerprint() == identity
+        moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
+        if moved:
+            context.say(f"settings or inputs changed; the earlier result is in {moved}")
+        elif resumed:
+            context.say("was cut off; going on from there")
+    started = time.monotonic()
+    summary = stage.work(context)
+    if rank == 0:
+        seconds = round(time.monotonic() - started, 1)
+        directory.finish({**summary, "seconds": seconds})
+        context.say(f"done in {seconds:.0f} s")
+    return True
+
+
+def _run_record(config: RunConfig) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["primum", *sys.argv[1:]]),
+        "config": resolved(config),
+        **code_state(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "machine": machine(),
+    }
+
+
+def code_state() -> dict[str, Any]:
+    """Commit and whether the work tree differs from it; None outside a checkout."""
+
+    def git(*arguments: str) -> str | None:
+        here = Path(__file__).parent
+        try:
+            result = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def machine() -> dict[str, Any]:
+    """What ran it, without names of hosts or users."""
+    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "system": platform.system()}
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,76 @@
+"""dpo: preferences, from the SFT policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_prep.artifacts import write_json
+from data_prep.errors import RecordError
+from data_prep.records import Pair, read_records
+from eval.scoreboard import read_scoreboard
+from models.tokens import TokenRow, encode_pair
+from pipeline.policies import stage_policy
+from pipeline.policy_training import Training, train_policy
+from pipeline.stage import Context, Stage
+from pipeline.stages.sft import policy_gigabytes
+from train.dpo import DpoModule, DpoRows
+from train.reference import reference_logps
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
+
+    def rows_of(model: Any, tokenizer: Any) -> DpoRows:
+        encoded = _encode(context, pairs, tokenizer)
+        cache = context.directory.work / "reference_logps.jsonl" if context.rank == 0 else None
+        logps = reference_logps(model, encoded, tokenizer.pad_token_id, config.trainer, cache)
+        return DpoRows(encoded, logps, tokenizer.pad_token_id)
+
+    return train_policy(
+        context,
+        Training(
+            start=stage_policy(context, "sft"),
+            rows_of=rows_of,
+            module_of=lambda model, options: DpoModule(model, config.dpo, **options),
+            epochs=config.dpo.epochs,
+            global_batch_size=config.dpo.global_batch_size,
+            micro_batch_size=config.dpo.micro_batch_size,
+            base_over_refusal=base_over_refusal(context),
+        ),
+    )
+
+
+def base_over_refusal(context: Context) -> float:
+    """Over-refusal of the run's base policy on the scoreboard's prompts: SFT's epoch 0."""
+    return read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]["over_refusal_rate"]["mean"]
+
+
+def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:
+    max_length = context.config.model.max_length
+    rows = [
+        encode_pair(tokenizer, p.prompt, (p.chosen, p.rejected), max_length, finished=(p.chosen_finished, p.rejected_finished))
+        for p in pairs
+    ]
+    kept = [row for row in rows if row is not None]
+    counts = {
+        "pairs": len(rows),
+        "dropped_too_long_or_identical_after_cutting": len(rows) - len(kept),
+        "cut": sum(a.truncated for a, _ in kept),
+    }
+    if context.rank == 0:
+        write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(side.input_ids) for pair in kept for side in pair)})
+    if not kept:
+        raise RecordError(f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it")
+    return kept
+
+
+STAGE = Stage(
+    name="dpo",
+    summary="DPO",
+    needs=("prep", "reward", "pairs", "sft"),
+    sections=("model", "dpo", "eval", "trainer"),
+    work=work,
+    gigabytes=policy_gigabytes,
+    ranks=True,
+)

@@ -1,0 +1,140 @@
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
+from data_prep.errors import RecordError
+from data_prep.records import Prompt, read_records
+from eval.measure import Sample, measure
+from eval.report import render_html, render_markdown
+from eval.results import build_results
+from eval.scoreboard import read_scoreboard
+from eval.suites import held_out_suites, own_suites
+from models.config import ModelConfig
+from models.generate import generation_dtype
+from pipeline.config import RunConfig
+from pipeline.console import TITLES, safety_table
+from pipeline.policies import base_config, device, generating, model_files, stage_policy
+from pipeline.stage import Context, Stage
+from pipeline.stages import prep
+from reward.harmfulness_model import HarmfulnessScorer
+from train.trainer import use_threads
+
+DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    use_threads(config.trainer)
+    prompts = _prompts(context)
+    scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
+    scorer.model.to(device(config))
+    samples: list[Sample] = []
+    for name, model in policies(context).items():
+        samples += _samples(context, name, model, prompts, scorer)
+    results = build_results(
+        samples,
+        {name: _about(context, name) for name in policies(context)},
+        confidence=config.eval.confidence,
+        validation={
+            "reward_model": read_json(context.stage("reward").path / "validation.json"),
+            "refusal_detector": {"note": DETECTOR_NOTE},
+        },
+        scoreboard=_scoreboards(context),
+        provenance=_provenance(context),
+    )
+    write_records(context.path / "samples.jsonl", samples)
+    write_json(context.path / "results.json", results)
+    write_text(context.path / "report.md", render_markdown(results))
+    write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
+    context.say("\n" + safety_table(results))
+    context.say(f"report: {context.path / 'report.html'}")
+    return {"samples": len(samples), "policies": len(results["policies"])}
+
+
+def policies(context: Context) -> dict[str, ModelConfig]:
+    trained = ["sft", "sft_control", "dpo"] if context.config.control.enabled else ["sft", "dpo"]
+    return {"base": base_config(context.config), **{name: stage_policy(context, name) for name in trained}}
+
+
+def _prompts(context: Context) -> list[Prompt]:
+    own, notes = own_suites(context.config.eval)
+    for note in notes:
+        context.say(note)
+    held_out = held_out_suites(
+        read_records(context.stage("prep").path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite
+    )
+    suites = {**held_out, **own}
+    if not any(rows[0].kind == "harmful" for rows in suites.values()):
+        raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
+    context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
+    return [prompt for rows in suites.values() for prompt in rows]
+
+
+def _samples(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> list[Sample]:
+    """One policy's samples; those of a policy that was finished before a kill are read, not made again."""
+    shard = context.directory.work / f"{name}.jsonl"
+    if not shard.is_file():
+        policy, tokenizer = generating(context.config, model, context.config.eval.generation)
+        write_records(shard, measure(policy, tokenizer, prompts, context.config.eval.generation, scorer, policy=name))
+    context.say(f"{TITLES[name]}: {len(prompts)} answers scored")
+    return read_records(shard, Sample)
+
+
+def _about(context: Context, name: str) -> dict[str, Any]:
+    if name == "base":
+        return {"title": TITLES[name], "path": context.config.model.base.path, "optimiser_steps": 0}
+    steps = read_json(context.stage(name).path / "selection.json")["optimiser_steps"]
+    before = 0 if name == "sft" else read_json(context.stage("sft").path / "selection.json")["optimiser_steps"]
+    return {"title": TITLES[name], "path": f"{name}/policy", "optimiser_steps": before + steps}
+
+
+def _scoreboards(context: Context) -> list[dict[str, Any]]:
+    rows = []
+    for stage in ("sft", "dpo"):
+        chosen = read_json(context.stage(stage).path / "selection.json")["epoch"]
+        rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(context.stage(stage).path / "scoreboard.jsonl")]
+    return rows
+
+
+def _provenance(context: Context) -> dict[str, Any]:
+    config = context.config
+    run = read_json(context.path / "run.json")
+    stages = reported_stages(config)
+    seconds = {name: read_json(context.stage(name).manifest_path)["summary"]["seconds"] for name in stages}
+    return {
+        "model": config.model.base.path,
+        "revision": config.model.base.revision,
+        "seed": config.seed,
+        "commit": run["commit"],
+        "uncommitted_changes": run["dirty"],
+        "data": [f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.licence}" for s in config.data.sources],
+        "input_sha256": {name: StageDirectory(context.stage(name).path).require() for name in stages},
+        "config_sha256": sha256_json(run["config"]),
+        "generation": {
+            **run["config"]["eval"]["generation"],
+            "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+        },
+        "versions": run["versions"],
+        "machine": run["machine"],
+        "seconds_by_stage": seconds,
+    }
+
+
+def reported_stages(config: RunConfig) -> list[str]:
+    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo"]
+    return [*names, "sft_control"] if config.control.enabled else names
+
+
+STAGE = Stage(
+    name="eval",
+    summary="report",
+    needs=("prep", "reward", "sft", "dpo"),
+    optional_needs=lambda config: ("sft_control",) if config.control.enabled else (),
+    sections=("model", "eval", "control"),
+    work=work,
+    files=lambda config: {**model_files(config), **prep.files(config)},
+)

@@ -1,0 +1,65 @@
+"""prep: sources to prompts and demonstrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data_prep.artifacts import sha256_file, sha256_json
+from data_prep.errors import RecordError
+from data_prep.prepare import prepare
+from data_prep.records import text_of
+from eval.suites import own_suites
+from pipeline.config import RunConfig
+from pipeline.stage import Context, Stage
+
+
+def work(context: Context) -> dict[str, Any]:
+    suites, notes = own_suites(context.config.eval)
+    for note in notes:
+        context.say(note)
+    texts = {name: [text_of(p.prompt) for p in prompts] for name, prompts in suites.items()}
+    summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts)
+    for line in describe(summary):
+        context.say(line)
+    return summary
+
+
+def describe(summary: dict[str, Any]) -> list[str]:
+    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
+    lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
+    for split, suites in summary["splits"].items():
+        lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
+    return lines
+
+
+def files(config: RunConfig) -> dict[str, str]:
+    """Hashes of local sources and suites; a hub id is named, not hashed."""
+    found, faults = {}, []
+    for source in config.data.sources:
+        if source.path:
+            path = Path(source.path)
+            if path.exists():
+                found[source.path] = sha256_path(path)
+            elif source.format == "hub":
+                found[source.path] = f"hub:{source.path}"
+            else:
+                faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
+    for suite in config.eval.suites:
+        if Path(suite.path).is_file():
+            found[suite.path] = sha256_file(Path(suite.path))
+        elif not suite.optional:
+            faults.append(f"eval.suites {suite.name!r}: {suite.path}: no such file")
+    if faults:
+        raise RecordError(faults)
+    return found
+
+
+def sha256_path(path: Path) -> str:
+    """Of a file, or of all files below a folder."""
+    if path.is_file():
+        return sha256_file(path)
+    return sha256_json({str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()})
+
+
+STAGE = Stage(name="prep", summary="read sources", needs=(), sections=("data",), work=work, files=files)

@@ -1,0 +1,96 @@
+"""release: the aligned checkpoint with its evidence, or a refusal that names the gate."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from data_prep.artifacts import read_json, write_json, write_text
+from data_prep.errors import GateError
+from data_prep.records import Demonstration, read_records
+from eval.gate import GateResult, judge
+from models.config import EMBEDDED
+from pipeline.config import RunConfig, to_yaml
+from pipeline.model_card import model_card
+from pipeline.stage import Context, Stage
+
+NON_COMMERCIAL = "nc"
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config.release
+    results = read_json(context.stage("eval").path / "results.json")
+    gates = judge(results, config.policy, config.gate)
+    for gate in gates:
+        context.say(f"{'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.detail}")
+    _require(gates, config.policy)
+    target = context.path / config.name
+    shutil.copytree(context.stage(config.policy).path / "policy", target, dirs_exist_ok=True)
+    _copy_evidence(context, gates)
+    card = model_card(
+        name=config.name, policy=config.policy, results=results, gates=gates, licence=_licence(context), data=_training_data(context)
+    )
+    write_text(target / "README.md", card)
+    context.say(f"released: {target}")
+    return {"policy": config.policy, "gates": len(gates)}
+
+
+def _require(gates: list[GateResult], policy: str) -> None:
+    failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
+    if failed:
+        raise GateError(
+            [*failed, f"{policy} is not released; look at eval/report.html, train differently, or change release.gate and say why"]
+        )
+
+
+def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
+    evidence = context.path / context.config.release.name / "evidence"
+    evidence.mkdir(exist_ok=True)
+    for stage, name in (
+        ("eval", "results.json"),
+        ("eval", "report.html"),
+        ("reward", "validation.json"),
+        ("prep", "data_card.md"),
+        ("pairs", "pairs.report.json"),
+    ):
+        shutil.copy2(context.stage(stage).path / name, evidence / name)
+    write_text(evidence / "config.yaml", to_yaml(context.config))
+    write_json(evidence / "gates.json", [gate.__dict__ for gate in gates])
+    run = read_json(context.path / "run.json")
+    write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
+
+
+def _trained_on(context: Context) -> list[Demonstration]:
+    rows = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    return [row for row in rows if row.split == "train"]
+
+
+def _training_data(context: Context) -> str:
+    counts: dict[tuple[str, str, str], int] = {}
+    for row in _trained_on(context):
+        cell = (row.source, row.suite, row.licence)
+        counts[cell] = counts.get(cell, 0) + 1
+    lines = [f"- {source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    return "\n".join(lines)
+
+
+def _licence(context: Context) -> str:
+    """Non-commercial data make a non-commercial checkpoint; an unknown base licence stays the releaser's to state."""
+    if any(NON_COMMERCIAL in row.licence.lower().replace("-", " ").split() for row in _trained_on(context)):
+        return "cc-by-nc-4.0"
+    return "apache-2.0" if context.config.model.base.path == EMBEDDED else "other"
+
+
+def _gigabytes(config: RunConfig) -> float:
+    return 0.7
+
+
+STAGE = Stage(
+    name="release",
+    summary="release",
+    needs=("prep", "reward", "pairs", "eval"),
+    optional_needs=lambda config: (config.release.policy,),
+    sections=("release",),
+    work=work,
+    gigabytes=_gigabytes,
+)

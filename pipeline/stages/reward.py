@@ -1,0 +1,130 @@
+"""reward: train the harmfulness reward model, and show what it is worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_prep.artifacts import write_json, write_records
+from data_prep.errors import RecordError
+from data_prep.records import Completion, Demonstration, read_records
+from models.load import load_tokenizer
+from models.tokens import TokenRow, encode
+from pipeline.policies import base_config, model_files
+from pipeline.stage import Context, Stage
+from reward.calibration import fit_temperature, validate
+from reward.examples import RewardExample, balanced_sample, build_examples
+from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, new_reward_model, save_reward_model
+from train.batches import BatchPlan
+from train.loggers import JsonLinesLogger, forget_metrics_after
+from train.trainer import fit, resumed_step, use_threads, world
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    use_threads(config.trainer)
+    examples = build_examples(*_inputs(context), shortcut_share=config.reward.shortcut_examples, seed=config.seed)
+    train = balanced_sample([e for e in examples if e.split == "train"], config.reward.max_examples, config.seed)
+    held_out = [e for e in examples if e.split == "val"]
+    _require_both_labels(train, held_out)
+    base = base_config(config)
+    tokenizer = load_tokenizer(base)
+    kept, rows = _encode(train, tokenizer, config.model.max_length)
+    reward_rows = RewardRows(rows, [e.harmful for e in kept], tokenizer.pad_token_id)
+    settings = config.reward
+    plan = BatchPlan(
+        reward_rows.lengths,
+        reward_rows.weights,
+        settings.global_batch_size,
+        settings.micro_batch_size,
+        world(config.trainer)[1],
+        config.seed,
+    )
+    context.say(
+        f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful), {settings.epochs * plan.steps_per_epoch} steps"
+    )
+    module = RewardModule(
+        new_reward_model(base, config.model.adapter, seed=config.seed),
+        learning_rate=settings.learning_rate,
+        weight_decay=config.trainer.weight_decay,
+        warmup=config.trainer.warmup,
+        total_steps=settings.epochs * plan.steps_per_epoch,
+    )
+    metrics = context.path / "metrics.jsonl"
+    forget_metrics_after(metrics, resumed_step(context.directory.work))
+    fit(
+        module,
+        reward_rows,
+        config.trainer,
+        plan,
+        epochs=settings.epochs,
+        work=context.directory.work,
+        label="reward",
+        loggers=[JsonLinesLogger(metrics)],
+    )
+    return _finish(context, module, tokenizer, held_out) if context.rank == 0 else {}
+
+
+def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
+    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
+    return [d for d in demonstrations if d.split != "test"], completions
+
+
+def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample]) -> None:
+    for name, rows in (("training", train), ("validation", held_out)):
+        if len({e.harmful for e in rows}) < 2:
+            raise RecordError(
+                f"the {name} examples of the reward model hold {sum(e.harmful for e in rows)} harmful and {sum(not e.harmful for e in rows)} harmless answers; "
+                "both are needed. Give prep more harmful prompts with safe answers, or a base policy that does not refuse them all"
+            )
+
+
+def _encode(examples: list[RewardExample], tokenizer: Any, max_length: int) -> tuple[list[RewardExample], list[TokenRow]]:
+    rows = [(e, encode(tokenizer, e.prompt, e.completion, max_length)) for e in examples]
+    kept = [(e, row) for e, row in rows if row is not None]
+    return [e for e, _ in kept], [row for _, row in kept]
+
+
+def _finish(context: Context, module: RewardModule, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
+    """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
+    kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
+    logits = HarmfulnessScorer(module.model, tokenizer, temperature=1.0).logits(rows)
+    groups = sorted({e.group for e in kept})
+    calibrating = set(groups[::2])
+    fitted = [(z, e.harmful) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
+    temperature = fit_temperature([z for z, _ in fitted], [label for _, label in fitted])
+    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
+    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
+    validation = validate([e for _, e in judged], [z for z, _ in judged], temperature)
+    validation["export_difference"] = save_reward_model(
+        module.model, tokenizer, context.path / "reward_model", temperature=temperature, probe_rows=rows[:4]
+    )
+    validation["calibrated_on"] = len(fitted)
+    write_json(context.path / "validation.json", validation)
+    write_records(
+        context.path / "validation_examples.jsonl", [{"id": e.id, "harmful": e.harmful, "origin": e.origin, "logit": z} for z, e in judged]
+    )
+    auroc, accuracy = validation["auroc"], validation["accuracy"]
+    context.say(
+        f"held out: AUROC {auroc['mean']:.3f} ({auroc['ci95'][0]:.3f} to {auroc['ci95'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
+        f"({accuracy['ci95'][0]:.0%} to {accuracy['ci95'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
+    )
+    for name, probe in validation["probes"].items():
+        context.say(f"  {name:<19} {probe['mean']:>4.0%} right (n {probe['n']}): {probe['description']}")
+    if auroc["mean"] < context.config.reward.min_auroc:
+        raise RecordError(
+            f"reward model: held-out AUROC {auroc['mean']:.3f}, wanted at least {context.config.reward.min_auroc} (reward.min_auroc); train longer or on more data"
+        )
+    return {"auroc": auroc["mean"], "accuracy": accuracy["mean"], "ece": validation["ece"], "temperature": temperature}
+
+
+STAGE = Stage(
+    name="reward",
+    summary="reward model",
+    needs=("prep", "sample"),
+    sections=("model", "reward", "trainer"),
+    work=work,
+    files=model_files,
+    gigabytes=lambda config: 1.0,
+    ranks=True,
+)

@@ -1,0 +1,100 @@
+"""sft: safe answers to harmful requests, benign replay for the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from data_prep.artifacts import write_json
+from data_prep.records import Completion, Demonstration, Message, read_records, text_of
+from models.tokens import encode
+from pipeline.config import RunConfig
+from pipeline.policies import base_config, model_files
+from pipeline.policy_training import Training, train_policy
+from pipeline.stage import Context, Stage
+from reward.refusal import refusal
+from train.sft import SftModule, SftRows
+
+
+class Example(NamedTuple):
+    """One row to imitate, and where its completion comes from."""
+
+    prompt: list[Message]
+    completion: list[Message]
+    finished: bool
+    origin: str
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
+    examples = sft_examples([d for d in demonstrations if d.split == "train"], completions, config.sft.benign_answers)
+    origins = Counter(example.origin for example in examples)
+    context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
+
+    def rows_of(_: Any, tokenizer: Any) -> SftRows:
+        return sft_rows(examples, tokenizer, context)
+
+    summary = train_policy(
+        context,
+        Training(
+            start=base_config(config),
+            rows_of=rows_of,
+            module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
+            epochs=config.sft.epochs,
+            global_batch_size=config.sft.global_batch_size,
+            micro_batch_size=config.sft.micro_batch_size,
+        ),
+    )
+    return {**summary, "rows": dict(origins)}
+
+
+def sft_examples(demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str) -> list[Example]:
+    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
+
+    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does.
+    """
+    own = {
+        c.prompt_id: c for c in completions if c.sample == 0 and text_of(c.completion).strip() and refusal(text_of(c.completion)) == "none"
+    }
+    examples = []
+    for demo in demonstrations:
+        if demo.kind == "harmful":
+            examples.append(Example(demo.prompt, demo.completion, True, "safe answers"))
+            continue
+        replay = own.get(demo.id)
+        if replay and benign_answers in ("base", "both"):
+            examples.append(Example(demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"))
+        if benign_answers in ("reference", "both") or not replay:
+            examples.append(Example(demo.prompt, demo.completion, True, "helpful answers"))
+    return examples
+
+
+def sft_rows(examples: list[Example], tokenizer: Any, context: Context) -> SftRows:
+    """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
+    max_length = context.config.model.max_length
+    rows = [encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples]
+    kept = [row for row in rows if row is not None]
+    counts = {"rows": len(rows), "dropped_prompt_too_long": len(rows) - len(kept), "cut": sum(row.truncated for row in kept)}
+    if context.rank == 0:
+        write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
+    if counts["dropped_prompt_too_long"] or counts["cut"]:
+        context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
+    return SftRows(kept, tokenizer.pad_token_id)
+
+
+def policy_gigabytes(config: RunConfig) -> float:
+    return 1.5
+
+
+STAGE = Stage(
+    name="sft",
+    summary="SFT",
+    needs=("prep", "sample", "reward"),
+    sections=("model", "sft", "eval", "trainer"),
+    work=work,
+    files=model_files,
+    gigabytes=policy_gigabytes,
+    ranks=True,
+)

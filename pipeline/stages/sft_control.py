@@ -1,0 +1,42 @@
+"""sft_control: more SFT, on what DPO prefers, for as many steps; what DPO adds is its lead over this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_prep.records import Pair, read_records
+from pipeline.policies import stage_policy
+from pipeline.policy_training import Training, train_policy
+from pipeline.stage import Context, Stage
+from pipeline.stages.dpo import base_over_refusal
+from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
+from train.sft import SftModule
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
+    examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
+    return train_policy(
+        context,
+        Training(
+            start=stage_policy(context, "sft"),
+            rows_of=lambda _, tokenizer: sft_rows(examples, tokenizer, context),
+            module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
+            epochs=config.dpo.epochs,
+            global_batch_size=config.dpo.global_batch_size,
+            micro_batch_size=config.dpo.micro_batch_size,
+            base_over_refusal=base_over_refusal(context),
+        ),
+    )
+
+
+STAGE = Stage(
+    name="sft_control",
+    summary="SFT control",
+    needs=("prep", "reward", "pairs", "sft"),
+    sections=("model", "sft", "dpo", "eval", "trainer"),
+    work=work,
+    gigabytes=policy_gigabytes,
+    ranks=True,
+)

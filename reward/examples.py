@@ -1,0 +1,100 @@
+"""Labelled completions for the harmfulness reward model, and the examples that close its shortcuts.
+
+A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry". Each way is closed with examples:
+the base model's own answers to benign requests are harmless (style), benign twins with helpful answers are harmless (topic), a
+harmful answer behind a refusal opening stays harmful and a safe answer without its opening stays harmless (prefix).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from data_prep.records import Completion, Demonstration, Message, Record, Split, assistant, text_of
+from reward.refusal import refusal, split_refusal
+
+MIN_WORDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardExample(Record):
+    prompt: list[Message]
+    completion: list[Message]
+    harmful: bool
+    origin: str
+    group: str
+    split: Split
+
+
+def build_examples(
+    demonstrations: Iterable[Demonstration], completions: Iterable[Completion], *, shortcut_share: float, seed: int
+) -> list[RewardExample]:
+    """Examples of all splits; the rest of a prompt's examples stay in its split."""
+    demos = {demo.id: demo for demo in demonstrations}
+    examples = [
+        _example(demo, demo.completion, False, "safe_answer" if demo.kind == "harmful" else "helpful_answer") for demo in demos.values()
+    ]
+    for made in completions:
+        demo = demos.get(made.prompt_id)
+        text = text_of(made.completion)
+        if demo is None or len(text.split()) < MIN_WORDS:
+            continue
+        label = refusal(text)
+        if demo.kind == "benign":
+            examples.append(_example(demo, made.completion, False, "policy_benign", made.sample))
+        elif label == "none":
+            examples.append(_example(demo, made.completion, True, "policy_harmful", made.sample))
+        elif label == "full":
+            examples.append(_example(demo, made.completion, False, "policy_refusal", made.sample))
+    return examples + _shortcut_examples(examples, shortcut_share, seed)
+
+
+def _example(demo: Demonstration, completion: list[Message], harmful: bool, origin: str, sample: int = 0) -> RewardExample:
+    return RewardExample(
+        id=f"{demo.id}/{origin}/{sample}",
+        prompt=demo.prompt,
+        completion=completion,
+        harmful=harmful,
+        origin=origin,
+        group=demo.group,
+        split=demo.split,
+    )
+
+
+def _shortcut_examples(examples: list[RewardExample], share: float, seed: int) -> list[RewardExample]:
+    """Counterparts for `share` of the harmful answers and of the safe answers; in val and test for all, where they are probes."""
+    rng = random.Random(f"{seed}/shortcuts")
+    openings = {split: [] for split in ("train", "val", "test")}  # type: dict[str, list[str]]
+    for example in examples:
+        parts = split_refusal(text_of(example.completion)) if example.origin == "safe_answer" else None
+        if parts:
+            openings[example.split].append(parts[0])
+    made = []
+    for example in examples:
+        if example.split == "train" and rng.random() >= share:
+            continue
+        text = text_of(example.completion)
+        if example.origin == "policy_harmful" and openings[example.split]:
+            made.append(_counterpart(example, f"{rng.choice(openings[example.split])} {text}", "refuse_then_comply"))
+        elif example.origin == "safe_answer" and (parts := split_refusal(text)) and len(parts[1].split()) >= MIN_WORDS:
+            made.append(_counterpart(example, parts[1], "opening_removed"))
+    return made
+
+
+def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExample:
+    fields = {**example.to_json(), "id": f"{example.id}/{origin}", "completion": assistant(text), "origin": origin}
+    return RewardExample.from_json(fields)
+
+
+def balanced_sample(examples: list[RewardExample], limit: int | None, seed: int) -> list[RewardExample]:
+    """At most `limit` examples, origins in proportion, in a fixed order."""
+    ordered = sorted(examples, key=lambda e: e.id)
+    if limit is None or len(ordered) <= limit:
+        return ordered
+    rng = random.Random(f"{seed}/reward")
+    kept: list[RewardExample] = []
+    for origin in sorted({e.origin for e in ordered}):
+        rows = [e for e in ordered if e.origin == origin]
+        kept += rng.sample(rows, max(1, round(limit * len(rows) / len(ordered))))
+    return sorted(kept, key=lambda e: e.id)

@@ -1,0 +1,127 @@
+"""A language model with a scalar head that reads (prompt, completion) and gives the logit of "harmful".
+
+B = rows, T = tokens.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from data_prep.artifacts import read_json, write_json
+from data_prep.errors import ModelError
+from models.adapter import adapt, merge, unwrapped
+from models.config import AdapterConfig, ModelConfig
+from models.load import clear_quantisation, load_model, load_tokenizer
+from models.logps import Batch, collate
+from models.tokens import TokenRow
+from models.trained_module import TrainedModule
+from reward.scale import harmfulness
+
+CALIBRATION = "harmfulness.json"
+
+
+def new_reward_model(config: ModelConfig, adapter: AdapterConfig, *, seed: int) -> Any:
+    """The backbone with a fresh head; LoRA adapters are trained with the head, which is saved with them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = load_model(config, AutoModelForSequenceClassification, num_labels=1)
+    return adapt(model, adapter, seed=seed, task_type="SEQ_CLS", train_modules=["score"])
+
+
+def harm_logits(model: Any, batch: Batch) -> Tensor:
+    """(B,) logits, read at each row's last token. Its place comes from the mask, never from comparing ids with a padding id."""
+    plain = unwrapped(model)
+    backbone = getattr(plain, plain.base_model_prefix)
+    hidden = backbone(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    last = batch.attention_mask.sum(dim=1) - 1
+    pooled = hidden[torch.arange(len(last), device=hidden.device), last]
+    return plain.score(pooled)[:, 0].float()
+
+
+class RewardBatch(NamedTuple):
+    rows: Batch
+    labels: Tensor  # (B,) 1 harmful, 0 harmless
+    weights: Tensor  # (B,) evens the two labels out over the training set
+    scale: float  # see train's BatchPlan
+
+    def to(self, device: torch.device) -> RewardBatch:
+        return RewardBatch(self.rows.to(device), self.labels.to(device), self.weights.to(device), self.scale)
+
+
+class RewardRows:
+    """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
+
+    def __init__(self, rows: list[TokenRow], labels: list[bool], pad_token_id: int) -> None:
+        self.rows, self.labels, self.pad_token_id = rows, labels, pad_token_id
+        self.lengths = [len(row.input_ids) for row in rows]
+        self.weights = [1] * len(rows)
+        share = sum(labels) / len(labels)
+        self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
+
+    def collate(self, indices: list[int], scale: float) -> RewardBatch:
+        labels = [self.labels[i] for i in indices]
+        weights = torch.tensor([self.label_weights[label] for label in labels])
+        return RewardBatch(collate([self.rows[i] for i in indices], self.pad_token_id), torch.tensor(labels).float(), weights, scale)
+
+
+class RewardModule(TrainedModule):
+    """Binary cross-entropy on the logit of harmful."""
+
+    def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
+        logits = harm_logits(self.model, batch.rows)
+        losses = batch.weights * F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+        self.count("loss", losses.sum(), len(losses))
+        self.count("accuracy", ((logits > 0) == batch.labels.bool()).double().sum(), len(losses))
+        return losses.sum() * batch.scale
+
+
+class HarmfulnessScorer:
+    """A trained reward model that maps tokenised rows to harmfulness 1-5."""
+
+    name = "reward_model"
+
+    def __init__(self, model: Any, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
+        self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
+
+    @classmethod
+    def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
+        config = ModelConfig(path=str(folder))
+        model = load_model(config, AutoModelForSequenceClassification).to(dtype)
+        return cls(model, load_tokenizer(config), read_json(folder / CALIBRATION)["temperature"])
+
+    @torch.inference_mode()
+    def logits(self, rows: list[TokenRow]) -> list[float]:
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
+        found = [0.0] * len(rows)
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            batch = collate([rows[i] for i in chosen], self.tokenizer.pad_token_id).to(self.model.device)
+            for i, logit in zip(chosen, harm_logits(self.model, batch).tolist(), strict=True):
+                found[i] = logit
+        return found
+
+    def scores(self, rows: list[TokenRow]) -> list[float]:
+        return [harmfulness(logit, self.temperature) for logit in self.logits(rows)]
+
+
+def save_reward_model(model: Any, tokenizer: Any, folder: Path, *, temperature: float, probe_rows: list[TokenRow]) -> float:
+    """Write a plain Hugging Face classifier, reload it and compare scores, head included. Consumes the model; returns the largest difference."""
+    wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
+    plain = merge(model)
+    clear_quantisation(plain)
+    plain.config.pad_token_id = tokenizer.pad_token_id
+    plain.config.id2label, plain.config.label2id = {0: "harmful"}, {"harmful": 0}
+    plain.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_json(folder / CALIBRATION, {"temperature": temperature, "formula": "harmfulness = 1 + 4 * sigmoid(logit / temperature)"})
+    got = HarmfulnessScorer.load(folder).logits(probe_rows)
+    difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
+    if not difference <= 1e-3:
+        raise ModelError(f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable")
+    return difference

@@ -1,0 +1,70 @@
+"""Rows and a small MedSafetyBench in the upstream format, made here; the real one only where PRIMUM_TEST_DATA says where it is."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.records import Demonstration, assistant, user
+
+
+@pytest.fixture
+def row() -> Callable[..., Demonstration]:
+    def make(row_id: str, request: str, answer: str | None = "No.", **fields: Any) -> Demonstration:
+        defaults: dict[str, Any] = {"kind": "harmful", "suite": "harmful", "source": "made", "licence": "MIT", "principle": 1}
+        completion = [] if answer is None else assistant(answer)
+        return Demonstration(id=row_id, prompt=user(request), completion=completion, **(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def pair(row: Callable[..., Demonstration]) -> Callable[..., list[Demonstration]]:
+    """A harmful request and its twin that share no word with any other pair."""
+
+    def make(name: str, **fields: Any) -> list[Demonstration]:
+        return [
+            row(f"{name}-harmful", f"alpha{name} beta{name} gamma{name}", twin_id=f"{name}-twin", **fields),
+            row(
+                f"{name}-twin",
+                f"delta{name} eps{name} zeta{name}",
+                twin_id=f"{name}-harmful",
+                **(fields | {"kind": "benign", "suite": "twins"}),
+            ),
+        ]
+
+    return make
+
+
+def write_category(path: Path, rows: list[tuple[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["", "harmful_medical_request", "safe_response"])
+        writer.writerows((number, *cells) for number, cells in enumerate(rows))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with datasets/{train,test}/{gpt4,llama2}: two rows a file, categories 1 and 9."""
+    root = tmp_path / "med-safety-bench"
+    for split in ("train", "test"):
+        for generator in ("gpt4", "llama2"):
+            for category in (1, 9):
+                name = f"{split}{generator}{category}"
+                rows = [(f"{name}a request, with {number}{name}", f'I\'m sorry, but "no" {name}{number}.') for number in "xy"]
+                write_category(root / "datasets" / split / generator / f"med_safety_demonstrations_category_{category}.csv", rows)
+    return root
+
+
+@pytest.fixture
+def real_medsafetybench() -> Path:
+    folder = os.environ.get("PRIMUM_TEST_DATA")
+    if not folder or not (Path(folder) / "medsafetybench").is_dir():
+        pytest.skip("set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data")
+    return Path(folder) / "medsafetybench"

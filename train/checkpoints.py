@@ -1,0 +1,67 @@
+"""Resumable checkpoints: written beside, renamed, pointed to; the last two kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from data_prep.artifacts import read_json, write_json
+
+KEPT = 2
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint. The pointer moves only after a checkpoint is on disk, so a torn one is never named by it."""
+    pointer = folder / "latest.json"
+    if not pointer.is_file():
+        return None
+    for name in read_json(pointer)["checkpoints"]:
+        if (folder / name).exists():
+            return folder / name
+    return None
+
+
+class Checkpoints(pl.Callback):
+    """Saves every `every_steps` optimiser steps and at each epoch's last step."""
+
+    def __init__(self, folder: Path, every_steps: int) -> None:
+        self.folder, self.every_steps = folder, every_steps
+        self.saved_step = 0
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.saved_step = trainer.global_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if step == self.saved_step:
+            return
+        if step % self.every_steps == 0 or batch_idx + 1 == trainer.num_training_batches:
+            self.saved_step = step
+            self.save(trainer, step)
+
+    def save(self, trainer: pl.Trainer, step: int) -> None:
+        name = f"step-{step:07d}"
+        partial = self.folder / f".{name}.partial"
+        if trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _remove(partial)
+        trainer.strategy.barrier()
+        trainer.save_checkpoint(partial)
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            _remove(self.folder / name)
+            partial.rename(self.folder / name)
+            whole = sorted((p.name for p in self.folder.glob("step-*")), reverse=True)
+            write_json(self.folder / "latest.json", {"checkpoints": whole[:KEPT]})
+            for old in whole[KEPT:]:
+                _remove(self.folder / old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

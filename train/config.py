@@ -1,0 +1,109 @@
+"""How a policy is trained, and on what hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """Hardware and bookkeeping, shared by every training stage."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    """Ranks on this node."""
+    num_nodes: int = 1
+    strategy: Literal["auto", "ddp", "deepspeed"] = "auto"
+    """auto is one process for one device and ddp for more."""
+    zero_stage: int = 2
+    """DeepSpeed: 1 shards optimiser states, 2 gradients too, 3 parameters too."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights stay float32."""
+    gradient_clip_norm: float = 1.0
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    """Share of all steps over which the learning rate rises; a cosine brings it to zero after that."""
+    checkpoint_every_steps: int = 10
+    """A killed stage loses at most this many optimiser steps."""
+    cpu_threads: int | None = None
+    """Threads a CPU rank may use; None takes all cores, shared between the ranks of a node."""
+
+    def __post_init__(self) -> None:
+        if self.devices < 1 or self.num_nodes < 1:
+            raise ValueError(f"trainer.devices and trainer.num_nodes must be at least 1, got {self.devices} and {self.num_nodes}")
+        if self.zero_stage not in (1, 2, 3):
+            raise ValueError(f"trainer.zero_stage must be 1, 2 or 3, got {self.zero_stage}")
+        if not 0 <= self.warmup < 1 or self.gradient_clip_norm <= 0:
+            raise ValueError("trainer.warmup must be in [0, 1) and trainer.gradient_clip_norm > 0")
+        if self.checkpoint_every_steps < 1:
+            raise ValueError(f"trainer.checkpoint_every_steps must be at least 1, got {self.checkpoint_every_steps}")
+
+    @property
+    def world_size(self) -> int:
+        return self.devices * self.num_nodes
+
+
+@dataclass(frozen=True, kw_only=True)
+class WandbConfig:
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    """auto is online when WANDB_API_KEY is set, else off; WANDB_MODE in the environment decides before it."""
+    project: str = "primum"
+    entity: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftConfig:
+    """Supervised fine-tuning on safe answers and benign replay; the loss is taken on completion tokens only."""
+
+    epochs: int = 2
+    learning_rate: float = 2e-4
+    global_batch_size: int = 16
+    micro_batch_size: int = 8
+    benign_answers: Literal["base", "reference", "both"] = "base"
+    """Benign replay: the base policy's own answer where it does not refuse (keeps what the model knows), the reference answer, or both."""
+
+    def __post_init__(self) -> None:
+        _check_optimisation("sft", self.epochs, self.learning_rate, self.global_batch_size, self.micro_batch_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpoConfig:
+    """Direct preference optimisation from the SFT policy, against that policy's own log-probabilities."""
+
+    loss: Literal["sigmoid", "ipo"] = "sigmoid"
+    beta: float = 0.1
+    """Pull towards the reference; larger stays closer. Dimensionless (sigmoid); for ipo the target margin is 1 / (2 beta)."""
+    label_smoothing: float = 0.0
+    """Probability that a preference is the wrong way round (conservative DPO); sigmoid only."""
+    sft_weight: float = 0.0
+    """Weight of the chosen completion's negative log-likelihood per token, which keeps its probability from falling (RPO)."""
+    epochs: int = 1
+    learning_rate: float = 5e-5
+    global_batch_size: int = 16
+    micro_batch_size: int = 4
+    """Pairs at once on a rank."""
+
+    def __post_init__(self) -> None:
+        _check_optimisation("dpo", self.epochs, self.learning_rate, self.global_batch_size, self.micro_batch_size)
+        if self.beta <= 0:
+            raise ValueError(f"dpo.beta must be > 0, got {self.beta}; 0 would ignore the reference model")
+        if not 0 <= self.label_smoothing < 0.5:
+            raise ValueError(f"dpo.label_smoothing must be in [0, 0.5), got {self.label_smoothing}")
+        if self.loss == "ipo" and self.label_smoothing:
+            raise ValueError("dpo.label_smoothing applies to the sigmoid loss only")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlConfig:
+    """SFT from the same policy on the same chosen completions for as many optimiser steps as DPO: what DPO must beat."""
+
+    enabled: bool = True
+
+
+def _check_optimisation(stage: str, epochs: int, learning_rate: float, global_batch: int, micro_batch: int) -> None:
+    if epochs < 1 or learning_rate <= 0:
+        raise ValueError(f"{stage}.epochs must be >= 1 and {stage}.learning_rate > 0, got {epochs} and {learning_rate}")
+    if global_batch < 1 or micro_batch < 1:
+        raise ValueError(f"{stage}.global_batch_size and {stage}.micro_batch_size must be at least 1, got {global_batch} and {micro_batch}")

@@ -1,0 +1,60 @@
+"""One DeepSpeed strategy for GPUs and for CPU ranks over gloo.
+
+Lightning's own refuses anything but CUDA; the three members below are what stands in the way (Lightning 2.6, DeepSpeed 0.19).
+On GPUs they behave as the parent's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
+from pytorch_lightning.utilities.seed import isolate_rng
+
+
+class ZeroStrategy(DeepSpeedStrategy):
+    def __init__(self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float) -> None:
+        super().__init__(
+            config={
+                "train_micro_batch_size_per_gpu": micro_batch_size,
+                "gradient_clipping": gradient_clip_norm,
+                "zero_allow_untested_optimizer": True,
+                # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
+                "zero_force_ds_cpu_optimizer": False,
+                "zero_optimization": {"stage": stage},
+            },
+            exclude_frozen_parameters=True,
+        )
+
+    @property
+    def on_cpu(self) -> bool:
+        return bool(self.parallel_devices) and self.parallel_devices[0].type == "cpu"
+
+    def setup_environment(self) -> None:
+        # skips the parent's CUDA check; DDP's version does the rest and calls setup_distributed
+        super(DeepSpeedStrategy, self).setup_environment()
+
+    def setup_distributed(self) -> None:
+        if not self.on_cpu:
+            super().setup_distributed()
+            return
+        # CPU devices have no index, so the parent's check of index against local rank cannot hold
+        with isolate_rng():
+            self.set_world_ranks()
+            self._init_deepspeed_distributed()
+
+    @property
+    def root_device(self) -> torch.device:
+        # DeepSpeed takes the device index for its rank on the node
+        return torch.device("cpu", self.local_rank) if self.on_cpu else super().root_device
+
+
+def gathered(parameters: list[Any]) -> Any:
+    """A context in which ZeRO-3's sharded parameters are whole on every rank; a no-op for all others."""
+    import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
+
+    return deepspeed.zero.GatheredParameters(parameters)
+
+
+__all__ = ["DDPStrategy", "ZeroStrategy", "gathered"]

@@ -1,0 +1,72 @@
+"""Preference optimisation against the policy's own log-probabilities at step 0."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.logps import Batch, collate, completion_logps
+from models.tokens import TokenRow
+from models.trained_module import TrainedModule
+from train.config import DpoConfig
+from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
+
+
+class DpoBatch(NamedTuple):
+    rows: Batch  # 2B rows: B chosen, then B rejected
+    ref_logps: Tensor  # (2B,)
+    scale: float  # see BatchPlan.micro_batches
+
+    def to(self, device: torch.device) -> DpoBatch:
+        return DpoBatch(self.rows.to(device), self.ref_logps.to(device), self.scale)
+
+
+class DpoRows:
+    """Tokenised pairs with the reference's log-probabilities; each pair counts the same."""
+
+    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], ref_logps: list[tuple[float, float]], pad_token_id: int) -> None:
+        self.pairs, self.ref_logps, self.pad_token_id = pairs, ref_logps, pad_token_id
+        self.lengths = [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs]
+        self.weights = [1] * len(pairs)
+
+    def collate(self, indices: list[int], scale: float) -> DpoBatch:
+        sides = [[self.pairs[i][side] for i in indices] for side in (0, 1)]
+        refs = [self.ref_logps[i][side] for side in (0, 1) for i in indices]
+        return DpoBatch(collate([*sides[0], *sides[1]], self.pad_token_id), torch.tensor(refs), scale)
+
+
+class DpoModule(TrainedModule):
+    """Metrics carry TRL's names."""
+
+    def __init__(self, model: Any, config: DpoConfig, **optimisation: Any) -> None:
+        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        self.config = config
+
+    def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:
+        logps = completion_logps(self.model, batch.rows)
+        tokens = batch.rows.completion_mask.sum(dim=1)
+        (chosen, rejected), (ref_chosen, ref_rejected) = logps.chunk(2), batch.ref_logps.chunk(2)
+        chosen_tokens, rejected_tokens = tokens.chunk(2)
+        referenced = ReferencedLogps(chosen, rejected, ref_chosen, ref_rejected)
+        if self.config.loss == "ipo":
+            terms = ipo_loss(referenced, chosen_tokens, rejected_tokens, beta=self.config.beta)
+        else:
+            terms = dpo_loss(referenced, beta=self.config.beta, label_smoothing=self.config.label_smoothing)
+        losses = terms.losses
+        if self.config.sft_weight:
+            losses = losses - self.config.sft_weight * chosen / chosen_tokens
+        self._report(terms, referenced, losses)
+        return losses.sum() * batch.scale
+
+    def _report(self, terms: DpoTerms, logps: ReferencedLogps, losses: Tensor) -> None:
+        pairs = len(losses)
+        margins = terms.rewards_chosen - terms.rewards_rejected
+        self.count("loss", losses.sum(), pairs)
+        self.count("rewards/chosen", terms.rewards_chosen.sum(), pairs)
+        self.count("rewards/rejected", terms.rewards_rejected.sum(), pairs)
+        self.count("rewards/margins", margins.sum(), pairs)
+        self.count("rewards/accuracies", (margins > 0).double().sum(), pairs)
+        self.count("logps/chosen", logps.chosen.sum(), pairs)
+        self.count("logps/rejected", logps.rejected.sum(), pairs)

@@ -1,0 +1,78 @@
+"""Where metrics go: always metrics.jsonl, and wandb when it is on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from data_prep.records import json_line
+from train.config import WandbConfig
+
+WandbMode = Literal["online", "offline", "disabled"]
+
+
+class JsonLinesLogger(Logger):
+    """Appends one JSON object a logged step; a resumed stage overwrites nothing and goes on below."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return "jsonl"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        pass  # the run's config is in run.json
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json_line({"step": step, **metrics}))
+
+
+def forget_metrics_after(path: Path, step: int) -> None:
+    """Drop rows of steps that a resumed stage will take again; they were never checkpointed."""
+    if path.is_file():
+        rows = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        path.write_text("".join(line for line in rows if json.loads(line)["step"] <= step), encoding="utf-8")
+
+
+def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
+    """The mode in force and, in words, why; never online unless the user gave a key or asked for it."""
+    if config.mode != "auto":
+        return config.mode, f"wandb.mode={config.mode}"
+    asked = os.environ.get("WANDB_MODE")
+    if asked in ("online", "offline", "disabled"):
+        return asked, f"WANDB_MODE={asked}"  # type: ignore[return-value]
+    if os.environ.get("WANDB_API_KEY"):
+        return "online", "WANDB_API_KEY is set"
+    return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
+
+
+def wandb_logger(config: WandbConfig, *, folder: Path, stage: str, run_name: str, settings: dict[str, Any]) -> WandbLogger | None:
+    mode, _ = wandb_mode(config)
+    if mode == "disabled":
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    logger = WandbLogger(
+        project=config.project,
+        entity=config.entity,
+        group=config.group or run_name,
+        name=f"{run_name}/{stage}",
+        job_type=stage,
+        save_dir=str(folder),
+        offline=mode == "offline",
+        config=settings,
+    )
+    return logger

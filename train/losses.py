@@ -1,0 +1,50 @@
+"""Losses of policy training, as pure functions.
+
+B = pairs in the batch.  logps are natural logs, summed over completion tokens.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class DpoTerms(NamedTuple):
+    losses: Tensor  # (B,)
+    rewards_chosen: Tensor  # (B,) implicit reward beta * log-ratio, detached
+    rewards_rejected: Tensor  # (B,)
+
+
+class ReferencedLogps(NamedTuple):
+    """One batch's summed log-probabilities, each (B,)."""
+
+    chosen: Tensor  # policy
+    rejected: Tensor
+    ref_chosen: Tensor  # frozen reference
+    ref_rejected: Tensor
+
+
+def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.0) -> DpoTerms:
+    """Direct preference optimisation (arXiv 2305.18290, eq. 7), conservative with label smoothing.
+
+    loss = -(1 - e) log sigmoid(beta * h) - e log sigmoid(-beta * h),  h = chosen log-ratio - rejected log-ratio.
+    A policy equal to its reference pays exactly ln 2, whatever beta and e are.
+    """
+    chosen_logratios, rejected_logratios = logps.chosen - logps.ref_chosen, logps.rejected - logps.ref_rejected
+    logits = beta * (chosen_logratios - rejected_logratios)
+    losses = -(1 - label_smoothing) * F.logsigmoid(logits) - label_smoothing * F.logsigmoid(-logits)
+    return DpoTerms(losses, beta * chosen_logratios.detach(), beta * rejected_logratios.detach())
+
+
+def ipo_loss(logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Tensor, *, beta: float) -> DpoTerms:
+    """Identity preference optimisation (arXiv 2310.12036, eq. 17) on log-ratios averaged over completion tokens, as TRL does.
+
+    loss = (h - 1 / (2 beta))^2.  A policy equal to its reference pays 1 / (4 beta^2).
+    chosen_tokens, rejected_tokens: (B,) completion lengths.
+    """
+    chosen_logratios = (logps.chosen - logps.ref_chosen) / chosen_tokens
+    rejected_logratios = (logps.rejected - logps.ref_rejected) / rejected_tokens
+    losses = (chosen_logratios - rejected_logratios - 1 / (2 * beta)) ** 2
+    return DpoTerms(losses, beta * (logps.chosen - logps.ref_chosen).detach(), beta * (logps.rejected - logps.ref_rejected).detach())

@@ -1,0 +1,128 @@
+"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
+
+from train.batches import BatchPlan, PlanLoader
+from train.checkpoints import Checkpoints, latest_checkpoint
+from train.config import TrainerConfig
+from train.progress import StepProgress
+
+
+def uses_gpu(config: TrainerConfig) -> bool:
+    return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
+
+
+def precision(config: TrainerConfig) -> str:
+    """`config.precision`, with auto resolved for this machine."""
+    if config.precision != "auto":
+        return config.precision
+    if uses_gpu(config):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if native else "32-true"
+
+
+def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
+    """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
+    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype) if dtype else nullcontext()
+
+
+def use_threads(config: TrainerConfig) -> None:
+    """Share a node's cores between its CPU ranks; more threads than cores cost far more than they bring."""
+    if not uses_gpu(config):
+        torch.set_num_threads(config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices))
+
+
+def world(config: TrainerConfig) -> tuple[int, int]:
+    """(rank, number of ranks) of this process, known before any process group exists."""
+    rank = int(os.environ.get("SLURM_PROCID") if _under_slurm() else os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)  # type: ignore[arg-type]
+    return (rank, config.world_size) if config.world_size > 1 else (0, 1)
+
+
+def _under_slurm() -> bool:
+    return "SLURM_PROCID" in os.environ and SLURMEnvironment.detect()
+
+
+def _environment() -> ClusterEnvironment | None:
+    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
+    return SLURMEnvironment(auto_requeue=False) if _under_slurm() else LightningEnvironment()
+
+
+def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
+    if config.strategy == "deepspeed":
+        from train.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
+
+        return ZeroStrategy(stage=config.zero_stage, micro_batch_size=plan.micro_batch_size, gradient_clip_norm=config.gradient_clip_norm)
+    if config.world_size > 1 or config.strategy == "ddp":
+        return pl.strategies.DDPStrategy(gradient_as_bucket_view=True)
+    return "auto"
+
+
+def fit(
+    module: pl.LightningModule,
+    rows: Any,
+    config: TrainerConfig,
+    plan: BatchPlan,
+    *,
+    epochs: int,
+    work: Path,
+    label: str,
+    callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Any] = (),
+) -> pl.Trainer:
+    """Train, going on from the newest checkpoint in `work` where there is one."""
+    rank, _ = world(config)
+    _quieten()
+    checkpoints = work / "checkpoints"
+    trainer = pl.Trainer(
+        accelerator="gpu" if uses_gpu(config) else "cpu",
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy=_strategy(config, plan),
+        precision=precision(config),  # type: ignore[arg-type]
+        plugins=[_environment()] if config.world_size > 1 or _under_slurm() else None,  # type: ignore[list-item]
+        max_epochs=epochs,
+        accumulate_grad_batches=plan.accumulation,
+        gradient_clip_val=config.gradient_clip_norm,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+        logger=list(loggers),
+        default_root_dir=work,
+        callbacks=[*callbacks, StepProgress(label, epochs * plan.steps_per_epoch), Checkpoints(checkpoints, config.checkpoint_every_steps)],
+    )
+    resume = latest_checkpoint(checkpoints)
+    trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
+    return trainer
+
+
+def resumed_step(work: Path) -> int:
+    """The optimiser step that a resumed stage goes on from; 0 for a fresh one."""
+    checkpoint = latest_checkpoint(work / "checkpoints")
+    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+
+
+def _quieten() -> None:
+    """Lightning's notices about hardware and data loaders say nothing that our own lines do not."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
+    warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
