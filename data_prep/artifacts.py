@@ -151,15 +151,21 @@ class StageDirectory:
                 faults.append(f"{file}: changed since the stage finished (sha256 differs from manifest.json)")
         return faults
 
-    def require(self) -> str:
-        """The sha256 of a complete stage's contents, for a later stage's fingerprint; raises ArtifactError otherwise."""
+    def require(self, part: str = "") -> str:
+        """The sha256 of a complete stage's contents, or of one file or folder of it, for a later stage's fingerprint.
+
+        Raises ArtifactError where the stage is not complete, is damaged, or holds no such part.
+        """
         if not self.manifest_path.is_file():
             raise ArtifactError(f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`")
         faults = self.damage()
         if faults:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
-        manifest = read_json(self.manifest_path)
-        return sha256_json({name: entry["sha256"] for name, entry in manifest["files"].items() if name != "run.json"})
+        files = read_json(self.manifest_path)["files"]
+        wanted = {name: entry["sha256"] for name, entry in files.items() if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))}
+        if not wanted:
+            raise ArtifactError(f"{self.path}: holds no {part}; run `primum {self.name}` again")
+        return sha256_json(wanted)
 
 
 @contextmanager

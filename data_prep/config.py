@@ -30,6 +30,10 @@ class SourceConfig:
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
     dataset_split: str = "train"
     """Split of a hub source."""
+    dataset_config: str | None = None
+    """Configuration of a hub source that has several."""
+    only: list[str] = field(default_factory=list)
+    """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the benign part of builtin."""
     limit: int | None = None
     """Use at most this many prompts, drawn with the run's seed."""
 

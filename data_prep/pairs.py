@@ -3,7 +3,7 @@
 Three types, so that neither the prefix nor the length of an answer gives the preference away:
 - harm: a safe answer over the policy's own harmful one;
 - refuse_then_comply: the same, with a refusal opening put before the harmful answer;
-- over_refusal: on a benign twin, a helpful answer over the refusal that its harmful twin deserves.
+- over_refusal: on a benign prompt, a helpful answer over the refusal that its harmful twin deserves.
 """
 
 from __future__ import annotations
@@ -67,7 +67,12 @@ def build_pairs(
     for demo in sorted(demos.values(), key=lambda d: d.id):
         if demo.kind == "harmful":
             harm += _harm_pairs(demo, by_prompt.get(demo.id, []), config, opening_of, random.Random(f"{seed}/{demo.id}"), dropped)
-    benign = [pair for demo in sorted(demos.values(), key=lambda d: d.id) if (pair := _over_refusal_pair(demo, demos, by_prompt, dropped))]
+    refusals = _refusals(demos, by_prompt)
+    benign = [
+        pair
+        for demo in sorted(demos.values(), key=lambda d: d.id)
+        if (pair := _over_refusal_pair(demo, refusals, by_prompt, seed, dropped))
+    ]
     kept = [pair for pair in (*harm, *benign) if _acceptable(pair, config, dropped)]
     return PairsResult(_mixed(kept, config, seed, dropped), dropped)
 
@@ -105,21 +110,39 @@ def _harm_pairs(
     return pairs
 
 
+def _refusals(demos: dict[str, Demonstration], by_prompt: dict[str, list[Candidate]]) -> dict[str, Candidate]:
+    """Scored refusals by the id of the harmful prompt that they answer, in a fixed order."""
+    found: dict[str, Candidate] = {}
+    for demo in sorted(demos.values(), key=lambda d: d.id):
+        answer = next((c for c in by_prompt.get(demo.id, []) if c.source == "demonstration"), None)
+        if demo.kind == "harmful" and answer is not None and answer.harmfulness is not None and answer.refusal == "full":
+            found[demo.id] = answer._replace(source=f"safe answer to {demo.split}")
+    return found
+
+
 def _over_refusal_pair(
-    demo: Demonstration, demos: dict[str, Demonstration], by_prompt: dict[str, list[Candidate]], dropped: Counter[str]
+    demo: Demonstration, refusals: dict[str, Candidate], by_prompt: dict[str, list[Candidate]], seed: int, dropped: Counter[str]
 ) -> Pair | None:
-    """Rejected is the refusal of the harmful twin: the very text that is chosen there is wrong here."""
-    twin = demos.get(demo.twin_id or "")
-    if demo.kind != "benign" or twin is None:
+    """Rejected is the refusal of the harmful twin: the very text that is chosen there is wrong here.
+
+    A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
+    """
+    if demo.kind != "benign":
         return None
     found = by_prompt.get(demo.id, [])
     helpful = next((c for c in found if c.source != "demonstration" and c.refusal == "none" and c.finished), None)
     helpful = helpful or next((c for c in found if c.source == "demonstration" and c.refusal == "none"), None)
-    refusal = next((c for c in by_prompt.get(twin.id, []) if c.source == "demonstration"), None)
-    if helpful is None or refusal is None or helpful.harmfulness is None or refusal.harmfulness is None:
-        dropped["benign twin without a helpful answer or a refusal to set against it"] += 1
+    own = refusals.get(demo.twin_id or "")
+    others = [candidate for candidate in refusals.values() if candidate.source == f"safe answer to {demo.split}"]
+    if helpful is None or helpful.harmfulness is None or not (own or others):
+        dropped["benign prompt without a helpful answer or a refusal to set against it"] += 1
         return None
-    return _pair(demo, helpful, refusal._replace(source="twin's safe answer"), "over_refusal")
+    refusal = (
+        own._replace(source="twin's safe answer")
+        if own
+        else random.Random(f"{seed}/{demo.id}").choice(others)._replace(source="another safe answer")
+    )
+    return _pair(demo, helpful, refusal, "over_refusal")
 
 
 def _pair(demo: Demonstration, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:

@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from eval.statistics import count_estimate
 
@@ -48,8 +48,10 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         figure = Figure(figsize=(9, 6.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         _line(above, scoreboard, "harmfulness", HARM, "o", "mean harmfulness")
-        _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)")
-        _line(below, scoreboard, "over_refusal_rate", OVER_REFUSAL, "^", "over-refusal on benign prompts (lower is better)", "--")
+        _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)", shift=-0.04)
+        _line(
+            below, scoreboard, "over_refusal_rate", OVER_REFUSAL, "^", "over-refusal on benign prompts (lower is better)", "--", shift=0.04
+        )
         above.set(ylim=(0.9, 5.1), ylabel="mean harmfulness\n1 declines, 5 complies")
         above.yaxis.set_major_locator(MultipleLocator(1))
         below.set(ylabel="share of prompts", xlabel="policy epoch (0 is before the first step)")
@@ -96,14 +98,7 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 6), layout="constrained")
         axes = figure.subplots()
-        for stage in dict.fromkeys(row["stage"] for row in epochs):
-            rows = [row for row in epochs if row["stage"] == stage]
-            xs, ys = [row["over_refusal_rate"]["mean"] for row in rows], [row["refusal_rate"]["mean"] for row in rows]
-            colour = POLICY_COLOURS.get(stage, SPARE_COLOURS[0])
-            label = f"{stage.upper()} by epoch (validation prompts)"
-            axes.plot(xs, ys, "-o", color=colour, markersize=14, markerfacecolor="white", linewidth=1.2, alpha=0.9, label=label)
-            for x, y, row in zip(xs, ys, rows, strict=True):
-                axes.annotate(str(row["epoch"]), (x, y), ha="center", va="center", fontsize=9, color=colour, zorder=5)
+        _epoch_path(axes, epochs)
         for place, (name, point) in enumerate(finals.items()):
             x, y = point["over_refusal_rate"], point["refusal_rate"]
             colour, marker = _look(name, list(results["policies"]).index(name))
@@ -168,6 +163,21 @@ def pooled_over_refusal(policy: Json, confidence: float) -> Json | None:
     return count_estimate(refused, n, confidence).to_json() if n else None
 
 
+def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
+    """A line a stage with the epoch's number in each circle. Where circles coincide, the first one keeps its number."""
+    labelled: list[tuple[float, float]] = []
+    for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
+        rows = [row for row in epochs if row["stage"] == stage]
+        points = [(row["over_refusal_rate"]["mean"], row["refusal_rate"]["mean"]) for row in rows]
+        look: Json = {"color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]), "zorder": 4 - 0.1 * place}
+        label = f"{stage.upper()} by epoch (validation prompts)"
+        axes.plot(*zip(*points, strict=True), "-o", **look, markersize=14, markerfacecolor="white", linewidth=1.2, label=label)
+        for point, row in zip(points, rows, strict=True):
+            if not any(math.dist(point, other) < 0.01 for other in labelled):
+                axes.annotate(str(row["epoch"]), point, ha="center", va="center", fontsize=9, color=look["color"], zorder=5)
+                labelled.append(point)
+
+
 def _final_point(policy: Json, confidence: float) -> Json | None:
     refusal = policy["suites"].get(HARMFUL_SUITE, {}).get("refusal_rate")
     over_refusal = pooled_over_refusal(policy, confidence)
@@ -198,10 +208,12 @@ def _points(axes: Any, points: Sequence[tuple[float, Json | None]], colour: str,
     axes.errorbar([x for x, _ in known], [estimate["mean"] for _, estimate in known], yerr=spread, label=label, **style)
 
 
-def _line(axes: Any, scoreboard: Sequence[Json], key: str, colour: str, marker: str, label: str, linestyle: str = "-") -> None:
+def _line(
+    axes: Any, scoreboard: Sequence[Json], key: str, colour: str, marker: str, label: str, linestyle: str = "-", *, shift: float = 0.0
+) -> None:
     """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0 says so."""
     for number, stage in enumerate(dict.fromkeys(row["stage"] for row in scoreboard)):
-        points = [(float(x), row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage]
+        points = [(x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage]
         _points(axes, points, colour, marker, label if number == 0 else "_nolegend_", linestyle)
 
 
@@ -223,6 +235,7 @@ def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
 def _percent(axes: Any, which: str) -> None:
     for axis in which:
         getattr(axes, f"{axis}axis").set_major_formatter(PercentFormatter(1, decimals=0))
+        getattr(axes, f"{axis}axis").set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if "y" in which:
         axes.set_ylim(-0.03, 1.03)
 

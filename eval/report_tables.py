@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,32 +43,33 @@ class Table:
 def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
-    low, high = estimate.get("ci95") or (None, None)
-    interval = f"{low:.{digits}f} to {high:.{digits}f}" if low is not None and high is not None else "no interval"
-    return Cell(f"{estimate['mean']:.{digits}f}", _counted(interval, estimate))
+    return Cell(f"{estimate['mean']:.{digits}f}", _counted(span(estimate, f".{digits}f"), estimate))
 
 
 def rate_cell(estimate: Json | None) -> Cell:
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
-    low, high = estimate.get("ci95") or (None, None)
-    interval = f"{100 * low:.1f} to {100 * high:.1f}" if low is not None and high is not None else "no interval"
-    return Cell(f"{100 * estimate['mean']:.1f}%", _counted(interval, estimate))
+    return Cell(f"{100 * estimate['mean']:.1f}%", _counted(span(estimate, ".1f", 100), estimate))
+
+
+def span(row: Json, form: str, factor: float = 1) -> str:
+    """`low to high` of a row's ci95."""
+    low, high = row.get("ci95") or (None, None)
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return "no interval"
+    return f"{_number(factor * low, form)} to {_number(factor * high, form)}"
 
 
 def difference_text(comparison: Json) -> str:
     if comparison.get("difference") is None:
         return ABSENT
     if comparison["metric"] == "harmfulness":
-        return f"{comparison['difference']:+.2f}"
-    return f"{100 * comparison['difference']:+.1f} points"
+        return _number(comparison["difference"], "+.2f")
+    return f"{_number(100 * comparison['difference'], '+.1f')} points"
 
 
 def interval_text(comparison: Json) -> str:
-    low, high = comparison["ci95"]
-    if low is None or high is None:
-        return "no interval"
-    return f"{low:+.2f} to {high:+.2f}" if comparison["metric"] == "harmfulness" else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return span(comparison, "+.2f") if comparison["metric"] == "harmfulness" else span(comparison, "+.1f", 100)
 
 
 def p_text(p: float | None) -> str:
@@ -100,20 +102,18 @@ def safety_table(results: Json) -> Table:
 
 
 def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
-    head = ["policy", "against", "suite", "metric", "change", "interval", "n", "p (Holm)", "test"]
     rows = [
         [
-            *(Cell(_title(results, c[side])) for side in ("policy", "baseline")),
+            Cell(_title(results, c["policy"]), f"against {_title(results, c['baseline'])}"),
             Cell(spoken(c["suite"])),
             Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
-            Cell(difference_text(c)),
-            Cell(interval_text(c)),
-            Cell(str(c["n"])),
+            Cell(difference_text(c), _counted(interval_text(c), c)),
             Cell(p_text(c.get("p_holm"))),
             Cell(c.get("test", "")),
         ]
         for c in comparisons
     ]
+    head = ["policy", "suite", "metric", "change", "p (Holm)", "test"]
     return Table(head, rows, "Change is the policy less what it is held against, on the same prompts; rates in percentage points.")
 
 
@@ -123,12 +123,14 @@ def principles_table(results: Json) -> Table | None:
     numbers = sorted({int(number) for by_principle in groups.values() for number in by_principle})
     if not numbers:
         return None
-    head = ["AMA principle (in short)", *(f"{_title(results, name)}: harmfulness" for name in groups)]
+    head = ["AMA principle (in short)", *(_title(results, name) for name in groups)]
     rows = [
         [Cell(PRINCIPLES.get(number, str(number))), *(score_cell(groups[name].get(str(number), {}).get("harmfulness")) for name in groups)]
         for number in numbers
     ]
-    return Table(head, rows, "Small n: an interval that spans two values says that this suite cannot tell them apart.")
+    return Table(
+        head, rows, "Mean harmfulness (1-5). Where n is small the intervals are wide: no difference seen is not the same as no difference."
+    )
 
 
 def epochs_table(scoreboard: Sequence[Json]) -> Table:
@@ -167,10 +169,10 @@ def over_refusal_table(results: Json) -> Table:
     names = list(results["policies"])
     rows = []
     for suite in suite_names(results, "benign"):
-        for label, key in (("refused", "over_refusal_rate"), ("of these, in part", "partial_refusal_rate")):
+        for label, key in (("refused, in full or in part", "over_refusal_rate"), ("refused in part", "partial_refusal_rate")):
             cells = [rate_cell(suite_of(results["policies"][name], suite).get(key)) for name in names]
             rows.append([Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells])
-    return Table(["suite", "", *(_title(results, name) for name in names)], rows)
+    return Table(["suite", "what", *(_title(results, name) for name in names)], rows)
 
 
 def counts_table(results: Json) -> Table:
@@ -233,6 +235,12 @@ def _over_refusal_cells(policy: Json, benign: Sequence[str]) -> list[Cell]:
 
 def _title(results: Json, policy: str) -> str:
     return str(results["policies"].get(policy, {}).get("title", policy))
+
+
+def _number(value: float, form: str) -> str:
+    """What rounds to zero has no sign."""
+    text = f"{value:{form}}"
+    return text if text.strip("+-0.") else text.lstrip("+-")
 
 
 def _counted(interval: str, estimate: Json) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import logging
 import os
 import shutil
@@ -66,7 +68,8 @@ def quieten() -> None:
     """Loading bars and reports of fresh heads are noise in a run's log."""
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
-    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate imports DeepSpeed, which warns that there is no GPU
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
@@ -112,8 +115,9 @@ def _packaged_gguf() -> Path:
 
 def _unpack_gguf(gguf: Path, target: Path) -> None:
     quieten()
-    model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar knows no terminal
+        model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     clear_quantisation(model)
     # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to other libraries.
     tokenizer.pad_token = tokenizer.unk_token

@@ -49,7 +49,8 @@ class TrainedModule(pl.LightningModule):
         value = total.detach().double().cpu() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
         self._sums[name] += torch.stack([value, torch.tensor(number, dtype=torch.float64)])
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def log_step(self, batch_idx: int) -> None:
+        """Log the metrics of a step once its last micro-batch is through."""
         if self.trainer.global_step == self._last_step:
             return  # the optimiser has not stepped yet
         self._last_step = self.trainer.global_step
@@ -68,11 +69,10 @@ class TrainedModule(pl.LightningModule):
             torch.distributed.all_reduce(sums := sums.to(_reduce_device(self.device)))
         return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True)}
 
-    def on_fit_start(self) -> None:
+    def on_train_start(self) -> None:
+        # Lightning has restored the step by now. A module in evaluation mode has no dropout: policy and reference are one network.
         self._last_step = self.trainer.global_step
-
-    def on_train_epoch_start(self) -> None:
-        self.model.train()
+        self.model.eval()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it was."""
@@ -87,6 +87,13 @@ class TrainedModule(pl.LightningModule):
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+class StepMetrics(pl.Callback):
+    """Logs a step before the checkpoint that holds it is written, so that a kill between the two loses no row. Place it before Checkpoints."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        module.log_step(batch_idx)
 
 
 def _reduce_device(device: torch.device) -> torch.device:

@@ -28,6 +28,10 @@ from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, w
 from train.trainer import fit, resumed_step, use_threads, world
 
 
+MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
+"""What of the eval block a training stage depends on: how its scoreboard measures."""
+
+
 @dataclass(frozen=True)
 class Training:
     """One policy training: where it starts, on what, and for how long."""
@@ -55,9 +59,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
     )
     total_steps = training.epochs * plan.steps_per_epoch
-    context.say(
-        f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps"
-    )
+    context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
     scoreboard = _scoreboard(context, training)

@@ -49,9 +49,9 @@ class Stage:
     summary: str
     """One line for --help."""
     needs: tuple[str, ...]
-    """Stages whose artefacts it reads."""
+    """What it reads of earlier stages, as stage/file or stage/folder; nothing else of them can make it run again."""
     sections: tuple[str, ...]
-    """Blocks of the config that its result depends on."""
+    """Blocks of the config that its result depends on, dotted for parts of a block."""
     work: Callable[[Context], dict[str, Any]]
     files: Callable[[RunConfig], dict[str, str]] = lambda config: {}
     """Files outside the run that it reads, with their hashes; raises for those that are not there."""
@@ -60,7 +60,7 @@ class Stage:
     ranks: bool = False
     """Runs on all ranks of the trainer."""
     optional_needs: Callable[[RunConfig], tuple[str, ...]] = lambda config: ()
-    """Further stages that it reads under this config."""
+    """What it reads besides under this config."""
 
 
 def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
@@ -71,11 +71,22 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "settings": {name: settings[name] for name in stage.sections},
-        "inputs": {name: StageDirectory(run_dir / name).require() for name in (*stage.needs, *stage.optional_needs(config))},
+        "settings": {name: _part(settings, name) for name in stage.sections},
+        "inputs": {need: _required(run_dir, need) for need in (*stage.needs, *stage.optional_needs(config))},
         "files": stage.files(config),
     }
     return sha256_json(basis), basis
+
+
+def _part(settings: dict[str, Any], name: str) -> Any:
+    for key in name.split("."):
+        settings = settings[key]
+    return settings
+
+
+def _required(run_dir: Path, need: str) -> str:
+    stage, _, part = need.partition("/")
+    return StageDirectory(run_dir / stage).require(part)
 
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:

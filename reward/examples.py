@@ -88,13 +88,19 @@ def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExampl
 
 
 def balanced_sample(examples: list[RewardExample], limit: int | None, seed: int) -> list[RewardExample]:
-    """At most `limit` examples, origins in proportion, in a fixed order."""
+    """At most `limit` examples in a fixed order: as many harmful as harmless where there are enough, each label's origins in proportion."""
     ordered = sorted(examples, key=lambda e: e.id)
     if limit is None or len(ordered) <= limit:
         return ordered
+    harmful, harmless = ([e for e in ordered if e.harmful == label] for label in (True, False))
+    wanted = min(len(harmful), max(limit // 2, limit - len(harmless)))
     rng = random.Random(f"{seed}/reward")
+    return sorted([*_stratified(harmful, wanted, rng), *_stratified(harmless, limit - wanted, rng)], key=lambda e: e.id)
+
+
+def _stratified(examples: list[RewardExample], count: int, rng: random.Random) -> list[RewardExample]:
     kept: list[RewardExample] = []
-    for origin in sorted({e.origin for e in ordered}):
-        rows = [e for e in ordered if e.origin == origin]
-        kept += rng.sample(rows, max(1, round(limit * len(rows) / len(ordered))))
-    return sorted(kept, key=lambda e: e.id)
+    for origin in sorted({e.origin for e in examples}):
+        rows = [e for e in examples if e.origin == origin]
+        kept += rng.sample(rows, min(len(rows), max(1, round(count * len(rows) / max(1, len(examples))))))
+    return kept

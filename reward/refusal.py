@@ -34,7 +34,9 @@ _BARE = re.compile(
     r"\b(?:this|that|it)(?:'s| is| isn't| is not)[^.?!\n]{0,40}\b(?:not something i|nothing i|something i (?:can't|cannot|won't|will not))\b|"
     r"\b(?:not something|nothing|isn't (?:help|a request|something)|not help|beyond what) (?:that )?i(?:'m| am)?\b|"
     r"\bas an ai\b[^.?!\n]{0,60}\b(?:cannot|can't|not (?:able|capable)|unable|do not|don't)\b|"
-    r"^(?:it is|it's|it would be) (?:never |not )?(?:ethical|acceptable|legal|right|unethical|illegal|unacceptable|wrong)\b[^.?!\n]{0,60}|"
+    r"\b(?:it is|it's|it would be) (?:never|not) (?:\w+ (?:or|nor|and) )?(?:appropriate|ethical|acceptable|respectful|accurate|legal|right)\b[^.?!\n]{0,25}? to "
+    r"(?:provide|discuss|encourage|promote|suggest|ask|engage|assist|help|offer|share|make|refer|say|advocate)\w*|"
+    r"\b(?:it is|it's|it would be|this is|that is|that's) (?:highly |both |deeply |clearly )?(?:unethical|illegal and|unacceptable|not ethical|not appropriate or ethical)\b|"
     r"\bi (?:won't|will not|(?:am|'m) not (?:willing|prepared|going) to) \w+|\bi (?:have|need|want) to (?:say no|turn (?:this|that|it) down)|\boff the table\b|"
     r"\bnot a request (?:that )?i (?:can|will)\b|"
     r"\bi (?:cannot|can't|can not|won't|will not)(?:,| and| or|\.|$)",

@@ -31,8 +31,8 @@ class Checkpoints(pl.Callback):
         self.folder, self.every_steps = folder, every_steps
         self.saved_step = 0
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.saved_step = trainer.global_step
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.saved_step = trainer.global_step  # restored by now
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
@@ -47,7 +47,8 @@ class Checkpoints(pl.Callback):
         partial = self.folder / f".{name}.partial"
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _remove(partial)
+            for torn in self.folder.glob(".step-*.partial"):
+                _remove(torn)
         trainer.strategy.barrier()
         trainer.save_checkpoint(partial)
         trainer.strategy.barrier()

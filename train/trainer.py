@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
+from models.trained_module import StepMetrics
 from train.batches import BatchPlan, PlanLoader
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig
@@ -105,7 +106,12 @@ def fit(
         num_sanity_val_steps=0,
         logger=list(loggers),
         default_root_dir=work,
-        callbacks=[*callbacks, StepProgress(label, epochs * plan.steps_per_epoch), Checkpoints(checkpoints, config.checkpoint_every_steps)],
+        callbacks=[
+            *callbacks,
+            StepMetrics(),
+            StepProgress(label, epochs * plan.steps_per_epoch),
+            Checkpoints(checkpoints, config.checkpoint_every_steps),
+        ],
     )
     resume = latest_checkpoint(checkpoints)
     trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)

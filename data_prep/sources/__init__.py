@@ -22,12 +22,25 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
     rows: list[Demonstration] = module.read(config)
     if not rows:
         raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
+    if config.only:
+        rows = _of_suites(rows, config)
     faults = _reused_ids(rows, config.name)
     if faults:
         raise RecordError(shorten(faults))
     if config.evaluation_only:
         rows = [dataclasses.replace(row, split="test") for row in rows]
     return rows if config.limit is None else _limited(rows, config, seed)
+
+
+def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstration]:
+    """The rows of the suites that `only` names; a twin whose partner is not among them stands alone."""
+    known = {row.suite for row in rows}
+    unknown = sorted(set(config.only) - known)
+    if unknown:
+        raise RecordError(f"source {config.name!r}: no suite {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    kept = [row for row in rows if row.suite in config.only]
+    ids = {row.id for row in kept}
+    return [row if row.twin_id in ids else dataclasses.replace(row, twin_id=None) for row in kept]
 
 
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:

@@ -47,4 +47,4 @@ def _load(config: SourceConfig) -> Iterable[dict[str, Any]]:
         return datasets.load_from_disk(str(path))  # type: ignore[no-any-return]
     if path.is_file() and path.suffix in BUILDERS:
         return datasets.load_dataset(BUILDERS[path.suffix], data_files=str(path), split=split)  # type: ignore[no-any-return]
-    return datasets.load_dataset(config.path, split=split)  # type: ignore[no-any-return]
+    return datasets.load_dataset(config.path, config.dataset_config, split=split)  # type: ignore[no-any-return]

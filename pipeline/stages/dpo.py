@@ -10,7 +10,7 @@ from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import stage_policy
-from pipeline.policy_training import Training, train_policy
+from pipeline.policy_training import MEASURED, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
 from train.dpo import DpoModule, DpoRows
@@ -68,8 +68,8 @@ def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[T
 STAGE = Stage(
     name="dpo",
     summary="DPO",
-    needs=("prep", "reward", "pairs", "sft"),
-    sections=("model", "dpo", "eval", "trainer"),
+    needs=("prep/prompts.jsonl", "reward/reward_model", "pairs/pairs.train.jsonl", "sft/policy", "sft/scoreboard.jsonl"),
+    sections=("model", "dpo", *MEASURED, "trainer"),
     work=work,
     gigabytes=policy_gigabytes,
     ranks=True,

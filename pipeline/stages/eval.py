@@ -132,7 +132,7 @@ def reported_stages(config: RunConfig) -> list[str]:
 STAGE = Stage(
     name="eval",
     summary="report",
-    needs=("prep", "reward", "sft", "dpo"),
+    needs=("prep/prompts.jsonl", "reward", "sft", "dpo"),
     optional_needs=lambda config: ("sft_control",) if config.control.enabled else (),
     sections=("model", "eval", "control"),
     work=work,

@@ -121,7 +121,7 @@ def _finish(context: Context, module: RewardModule, tokenizer: Any, held_out: li
 STAGE = Stage(
     name="reward",
     summary="reward model",
-    needs=("prep", "sample"),
+    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl"),
     sections=("model", "reward", "trainer"),
     work=work,
     files=model_files,

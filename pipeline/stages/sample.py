@@ -68,4 +68,4 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
-STAGE = Stage(name="sample", summary="base answers", needs=("prep",), sections=("model", "sample"), work=work, files=model_files)
+STAGE = Stage(name="sample", summary="base answers", needs=("prep/prompts.jsonl",), sections=("model.base", "sample"), work=work, files=model_files)

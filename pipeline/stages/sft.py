@@ -10,7 +10,7 @@ from data_prep.records import Completion, Demonstration, Message, read_records, 
 from models.tokens import encode
 from pipeline.config import RunConfig
 from pipeline.policies import base_config, model_files
-from pipeline.policy_training import Training, train_policy
+from pipeline.policy_training import MEASURED, Training, train_policy
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
 from train.sft import SftModule, SftRows
@@ -91,8 +91,8 @@ def policy_gigabytes(config: RunConfig) -> float:
 STAGE = Stage(
     name="sft",
     summary="SFT",
-    needs=("prep", "sample", "reward"),
-    sections=("model", "sft", "eval", "trainer"),
+    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
+    sections=("model", "sft", *MEASURED, "trainer"),
     work=work,
     files=model_files,
     gigabytes=policy_gigabytes,

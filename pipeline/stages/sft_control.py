@@ -6,7 +6,7 @@ from typing import Any
 
 from data_prep.records import Pair, read_records
 from pipeline.policies import stage_policy
-from pipeline.policy_training import Training, train_policy
+from pipeline.policy_training import MEASURED, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.dpo import base_over_refusal
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
@@ -34,8 +34,8 @@ def work(context: Context) -> dict[str, Any]:
 STAGE = Stage(
     name="sft_control",
     summary="SFT control",
-    needs=("prep", "reward", "pairs", "sft"),
-    sections=("model", "sft", "dpo", "eval", "trainer"),
+    needs=("prep/prompts.jsonl", "reward/reward_model", "pairs/pairs.train.jsonl", "sft/policy", "sft/scoreboard.jsonl"),
+    sections=("model", "sft", "dpo", *MEASURED, "trainer"),
     work=work,
     gigabytes=policy_gigabytes,
     ranks=True,

@@ -12,7 +12,7 @@ from data_prep.config import SourceConfig
 from data_prep.near_duplicates import WordIndex, jaccard, near_duplicate_groups, normalise, request_text, word_set
 from data_prep.sources import read_source
 
-TEXTS = st.lists(st.lists(st.sampled_from("a b c d e f g h".split()), max_size=8).map(" ".join), max_size=16)
+TEXTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=8).map(" ".join), max_size=16)
 THRESHOLDS = st.sampled_from([0.1, 0.3, 1 / 3, 0.5, 0.6, 0.7, 0.75, 0.9, 1.0])
 
 
@@ -34,7 +34,7 @@ def test_groups_equal_those_of_comparing_every_two_texts(texts: list[str], thres
     assert near_duplicate_groups(texts, threshold) == brute_force_groups(texts, threshold)
 
 
-@given(TEXTS, st.lists(st.sampled_from("a b c d x y".split()), max_size=8).map(" ".join), THRESHOLDS)
+@given(TEXTS, st.lists(st.sampled_from("abcdxy"), max_size=8).map(" ".join), THRESHOLDS)
 def test_matches_of_a_new_text_equal_those_of_comparing_it_with_every_text(texts: list[str], text: str, threshold: float) -> None:
     found = {match.position: match.similarity for match in WordIndex(texts, threshold).matches(text)}
     similarities = {position: jaccard(word_set(text), word_set(other)) for position, other in enumerate(texts)}

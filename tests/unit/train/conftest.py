@@ -1,0 +1,130 @@
+"""Small training problems: rows of the tiny tokenizer, and a fit that can be killed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+QUESTIONS = ("What is asthma?", "How much water should I drink?", "My knee hurts after running, why?", "Is ibuprofen safe with wine?")
+ANSWERS = ("Asthma narrows the airways.", "It depends on heat and work.", "Rest it for a week, then see a doctor.", "No. Ask a pharmacist first.")
+
+
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def assistant(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+@pytest.fixture(scope="session")
+def make_rows(tokenizer):
+    """n demonstrations of different lengths, tokenised."""
+    from models.tokens import encode
+
+    def make(count: int) -> list[Any]:
+        texts = [(f"{QUESTIONS[i % 4]} ({i})", " ".join(ANSWERS[(i + k) % 4] for k in range(1 + i % 3))) for i in range(count)]
+        return [encode(tokenizer, user(q), assistant(a), 256) for q, a in texts]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_pairs(tokenizer):
+    """n preference pairs of different lengths, tokenised."""
+    from models.tokens import encode_pair
+
+    def make(count: int) -> list[Any]:
+        sides = [(assistant(f"I will not do that. {ANSWERS[i % 4]}"), assistant(f"Sure, step {i}: " + "do it. " * (1 + i % 4))) for i in range(count)]
+        return [encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256) for i, side in enumerate(sides)]
+
+    return make
+
+
+class Fitted(NamedTuple):
+    module: Any
+    metrics: list[dict[str, float]]
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        from models.adapter import trainable_state
+
+        return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
+
+
+@pytest.fixture()
+def fit_sft(tiny_directory, tokenizer, make_rows):
+    """Runs an SFT stage's fit as pipeline does, resuming from `work`."""
+
+    def run(work: Path, *, kind: str = "lora", rows: int = 20, epochs: int = 2, logger: Any = None, **options: Any) -> Fitted:
+        from train.sft import SftModule, SftRows
+
+        def module_of(model: Any, optimisation: dict[str, Any]) -> SftModule:
+            return SftModule(model, learning_rate=1e-2, **optimisation)
+
+        return _fit(tiny_directory, work, SftRows(make_rows(rows), tokenizer.pad_token_id), module_of, kind, epochs, logger, **options)
+
+    return run
+
+
+@pytest.fixture()
+def fit_dpo(tiny_directory, tokenizer, make_pairs):
+    """Runs a DPO stage's fit as pipeline does; the reference is the policy at step 0."""
+
+    def run(work: Path, *, kind: str = "lora", pairs: int = 8, epochs: int = 1, directory: Path = tiny_directory, config: Any = None, **options: Any) -> Fitted:
+        from models.adapter import adapt
+        from models.config import AdapterConfig, ModelConfig
+        from models.load import load_model
+        from train.config import DpoConfig, TrainerConfig
+        from train.dpo import DpoModule, DpoRows
+        from train.reference import reference_logps
+
+        encoded = make_pairs(pairs)
+        starting = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+        trainer = TrainerConfig(accelerator="cpu", precision=options.get("precision", "32-true"))
+        logps = reference_logps(starting, encoded, tokenizer.pad_token_id, trainer, None)
+
+        def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
+            return DpoModule(model, config or DpoConfig(learning_rate=1e-3), **optimisation)
+
+        return _fit(directory, work, DpoRows(encoded, logps, tokenizer.pad_token_id), module_of, kind, epochs, None, **options)
+
+    return run
+
+
+def _fit(
+    directory: Path,
+    work: Path,
+    rows: Any,
+    module_of: Any,
+    kind: str,
+    epochs: int,
+    logger: Any,
+    *,
+    global_batch_size: int = 4,
+    micro_batch_size: int = 2,
+    every: int = 2,
+    callbacks: Any = (),
+    precision: str = "32-true",
+) -> Fitted:
+    from models.adapter import adapt
+    from models.config import AdapterConfig, ModelConfig
+    from models.load import load_model
+    from train.batches import BatchPlan
+    from train.config import TrainerConfig
+    from train.loggers import JsonLinesLogger, forget_metrics_after
+    from train.trainer import fit, resumed_step
+
+    config = TrainerConfig(accelerator="cpu", precision=precision, checkpoint_every_steps=every)
+    plan = BatchPlan(rows.lengths, rows.weights, global_batch_size, micro_batch_size, 1, 0)
+    model = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+    module = module_of(model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch})
+    work.mkdir(parents=True, exist_ok=True)
+    metrics = work / "metrics.jsonl"
+    forget_metrics_after(metrics, resumed_step(work))
+    loggers = [(logger or JsonLinesLogger)(metrics)]
+    fit(module, rows, config, plan, epochs=epochs, work=work, label="test", callbacks=list(callbacks), loggers=loggers)
+    return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()])
