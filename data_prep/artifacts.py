@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -112,8 +113,8 @@ class StageDirectory:
         if self.path.exists() and (self.fingerprint() != run["fingerprint"] or self.manifest_path.is_file()):
             shelf = self.path.parent / "previous"
             shelf.mkdir(exist_ok=True)
-            number = 1 + sum(1 for p in shelf.iterdir() if p.name.startswith(f"{self.name}-"))
-            moved = shelf / f"{self.name}-{number}"
+            numbers = [int(p.name[len(self.name) + 1 :]) for p in shelf.glob(f"{self.name}-*") if p.name[len(self.name) + 1 :].isdigit()]
+            moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
             self.path.rename(moved)
         self.work.mkdir(parents=True, exist_ok=True)
         if self.fingerprint() is None:
@@ -121,12 +122,11 @@ class StageDirectory:
         return moved
 
     def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """Hash every file, drop the work folder and write the manifest, which makes the stage complete."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more."""
         files = {
             str(path.relative_to(self.path)): {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": _rows(path)}
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and path != self.manifest_path
+            if path.is_file() and path != self.manifest_path and self.work not in path.parents
         }
         manifest = {
             "stage": self.name,
@@ -137,11 +137,18 @@ class StageDirectory:
             "files": files,
         }
         write_json(self.manifest_path, manifest)
+        self.drop_work()
         return manifest
 
+    def drop_work(self) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+
     def damage(self) -> list[str]:
-        """Files that are gone or changed since the manifest was written."""
-        manifest = read_json(self.manifest_path)
+        """Files that are gone or changed since the manifest was written, or the manifest itself."""
+        try:
+            manifest = read_json(self.manifest_path)
+        except ArtifactError as error:
+            return error.faults
         faults = []
         for name, entry in manifest["files"].items():
             file = self.path / name
@@ -162,7 +169,11 @@ class StageDirectory:
         if faults:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
         files = read_json(self.manifest_path)["files"]
-        wanted = {name: entry["sha256"] for name, entry in files.items() if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))}
+        wanted = {
+            name: entry["sha256"]
+            for name, entry in files.items()
+            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))
+        }
         if not wanted:
             raise ArtifactError(f"{self.path}: holds no {part}; run `primum {self.name}` again")
         return sha256_json(wanted)
@@ -170,13 +181,23 @@ class StageDirectory:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run directory for this process; a second one is told so instead of writing into the same files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    """Hold the run directory for this process; a second one is told so instead of writing into the same files.
+
+    A file system without locks (Lustre mounted without flock) is used as it is.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ResourceError(f"{folder}: cannot be written ({error.strerror}); set run_dir to a directory that can") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise ResourceError(
                 f"{folder}: another primum process works in this run directory; wait for it or set another run_dir"
             ) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
         yield

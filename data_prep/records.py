@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +158,17 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
     if faults:
         raise RecordError(shorten(faults))
+
+
+def read_appended(path: Path) -> list[dict[str, Any]]:
+    """The rows so far of a file that is appended to. A half-written last line (a kill, a full disk) is cut off for good."""
+    if not path.is_file():
+        return []
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    return [row for _, row in read_json_lines(path)]
 
 
 def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_prep.records import Kind, Prompt, Record, assistant, text_of
-from eval.statistics import Estimate, mean_estimate, rate_estimate
+from eval.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
 from models.generate import Generated, generate
 from models.tokens import encode

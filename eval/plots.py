@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from eval.statistics import count_estimate
+from eval.estimates import count_estimate
 
 Json = dict[str, Any]
 HARMFUL_SUITE = "harmful"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from eval.estimates import Comparison, compare_rates, compare_scores, holm
 from eval.measure import Sample, refuses, summarise
-from eval.statistics import Comparison, compare_rates, compare_scores, holm
 
 SCHEMA_VERSION = 1
 

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from data_prep.records import Prompt, json_line, read_json_lines
 from eval.config import ScoreboardConfig
+from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, refuses
-from eval.statistics import rate_estimate
 from models.config import GenerationConfig
 from reward.harmfulness_model import HarmfulnessScorer
 
@@ -37,6 +37,8 @@ class Measuring:
     policy_of: Callable[[dict[str, torch.Tensor]], tuple[Any, Any]]
     """(model, tokenizer) to generate with, from trained tensors; an empty dict is the policy at step 0."""
     say: Callable[[str], None]
+    first_row: Row | None = None
+    """Epoch 0, where the stage that made the starting policy has measured it on the same prompts already."""
 
 
 class Scoreboard(pl.Callback):
@@ -55,8 +57,9 @@ class Scoreboard(pl.Callback):
     ) -> None:
         self.stage, self.path, self.epochs_folder, self.measuring, self.state_of = stage, path, epochs_folder, measuring, state_of
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._measure_once(trainer, module, epoch=0)
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # 0 for a fresh stage. Resumed at the end of epoch k it is k: Lightning calls no on_train_epoch_end again for a row that a kill left out.
+        self._measure_once(trainer, module, epoch=trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._measure_once(trainer, module, epoch=trainer.current_epoch + 1)
@@ -80,6 +83,8 @@ class Scoreboard(pl.Callback):
 
     def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor]) -> Row:
         measuring = self.measuring
+        if epoch == 0 and measuring.first_row is not None:
+            return {**measuring.first_row, "stage": self.stage, "epoch": 0, "step": 0}
         model, tokenizer = measuring.policy_of(state)
         samples = measure(model, tokenizer, measuring.prompts, measuring.generation, measuring.scorer, policy=f"{self.stage} epoch {epoch}")
         return scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)

@@ -15,7 +15,7 @@ from models.adapter import unwrapped
 from models.tokens import TokenRow
 
 CHUNK_TOKENS = 512
-_LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+_LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
 
 
 class Batch(NamedTuple):
@@ -50,8 +50,7 @@ def per_token_logps(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     predicts = batch.completion_mask[:, 1:].bool()  # position t predicts token t + 1
     targets = batch.input_ids[:, 1:][predicts]
     rows = predicts.nonzero()[:, 0]
-    if any(getattr(plain.config, name, None) for name in _LOGIT_TRANSFORMS):
-        # The head is more than one matrix product here; ask the model itself.
+    if transforms_logits(plain.config):
         logits = plain(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits[:, :-1][predicts]
         return _select(logits, targets), rows
     hidden = plain.get_decoder()(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
@@ -62,6 +61,12 @@ def per_token_logps(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         for i in range(0, len(targets), CHUNK_TOKENS)
     ]
     return torch.cat(parts), rows
+
+
+def transforms_logits(config: Any) -> bool:
+    """Whether the model does more after its head than a matrix product, so that only the model itself gives its logits."""
+    text = config.get_text_config()
+    return any(getattr(text, name, None) for name in _LOGIT_TRANSFORMS)
 
 
 def completion_logps(model: Any, batch: Batch) -> Tensor:

@@ -3,7 +3,7 @@
 - Prompt ids are exactly those that generation starts from; the boundary to the completion is exact by construction.
 - One BOS: what the chat template writes, nothing added, a doubled one removed.
 - A whole completion ends in exactly one end token, and that token is in the mask. A cut one has none.
-- Both sides of a pair keep their end token, or neither does.
+- A pair that model.max_length cuts on one side loses the end token on both: length must not tell chosen from rejected.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def completion_ids(tokenizer: Any, prompt: list[Message], completion: list[Messa
 
 
 def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int, *, finished: bool = True) -> TokenRow | None:
-    """One row; None when the prompt leaves no room for a completion (the caller counts it).
+    """One row; None when the prompt leaves no room for a completion, or there is none (the caller counts it).
 
     An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it did not end there.
     """
     start = prompt_ids(tokenizer, prompt)
     rest = _completion(tokenizer, prompt, completion, finished)
     room = max_length - len(start)
-    return None if room < MIN_COMPLETION_TOKENS else _join(start, rest, room, cut=len(rest) > room)
+    return None if room < MIN_COMPLETION_TOKENS or not rest else _join(start, rest, room, cut=len(rest) > room)
 
 
 def encode_pair(
@@ -71,7 +71,7 @@ def encode_pair(
 ) -> tuple[TokenRow, TokenRow] | None:
     """Chosen and rejected cut alike: when either is too long for the row, neither keeps its end token.
 
-    None when the prompt leaves no room, or when nothing distinguishes the two after cutting.
+    None when the prompt leaves no room, or when after cutting nothing is left of a side or nothing distinguishes the two.
     """
     start = prompt_ids(tokenizer, prompt)
     rests = [_completion(tokenizer, prompt, side, whole) for side, whole in zip(sides, finished, strict=True)]
@@ -82,7 +82,7 @@ def encode_pair(
     if cut:
         rests = [rest[:-1] if whole else rest for rest, whole in zip(rests, finished, strict=True)]
     chosen, rejected = (_join(start, rest, room, cut=cut) for rest in rests)
-    return None if chosen.input_ids == rejected.input_ids else (chosen, rejected)
+    return None if chosen.input_ids == rejected.input_ids or not all(rests) else (chosen, rejected)
 
 
 def _completion(tokenizer: Any, prompt: list[Message], completion: list[Message], finished: bool) -> list[int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
 
 from data_prep.errors import PrimumError
+from pipeline.console import complain
 from pipeline.stages import STAGES
 
 _EPILOG = """
@@ -41,28 +43,30 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _dispatch(options.command, options.config, options.overrides)
     except PrimumError as error:
-        from pipeline.console import complain
-
         complain(error.faults)
         return error.exit_code
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        from pipeline.console import complain
-
-        complain(
-            [
-                f"{error.filename or options.config}: {error.strerror}; free some room or set run_dir elsewhere; run the command again to go on"
-            ]
-        )
+        where = error.filename or options.config
+        complain([f"{where}: {error.strerror}; {_DISK_ERRORS[error.errno]} or set run_dir elsewhere; run the command again to go on"])
         return 2
-    except KeyboardInterrupt:
-        print("\nprimum: interrupted; run the same command again to go on", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Lightning turns Ctrl-C into exit(1) while it trains.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        complain(["interrupted; run the same command again to go on"])
         return 130
 
 
-_DISK_ERRORS = (13, 28, 30, 122)
-"""Permission, no space, read-only, quota."""
+_DISK_ERRORS = {
+    errno.EACCES: "grant access",
+    errno.EPERM: "grant access",
+    errno.ENOSPC: "free some room",
+    errno.EDQUOT: "free some room",
+    errno.EROFS: "make it writable",
+}
+"""What the disk may answer, and what the user can do."""
 
 
 def _dispatch(command: str, path: Path, overrides: list[str]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -45,6 +45,8 @@ class ReleaseConfig:
     def __post_init__(self) -> None:
         if self.policy not in ("dpo", "sft", "sft_control"):
             raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
+        if self.name in ("", ".", "..", "work", "run.json", "manifest.json") or "/" in self.name:
+            raise ValueError(f"release.name names the folder of the released model inside the run's release/, got {self.name!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +116,10 @@ def _file_settings(path: Path) -> list[tuple[str, str, Any]]:
     except FileNotFoundError as error:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
         raise ConfigError(f"{path}: no such file" + (f"; did you mean {path.parent / near[0]}?" if near else "")) from error
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
     if content is None:
         return []
     if not isinstance(content, dict):
@@ -138,7 +142,10 @@ def _overrides(overrides: list[str], faults: list[str]) -> list[tuple[str, str, 
         if not sign or not key:
             faults.append(f"{text!r}: wanted key=value, as in dpo.beta=0.2")
             continue
-        settings.append((f"override {text!r}", key, yaml.safe_load(value) if value else ""))
+        try:
+            settings.append((f"override {text!r}", key, yaml.safe_load(value) if value else ""))
+        except yaml.YAMLError as error:
+            faults.append(f"override {text!r}: the value is not YAML ({' '.join(str(error).split())})")
     return settings
 
 

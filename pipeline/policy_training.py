@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
@@ -27,7 +27,6 @@ from train.batches import BatchPlan
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode
 from train.trainer import fit, resumed_step, use_threads, world
 
-
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
 
@@ -44,8 +43,10 @@ class Training:
     epochs: int
     global_batch_size: int
     micro_batch_size: int
-    base_over_refusal: float | None = None
-    """Over-refusal of the run's base policy; None takes this scoreboard's epoch 0."""
+    before: list[dict[str, Any]] = field(default_factory=list)
+    """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
+    before_epoch: int = 0
+    """The epoch that was kept there."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
@@ -90,6 +91,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     def policy_of(state: dict[str, torch.Tensor]) -> tuple[Any, Any]:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
 
+    first_row = next((row for row in training.before if row["epoch"] == training.before_epoch), None)
     measuring = Measuring(
         scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
         generation,
@@ -97,6 +99,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
         config.eval.confidence,
         policy_of,
         context.say,
+        first_row,
     )
     return Scoreboard(context.directory.name, context.path / "scoreboard.jsonl", context.directory.work / "epochs", measuring, state_of)
 
@@ -129,7 +132,7 @@ def _loggers(context: Context) -> list[Any]:
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
     rows = read_scoreboard(scoreboard.path)
-    base = training.base_over_refusal if training.base_over_refusal is not None else rows[0]["over_refusal_rate"]["mean"]
+    base = (training.before or rows)[0]["over_refusal_rate"]["mean"]
     epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, base)
     context.say(f"epoch {epoch} kept: {reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)

@@ -23,9 +23,22 @@ def run_one(name: str, config: RunConfig) -> None:
     run_stage(stage, config, rank=world(config.trainer)[0] if stage.ranks else 0)
 
 
+def look_for_inputs(config: RunConfig) -> None:
+    """What the stages read from outside the run must be there before the first one works; all that is not is said at once."""
+    faults: list[str] = []
+    for name in stage_names(config):
+        try:
+            load_stage(name).files(config)
+        except PrimumError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise PrimumError(faults)
+
+
 def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
+    look_for_inputs(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in stage_names(config):
         if load_stage(name).ranks and config.trainer.world_size > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -14,10 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json
+from data_prep.errors import ResourceError
 from pipeline.config import RunConfig, resolved
 from pipeline.console import say
 
+_DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
+"""How torch and safetensors, which raise no OSError, say that a disk is full."""
 LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
 
 
@@ -95,6 +101,7 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     identity, basis = fingerprint(stage, config)
     if directory.is_complete(identity):
         if rank == 0:
+            directory.drop_work()  # left by a kill just after the manifest was written
             say(stage.name, "nothing changed, kept")
         return False
     context = Context(config, directory, rank)
@@ -107,7 +114,15 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
         elif resumed:
             context.say("was cut off; going on from there")
     started = time.monotonic()
-    summary = stage.work(context)
+    try:
+        summary = stage.work(context)
+    except (RuntimeError, SafetensorError) as error:
+        if not _DISK_FULL.search(str(error)):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise ResourceError(
+            f"{directory.path}: the disk took no more ({reason}); free some room or set run_dir elsewhere; run the command again to go on"
+        ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
         directory.finish({**summary, "seconds": seconds})

@@ -88,14 +88,25 @@ def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExampl
 
 
 def balanced_sample(examples: list[RewardExample], limit: int | None, seed: int) -> list[RewardExample]:
-    """At most `limit` examples in a fixed order: as many harmful as harmless where there are enough, each label's origins in proportion."""
+    """At most `limit` examples in a fixed order: half harmful where there are enough, and most of the harmless ones the policy's own.
+
+    Harmful answers are all in the policy's own style, so without as many harmless ones in that style the model would learn the style.
+    """
     ordered = sorted(examples, key=lambda e: e.id)
     if limit is None or len(ordered) <= limit:
         return ordered
-    harmful, harmless = ([e for e in ordered if e.harmful == label] for label in (True, False))
-    wanted = min(len(harmful), max(limit // 2, limit - len(harmless)))
+    harmful, own, others = _parts(ordered)
+    half = min(len(harmful), limit // 2)
+    own_wanted = min(len(own), round(0.6 * (limit - half)))
     rng = random.Random(f"{seed}/reward")
-    return sorted([*_stratified(harmful, wanted, rng), *_stratified(harmless, limit - wanted, rng)], key=lambda e: e.id)
+    kept = [*_stratified(harmful, half, rng), *_stratified(own, own_wanted, rng), *_stratified(others, limit - half - own_wanted, rng)]
+    return sorted(kept, key=lambda e: e.id)
+
+
+def _parts(examples: list[RewardExample]) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
+    """(harmful, harmless and the policy's own, harmless and written for it)"""
+    own = [e for e in examples if not e.harmful and e.origin.startswith("policy_")]
+    return [e for e in examples if e.harmful], own, [e for e in examples if not e.harmful and not e.origin.startswith("policy_")]
 
 
 def _stratified(examples: list[RewardExample], count: int, rng: random.Random) -> list[RewardExample]:

@@ -36,14 +36,14 @@ _BARE = re.compile(
     r"\bas an ai\b[^.?!\n]{0,60}\b(?:cannot|can't|not (?:able|capable)|unable|do not|don't)\b|"
     r"\b(?:it is|it's|it would be) (?:never|not) (?:\w+ (?:or|nor|and) )?(?:appropriate|ethical|acceptable|respectful|accurate|legal|right)\b[^.?!\n]{0,25}? to "
     r"(?:provide|discuss|encourage|promote|suggest|ask|engage|assist|help|offer|share|make|refer|say|advocate)\w*|"
-    r"\b(?:it is|it's|it would be|this is|that is|that's) (?:highly |both |deeply |clearly )?(?:unethical|illegal and|unacceptable|not ethical|not appropriate or ethical)\b|"
+    r"\b(?:it is|it's|it would be|this is|that is|that's) (?:highly |both |deeply )?(?:unethical|illegal and|unacceptable|not ethical|not appropriate or ethical)\b|"
     r"\bi (?:won't|will not|(?:am|'m) not (?:willing|prepared|going) to) \w+|\bi (?:have|need|want) to (?:say no|turn (?:this|that|it) down)|\boff the table\b|"
     r"\bnot a request (?:that )?i (?:can|will)\b|"
     r"\bi (?:cannot|can't|can not|won't|will not)(?:,| and| or|\.|$)",
     re.I,
 )
 _COMPLIES = re.compile(
-    r"(?:\bhere(?:'s| is| are)\b[^.\n]{0,60}(?:step|way|how|example|template|draft|script|strateg|tip|list|guide|method|plan|approach)|\b(?:steps?|step-by-step)\b[^.\n]{0,40}:|"
+    r"(?:\bhere(?:'s| is| are)\b[^.\n]{0,60}(?:step|way|how|example|template|draft|script|strateg|tip|list|guide|method|plan)|\b(?:steps?|step-by-step)\b[^.\n]{0,40}:|"
     r"^\s*(?:1[.)]|step 1|first,))",
     re.I | re.M,
 )

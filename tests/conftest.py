@@ -76,7 +76,7 @@ def tokenizer(tiny_directory):
     return load_tokenizer(ModelConfig(path=str(tiny_directory)))
 
 
-@pytest.fixture()
+@pytest.fixture
 def tiny_model(tiny_directory):
     from models.config import ModelConfig
     from models.load import load_model

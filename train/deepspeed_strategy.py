@@ -1,6 +1,6 @@
 """One DeepSpeed strategy for GPUs and for CPU ranks over gloo.
 
-Lightning's own refuses anything but CUDA; the three members below are what stands in the way (Lightning 2.6, DeepSpeed 0.19).
+Lightning's own refuses anything but CUDA; three members below are what stands in the way (Lightning 2.6, DeepSpeed 0.19).
 On GPUs they behave as the parent's.
 """
 
@@ -43,6 +43,10 @@ class ZeroStrategy(DeepSpeedStrategy):
         with isolate_rng():
             self.set_world_ranks()
             self._init_deepspeed_distributed()
+
+    def backward(self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and clip at the wrong norm
+        super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
     @property
     def root_device(self) -> torch.device:

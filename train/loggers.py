@@ -65,7 +65,7 @@ def wandb_logger(config: WandbConfig, *, folder: Path, stage: str, run_name: str
     if mode == "disabled":
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    logger = WandbLogger(
+    return WandbLogger(
         project=config.project,
         entity=config.entity,
         group=config.group or run_name,
@@ -75,4 +75,3 @@ def wandb_logger(config: WandbConfig, *, folder: Path, stage: str, run_name: str
         offline=mode == "offline",
         config=settings,
     )
-    return logger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.artifacts import write_json
+from data_prep.artifacts import read_json, write_json
 from data_prep.errors import RecordError
 from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
@@ -36,14 +36,15 @@ def work(context: Context) -> dict[str, Any]:
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             micro_batch_size=config.dpo.micro_batch_size,
-            base_over_refusal=base_over_refusal(context),
+            **from_sft(context),
         ),
     )
 
 
-def base_over_refusal(context: Context) -> float:
-    """Over-refusal of the run's base policy on the scoreboard's prompts: SFT's epoch 0."""
-    return read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]["over_refusal_rate"]["mean"]
+def from_sft(context: Context) -> dict[str, Any]:
+    """What a training from the SFT policy takes over from its scoreboard."""
+    sft = context.stage("sft").path
+    return {"before": read_scoreboard(sft / "scoreboard.jsonl"), "before_epoch": read_json(sft / "selection.json")["epoch"]}
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:
@@ -68,7 +69,14 @@ def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[T
 STAGE = Stage(
     name="dpo",
     summary="DPO",
-    needs=("prep/prompts.jsonl", "reward/reward_model", "pairs/pairs.train.jsonl", "sft/policy", "sft/scoreboard.jsonl"),
+    needs=(
+        "prep/prompts.jsonl",
+        "reward/reward_model",
+        "pairs/pairs.train.jsonl",
+        "sft/policy",
+        "sft/scoreboard.jsonl",
+        "sft/selection.json",
+    ),
     sections=("model", "dpo", *MEASURED, "trainer"),
     work=work,
     gigabytes=policy_gigabytes,

@@ -49,4 +49,10 @@ def _opening(text: str) -> str | None:
     return parts[0] if parts else None
 
 
-STAGE = Stage(name="pairs", summary="preference pairs", needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"), sections=("pairs",), work=work)
+STAGE = Stage(
+    name="pairs",
+    summary="preference pairs",
+    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
+    sections=("pairs",),
+    work=work,
+)

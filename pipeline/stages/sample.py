@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from data_prep.artifacts import write_records
-from data_prep.records import Completion, Prompt, assistant, json_line, read_json_lines, read_records
+from data_prep.records import Completion, Prompt, assistant, json_line, read_appended, read_records
 from models.generate import generate
 from pipeline.policies import base_config, generating, model_files
 from pipeline.stage import Context, Stage
@@ -22,7 +22,7 @@ def work(context: Context) -> dict[str, Any]:
     prompts = [p for p in read_records(context.stage("prep").path / "prompts.jsonl", Prompt) if p.split != "test"]
     wanted = [(p, k) for p in prompts for k in range(config.sample.harmful_samples if p.kind == "harmful" else 1)]
     shard = context.directory.work / "completions.jsonl"
-    done = {row["id"]: row for _, row in read_json_lines(shard)} if shard.is_file() else {}
+    done = {row["id"] for row in read_appended(shard)}
     todo = sorted(((p, k) for p, k in wanted if _id(p, k) not in done), key=lambda item: len(item[0].prompt[-1]["content"]))
     context.say(f"{len(wanted)} answers wanted from the base policy, {len(todo)} to write")
     if todo:
@@ -39,8 +39,8 @@ def work(context: Context) -> dict[str, Any]:
                 for (prompt, k), seed, answer in zip(block, seeds, answers, strict=True):
                     file.write(json_line(_completion(prompt, k, seed, answer)))
                 file.flush()
-    rows = [Completion.from_json(row) for _, row in read_json_lines(shard)]
-    write_records(context.path / "completions.jsonl", sorted(rows, key=lambda row: row.id))
+    rows = [Completion.from_json(row) for row in read_appended(shard)]
+    write_records(context.path / "completions.jsonl", sorted(rows, key=_by_id))
     tokens = sum(row.num_tokens for row in rows)
     return {"completions": len(rows), "tokens": tokens, "cut_by_limit": sum(row.finish_reason == "length" for row in rows)}
 
@@ -59,6 +59,10 @@ def _completion(prompt: Prompt, k: int, seed: int, answer: Any) -> Completion:
     )
 
 
+def _by_id(row: Completion) -> str:
+    return row.id
+
+
 def _id(prompt: Prompt, sample: int) -> str:
     return f"{prompt.id}/{POLICY}/{sample}"
 
@@ -68,4 +72,6 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
-STAGE = Stage(name="sample", summary="base answers", needs=("prep/prompts.jsonl",), sections=("model.base", "sample"), work=work, files=model_files)
+STAGE = Stage(
+    name="sample", summary="base answers", needs=("prep/prompts.jsonl",), sections=("model.base", "sample"), work=work, files=model_files
+)

@@ -51,4 +51,10 @@ def _harmfulness(items: list[tuple[str, list[Message], list[Message]]], scorer: 
     ]
 
 
-STAGE = Stage(name="score", summary="scores", needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"), sections=("model.max_length", "eval.generation.dtype"), work=work)
+STAGE = Stage(
+    name="score",
+    summary="scores",
+    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
+    sections=("model.max_length", "eval.generation.dtype"),
+    work=work,
+)

@@ -8,7 +8,7 @@ from data_prep.records import Pair, read_records
 from pipeline.policies import stage_policy
 from pipeline.policy_training import MEASURED, Training, train_policy
 from pipeline.stage import Context, Stage
-from pipeline.stages.dpo import base_over_refusal
+from pipeline.stages.dpo import from_sft
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
 from train.sft import SftModule
 
@@ -26,7 +26,7 @@ def work(context: Context) -> dict[str, Any]:
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             micro_batch_size=config.dpo.micro_batch_size,
-            base_over_refusal=base_over_refusal(context),
+            **from_sft(context),
         ),
     )
 
@@ -34,7 +34,14 @@ def work(context: Context) -> dict[str, Any]:
 STAGE = Stage(
     name="sft_control",
     summary="SFT control",
-    needs=("prep/prompts.jsonl", "reward/reward_model", "pairs/pairs.train.jsonl", "sft/policy", "sft/scoreboard.jsonl"),
+    needs=(
+        "prep/prompts.jsonl",
+        "reward/reward_model",
+        "pairs/pairs.train.jsonl",
+        "sft/policy",
+        "sft/scoreboard.jsonl",
+        "sft/selection.json",
+    ),
     sections=("model", "sft", "dpo", *MEASURED, "trainer"),
     work=work,
     gigabytes=policy_gigabytes,

@@ -55,7 +55,7 @@ class Fitted(NamedTuple):
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
 
-@pytest.fixture()
+@pytest.fixture
 def fit_sft(tiny_directory, tokenizer, make_rows):
     """Runs an SFT stage's fit as pipeline does, resuming from `work`."""
 
@@ -70,7 +70,7 @@ def fit_sft(tiny_directory, tokenizer, make_rows):
     return run
 
 
-@pytest.fixture()
+@pytest.fixture
 def fit_dpo(tiny_directory, tokenizer, make_pairs):
     """Runs a DPO stage's fit as pipeline does; the reference is the policy at step 0."""
 

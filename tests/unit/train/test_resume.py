@@ -6,7 +6,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from train.checkpoints import latest_checkpoint
 from train.loggers import JsonLinesLogger
 
 STEPS, EPOCHS = 10, 2  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
@@ -72,7 +71,7 @@ def whole_runs():
     return {}
 
 
-@pytest.fixture()
+@pytest.fixture
 def whole(whole_runs, fit_sft, tmp_path_factory):
     """The uninterrupted run; it does not depend on how often it is saved."""
     if "sft" not in whole_runs:

@@ -1,4 +1,4 @@
-"""Numbers with their intervals: estimates of one policy, paired comparisons of two, calibration.
+"""Numbers with their intervals: estimates of one policy, paired comparisons of two.
 
 Everywhere, None is *unscored*: it is left out of the number and counted beside it. Differences are after - before.
 """
@@ -137,48 +137,6 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(tested) - rank) * p))
         adjusted[place] = highest
     return adjusted
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    low: float
-    high: float
-    n: int
-    mean_probability: float | None
-    share_positive: float | None
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """ECE = sum over bins of n_b / n * |share_positive_b - mean_probability_b|; Brier = mean (probability - label)^2."""
-
-    ece: float
-    brier: float
-    n: int
-    bins: list[ReliabilityBin]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def reliability(probabilities: Sequence[float], labels: Sequence[bool | int], bins: int = 10) -> Reliability:
-    """How far probabilities are from shares, in `bins` of equal width; the last one holds 1.0."""
-    p, y = np.asarray(probabilities, float), np.asarray(labels, float)
-    if len(p) != len(y) or len(p) == 0:
-        raise ValueError(f"reliability needs as many probabilities as labels and at least one, got {len(p)} and {len(y)}")
-    if not bool(np.all((p >= 0) & (p <= 1))):
-        raise ValueError(f"probabilities must be in [0, 1], got {p.min()} to {p.max()}")
-    place = np.minimum((p * bins).astype(int), bins - 1)
-    table = []
-    for number in range(bins):
-        inside = place == number
-        n = int(inside.sum())
-        means = (float(p[inside].mean()), float(y[inside].mean())) if n else (None, None)
-        table.append(ReliabilityBin(number / bins, (number + 1) / bins, n, *means))
-    gaps = [
-        b.n * abs(b.share_positive - b.mean_probability) for b in table if b.share_positive is not None and b.mean_probability is not None
-    ]
-    return Reliability(sum(gaps) / len(p), float(np.mean((p - y) ** 2)), len(p), table)
 
 
 def t_interval(values: np.ndarray, confidence: float) -> Interval:

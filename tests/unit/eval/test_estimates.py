@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import brier_score_loss
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
-from eval.statistics import (
+from eval.estimates import (
     compare_rates,
     compare_scores,
     count_estimate,
@@ -24,7 +23,6 @@ from eval.statistics import (
     mean_estimate,
     newcombe_interval,
     rate_estimate,
-    reliability,
     wilson_interval,
 )
 
@@ -204,27 +202,3 @@ def test_holm_by_hand() -> None:
 @given(probabilities)
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
-
-
-def test_reliability_by_hand() -> None:
-    """Bin 0-0.5 holds 0.1, 0.3 (mean 0.2, share 0.5); bin 0.5-1 holds 0.9, 1.0 (0.95, 1): ECE = 0.5 * 0.3 + 0.5 * 0.05."""
-    measured = reliability([0.1, 0.3, 0.9, 1.0], [0, 1, 1, 1], bins=2)
-    assert measured.ece == pytest.approx(0.175)
-    assert [(b.n, b.share_positive) for b in measured.bins] == [(2, 0.5), (2, 1.0)]
-    assert measured.brier == pytest.approx((0.01 + 0.49 + 0.01 + 0) / 4)
-
-
-@settings(deadline=None, max_examples=30)
-@given(probabilities)
-def test_brier_is_that_of_scikit_learn_and_no_row_is_lost(values: list[float]) -> None:
-    labels = [k % 2 for k in range(len(values))]
-    measured = reliability(values, labels)
-    assert measured.brier == pytest.approx(brier_score_loss(labels, values, pos_label=1))
-    assert sum(b.n for b in measured.bins) == measured.n == len(values)
-    assert 0 <= measured.ece <= 1
-
-
-@pytest.mark.parametrize(("values", "labels"), [([], []), ([0.5], [0, 1]), ([1.2], [1])])
-def test_reliability_refuses_what_is_no_probability(values: list[float], labels: list[int]) -> None:
-    with pytest.raises(ValueError, match="probabilities"):
-        reliability(values, labels)

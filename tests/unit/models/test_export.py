@@ -1,0 +1,104 @@
+"""What is exported loads with the plain libraries and answers the same, or export says so."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from data_prep.errors import ModelError
+from models import export
+from models.adapter import adapt, trainable_state
+from models.config import AdapterConfig, ModelConfig
+from models.load import load_model, load_tokenizer
+from models.logps import collate
+
+
+@pytest.fixture(scope="module")
+def tied_directory(tmp_path_factory, tokenizer) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tied")
+    torch.manual_seed(3)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, pad_token_id=0, **shape)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def trained(request, tiny_directory, tied_directory):
+    tied, kind = request.param
+    config = ModelConfig(path=str(tied_directory if tied else tiny_directory))
+    model = adapt(load_model(config), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for tensor in trainable_state(model).values():
+            tensor.add_(0.05 * torch.randn_like(tensor))
+    return model, load_tokenizer(config)
+
+
+KINDS = [(tied, kind) for tied in (False, True) for kind in ("lora", "full")]
+NAMES = [f"{'tied' if tied else 'untied'}-{kind}" for tied, kind in KINDS]
+
+
+@pytest.mark.parametrize("trained", KINDS, ids=NAMES, indirect=True)
+def test_the_exported_policy_reloads_equal(trained, tmp_path, rows):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = trained
+    batch = collate(rows, 0)
+    with torch.no_grad():
+        wanted = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+        report = export.export_policy(model, tokenizer, tmp_path)
+        got = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+    assert (got - wanted).abs().max() <= 1e-4
+    assert AutoTokenizer.from_pretrained(tmp_path / "policy").chat_template == tokenizer.chat_template
+    assert report == json.loads((tmp_path / "export.json").read_text())
+    assert max(report[name] for name in ("policy", "adapter") if name in report) <= 1e-4
+
+
+@pytest.mark.parametrize("trained", [(False, "lora")], ids=["lora"], indirect=True)
+def test_the_exported_adapter_on_its_base_answers_as_the_policy(trained, tmp_path, tiny_directory, rows):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    batch = collate(rows, 0)
+    export.export_policy(*trained, tmp_path)
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    apart = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_directory), tmp_path / "adapter").eval()
+    with torch.no_grad():
+        a, b = (m(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits for m in (merged, apart))
+    assert (a - b).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("trained", [(False, "full"), (True, "lora")], ids=["untied-full", "tied-lora"], indirect=True)
+def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkeypatch):
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained
+
+    def corrupted(where, *args, **options):
+        file = Path(where) / "model.safetensors"
+        if Path(where) == tmp_path / "policy":
+            tensors = load_file(file)
+            name = "model.layers.1.mlp.down_proj.weight"
+            save_file({**tensors, name: tensors[name] + 0.05}, file, metadata={"format": "pt"})
+        return plain(where, *args, **options)
+
+    monkeypatch.setattr(sys.modules["models.export"].AutoModelForCausalLM, "from_pretrained", corrupted)
+    with pytest.raises(ModelError, match="logits differ"):
+        export.export_policy(*trained, tmp_path)
+
+
+@pytest.mark.parametrize("trained", [(False, "full")], ids=["full"], indirect=True)
+def test_a_policy_that_answers_nan_is_refused(trained, tmp_path):
+    model, tokenizer = trained
+    with torch.no_grad():
+        model.model.norm.weight[0] = float("nan")
+    with pytest.raises(ModelError, match="logits differ"):
+        export.export_policy(model, tokenizer, tmp_path)

@@ -1,0 +1,165 @@
+"""The command line: quick help, exit codes, one line for each thing that is wrong."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from data_prep.errors import ArtifactError, GateError
+from pipeline import cli
+from pipeline.stages import STAGES, load_stage, stage_names
+
+HELP = """
+import sys, resource
+from pipeline.cli import parser
+text = parser().format_help()
+print(text)
+heavy = [name for name in ("torch", "transformers", "numpy", "omegaconf", "pytorch_lightning", "wandb") if name in sys.modules]
+print("LOADED", heavy)
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(f"run_dir: {tmp_path / 'run'}\n", encoding="utf-8")
+    return path
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for name in ("run", "config", *STAGES):
+        assert re.search(rf"^    {name}\s", result.stdout, re.M), name
+    assert "LOADED []" in result.stdout
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_every_stage_can_be_loaded_and_knows_its_name():
+    for name in STAGES:
+        assert load_stage(name).name == name
+
+
+def test_a_stage_reads_only_what_earlier_stages_leave():
+    """`needs` name stages that come before it in the order of a run."""
+    from pipeline.config import RunConfig
+
+    order = stage_names(RunConfig())
+    for name in order:
+        stage = load_stage(name)
+        for need in (*stage.needs, *stage.optional_needs(RunConfig())):
+            assert order.index(need.split("/")[0]) < order.index(name), (name, need)
+
+
+def test_a_control_that_is_off_is_not_run():
+    from pipeline.config import RunConfig
+    from train.config import ControlConfig
+
+    assert "sft_control" not in stage_names(RunConfig(control=ControlConfig(enabled=False)))
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["run"], ["run", "--nonsense", "x"]])
+def test_a_command_that_is_none_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: primum" in capsys.readouterr().err
+
+
+def test_config_prints_the_resolved_run(config_file, capsys):
+    assert cli.main(["config", str(config_file), "dpo.beta=0.25"]) == 0
+    assert "beta: 0.25" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("error", "code"), [(ArtifactError(["one", "two"]), 2), (GateError("gate not met: harm"), 3), (KeyboardInterrupt(), 130)])
+def test_exit_codes(config_file, capsys, monkeypatch, error, code):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["run", str(config_file)]) == code
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert all(f"primum: {fault}" in shown for fault in getattr(error, "faults", ["interrupted"]))
+
+
+def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(config_file, capsys, monkeypatch):
+    def fail(*_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["run", str(config_file)]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "said"), [(28, "No space left"), (122, "quota"), (13, "Permission denied"), (30, "Read-only")])
+def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, number, said):
+    import os
+
+    def fail(*_):
+        raise OSError(number, os.strerror(number), "/somewhere/file")
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["run", str(config_file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "/somewhere/file" in line
+    assert said.lower() in line.lower()
+
+
+def test_our_own_bugs_keep_their_traceback(config_file, monkeypatch):
+    def fail(*_):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    with pytest.raises(OSError, match="Bad file"):
+        cli.main(["run", str(config_file)])
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_run_dir_that_cannot_be_one_is_a_line_that_names_it(config_file, tmp_path, capsys, where):
+    (tmp_path / "file").write_text("not a folder")
+    assert cli.main(["prep", str(config_file), f"run_dir={tmp_path / where}"]) == 2
+    shown = capsys.readouterr().err
+    assert str(tmp_path / where) in shown
+    assert "run_dir" in shown
+
+
+def test_a_later_stage_alone_says_which_one_to_run_first(config_file, capsys):
+    assert cli.main(["pairs", str(config_file)]) == 2
+    assert "run `primum prep` first" in capsys.readouterr().err
+
+
+def test_all_that_is_missing_is_said_before_the_first_stage_works(config_file, tmp_path, capsys):
+    """A model or a suite that is not there must not wait for hours of other work."""
+    config_file.write_text(
+        f"run_dir: {tmp_path / 'run'}\n"
+        "model: {base: {path: /nowhere/model}}\n"
+        "data: {sources: [{name: a, format: jsonl, path: /nowhere/rows.jsonl}]}\n"
+        "eval: {suites: [{name: s, path: /nowhere/suite.jsonl}]}\n"
+    )
+    assert cli.main(["run", str(config_file)]) == 2
+    shown = capsys.readouterr().err
+    for path in ("/nowhere/model", "/nowhere/rows.jsonl", "/nowhere/suite.jsonl"):
+        assert sum(path in line for line in shown.splitlines()) == 1, (path, shown)
+    assert not list((tmp_path / "run").glob("*/run.json"))
+
+
+def test_ctrl_c_exits_with_130(config_file):
+    """A real signal, delivered while the command works."""
+    script = (
+        "import os, signal, sys; from pipeline import cli\n"
+        "cli._dispatch = lambda *_: os.kill(os.getpid(), signal.SIGINT) or signal.pause()\n"
+        f"sys.exit(cli.main(['run', {str(config_file)!r}]))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in result.stderr

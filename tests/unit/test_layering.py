@@ -1,0 +1,152 @@
+"""The house keeps its shape: who may import whom, what may be called what, and how long anything may be."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOORS = {"data_prep": 1, "models": 2, "train": 3.1, "reward": 3.1, "eval": 3.2, "pipeline": 4}
+FORBIDDEN = {("eval", "train"): "eval only measures; what must meet train is injected by pipeline"}
+TORCH_FREE = "data_prep"
+TORCH = ("torch", "transformers", "peft", "pytorch_lightning", "deepspeed", "trl", "safetensors")
+MAX_FILE, MAX_FUNCTION, MAX_MODULE_CLASS = 300, 60, 150
+
+
+class Import(NamedTuple):
+    file: str
+    line: int
+    imported: str
+
+
+def sources() -> list[Path]:
+    return [path for package in FLOORS for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(tree: ast.AST, file: str) -> Iterator[Import]:
+    """Every import of a file, at module level or inside a function, and through importlib with a constant name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: relative import; write the whole name"
+            yield Import(file, node.lineno, node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+            name = ast.unparse(node.args[0]).strip("f'\"")
+            yield Import(file, node.lineno, name)
+
+
+def broken_rules(found: Import) -> Iterator[str]:
+    here, there = found.file.split("/", maxsplit=1)[0], found.imported.split(".")[0]
+    where = f"{found.file}:{found.line} imports {found.imported}"
+    if here == TORCH_FREE and there in TORCH:
+        yield f"{where}: {TORCH_FREE} never sees a weight, so it needs no {there}"
+    if there not in FLOORS or there == here:
+        return
+    if there in ("eval", "pipeline") and here != "pipeline":
+        yield f"{where}: nobody imports {there} but pipeline"
+    elif (here, there) in FORBIDDEN:
+        yield f"{where}: {FORBIDDEN[here, there]}"
+    elif FLOORS[there] >= FLOORS[here]:
+        yield f"{where}: imports point down, and {there} is not below {here}"
+
+
+def faults_in(source: str, file: str) -> list[str]:
+    return [fault for found in imports(ast.parse(source), file) for fault in broken_rules(found)]
+
+
+def test_imports_point_down_only():
+    faults = [fault for path in sources() for fault in faults_in(path.read_text(encoding="utf-8"), relative(path))]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "rule"),
+    [
+        ("data_prep/x.py", "import torch", "never sees a weight"),
+        ("data_prep/x.py", "def f():\n    from torch.nn import Linear", "never sees a weight"),
+        ("models/x.py", "from reward.scale import Scale", "reward is not below models"),
+        ("train/x.py", "import reward.scale", "reward is not below train"),
+        ("reward/x.py", "from train.config import DpoConfig", "train is not below reward"),
+        ("eval/x.py", "def f():\n    import train.dpo", "eval only measures"),
+        ("train/x.py", "from eval.suites import own_suites", "nobody imports eval but pipeline"),
+        ("eval/x.py", "from pipeline.config import RunConfig", "nobody imports pipeline but pipeline"),
+        ("models/x.py", "importlib.import_module('pipeline.cli')", "nobody imports pipeline but pipeline"),
+    ],
+)
+def test_an_import_upward_is_named_with_file_line_and_rule(file, source, rule):
+    (fault,) = faults_in(source, file)
+    assert fault.startswith(f"{file}:")
+    assert rule in fault
+
+
+def test_what_design_allows_is_allowed():
+    assert not faults_in("from reward.scale import Scale\nfrom models.tokens import encode", "eval/x.py")
+    assert not faults_in("from eval.suites import own_suites\nfrom train.dpo import DpoModule", "pipeline/stages/x.py")
+    assert not faults_in("import numpy\nfrom data_prep.records import Pair", "data_prep/pairs.py")
+
+
+def test_no_module_is_named_like_a_dependency_or_the_standard_library():
+    """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the library."""
+    taken = (set(packages_distributions()) | set(sys.stdlib_module_names)) - set(FLOORS)
+    shadows = {relative(path) for path in sources() if path.stem in taken} | {
+        relative(path) for path in sources() if path.name == "__init__.py" and path.parent.name in taken
+    }
+    assert not shadows, f"named like an installed module: {sorted(shadows)}"
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_packaged_name_is_this_checkout(package):
+    module = importlib.import_module(package)
+    assert Path(str(module.__file__)).resolve() == ROOT / package / "__init__.py"
+
+
+def test_every_package_is_packaged():
+    """setuptools takes packages that have an __init__.py; a folder without one would be missing from an installation."""
+    folders = {path.parent for path in sources()}
+    assert not [relative(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_there_is_no_package_under_tests():
+    """A tests/train/__init__.py would answer to the name `train`."""
+    assert not [relative(path) for path in (ROOT / "tests").rglob("__init__.py")]
+
+
+def test_no_drawers():
+    drawers = {"utils", "util", "common", "helpers", "helper", "misc"}
+    assert not [relative(path) for path in sources() if path.stem in drawers or path.parent.name in drawers]
+
+
+def _length(node: ast.AST) -> int:
+    return node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
+
+
+def test_files_and_functions_keep_to_their_budgets():
+    faults = []
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        lines = text.count("\n")
+        if lines > MAX_FILE:
+            faults.append(f"{relative(path)}: {lines} lines, at most {MAX_FILE}")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _length(node) > MAX_FUNCTION:
+                faults.append(f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_FUNCTION}")
+            if isinstance(node, ast.ClassDef) and _is_lightning_module(node) and _length(node) > MAX_MODULE_CLASS:
+                faults.append(f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_MODULE_CLASS}")
+    assert not faults, "\n".join(faults)
+
+
+def _is_lightning_module(node: ast.ClassDef) -> bool:
+    return any(ast.unparse(base).endswith(("LightningModule", "TrainedModule")) for base in node.bases)
