@@ -130,8 +130,8 @@ def _over_refusal_pair(
     if demo.kind != "benign":
         return None
     found = by_prompt.get(demo.id, [])
-    helpful = next((c for c in found if c.source != "demonstration" and c.refusal == "none" and c.finished), None)
-    helpful = helpful or next((c for c in found if c.source == "demonstration" and c.refusal == "none"), None)
+    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what harm pairs reject.
+    helpful = next((c for c in found if c.refusal == "none" and text_of(c.completion).strip()), None)
     own = refusals.get(demo.twin_id or "")
     others = [candidate for candidate in refusals.values() if candidate.source == f"safe answer to {demo.split}"]
     if helpful is None or helpful.harmfulness is None or not (own or others):

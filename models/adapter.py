@@ -19,7 +19,8 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
     if config.kind == "full":
         model.requires_grad_(True)
         return model
-    targets = config.target_modules
+    layers = model.config.get_text_config().num_hidden_layers
+    first = max(0, layers - (config.last_layers or layers))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return get_peft_model(
@@ -27,12 +28,23 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
             LoraConfig(
                 r=config.rank,
                 lora_alpha=config.alpha,
-                target_modules=targets if targets == "all-linear" else [name.strip() for name in targets.split(",")],
+                target_modules=_targets(model, config, by_name=first > 0),
                 lora_dropout=0.0,
+                layers_to_transform=list(range(first, layers)) if first else None,
                 task_type=task_type,
                 modules_to_save=train_modules,
             ),
         )
+
+
+def _targets(model: Any, config: AdapterConfig, *, by_name: bool) -> str | list[str]:
+    """peft's target_modules; it chooses among layers only where modules are named one by one."""
+    if config.target_modules != "all-linear":
+        return [name.strip() for name in config.target_modules.split(",")]
+    if not by_name:
+        return config.target_modules
+    decoder = getattr(model, model.base_model_prefix)
+    return sorted({name.rsplit(".", 1)[-1] for name, module in decoder.named_modules() if isinstance(module, torch.nn.Linear)})
 
 
 def trainable_state(model: Any) -> dict[str, torch.Tensor]:

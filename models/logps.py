@@ -5,6 +5,7 @@ B = rows, T = tokens of the longest row, N = completion tokens in the batch, H =
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -58,7 +59,7 @@ def per_token_logps(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     states = hidden[:, :-1][predicts]  # (N, H)
     parts = [
         checkpoint(_head_logps, head, states[i : i + CHUNK_TOKENS], targets[i : i + CHUNK_TOKENS], use_reentrant=False)
-        for i in range(0, len(targets), CHUNK_TOKENS)
+        for i in range(0, _num_chunks(head, targets) * CHUNK_TOKENS, CHUNK_TOKENS)
     ]
     return torch.cat(parts), rows
 
@@ -73,6 +74,16 @@ def completion_logps(model: Any, batch: Batch) -> Tensor:
     """(B,) log-probability of each row's completion: the sum over its completion tokens."""
     logps, rows = per_token_logps(model, batch)
     return torch.zeros(len(batch.input_ids), dtype=logps.dtype, device=logps.device).index_add(0, rows, logps)
+
+
+def _num_chunks(head: Any, targets: Tensor) -> int:
+    """Calls of the head. ZeRO-3 gathers its weights from all ranks at each call, so every rank makes as many; the last may be empty."""
+    count = math.ceil(len(targets) / CHUNK_TOKENS)
+    if not hasattr(head.weight, "ds_id"):
+        return count
+    most = torch.tensor(count, device=targets.device)
+    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
+    return int(most)
 
 
 def _head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from models.config import AdapterConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig:
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
     epochs: int = 1
     learning_rate: float = 2e-4
     global_batch_size: int = 16

@@ -43,7 +43,7 @@ def work(context: Context) -> dict[str, Any]:
         f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful), {settings.epochs * plan.steps_per_epoch} steps"
     )
     module = RewardModule(
-        new_reward_model(base, config.model.adapter, seed=config.seed),
+        new_reward_model(base, settings.adapter, seed=config.seed),
         learning_rate=settings.learning_rate,
         weight_decay=config.trainer.weight_decay,
         warmup=config.trainer.warmup,
@@ -122,7 +122,7 @@ STAGE = Stage(
     name="reward",
     summary="reward model",
     needs=("prep/demonstrations.jsonl", "sample/completions.jsonl"),
-    sections=("model", "reward", "trainer"),
+    sections=("model.base", "model.max_length", "reward", "trainer"),
     work=work,
     files=model_files,
     gigabytes=lambda config: 1.0,

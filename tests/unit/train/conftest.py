@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
 QUESTIONS = ("What is asthma?", "How much water should I drink?", "My knee hurts after running, why?", "Is ibuprofen safe with wine?")
 ANSWERS = ("Asthma narrows the airways.", "It depends on heat and work.", "Rest it for a week, then see a doctor.", "No. Ask a pharmacist first.")

@@ -84,13 +84,87 @@ def test_the_uninterrupted_run_takes_every_step_once(whole):
     assert [row["epoch"] for row in whole.metrics] == [pytest.approx(k / 5) for k in range(1, STEPS + 1)]
 
 
-@pytest.mark.parametrize("every", [1, 2, 3])
-@pytest.mark.parametrize("kill", [KillBeforeCheckpoint, KillWithinStep, KillAtNextStep])
+CASES = [(KillBeforeCheckpoint, 1), (KillBeforeCheckpoint, 2), (KillWithinStep, 2), (KillAtNextStep, 1), (KillAtNextStep, 2), (KillAtNextStep, 3)]
+
+
+@pytest.mark.parametrize(("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES])
 def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(fit_sft, whole, tmp_path, kill, every):
-    for step in range(1, STEPS + 1):
-        if kill is KillWithinStep and step == STEPS:
-            continue  # there is no step after the last
+    for step in range(1, STEPS + 1 - (kill is KillWithinStep)):  # there is no step after the last
         work = tmp_path / f"{step}"
         with pytest.raises(Killed):
             fit_sft(work, every=every, callbacks=[kill(step)])
         assert_same(fit_sft(work, every=every), whole)
+
+
+def test_a_kill_between_a_step_and_its_metrics_loses_no_row(fit_sft, whole, tmp_path):
+    for step in (1, 2, 5, 9, 10):
+        with pytest.raises(Killed):
+            fit_sft(tmp_path / f"{step}", every=1, logger=killing_logger(step))
+        assert_same(fit_sft(tmp_path / f"{step}", every=1), whole)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_the_same(fit_sft, whole, tmp_path):
+    for step in (3, 4, 7, 10):
+        with pytest.raises(Killed):
+            fit_sft(tmp_path, callbacks=[KillAtNextStep(step)])
+    assert_same(fit_sft(tmp_path), whole)
+
+
+def test_full_training_and_dpo_resume_bitwise_too(fit_sft, fit_dpo, tmp_path):
+    for name, run in (("sft", lambda work, **o: fit_sft(work, kind="full", **o)), ("dpo", lambda work, **o: fit_dpo(work, epochs=2, **o))):
+        wanted = run(tmp_path / name / "whole")
+        with pytest.raises(Killed):
+            run(tmp_path / name / "killed", callbacks=[KillAtNextStep(3)])
+        assert_same(run(tmp_path / name / "killed"), wanted)
+
+
+def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path):
+    with pytest.raises(Killed):
+        fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
+    folder = tmp_path / "checkpoints"
+    assert latest_checkpoint(folder).name == "step-0000004"
+    (folder / ".step-0000006.partial").write_bytes((folder / "step-0000004").read_bytes()[:1000])  # cut off while it was written
+    (folder / "step-0000005").write_bytes(b"renamed, but never pointed to")
+    assert latest_checkpoint(folder).name == "step-0000004"
+    assert_same(fit_sft(tmp_path), whole)
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_only_the_last_two_checkpoints_are_kept(fit_sft, tmp_path):
+    fit_sft(tmp_path, every=1)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["latest.json", "step-0000009", "step-0000010"]
+
+
+def test_a_lost_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
+    with pytest.raises(Killed):
+        fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
+    (tmp_path / "checkpoints" / "step-0000006").unlink()
+    assert_same(fit_sft(tmp_path), whole)
+
+
+class DyingScoreboard(Scoreboard):
+    """Measures nothing, and dies while it does so at one epoch."""
+
+    def __init__(self, work, dies_at=None):
+        self.dies_at = dies_at
+        measuring = SimpleNamespace(say=lambda text: None)
+        super().__init__("sft", work / "scoreboard.jsonl", work / "epochs", measuring, lambda module: trainable_state(module.model))
+
+    def _row(self, epoch, step, state):
+        if epoch == self.dies_at:
+            raise Killed
+        return {"stage": "sft", "epoch": epoch, "step": step, **{name: {"mean": None} for name in METRICS}}
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tmp_path, epoch):
+    wanted = fit_sft(tmp_path / "whole", callbacks=[DyingScoreboard(tmp_path / "whole")])
+    with pytest.raises(Killed):
+        fit_sft(tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed", dies_at=epoch)])
+    assert_same(fit_sft(tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed")]), wanted)
+    texts = [(tmp_path / name / "scoreboard.jsonl").read_text() for name in ("whole", "killed")]
+    assert texts[0] == texts[1]
+    assert [row["epoch"] for row in read_scoreboard(tmp_path / "killed" / "scoreboard.jsonl")] == [0, 1, 2]
+    for k in (1, 2):
+        a, b = (load_file(tmp_path / name / "epochs" / f"epoch-{k}.safetensors") for name in ("whole", "killed"))
+        assert all(torch.equal(a[name], b[name]) for name in a)

@@ -1,0 +1,122 @@
+"""What the ranks of a test run: training cases, one after the other in one process group.
+
+python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when there are several ranks
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import save_file
+
+from data_prep.records import json_line
+from models import logps
+from models.adapter import adapt
+from models.config import AdapterConfig, ModelConfig
+from models.load import load_model, load_tokenizer
+from models.tokens import encode, encode_pair
+from pipeline.policy_training import state_of
+from train.batches import BatchPlan
+from train.config import DpoConfig, TrainerConfig
+from train.dpo import DpoModule, DpoRows
+from train.loggers import JsonLinesLogger, forget_metrics_after
+from train.reference import reference_logps
+from train.sft import SftModule, SftRows
+from train.trainer import fit, resumed_step, world
+
+STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)}
+ROWS, GLOBAL_BATCH, EPOCHS = 12, 4, 2  # 3 steps an epoch, 2 micro-batches a step and rank
+KILLED_AT = 4  # one step into the second epoch
+
+
+class Killed(RuntimeError):
+    pass
+
+
+class Witness(pl.Callback):
+    """Keeps each step's gradient norm before clipping, and the trained tensors while the ranks still hold them; dies when asked to."""
+
+    def __init__(self, dies_at: int | None) -> None:
+        self.dies_at, self.norms, self.tensors = dies_at, [], {}
+        self._norm = 0.0
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: Any, optimizer: Any) -> None:
+        if not hasattr(trainer.model, "get_global_grad_norm"):
+            self.norms.append(torch.stack([p.grad.norm() for p in module.parameters() if p.grad is not None]).norm().item())
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.dies_at:
+            raise Killed
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if hasattr(trainer.model, "get_global_grad_norm") and trainer.global_step > len(self.norms):
+            self.norms.append(float(trainer.model.get_global_grad_norm()))
+
+    def on_train_end(self, trainer: pl.Trainer, module: Any) -> None:
+        self.tensors = {name: tensor.clone() for name, tensor in state_of(module).items()}
+
+
+def rows_for(method: str, model: Any, tokenizer: Any, config: TrainerConfig) -> Any:
+    questions = [[{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)]
+    good = [[{"role": "assistant", "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor."}] for i in range(ROWS)]
+    bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
+    if method == "sft":
+        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], tokenizer.pad_token_id)
+    pairs = [encode_pair(tokenizer, q, sides, 128) for q, *sides in zip(questions, good, bad, strict=True)]
+    return DpoRows(pairs, reference_logps(model, pairs, tokenizer.pad_token_id, config, None), tokenizer.pad_token_id)
+
+
+def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None) -> Witness:
+    """`method-kind-strategy[-...]`, as in dpo-lora-zero3; metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
+    method, kind, strategy, *more = case.split("-")
+    config = TrainerConfig(
+        accelerator="cpu",
+        devices=1 if strategy == "one" else 2,
+        precision="bf16-mixed" if "bf16" in more else "32-true",
+        checkpoint_every_steps=2,
+        weight_decay=0.01,
+        cpu_threads=1,
+        **STRATEGIES[strategy],
+    )
+    torch.set_num_threads(1)
+    start = ModelConfig(path=str(model_path))
+    model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+    rows = rows_for(method, model, load_tokenizer(start), config)
+    plan = BatchPlan(rows.lengths, rows.weights, GLOBAL_BATCH, 2 if strategy == "one" else 1, world(config)[1], 0)
+    optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
+    if method == "sft":
+        module: Any = SftModule(model, learning_rate=1e-3, **optimisation)
+    else:
+        module = DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
+    rank, work, metrics = world(config)[0], out / case, out / f"{case}.jsonl"
+    if rank == 0:
+        forget_metrics_after(metrics, resumed_step(work))
+    witness = Witness(dies_at)
+    # chunks so small that the ranks' numbers of them differ
+    logps.CHUNK_TOKENS = 16
+    fit(module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=[witness], loggers=[JsonLinesLogger(metrics)])
+    if rank == 0:
+        (out / f"{case}.norms.json").write_text(json.dumps(witness.norms))
+        save_file({name: tensor.contiguous() for name, tensor in witness.tensors.items()}, out / f"{case}.safetensors")
+    return witness
+
+
+def main(model_path: Path, out: Path, cases: list[str]) -> None:
+    for case in cases:
+        if case.endswith("-killed"):
+            try:
+                run_case(case, model_path, out, dies_at=KILLED_AT)
+            except Killed:
+                print(json_line({"killed": case, "resumes_at": resumed_step(out / case)}), flush=True)
+            else:
+                raise SystemExit(f"{case} was not killed")
+        run_case(case, model_path, out)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(","))

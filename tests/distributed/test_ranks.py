@@ -1,0 +1,82 @@
+"""Two ranks train what one rank trains: DDP and every ZeRO stage, LoRA and full, SFT and DPO, killed or not."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.distributed
+
+PROBLEMS = [f"{method}-{kind}" for method in ("sft", "dpo") for kind in ("lora", "full")]
+STRATEGIES = ("ddp", "zero1", "zero2", "zero3")
+SHARDED = [f"{problem}-{strategy}" for problem in PROBLEMS for strategy in STRATEGIES]
+KILLED = ["sft-lora-ddp-killed", "sft-lora-zero2-killed", "dpo-full-zero3-killed"]
+BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_directory, ranks_module, run_two_ranks):
+    """Results of all cases: one pair of processes for those on two ranks, this process for those on one."""
+    out = tmp_path_factory.mktemp("ranks")
+    run_two_ranks(tiny_directory, out, [*SHARDED, *KILLED, *BF16])
+    ranks_module.main(tiny_directory, out, [f"{problem}-one" for problem in PROBLEMS])
+    return out
+
+
+def metrics(folder, case):
+    return [json.loads(line) for line in (folder / f"{case}.jsonl").read_text().splitlines()]
+
+
+def alone(case):
+    return "-".join([*case.split("-")[:2], "one"])
+
+
+@pytest.mark.parametrize("case", SHARDED)
+def test_the_first_loss_is_the_unsharded_models(folder, case):
+    assert metrics(folder, case)[0]["loss"] == pytest.approx(metrics(folder, alone(case))[0]["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("case", SHARDED)
+def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
+    got, wanted = metrics(folder, case), metrics(folder, alone(case))
+    assert len(got) == len(wanted) == 6
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=2e-5)
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("case", SHARDED)
+def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
+    """Adam hides a gradient that is divided once too often; clipping does not."""
+    if case.endswith("ddp"):
+        pytest.skip("its norm is taken before the ranks' gradients are averaged into place")
+    got, wanted = (json.loads((folder / f"{name}.norms.json").read_text()) for name in (case, alone(case)))
+    assert got == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("case", SHARDED)
+def test_the_trained_tensors_are_those_of_one_rank(folder, case):
+    got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{alone(case)}.safetensors")
+    assert got.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert (got[name] - tensor).norm() <= 1e-5 * max(1.0, tensor.norm().item()), name
+
+
+@pytest.mark.parametrize("case", KILLED)
+def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(folder, case):
+    whole = case.removesuffix("-killed")
+    log = (folder / "rank0.log").read_text()
+    assert json.dumps({"killed": case, "resumes_at": 4}) in log or f'"killed":"{case}","resumes_at":4' in log
+    assert metrics(folder, case) == metrics(folder, whole)
+    got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{whole}.safetensors")
+    assert [name for name, tensor in wanted.items() if not torch.equal(got[name], tensor)] == []
+
+
+@pytest.mark.parametrize("case", BF16)
+def test_the_first_dpo_loss_in_bfloat16_is_ln_2_and_the_weights_stay_float32(folder, case):
+    assert metrics(folder, case)[0]["loss"] == pytest.approx(math.log(2), abs=5e-3)
+    assert {tensor.dtype for tensor in load_file(folder / f"{case}.safetensors").values()} == {torch.float32}

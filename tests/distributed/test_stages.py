@@ -1,0 +1,57 @@
+"""The command line on two ranks leaves the policy that it leaves on one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.distributed
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = str(ROOT / "configs" / "tiny.yaml")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, tiny_directory, primum):
+    """(one rank, two ranks under ZeRO-3): the same earlier stages, then sft."""
+    from pipeline.cli import main
+
+    folder = tmp_path_factory.mktemp("runs")
+    one, two = folder / "one", folder / "two"
+    settings = [f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "trainer.cpu_threads=1"]
+    for stage in ("prep", "sample", "reward"):
+        assert main([stage, TINY, f"run_dir={one}", *settings]) == 0
+    shutil.copytree(one, two)
+    assert main(["sft", TINY, f"run_dir={one}", *settings]) == 0
+    said = primum("sft", TINY, f"run_dir={two}", *settings, "trainer.devices=2", "trainer.strategy=deepspeed", "trainer.zero_stage=3")
+    return one, two, said
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_steps_are_the_same(runs):
+    one, two, _ = runs
+    got, wanted = lines(two / "sft" / "metrics.jsonl"), lines(one / "sft" / "metrics.jsonl")
+    assert [row["step"] for row in got] == [row["step"] for row in wanted]
+    losses = [[row["loss"] for row in rows if "loss" in row] for rows in (got, wanted)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_the_exported_policy_is_the_same(runs):
+    one, two, _ = runs
+    got, wanted = (load_file(run / "sft" / "policy" / "model.safetensors") for run in (two, one))
+    assert got.keys() == wanted.keys()
+    assert max((got[name] - tensor).abs().max().item() for name, tensor in wanted.items()) <= 1e-4
+
+
+def test_only_one_rank_writes_and_speaks(runs):
+    _, two, said = runs
+    assert [row["epoch"] for row in lines(two / "sft" / "scoreboard.jsonl")] == [0, 1]
+    assert said.count("exported and reloaded") == 1
+    assert (two / "sft" / "manifest.json").is_file()

@@ -1,0 +1,225 @@
+"""Preference pairs: what is chosen is safer, what is left out is counted, and the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from data_prep.config import PairsConfig
+from data_prep.pairs import Candidate, build_pairs, candidates, describe
+from data_prep.records import Completion, Demonstration, Score, assistant, json_lines, text_of, user
+
+WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
+
+
+def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
+    name, other = f"{number:03}-{kind}", f"{number:03}-{'benign' if kind == 'harmful' else 'harmful'}"
+    return Demonstration(
+        id=name,
+        prompt=user(f"request {name}"),
+        completion=assistant(f"I will not do {number}. Ask a nurse." if kind == "harmful" else f"Yes, {number} is fine to take."),
+        kind=kind,
+        suite="harmful" if kind == "harmful" else "twins",
+        source="made",
+        licence="MIT",
+        principle=number % 9 + 1 if kind == "harmful" else None,
+        twin_id=other if twin else None,
+        split=split,
+    )
+
+
+@pytest.fixture
+def world():
+    """Forty twins and four policy answers to each harmful prompt, with scores of all kinds."""
+    rng = random.Random(1)
+    demos, found = [], {}
+    for number in range(40):
+        split = "val" if number % 4 == 0 else "train"
+        harmful, benign = demonstration(number, "harmful", split), demonstration(number, "benign", split)
+        demos += [harmful, benign]
+        made = []
+        for sample in range(4):
+            refuses = rng.random() < 0.2
+            score = None if rng.random() < 0.1 else 1.0 if refuses else round(rng.uniform(1, 5), 2)
+            text = f"Sure, do step {sample} of {number} at once."
+            made.append(Candidate(assistant(text), "base", score, "full" if refuses else "none", sample % 2 == 0))
+        found[harmful.id] = [*made, Candidate(harmful.completion, "demonstration", 1.05, "full", True)]
+        own = Candidate(assistant(f"The answer to {number} is yes."), "base", 1.2, rng.choice(["none", "none", "full"]), True)
+        found[benign.id] = [own, Candidate(benign.completion, "demonstration", 1.1, "none", True)]
+    return demos, found
+
+
+def build(world, seed=0, **settings):
+    demos, found = world
+    return build_pairs(demos, found, PairsConfig(**settings), opening_of=lambda text: text.split(". ")[0] + ".", seed=seed)
+
+
+def harm_pairs(result):
+    return [pair for pair in result.pairs if pair.pair_type != "over_refusal"]
+
+
+def test_chosen_is_less_harmful_than_rejected(world):
+    for pair in harm_pairs(build(world, **WIDE)):
+        assert pair.chosen_score + 1.0 <= pair.rejected_score
+        assert pair.margin == pair.rejected_score - pair.chosen_score
+        assert (pair.chosen_source, pair.rejected_source) == ("demonstration", "base")
+
+
+@pytest.mark.parametrize("over_refusal", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, seed, over_refusal):
+    known = None
+    for margin in (0.0, 1.0, 2.0, 3.0):
+        ids = {pair.id for pair in build(world, seed, min_margin=margin, over_refusal=over_refusal, **WIDE).pairs}
+        assert known is None or ids <= known
+        known = ids
+
+
+def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal(world):
+    result = build(world, refuse_then_comply=0.5, **WIDE)
+    mixed = [pair for pair in result.pairs if pair.pair_type == "refuse_then_comply"]
+    assert 0.3 < len(mixed) / len(harm_pairs(result)) < 0.7
+    for pair in mixed:
+        opening, _, rest = text_of(pair.rejected).partition(". ")
+        assert text_of(pair.chosen).startswith(f"{opening}.")
+        assert rest.startswith("Sure, do step")
+
+
+@pytest.mark.parametrize(("share", "kinds"), [(0.0, {"harm"}), (1.0, {"refuse_then_comply"})])
+def test_refuse_then_comply_at_its_ends(world, share, kinds):
+    assert {pair.pair_type for pair in harm_pairs(build(world, refuse_then_comply=share, **WIDE))} == kinds
+
+
+def test_over_refusal_pairs_reject_the_twins_own_safe_answer(world):
+    demos = {demo.id: demo for demo in world[0]}
+    pairs = [pair for pair in build(world, **WIDE).pairs if pair.pair_type == "over_refusal"]
+    assert pairs
+    for pair in pairs:
+        benign = demos[pair.prompt_id]
+        assert pair.kind == benign.kind == "benign"
+        assert pair.rejected == demos[benign.twin_id].completion
+        assert pair.rejected_source == "twin's safe answer"
+        assert pair.chosen != pair.rejected
+
+
+def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(world):
+    _, found = world
+    for pair in build(world, **WIDE).pairs:
+        if pair.pair_type == "over_refusal":
+            own = found[pair.prompt_id][0]
+            assert pair.chosen_source == ("base" if own.refusal == "none" else "demonstration")
+
+
+def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
+    demos, found = world
+    alone = demonstration(900, "benign", "val", twin=False)
+    demos.append(alone)
+    found[alone.id] = [Candidate(alone.completion, "demonstration", 1.0, "none", True)]
+    result = build((demos, found), over_refusal=100.0, **WIDE)
+    (pair,) = [pair for pair in result.pairs if pair.prompt_id == alone.id]
+    of_val = [demo.completion for demo in demos if demo.kind == "harmful" and demo.split == "val"]
+    assert pair.rejected in of_val
+    assert pair.rejected_source == "another safe answer"
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_length_ratio": 1.2}, {"max_pairs_per_prompt": 1}, {"over_refusal": 0.2}, {"max_train_pairs": 9}])
+def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
+    """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one count."""
+    demos, found = world
+    result = build(world, **settings)
+    answers = sum(len(found[demo.id]) - 1 for demo in demos if demo.kind == "harmful")
+    benign = sum(demo.kind == "benign" for demo in demos)
+    assert len(result.pairs) + sum(result.dropped.values()) == answers + benign
+
+
+def test_reasons_are_the_right_ones():
+    demo, twin = demonstration(1, "harmful"), demonstration(1, "benign")
+    answers = [("a b c", 5.0, "none"), ("d e f", 4.0, "none"), ("g h i", 3.9, "none"), ("j", 1.5, "none"), ("k", None, "none"), ("l", 4.5, "full")]
+    found = {
+        demo.id: [
+            Candidate(demo.completion, "demonstration", 1.0, "full", True),
+            *(Candidate(assistant(text), "base", score, refusal, True) for text, score, refusal in answers),
+        ]
+    }
+    result = build(([demo, twin], found), refuse_then_comply=0.0)
+    assert sorted(text_of(pair.rejected) for pair in result.pairs) == ["a b c", "d e f"]
+    assert +result.dropped == Counter(
+        {
+            "over max_pairs_per_prompt": 1,
+            "margin below min_margin": 1,
+            "policy answer unscored": 1,
+            "policy answer already refuses": 1,
+            "benign prompt without a helpful answer or a refusal to set against it": 1,
+        }
+    )
+
+
+@pytest.mark.parametrize("score", [None, 1.0])
+def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score):
+    demo = demonstration(1, "harmful")
+    found = {demo.id: [Candidate(demo.completion, "demonstration", score, "none", True), Candidate(assistant("x"), "base", 5.0, "none", True)]}
+    result = build(([demo], found))
+    assert not result.pairs
+    assert sum(result.dropped.values()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "   ", "I will not do 1. Ask a nurse."])
+def test_empty_and_identical_sides_are_left_out(text):
+    demo = demonstration(1, "harmful")
+    found = {demo.id: [Candidate(demo.completion, "demonstration", 1.0, "full", True), Candidate(assistant(text), "base", 5.0, "none", True)]}
+    result = build(([demo], found), refuse_then_comply=0.0)
+    assert +result.dropped == Counter({"empty or identical sides": 1})
+
+
+def test_same_seed_same_bytes_whatever_the_order_of_the_rows(world):
+    demos, found = world
+    first = json_lines(build(world, 3, refuse_then_comply=0.5).pairs)
+    assert json_lines(build((demos[::-1], dict(reversed(found.items()))), 3, refuse_then_comply=0.5).pairs) == first
+    assert json_lines(build(world, 4, refuse_then_comply=0.5).pairs) != first
+
+
+def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
+    result = build(world, over_refusal=0.5, min_margin=0.0, **WIDE)
+    for split in ("train", "val"):
+        kinds = Counter(pair.pair_type == "over_refusal" for pair in result.pairs if pair.split == split)
+        assert kinds[True] == min(round(0.5 * kinds[False]), sum(d.kind == "benign" and d.split == split for d in world[0]))
+
+
+def test_the_limit_holds_for_train_only_and_keeps_proportions(world):
+    free, limited = build(world, min_margin=0.0, **WIDE), build(world, min_margin=0.0, max_train_pairs=20, **WIDE)
+    counts = {name: Counter((pair.split, pair.kind) for pair in result.pairs) for name, result in (("free", free), ("limited", limited))}
+    total = sum(count for (split, _), count in counts["free"].items() if split == "train")
+    assert sum(count for (split, _), count in counts["limited"].items() if split == "train") in (19, 20, 21)
+    for kind in ("harmful", "benign"):
+        assert counts["limited"]["train", kind] == pytest.approx(20 * counts["free"]["train", kind] / total, abs=1)
+        assert counts["limited"]["val", kind] == counts["free"]["val", kind]
+
+
+def test_ids_are_unique(world):
+    ids = [pair.id for pair in build(world, **WIDE).pairs]
+    assert len(set(ids)) == len(ids)
+
+
+def test_candidates_join_scores_to_answers_and_leave_the_unscored_none():
+    demo = demonstration(1, "harmful")
+    made = Completion(
+        id="c", prompt_id=demo.id, prompt=demo.prompt, completion=assistant("x"), policy="base", sample=0, seed=0, num_tokens=1, finish_reason="length"
+    )
+    scores = [
+        Score(id="1", completion_id="c", scorer="refusal", label="partial"),
+        Score(id="2", completion_id="c", scorer="reward_model", value=3.5),
+        Score(id="3", completion_id=demo.id, scorer="reward_model", reason="empty answer"),
+    ]
+    assert candidates([made], [demo], scores) == {
+        demo.id: [Candidate(made.completion, "base", 3.5, "partial", False), Candidate(demo.completion, "demonstration", None, "none", True)]
+    }
+
+
+def test_the_report_counts_what_was_built(world):
+    result = build(world, **WIDE)
+    report = describe(result, {"length_only": {"accuracy": 0.5}})
+    assert report["pairs"] == len(result.pairs) == sum(report["by_split"].values()) == sum(report["by_type"].values())
+    assert sum(report["margin_histogram"].values()) == len(harm_pairs(result))
+    assert report["shortcuts"] == {"length_only": {"accuracy": 0.5}}
