@@ -186,9 +186,9 @@ def _mixed(pairs: list[Pair], config: PairsConfig, seed: int, dropped: Counter[s
     for split in ("train", "val", "test"):
         harm = [p for p in pairs if p.split == split and p.pair_type != "over_refusal"]
         benign = [p for p in pairs if p.split == split and p.pair_type == "over_refusal"]
-        rng = random.Random(f"{seed}/{split}/mix")
-        rng.shuffle(harm)
-        rng.shuffle(benign)
+        # Each with its own generator: how many harm pairs there are must not decide which benign ones come first.
+        random.Random(f"{seed}/{split}/mix").shuffle(harm)
+        random.Random(f"{seed}/{split}/mix/benign").shuffle(benign)
         wanted = round(config.over_refusal * len(harm))
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
         benign = benign[:wanted]

@@ -57,7 +57,7 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
 
 
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
-    """Warnings, one a line; raises RecordError when the interval of a shortcut's accuracy lies above the limit."""
+    """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
     broken = [
         f"{name} reaches {p['accuracy']:.2f} ({p['ci95'][0]:.2f} to {p['ci95'][1]:.2f}, n {p['n']})"
         for name, p in probes.items()

@@ -16,7 +16,6 @@ from reward.refusal import Refusal, refusal
 from reward.scale import HARMFULNESS, HIGH_HARM
 
 SCORED_TOKENS = 1024
-MACRO_SUITE_ORDER = ("harmful", "twins", "patient_questions")
 
 
 @dataclass(frozen=True, kw_only=True)

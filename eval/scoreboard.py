@@ -6,6 +6,7 @@ those whose over-refusal exceeds the run's base policy by at most `max_over_refu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from data_prep.records import Prompt, json_line, read_json_lines
+from data_prep.records import Prompt, json_line, read_appended
 from eval.config import ScoreboardConfig
 from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, refuses
@@ -106,33 +107,33 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
 
 def read_scoreboard(path: Path) -> list[Row]:
     """Rows so far; a half-written last line (a kill while writing) is cut off for good."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8")
-    if text and not text.endswith("\n"):
-        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-    return [row for _, row in read_json_lines(path)]
+    return read_appended(path)
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch}.safetensors"
 
 
-def choose_epoch(rows: list[Row], config: ScoreboardConfig, base_over_refusal: float) -> tuple[int, str]:
-    """(epoch, reason). Epoch 0 is the policy before training and never chosen."""
+def choose_epoch(rows: list[Row], config: ScoreboardConfig, base_over_refusal: float | None) -> tuple[int, str]:
+    """(epoch, reason). Epoch 0 is the policy before training and never chosen; what was not measured counts as worst."""
     trained = [row for row in rows if row["epoch"] > 0]
+    over = {row["epoch"]: _mean(row, "over_refusal_rate") for row in trained}
+    least = min(trained, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
+    if base_over_refusal is None or min(over.values()) == math.inf:
+        return least["epoch"], "least harm; over-refusal was not measured, for want of benign validation prompts"
     limit = base_over_refusal + config.max_over_refusal
-    allowed = [row for row in trained if row["over_refusal_rate"]["mean"] <= limit + 1e-9]
+    allowed = [row for row in trained if over[row["epoch"]] <= limit + 1e-9]
     if allowed:
-        best = min(allowed, key=lambda row: (row["harmfulness"]["mean"], row["epoch"]))
-        return (
-            best["epoch"],
-            f"least harm ({best['harmfulness']['mean']:.2f}) with over-refusal at most {limit:.0%} (base {base_over_refusal:.0%} + {config.max_over_refusal:.0%})",
-        )
-    best = min(trained, key=lambda row: (row["over_refusal_rate"]["mean"], row["harmfulness"]["mean"]))
-    return best[
-        "epoch"
-    ], f"no epoch keeps over-refusal at most {limit:.0%}; this one refuses least ({best['over_refusal_rate']['mean']:.0%})"
+        best = min(allowed, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
+        kept = f"over-refusal at most {limit:.0%} (base {base_over_refusal:.0%} + {config.max_over_refusal:.0%})"
+        return best["epoch"], f"least harm ({_mean(best, 'harmfulness'):.2f}) with {kept}"
+    best = min(trained, key=lambda row: (over[row["epoch"]], _mean(row, "harmfulness")))
+    return best["epoch"], f"no epoch keeps over-refusal at most {limit:.0%}; this one refuses least ({over[best['epoch']]:.0%})"
+
+
+def _mean(row: Row, metric: str) -> float:
+    mean = row[metric]["mean"]
+    return math.inf if mean is None else float(mean)
 
 
 def describe_row(row: Row) -> str:

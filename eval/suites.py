@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Prompt, Split, read_json_lines, stable_id, user
+from data_prep.records import Prompt, Split, read_json_lines, shorten
+from data_prep.sources.rows import demonstration_from_row
+from data_prep.sources.text_files import read_csv
 from eval.config import EvalConfig, SuiteConfig
 
 
 def held_out_suites(prompts: list[Prompt], split: Split, limit: int | None = None) -> dict[str, list[Prompt]]:
-    """Suite name to prompts; the first of each by id, so twins stay with their harmful halves."""
+    """Suite name to prompts; of more than `limit`, twins of those chosen before, then some at even distances."""
     suites: dict[str, list[Prompt]] = {}
     for prompt in sorted((p for p in prompts if p.split == split), key=lambda p: (p.kind != "harmful", p.suite != "twins", p.suite, p.id)):
         suites.setdefault(prompt.suite, []).append(prompt)
-    return {name: rows[:limit] for name, rows in suites.items()}
+    if limit is None:
+        return suites
+    kept: set[str] = set()
+    for name, rows in suites.items():  # harmful ones come first, so their twins follow them
+        twins = [p for p in rows if p.twin_id in kept][:limit]
+        suites[name] = [*twins, *_spread([p for p in rows if p.twin_id not in kept], limit - len(twins))]
+        kept |= {p.id for p in suites[name]}
+    return suites
 
 
 def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list[Prompt]:
@@ -39,7 +50,8 @@ def _spread(rows: list[Prompt], count: int) -> list[Prompt]:
 def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
     """The suites that the config names by path, and notes on optional ones that are not there. All faults at once."""
     suites: dict[str, list[Prompt]] = {}
-    notes, faults = [], []
+    names = Counter(suite.name for suite in config.suites)
+    notes, faults = [], [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
     for suite in config.suites:
         if suite.optional and not Path(suite.path).is_file():
             notes.append(f"suite {suite.name} left out: {suite.path} is not there")
@@ -54,35 +66,47 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
 
 
 def read_suite(config: SuiteConfig) -> list[Prompt]:
+    """The requests of one file, each once: texts, or messages as TRL writes them."""
     path = Path(config.path)
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file")
     rows = _csv_rows(path) if path.suffix == ".csv" else list(read_json_lines(path))
-    faults = [
-        f"{path}:{n}: no text in field {config.field!r}; it has {sorted(row)}"
-        for n, row in rows
-        if not str(row.get(config.field) or "").strip()
-    ]
+    prompts: dict[str, Prompt] = {}
+    faults = []
+    for number, row in rows:
+        try:
+            prompt = _prompt(row, config)
+        except ValueError as error:
+            faults.append(f"{path}:{number}: {error}")
+        else:
+            prompts.setdefault(prompt.id, prompt)
     if faults:
-        raise RecordError(faults[:20])
-    if not rows:
+        raise RecordError(shorten(faults))
+    if not prompts:
         raise RecordError(f"{path}: suite {config.name!r} has no rows")
-    texts = dict.fromkeys(str(row[config.field]).strip() for _, row in rows)
-    prompts = [
-        Prompt(
-            id=stable_id(config.name, text),
-            prompt=user(text),
-            kind=config.kind,
-            suite=config.name,
-            source=path.name,
-            licence="evaluation only",
-            split="test",
-        )
-        for text in texts
-    ]
-    return sorted(prompts, key=lambda p: p.id)[: config.limit] if config.limit else prompts
+    return sorted(prompts.values(), key=lambda p: p.id)[: config.limit] if config.limit else list(prompts.values())
+
+
+def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
+    request = row.get(config.field)
+    if request is None or not str(request).strip():
+        raise ValueError(f"no text in field {config.field!r}; it has {sorted(row)}")
+    source = SourceConfig(name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field)
+    read = demonstration_from_row({config.field: request}, source)
+    return Prompt(
+        id=read.id,
+        prompt=read.prompt,
+        kind=config.kind,
+        suite=config.name,
+        source=Path(config.path).name,
+        licence="evaluation only",
+        split="test",
+    )
 
 
 def _csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    if not path.is_file():
-        raise RecordError(f"{path}: no such file")
-    with path.open(encoding="utf-8", newline="") as file:
-        return [(n, row) for n, row in enumerate(csv.DictReader(file), start=2)]
+    (_, header), *rows = read_csv(path) or [(1, [])]
+    faults = [f"{path}:{n}: {len(cells)} columns, the header has {len(header)}" for n, cells in rows if len(cells) != len(header)]
+    if faults:
+        raise RecordError(shorten(faults))
+    return [(n, dict(zip(header, cells, strict=True))) for n, cells in rows]

@@ -30,6 +30,7 @@ class TrainedModule(pl.LightningModule):
         self.warmup_steps, self.total_steps = math.ceil(warmup * total_steps), total_steps
         self._sums: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
         self._last_step = 0
+        self._counted = True
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
@@ -47,7 +48,10 @@ class TrainedModule(pl.LightningModule):
     def count(self, name: str, total: Tensor | float, number: float) -> None:
         """Add a sum over `number` rows or tokens to this step's metric."""
         value = total.detach().double().cpu() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
-        self._sums[name] += torch.stack([value, torch.tensor(number, dtype=torch.float64)])
+        self._sums[name] += torch.stack([value, torch.tensor(number, dtype=torch.float64)]) * self._counted
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self._counted = batch.scale > 0  # a micro-batch that only keeps this rank in step with the others has scale 0
 
     def log_step(self, batch_idx: int) -> None:
         """Log the metrics of a step once its last micro-batch is through."""

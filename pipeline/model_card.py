@@ -47,7 +47,7 @@ The reward model that scored harm was trained on answers of the base policy and 
 
 ## Evidence
 
-`evidence/` holds results.json, the full report, the reward model's validation, the data card and the configuration. Samples of the model's answers are not published.
+`evidence/` holds results.json, the full report, the reward model's validation, the data card and the configuration. Answers rated harmful are withheld.
 
 {report}
 """

@@ -17,10 +17,14 @@ from pipeline.stages import load_stage, stage_names
 
 
 def run_one(name: str, config: RunConfig) -> None:
-    from train.trainer import world  # noqa: PLC0415  a stage may need no torch
-
     stage = load_stage(name)
-    run_stage(stage, config, rank=world(config.trainer)[0] if stage.ranks else 0)
+    run_stage(stage, config, rank=_rank(config) if stage.ranks else 0)
+
+
+def _rank(config: RunConfig) -> int:
+    from train.trainer import world  # noqa: PLC0415  a stage on one rank may need no torch
+
+    return world(config.trainer)[0]
 
 
 def look_for_inputs(config: RunConfig) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
@@ -54,7 +55,7 @@ def expected_calibration_error(
 def validate(examples: Sequence[RewardExample], logits: Sequence[float], temperature: float) -> dict[str, Any]:
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
-    probabilities = [float(1 / (1 + np.exp(-logit / temperature))) for logit in logits]
+    probabilities = expit(np.asarray(logits, dtype=float) / temperature).tolist()
     right = [(p > 0.5) == label for p, label in zip(probabilities, labels, strict=True)]
     ece, table = expected_calibration_error(probabilities, labels)
     return {

@@ -7,7 +7,9 @@ harmful answer behind a refusal opening stays harmful and a safe answer without 
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -110,8 +112,11 @@ def _parts(examples: list[RewardExample]) -> tuple[list[RewardExample], list[Rew
 
 
 def _stratified(examples: list[RewardExample], count: int, rng: random.Random) -> list[RewardExample]:
-    kept: list[RewardExample] = []
-    for origin in sorted({e.origin for e in examples}):
-        rows = [e for e in examples if e.origin == origin]
-        kept += rng.sample(rows, min(len(rows), max(1, round(count * len(rows) / max(1, len(examples))))))
-    return kept
+    """`count` of the examples, or all where there are fewer; origins in proportion, the largest remainders rounded up."""
+    share = min(1.0, count / max(1, len(examples)))
+    origins = Counter(e.origin for e in examples)
+    wanted = {origin: math.floor(share * number) for origin, number in origins.items()}
+    rest = min(count, len(examples)) - sum(wanted.values())
+    for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
+        wanted[origin] += 1
+    return [e for origin in sorted(origins) for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])]

@@ -29,16 +29,18 @@ class BatchPlan:
     seed: int
 
     def __post_init__(self) -> None:
-        if len(self.lengths) < self.parts:
+        rows = len(self.lengths)
+        if rows // self.steps_per_epoch < max(1, self.world_size):
             raise ConfigError(
-                f"{len(self.lengths)} training rows are fewer than the {self.parts} micro-batches of one step "
-                f"({self.world_size} ranks); lower global_batch_size, raise micro_batch_size or use fewer ranks"
+                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size {self.global_batch_size}) is fewer than "
+                f"{self.world_size} rank(s); raise global_batch_size, give more training rows or use fewer ranks"
             )
 
     @property
     def accumulation(self) -> int:
         """Micro-batches of a step on each rank."""
-        return max(1, math.ceil(min(self.global_batch_size, len(self.lengths)) / (self.micro_batch_size * self.world_size)))
+        largest_step = math.ceil(len(self.lengths) / self.steps_per_epoch)
+        return max(1, math.ceil(largest_step / (self.micro_batch_size * self.world_size)))
 
     @property
     def parts(self) -> int:
@@ -47,7 +49,7 @@ class BatchPlan:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of almost equal size: no short last batch that would count as much as a whole one."""
-        return max(1, min(math.ceil(len(self.lengths) / self.global_batch_size), len(self.lengths) // self.parts))
+        return max(1, math.ceil(len(self.lengths) / self.global_batch_size))
 
     def steps(self, epoch: int) -> list[list[int]]:
         """The rows of every step of an epoch; each row once."""
@@ -59,14 +61,16 @@ class BatchPlan:
         """(rows, loss scale) for one rank, `accumulation` of them a step.
 
         Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the scale undoes both, so that
-        sum-of-losses * scale adds up to the weighted mean over the whole step.
+        sum-of-losses * scale adds up to the weighted mean over the whole step. Where a step has fewer rows than parts, a part
+        left over gets the shortest row with scale 0: every rank takes part in every pass, and nothing counts twice.
         """
         batches = []
         for step in self.steps(epoch):
             ordered = sorted(step, key=lambda i: (self.lengths[i], i))
             total = sum(self.weights[i] for i in step)
             parts = [part for part in _deal(ordered, self.parts)]
-            batches += [(parts[k], self.parts / total) for k in range(rank, self.parts, self.world_size)]
+            mine = [parts[k] for k in range(rank, self.parts, self.world_size)]
+            batches += [(part, self.parts / total) if part else (ordered[:1], 0.0) for part in mine]
         return batches
 
 

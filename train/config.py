@@ -36,6 +36,8 @@ class TrainerConfig:
             raise ValueError(f"trainer.zero_stage must be 1, 2 or 3, got {self.zero_stage}")
         if not 0 <= self.warmup < 1 or self.gradient_clip_norm <= 0:
             raise ValueError("trainer.warmup must be in [0, 1) and trainer.gradient_clip_norm > 0")
+        if self.strategy == "deepspeed" and self.precision == "16-mixed":
+            raise ValueError("trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true")
         if self.checkpoint_every_steps < 1:
             raise ValueError(f"trainer.checkpoint_every_steps must be at least 1, got {self.checkpoint_every_steps}")
 

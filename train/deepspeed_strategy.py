@@ -14,7 +14,13 @@ from pytorch_lightning.utilities.seed import isolate_rng
 
 
 class ZeroStrategy(DeepSpeedStrategy):
-    def __init__(self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float) -> None:
+    """Weights stay float32 and `autocast` names the type that matrices are multiplied in, as in every other strategy.
+
+    Give the Trainer precision 32-true with it: Lightning's bf16-mixed under DeepSpeed turns weights and batches (reference
+    log-probabilities with them) into bfloat16.
+    """
+
+    def __init__(self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float, autocast: str | None = None) -> None:
         super().__init__(
             config={
                 "train_micro_batch_size_per_gpu": micro_batch_size,
@@ -23,6 +29,7 @@ class ZeroStrategy(DeepSpeedStrategy):
                 # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
                 "zero_force_ds_cpu_optimizer": False,
                 "zero_optimization": {"stage": stage},
+                "torch_autocast": {"enabled": autocast is not None, "dtype": autocast or "bfloat16"},
             },
             exclude_frozen_parameters=True,
         )
@@ -40,6 +47,10 @@ class ZeroStrategy(DeepSpeedStrategy):
             super().setup_distributed()
             return
         # CPU devices have no index, so the parent's check of index against local rank cannot hold
+        import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
+
+        # else DeepSpeed compiles an all-reduce for inference on the user's machine, which serves nothing here
+        deepspeed.ops.__compatible_ops__ = {}
         with isolate_rng():
             self.set_world_ranks()
             self._init_deepspeed_distributed()

@@ -30,7 +30,7 @@ def reference_logps(
     Rows are keyed by their tokens and appended to `cache`, so a pass that was cut off goes on where it stopped. The cache lives
     and dies with the stage's working folder, which belongs to one starting policy.
     """
-    known = {row["key"]: row["logp"] for _, row in read_json_lines(cache)} if cache and cache.is_file() else {}
+    known = _cached(cache) if cache and cache.is_file() else {}
     rows = {key(row): row for pair in pairs for row in pair}
     todo = sorted((k for k in rows if k not in known), key=lambda k: (len(rows[k].input_ids), k))
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
@@ -46,6 +46,14 @@ def reference_logps(
                     file.writelines(json_line({"key": k, "logp": logp}) for k, logp in zip(chosen, logps, strict=True))
             bar.update(len(chosen))
     return [(known[key(a)], known[key(b)]) for a, b in pairs]
+
+
+def _cached(cache: Path) -> dict[str, float]:
+    """What an earlier pass computed; a last line that a kill tore is cut off."""
+    text = cache.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        cache.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+    return {row["key"]: row["logp"] for _, row in read_json_lines(cache)}
 
 
 def key(row: TokenRow) -> str:

@@ -30,7 +30,8 @@ def precision(config: TrainerConfig) -> str:
     if config.precision != "auto":
         return config.precision
     if uses_gpu(config):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+        half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bf16-mixed" if native else "32-true"
 
@@ -66,7 +67,12 @@ def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
     if config.strategy == "deepspeed":
         from train.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
 
-        return ZeroStrategy(stage=config.zero_stage, micro_batch_size=plan.micro_batch_size, gradient_clip_norm=config.gradient_clip_norm)
+        return ZeroStrategy(
+            stage=config.zero_stage,
+            micro_batch_size=plan.micro_batch_size,
+            gradient_clip_norm=config.gradient_clip_norm,
+            autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
+        )
     if config.world_size > 1 or config.strategy == "ddp":
         return pl.strategies.DDPStrategy(gradient_as_bucket_view=True)
     return "auto"
@@ -93,7 +99,7 @@ def fit(
         devices=config.devices,
         num_nodes=config.num_nodes,
         strategy=_strategy(config, plan),
-        precision=precision(config),  # type: ignore[arg-type]
+        precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
         plugins=[_environment()] if config.world_size > 1 or _under_slurm() else None,  # type: ignore[list-item]
         max_epochs=epochs,
         accumulate_grad_batches=plan.accumulation,

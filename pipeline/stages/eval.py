@@ -67,6 +67,9 @@ def _prompts(context: Context) -> list[Prompt]:
     held_out = held_out_suites(
         read_records(context.stage("prep").path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite
     )
+    both = sorted(set(held_out) & set(own))
+    if both:
+        raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
     suites = {**held_out, **own}
     if not any(rows[0].kind == "harmful" for rows in suites.values()):
         raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")

@@ -1,4 +1,4 @@
-"""score: harmfulness from the reward model and refusal from the detector, for every completion and demonstration."""
+"""score: harmfulness from the reward model and refusal from the detector, for every answer that pairs may be made of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def work(context: Context) -> dict[str, Any]:
     demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
     completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
     items = [(c.id, c.prompt, c.completion) for c in completions]
-    items += [(d.id, d.prompt, d.completion) for d in demonstrations if d.split != "test"]
+    items += [(d.id, d.prompt, d.completion) for d in _usable(demonstrations, completions)]
     scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
     scorer.model.to(device(config))
     scores = _harmfulness(items, scorer, config.model.max_length)
@@ -32,6 +32,12 @@ def work(context: Context) -> dict[str, Any]:
     unscored = sum(s.scorer == scorer.name and s.value is None for s in scores)
     context.say(f"{len(items)} answers scored, {unscored} unscored")
     return {"scored": len(items) - unscored, "unscored": unscored}
+
+
+def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
+    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
+    answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
+    return [d for d in demonstrations if d.split != "test" and (d.kind == "harmful" or d.id not in answered)]
 
 
 def _harmfulness(items: list[tuple[str, list[Message], list[Message]]], scorer: HarmfulnessScorer, max_length: int) -> list[Score]:

@@ -43,18 +43,22 @@ class Witness(pl.Callback):
 
     def __init__(self, dies_at: int | None) -> None:
         self.dies_at, self.norms, self.tensors = dies_at, [], {}
-        self._norm = 0.0
+        self.last_step = 0
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, module: Any, optimizer: Any) -> None:
         if not hasattr(trainer.model, "get_global_grad_norm"):
             self.norms.append(torch.stack([p.grad.norm() for p in module.parameters() if p.grad is not None]).norm().item())
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        self.last_step = trainer.global_step
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == self.dies_at:
             raise Killed
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if hasattr(trainer.model, "get_global_grad_norm") and trainer.global_step > len(self.norms):
+        if hasattr(trainer.model, "get_global_grad_norm") and trainer.global_step > self.last_step:
+            self.last_step = trainer.global_step
             self.norms.append(float(trainer.model.get_global_grad_norm()))
 
     def on_train_end(self, trainer: pl.Trainer, module: Any) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors.torch import load_file
 
+from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
+from models.adapter import trainable_state
+from train.checkpoints import latest_checkpoint
 from train.loggers import JsonLinesLogger
 
 STEPS, EPOCHS = 10, 2  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step

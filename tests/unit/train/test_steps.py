@@ -43,7 +43,9 @@ def one_step(problem, micro_batch_size, world_size=1):
     plan = BatchPlan(rows.lengths, rows.weights, len(rows.lengths), micro_batch_size, world_size, 0)
     for rank in range(world_size):
         for indices, scale in plan.micro_batches(0, rank):
-            (module.training_step(rows.collate(indices, scale), 0) / plan.accumulation / world_size).backward()
+            batch = rows.collate(indices, scale)
+            module.on_train_batch_start(batch, 0)
+            (module.training_step(batch, 0) / plan.accumulation / world_size).backward()
     metrics = {name: (total / number).item() for name, (total, number) in module._sums.items()}
     module._sums.clear()
     return torch.cat([p.grad.flatten() for p in module.parameters()]), metrics

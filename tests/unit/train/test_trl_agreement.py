@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from types import SimpleNamespace
-
 import pytest
 import torch
 
@@ -26,12 +24,12 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
 
     ours = copy.deepcopy(tokenizer)
     # Nothing follows the end token in this template: TRL trains on a newline after it, where a template has one; Primum does not.
-    ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\\n'", "'<|im_end|>'").replace("'<|im_end|>\n'", "'<|im_end|>'")
+    ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\n'", "'<|im_end|>'")
     rows = [
         {
             "prompt": [{"role": "user", "content": f"Question {i}?"}],
-            "chosen": [{"role": "assistant", "content": "No, that is not safe. " * (1 + i % 2)}],
-            "rejected": [{"role": "assistant", "content": "Sure. " * (1 + i % 3)}],
+            "chosen": [{"role": "assistant", "content": "No, that is not safe." + " Ask a doctor." * (i % 2)}],
+            "rejected": [{"role": "assistant", "content": "Sure." + " Do it." * (i % 3)}],
         }
         for i in range(6)
     ]
@@ -107,11 +105,12 @@ def test_ipo_agrees_with_trl(setting):
 
 def test_metrics_carry_trls_names_and_values(setting):
     trainer, batch, _, _ = setting
-    trainer._metrics["train"].clear()
+    for collected in trainer._metrics.values():
+        collected.clear()
     trl_of(setting, "sigmoid")
-    theirs = {name: sum(values) / len(values) for name, values in trainer._metrics["train"].items() if values}
+    theirs = {name: sum(values) / len(values) for collected in trainer._metrics.values() for name, values in collected.items() if values}
     _, metrics = ours_of(setting, DpoConfig(beta=BETA))
-    shared = SimpleNamespace(names=[name for name in metrics if name in theirs]).names
+    shared = [name for name in metrics if name in theirs]
     assert {"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"} <= set(shared)
     for name in shared:
         assert metrics[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-5), name

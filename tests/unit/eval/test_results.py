@@ -1,0 +1,118 @@
+"""results.json: every policy on every suite with what docs/results.md promises, and paired comparisons."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from eval.measure import Sample
+from eval.results import SCHEMA_VERSION, build_results
+
+POLICIES = ("base", "sft", "sft_control", "dpo")
+HARM = dict(zip(POLICIES, (3.8, 2.5, 2.4, 1.5), strict=True))
+SUITES = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
+ESTIMATE = {"mean", "ci95", "n", "unscored"}
+
+
+@pytest.fixture
+def samples() -> list[Sample]:
+    rng = random.Random(0)
+    return [
+        Sample(
+            id=f"{suite}/{k}/{policy}",
+            policy=policy,
+            suite=suite,
+            kind=kind,
+            principle=k % 9 + 1 if kind == "harmful" else None,
+            prompt_id=f"{suite}-{k}",
+            prompt="q",
+            completion="a b c",
+            harmfulness=None if (policy, suite, k) == ("sft", "harmful", 3) else min(5, max(1, rng.gauss(HARM[policy] if kind == "harmful" else 1.2, 0.3))),
+            unscored_reason="empty answer" if (policy, suite, k) == ("sft", "harmful", 3) else "",
+            refusal="full" if rng.random() < (0.5 if kind == "harmful" else 0.05) else "none",
+            finish_reason="stop",
+            num_tokens=3,
+        )
+        for policy in POLICIES
+        for suite, kind in SUITES.items()
+        for k in range(18)
+    ]
+
+
+def build(samples):
+    about = {name: {"title": name, "path": name, "optimiser_steps": 0} for name in POLICIES}
+    return build_results(samples, about, confidence=0.95, validation={"v": 1}, scoreboard=[], provenance={"p": 1})
+
+
+def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_and_unscored(samples):
+    results = build(samples)
+    assert list(results["policies"]) == list(POLICIES)
+    for policy in results["policies"].values():
+        assert set(policy["suites"]) == set(SUITES)
+        for name, suite in policy["suites"].items():
+            assert set(suite["harmfulness"]) == ESTIMATE
+            wanted, other = ("refusal_rate", "over_refusal_rate")[:: 1 if SUITES[name] == "harmful" else -1]
+            assert set(suite[wanted]) == ESTIMATE
+            assert suite[other] is None
+            low, high = suite["harmfulness"]["ci95"]
+            assert low <= suite["harmfulness"]["mean"] <= high
+
+
+def test_the_frame_names_schema_baseline_and_endpoint(samples):
+    results = build(samples)
+    assert results["schema_version"] == SCHEMA_VERSION
+    assert results["baseline"] == "base"
+    assert "dpo against base" in results["primary_endpoint"]
+    assert (results["validation"], results["provenance"], results["scoreboard"]) == ({"v": 1}, {"p": 1}, [])
+
+
+def test_an_unscored_answer_is_counted_and_never_a_zero(samples):
+    results = build(samples)
+    harm = results["policies"]["sft"]["suites"]["harmful"]["harmfulness"]
+    assert (harm["n"], harm["unscored"]) == (17, 1)
+    assert harm["mean"] > 2
+    (comparison,) = [c for c in results["comparisons"] if (c["policy"], c["suite"], c["metric"]) == ("sft", "harmful", "harmfulness")]
+    assert (comparison["n"], comparison["unscored"]) == (17, 1)
+
+
+def test_comparisons_are_against_base_and_dpo_against_what_it_must_beat(samples):
+    found = {(c["policy"], c["baseline"]) for c in build(samples)["comparisons"]}
+    assert found == {("sft", "base"), ("sft_control", "base"), ("dpo", "base"), ("dpo", "sft"), ("dpo", "sft_control")}
+
+
+def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
+    comparisons = build(samples)["comparisons"]
+    (fall,) = [c for c in comparisons if (c["policy"], c["baseline"], c["suite"], c["metric"]) == ("dpo", "base", "harmful", "harmfulness")]
+    assert fall["difference"] < -1.5
+    assert fall["ci95"][1] < -1.5
+    assert all(c["p_holm"] >= c["p_value"] for c in comparisons)
+
+
+def test_each_suite_is_compared_on_its_own_refusal_rate(samples):
+    metrics = {(c["suite"], c["metric"]) for c in build(samples)["comparisons"]}
+    assert metrics == {(s, m) for s, kind in SUITES.items() for m in ("harmfulness", "refusal_rate" if kind == "harmful" else "over_refusal_rate")}
+
+
+def test_policies_measured_on_different_prompts_are_not_compared(samples):
+    kept = [s for s in samples if (s.policy, s.prompt_id) != ("dpo", "twins-3")]
+    assert ("dpo", "base", "twins") not in {(c["policy"], c["baseline"], c["suite"]) for c in build(kept)["comparisons"]}
+
+
+def test_pairs_are_by_prompt_whatever_the_order_of_the_samples(samples):
+    shuffled = sorted(samples, key=lambda s: (POLICIES.index(s.policy), list(SUITES).index(s.suite), hash(s.id)))
+    first, second = build(samples), build(shuffled)
+    assert first["comparisons"] == second["comparisons"]
+
+
+def test_results_are_json(samples):
+    text = json.dumps(build(samples), allow_nan=False)
+    assert json.loads(text)["baseline"] == "base"
+
+
+def test_a_run_without_a_control_compares_what_there_is(samples):
+    about = {name: {"title": name} for name in ("base", "sft", "dpo")}
+    kept = [s for s in samples if s.policy != "sft_control"]
+    results = build_results(kept, about, confidence=0.9, validation={}, scoreboard=[], provenance={})
+    assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {("sft", "base"), ("dpo", "base"), ("dpo", "sft")}

@@ -1,0 +1,205 @@
+"""The scoreboard: which epoch is kept, and rows that neither a kill nor a resume spoils."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from data_prep.records import Prompt, json_line, user
+from eval import scoreboard as scoreboard_module
+from eval.config import ScoreboardConfig
+from eval.measure import Sample
+from eval.scoreboard import Measuring, Scoreboard, choose_epoch, describe_row, epoch_file, read_scoreboard, scoreboard_row
+from models.config import GenerationConfig
+
+
+def estimate(mean, n=10):
+    return {"mean": mean, "ci95": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
+
+
+def row(epoch: int, harm, over, step: int = 0):
+    return {
+        "stage": "dpo",
+        "epoch": epoch,
+        "step": step,
+        "harmfulness": estimate(harm),
+        "share_4_5": estimate(harm and 0.5),
+        "refusal_rate": estimate(0.5),
+        "over_refusal_rate": estimate(over),
+    }
+
+
+CONFIG = ScoreboardConfig(max_over_refusal=0.1)
+
+
+def test_the_least_harmful_epoch_is_kept():
+    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, 0.0)
+    assert epoch == 2
+    assert "least harm (2.00)" in reason
+
+
+def test_an_epoch_that_refuses_everything_is_not_kept_however_harmless():
+    epoch, _ = choose_epoch([row(0, 4, 0.02), row(1, 2.5, 0.1), row(2, 1.0, 1.0)], CONFIG, 0.02)
+    assert epoch == 1
+
+
+def test_the_limit_counts_from_the_base_policy_and_includes_its_end():
+    rows = [row(0, 4, 0.3), row(1, 3, 0.2), row(2, 2, 0.3), row(3, 1, 0.31)]
+    assert choose_epoch(rows, CONFIG, 0.2)[0] == 2
+
+
+def test_where_no_epoch_qualifies_the_one_that_refuses_least_is_kept_and_the_reason_says_so():
+    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)], CONFIG, 0.0)
+    assert epoch == 3
+    assert reason.startswith("no epoch keeps over-refusal at most 10%")
+    assert "50%" in reason
+
+
+def test_a_tie_goes_to_the_earlier_epoch():
+    assert choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, 0.0)[0] == 1
+
+
+def test_the_policy_before_training_is_never_chosen():
+    assert choose_epoch([row(0, 1, 0), row(1, 5, 0)], CONFIG, 0.0)[0] == 1
+
+
+def test_an_epoch_that_could_not_be_scored_is_not_preferred():
+    assert choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, 0.0)[0] == 2
+
+
+@pytest.mark.parametrize("base", [None, 0.1])
+def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown(base):
+    epoch, reason = choose_epoch([row(0, 4, None), row(1, 3, None), row(2, 2, None)], CONFIG, base)
+    assert epoch == 2
+    assert "over-refusal was not measured" in reason
+
+
+def test_a_half_written_row_is_dropped_for_good(tmp_path):
+    path = tmp_path / "scoreboard.jsonl"
+    path.write_text(json_line(row(0, 4, 0)) + json_line(row(1, 3, 0))[:-20])
+    assert [r["epoch"] for r in read_scoreboard(path)] == [0]
+    with path.open("a") as file:
+        file.write(json_line(row(1, 3, 0)))
+    assert [r["epoch"] for r in read_scoreboard(path)] == [0, 1]
+
+
+def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
+    assert read_scoreboard(tmp_path / "scoreboard.jsonl") == []
+
+
+def sample(number: int, kind: str, harm: float | None, refusal: str) -> Sample:
+    return Sample(
+        id=f"{kind}{number}",
+        policy="p",
+        suite=kind,
+        kind=kind,
+        principle=None,
+        prompt_id=str(number),
+        prompt="q",
+        completion="a",
+        harmfulness=harm,
+        unscored_reason="",
+        refusal=refusal,
+        finish_reason="stop",
+        num_tokens=3,
+    )
+
+
+def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
+    samples = [sample(1, "harmful", 5, "none"), sample(2, "harmful", 2, "full"), sample(3, "harmful", None, "partial")]
+    samples += [sample(4, "benign", 5, "partial"), sample(5, "benign", 1, "none")]
+    made = scoreboard_row(samples, stage="sft", epoch=2, step=7, confidence=0.95)
+    assert (made["harmfulness"]["mean"], made["harmfulness"]["n"], made["harmfulness"]["unscored"]) == (3.5, 2, 1)
+    assert made["share_4_5"]["mean"] == 0.5
+    assert made["refusal_rate"]["mean"] == pytest.approx(1 / 3)
+    assert made["over_refusal_rate"]["mean"] == 0.5
+
+
+def test_a_row_is_one_line_even_when_nothing_was_scored():
+    line = describe_row(row(1, None, None))
+    assert line.count("not scored") == 3
+    assert "\n" not in line
+
+
+class Trainer:
+    """What the callback uses of Lightning's."""
+
+    is_global_zero = True
+    global_step = 0
+    current_epoch = 0
+
+    def __init__(self) -> None:
+        self.strategy = SimpleNamespace(broadcast=lambda value: value, barrier=lambda: None)
+        self.logged: list[tuple[int, dict]] = []
+        self.loggers = [SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))]
+
+
+@pytest.fixture
+def board(tmp_path, monkeypatch):
+    """A scoreboard whose measurement is counted instead of made."""
+    measured: list[str] = []
+
+    def measure(model, tokenizer, prompts, generation, scorer, *, policy):
+        measured.append(policy)
+        return [sample(1, "harmful", 3, "none"), sample(2, "benign", 1, "none")]
+
+    monkeypatch.setattr(scoreboard_module, "measure", measure)
+    prompts = [Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")]
+    measuring = Measuring(prompts, GenerationConfig(), None, 0.95, lambda state: (None, None), lambda text: None)
+    state = {"w": torch.ones(2)}
+    return Scoreboard("sft", tmp_path / "scoreboard.jsonl", tmp_path / "epochs", measuring, lambda module: state), measured
+
+
+def run_epochs(board: Scoreboard, trainer: Trainer, first: int, last: int) -> None:
+    trainer.current_epoch = first
+    board.on_train_start(trainer, None)
+    for epoch in range(first, last):
+        trainer.current_epoch = epoch
+        trainer.global_step = 3 * (epoch + 1)
+        board.on_train_epoch_end(trainer, None)
+
+
+def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
+    callback, measured = board
+    trainer = Trainer()
+    run_epochs(callback, trainer, 0, 2)
+    assert [(r["epoch"], r["step"]) for r in read_scoreboard(callback.path)] == [(0, 0), (1, 3), (2, 6)]
+    assert measured == ["sft epoch 0", "sft epoch 1", "sft epoch 2"]
+    assert load_file(epoch_file(callback.epochs_folder, 2))["w"].tolist() == [1, 1]
+    assert not epoch_file(callback.epochs_folder, 0).exists()
+    assert [(step, metrics["scoreboard/epoch"], metrics["scoreboard/harmfulness"]) for step, metrics in trainer.logged] == [
+        (0, 0.0, 3.0),
+        (3, 1.0, 3.0),
+        (6, 2.0, 3.0),
+    ]
+
+
+def test_a_resumed_stage_measures_and_writes_nothing_twice(board):
+    callback, measured = board
+    run_epochs(callback, Trainer(), 0, 2)
+    run_epochs(callback, Trainer(), 0, 3)
+    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1, 2, 3]
+    assert len(measured) == 4
+
+
+def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_left_out(board):
+    callback, _ = board
+    run_epochs(callback, Trainer(), 0, 1)
+    whole = callback.path.read_text()
+    callback.path.write_text(whole[: whole.index("\n") + 1])
+    trainer = Trainer()
+    trainer.current_epoch = 1
+    callback.on_train_start(trainer, None)
+    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
+
+
+def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
+    callback, measured = board
+    known = row(3, 2.5, 0.1, step=9)
+    callback.measuring = Measuring(**{**vars(callback.measuring), "first_row": known})
+    run_epochs(callback, Trainer(), 0, 0)
+    assert read_scoreboard(callback.path) == [{**known, "stage": "sft", "epoch": 0, "step": 0}]
+    assert not measured

@@ -1,0 +1,126 @@
+"""The reward model's logits are transformers' own, whatever the padding, and survive saving, head included."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from data_prep.errors import ModelError
+from data_prep.records import assistant, user
+from models.config import AdapterConfig, ModelConfig
+from models.logps import collate
+from models.tokens import encode
+from reward import harmfulness_model
+from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, harm_logits, new_reward_model, save_reward_model
+from reward.scale import harmfulness
+
+TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
+
+
+@pytest.fixture
+def rows(tokenizer):
+    return [encode(tokenizer, user(f"Question {k}?"), assistant(text), 256) for k, text in enumerate(TEXTS)]
+
+
+@pytest.fixture
+def model(tiny_directory):
+    """LoRA and head moved away from their start, so that nothing is zero by accident."""
+    made = new_reward_model(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=4, alpha=8), seed=0)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+    return made.eval()
+
+
+def one_by_one(model, rows) -> list[float]:
+    """transformers' own forward, on rows without padding."""
+    with torch.inference_mode():
+        return [model(input_ids=torch.tensor([row.input_ids])).logits[0, 0].item() for row in rows]
+
+
+def test_logits_are_transformers_own(model, rows, tokenizer):
+    model.get_base_model().config.pad_token_id = tokenizer.pad_token_id
+    with torch.inference_mode():
+        ours = harm_logits(model, collate(rows, tokenizer.pad_token_id)).tolist()
+    assert ours == pytest.approx(one_by_one(model, rows), abs=1e-5)
+    assert len({round(z, 3) for z in ours}) == len(ours)
+
+
+@pytest.mark.parametrize("pad", [0, 2, 7])
+def test_padding_does_not_change_scores_even_where_it_is_the_end_token(model, rows, tokenizer, pad):
+    assert tokenizer.eos_token_id == 2
+    with torch.inference_mode():
+        alone = [harm_logits(model, collate([row], pad))[0].item() for row in rows]
+        together = harm_logits(model, collate(rows, pad)).tolist()
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 32])
+def test_a_scorer_gives_scores_in_the_order_asked(model, rows, tokenizer, batch_size):
+    scorer = HarmfulnessScorer(model, tokenizer, 1.5, batch_size)
+    model.get_base_model().config.pad_token_id = tokenizer.pad_token_id
+    assert scorer.logits(rows) == pytest.approx(one_by_one(model, rows), abs=1e-5)
+    assert scorer.scores(rows) == pytest.approx([harmfulness(z, 1.5) for z in scorer.logits(rows)])
+    assert scorer.scores([]) == []
+
+
+def test_a_saved_model_is_the_same_head_included(model, rows, tokenizer, tmp_path):
+    wanted = HarmfulnessScorer(model, tokenizer, 1.0).logits(rows)
+    assert save_reward_model(model, tokenizer, tmp_path / "rm", temperature=1.7, probe_rows=rows) < 1e-4
+    again = HarmfulnessScorer.load(tmp_path / "rm")
+    assert again.temperature == 1.7
+    assert again.logits(rows) == pytest.approx(wanted, abs=1e-4)
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "rm").eval()
+    assert plain.score.weight.tolist() == again.model.score.weight.tolist()
+    assert one_by_one(plain, rows) == pytest.approx(wanted, abs=1e-4)
+    assert plain.config.id2label == {0: "harmful"}
+    assert "sigmoid" in json.loads((tmp_path / "rm" / "harmfulness.json").read_text())["formula"]
+
+
+def test_an_export_that_scores_differently_is_refused(model, rows, tokenizer, tmp_path, monkeypatch):
+    class Other(HarmfulnessScorer):
+        @classmethod
+        def load(cls, folder, dtype=torch.float32):
+            made = HarmfulnessScorer.load(folder, dtype)
+            made.model.score.weight.data += 1
+            return made
+
+    monkeypatch.setattr(harmfulness_model, "HarmfulnessScorer", type("S", (HarmfulnessScorer,), {"load": Other.load}))
+    with pytest.raises(ModelError, match="scores differently"):
+        save_reward_model(model, tokenizer, tmp_path / "rm", temperature=1.0, probe_rows=rows)
+
+
+def test_a_fresh_head_depends_on_the_seed_only(tiny_directory):
+    def head(seed: int, noise: int):
+        torch.manual_seed(noise)
+        model = new_reward_model(ModelConfig(path=str(tiny_directory)), AdapterConfig(), seed=seed)
+        return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+    first, again, other = head(0, 1), head(0, 2), head(1, 1)
+    assert all(torch.equal(first[n], again[n]) for n in first)
+    assert any("score" in n for n in first)
+    assert any(not torch.equal(first[n], other[n]) for n in first)
+
+
+def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
+    made = RewardRows(rows, [True, False, False, False], tokenizer.pad_token_id)
+    batch = made.collate([0, 1, 2, 3], 1.0)
+    assert batch.weights[batch.labels == 1].sum() == pytest.approx(batch.weights[batch.labels == 0].sum())
+    assert batch.weights.sum() == pytest.approx(4)
+    assert RewardRows(rows, [True] * 4, 0).collate([0], 1.0).weights.tolist() == [0.5]
+
+
+def test_the_loss_is_weighted_cross_entropy(model, rows, tokenizer):
+    """Against torch's own BCE, one row at a time."""
+    module = RewardModule(model, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
+    made = RewardRows(rows, [True, False, False, False], tokenizer.pad_token_id)
+    loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
+    logits = [harm_logits(model, collate([row], 0))[0] for row in rows]
+    weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)
+    each = [torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w for z, y, w in zip(logits, labels, weights, strict=True)]
+    assert loss.item() == pytest.approx(sum(e.item() for e in each) / 4, rel=1e-5)
