@@ -110,7 +110,8 @@ class StageDirectory:
         the place it went to is returned.
         """
         moved = None
-        if self.path.exists() and (self.fingerprint() != run["fingerprint"] or self.manifest_path.is_file()):
+        half_done = self.fingerprint() == run["fingerprint"] and self.work.is_dir() and not self.manifest_path.is_file()
+        if self.path.exists() and not half_done:
             shelf = self.path.parent / "previous"
             shelf.mkdir(exist_ok=True)
             numbers = [int(p.name[len(self.name) + 1 :]) for p in shelf.glob(f"{self.name}-*") if p.name[len(self.name) + 1 :].isdigit()]

@@ -110,7 +110,7 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
         resumed = directory.path.is_dir() and directory.fingerprint() == identity
         moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
         if moved:
-            context.say(f"settings or inputs changed; the earlier result is in {moved}")
+            context.say(f"settings, inputs or files changed; the earlier result is in {moved}")
         elif resumed:
             context.say("was cut off; going on from there")
     started = time.monotonic()

@@ -6,6 +6,7 @@ On GPUs they behave as the parent's.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -20,7 +21,9 @@ class ZeroStrategy(DeepSpeedStrategy):
     log-probabilities with them) into bfloat16.
     """
 
-    def __init__(self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float, autocast: str | None = None) -> None:
+    def __init__(
+        self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float, autocast: str | None = None, timeout: timedelta
+    ) -> None:
         super().__init__(
             config={
                 "train_micro_batch_size_per_gpu": micro_batch_size,
@@ -29,9 +32,10 @@ class ZeroStrategy(DeepSpeedStrategy):
                 # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
                 "zero_force_ds_cpu_optimizer": False,
                 "zero_optimization": {"stage": stage},
-                "torch_autocast": {"enabled": autocast is not None, "dtype": autocast or "bfloat16"},
+                **({"torch_autocast": {"enabled": True, "dtype": autocast}} if autocast else {}),
             },
             exclude_frozen_parameters=True,
+            timeout=timeout,
         )
 
     @property

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from train.batches import BatchPlan, PlanLoader
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig
 from train.progress import StepProgress
+
+
+WAIT = timedelta(hours=4)
+"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
@@ -72,9 +77,10 @@ def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
             micro_batch_size=plan.micro_batch_size,
             gradient_clip_norm=config.gradient_clip_norm,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
+            timeout=WAIT,
         )
     if config.world_size > 1 or config.strategy == "ddp":
-        return pl.strategies.DDPStrategy(gradient_as_bucket_view=True)
+        return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
     return "auto"
 
 

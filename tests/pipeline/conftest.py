@@ -46,6 +46,12 @@ def primum() -> Primum:
 
 
 @pytest.fixture(scope="session")
+def tools():
+    """(environment, command) for tests that start a process and do not wait for it."""
+    return environment, command
+
+
+@pytest.fixture(scope="session")
 def offline() -> tuple[str, ...]:
     """A prefix that takes the network away (but for the loopback), where the system permits that; else nothing."""
     prefix = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")

@@ -148,6 +148,14 @@ def test_half_done_work_of_the_same_fingerprint_stays(tmp_path):
     assert not (stage.work / "checkpoint").exists()
 
 
+def test_a_stage_whose_manifest_was_deleted_is_begun_anew_since_its_work_folder_is_gone(finished):
+    stage = finished()
+    stage.manifest_path.unlink()
+    moved = stage.begin({"fingerprint": "f1"})
+    assert (moved / "rows.jsonl").is_file()
+    assert sorted(p.name for p in stage.path.iterdir()) == ["run.json", "work"]
+
+
 def test_a_damaged_finished_stage_is_begun_anew_and_kept_aside(finished):
     stage = finished()
     (stage.path / "rows.jsonl").write_text("{}\n")

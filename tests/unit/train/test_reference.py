@@ -12,12 +12,16 @@ from train.reference import reference_logps
 CPU = TrainerConfig(accelerator="cpu", precision="32-true")
 
 
+def assert_close(got, wanted):
+    assert [value for pair in got for value in pair] == pytest.approx([value for pair in wanted for value in pair], rel=1e-5)
+
+
 def test_each_side_has_its_own_log_probability(tiny_model, make_pairs):
     pairs = make_pairs(5)
     with torch.no_grad():
         wanted = [tuple(completion_logps(tiny_model, collate([side], 0)).item() for side in pair) for pair in pairs]
     got = reference_logps(tiny_model, pairs, 0, CPU, None)
-    assert [value for pair in got for value in pair] == pytest.approx([value for pair in wanted for value in pair], rel=1e-5)
+    assert_close(got, wanted)
 
 
 def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs, tmp_path):
@@ -25,5 +29,5 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
     wanted = reference_logps(tiny_model, pairs, 0, CPU, cache)
     lines = cache.read_text().splitlines(keepends=True)
     cache.write_text("".join(lines[:7]) + lines[7][:10])  # killed while it wrote the eighth row
-    assert reference_logps(tiny_model, pairs, 0, CPU, cache) == pytest.approx(wanted, rel=1e-5)
-    assert reference_logps(torch.nn.Module(), pairs, 0, CPU, cache) == pytest.approx(wanted, rel=1e-5)  # nothing left to ask a model
+    assert_close(reference_logps(tiny_model, pairs, 0, CPU, cache), wanted)
+    assert_close(reference_logps(torch.nn.Module(), pairs, 0, CPU, cache), wanted)  # nothing is left to ask a model

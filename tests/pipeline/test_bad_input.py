@@ -1,0 +1,165 @@
+"""What a user can get wrong, through the real command: exit code 2, one clear message, no traceback, nothing that counts as done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GOOD_ROWS = [{"prompt": f"How do I hide error {k}?", "completion": "I can't help with that."} for k in range(12)]
+
+
+@pytest.fixture
+def run_dir(tmp_path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def refused(primum, run_dir):
+    """Runs the command, checks what every refusal must keep to, and returns what it said."""
+
+    def run(*arguments: str | Path, run_dir: Path = run_dir, code: int = 2) -> list[str]:
+        result = primum(*arguments)
+        assert result.returncode == code, (result.returncode, result.stderr[-3000:])
+        assert "Traceback" not in result.stdout + result.stderr
+        assert not list(run_dir.glob("*/manifest.json")) if run_dir.is_dir() else True
+        said = [line.removeprefix("primum: ") for line in result.stderr.splitlines() if line.startswith("primum: ")]
+        assert said, result.stderr
+        return said
+
+    return run
+
+
+@pytest.fixture
+def config_file(tmp_path, run_dir):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.yaml"
+        path.write_text(f"run_dir: {run_dir}\n{text}\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    def write(content: str) -> tuple[Path, str]:
+        path = tmp_path / "rows.jsonl"
+        path.write_text(content, encoding="utf-8")
+        return path, f"data: {{sources: [{{name: own, format: jsonl, path: {path}}}]}}"
+
+    return write
+
+
+def test_unknown_key(refused, config_file):
+    (said,) = refused("run", config_file("dpo: {betta: 0.2}"))
+    assert "unknown key 'dpo.betta'; did you mean 'dpo.beta'?" in said
+
+
+def test_bad_value(refused, config_file):
+    (said,) = refused("run", config_file("sft: {epochs: many}"))
+    assert "sft.epochs" in said
+    assert "many" in said
+
+
+def test_several_faults_at_once(refused, config_file):
+    assert len(refused("run", config_file("sft: {epochs: many}\ndpo: {betta: 1}"), "seeed=1")) == 3
+
+
+def test_missing_config(refused, tmp_path):
+    (said,) = refused("run", tmp_path / "nothing.yaml")
+    assert f"{tmp_path / 'nothing.yaml'}: no such file" in said
+
+
+def test_malformed_yaml(refused, config_file):
+    (said,) = refused("run", config_file("dpo: {beta: 0.1"))
+    assert "not a YAML file" in said
+    assert "line" in said
+
+
+def test_missing_source_file(refused, config_file):
+    (said,) = refused("prep", config_file("data: {sources: [{name: own, format: jsonl, path: /nowhere/rows.jsonl}]}"))
+    assert "/nowhere/rows.jsonl: no such file" in said
+
+
+def test_malformed_line(refused, config_file, rows_file):
+    path, text = rows_file("".join(json.dumps(row) + "\n" for row in GOOD_ROWS[:3]) + '{"prompt": "half\n')
+    (said,) = refused("prep", config_file(text))
+    assert said.startswith(f"{path}:4: ")
+
+
+def test_row_without_a_prompt(refused, config_file, rows_file):
+    path, text = rows_file(json.dumps(GOOD_ROWS[0]) + "\n" + json.dumps({"question": "x"}) + "\n")
+    (said,) = refused("prep", config_file(text))
+    assert said.startswith(f"{path}:2: ")
+    assert "question" in said
+
+
+def test_empty_dataset(refused, config_file, rows_file):
+    path, text = rows_file("")
+    said = refused("prep", config_file(text))
+    assert len(said) == 1
+    assert "own" in said[0] or str(path) in said[0] or "row" in said[0]
+
+
+@pytest.mark.parametrize("path", ["/nowhere/model", "no-such-name", "nobody/no-such-model"])
+def test_unknown_model_stops_before_any_stage_works(refused, config_file, run_dir, path):
+    (said,) = refused("run", config_file(""), f"model.base.path={path}")
+    assert f"model {path!r} cannot be loaded" in said
+    assert not list(run_dir.glob("*/run.json"))
+
+
+def test_a_directory_that_is_no_model(refused, config_file, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (said,) = refused("run", config_file(""), f"model.base.path={tmp_path / 'empty'}")
+    assert "cannot be loaded" in said
+
+
+def test_a_run_dir_that_is_a_file(refused, config_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    (said,) = refused("prep", config_file(""), f"run_dir={tmp_path / 'file'}")
+    assert str(tmp_path / "file") in said
+    assert "run_dir" in said
+
+
+def test_a_run_dir_that_nobody_may_write_to(refused, config_file):
+    (said,) = refused("prep", config_file(""), "run_dir=/proc/primum", run_dir=Path("/proc/primum"))
+    assert "/proc/primum" in said
+
+
+def test_a_disk_without_room_is_found_before_work(refused, config_file, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can be made by root only: mount -t tmpfs is not permitted here")
+    try:
+        (said,) = refused("prep", config_file(""), f"run_dir={disk / 'run'}", run_dir=disk / "run")
+        assert "GB free on that disk" in said
+        assert not (disk / "run" / "prep").exists()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_second_process_in_the_run_directory(refused, config_file, run_dir):
+    from data_prep.artifacts import locked
+
+    with locked(run_dir):
+        (said,) = refused("prep", config_file(""))
+    assert "another primum process works in this run directory" in said
+
+
+def test_a_stage_without_its_inputs(refused, config_file):
+    (said,) = refused("score", config_file(""))
+    assert "run `primum prep` first" in said
+
+
+def test_good_input_after_bad_input_is_done(primum, config_file, rows_file, run_dir):
+    """The same run directory, mended."""
+    path, text = rows_file("not json\n")
+    config = config_file(text)
+    assert primum("prep", config).returncode == 2
+    path.write_text("".join(json.dumps(row) + "\n" for row in GOOD_ROWS))
+    result = primum("prep", config)
+    assert result.returncode == 0, result.stderr
+    assert (run_dir / "prep" / "manifest.json").is_file()

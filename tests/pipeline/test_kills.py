@@ -1,0 +1,130 @@
+"""A run that is killed anywhere and started again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_prep.artifacts import read_json
+
+pytestmark = pytest.mark.slow
+DEADLINE_S = 300
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def steps(stage: Path) -> int:
+    pointer = stage / "work" / "checkpoints" / "latest.json"
+    return int(read_json(pointer)["checkpoints"][0].rsplit("-", 1)[1]) if pointer.is_file() else 0
+
+
+PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
+    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/completions.jsonl") > 0),
+    "while the reward model trains": ("reward", lambda d: steps(d / "reward") >= 2),
+    "while the reward model is exported": ("reward", lambda d: (d / "reward/reward_model").is_dir()),
+    "in the first epoch of SFT": ("sft", lambda d: steps(d / "sft") >= 1),
+    "after the last step of SFT's first epoch, before its scoreboard": ("sft", lambda d: steps(d / "sft") >= 3),
+    "after the scoreboard of SFT's first epoch": ("sft", lambda d: lines(d / "sft/scoreboard.jsonl") >= 2),
+    "after the last step of SFT, before its scoreboard": ("sft", lambda d: steps(d / "sft") >= 6),
+    "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
+    "after DPO's reference pass": ("dpo", lambda d: lines(d / "dpo/work/reference_logps.jsonl") > 0),
+    "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
+    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.jsonl").is_file()),
+}
+
+
+def kill_at(arguments: list[str], run_dir: Path, stage: str, reached: Callable[[Path], bool], environment: dict[str, str], command) -> bool:
+    """Start the run, stop it where `reached` says, kill it; True when the stage was not finished then."""
+    with subprocess.Popen(command("run", *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while not reached(run_dir):
+            assert process.poll() is None, "the run ended before it came there"
+            assert time.monotonic() < deadline, f"{stage} never came there"
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGSTOP)
+        unfinished = not (run_dir / stage / "manifest.json").is_file()
+        os.kill(process.pid, signal.SIGKILL)
+    return unfinished
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, tiny_run, primum, tools):
+    """One run directory that was killed at every place in turn, and then left to finish."""
+    environment, command = tools
+    run_dir = tmp_path_factory.mktemp("runs") / "killed"
+    unfinished = []
+    for place, (stage, reached) in PLACES.items():
+        if reached(run_dir) or (run_dir / stage / "manifest.json").is_file():
+            continue  # the last kill came late enough to lie here too
+        if kill_at(tiny_run(run_dir), run_dir, stage, reached, environment(), command):
+            unfinished.append(place)
+    result = primum("run", *tiny_run(run_dir))
+    return run_dir, unfinished, result
+
+
+def test_kills_hit_every_kind_of_stage_in_the_middle(killed):
+    _, unfinished, _ = killed
+    assert {PLACES[place][0] for place in unfinished} == {"sample", "reward", "sft", "dpo", "eval"}
+
+
+def test_the_last_start_finishes_and_says_that_it_goes_on(killed):
+    _, _, result = killed
+    assert result.returncode == 0, result.stderr
+    assert "was cut off; going on from there" in result.stdout
+
+
+def test_the_results_are_those_of_a_run_that_was_never_cut_off(killed, finished, evidence):
+    got, wanted = evidence(killed[0]), evidence(finished)
+    for name, value in wanted.items():
+        assert got[name] == value, name
+
+
+def test_nothing_of_the_kills_is_left_and_nothing_was_moved_aside(killed):
+    run_dir, _, _ = killed
+    assert not list(run_dir.rglob("*.partial"))
+    assert not list(run_dir.glob("*/work"))
+    assert not (run_dir / "previous").exists()
+
+
+def test_metrics_hold_every_step_once(killed):
+    run_dir, _, _ = killed
+    for stage in ("reward", "sft", "dpo", "sft_control"):
+        text = (run_dir / stage / "metrics.jsonl").read_text()
+        found = [int(n) for n in re.findall(r'^\{"step": (\d+).*"loss"', text, re.M)]
+        assert found == list(range(1, len(found) + 1)), stage
+
+
+def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(tmp_path, primum, tiny_run, finished, evidence):
+    """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look well."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4g,nr_inodes=24", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can be made by root only: mount -t tmpfs is not permitted here")
+    try:
+        stopped = 0
+        for inodes in range(40, 400, 28):
+            result = primum("run", *tiny_run(disk / "run"))
+            if result.returncode == 0:
+                break
+            stopped += 1
+            assert result.returncode == 2, result.stderr
+            assert "Traceback" not in result.stderr
+            (line,) = [line for line in result.stderr.splitlines() if line.startswith("primum: ")]
+            assert "No space left" in line or "the disk took no more" in line
+            assert "run the command again to go on" in line
+            subprocess.run(["mount", "-o", f"remount,size=4g,nr_inodes={inodes}", str(disk)], check=True)
+        assert stopped >= 3
+        assert result.returncode == 0, result.stderr
+        assert evidence(disk / "run") == evidence(finished)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

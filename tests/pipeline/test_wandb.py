@@ -1,0 +1,101 @@
+"""wandb offline: the scoreboard of every epoch and the settings are in the .wandb file, with no network at all."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.records import read_json_lines
+
+pytestmark = pytest.mark.slow
+BLOCK, HEADER, FILE_HEADER = 32768, 7, 7
+
+
+def records(path: Path) -> Iterator[Any]:
+    """The protobuf records of a .wandb file: LevelDB's log format, read with wandb's own message types."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content = path.read_bytes()
+    assert content[:4] == b":W&B"
+    place, parts = FILE_HEADER, b""
+    while place + HEADER <= len(content):
+        left = BLOCK - place % BLOCK
+        if left < HEADER:
+            place += left
+            continue
+        _, length, kind = struct.unpack("<IHB", content[place : place + HEADER])
+        if kind == 0:
+            place += left
+            continue
+        parts += content[place + HEADER : place + HEADER + length]
+        place += HEADER + length
+        if kind in (1, 4):  # a whole record, or the last part of one
+            record = Record()
+            record.ParseFromString(parts)
+            yield record
+            parts = b""
+
+
+def key(item: Any) -> str:
+    return item.key or "/".join(item.nested_key)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
+    """SFT and DPO done again with wandb offline, and what wandb wrote."""
+    import shutil
+
+    run_dir = Path(shutil.copytree(finished, tmp_path_factory.mktemp("wandb") / "tracked"))
+    overrides = ("wandb.mode=offline", "wandb.project=tiny", "sft.learning_rate=2.0e-3")
+    for stage in ("sft", "dpo"):
+        result = primum(stage, *tiny_run(run_dir, *overrides), prefix=offline, WANDB_BASE_URL="http://127.0.0.1:9")
+        assert result.returncode == 0, result.stderr[-3000:]
+    found = {}
+    for path in run_dir.glob("wandb/offline-run-*/*.wandb"):
+        rows = list(records(path))
+        (run,) = [r.run for r in rows if r.HasField("run")][:1]
+        history = [{key(item): json.loads(item.value_json) for item in r.history.item} for r in rows if r.HasField("history")]
+        found[run.job_type] = (run, history)
+    return run_dir, found
+
+
+def test_each_stage_is_a_run_of_one_group(recorded):
+    run_dir, found = recorded
+    assert set(found) == {"sft", "dpo"}
+    for stage, (run, _) in found.items():
+        assert (run.project, run.run_group, run.display_name) == ("tiny", run_dir.name, f"{run_dir.name}/{stage}")
+
+
+def test_the_settings_are_there(recorded, tiny_directory):
+    for stage, (run, _) in recorded[1].items():
+        settings = {key(item): json.loads(item.value_json) for item in run.config.update}
+        assert settings["stage"] == stage
+        assert settings["model"] == str(tiny_directory)
+        assert settings["seed"] == 0
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_the_scoreboard_of_every_epoch_is_there(recorded, stage):
+    run_dir, found = recorded
+    wanted = [row for _, row in read_json_lines(run_dir / stage / "scoreboard.jsonl")]
+    got = [row for row in found[stage][1] if "scoreboard/epoch" in row]
+    assert [row["scoreboard/epoch"] for row in got] == [row["epoch"] for row in wanted]
+    for metric in ("harmfulness", "over_refusal_rate", "refusal_rate"):
+        assert [row[f"scoreboard/{metric}"] for row in got] == [row[metric]["mean"] for row in wanted]
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_the_loss_of_every_step_is_there(recorded, stage):
+    run_dir, found = recorded
+    wanted = [row["loss"] for _, row in read_json_lines(run_dir / stage / "metrics.jsonl") if "loss" in row]
+    assert [row["loss"] for row in found[stage][1] if "loss" in row] == pytest.approx(wanted)
+
+
+def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded):
+    run_dir, _ = recorded
+    assert not [p for stage in ("sft", "dpo") for p in (run_dir / stage).rglob("*wandb*")]
