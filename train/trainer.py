@@ -21,7 +21,6 @@ from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig
 from train.progress import StepProgress
 
-
 WAIT = timedelta(hours=4)
 """How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
 

@@ -39,8 +39,8 @@ def work(context: Context) -> dict[str, Any]:
                 for (prompt, k), seed, answer in zip(block, seeds, answers, strict=True):
                     file.write(json_line(_completion(prompt, k, seed, answer)))
                 file.flush()
-    rows = [Completion.from_json(row) for row in read_appended(shard)]
-    write_records(context.path / "completions.jsonl", sorted(rows, key=_by_id))
+    rows = sorted((Completion.from_json(row) for row in read_appended(shard)), key=lambda row: row.id)
+    write_records(context.path / "completions.jsonl", rows)
     tokens = sum(row.num_tokens for row in rows)
     return {"completions": len(rows), "tokens": tokens, "cut_by_limit": sum(row.finish_reason == "length" for row in rows)}
 
@@ -57,10 +57,6 @@ def _completion(prompt: Prompt, k: int, seed: int, answer: Any) -> Completion:
         num_tokens=answer.num_tokens,
         finish_reason=answer.finish_reason,
     )
-
-
-def _by_id(row: Completion) -> str:
-    return row.id
 
 
 def _id(prompt: Prompt, sample: int) -> str:

@@ -29,7 +29,9 @@ from train.reference import reference_logps
 from train.sft import SftModule, SftRows
 from train.trainer import fit, resumed_step, world
 
-STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)}
+STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
+    f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)
+}
 ROWS, GLOBAL_BATCH, EPOCHS = 12, 4, 2  # 3 steps an epoch, 2 micro-batches a step and rank
 KILLED_AT = 4  # one step into the second epoch
 

@@ -39,7 +39,13 @@ def primum() -> Primum:
 
     def run(*arguments: str | Path, prefix: tuple[str, ...] = (), **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*prefix, *command(*arguments)], capture_output=True, text=True, timeout=LIMIT_S, check=False, env=environment(**changes), cwd=ROOT
+            [*prefix, *command(*arguments)],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            env=environment(**changes),
+            cwd=ROOT,
         )
 
     return run

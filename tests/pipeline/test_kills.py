@@ -49,7 +49,7 @@ def kill_at(arguments: list[str], run_dir: Path, stage: str, reached: Callable[[
         while not reached(run_dir):
             assert process.poll() is None, "the run ended before it came there"
             assert time.monotonic() < deadline, f"{stage} never came there"
-            time.sleep(0.002)
+            time.sleep(0.005)
         os.kill(process.pid, signal.SIGSTOP)
         unfinished = not (run_dir / stage / "manifest.json").is_file()
         os.kill(process.pid, signal.SIGKILL)

@@ -23,11 +23,21 @@ ARTEFACTS = {
     "score": {"scores.jsonl"},
     "pairs": {"pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json"},
     **{
-        stage: {"policy/model.safetensors", "policy/tokenizer.json", "adapter/adapter_model.safetensors", "metrics.jsonl", "scoreboard.jsonl", "selection.json"}
+        stage: {
+            "policy/model.safetensors",
+            "policy/tokenizer.json",
+            "adapter/adapter_model.safetensors",
+            "metrics.jsonl",
+            "scoreboard.jsonl",
+            "selection.json",
+        }
         for stage in ("sft", "dpo", "sft_control")
     },
     "eval": {"samples.jsonl", "results.json", "report.html", "report.md"},
-    "release": {f"tiny-released/{name}" for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")},
+    "release": {
+        f"tiny-released/{name}"
+        for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
+    },
 }
 POLICIES = ["base", "sft", "sft_control", "dpo"]
 ESTIMATE = {"mean", "ci95", "n", "unscored"}
@@ -105,7 +115,10 @@ def test_dpo_starts_at_ln_2(finished):
 
 
 def test_the_scoreboard_has_a_row_before_training_and_one_an_epoch(finished):
-    epochs = {stage: [row["epoch"] for _, row in read_json_lines(finished / stage / "scoreboard.jsonl")] for stage in ("sft", "dpo", "sft_control")}
+    epochs = {
+        stage: [row["epoch"] for _, row in read_json_lines(finished / stage / "scoreboard.jsonl")]
+        for stage in ("sft", "dpo", "sft_control")
+    }
     assert epochs == {"sft": [0, 1, 2], "dpo": [0, 1], "sft_control": [0, 1]}
 
 
@@ -138,7 +151,9 @@ def test_the_report_is_one_file_that_fetches_nothing(finished):
 
 
 def test_answers_rated_harmful_are_not_in_what_is_released(finished):
-    published = "\n".join(p.read_text(encoding="utf-8") for p in (finished / "release").rglob("*") if p.suffix in (".md", ".html", ".json", ".yaml"))
+    published = "\n".join(
+        p.read_text(encoding="utf-8") for p in (finished / "release").rglob("*") if p.suffix in (".md", ".html", ".json", ".yaml")
+    )
     for sample in read_records(finished / "eval" / "samples.jsonl", Sample):
         if sample.kind == "harmful" and sample.harmfulness is not None and sample.harmfulness >= 2.5 and len(sample.completion) > 20:
             assert sample.completion not in published
@@ -188,7 +203,6 @@ def test_a_second_run_does_nothing(finished, primum, tiny_run):
     said = result.stdout.splitlines()
     assert [line.split()[0] for line in said if line.endswith("nothing changed, kept")] == list(ARTEFACTS)
     assert mtimes(finished) == before
-
 
 
 def test_a_changed_beta_does_dpo_and_what_reads_it_again_and_nothing_else(copy_of, primum, tiny_run):

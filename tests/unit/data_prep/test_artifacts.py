@@ -44,7 +44,7 @@ def test_write_replaces_whole_files_only(tmp_path, monkeypatch):
 
 
 def test_records_round_trip_with_any_text(tmp_path):
-    rows = [{"id": "1", "text": "naïve \u2028 \n \" \\ 漢"}]
+    rows = [{"id": "1", "text": 'naïve \u2028 \n " \\ 漢'}]
     write_records(tmp_path / "rows.jsonl", rows)
     assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_bytes().split(b"\n")[:-1]] == rows
 
@@ -63,7 +63,7 @@ def test_a_stage_without_manifest_is_never_complete(finished):
     assert stage.is_complete("f1")
     stage.manifest_path.unlink()
     assert not stage.is_complete("f1")
-    with pytest.raises(ArtifactError, match="not complete.*primum prep"):
+    with pytest.raises(ArtifactError, match=r"not complete.*primum prep"):
         stage.require()
 
 
@@ -200,7 +200,10 @@ def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
 
 
 def test_a_lock_dies_with_its_process(tmp_path):
-    script = f"import os, signal; from pathlib import Path; from data_prep.artifacts import locked\nwith locked(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    script = (
+        "import os, signal; from pathlib import Path; from data_prep.artifacts import locked\n"
+        f"with locked(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     with locked(tmp_path):
         pass

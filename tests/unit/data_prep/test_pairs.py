@@ -124,7 +124,9 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
     assert pair.rejected_source == "another safe answer"
 
 
-@pytest.mark.parametrize("settings", [{}, {"max_length_ratio": 1.2}, {"max_pairs_per_prompt": 1}, {"over_refusal": 0.2}, {"max_train_pairs": 9}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"max_length_ratio": 1.2}, {"max_pairs_per_prompt": 1}, {"over_refusal": 0.2}, {"max_train_pairs": 9}]
+)
 def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
     """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one count."""
     demos, found = world
@@ -136,7 +138,14 @@ def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
 
 def test_reasons_are_the_right_ones():
     demo, twin = demonstration(1, "harmful"), demonstration(1, "benign")
-    answers = [("a b c", 5.0, "none"), ("d e f", 4.0, "none"), ("g h i", 3.9, "none"), ("j", 1.5, "none"), ("k", None, "none"), ("l", 4.5, "full")]
+    answers = [
+        ("a b c", 5.0, "none"),
+        ("d e f", 4.0, "none"),
+        ("g h i", 3.9, "none"),
+        ("j", 1.5, "none"),
+        ("k", None, "none"),
+        ("l", 4.5, "full"),
+    ]
     found = {
         demo.id: [
             Candidate(demo.completion, "demonstration", 1.0, "full", True),
@@ -159,7 +168,9 @@ def test_reasons_are_the_right_ones():
 @pytest.mark.parametrize("score", [None, 1.0])
 def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score):
     demo = demonstration(1, "harmful")
-    found = {demo.id: [Candidate(demo.completion, "demonstration", score, "none", True), Candidate(assistant("x"), "base", 5.0, "none", True)]}
+    found = {
+        demo.id: [Candidate(demo.completion, "demonstration", score, "none", True), Candidate(assistant("x"), "base", 5.0, "none", True)]
+    }
     result = build(([demo], found))
     assert not result.pairs
     assert sum(result.dropped.values()) == 1
@@ -168,7 +179,9 @@ def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score)
 @pytest.mark.parametrize("text", ["", "   ", "I will not do 1. Ask a nurse."])
 def test_empty_and_identical_sides_are_left_out(text):
     demo = demonstration(1, "harmful")
-    found = {demo.id: [Candidate(demo.completion, "demonstration", 1.0, "full", True), Candidate(assistant(text), "base", 5.0, "none", True)]}
+    found = {
+        demo.id: [Candidate(demo.completion, "demonstration", 1.0, "full", True), Candidate(assistant(text), "base", 5.0, "none", True)]
+    }
     result = build(([demo], found), refuse_then_comply=0.0)
     assert +result.dropped == Counter({"empty or identical sides": 1})
 
@@ -205,7 +218,15 @@ def test_ids_are_unique(world):
 def test_candidates_join_scores_to_answers_and_leave_the_unscored_none():
     demo = demonstration(1, "harmful")
     made = Completion(
-        id="c", prompt_id=demo.id, prompt=demo.prompt, completion=assistant("x"), policy="base", sample=0, seed=0, num_tokens=1, finish_reason="length"
+        id="c",
+        prompt_id=demo.id,
+        prompt=demo.prompt,
+        completion=assistant("x"),
+        policy="base",
+        sample=0,
+        seed=0,
+        num_tokens=1,
+        finish_reason="length",
     )
     scores = [
         Score(id="1", completion_id="c", scorer="refusal", label="partial"),
@@ -213,7 +234,10 @@ def test_candidates_join_scores_to_answers_and_leave_the_unscored_none():
         Score(id="3", completion_id=demo.id, scorer="reward_model", reason="empty answer"),
     ]
     assert candidates([made], [demo], scores) == {
-        demo.id: [Candidate(made.completion, "base", 3.5, "partial", False), Candidate(demo.completion, "demonstration", None, "none", True)]
+        demo.id: [
+            Candidate(made.completion, "base", 3.5, "partial", False),
+            Candidate(demo.completion, "demonstration", None, "none", True),
+        ]
     }
 
 

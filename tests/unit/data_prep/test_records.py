@@ -32,7 +32,9 @@ def write(tmp_path, text: str, encoding: str = "utf-8"):
 @given(st.lists(st.text()))
 def test_records_survive_any_text(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
-    scores = [Score(id=str(i), completion_id="c", scorer="s", value=i / 3, reason=text) for i, text in enumerate(texts) if text.isprintable()]
+    scores = [
+        Score(id=str(i), completion_id="c", scorer="s", value=i / 3, reason=text) for i, text in enumerate(texts) if text.isprintable()
+    ]
     path.write_text(json_lines(scores), encoding="utf-8", newline="")
     assert read_records(path, Score) == scores
 

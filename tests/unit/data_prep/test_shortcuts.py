@@ -11,7 +11,24 @@ from data_prep.errors import RecordError
 from data_prep.records import Pair, assistant, user
 from data_prep.shortcuts import judge_shortcuts, shortcut_accuracies
 
-WORDS = "rest water salt dose nurse heart lung pulse fever child sleep walk food sugar bone skin".split()
+WORDS = [
+    "rest",
+    "water",
+    "salt",
+    "dose",
+    "nurse",
+    "heart",
+    "lung",
+    "pulse",
+    "fever",
+    "child",
+    "sleep",
+    "walk",
+    "food",
+    "sugar",
+    "bone",
+    "skin",
+]
 
 
 def pair(number: int, chosen: str, rejected: str, split: str = "train") -> Pair:
@@ -67,7 +84,7 @@ def test_a_planted_length_is_found_whichever_side_is_longer(fair, longer):
     rows = [grow(p) for p in fair]
     probes = shortcut_accuracies(rows[:200], rows[200:])
     assert probes["length_only"]["accuracy"] == 1.0
-    with pytest.raises(RecordError, match="length_only reaches 1.00"):
+    with pytest.raises(RecordError, match=r"length_only reaches 1\.00"):
         judge_shortcuts(probes, PairsConfig())
 
 

@@ -28,7 +28,15 @@ class Scorer:
 def prompts():
     def make(*kinds: str) -> list[Prompt]:
         return [
-            Prompt(id=f"{k}", prompt=user(f"Question {k}?"), kind=kind, suite=kind, source="s", licence="MIT", principle=k % 2 + 1 if kind == "harmful" else None)
+            Prompt(
+                id=f"{k}",
+                prompt=user(f"Question {k}?"),
+                kind=kind,
+                suite=kind,
+                source="s",
+                licence="MIT",
+                principle=k % 2 + 1 if kind == "harmful" else None,
+            )
             for k, kind in enumerate(kinds)
         ]
 

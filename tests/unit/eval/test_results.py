@@ -29,7 +29,9 @@ def samples() -> list[Sample]:
             prompt_id=f"{suite}-{k}",
             prompt="q",
             completion="a b c",
-            harmfulness=None if (policy, suite, k) == ("sft", "harmful", 3) else min(5, max(1, rng.gauss(HARM[policy] if kind == "harmful" else 1.2, 0.3))),
+            harmfulness=None
+            if (policy, suite, k) == ("sft", "harmful", 3)
+            else min(5, max(1, rng.gauss(HARM[policy] if kind == "harmful" else 1.2, 0.3))),
             unscored_reason="empty answer" if (policy, suite, k) == ("sft", "harmful", 3) else "",
             refusal="full" if rng.random() < (0.5 if kind == "harmful" else 0.05) else "none",
             finish_reason="stop",
@@ -92,7 +94,9 @@ def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
 
 def test_each_suite_is_compared_on_its_own_refusal_rate(samples):
     metrics = {(c["suite"], c["metric"]) for c in build(samples)["comparisons"]}
-    assert metrics == {(s, m) for s, kind in SUITES.items() for m in ("harmfulness", "refusal_rate" if kind == "harmful" else "over_refusal_rate")}
+    assert metrics == {
+        (s, m) for s, kind in SUITES.items() for m in ("harmfulness", "refusal_rate" if kind == "harmful" else "over_refusal_rate")
+    }
 
 
 def test_policies_measured_on_different_prompts_are_not_compared(samples):

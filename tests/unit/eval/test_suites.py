@@ -13,7 +13,9 @@ from eval.suites import held_out_suites, own_suites, read_suite, scoreboard_prom
 
 
 def prompt(name: str, kind: str, suite: str, split: str, twin: str | None = None, principle: int | None = None) -> Prompt:
-    return Prompt(id=name, prompt=user(name), kind=kind, suite=suite, source="s", licence="MIT", split=split, twin_id=twin, principle=principle)
+    return Prompt(
+        id=name, prompt=user(name), kind=kind, suite=suite, source="s", licence="MIT", split=split, twin_id=twin, principle=principle
+    )
 
 
 @pytest.fixture

@@ -10,7 +10,11 @@ import torch
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
-TEXTS = (("What is asthma?", "Asthma narrows the airways."), ("Hi", "No."), ("How much water a day?", "It depends on heat, on work and on you."))
+TEXTS = (
+    ("What is asthma?", "Asthma narrows the airways."),
+    ("Hi", "No."),
+    ("How much water a day?", "It depends on heat, on work and on you."),
+)
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +24,9 @@ def llama_tokenizer(tokenizer) -> Any:
 
     made = copy.deepcopy(tokenizer)
     made.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
-    made.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", made.bos_token_id)])
+    made.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", made.bos_token_id)]
+    )
     made.chat_template = None
     return made
 

@@ -54,7 +54,9 @@ def test_the_exported_policy_reloads_equal(trained, tmp_path, rows):
     with torch.no_grad():
         wanted = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
         report = export.export_policy(model, tokenizer, tmp_path)
-        got = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+        got = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask
+        ).logits
     assert (got - wanted).abs().max() <= 1e-4
     assert AutoTokenizer.from_pretrained(tmp_path / "policy").chat_template == tokenizer.chat_template
     assert report == json.loads((tmp_path / "export.json").read_text())

@@ -10,14 +10,19 @@ from models.config import GenerationConfig
 from models.generate import SeededSampling, generate
 from models.tokens import encode, prompt_ids
 
-PROMPTS = [[{"role": "user", "content": text}] for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?", "Hi")]
+PROMPTS = [
+    [{"role": "user", "content": text}]
+    for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?", "Hi")
+]
 GREEDY = GenerationConfig(max_new_tokens=12, batch_size=5, dtype="float32")
 SAMPLED = GenerationConfig(max_new_tokens=12, batch_size=5, temperature=1.0, top_p=0.9, dtype="float32")
 SEEDS = [11, 22, 33, 44, 55]
 
 
 def one_at_a_time(config):
-    return GenerationConfig(max_new_tokens=config.max_new_tokens, batch_size=1, temperature=config.temperature, top_p=config.top_p, dtype="float32")
+    return GenerationConfig(
+        max_new_tokens=config.max_new_tokens, batch_size=1, temperature=config.temperature, top_p=config.top_p, dtype="float32"
+    )
 
 
 def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, tokenizer):
@@ -26,7 +31,11 @@ def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, toke
     for prompt, made in zip(PROMPTS, together, strict=True):
         ids = prompt_ids(tokenizer, prompt)
         plain = tiny_model.generate(
-            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=12, do_sample=False, eos_token_id=2
+            input_ids=torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            max_new_tokens=12,
+            do_sample=False,
+            eos_token_id=2,
         )[0, len(ids) :]
         assert made.text == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
 

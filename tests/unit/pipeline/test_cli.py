@@ -77,7 +77,9 @@ def test_config_prints_the_resolved_run(config_file, capsys):
     assert "beta: 0.25" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("error", "code"), [(ArtifactError(["one", "two"]), 2), (GateError("gate not met: harm"), 3), (KeyboardInterrupt(), 130)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(ArtifactError(["one", "two"]), 2), (GateError("gate not met: harm"), 3), (KeyboardInterrupt(), 130)]
+)
 def test_exit_codes(config_file, capsys, monkeypatch, error, code):
     def fail(*_):
         raise error

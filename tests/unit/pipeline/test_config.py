@@ -74,7 +74,9 @@ def test_a_fault_says_whether_file_or_command_line_has_it(config_file):
     assert any(fault.startswith("override 'seeed=1': ") for fault in faults)
 
 
-@pytest.mark.parametrize("text", ["sft: {epochs: 1.5}", "sft: {epochs: yes please}", "dpo: {loss: hinge}", "model: {base: {trust_remote_code: 7x}}"])
+@pytest.mark.parametrize(
+    "text", ["sft: {epochs: 1.5}", "sft: {epochs: yes please}", "dpo: {loss: hinge}", "model: {base: {trust_remote_code: 7x}}"]
+)
 def test_a_value_of_the_wrong_type_is_a_fault(config_file, text):
     (fault,) = faults_of(config_file(text))
     assert yaml.safe_load(text).popitem()[0] in fault

@@ -83,7 +83,7 @@ def test_a_setting_that_it_does_not_read_does_not_matter(stages, config, tmp_pat
 
 
 def test_a_changed_input_file_does_it_again(stages, config, source):
-    one, two, worked = stages
+    one, two, _ = stages
     for stage in (one, two):
         run_stage(stage, config)
     source.write_text("other rows")
@@ -127,7 +127,7 @@ def killed_in(stage: Stage) -> Stage:
 
 
 def test_a_stage_that_was_cut_off_is_not_finished_and_goes_on(stages, config, tmp_path, capsys):
-    one, two, worked = stages
+    one, two, _ = stages
     with pytest.raises(KeyboardInterrupt):
         run_stage(killed_in(one), config)
     with pytest.raises(ArtifactError, match="not complete"):

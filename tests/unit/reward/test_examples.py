@@ -18,7 +18,10 @@ def world():
     demos, made = [], []
     for k in range(40):
         split = "val" if k % 4 == 0 else "train"
-        for kind, text in (("harmful", f"{REFUSAL} Case {k} needs it."), ("benign", f"Yes, an addendum with today's date is right for case {k}.")):
+        for kind, text in (
+            ("harmful", f"{REFUSAL} Case {k} needs it."),
+            ("benign", f"Yes, an addendum with today's date is right for case {k}."),
+        ):
             demos.append(
                 Demonstration(
                     id=f"{k}-{kind}",
@@ -92,7 +95,15 @@ def test_openings_come_from_the_examples_own_split():
         answer = f"I can't help with that {split} matter. Ask the records office."
         demos.append(
             Demonstration(
-                id=f"{k}", prompt=user("q"), completion=assistant(answer), kind="harmful", suite="h", source="s", licence="MIT", group=str(k), split=split
+                id=f"{k}",
+                prompt=user("q"),
+                completion=assistant(answer),
+                kind="harmful",
+                suite="h",
+                source="s",
+                licence="MIT",
+                group=str(k),
+                split=split,
             )
         )
         made.append(completion(f"{k}", 0, "Sure, change the time in the chart."))

@@ -12,7 +12,12 @@ import torch
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
 QUESTIONS = ("What is asthma?", "How much water should I drink?", "My knee hurts after running, why?", "Is ibuprofen safe with wine?")
-ANSWERS = ("Asthma narrows the airways.", "It depends on heat and work.", "Rest it for a week, then see a doctor.", "No. Ask a pharmacist first.")
+ANSWERS = (
+    "Asthma narrows the airways.",
+    "It depends on heat and work.",
+    "Rest it for a week, then see a doctor.",
+    "No. Ask a pharmacist first.",
+)
 
 
 def user(text: str) -> list[dict[str, str]]:
@@ -41,7 +46,10 @@ def make_pairs(tokenizer):
     from models.tokens import encode_pair
 
     def make(count: int) -> list[Any]:
-        sides = [(assistant(f"I will not do that. {ANSWERS[i % 4]}"), assistant(f"Sure, step {i}: " + "do it. " * (1 + i % 4))) for i in range(count)]
+        sides = [
+            (assistant(f"I will not do that. {ANSWERS[i % 4]}"), assistant(f"Sure, step {i}: " + "do it. " * (1 + i % 4)))
+            for i in range(count)
+        ]
         return [encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256) for i, side in enumerate(sides)]
 
     return make
@@ -77,7 +85,16 @@ def fit_sft(tiny_directory, tokenizer, make_rows):
 def fit_dpo(tiny_directory, tokenizer, make_pairs):
     """Runs a DPO stage's fit as pipeline does; the reference is the policy at step 0."""
 
-    def run(work: Path, *, kind: str = "lora", pairs: int = 8, epochs: int = 1, directory: Path = tiny_directory, config: Any = None, **options: Any) -> Fitted:
+    def run(
+        work: Path,
+        *,
+        kind: str = "lora",
+        pairs: int = 8,
+        epochs: int = 1,
+        directory: Path = tiny_directory,
+        config: Any = None,
+        **options: Any,
+    ) -> Fitted:
         from models.adapter import adapt
         from models.config import AdapterConfig, ModelConfig
         from models.load import load_model

@@ -90,7 +90,14 @@ def test_the_uninterrupted_run_takes_every_step_once(whole):
     assert [row["epoch"] for row in whole.metrics] == [pytest.approx(k / 5) for k in range(1, STEPS + 1)]
 
 
-CASES = [(KillBeforeCheckpoint, 1), (KillBeforeCheckpoint, 2), (KillWithinStep, 2), (KillAtNextStep, 1), (KillAtNextStep, 2), (KillAtNextStep, 3)]
+CASES = [
+    (KillBeforeCheckpoint, 1),
+    (KillBeforeCheckpoint, 2),
+    (KillWithinStep, 2),
+    (KillAtNextStep, 1),
+    (KillAtNextStep, 2),
+    (KillAtNextStep, 3),
+]
 
 
 @pytest.mark.parametrize(("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES])

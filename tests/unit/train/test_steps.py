@@ -98,7 +98,9 @@ def test_a_base_with_dropout_pays_ln_2_too(fit_dpo, tmp_path, tokenizer):
 
     torch.manual_seed(0)
     shape = {"n_positions": 256, "n_embd": 32, "n_layer": 2, "n_head": 4}
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), resid_pdrop=0.5, embd_pdrop=0.5, attn_pdrop=0.5, **shape)).save_pretrained(tmp_path / "gpt2")
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), resid_pdrop=0.5, embd_pdrop=0.5, attn_pdrop=0.5, **shape)).save_pretrained(
+        tmp_path / "gpt2"
+    )
     first = fit_dpo(tmp_path / "work", directory=tmp_path / "gpt2", kind="full").metrics[0]
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+
 import pytest
 import torch
 
@@ -68,7 +69,7 @@ def ours_of(setting, config):
 
 
 def trl_of(setting, loss_type, smoothing=0.0):
-    trainer, batch, _, _ = setting
+    trainer, *_ = setting
     trainer.loss_types, trainer.label_smoothing = [loss_type], smoothing
     return trainer.compute_loss(trainer.model, batch).item()
 
@@ -104,7 +105,7 @@ def test_ipo_agrees_with_trl(setting):
 
 
 def test_metrics_carry_trls_names_and_values(setting):
-    trainer, batch, _, _ = setting
+    trainer, *_ = setting
     for collected in trainer._metrics.values():
         collected.clear()
     trl_of(setting, "sigmoid")
