@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine may stall any example; a property is about values, not about time.
+settings.register_profile("primum", deadline=None)
+settings.load_profile("primum")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -29,7 +34,9 @@ def build_tokenizer(vocabulary: int = 600):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     texts = [text_of(messages) for demo in builtin.read(SourceConfig())[::4] for messages in (demo.prompt, demo.completion)]
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|pad|>", bos_token="<|im_start|>", eos_token="<|im_end|>")
@@ -82,3 +89,14 @@ def tiny_model(tiny_directory):
     from models.load import load_model
 
     return load_model(ModelConfig(path=str(tiny_directory)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs and the user's data are no tools."""
+    report = yield
+    excused = item.get_closest_marker("gpu") or "PRIMUM_TEST_DATA" in str(report.longrepr)
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRIMUM_REQUIRE_TOOLS") and not excused:
+        report.outcome = "failed"
+        report.longrepr = f"skipped for want of a tool, which must be there: {report.longrepr}"
+    return report

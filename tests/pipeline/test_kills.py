@@ -103,6 +103,27 @@ def test_metrics_hold_every_step_once(killed):
         assert found == list(range(1, len(found) + 1)), stage
 
 
+def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(copy_of, tiny_run, tools):
+    """Lightning catches the signal and exits with 1; the command says what happened all the same."""
+    environment, command = tools
+    run_dir = copy_of()
+    arguments = tiny_run(run_dir, "sft.epochs=200")
+    with subprocess.Popen(
+        command("sft", *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while steps(run_dir / "sft") < 1:
+            assert process.poll() is None, "it ended before it trained"
+            assert time.monotonic() < deadline, "it never trained"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "primum: interrupted; run the same command again to go on" in said
+    assert not (run_dir / "sft" / "manifest.json").exists()
+
+
 def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(tmp_path, primum, tiny_run, finished, evidence):
     """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look well."""
     disk = tmp_path / "disk"

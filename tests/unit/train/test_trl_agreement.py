@@ -69,7 +69,7 @@ def ours_of(setting, config):
 
 
 def trl_of(setting, loss_type, smoothing=0.0):
-    trainer, *_ = setting
+    trainer, batch, *_ = setting
     trainer.loss_types, trainer.label_smoothing = [loss_type], smoothing
     return trainer.compute_loss(trainer.model, batch).item()
 
