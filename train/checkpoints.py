@@ -50,6 +50,9 @@ class Checkpoints(pl.Callback):
             for torn in self.folder.glob(".step-*.partial"):
                 _remove(torn)
         trainer.strategy.barrier()
+        # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed again, it would train that one twice.
+        for counts in (trainer.fit_loop.epoch_progress.total, trainer.fit_loop.epoch_progress.current):
+            counts.ready = counts.started = trainer.current_epoch + 1
         trainer.save_checkpoint(partial)
         trainer.strategy.barrier()
         if trainer.is_global_zero:

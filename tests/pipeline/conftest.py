@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "configs" / "tiny.yaml"
 SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=16")
 """More places to be killed at than configs/tiny.yaml has; all runs that are compared share them."""
-LIMIT_S = 300
+LIMIT_S = 900
 
 Primum = Callable[..., "subprocess.CompletedProcess[str]"]
 

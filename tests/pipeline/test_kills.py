@@ -15,7 +15,7 @@ import pytest
 from data_prep.artifacts import read_json
 
 pytestmark = pytest.mark.slow
-DEADLINE_S = 300
+DEADLINE_S = 900
 
 
 def lines(path: Path) -> int:
