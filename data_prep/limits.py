@@ -41,13 +41,14 @@ def _first(rows: list[Demonstration], limit: int | None, seed: int, partners: Se
     if limit is None:
         return {row.id for row in rows}
 
-    def drawn(row: Demonstration) -> tuple[bool, str]:
-        # The pair's name, not the row's: both twins must come at the same place in their suites.
-        return row.twin_id not in partners, stable_id(str(seed), min(row.id, row.twin_id or row.id))
+    def drawn(row: Demonstration) -> tuple[bool, str, str]:
+        # The pair's name before the row's: both twins must come at the same place in their suites.
+        return row.twin_id not in partners, stable_id(str(seed), min(row.id, row.twin_id or row.id)), row.id
 
     turns: Counter[int | None] = Counter()
     places = {}
     for row in sorted(rows, key=drawn):
         turns[row.principle] += 1
-        places[row.id] = (drawn(row)[0], turns[row.principle], drawn(row)[1])
+        alone, *place = drawn(row)
+        places[row.id] = (alone, turns[row.principle], *place)
     return set(sorted(places, key=lambda row_id: places[row_id])[:limit])
