@@ -49,11 +49,9 @@ def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("case", SHARDED)
+@pytest.mark.parametrize("case", [case for case in SHARDED if not case.endswith("ddp")])
 def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
-    """Adam hides a gradient that is divided once too often; clipping does not."""
-    if case.endswith("ddp"):
-        pytest.skip("its norm is taken before the ranks' gradients are averaged into place")
+    """Adam hides a gradient that is divided once too often; clipping does not. DDP's norm is taken before ranks are averaged: not comparable."""
     got, wanted = (json.loads((folder / f"{name}.norms.json").read_text()) for name in (case, alone(case)))
     assert got == pytest.approx(wanted, rel=1e-4)
 
