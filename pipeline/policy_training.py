@@ -77,7 +77,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         loggers=loggers,
     )
     for logger in loggers[1:]:
-        logger.experiment.finish(quiet=True)
+        logger.experiment.finish()
     return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
 
 
