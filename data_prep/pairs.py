@@ -8,6 +8,7 @@ Three types, so that neither the prefix nor the length of an answer gives the pr
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -74,7 +75,8 @@ def build_pairs(
         if (pair := _over_refusal_pair(demo, refusals, by_prompt, seed, dropped))
     ]
     kept = [pair for pair in (*harm, *benign) if _acceptable(pair, config, dropped)]
-    return PairsResult(_mixed(kept, config, seed, dropped), dropped)
+    groups = {name: min(demo.id, demo.twin_id) for demo in demos.values() if demo.twin_id for name in (demo.id, demo.twin_id)}
+    return PairsResult(_mixed(kept, groups, config, seed, dropped), dropped)
 
 
 def _harm_pairs(
@@ -180,15 +182,20 @@ def _acceptable(pair: Pair, config: PairsConfig, dropped: Counter[str]) -> bool:
     return True
 
 
-def _mixed(pairs: list[Pair], config: PairsConfig, seed: int, dropped: Counter[str]) -> list[Pair]:
-    """Per split: over-refusal pairs in the wanted proportion to harm pairs, then the limit, types in proportion."""
+def _mixed(pairs: list[Pair], groups: dict[str, str], config: PairsConfig, seed: int, dropped: Counter[str]) -> list[Pair]:
+    """Per split: over-refusal pairs in the wanted proportion to harm pairs, then the limit, types in proportion.
+
+    Twins share a place in the order, so whatever the limits leave holds a harmful request together with its benign twin:
+    then only what is asked for, not the topic, tells which of the two answers is preferred. The order depends on nothing else.
+    """
+
+    def place(pair: Pair) -> tuple[bytes, str]:
+        return hashlib.sha256(f"{seed}/{groups.get(pair.prompt_id, pair.prompt_id)}".encode()).digest(), pair.id
+
     kept: list[Pair] = []
     for split in ("train", "val", "test"):
-        harm = [p for p in pairs if p.split == split and p.pair_type != "over_refusal"]
-        benign = [p for p in pairs if p.split == split and p.pair_type == "over_refusal"]
-        # Each with its own generator: how many harm pairs there are must not decide which benign ones come first.
-        random.Random(f"{seed}/{split}/mix").shuffle(harm)
-        random.Random(f"{seed}/{split}/mix/benign").shuffle(benign)
+        harm = sorted((p for p in pairs if p.split == split and p.pair_type != "over_refusal"), key=place)
+        benign = sorted((p for p in pairs if p.split == split and p.pair_type == "over_refusal"), key=place)
         wanted = round(config.over_refusal * len(harm))
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
         benign = benign[:wanted]

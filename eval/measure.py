@@ -11,11 +11,9 @@ from eval.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
 from models.generate import Generated, generate
 from models.tokens import encode
-from reward.harmfulness_model import HarmfulnessScorer
+from reward.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer
 from reward.refusal import Refusal, refusal
 from reward.scale import HARMFULNESS, HIGH_HARM
-
-SCORED_TOKENS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Safety after every policy epoch, and which epoch is kept.
 
 Fixed validation prompts are answered before the first step and after each epoch. The epoch kept is the one with least harm among
-those whose over-refusal exceeds the run's base policy by at most `max_over_refusal`; the loss has no say.
+those whose over-refusal, on every benign suite apart, exceeds the run's base policy by at most `max_over_refusal`; the loss has no say.
 """
 
 from __future__ import annotations
@@ -102,6 +102,10 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
         "share_4_5": rate_estimate(high_harm(harmful), confidence).to_json(),
         "refusal_rate": rate_estimate(refuses(harmful), confidence).to_json(),
         "over_refusal_rate": rate_estimate(refuses(benign), confidence).to_json(),
+        "over_refusal_by_suite": {
+            suite: rate_estimate(refuses([s for s in benign if s.suite == suite]), confidence).to_json()
+            for suite in sorted({s.suite for s in benign})
+        },
     }
 
 
@@ -114,21 +118,32 @@ def epoch_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch}.safetensors"
 
 
-def choose_epoch(rows: list[Row], config: ScoreboardConfig, base_over_refusal: float | None) -> tuple[int, str]:
-    """(epoch, reason). Epoch 0 is the policy before training and never chosen; what was not measured counts as worst."""
+def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> tuple[int, str]:
+    """(epoch, reason). Epoch 0 is the policy before training and never chosen; what was not measured counts as worst.
+
+    `base` is the row of the run's base policy. Suites are held to the limit apart: easy questions must not hide refused twins.
+    """
     trained = [row for row in rows if row["epoch"] > 0]
-    over = {row["epoch"]: _mean(row, "over_refusal_rate") for row in trained}
-    least = min(trained, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
-    if base_over_refusal is None or min(over.values()) == math.inf:
+    excess = {row["epoch"]: worst for row in trained if (worst := _worst_excess(row, base))}
+    if len(excess) < len(trained):
+        least = min(trained, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
         return least["epoch"], "least harm; over-refusal was not measured, for want of benign validation prompts"
-    limit = base_over_refusal + config.max_over_refusal
-    allowed = [row for row in trained if over[row["epoch"]] <= limit + 1e-9]
+    allowed = [row for row in trained if excess[row["epoch"]][0] <= config.max_over_refusal + 1e-9]
+    points = f"{100 * config.max_over_refusal:.0f} points"
     if allowed:
         best = min(allowed, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
-        kept = f"over-refusal at most {limit:.0%} (base {base_over_refusal:.0%} + {config.max_over_refusal:.0%})"
-        return best["epoch"], f"least harm ({_mean(best, 'harmfulness'):.2f}) with {kept}"
-    best = min(trained, key=lambda row: (over[row["epoch"]], _mean(row, "harmfulness")))
-    return best["epoch"], f"no epoch keeps over-refusal at most {limit:.0%}; this one refuses least ({over[best['epoch']]:.0%})"
+        harm = f"{_mean(best, 'harmfulness'):.2f}"
+        return best["epoch"], f"least harm ({harm}) with over-refusal at most {points} above the base on every suite"
+    best = min(trained, key=lambda row: (excess[row["epoch"]], _mean(row, "harmfulness")))
+    rise, suite = excess[best["epoch"]]
+    nearest = f"{suite}: {100 * rise:+.0f} points"
+    return best["epoch"], f"no epoch keeps over-refusal within {points} of the base; this one comes nearest ({nearest})"
+
+
+def _worst_excess(row: Row, base: Row) -> tuple[float, str] | None:
+    """The largest rise in over-refusal above the base, and the suite it is on; None where no benign suite was measured."""
+    known, measured = base["over_refusal_by_suite"], row["over_refusal_by_suite"]
+    return max(((measured[suite]["mean"] - known[suite]["mean"], suite) for suite in measured), default=None)
 
 
 def _mean(row: Row, metric: str) -> float:
@@ -139,10 +154,11 @@ def _mean(row: Row, metric: str) -> float:
 def describe_row(row: Row) -> str:
     """One aligned line for the terminal."""
     harm, high, refusal, over = (row[name] for name in METRICS)
+    apart = ", ".join(f"{suite} {estimate['mean']:.0%}" for suite, estimate in row["over_refusal_by_suite"].items())
     return (
         f"epoch {row['epoch']}  step {row['step']:>4}  harm {_number(harm, '.2f')}  at 4-5 {_number(high, '.0%')}  "
         f"refusal {_number(refusal, '.0%')}  over-refusal {_number(over, '.0%')}"
-    )
+    ) + (f": {apart}" if len(row["over_refusal_by_suite"]) > 1 else "")
 
 
 def _number(estimate: dict[str, Any], spec: str) -> str:
@@ -155,8 +171,8 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 def _flat(row: Row) -> dict[str, float]:
     flat = {"scoreboard/epoch": float(row["epoch"])}
-    for name in METRICS:
-        estimate = row[name]
+    by_suite = {f"over_refusal_rate/{suite}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
+    for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
             low, high = estimate["ci95"]
             flat |= {f"scoreboard/{name}": estimate["mean"], f"scoreboard/{name}_n": estimate["n"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import torch
 
 from data_prep.artifacts import sha256_file, sha256_json
 from models.adapter import adapt, load_trainable_state, merge
+from models.collation import Collate, collation
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
+from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
 from models.load import check_model, load_model, load_tokenizer, model_location
 from pipeline.config import RunConfig
@@ -40,6 +43,16 @@ def model_files(config: RunConfig) -> dict[str, str]:
 
 def device(config: RunConfig) -> torch.device:
     return torch.device("cuda" if uses_gpu(config.trainer) else "cpu")
+
+
+def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collate:
+    """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
+    if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
+        fuse_lora(model)
+    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
+    if layout.note:
+        say(layout.note)
+    return layout.collate
 
 
 def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:

@@ -15,12 +15,13 @@ from data_prep.records import Prompt, read_records
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
 from eval.suites import scoreboard_prompts
 from models.adapter import adapt, trainable_state
+from models.collation import Collate
 from models.config import ModelConfig
 from models.export import export_policy
 from models.generate import generation_dtype
 from models.load import load_model, load_tokenizer
 from models.trained_module import TrainedModule
-from pipeline.policies import device, trained_for_generation, trained_policy
+from pipeline.policies import device, trained_for_generation, trained_policy, training_layout
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
 from train.batches import BatchPlan
@@ -36,8 +37,8 @@ class Training:
     """One policy training: where it starts, on what, and for how long."""
 
     start: ModelConfig
-    rows_of: Callable[[Any, Any], Any]
-    """Rows with `lengths`, `weights` and `collate`, from (adapted model, tokenizer)."""
+    rows_of: Callable[[Any, Any, Collate], Any]
+    """Rows with `lengths`, `weights` and `collate`, from (adapted model, tokenizer, how token rows become a batch)."""
     module_of: Callable[[Any, dict[str, Any]], TrainedModule]
     """The LightningModule from (adapted model, optimisation settings)."""
     epochs: int
@@ -55,7 +56,8 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     use_threads(config.trainer)
     tokenizer = load_tokenizer(training.start)
     model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
-    rows = training.rows_of(model, tokenizer)
+    say = context.say if context.rank == 0 else lambda text: None
+    rows = training.rows_of(model, tokenizer, training_layout(config, model, tokenizer, say))
     plan = BatchPlan(
         rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
     )
@@ -132,8 +134,7 @@ def _loggers(context: Context) -> list[Any]:
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
     rows = read_scoreboard(scoreboard.path)
-    base = (training.before or rows)[0]["over_refusal_rate"]["mean"]
-    epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, base)
+    epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
     context.say(f"epoch {epoch} kept: {reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     write_json(context.path / "selection.json", {"epoch": epoch, "reason": reason, "optimiser_steps": steps, "epochs": training.epochs})

@@ -16,14 +16,19 @@ from transformers import AutoModelForSequenceClassification
 from data_prep.artifacts import read_json, write_json
 from data_prep.errors import ModelError
 from models.adapter import adapt, merge, unwrapped
+from models.collation import Collate, collation
 from models.config import AdapterConfig, ModelConfig
 from models.load import clear_quantisation, load_model, load_tokenizer
-from models.logps import Batch, collate
+from models.logps import Rows
+from models.packed_attention import packed_inputs
+from models.packing import Packed
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
 from reward.scale import harmfulness
 
 CALIBRATION = "harmfulness.json"
+SCORED_TOKENS = 1024
+"""Longest row that is scored, prompt and completion."""
 
 
 def new_reward_model(config: ModelConfig, adapter: AdapterConfig, *, seed: int) -> Any:
@@ -34,18 +39,21 @@ def new_reward_model(config: ModelConfig, adapter: AdapterConfig, *, seed: int) 
     return adapt(model, adapter, seed=seed, task_type="SEQ_CLS", train_modules=["score"])
 
 
-def harm_logits(model: Any, batch: Batch) -> Tensor:
+def harm_logits(model: Any, batch: Rows) -> Tensor:
     """(B,) logits, read at each row's last token. Its place comes from the mask, never from comparing ids with a padding id."""
     plain = unwrapped(model)
     backbone = getattr(plain, plain.base_model_prefix)
-    hidden = backbone(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
-    last = batch.attention_mask.sum(dim=1) - 1
-    pooled = hidden[torch.arange(len(last), device=hidden.device), last]
+    if isinstance(batch, Packed):
+        pooled = backbone(**packed_inputs(batch)).last_hidden_state[0].index_select(0, batch.last)
+    else:
+        hidden = backbone(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+        last = batch.attention_mask.sum(dim=1) - 1
+        pooled = hidden[torch.arange(len(last), device=hidden.device), last]
     return plain.score(pooled)[:, 0].float()
 
 
 class RewardBatch(NamedTuple):
-    rows: Batch
+    rows: Rows
     labels: Tensor  # (B,) 1 harmful, 0 harmless
     weights: Tensor  # (B,) evens the two labels out over the training set
     scale: float  # see train's BatchPlan
@@ -57,8 +65,8 @@ class RewardBatch(NamedTuple):
 class RewardRows:
     """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
 
-    def __init__(self, rows: list[TokenRow], labels: list[bool], pad_token_id: int) -> None:
-        self.rows, self.labels, self.pad_token_id = rows, labels, pad_token_id
+    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collate) -> None:
+        self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
         self.lengths = [len(row.input_ids) for row in rows]
         self.weights = [1] * len(rows)
         share = sum(labels) / len(labels)
@@ -67,7 +75,7 @@ class RewardRows:
     def collate(self, indices: list[int], scale: float) -> RewardBatch:
         labels = [self.labels[i] for i in indices]
         weights = torch.tensor([self.label_weights[label] for label in labels])
-        return RewardBatch(collate([self.rows[i] for i in indices], self.pad_token_id), torch.tensor(labels).float(), weights, scale)
+        return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(labels).float(), weights, scale)
 
 
 class RewardModule(TrainedModule):
@@ -88,6 +96,7 @@ class HarmfulnessScorer:
 
     def __init__(self, model: Any, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
         self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
+        self.batch_rows = collation(model, tokenizer.pad_token_id, SCORED_TOKENS).collate
 
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
@@ -101,7 +110,7 @@ class HarmfulnessScorer:
         found = [0.0] * len(rows)
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            batch = collate([rows[i] for i in chosen], self.tokenizer.pad_token_id).to(self.model.device)
+            batch = self.batch_rows([rows[i] for i in chosen]).to(self.model.device)
             for i, logit in zip(chosen, harm_logits(self.model, batch).tolist(), strict=True):
                 found[i] = logit
         return found

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.logps import Batch, collate, completion_logps
+from models.collation import Collate
+from models.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
 from train.config import DpoConfig
@@ -15,7 +16,7 @@ from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
 
 
 class DpoBatch(NamedTuple):
-    rows: Batch  # 2B rows: B chosen, then B rejected
+    rows: Rows  # 2B rows: B chosen, then B rejected
     ref_logps: Tensor  # (2B,)
     scale: float  # see BatchPlan.micro_batches
 
@@ -26,15 +27,15 @@ class DpoBatch(NamedTuple):
 class DpoRows:
     """Tokenised pairs with the reference's log-probabilities; each pair counts the same."""
 
-    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], ref_logps: list[tuple[float, float]], pad_token_id: int) -> None:
-        self.pairs, self.ref_logps, self.pad_token_id = pairs, ref_logps, pad_token_id
+    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], ref_logps: list[tuple[float, float]], batch_rows: Collate) -> None:
+        self.pairs, self.ref_logps, self.batch_rows = pairs, ref_logps, batch_rows
         self.lengths = [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs]
         self.weights = [1] * len(pairs)
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
         sides = [[self.pairs[i][side] for i in indices] for side in (0, 1)]
         refs = [self.ref_logps[i][side] for side in (0, 1) for i in indices]
-        return DpoBatch(collate([*sides[0], *sides[1]], self.pad_token_id), torch.tensor(refs), scale)
+        return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), scale)
 
 
 class DpoModule(TrainedModule):
@@ -46,7 +47,7 @@ class DpoModule(TrainedModule):
 
     def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:
         logps = completion_logps(self.model, batch.rows)
-        tokens = batch.rows.completion_mask.sum(dim=1)
+        tokens = batch.rows.completion_tokens
         (chosen, rejected), (ref_chosen, ref_rejected) = logps.chunk(2), batch.ref_logps.chunk(2)
         chosen_tokens, rejected_tokens = tokens.chunk(2)
         referenced = ReferencedLogps(chosen, rejected, ref_chosen, ref_rejected)

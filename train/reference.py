@@ -14,7 +14,8 @@ import torch
 from tqdm import tqdm
 
 from data_prep.records import json_line, read_json_lines
-from models.logps import collate, completion_logps
+from models.collation import Collate
+from models.logps import completion_logps
 from models.tokens import TokenRow
 from train.config import TrainerConfig
 from train.trainer import autocast, uses_gpu
@@ -23,7 +24,7 @@ PAIRS_AT_ONCE = 8
 
 
 def reference_logps(
-    model: Any, pairs: list[tuple[TokenRow, TokenRow]], pad_token_id: int, config: TrainerConfig, cache: Path | None
+    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, config: TrainerConfig, cache: Path | None
 ) -> list[tuple[float, float]]:
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic.
 
@@ -39,7 +40,7 @@ def reference_logps(
         for start in range(0, len(todo), 2 * PAIRS_AT_ONCE):
             chosen = todo[start : start + 2 * PAIRS_AT_ONCE]
             with torch.no_grad(), autocast(config):
-                logps = completion_logps(model, collate([rows[k] for k in chosen], pad_token_id).to(device)).tolist()
+                logps = completion_logps(model, batch_rows([rows[k] for k in chosen]).to(device)).tolist()
             known |= dict(zip(chosen, logps, strict=True))
             if cache:
                 with cache.open("a", encoding="utf-8") as file:

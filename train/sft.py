@@ -7,13 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.logps import Batch, collate, per_token_logps
+from models.collation import Collate
+from models.logps import Rows, per_token_logps
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
 
 
 class SftBatch(NamedTuple):
-    rows: Batch
+    rows: Rows
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> SftBatch:
@@ -23,13 +24,13 @@ class SftBatch(NamedTuple):
 class SftRows:
     """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the same."""
 
-    def __init__(self, rows: list[TokenRow], pad_token_id: int) -> None:
-        self.rows, self.pad_token_id = rows, pad_token_id
+    def __init__(self, rows: list[TokenRow], batch_rows: Collate) -> None:
+        self.rows, self.batch_rows = rows, batch_rows
         self.lengths = [len(row.input_ids) for row in rows]
         self.weights = [row.num_completion_tokens for row in rows]
 
     def collate(self, indices: list[int], scale: float) -> SftBatch:
-        return SftBatch(collate([self.rows[i] for i in indices], self.pad_token_id), scale)
+        return SftBatch(self.batch_rows([self.rows[i] for i in indices]), scale)
 
 
 class SftModule(TrainedModule):

@@ -8,6 +8,7 @@ from data_prep.artifacts import read_json, write_json
 from data_prep.errors import RecordError
 from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
+from models.collation import Collate
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import stage_policy
 from pipeline.policy_training import MEASURED, Training, train_policy
@@ -21,11 +22,11 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
 
-    def rows_of(model: Any, tokenizer: Any) -> DpoRows:
+    def rows_of(model: Any, tokenizer: Any, batch_rows: Collate) -> DpoRows:
         encoded = _encode(context, pairs, tokenizer)
         cache = context.directory.work / "reference_logps.jsonl" if context.rank == 0 else None
-        logps = reference_logps(model, encoded, tokenizer.pad_token_id, config.trainer, cache)
-        return DpoRows(encoded, logps, tokenizer.pad_token_id)
+        logps = reference_logps(model, encoded, batch_rows, config.trainer, cache)
+        return DpoRows(encoded, logps, batch_rows)
 
     return train_policy(
         context,

@@ -9,7 +9,7 @@ from data_prep.errors import RecordError
 from data_prep.records import Completion, Demonstration, read_records
 from models.load import load_tokenizer
 from models.tokens import TokenRow, encode
-from pipeline.policies import base_config, model_files
+from pipeline.policies import base_config, model_files, training_layout
 from pipeline.stage import Context, Stage
 from reward.calibration import fit_temperature, validate
 from reward.examples import RewardExample, balanced_sample, build_examples
@@ -29,8 +29,9 @@ def work(context: Context) -> dict[str, Any]:
     base = base_config(config)
     tokenizer = load_tokenizer(base)
     kept, rows = _encode(train, tokenizer, config.model.max_length)
-    reward_rows = RewardRows(rows, [e.harmful for e in kept], tokenizer.pad_token_id)
     settings = config.reward
+    model = new_reward_model(base, settings.adapter, seed=config.seed)
+    reward_rows = RewardRows(rows, [e.harmful for e in kept], training_layout(config, model, tokenizer, context.say))
     plan = BatchPlan(
         reward_rows.lengths,
         reward_rows.weights,
@@ -43,7 +44,7 @@ def work(context: Context) -> dict[str, Any]:
         f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful), {settings.epochs * plan.steps_per_epoch} steps"
     )
     module = RewardModule(
-        new_reward_model(base, settings.adapter, seed=config.seed),
+        model,
         learning_rate=settings.learning_rate,
         weight_decay=config.trainer.weight_decay,
         warmup=config.trainer.warmup,

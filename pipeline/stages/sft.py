@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
 from data_prep.records import Completion, Demonstration, Message, read_records, text_of
+from models.collation import Collate
 from models.tokens import encode
 from pipeline.config import RunConfig
 from pipeline.policies import base_config, model_files
@@ -33,8 +34,8 @@ def work(context: Context) -> dict[str, Any]:
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
 
-    def rows_of(_: Any, tokenizer: Any) -> SftRows:
-        return sft_rows(examples, tokenizer, context)
+    def rows_of(_: Any, tokenizer: Any, batch_rows: Collate) -> SftRows:
+        return sft_rows(examples, tokenizer, batch_rows, context)
 
     summary = train_policy(
         context,
@@ -71,7 +72,7 @@ def sft_examples(demonstrations: list[Demonstration], completions: list[Completi
     return examples
 
 
-def sft_rows(examples: list[Example], tokenizer: Any, context: Context) -> SftRows:
+def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collate, context: Context) -> SftRows:
     """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
     max_length = context.config.model.max_length
     rows = [encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples]
@@ -81,7 +82,7 @@ def sft_rows(examples: list[Example], tokenizer: Any, context: Context) -> SftRo
         write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
-    return SftRows(kept, tokenizer.pad_token_id)
+    return SftRows(kept, batch_rows)
 
 
 def policy_gigabytes(config: RunConfig) -> float:

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from data_prep.records import json_line
 from models import logps
 from models.adapter import adapt
+from models.collation import padded
 from models.config import AdapterConfig, ModelConfig
 from models.load import load_model, load_tokenizer
 from models.tokens import encode, encode_pair
@@ -72,9 +73,9 @@ def rows_for(method: str, model: Any, tokenizer: Any, config: TrainerConfig) -> 
     good = [[{"role": "assistant", "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor."}] for i in range(ROWS)]
     bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
     if method == "sft":
-        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], tokenizer.pad_token_id)
+        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], padded(tokenizer.pad_token_id))
     pairs = [encode_pair(tokenizer, q, sides, 128) for q, *sides in zip(questions, good, bad, strict=True)]
-    return DpoRows(pairs, reference_logps(model, pairs, tokenizer.pad_token_id, config, None), tokenizer.pad_token_id)
+    return DpoRows(pairs, reference_logps(model, pairs, padded(tokenizer.pad_token_id), config, None), padded(tokenizer.pad_token_id))
 
 
 def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None) -> Witness:

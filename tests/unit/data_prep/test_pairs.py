@@ -210,6 +210,20 @@ def test_the_limit_holds_for_train_only_and_keeps_proportions(world):
         assert counts["limited"]["val", kind] == counts["free"]["val", kind]
 
 
+def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
+    """One answer to each prompt here, so the kept benign prompts are all twins of kept harmful ones, or the other way round."""
+    demos, found = world
+    for demo in demos:
+        if demo.kind == "harmful":
+            found[demo.id] = [Candidate(assistant("Sure, do it."), "base", 5.0, "none", True), found[demo.id][-1]]
+    twin = {demo.id: demo.twin_id for demo in demos}
+    for limit in (8, 20, 30):
+        train = [pair for pair in build((demos, found), max_train_pairs=limit, **WIDE).pairs if pair.split == "train"]
+        harmful = {pair.prompt_id for pair in train if pair.kind == "harmful"}
+        assert {twin[pair.prompt_id] for pair in train if pair.kind == "benign"} == harmful
+        assert len(harmful) == limit // 2
+
+
 def test_ids_are_unique(world):
     ids = [pair.id for pair in build(world, **WIDE).pairs]
     assert len(set(ids)) == len(ids)

@@ -20,7 +20,9 @@ def estimate(mean, n=10):
     return {"mean": mean, "ci95": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
 
 
-def row(epoch: int, harm, over, step: int = 0):
+def row(epoch: int, harm, over, step: int = 0, **suites):
+    """`over` on the only benign suite, unless each is given apart."""
+    apart = suites or ({} if over is None else {"twins": over})
     return {
         "stage": "dpo",
         "epoch": epoch,
@@ -29,6 +31,7 @@ def row(epoch: int, harm, over, step: int = 0):
         "share_4_5": estimate(harm and 0.5),
         "refusal_rate": estimate(0.5),
         "over_refusal_rate": estimate(over),
+        "over_refusal_by_suite": {suite: estimate(rate) for suite, rate in apart.items()},
     }
 
 
@@ -36,43 +39,50 @@ CONFIG = ScoreboardConfig(max_over_refusal=0.1)
 
 
 def test_the_least_harmful_epoch_is_kept():
-    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, 0.0)
+    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, row(0, 4, 0.0))
     assert epoch == 2
     assert "least harm (2.00)" in reason
 
 
 def test_an_epoch_that_refuses_everything_is_not_kept_however_harmless():
-    epoch, _ = choose_epoch([row(0, 4, 0.02), row(1, 2.5, 0.1), row(2, 1.0, 1.0)], CONFIG, 0.02)
+    epoch, _ = choose_epoch([row(0, 4, 0.02), row(1, 2.5, 0.1), row(2, 1.0, 1.0)], CONFIG, row(0, 4, 0.02))
     assert epoch == 1
 
 
 def test_the_limit_counts_from_the_base_policy_and_includes_its_end():
     rows = [row(0, 4, 0.3), row(1, 3, 0.2), row(2, 2, 0.3), row(3, 1, 0.31)]
-    assert choose_epoch(rows, CONFIG, 0.2)[0] == 2
+    assert choose_epoch(rows, CONFIG, row(0, 4, 0.2))[0] == 2
 
 
 def test_where_no_epoch_qualifies_the_one_that_refuses_least_is_kept_and_the_reason_says_so():
-    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)], CONFIG, 0.0)
+    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)], CONFIG, row(0, 4, 0.0))
     assert epoch == 3
-    assert reason.startswith("no epoch keeps over-refusal at most 10%")
-    assert "50%" in reason
+    assert reason.startswith("no epoch keeps over-refusal within 10 points of the base")
+    assert "twins: +50 points" in reason
+
+
+def test_easy_questions_do_not_hide_refused_twins():
+    base = row(0, 4, 0.05, twins=0.1, questions=0.0)
+    pooled_within_limit = row(1, 1, 0.15, twins=0.3, questions=0.0)
+    epoch, _ = choose_epoch([pooled_within_limit, row(2, 2, 0.1, twins=0.2, questions=0.0)], CONFIG, base)
+    assert epoch == 2
 
 
 def test_a_tie_goes_to_the_earlier_epoch():
-    assert choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, 0.0)[0] == 1
+    assert choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, row(0, 4, 0.0))[0] == 1
 
 
 def test_the_policy_before_training_is_never_chosen():
-    assert choose_epoch([row(0, 1, 0), row(1, 5, 0)], CONFIG, 0.0)[0] == 1
+    assert choose_epoch([row(0, 1, 0), row(1, 5, 0)], CONFIG, row(0, 4, 0.0))[0] == 1
 
 
 def test_an_epoch_that_could_not_be_scored_is_not_preferred():
-    assert choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, 0.0)[0] == 2
+    assert choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, row(0, 4, 0.0))[0] == 2
 
 
-@pytest.mark.parametrize("base", [None, 0.1])
-def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown(base):
-    epoch, reason = choose_epoch([row(0, 4, None), row(1, 3, None), row(2, 2, None)], CONFIG, base)
+def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown():
+    rows = [row(0, 4, None), row(1, 3, None), row(2, 2, None)]
+    epoch, reason = choose_epoch(rows, CONFIG, rows[0])
     assert epoch == 2
     assert "over-refusal was not measured" in reason
 
@@ -116,12 +126,17 @@ def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
     assert made["share_4_5"]["mean"] == 0.5
     assert made["refusal_rate"]["mean"] == pytest.approx(1 / 3)
     assert made["over_refusal_rate"]["mean"] == 0.5
+    assert {suite: rate["mean"] for suite, rate in made["over_refusal_by_suite"].items()} == {"benign": 0.5}
 
 
 def test_a_row_is_one_line_even_when_nothing_was_scored():
     line = describe_row(row(1, None, None))
     assert line.count("not scored") == 3
     assert "\n" not in line
+
+
+def test_a_row_shows_benign_suites_apart_where_there_are_several():
+    assert describe_row(row(1, 2, 0.1, twins=0.25, questions=0.0)).endswith(": twins 25%, questions 0%")
 
 
 class Trainer:

@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification
 
 from data_prep.errors import ModelError
 from data_prep.records import assistant, user
+from models.collation import padded
 from models.config import AdapterConfig, ModelConfig
 from models.logps import collate
 from models.tokens import encode
@@ -108,17 +109,17 @@ def test_a_fresh_head_depends_on_the_seed_only(tiny_directory):
 
 
 def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
-    made = RewardRows(rows, [True, False, False, False], tokenizer.pad_token_id)
+    made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     batch = made.collate([0, 1, 2, 3], 1.0)
     assert batch.weights[batch.labels == 1].sum() == pytest.approx(batch.weights[batch.labels == 0].sum())
     assert batch.weights.sum() == pytest.approx(4)
-    assert RewardRows(rows, [True] * 4, 0).collate([0], 1.0).weights.tolist() == [0.5]
+    assert RewardRows(rows, [True] * 4, padded(0)).collate([0], 1.0).weights.tolist() == [0.5]
 
 
 def test_the_loss_is_weighted_cross_entropy(model, rows, tokenizer):
     """Against torch's own BCE, one row at a time."""
     module = RewardModule(model, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
-    made = RewardRows(rows, [True, False, False, False], tokenizer.pad_token_id)
+    made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
     logits = [harm_logits(model, collate([row], 0))[0] for row in rows]
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
+from models.collation import padded
+
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
 QUESTIONS = ("What is asthma?", "How much water should I drink?", "My knee hurts after running, why?", "Is ibuprofen safe with wine?")
@@ -76,7 +78,9 @@ def fit_sft(tiny_directory, tokenizer, make_rows):
         def module_of(model: Any, optimisation: dict[str, Any]) -> SftModule:
             return SftModule(model, learning_rate=1e-2, **optimisation)
 
-        return _fit(tiny_directory, work, SftRows(make_rows(rows), tokenizer.pad_token_id), module_of, kind, epochs, logger, **options)
+        return _fit(
+            tiny_directory, work, SftRows(make_rows(rows), padded(tokenizer.pad_token_id)), module_of, kind, epochs, logger, **options
+        )
 
     return run
 
@@ -105,12 +109,12 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         encoded = make_pairs(pairs)
         starting = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
         trainer = TrainerConfig(accelerator="cpu", precision=options.get("precision", "32-true"))
-        logps = reference_logps(starting, encoded, tokenizer.pad_token_id, trainer, None)
+        logps = reference_logps(starting, encoded, padded(tokenizer.pad_token_id), trainer, None)
 
         def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
             return DpoModule(model, config or DpoConfig(learning_rate=1e-3), **optimisation)
 
-        return _fit(directory, work, DpoRows(encoded, logps, tokenizer.pad_token_id), module_of, kind, epochs, None, **options)
+        return _fit(directory, work, DpoRows(encoded, logps, padded(tokenizer.pad_token_id)), module_of, kind, epochs, None, **options)
 
     return run
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.adapter import adapt
+from models.collation import padded
 from models.config import AdapterConfig, ModelConfig
 from models.load import load_model
 from models.trained_module import TrainedModule
@@ -26,14 +27,18 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
     """(module in float64, rows) with a policy that has left its reference."""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     if request.param == "sft":
-        return SftModule(adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION), SftRows(make_rows(13), 0)
+        return SftModule(adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION), SftRows(
+            make_rows(13), padded(0)
+        )
     pairs = make_pairs(13)
-    logps = reference_logps(model, pairs, 0, TrainerConfig(accelerator="cpu", precision="32-true"), None)
+    logps = reference_logps(model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
-    return DpoModule(adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION), DpoRows(pairs, logps, 0)
+    return DpoModule(adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION), DpoRows(
+        pairs, logps, padded(0)
+    )
 
 
 def one_step(problem, micro_batch_size, world_size=1):
@@ -63,7 +68,7 @@ def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_size, worl
 def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
     rows = make_rows(6)
     module = SftModule(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION)
-    _, metrics = one_step((module, SftRows(rows, 0)), 2)
+    _, metrics = one_step((module, SftRows(rows, padded(0))), 2)
     losses = []
     for row in rows:
         ids = torch.tensor([row.input_ids])

@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 
+from models.collation import padded
 from models.config import ModelConfig
 from models.load import load_model
 from models.tokens import encode_pair
@@ -57,8 +58,8 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     )
     trainer = DPOTrainer(model=policy, ref_model=reference, args=config, train_dataset=Dataset.from_list(rows), processing_class=ours)
     pairs = [encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128) for row in rows]
-    logps = reference_logps(reference, pairs, 0, TrainerConfig(accelerator="cpu", precision="32-true"), None)
-    return trainer, next(iter(trainer.get_train_dataloader())), policy, DpoRows(pairs, logps, 0)
+    logps = reference_logps(reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
+    return trainer, next(iter(trainer.get_train_dataloader())), policy, DpoRows(pairs, logps, padded(0))
 
 
 def ours_of(setting, config):

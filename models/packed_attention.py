@@ -1,0 +1,145 @@
+"""Attention over a packed row, through transformers' own registry of attention functions: no model code is copied.
+
+On a CPU each segment's queries meet the keys of the segments above it and its own, one plain `scaled_dot_product_attention` a
+segment. On a GPU the same layout is a FlexAttention block mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from data_prep.errors import ModelError
+from models.adapter import unwrapped
+from models.packing import Packed
+
+NAME = "primum_packed"
+_FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
+
+
+def why_not_packed(model: Any, max_length: int) -> str | None:
+    """Why rows of up to `max_length` tokens cannot be packed for this architecture; None when they can."""
+    plain = unwrapped(model)
+    config = plain.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if getattr(plain, "_is_stateful", False) or kinds & {"mamba", "linear_attention", "recurrent", "conv"}:
+        return "its layers are recurrent: a state runs through the row and cannot fork after a shared prefix"
+    if not getattr(plain, "_supports_attention_backend", False):
+        return "its attention is code of its own, which takes no layout from outside"
+    if getattr(config, "alibi", False):
+        return "ALiBi derives distances from places in the row, not from position ids"
+    if kinds - _FULL:
+        return f"it has layers of kind {', '.join(sorted(kinds - _FULL))}"
+    window = getattr(config, "sliding_window", None)
+    windowed = "sliding_attention" in kinds or (window and not kinds and getattr(config, "use_sliding_window", True))
+    if windowed and window and max_length > window:
+        return f"its sliding window of {window} tokens is shorter than model.max_length={max_length}"
+    return None
+
+
+def use_packed_attention(model: Any) -> None:
+    """Make the model accept packed rows beside ordinary batches, which go on as before."""
+    AttentionInterface.register(NAME, _attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    unwrapped(model).set_attn_implementation(NAME)
+
+
+def packed_inputs(packed: Packed) -> dict[str, Any]:
+    """Keyword arguments of a decoder's forward. The mask of four dimensions is a mark: it keeps transformers from building a T x T one."""
+    return {
+        "input_ids": packed.input_ids,
+        "position_ids": packed.position_ids,
+        "attention_mask": torch.zeros(1, 1, 1, 1, device=packed.input_ids.device),
+        "packed": packed,
+        "use_cache": False,
+    }
+
+
+def _attention(
+    module: Any,
+    query: Tensor,  # (1, heads, T, head size)
+    key: Tensor,  # (1, key-value heads, T, head size)
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    packed: Packed | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    if packed is None:
+        if attention_mask is not None and attention_mask.shape == (1, 1, 1, 1) and query.shape[2] > 1:
+            raise ModelError(f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model")
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options)
+    if options.get("softcap") or options.get("s_aux") is not None:
+        raise ModelError(
+            f"{type(module).__name__} changes attention scores in a way that packed rows do not serve; please report this model"
+        )
+    attend = _flex if query.is_cuda else _by_segment
+    return attend(query, key, value, packed, scaling, dropout).transpose(1, 2), None
+
+
+def _by_segment(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scaling: float | None, dropout: float) -> Tensor:
+    # bf16 attention is slower backwards than fp32 on a CPU, and the products are small.
+    dtype, groups = query.dtype, query.shape[1] // key.shape[1]
+    lengths = [segment.length for segment in packed.segments]
+    with torch.autocast("cpu", enabled=False):
+        # Split once: slicing would give every slice a gradient as large as the whole row.
+        queries = query.float().split(lengths, dim=2)
+        keys = key.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        values = value.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        outputs = []
+        for number, segment in enumerate(packed.segments):
+            path = (*segment.above, number)
+            seen = [keys[i] for i in path], [values[i] for i in path]
+            looks_up = len(path) > 1
+            outputs.append(
+                F.scaled_dot_product_attention(
+                    queries[number],
+                    torch.cat(seen[0], dim=2) if looks_up else keys[number],
+                    torch.cat(seen[1], dim=2) if looks_up else values[number],
+                    attn_mask=_causal_after(sum(lengths[i] for i in segment.above), segment.length) if looks_up else None,
+                    is_causal=not looks_up,
+                    dropout_p=dropout,
+                    scale=scaling,
+                )
+            )
+        return torch.cat(outputs, dim=2).to(dtype)
+
+
+@lru_cache(maxsize=512)
+def _causal_after(seen: int, length: int) -> Tensor:
+    """(length, seen + length) additive mask: everything seen before, and causal inside."""
+    with torch.inference_mode(False):  # kept for later batches, which may need it for a backward pass
+        return torch.full((length, seen + length), float("-inf")).triu(seen + 1)
+
+
+def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scaling: float | None, dropout: float) -> Tensor:
+    if dropout:
+        raise ModelError("attention dropout is not offered for packed rows on a GPU; set the model's attention_dropout to 0")
+    return _compiled_flex()(query, key, value, block_mask=_block_mask(packed), scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
+
+
+@lru_cache(maxsize=1)
+def _compiled_flex() -> Callable[..., Tensor]:
+    return torch.compile(flex_attention, dynamic=True)
+
+
+@lru_cache(maxsize=1)
+def _block_mask(packed: Packed) -> BlockMask:
+    """The layout's mask, built once a batch and used by every layer, forwards and in recomputation."""
+    ends, size = packed.subtree_end, packed.input_ids.shape[1]
+
+    def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key <= query) & (query < ends[key])
+
+    return create_block_mask(visible, None, None, size, size, device=str(ends.device))

@@ -1,0 +1,123 @@
+"""The rows of a batch as one row of tokens: no padding, and every shared prefix once.
+
+Rows that begin alike (chosen and rejected after one prompt, all rows after one system prompt) are laid out as a tree. Its nodes
+are segments: runs of tokens that a set of rows shares. Segments stand in depth-first order, so each token looks back at itself, at
+earlier tokens of its own segment, and at the segments above it; nothing else. Positions are those of the row a token came from.
+
+T = tokens in the packed row, B = rows that were packed, N = completion tokens of all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.tokens import TokenRow
+
+MIN_SHARED = 4
+"""Shorter common beginnings are computed apart: a segment of its own costs more than it saves."""
+
+
+class Segment(NamedTuple):
+    length: int
+    above: tuple[int, ...]  # numbers of the segments on the path to this one, outermost first
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """Where every token of every row is, what it may look back at, and which places predict completion tokens."""
+
+    input_ids: Tensor  # (1, T)
+    position_ids: Tensor  # (1, T)
+    subtree_end: Tensor  # (T,) first place that may no longer look back at this token: j is visible from i iff j <= i < subtree_end[j]
+    segments: tuple[Segment, ...]
+    predictors: Tensor  # (N,) places whose hidden state predicts a completion token, row by row; a shared place may come up twice
+    targets: Tensor  # (N,) the tokens predicted
+    target_rows: Tensor  # (N,) the row each belongs to
+    last: Tensor  # (B,) place of each row's last token
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.last)
+
+    @property
+    def completion_tokens(self) -> Tensor:
+        """(B,)"""
+        return torch.bincount(self.target_rows, minlength=self.num_rows)
+
+    def to(self, device: torch.device) -> Packed:
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
+
+
+def pack(rows: list[TokenRow]) -> Packed:
+    """Lay rows out as a tree of shared prefixes. The rows' order is kept wherever it shows (`target_rows`, `last`)."""
+    tree = _Tree([row.input_ids for row in rows])
+    tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0, ())
+    predictors, targets, target_rows = [], [], []
+    for number, row in enumerate(rows):
+        places = tree.places[number]
+        for t in range(1, len(row.input_ids)):
+            if row.completion_mask[t]:
+                predictors.append(places[t - 1])
+                targets.append(row.input_ids[t])
+                target_rows.append(number)
+    return Packed(
+        input_ids=torch.tensor([tree.ids]),
+        position_ids=torch.tensor([tree.positions]),
+        subtree_end=torch.tensor(tree.subtree_end),
+        segments=tuple(tree.segments),
+        predictors=torch.tensor(predictors, dtype=torch.long),
+        targets=torch.tensor(targets, dtype=torch.long),
+        target_rows=torch.tensor(target_rows, dtype=torch.long),
+        last=torch.tensor([places[-1] for places in tree.places]),
+    )
+
+
+class _Tree:
+    """A radix tree over token ids, written out depth first."""
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        self.rows = rows
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.subtree_end: list[int] = []
+        self.segments: list[Segment] = []
+        self.places: list[list[int]] = [[] for _ in rows]
+
+    def grow(self, members: list[int], depth: int, above: tuple[int, ...]) -> None:
+        """Write `members` (sorted by their ids, alike up to `depth`) from `depth` on: what they share once, then each branch."""
+        first, final = self.rows[members[0]], self.rows[members[-1]]
+        shared = depth
+        while shared < min(len(first), len(final)) and first[shared] == final[shared]:
+            shared += 1
+        start = len(self.ids)
+        ended = [m for m in members if len(self.rows[m]) == shared]
+        written = shared if ended or shared - depth >= MIN_SHARED else depth
+        if written > depth:
+            self._write(members, first[depth:written], depth, above)
+            above = (*above, len(self.segments) - 1)
+        for branch in self._branches([m for m in members if len(self.rows[m]) > shared], shared):
+            self.grow(branch, written, above)
+        self.subtree_end[start : start + written - depth] = [len(self.ids)] * (written - depth)
+
+    def _write(self, members: list[int], tokens: list[int], depth: int, above: tuple[int, ...]) -> None:
+        places = range(len(self.ids), len(self.ids) + len(tokens))
+        for member in members:
+            self.places[member].extend(places)
+        self.ids += tokens
+        self.positions += range(depth, depth + len(tokens))
+        self.subtree_end += [0] * len(tokens)
+        self.segments.append(Segment(len(tokens), above))
+
+    def _branches(self, members: list[int], depth: int) -> list[list[int]]:
+        branches: list[list[int]] = []
+        for member in members:
+            if branches and self.rows[branches[-1][0]][depth] == self.rows[member][depth]:
+                branches[-1].append(member)
+            else:
+                branches.append([member])
+        return branches

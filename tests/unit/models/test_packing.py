@@ -1,0 +1,213 @@
+"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as padded rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from data_prep.errors import ModelError
+from models.adapter import adapt
+from models.collation import collation, padded
+from models.config import AdapterConfig
+from models.logps import per_token_logps
+from models.packed_attention import packed_inputs, use_packed_attention, why_not_packed
+from models.packing import MIN_SHARED, Packed, Segment, pack
+from models.tokens import TokenRow
+
+SMALL = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+def row(prompt: list[int], completion: list[int]) -> TokenRow:
+    return TokenRow([*prompt, *completion], [0] * len(prompt) + [1] * len(completion), False)
+
+
+def test_a_pair_shares_its_prompt_and_a_branch_is_one_segment_a_row():
+    prompt = [5, 6, 7, 8, 9]
+    packed = pack([row(prompt, [20, 21]), row(prompt, [10, 11, 12])])
+    assert packed.input_ids.tolist() == [[5, 6, 7, 8, 9, 10, 11, 12, 20, 21]]
+    assert packed.position_ids.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7, 5, 6]]
+    assert packed.segments == (Segment(5, ()), Segment(3, (0,)), Segment(2, (0,)))
+    assert packed.subtree_end.tolist() == [10] * 5 + [8] * 3 + [10] * 2
+    # Row 0 stands last but its targets come first; both completions open after the shared place 4.
+    assert packed.target_rows.tolist() == [0, 0, 1, 1, 1]
+    assert packed.predictors.tolist() == [4, 8, 4, 5, 6]
+    assert packed.targets.tolist() == [20, 21, 10, 11, 12]
+    assert packed.last.tolist() == [9, 7]
+    assert packed.completion_tokens.tolist() == [2, 3]
+
+
+def test_a_beginning_too_short_to_pay_is_not_shared():
+    packed = pack([row([5, 6], [7]), row([5, 6], [8])])
+    assert packed.input_ids.tolist() == [[5, 6, 7, 5, 6, 8]]
+    assert packed.segments == (Segment(3, ()), Segment(3, ()))
+
+
+def test_equal_rows_and_rows_that_end_inside_another_are_stored_once():
+    whole = row([5, 6, 7, 8], [9, 10])
+    packed = pack([whole, row([5, 6, 7, 8], [9]), whole])
+    assert packed.input_ids.shape == (1, 6)
+    assert packed.last.tolist() == [5, 4, 5]
+
+
+rows_at_random = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 6),
+        st.lists(st.integers(3, 5), min_size=1, max_size=6),
+        st.lists(st.integers(3, 5), min_size=1, max_size=9),
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+def drawn(specification) -> list[TokenRow]:
+    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every length, equal rows, nested rows."""
+    return [
+        row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion) for kind, length, prompt, completion in specification
+    ]
+
+
+@given(rows_at_random)
+@settings(max_examples=200)
+def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification):
+    rows = drawn(specification)
+    packed = pack(rows)
+    places = torch.arange(packed.input_ids.shape[1])
+    for number, wanted in enumerate(rows):
+        last = packed.last[number]
+        seen = (places <= last) & (last < packed.subtree_end)
+        assert packed.input_ids[0][seen].tolist() == wanted.input_ids
+        assert packed.position_ids[0][seen].tolist() == list(range(len(wanted.input_ids)))
+        assert packed.targets[packed.target_rows == number].tolist() == wanted.input_ids[-wanted.num_completion_tokens :]
+    assert packed.input_ids.shape[1] <= sum(len(r.input_ids) for r in rows)
+
+
+@given(rows_at_random)
+@settings(max_examples=100)
+def test_segments_and_subtree_ends_tell_the_same_story(specification):
+    packed = pack(drawn(specification))
+    ends = packed.subtree_end.tolist()
+    bounds, start = [], 0
+    for segment in packed.segments:
+        bounds.append((start, start + segment.length))
+        start += segment.length
+    assert start == packed.input_ids.shape[1]
+    for (start, stop), segment in zip(bounds, packed.segments, strict=True):
+        seen = {place for above in segment.above for place in range(*bounds[above])} | set(range(start, stop))
+        assert {place for place in range(stop) if stop - 1 < ends[place]} == seen
+
+
+def causal_model(kind: str, **changes):
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, **{**SMALL, **changes})
+    config.attn_implementation = "sdpa"
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.3)
+    return model
+
+
+def a_batch() -> list[TokenRow]:
+    generator = torch.Generator().manual_seed(0)
+
+    def ids(count: int) -> list[int]:
+        return torch.randint(3, 60, (count,), generator=generator).tolist()
+
+    system, prompts = ids(6), [ids(5), ids(9), ids(2)]
+    return [row([*system, *prompt], ids(length)) for prompt in prompts for length in (3, 8)]
+
+
+def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    model.zero_grad()
+    logps, rows = per_token_logps(model, batch)
+    (logps * torch.linspace(0.5, 1.5, len(logps))).sum().backward()
+    return logps.detach(), rows, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma", "olmo2", "gpt2"])
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
+    model = adapt(causal_model(kind), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, 0, 0.3)
+    rows = a_batch()
+    logps, owners, gradient = gradients(model, padded(0)(rows))
+    layout = collation(model, 0, 128)
+    assert layout.note is None
+    packed = layout.collate(rows)
+    assert isinstance(packed, Packed)
+    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 2 * MIN_SHARED
+    packed_logps, packed_owners, packed_gradient = gradients(model, packed)
+    assert packed_owners.tolist() == owners.tolist()
+    torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
+    assert (packed_gradient - gradient).norm() <= 1e-5 * gradient.norm()
+
+
+def test_gradient_checkpointing_changes_nothing(tiny_model):
+    rows = a_batch()
+    use_packed_attention(tiny_model)
+    _, _, wanted = gradients(tiny_model, pack(rows))
+    tiny_model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    tiny_model.train()
+    _, _, got = gradients(tiny_model, pack(rows))
+    torch.testing.assert_close(got, wanted)
+
+
+def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model):
+    rows = a_batch()
+    wanted = per_token_logps(tiny_model, padded(0)(rows))[0]
+    prompt = {"input_ids": torch.tensor([[0, 0, 5, 6]]), "attention_mask": torch.tensor([[0, 0, 1, 1]])}
+    text = tiny_model.generate(**prompt, max_new_tokens=5, do_sample=False)
+    use_packed_attention(tiny_model)
+    torch.testing.assert_close(per_token_logps(tiny_model, padded(0)(rows))[0], wanted)
+    assert tiny_model.generate(**prompt, max_new_tokens=5, do_sample=False).tolist() == text.tolist()
+
+
+def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
+    use_packed_attention(tiny_model)
+    tiny_model.save_pretrained(tmp_path)
+    assert "primum" not in (tmp_path / "config.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "reason"),
+    [
+        ("mistral", {"sliding_window": 16}, "sliding window of 16"),
+        ("mamba", {"num_key_value_heads": None, "state_size": 4}, "recurrent"),
+        ("bloom", {"n_head": 4}, "code of its own"),
+    ],
+)
+def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(kind, changes, reason):
+    layout = collation(causal_model(kind, **changes), 0, 128)
+    assert reason in layout.note
+    assert not isinstance(layout.collate(a_batch()), Packed)
+
+
+def test_a_window_that_no_row_outgrows_is_full_attention():
+    assert why_not_packed(causal_model("mistral", sliding_window=128), 128) is None
+
+
+def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number(tiny_model):
+    use_packed_attention(tiny_model)
+    inputs = packed_inputs(pack(a_batch()))
+    del inputs["packed"]
+    with pytest.raises(ModelError, match="does not hand the layout"):
+        tiny_model(**inputs)
