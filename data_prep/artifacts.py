@@ -18,7 +18,7 @@ from typing import Any
 from data_prep.errors import ArtifactError, ResourceError
 from data_prep.records import Record, json_lines
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WORK = "work"
 """Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
 

@@ -83,9 +83,14 @@ def model_location(config: ModelConfig) -> str:
     return str(embedded_directory()) if config.path == EMBEDDED else config.path
 
 
+def cache_directory() -> Path:
+    """What runs share and can make again: PRIMUM_CACHE, else ~/.cache/primum."""
+    return Path(os.environ.get("PRIMUM_CACHE") or Path.home() / ".cache" / "primum")
+
+
 def embedded_directory() -> Path:
-    """The packaged GGUF as a plain Hugging Face directory, unpacked once into the cache (PRIMUM_CACHE, else ~/.cache/primum)."""
-    cache = Path(os.environ.get("PRIMUM_CACHE") or Path.home() / ".cache" / "primum")
+    """The packaged GGUF as a plain Hugging Face directory, unpacked once into the cache."""
+    cache = cache_directory()
     target = cache / EMBEDDED
     if not (target / "config.json").is_file():
         cache.mkdir(parents=True, exist_ok=True)

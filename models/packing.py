@@ -10,7 +10,7 @@ T = tokens in the packed row, B = rows that were packed, N = completion tokens o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ class Packed:
         return torch.bincount(self.target_rows, minlength=self.num_rows)
 
     def to(self, device: torch.device) -> Packed:
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **moved)
 
 

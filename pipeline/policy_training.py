@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,8 @@ class Training:
     """One policy training: where it starts, on what, and for how long."""
 
     start: ModelConfig
-    rows_of: Callable[[Any, Any, Collate], Any]
-    """Rows with `lengths`, `weights` and `collate`, from (adapted model, tokenizer, how token rows become a batch)."""
+    rows_of: Callable[[Any, Collate], Any]
+    """Rows with `lengths`, `weights` and `collate`, from (tokenizer, how token rows become a batch)."""
     module_of: Callable[[Any, dict[str, Any]], TrainedModule]
     """The LightningModule from (adapted model, optimisation settings)."""
     epochs: int
@@ -48,6 +48,8 @@ class Training:
     """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
     """The epoch that was kept there."""
+    callbacks_of: Callable[[Any, Collate], Sequence[pl.Callback]] = lambda rows, batch_rows: ()
+    """What the training needs beside the scoreboard, from (rows, how token rows become a batch)."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     tokenizer = load_tokenizer(training.start)
     model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
     say = context.say if context.rank == 0 else lambda text: None
-    rows = training.rows_of(model, tokenizer, training_layout(config, model, tokenizer, say))
+    batch_rows = training_layout(config, model, tokenizer, say)
+    rows = training.rows_of(tokenizer, batch_rows)
     plan = BatchPlan(
         rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
     )
@@ -75,7 +78,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         epochs=training.epochs,
         work=context.directory.work,
         label=context.directory.name,
-        callbacks=[scoreboard],
+        callbacks=[*training.callbacks_of(rows, batch_rows), scoreboard],
         loggers=loggers,
     )
     for logger in loggers[1:]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -25,10 +26,10 @@ class DpoBatch(NamedTuple):
 
 
 class DpoRows:
-    """Tokenised pairs with the reference's log-probabilities; each pair counts the same."""
+    """Tokenised pairs with the reference's log-probabilities, which ReferencePass fills in; each pair counts the same."""
 
-    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], ref_logps: list[tuple[float, float]], batch_rows: Collate) -> None:
-        self.pairs, self.ref_logps, self.batch_rows = pairs, ref_logps, batch_rows
+    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, ref_logps: Sequence[tuple[float, float]] = ()) -> None:
+        self.pairs, self.batch_rows, self.ref_logps = pairs, batch_rows, ref_logps
         self.lengths = [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs]
         self.weights = [1] * len(pairs)
 

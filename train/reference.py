@@ -1,4 +1,4 @@
-"""The reference's log-probabilities, computed once, before the first step, from the policy itself.
+"""The reference's log-probabilities: computed once, before the first step, from the policy itself, by all ranks, and kept.
 
 Whatever the adapter is, the reference is what the policy was at step 0, so the loss at step 0 is ln 2 (sigmoid).
 """
@@ -6,57 +6,118 @@ Whatever the adapter is, the reference is what the policy was at step 0, so the 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytorch_lightning as pl
 import torch
 from tqdm import tqdm
 
-from data_prep.records import json_line, read_json_lines
+from data_prep.records import json_line
 from models.collation import Collate
 from models.logps import completion_logps
 from models.tokens import TokenRow
 from train.config import TrainerConfig
 from train.trainer import autocast, uses_gpu
 
-PAIRS_AT_ONCE = 8
+ROWS_AT_ONCE = 16
+Logps = dict[str, float]
+
+
+class Store(NamedTuple):
+    """A folder of log-probabilities of one policy under one arithmetic, by row; `folder` None keeps nothing.
+
+    Every writer appends to a file of its own, so ranks and runs share the folder without waiting for one another. Nothing is ever rewritten:
+    a line that a kill tore is passed over, and costs that row.
+    """
+
+    folder: Path | None
+
+    def read(self) -> Logps:
+        known: Logps = {}
+        for path in sorted(self.folder.glob("*.jsonl")) if self.folder else ():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+                known[row["key"]] = row["logp"]
+        return known
+
+    def append(self, writer: str, rows: Iterable[tuple[str, float]]) -> None:
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
+                file.writelines(json_line({"key": key, "logp": logp}) for key, logp in rows)
+
+
+def row_key(row: TokenRow) -> str:
+    """What a row's log-probability depends on, beside the policy and its arithmetic."""
+    return hashlib.sha256(repr((row.input_ids, row.completion_mask)).encode()).hexdigest()[:24]
 
 
 def reference_logps(
-    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, config: TrainerConfig, cache: Path | None
+    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, config: TrainerConfig, folder: Path | None = None
 ) -> list[tuple[float, float]]:
-    """(chosen, rejected) summed log-probability of every pair, under the training arithmetic.
+    """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
+    store, rows = Store(folder), _by_key(pairs)
+    known = store.read()
+    known |= _compute(model, _missing(rows, known), rows, batch_rows, config, store)
+    return _in_order(pairs, known)
 
-    Rows are keyed by their tokens and appended to `cache`, so a pass that was cut off goes on where it stopped. The cache lives
-    and dies with the stage's working folder, which belongs to one starting policy.
+
+class ReferencePass(pl.Callback):
+    """Fills in the reference of preference rows before training: every rank computes its share, and all have all.
+
+    Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed stage too sees the policy of step 0.
     """
-    known = _cached(cache) if cache and cache.is_file() else {}
-    rows = {key(row): row for pair in pairs for row in pair}
-    todo = sorted((k for k in rows if k not in known), key=lambda k: (len(rows[k].input_ids), k))
+
+    def __init__(self, rows: Any, batch_rows: Collate, config: TrainerConfig, folder: Path) -> None:
+        self.rows, self.batch_rows, self.config, self.store = rows, batch_rows, config, Store(folder)
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        rows = _by_key(self.rows.pairs)
+        # One rank's view of the folder counts: on a network file system others may see it earlier or later.
+        known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
+        mine = _missing(rows, known)[trainer.global_rank :: trainer.world_size]
+        found = _compute(module.model, mine, rows, self.batch_rows, self.config, self.store)
+        if trainer.world_size > 1:
+            shares: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(shares, found)
+            found = {key: logp for share in shares for key, logp in share.items()}
+        self.rows.ref_logps = _in_order(self.rows.pairs, known | found)
+
+
+def _by_key(pairs: list[tuple[TokenRow, TokenRow]]) -> dict[str, TokenRow]:
+    return {row_key(row): row for pair in pairs for row in pair}
+
+
+def _missing(rows: dict[str, TokenRow], known: Logps) -> list[str]:
+    """Keys still to do; rows with one prompt come together, so that it is computed once."""
+    return sorted((key for key in rows if key not in known), key=lambda key: rows[key].input_ids)
+
+
+def _in_order(pairs: list[tuple[TokenRow, TokenRow]], known: Logps) -> list[tuple[float, float]]:
+    return [(known[row_key(chosen)], known[row_key(rejected)]) for chosen, rejected in pairs]
+
+
+def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows: Collate, config: TrainerConfig, store: Store) -> Logps:
+    if not keys:
+        return {}
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
     model.to(device).eval()
-    with tqdm(total=len(todo), desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for start in range(0, len(todo), 2 * PAIRS_AT_ONCE):
-            chosen = todo[start : start + 2 * PAIRS_AT_ONCE]
+    writer = uuid.uuid4().hex
+    found: Logps = {}
+    with tqdm(total=len(keys), desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            chosen = keys[start : start + ROWS_AT_ONCE]
             with torch.no_grad(), autocast(config):
-                logps = completion_logps(model, batch_rows([rows[k] for k in chosen]).to(device)).tolist()
-            known |= dict(zip(chosen, logps, strict=True))
-            if cache:
-                with cache.open("a", encoding="utf-8") as file:
-                    file.writelines(json_line({"key": k, "logp": logp}) for k, logp in zip(chosen, logps, strict=True))
+                logps = completion_logps(model, batch_rows([rows[key] for key in chosen]).to(device)).tolist()
+            found |= dict(zip(chosen, logps, strict=True))
+            store.append(writer, zip(chosen, logps, strict=True))
             bar.update(len(chosen))
-    return [(known[key(a)], known[key(b)]) for a, b in pairs]
-
-
-def _cached(cache: Path) -> dict[str, float]:
-    """What an earlier pass computed; a last line that a kill tore is cut off."""
-    text = cache.read_text(encoding="utf-8")
-    if not text.endswith("\n"):
-        cache.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-    return {row["key"]: row["logp"] for _, row in read_json_lines(cache)}
-
-
-def key(row: TokenRow) -> str:
-    """What a row's log-probability depends on, beside the policy."""
-    return hashlib.sha256(repr((row.input_ids, row.completion_mask)).encode()).hexdigest()[:24]
+    return found

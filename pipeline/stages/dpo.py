@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import read_json, write_json
+from data_prep.artifacts import read_json, sha256_json, write_json
 from data_prep.errors import RecordError
 from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
 from models.collation import Collate
+from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import stage_policy
 from pipeline.policy_training import MEASURED, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
 from train.dpo import DpoModule, DpoRows
-from train.reference import reference_logps
+from train.reference import ReferencePass
+from train.trainer import precision, uses_gpu
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
 
-    def rows_of(model: Any, tokenizer: Any, batch_rows: Collate) -> DpoRows:
-        encoded = _encode(context, pairs, tokenizer)
-        cache = context.directory.work / "reference_logps.jsonl" if context.rank == 0 else None
-        logps = reference_logps(model, encoded, batch_rows, config.trainer, cache)
-        return DpoRows(encoded, logps, batch_rows)
+    def rows_of(tokenizer: Any, batch_rows: Collate) -> DpoRows:
+        return DpoRows(_encode(context, pairs, tokenizer), batch_rows)
+
+    def reference(rows: DpoRows, batch_rows: Collate) -> list[ReferencePass]:
+        return [ReferencePass(rows, batch_rows, config.trainer, _reference_folder(context))]
 
     return train_policy(
         context,
         Training(
             start=stage_policy(context, "sft"),
             rows_of=rows_of,
+            callbacks_of=reference,
             module_of=lambda model, options: DpoModule(model, config.dpo, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
@@ -40,6 +44,13 @@ def work(context: Context) -> dict[str, Any]:
             **from_sft(context),
         ),
     )
+
+
+def _reference_folder(context: Context) -> Path:
+    """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
+    trainer = context.config.trainer
+    identity = {"policy": context.stage("sft").require("policy"), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
+    return cache_directory() / "reference_logps" / sha256_json(identity)[:24]
 
 
 def from_sft(context: Context) -> dict[str, Any]:

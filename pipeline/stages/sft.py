@@ -34,7 +34,7 @@ def work(context: Context) -> dict[str, Any]:
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
 
-    def rows_of(_: Any, tokenizer: Any, batch_rows: Collate) -> SftRows:
+    def rows_of(tokenizer: Any, batch_rows: Collate) -> SftRows:
         return sft_rows(examples, tokenizer, batch_rows, context)
 
     summary = train_policy(

@@ -21,7 +21,7 @@ def work(context: Context) -> dict[str, Any]:
         context,
         Training(
             start=stage_policy(context, "sft"),
-            rows_of=lambda _, tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
+            rows_of=lambda tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,

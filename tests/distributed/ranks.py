@@ -17,8 +17,9 @@ from safetensors.torch import save_file
 from data_prep.records import json_line
 from models import logps
 from models.adapter import adapt
-from models.collation import padded
+from models.collation import Collate, collation
 from models.config import AdapterConfig, ModelConfig
+from models.fused_lora import fuse_lora
 from models.load import load_model, load_tokenizer
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
@@ -26,7 +27,7 @@ from train.batches import BatchPlan
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.loggers import JsonLinesLogger, forget_metrics_after
-from train.reference import reference_logps
+from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
 from train.trainer import fit, resumed_step, world
 
@@ -68,14 +69,14 @@ class Witness(pl.Callback):
         self.tensors = {name: tensor.clone() for name, tensor in state_of(module).items()}
 
 
-def rows_for(method: str, model: Any, tokenizer: Any, config: TrainerConfig) -> Any:
+def rows_for(method: str, tokenizer: Any, batch_rows: Collate) -> Any:
     questions = [[{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)]
     good = [[{"role": "assistant", "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor."}] for i in range(ROWS)]
     bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
     if method == "sft":
-        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], padded(tokenizer.pad_token_id))
+        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], batch_rows)
     pairs = [encode_pair(tokenizer, q, sides, 128) for q, *sides in zip(questions, good, bad, strict=True)]
-    return DpoRows(pairs, reference_logps(model, pairs, padded(tokenizer.pad_token_id), config, None), padded(tokenizer.pad_token_id))
+    return DpoRows(pairs, batch_rows)
 
 
 def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None) -> Witness:
@@ -93,20 +94,25 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     torch.set_num_threads(1)
     start = ModelConfig(path=str(model_path))
     model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
-    rows = rows_for(method, model, load_tokenizer(start), config)
+    tokenizer = load_tokenizer(start)
+    if "zero3" not in strategy:
+        fuse_lora(model)
+    batch_rows = collation(model, tokenizer.pad_token_id, 128).collate
+    rows = rows_for(method, tokenizer, batch_rows)
     plan = BatchPlan(rows.lengths, rows.weights, GLOBAL_BATCH, 2 if strategy == "one" else 1, world(config)[1], 0)
     optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
+    callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if method == "sft":
         module: Any = SftModule(model, learning_rate=1e-3, **optimisation)
     else:
         module = DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
+        callbacks.append(ReferencePass(rows, batch_rows, config, out / "reference" / case))
     rank, work, metrics = world(config)[0], out / case, out / f"{case}.jsonl"
     if rank == 0:
         forget_metrics_after(metrics, resumed_step(work))
-    witness = Witness(dies_at)
     # chunks so small that the ranks' numbers of them differ
     logps.CHUNK_TOKENS = 16
-    fit(module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=[witness], loggers=[JsonLinesLogger(metrics)])
+    fit(module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)])
     if rank == 0:
         (out / f"{case}.norms.json").write_text(json.dumps(witness.norms))
         save_file({name: tensor.contiguous() for name, tensor in witness.tensors.items()}, out / f"{case}.safetensors")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ TINY = ROOT / "configs" / "tiny.yaml"
 SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=16")
 """More places to be killed at than configs/tiny.yaml has; all runs that are compared share them."""
 LIMIT_S = 900
+CACHE = tempfile.TemporaryDirectory(prefix="primum-cache-")
 
 Primum = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "SLURM_")) and k not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
-    return {**kept, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **changes}
+    return {**kept, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PRIMUM_CACHE": CACHE.name, **changes}
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -36,7 +36,7 @@ PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     "after the scoreboard of SFT's first epoch": ("sft", lambda d: lines(d / "sft/scoreboard.jsonl") >= 2),
     "after the last step of SFT, before its scoreboard": ("sft", lambda d: steps(d / "sft") >= 6),
     "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
-    "after DPO's reference pass": ("dpo", lambda d: lines(d / "dpo/work/reference_logps.jsonl") > 0),
+    "after DPO's reference pass": ("dpo", lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl"))),
     "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
     "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.jsonl").is_file()),
 }
@@ -65,7 +65,7 @@ def killed(tmp_path_factory, tiny_run, primum, tools):
     for place, (stage, reached) in PLACES.items():
         if reached(run_dir) or (run_dir / stage / "manifest.json").is_file():
             continue  # the last kill came late enough to lie here too
-        if kill_at(tiny_run(run_dir), run_dir, stage, reached, environment(), command):
+        if kill_at(tiny_run(run_dir), run_dir, stage, reached, environment(PRIMUM_CACHE=str(run_dir.parent / "cache")), command):
             unfinished.append(place)
     result = primum("run", *tiny_run(run_dir))
     return run_dir, unfinished, result

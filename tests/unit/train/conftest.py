@@ -114,7 +114,7 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
             return DpoModule(model, config or DpoConfig(learning_rate=1e-3), **optimisation)
 
-        return _fit(directory, work, DpoRows(encoded, logps, padded(tokenizer.pad_token_id)), module_of, kind, epochs, None, **options)
+        return _fit(directory, work, DpoRows(encoded, padded(tokenizer.pad_token_id), logps), module_of, kind, epochs, None, **options)
 
     return run
 

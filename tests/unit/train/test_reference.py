@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from models.collation import padded
 from models.logps import collate, completion_logps
 from train.config import TrainerConfig
-from train.reference import reference_logps
+from train.dpo import DpoRows
+from train.reference import ReferencePass, reference_logps
 
 CPU = TrainerConfig(accelerator="cpu", precision="32-true")
 
@@ -21,14 +24,34 @@ def test_each_side_has_its_own_log_probability(tiny_model, make_pairs):
     pairs = make_pairs(5)
     with torch.no_grad():
         wanted = [tuple(completion_logps(tiny_model, collate([side], 0)).item() for side in pair) for pair in pairs]
-    got = reference_logps(tiny_model, pairs, padded(0), CPU, None)
+    got = reference_logps(tiny_model, pairs, padded(0), CPU)
     assert_close(got, wanted)
 
 
 def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs, tmp_path):
-    pairs, cache = make_pairs(20), tmp_path / "reference.jsonl"
-    wanted = reference_logps(tiny_model, pairs, padded(0), CPU, cache)
-    lines = cache.read_text().splitlines(keepends=True)
-    cache.write_text("".join(lines[:7]) + lines[7][:10])  # killed while it wrote the eighth row
-    assert_close(reference_logps(tiny_model, pairs, padded(0), CPU, cache), wanted)
-    assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, cache), wanted)  # nothing is left to ask a model
+    pairs = make_pairs(20)
+    wanted = reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
+    (shard,) = tmp_path.glob("*.jsonl")
+    lines = shard.read_text().splitlines(keepends=True)
+    assert len(lines) == 40
+    shard.write_text("".join(lines[:7]) + lines[7][:10])  # killed while it wrote the eighth row
+    assert_close(reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path), wanted)
+    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [8, 33]
+    assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted)  # nothing is left to ask a model
+
+
+def test_a_changed_row_alone_is_computed_again(tiny_model, make_pairs, tmp_path):
+    pairs = make_pairs(6)
+    reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
+    chosen = pairs[0][0]
+    changed = chosen._replace(input_ids=[*chosen.input_ids[:-1], 7])
+    reference_logps(tiny_model, [(changed, pairs[0][1]), *pairs[1:]], padded(0), CPU, tmp_path)
+    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [1, 12]
+
+
+def test_the_pass_fills_the_rows_before_the_first_step(tiny_model, make_pairs, tmp_path):
+    pairs = make_pairs(5)
+    rows = DpoRows(pairs, padded(0))
+    alone = SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value))
+    ReferencePass(rows, padded(0), CPU, tmp_path).setup(alone, SimpleNamespace(model=tiny_model), "fit")
+    assert_close(rows.ref_logps, reference_logps(tiny_model, pairs, padded(0), CPU))

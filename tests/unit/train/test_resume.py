@@ -166,7 +166,7 @@ class DyingScoreboard(Scoreboard):
     def _row(self, epoch, step, state):
         if epoch == self.dies_at:
             raise Killed
-        return {"stage": "sft", "epoch": epoch, "step": step, **{name: {"mean": None} for name in METRICS}}
+        return {"stage": "sft", "epoch": epoch, "step": step, "over_refusal_by_suite": {}, **{name: {"mean": None} for name in METRICS}}
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])

@@ -37,7 +37,7 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
     return DpoModule(adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION), DpoRows(
-        pairs, logps, padded(0)
+        pairs, padded(0), logps
     )
 
 

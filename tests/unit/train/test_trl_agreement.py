@@ -59,7 +59,7 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     trainer = DPOTrainer(model=policy, ref_model=reference, args=config, train_dataset=Dataset.from_list(rows), processing_class=ours)
     pairs = [encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128) for row in rows]
     logps = reference_logps(reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
-    return trainer, next(iter(trainer.get_train_dataloader())), policy, DpoRows(pairs, logps, padded(0))
+    return trainer, next(iter(trainer.get_train_dataloader())), policy, DpoRows(pairs, padded(0), logps)
 
 
 def ours_of(setting, config):
