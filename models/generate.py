@@ -13,6 +13,7 @@ from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
 
 from data_prep.records import Message
 from models.config import GenerationConfig
+from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
 from models.tokens import prompt_ids
 
@@ -59,6 +60,7 @@ def generate(
 
     `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
+    decode_grouped(model)
     ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     results: dict[int, Generated] = {}

@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 
 from models.config import GenerationConfig
 from models.generate import SeededSampling, generate
+from models.grouped_decoding import NAME, decode_grouped
 from models.tokens import encode, prompt_ids
 
 PROMPTS = [
@@ -98,3 +99,21 @@ def test_top_p_never_leaves_the_nucleus_and_reaches_all_of_it():
     sampler = SeededSampling(list(range(2000)), 1.0, 0.8)
     chosen = sampler(torch.zeros(2000, 1, dtype=torch.long), logits.expand(2000, -1)).argmax(dim=-1)
     assert set(chosen.tolist()) == {0, 1, 2}
+
+
+def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenizer):
+    """The tiny model has two query heads to a key-value head; in float32 the texts are the same token for token."""
+    assert tiny_model.config.num_attention_heads == 2 * tiny_model.config.num_key_value_heads
+    rows = [prompt_ids(tokenizer, prompt) for prompt in PROMPTS[:3]]
+    width = max(map(len, rows))
+    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    wanted = tiny_model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    decode_grouped(tiny_model)
+    assert tiny_model.config._attn_implementation == NAME
+    got = tiny_model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    assert got.tolist() == wanted.tolist()
+    step = tiny_model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True).past_key_values
+    logits = tiny_model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=step).logits[:, -1]
+    tiny_model.set_attn_implementation("sdpa")
+    torch.testing.assert_close(logits, tiny_model(input_ids=ids, attention_mask=mask).logits[:, -1], rtol=1e-4, atol=1e-5)
