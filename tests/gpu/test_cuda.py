@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from data_prep.records import assistant, user
+from models.collation import collation, padded
 from models.config import GenerationConfig
 from models.generate import generate
-from models.logps import collate, completion_logps
+from models.logps import completion_logps
 from models.tokens import encode
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 PROMPTS = [user("What is asthma?"), user("How long should a fever last before I call a doctor?")]
 
 
-def test_log_probabilities_and_gradients_on_cuda_equal_those_on_the_cpu(tiny_model, tokenizer):
+@pytest.mark.parametrize("layout", ["packed", "padded"])
+def test_log_probabilities_and_gradients_on_cuda_equal_those_on_the_cpu(tokenizer, layout):
+    torch.manual_seed(0)
+    small = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    tiny_model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **small)).eval()  # FlexAttention wants heads of 16 or more
     rows = [encode(tokenizer, prompt, assistant("It depends on the person."), 128) for prompt in PROMPTS]
-    batch = collate(rows, tokenizer.pad_token_id)
+    batch_rows = collation(tiny_model, tokenizer.pad_token_id, 128).collate if layout == "packed" else padded(tokenizer.pad_token_id)
+    batch = batch_rows(rows)
     completion_logps(tiny_model, batch).sum().backward()
     wanted = {name: parameter.grad.clone() for name, parameter in tiny_model.named_parameters()}
     on_cpu = completion_logps(tiny_model, batch).detach()

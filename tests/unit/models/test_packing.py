@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from data_prep.errors import ModelError
+from models import packed_attention
 from models.adapter import adapt
 from models.collation import collation, padded
 from models.config import AdapterConfig
@@ -211,3 +212,16 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
     del inputs["packed"]
     with pytest.raises(ModelError, match="does not hand the layout"):
         tiny_model(**inputs)
+
+
+def test_the_block_mask_of_the_gpu_says_the_same_as_the_segments(monkeypatch):
+    """FlexAttention itself, not compiled, on a CPU: the mask and the call are those of the GPU path."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)
+    packed = pack(a_batch())
+    size = packed.input_ids.shape[1]
+    torch.manual_seed(0)
+    query, key, value = torch.randn(1, 4, size, 16), torch.randn(1, 2, size, 16), torch.randn(1, 2, size, 16)
+    wanted = packed_attention._by_segment(query, key, value, packed, None, 0.0)
+    torch.testing.assert_close(packed_attention._flex(query, key, value, packed, None, 0.0), wanted, rtol=1e-5, atol=1e-5)

@@ -10,8 +10,9 @@ from transformers import AutoModelForSequenceClassification
 
 from data_prep.errors import ModelError
 from data_prep.records import assistant, user
-from models.collation import padded
+from models.collation import collation, padded
 from models.config import AdapterConfig, ModelConfig
+from models.fused_lora import fuse_lora
 from models.logps import collate
 from models.tokens import encode
 from reward import harmfulness_model
@@ -125,3 +126,23 @@ def test_the_loss_is_weighted_cross_entropy(model, rows, tokenizer):
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)
     each = [torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w for z, y, w in zip(logits, labels, weights, strict=True)]
     assert loss.item() == pytest.approx(sum(e.item() for e in each) / 4, rel=1e-5)
+
+
+def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(tiny_directory, rows):
+    config = ModelConfig(path=str(tiny_directory))
+    model = new_reward_model(config, AdapterConfig(rank=4, alpha=8), seed=0)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, 0, 0.3)
+
+    def logits_and_gradient(batch):
+        model.zero_grad()
+        logits = harm_logits(model, batch)
+        (logits * torch.arange(1.0, len(logits) + 1)).sum().backward()
+        return logits.detach(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+    wanted, gradient = logits_and_gradient(padded(0)(rows))
+    fuse_lora(model)
+    got, packed = logits_and_gradient(collation(model, 0, 512).collate(rows))
+    torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
+    assert (packed - gradient).norm() <= 1e-5 * gradient.norm()
