@@ -9,7 +9,6 @@ T = tokens in the packed row, B = rows that were packed, N = completion tokens o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -26,8 +25,7 @@ class Segment(NamedTuple):
     above: tuple[int, ...]  # numbers of the segments on the path to this one, outermost first
 
 
-@dataclass(frozen=True, eq=False)
-class Packed:
+class Packed(NamedTuple):
     """Where every token of every row is, what it may look back at, and which places predict completion tokens."""
 
     input_ids: Tensor  # (1, T)
@@ -49,8 +47,8 @@ class Packed:
         return torch.bincount(self.target_rows, minlength=self.num_rows)
 
     def to(self, device: torch.device) -> Packed:
-        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        moved: dict[str, Any] = {name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
+        return self._replace(**moved)
 
 
 def pack(rows: list[TokenRow]) -> Packed:
