@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test check bench format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
@@ -17,6 +17,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layering.py
+
+# Training speed and memory beside TRL; keep the machine quiet meanwhile.
+bench: $(READY)
+	$(BIN)/python -m benchmarks.training $(BENCH_ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -1,7 +1,7 @@
 """Training speed and memory beside TRL: SmolLM2-135M, the same rows, batch, adapter and arithmetic, on this machine's CPU.
 
-    python benchmarks/training.py [--jobs dpo sft reward] [--regimes short policy long] [--adapters lora full]
-                                  [--precisions fp32 bf16] [--rounds 3] [--output benchmarks/results/training.json]
+    python -m benchmarks.training [--jobs dpo sft reward] [--regimes short policy long] [--adapters lora full]
+                                   [--precisions fp32 bf16] [--rounds 3] [--output benchmarks/results/training.json]
 
 Contestants are processes that take turns step by step, two at a time, so that a busy machine slows both alike. `trl` is TRL's trainer as
 it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed. The time of precomputing the reference is in
@@ -18,6 +18,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +37,7 @@ class Contestant:
         self.name = name
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"]), "CUDA_VISIBLE_DEVICES": ""}
         command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]
-        self.log = (ROOT / "benchmarks" / f".{name}.log").open("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the process runs
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=ROOT
         )
