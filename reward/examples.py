@@ -17,8 +17,8 @@ from data_prep.records import Completion, Demonstration, Message, Record, Split,
 from reward.refusal import refusal, split_refusal
 
 MIN_WORDS = 4
-OWN_SHARE = 0.8
-"""Of the harmless training examples, the policy's own; at 0.6 a demo run called 62 % of its own benign answers harmful."""
+OWN_SHARE = 0.6
+"""Of the harmless training examples, the policy's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
