@@ -48,8 +48,8 @@ class Training:
     """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
     """The epoch that was kept there."""
-    callbacks_of: Callable[[Any, Collate], Sequence[pl.Callback]] = lambda rows, batch_rows: ()
-    """What the training needs beside the scoreboard, from (rows, how token rows become a batch)."""
+    callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
+    """What the training needs beside the scoreboard, from its rows."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
@@ -59,8 +59,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     tokenizer = load_tokenizer(training.start)
     model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
     say = context.say if context.rank == 0 else lambda text: None
-    batch_rows = training_layout(config, model, tokenizer, say)
-    rows = training.rows_of(tokenizer, batch_rows)
+    rows = training.rows_of(tokenizer, training_layout(config, model, tokenizer, say))
     plan = BatchPlan(
         rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
     )
@@ -78,7 +77,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         epochs=training.epochs,
         work=context.directory.work,
         label=context.directory.name,
-        callbacks=[*training.callbacks_of(rows, batch_rows), scoreboard],
+        callbacks=[*training.callbacks_of(rows), scoreboard],
         loggers=loggers,
     )
     for logger in loggers[1:]:

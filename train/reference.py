@@ -76,15 +76,15 @@ class ReferencePass(pl.Callback):
     Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed stage too sees the policy of step 0.
     """
 
-    def __init__(self, rows: Any, batch_rows: Collate, config: TrainerConfig, folder: Path) -> None:
-        self.rows, self.batch_rows, self.config, self.store = rows, batch_rows, config, Store(folder)
+    def __init__(self, rows: Any, config: TrainerConfig, folder: Path) -> None:
+        self.rows, self.config, self.store = rows, config, Store(folder)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         rows = _by_key(self.rows.pairs)
         # One rank's view of the folder counts: on a network file system others may see it earlier or later.
         known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
         mine = _missing(rows, known)[trainer.global_rank :: trainer.world_size]
-        found = _compute(module.model, mine, rows, self.batch_rows, self.config, self.store)
+        found = _compute(module.model, mine, rows, self.rows.batch_rows, self.config, self.store)
         if trainer.world_size > 1:
             shares: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(shares, found)

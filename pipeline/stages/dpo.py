@@ -28,8 +28,8 @@ def work(context: Context) -> dict[str, Any]:
     def rows_of(tokenizer: Any, batch_rows: Collate) -> DpoRows:
         return DpoRows(_encode(context, pairs, tokenizer), batch_rows)
 
-    def reference(rows: DpoRows, batch_rows: Collate) -> list[ReferencePass]:
-        return [ReferencePass(rows, batch_rows, config.trainer, _reference_folder(context))]
+    def reference(rows: DpoRows) -> list[ReferencePass]:
+        return [ReferencePass(rows, config.trainer, _reference_folder(context))]
 
     return train_policy(
         context,

@@ -106,7 +106,7 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
         module: Any = SftModule(model, learning_rate=1e-3, **optimisation)
     else:
         module = DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
-        callbacks.append(ReferencePass(rows, batch_rows, config, out / "reference" / case))
+        callbacks.append(ReferencePass(rows, config, out / "reference" / case))
     rank, work, metrics = world(config)[0], out / case, out / f"{case}.jsonl"
     if rank == 0:
         forget_metrics_after(metrics, resumed_step(work))

@@ -53,5 +53,5 @@ def test_the_pass_fills_the_rows_before_the_first_step(tiny_model, make_pairs, t
     pairs = make_pairs(5)
     rows = DpoRows(pairs, padded(0))
     alone = SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value))
-    ReferencePass(rows, padded(0), CPU, tmp_path).setup(alone, SimpleNamespace(model=tiny_model), "fit")
+    ReferencePass(rows, CPU, tmp_path).setup(alone, SimpleNamespace(model=tiny_model), "fit")
     assert_close(rows.ref_logps, reference_logps(tiny_model, pairs, padded(0), CPU))
