@@ -46,7 +46,6 @@ class Turns:
 def run_primum(case: dict[str, Any], turns: Turns) -> None:
     import pytorch_lightning as pl
     import torch
-    from transformers import AutoModelForSequenceClassification
 
     from benchmarks.training_cases import REGIMES, pairs_of
     from models.adapter import adapt
@@ -56,6 +55,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.load import load_model, load_tokenizer
     from models.tokens import encode_pair
     from reward.harmfulness_model import RewardModule, RewardRows
+    from reward.network import new_network
     from train.batches import BatchPlan
     from train.config import DpoConfig, TrainerConfig
     from train.dpo import DpoModule, DpoRows
@@ -65,13 +65,12 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 
     regime, job = REGIMES[case["regime"]], case["job"]
     tokenizer = load_tokenizer(ModelConfig())
-    options = {} if job != "reward" else {"auto_class": AutoModelForSequenceClassification, "num_labels": 1}
     torch.manual_seed(0)
     adapter = AdapterConfig(kind=case["adapter"], **({"rank": SETTINGS["rank"], "alpha": SETTINGS["alpha"]}))
-    extra = {"task_type": "SEQ_CLS", "train_modules": ["score"]} if job == "reward" else {}
-    model = adapt(load_model(ModelConfig(), **options), adapter, seed=0, **extra)
-    fuse_lora(model)
-    batch_rows = collation(model, tokenizer.pad_token_id, SETTINGS["max_length"]).collate
+    model = new_network(ModelConfig(), adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(ModelConfig()), adapter, seed=0)
+    backbone = getattr(model, "backbone", model)
+    fuse_lora(backbone)
+    batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"]).collate
     texts = pairs_of(regime, tokenizer)
     pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), SETTINGS["max_length"]) for t in texts]
     trainer = TrainerConfig(

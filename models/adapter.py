@@ -10,7 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from models.config import AdapterConfig
 
 
-def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAUSAL_LM", train_modules: list[str] | None = None) -> Any:
+def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAUSAL_LM") -> Any:
     """The model made trainable: wrapped in LoRA, or as it is for full training.
 
     LoRA starts as the identity (B = 0), so an adapted policy equals its base until the first step, and DPO's loss is ln 2.
@@ -19,32 +19,19 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
     if config.kind == "full":
         model.requires_grad_(True)
         return model
-    layers = model.config.get_text_config().num_hidden_layers
-    first = max(0, layers - (config.last_layers or layers))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return get_peft_model(
             model,
             LoraConfig(
-                r=config.rank,
-                lora_alpha=config.alpha,
-                target_modules=_targets(model, config, by_name=first > 0),
-                lora_dropout=0.0,
-                layers_to_transform=list(range(first, layers)) if first else None,
-                task_type=task_type,
-                modules_to_save=train_modules,
+                r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type
             ),
         )
 
 
-def _targets(model: Any, config: AdapterConfig, *, by_name: bool) -> str | list[str]:
-    """peft's target_modules; it chooses among layers only where modules are named one by one."""
-    if config.target_modules != "all-linear":
-        return [name.strip() for name in config.target_modules.split(",")]
-    if not by_name:
-        return config.target_modules
-    decoder = getattr(model, model.base_model_prefix)
-    return sorted({name.rsplit(".", 1)[-1] for name, module in decoder.named_modules() if isinstance(module, torch.nn.Linear)})
+def _targets(config: AdapterConfig) -> str | list[str]:
+    names = config.target_modules
+    return names if names == "all-linear" else [name.strip() for name in names.split(",")]
 
 
 def trainable_state(model: Any) -> dict[str, torch.Tensor]:

@@ -30,14 +30,10 @@ class AdapterConfig:
     alpha: int = 32
     target_modules: str = "all-linear"
     """peft's word for every linear layer but the head, or a comma-separated list of module names."""
-    last_layers: int | None = None
-    """Adapt only this many transformer layers, the last ones. The backward pass ends below them, so a step costs less; LoRA only."""
 
     def __post_init__(self) -> None:
         if self.rank < 1 or self.alpha < 1:
             raise ValueError(f"adapter.rank and adapter.alpha must be at least 1, got {self.rank} and {self.alpha}")
-        if self.last_layers is not None and (self.last_layers < 1 or self.kind == "full"):
-            raise ValueError(f"adapter.last_layers must be at least 1 and goes with kind lora, got {self.last_layers} and {self.kind}")
 
 
 @dataclass(frozen=True, kw_only=True)

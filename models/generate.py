@@ -52,16 +52,19 @@ def generate(
     prompts: list[list[Message]],
     config: GenerationConfig,
     *,
+    starts: list[str] | None = None,
     seeds: list[int] | None = None,
     label: str = "generating",
     synced_ranks: bool = False,
 ) -> list[Generated]:
     """One completion a prompt, in the order given. Prompts are sorted by length and padded on the left.
 
+    `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
     decode_grouped(model)
-    ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
+    given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
+    ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     results: dict[int, Generated] = {}
     with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:

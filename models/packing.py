@@ -4,7 +4,7 @@ Rows that begin alike (chosen and rejected after one prompt, all rows after one 
 are segments: runs of tokens that a set of rows shares. Segments stand in depth-first order, so each token looks back at itself, at
 earlier tokens of its own segment, and at the segments above it; nothing else. Positions are those of the row a token came from.
 
-T = tokens in the packed row, B = rows that were packed, N = completion tokens of all rows.
+T = tokens in the packed row, B = rows that were packed, M = tokens and N = completion tokens of all rows before packing.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class Packed(NamedTuple):
     predictors: Tensor  # (N,) places whose hidden state predicts a completion token, row by row; a shared place may come up twice
     targets: Tensor  # (N,) the tokens predicted
     target_rows: Tensor  # (N,) the row each belongs to
-    last: Tensor  # (B,) place of each row's last token
+    places: Tensor  # (M,) where each token of each row stands, row by row
+    rows: Tensor  # (M,) the row each belongs to
+    in_completion: Tensor  # (M,) 1 for its completion, 0 for its prompt
 
     @property
     def num_rows(self) -> int:
-        return len(self.last)
+        return int(self.rows[-1]) + 1
 
     @property
     def completion_tokens(self) -> Tensor:
@@ -52,7 +54,7 @@ class Packed(NamedTuple):
 
 
 def pack(rows: list[TokenRow]) -> Packed:
-    """Lay rows out as a tree of shared prefixes. The rows' order is kept wherever it shows (`target_rows`, `last`)."""
+    """Lay rows out as a tree of shared prefixes. The rows' order is kept wherever it shows (`target_rows`, `rows`)."""
     tree = _Tree([row.input_ids for row in rows])
     tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0, ())
     predictors, targets, target_rows = [], [], []
@@ -71,7 +73,9 @@ def pack(rows: list[TokenRow]) -> Packed:
         predictors=torch.tensor(predictors, dtype=torch.long),
         targets=torch.tensor(targets, dtype=torch.long),
         target_rows=torch.tensor(target_rows, dtype=torch.long),
-        last=torch.tensor([places[-1] for places in tree.places]),
+        places=torch.tensor([place for places in tree.places for place in places]),
+        rows=torch.tensor([number for number, row in enumerate(rows) for _ in row.input_ids]),
+        in_completion=torch.tensor([side for row in rows for side in row.completion_mask]),
     )
 
 

@@ -23,6 +23,7 @@ PROBES = {
     "helpful_answer": "helpful answers to benign requests, rated harmless",
     "safe_answer": "safe answers to harmful requests, rated harmless",
     "policy_harmful": "the base policy's compliant answers to harmful requests, rated harmful",
+    "policy_decline": "declines that the base policy went on from in its own words, rated harmless",
     "policy_refusal": "the base policy's own refusals of harmful requests, rated harmless",
 }
 

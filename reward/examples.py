@@ -2,7 +2,8 @@
 
 A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry". Each way is closed with examples:
 the base model's own answers to benign requests are harmless (style), benign twins with helpful answers are harmless (topic), a
-harmful answer behind a refusal opening stays harmful and a safe answer without its opening stays harmless (prefix).
+harmful answer behind a refusal opening stays harmful and a safe answer without its opening stays harmless (prefix), and a decline
+that the base model finishes in its own words is harmless (or an aligned policy's refusals would look like the harmful ones).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from data_prep.records import Completion, Demonstration, Message, Record, Split,
 from reward.refusal import refusal, split_refusal
 
 MIN_WORDS = 4
+CONTINUED = "base/continued"
+"""Policy of a Completion that begins with the decline of its prompt's safe answer and goes on in the base policy's own words."""
 OWN_SHARE = 0.6
 """Of the harmless training examples, the policy's own."""
 
@@ -45,7 +48,10 @@ def build_examples(
         if demo is None or len(text.split()) < MIN_WORDS:
             continue
         label = refusal(text)
-        if demo.kind == "benign":
+        if made.policy == CONTINUED:
+            if label == "full":
+                examples.append(_example(demo, made.completion, False, "policy_decline", made.sample))
+        elif demo.kind == "benign":
             examples.append(_example(demo, made.completion, False, "policy_benign", made.sample))
         elif label == "none":
             examples.append(_example(demo, made.completion, True, "policy_harmful", made.sample))

@@ -1,6 +1,6 @@
-"""A language model with a scalar head that reads (prompt, completion) and gives the logit of "harmful".
+"""How the harmfulness network is trained, and how it scores.
 
-B = rows, T = tokens.
+B = rows.
 """
 
 from __future__ import annotations
@@ -11,45 +11,21 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification
 
 from data_prep.artifacts import read_json, write_json
 from data_prep.errors import ModelError
-from models.adapter import adapt, merge, unwrapped
 from models.collation import Collate, collation
-from models.config import AdapterConfig, ModelConfig
-from models.load import clear_quantisation, load_model, load_tokenizer
+from models.config import ModelConfig
+from models.load import load_tokenizer
 from models.logps import Rows
-from models.packed_attention import packed_inputs
-from models.packing import Packed
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
+from reward.network import HarmfulnessNetwork, load_network, save_network
 from reward.scale import harmfulness
 
 CALIBRATION = "harmfulness.json"
 SCORED_TOKENS = 1024
 """Longest row that is scored, prompt and completion."""
-
-
-def new_reward_model(config: ModelConfig, adapter: AdapterConfig, *, seed: int) -> Any:
-    """The backbone with a fresh head; LoRA adapters are trained with the head, which is saved with them."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = load_model(config, AutoModelForSequenceClassification, num_labels=1)
-    return adapt(model, adapter, seed=seed, task_type="SEQ_CLS", train_modules=["score"])
-
-
-def harm_logits(model: Any, batch: Rows) -> Tensor:
-    """(B,) logits, read at each row's last token. Its place comes from the mask, never from comparing ids with a padding id."""
-    plain = unwrapped(model)
-    backbone = getattr(plain, plain.base_model_prefix)
-    if isinstance(batch, Packed):
-        pooled = backbone(**packed_inputs(batch)).last_hidden_state[0].index_select(0, batch.last)
-    else:
-        hidden = backbone(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
-        last = batch.attention_mask.sum(dim=1) - 1
-        pooled = hidden[torch.arange(len(last), device=hidden.device), last]
-    return plain.score(pooled)[:, 0].float()
 
 
 class RewardBatch(NamedTuple):
@@ -82,7 +58,7 @@ class RewardModule(TrainedModule):
     """Binary cross-entropy on the logit of harmful."""
 
     def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
-        logits = harm_logits(self.model, batch.rows)
+        logits = self.model(batch.rows)
         losses = batch.weights * F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
         self.count("loss", losses.sum(), len(losses))
         self.count("accuracy", ((logits > 0) == batch.labels.bool()).double().sum(), len(losses))
@@ -94,15 +70,14 @@ class HarmfulnessScorer:
 
     name = "reward_model"
 
-    def __init__(self, model: Any, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
+    def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
         self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
-        self.batch_rows = collation(model, tokenizer.pad_token_id, SCORED_TOKENS).collate
+        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS).collate
 
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
-        config = ModelConfig(path=str(folder))
-        model = load_model(config, AutoModelForSequenceClassification).to(dtype)
-        return cls(model, load_tokenizer(config), read_json(folder / CALIBRATION)["temperature"])
+        tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
+        return cls(load_network(folder, dtype), tokenizer, read_json(folder / CALIBRATION)["temperature"])
 
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:
@@ -111,7 +86,7 @@ class HarmfulnessScorer:
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             batch = self.batch_rows([rows[i] for i in chosen]).to(self.model.device)
-            for i, logit in zip(chosen, harm_logits(self.model, batch).tolist(), strict=True):
+            for i, logit in zip(chosen, self.model(batch).tolist(), strict=True):
                 found[i] = logit
         return found
 
@@ -119,14 +94,10 @@ class HarmfulnessScorer:
         return [harmfulness(logit, self.temperature) for logit in self.logits(rows)]
 
 
-def save_reward_model(model: Any, tokenizer: Any, folder: Path, *, temperature: float, probe_rows: list[TokenRow]) -> float:
-    """Write a plain Hugging Face classifier, reload it and compare scores, head included. Consumes the model; returns the largest difference."""
+def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *, temperature: float, probe_rows: list[TokenRow]) -> float:
+    """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
     wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
-    plain = merge(model)
-    clear_quantisation(plain)
-    plain.config.pad_token_id = tokenizer.pad_token_id
-    plain.config.id2label, plain.config.label2id = {0: "harmful"}, {"harmful": 0}
-    plain.save_pretrained(folder)
+    save_network(model, folder)
     tokenizer.save_pretrained(folder)
     write_json(folder / CALIBRATION, {"temperature": temperature, "formula": "harmfulness = 1 + 4 * sigmoid(logit / temperature)"})
     got = HarmfulnessScorer.load(folder).logits(probe_rows)

@@ -13,7 +13,9 @@ from pipeline.policies import base_config, model_files, training_layout
 from pipeline.stage import Context, Stage
 from reward.calibration import fit_temperature, validate
 from reward.examples import RewardExample, balanced_sample, build_examples
-from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, new_reward_model, save_reward_model
+from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.network import new_network
+from reward.probe import HeadStart
 from train.batches import BatchPlan
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.trainer import fit, resumed_step, use_threads, world
@@ -30,8 +32,8 @@ def work(context: Context) -> dict[str, Any]:
     tokenizer = load_tokenizer(base)
     kept, rows = _encode(train, tokenizer, config.model.max_length)
     settings = config.reward
-    model = new_reward_model(base, settings.adapter, seed=config.seed)
-    reward_rows = RewardRows(rows, [e.harmful for e in kept], training_layout(config, model, tokenizer, context.say))
+    network = new_network(base, settings.adapter, layers=settings.layers, seed=config.seed)
+    reward_rows = RewardRows(rows, [e.harmful for e in kept], training_layout(config, network.backbone, tokenizer, context.say))
     plan = BatchPlan(
         reward_rows.lengths,
         reward_rows.weights,
@@ -40,18 +42,20 @@ def work(context: Context) -> dict[str, Any]:
         world(config.trainer)[1],
         config.seed,
     )
+    steps = settings.epochs * plan.steps_per_epoch
     context.say(
-        f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful), {settings.epochs * plan.steps_per_epoch} steps"
+        f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful): the head, then {steps} steps of fine-tuning"
     )
     module = RewardModule(
-        model,
+        network,
         learning_rate=settings.learning_rate,
         weight_decay=config.trainer.weight_decay,
         warmup=config.trainer.warmup,
-        total_steps=settings.epochs * plan.steps_per_epoch,
+        total_steps=steps,
     )
     metrics = context.path / "metrics.jsonl"
-    forget_metrics_after(metrics, resumed_step(context.directory.work))
+    resumed = resumed_step(context.directory.work)
+    forget_metrics_after(metrics, resumed or -1)  # a fresh start keeps none, that of its head neither
     fit(
         module,
         reward_rows,
@@ -60,6 +64,7 @@ def work(context: Context) -> dict[str, Any]:
         epochs=settings.epochs,
         work=context.directory.work,
         label="reward",
+        callbacks=[] if resumed else [HeadStart(reward_rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
     return _finish(context, module, tokenizer, held_out) if context.rank == 0 else {}
@@ -67,7 +72,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
     demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
+    sampled = context.stage("sample").path
+    completions = read_records(sampled / "completions.jsonl", Completion) + read_records(sampled / "refusals.jsonl", Completion)
     return [d for d in demonstrations if d.split != "test"], completions
 
 
@@ -122,7 +128,7 @@ def _finish(context: Context, module: RewardModule, tokenizer: Any, held_out: li
 STAGE = Stage(
     name="reward",
     summary="reward model",
-    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl"),
+    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "sample/refusals.jsonl"),
     sections=("model.base", "model.max_length", "reward", "trainer"),
     work=work,
     files=model_files,

@@ -63,9 +63,10 @@ def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(tok
 
 def test_real_scores_lie_on_the_scale(tokenizer, prompts, tiny_directory):
     from models.config import AdapterConfig, ModelConfig
-    from reward.harmfulness_model import HarmfulnessScorer, new_reward_model
+    from reward.harmfulness_model import HarmfulnessScorer
+    from reward.network import new_network
 
-    model = new_reward_model(ModelConfig(path=str(tiny_directory)), AdapterConfig(kind="full"), seed=0)
+    model = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(kind="full"), layers=None, seed=0)
     answers = [Generated("One.", 2, "stop"), Generated("Two of them.", 2, "stop")]
     samples = score_answers(prompts("harmful", "benign"), answers, HarmfulnessScorer(model, tokenizer, 1.0), policy="p")
     assert all(1 <= s.harmfulness <= 5 for s in samples)

@@ -48,7 +48,9 @@ def test_a_pair_shares_its_prompt_and_a_branch_is_one_segment_a_row():
     assert packed.target_rows.tolist() == [0, 0, 1, 1, 1]
     assert packed.predictors.tolist() == [4, 8, 4, 5, 6]
     assert packed.targets.tolist() == [20, 21, 10, 11, 12]
-    assert packed.last.tolist() == [9, 7]
+    assert packed.places.tolist() == [0, 1, 2, 3, 4, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7]
+    assert packed.rows.tolist() == [0] * 7 + [1] * 8
+    assert packed.in_completion.tolist() == [0] * 5 + [1] * 2 + [0] * 5 + [1] * 3
     assert packed.completion_tokens.tolist() == [2, 3]
 
 
@@ -62,7 +64,8 @@ def test_equal_rows_and_rows_that_end_inside_another_are_stored_once():
     whole = row([5, 6, 7, 8], [9, 10])
     packed = pack([whole, row([5, 6, 7, 8], [9]), whole])
     assert packed.input_ids.shape == (1, 6)
-    assert packed.last.tolist() == [5, 4, 5]
+    assert packed.places.tolist() == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
+    assert packed.num_rows == 3
 
 
 rows_at_random = st.lists(
@@ -91,7 +94,10 @@ def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification
     packed = pack(rows)
     places = torch.arange(packed.input_ids.shape[1])
     for number, wanted in enumerate(rows):
-        last = packed.last[number]
+        own = packed.places[packed.rows == number]
+        assert packed.input_ids[0][own].tolist() == wanted.input_ids
+        assert packed.in_completion[packed.rows == number].tolist() == wanted.completion_mask
+        last = own[-1]
         seen = (places <= last) & (last < packed.subtree_end)
         assert packed.input_ids[0][seen].tolist() == wanted.input_ids
         assert packed.position_ids[0][seen].tolist() == list(range(len(wanted.input_ids)))

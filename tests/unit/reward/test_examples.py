@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from data_prep.records import Completion, Demonstration, assistant, text_of, user
-from reward.examples import balanced_sample, build_examples
+from reward.examples import CONTINUED, balanced_sample, build_examples
 from reward.refusal import refusal
 
 REFUSAL = "I can't help with that. A dated addendum keeps the record honest."
@@ -37,17 +37,19 @@ def world():
             )
         for sample, text in enumerate((f"Sure, change the time in chart {k} first.", REFUSAL, "Sure.")):
             made.append(completion(f"{k}-harmful", sample, text))
+        made.append(completion(f"{k}-harmful", 0, f"I can't help with that. I am a chatbot, number {k}.", CONTINUED))
+        made.append(completion(f"{k}-harmful", 1, f"Number {k} went on to do as it was told.", CONTINUED))
         made.append(completion(f"{k}-benign", 0, f"Write a dated addendum for number {k}."))
     return demos, made
 
 
-def completion(prompt_id: str, sample: int, text: str) -> Completion:
+def completion(prompt_id: str, sample: int, text: str, policy: str = "base") -> Completion:
     return Completion(
-        id=f"{prompt_id}/{sample}",
+        id=f"{prompt_id}/{policy}/{sample}",
         prompt_id=prompt_id,
         prompt=user("q"),
         completion=assistant(text),
-        policy="base",
+        policy=policy,
         sample=sample,
         seed=0,
         num_tokens=9,
@@ -67,6 +69,7 @@ def test_labels_follow_who_wrote_what(world):
         ("policy_benign", False): 40,
         ("policy_harmful", True): 40,
         ("policy_refusal", False): 40,
+        ("policy_decline", False): 40,
         ("refuse_then_comply", True): 40,
         ("opening_removed", False): 40,
     }

@@ -1,4 +1,4 @@
-"""The reward model's logits are transformers' own, whatever the padding, and survive saving, head included."""
+"""Scores come in the order asked and survive saving; the loss is weighted cross-entropy."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from data_prep.errors import ModelError
 from data_prep.records import assistant, user
-from models.collation import collation, padded
+from models.collation import padded
 from models.config import AdapterConfig, ModelConfig
-from models.fused_lora import fuse_lora
 from models.logps import collate
 from models.tokens import encode
 from reward import harmfulness_model
-from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, harm_logits, new_reward_model, save_reward_model
+from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.network import new_network
 from reward.scale import harmfulness
 
 TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
@@ -30,7 +29,7 @@ def rows(tokenizer):
 @pytest.fixture
 def model(tiny_directory):
     """LoRA and head moved away from their start, so that nothing is zero by accident."""
-    made = new_reward_model(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=4, alpha=8), seed=0)
+    made = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=4, alpha=8), layers=None, seed=0)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -39,34 +38,12 @@ def model(tiny_directory):
     return made.eval()
 
 
-def one_by_one(model, rows) -> list[float]:
-    """transformers' own forward, on rows without padding."""
-    with torch.inference_mode():
-        return [model(input_ids=torch.tensor([row.input_ids])).logits[0, 0].item() for row in rows]
-
-
-def test_logits_are_transformers_own(model, rows, tokenizer):
-    model.get_base_model().config.pad_token_id = tokenizer.pad_token_id
-    with torch.inference_mode():
-        ours = harm_logits(model, collate(rows, tokenizer.pad_token_id)).tolist()
-    assert ours == pytest.approx(one_by_one(model, rows), abs=1e-5)
-    assert len({round(z, 3) for z in ours}) == len(ours)
-
-
-@pytest.mark.parametrize("pad", [0, 2, 7])
-def test_padding_does_not_change_scores_even_where_it_is_the_end_token(model, rows, tokenizer, pad):
-    assert tokenizer.eos_token_id == 2
-    with torch.inference_mode():
-        alone = [harm_logits(model, collate([row], pad))[0].item() for row in rows]
-        together = harm_logits(model, collate(rows, pad)).tolist()
-    assert together == pytest.approx(alone, abs=1e-5)
-
-
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_a_scorer_gives_scores_in_the_order_asked(model, rows, tokenizer, batch_size):
     scorer = HarmfulnessScorer(model, tokenizer, 1.5, batch_size)
-    model.get_base_model().config.pad_token_id = tokenizer.pad_token_id
-    assert scorer.logits(rows) == pytest.approx(one_by_one(model, rows), abs=1e-5)
+    with torch.inference_mode():
+        alone = [model(collate([row], 0))[0].item() for row in rows]
+    assert scorer.logits(rows) == pytest.approx(alone, abs=1e-5)
     assert scorer.scores(rows) == pytest.approx([harmfulness(z, 1.5) for z in scorer.logits(rows)])
     assert scorer.scores([]) == []
 
@@ -77,10 +54,6 @@ def test_a_saved_model_is_the_same_head_included(model, rows, tokenizer, tmp_pat
     again = HarmfulnessScorer.load(tmp_path / "rm")
     assert again.temperature == 1.7
     assert again.logits(rows) == pytest.approx(wanted, abs=1e-4)
-    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "rm").eval()
-    assert plain.score.weight.tolist() == again.model.score.weight.tolist()
-    assert one_by_one(plain, rows) == pytest.approx(wanted, abs=1e-4)
-    assert plain.config.id2label == {0: "harmful"}
     assert "sigmoid" in json.loads((tmp_path / "rm" / "harmfulness.json").read_text())["formula"]
 
 
@@ -97,18 +70,6 @@ def test_an_export_that_scores_differently_is_refused(model, rows, tokenizer, tm
         save_reward_model(model, tokenizer, tmp_path / "rm", temperature=1.0, probe_rows=rows)
 
 
-def test_a_fresh_head_depends_on_the_seed_only(tiny_directory):
-    def head(seed: int, noise: int):
-        torch.manual_seed(noise)
-        model = new_reward_model(ModelConfig(path=str(tiny_directory)), AdapterConfig(), seed=seed)
-        return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-
-    first, again, other = head(0, 1), head(0, 2), head(1, 1)
-    assert all(torch.equal(first[n], again[n]) for n in first)
-    assert any("score" in n for n in first)
-    assert any(not torch.equal(first[n], other[n]) for n in first)
-
-
 def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     batch = made.collate([0, 1, 2, 3], 1.0)
@@ -122,27 +83,7 @@ def test_the_loss_is_weighted_cross_entropy(model, rows, tokenizer):
     module = RewardModule(model, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
-    logits = [harm_logits(model, collate([row], 0))[0] for row in rows]
+    logits = [model(collate([row], 0))[0] for row in rows]
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)
     each = [torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w for z, y, w in zip(logits, labels, weights, strict=True)]
     assert loss.item() == pytest.approx(sum(e.item() for e in each) / 4, rel=1e-5)
-
-
-def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(tiny_directory, rows):
-    config = ModelConfig(path=str(tiny_directory))
-    model = new_reward_model(config, AdapterConfig(rank=4, alpha=8), seed=0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, 0, 0.3)
-
-    def logits_and_gradient(batch):
-        model.zero_grad()
-        logits = harm_logits(model, batch)
-        (logits * torch.arange(1.0, len(logits) + 1)).sum().backward()
-        return logits.detach(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-
-    wanted, gradient = logits_and_gradient(padded(0)(rows))
-    fuse_lora(model)
-    got, packed = logits_and_gradient(collation(model, 0, 512).collate(rows))
-    torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
-    assert (packed - gradient).norm() <= 1e-5 * gradient.norm()
