@@ -23,9 +23,7 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
         torch.manual_seed(seed)
         return get_peft_model(
             model,
-            LoraConfig(
-                r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type
-            ),
+            LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ SEED_RANGE = 2**63 - 1
 class Generated(NamedTuple):
     text: str
     num_tokens: int
-    finish_reason: str  # "stop" when the end token was written, "length" when the limit cut it
+    finish_reason: Literal["stop", "length"]  # "stop" when the end token was written, "length" when the limit cut it
 
 
 class SeededSampling(LogitsProcessor):

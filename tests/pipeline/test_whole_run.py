@@ -11,15 +11,22 @@ from pathlib import Path
 import pytest
 
 from data_prep.artifacts import StageDirectory, read_json, sha256_file
-from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records
+from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
 from eval.measure import Sample
+from reward.refusal import split_refusal
 
 pytestmark = pytest.mark.slow
 
 ARTEFACTS = {
     "prep": {"prompts.jsonl", "demonstrations.jsonl", "lint.json", "decontamination.json", "data_card.md"},
-    "sample": {"completions.jsonl"},
-    "reward": {"reward_model/model.safetensors", "reward_model/harmfulness.json", "validation.json", "metrics.jsonl"},
+    "sample": {"completions.jsonl", "refusals.jsonl"},
+    "reward": {
+        "reward_model/model.safetensors",
+        "reward_model/harmfulness_head.safetensors",
+        "reward_model/harmfulness.json",
+        "validation.json",
+        "metrics.jsonl",
+    },
     "score": {"scores.jsonl"},
     "pairs": {"pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json"},
     **{
@@ -89,6 +96,14 @@ def test_no_test_prompt_was_trained_on(finished):
     assert {prompts[i] for i in trained} == {"train"}
     assert "test" not in {prompts[i] for i in sampled}
     assert {prompts[i] for i in measured} == {"test"}
+
+
+def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(finished):
+    answers = {d.id: d for d in read_records(finished / "prep" / "demonstrations.jsonl", Demonstration)}
+    rows = read_records(finished / "sample" / "refusals.jsonl", Completion)
+    openings = {d.id: parts[0] for d in answers.values() if (parts := split_refusal(text_of(d.completion)))}
+    assert {row.prompt_id for row in rows} == {i for i in openings if answers[i].kind == "harmful" and answers[i].split != "test"}
+    assert all(text_of(row.completion).startswith(openings[row.prompt_id]) for row in rows)
 
 
 def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finished):

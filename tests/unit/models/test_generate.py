@@ -41,6 +41,16 @@ def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, toke
         assert made.text == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
 
 
+def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
+    """The same tokens as the plain model writes after prompt and start; the start itself is not repeated in the text."""
+    starts = ["No.", "I can't", "", "Because", "Ask"]
+    made = generate(tiny_model, tokenizer, PROMPTS, GREEDY, starts=starts)
+    for prompt, start, answer in zip(PROMPTS, starts, made, strict=True):
+        ids = [*prompt_ids(tokenizer, prompt), *tokenizer(start, add_special_tokens=False)["input_ids"]]
+        plain = tiny_model.generate(input_ids=torch.tensor([ids]), max_new_tokens=12, do_sample=False, eos_token_id=2)[0, len(ids) :]
+        assert answer.text == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
+
+
 def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(tiny_model, tokenizer):
     together = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=SEEDS)
     assert together == generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(SAMPLED), seeds=SEEDS)
