@@ -82,8 +82,7 @@ def _dispatch(command: str, path: Path, overrides: list[str]) -> int:
     from data_prep.artifacts import locked
     from pipeline.runner import run, run_one
 
-    rank = int(os.environ.get("LOCAL_RANK") or os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
-    if rank or os.environ.get("PRIMUM_IN_RUN"):
+    if config.trainer.rank(os.environ) or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
     with locked(Path(config.run_dir)):

@@ -13,7 +13,7 @@ class RewardConfig:
     layers: int | None = None
     """Keep this many of the language model's layers, the first ones (None: all). Two thirds tell harm best in SmolLM2, and score faster."""
     epochs: int = 1
-    """Of fine-tuning, once the head is fitted on the frozen layers. 0 leaves it at that: better with fewer than about a thousand examples."""
+    """Of fine-tuning, once the head is fitted on the frozen layers. 0 leaves it at that, which costs nothing where examples are few."""
     learning_rate: float = 5e-5
     global_batch_size: int = 16
     micro_batch_size: int = 16

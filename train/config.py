@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,18 @@ class TrainerConfig:
     @property
     def world_size(self) -> int:
         return self.devices * self.num_nodes
+
+    def rank(self, environment: Mapping[str, str]) -> int:
+        """This process's global rank as its launcher says in the environment: srun, torchrun, or Lightning for its own children."""
+        launched = environment.get("SLURM_PROCID") if under_slurm(environment) else environment.get("RANK")
+        if launched is not None:
+            return int(launched)
+        return int(environment.get("NODE_RANK") or 0) * self.devices + int(environment.get("LOCAL_RANK") or 0)
+
+
+def under_slurm(environment: Mapping[str, str]) -> bool:
+    """Started by srun, by the signs that Lightning goes by: a shell inside a job is not."""
+    return {"SLURM_NTASKS", "SLURM_PROCID"} <= set(environment) and environment.get("SLURM_JOB_NAME") not in ("bash", "interactive")
 
 
 @dataclass(frozen=True, kw_only=True)

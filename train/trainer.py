@@ -18,7 +18,7 @@ from pytorch_lightning.plugins.environments import ClusterEnvironment, Lightning
 from models.trained_module import StepMetrics
 from train.batches import BatchPlan, PlanLoader
 from train.checkpoints import Checkpoints, latest_checkpoint
-from train.config import TrainerConfig
+from train.config import TrainerConfig, under_slurm
 from train.progress import StepProgress
 
 WAIT = timedelta(hours=4)
@@ -54,17 +54,12 @@ def use_threads(config: TrainerConfig) -> None:
 
 def world(config: TrainerConfig) -> tuple[int, int]:
     """(rank, number of ranks) of this process, known before any process group exists."""
-    rank = int(os.environ.get("SLURM_PROCID") if _under_slurm() else os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)  # type: ignore[arg-type]
-    return (rank, config.world_size) if config.world_size > 1 else (0, 1)
-
-
-def _under_slurm() -> bool:
-    return "SLURM_PROCID" in os.environ and SLURMEnvironment.detect()
+    return (config.rank(os.environ), config.world_size) if config.world_size > 1 else (0, 1)
 
 
 def _environment() -> ClusterEnvironment | None:
     # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
-    return SLURMEnvironment(auto_requeue=False) if _under_slurm() else LightningEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
 
 
 def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
@@ -105,7 +100,7 @@ def fit(
         num_nodes=config.num_nodes,
         strategy=_strategy(config, plan),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
-        plugins=[_environment()] if config.world_size > 1 or _under_slurm() else None,  # type: ignore[list-item]
+        plugins=[_environment()] if config.world_size > 1 or under_slurm(os.environ) else None,  # type: ignore[list-item]
         max_epochs=epochs,
         accumulate_grad_batches=plan.accumulation,
         gradient_clip_val=config.gradient_clip_norm,
