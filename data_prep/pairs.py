@@ -183,7 +183,7 @@ def _acceptable(pair: Pair, config: PairsConfig, dropped: Counter[str]) -> bool:
 
 
 def _mixed(pairs: list[Pair], groups: dict[str, str], config: PairsConfig, seed: int, dropped: Counter[str]) -> list[Pair]:
-    """Per split: over-refusal pairs in the wanted proportion to harm pairs, then the limit, types in proportion.
+    """Per split: over-refusal pairs in the wanted proportion to harm pairs, within the limit too.
 
     Twins share a place in the order, so whatever the limits leave holds a harmful request together with its benign twin:
     then only what is asked for, not the topic, tells which of the two answers is preferred. The order depends on nothing else.
@@ -200,10 +200,11 @@ def _mixed(pairs: list[Pair], groups: dict[str, str], config: PairsConfig, seed:
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
         benign = benign[:wanted]
         if split == "train" and config.max_train_pairs is not None and len(harm) + len(benign) > config.max_train_pairs:
-            share = config.max_train_pairs / (len(harm) + len(benign))
-            dropped["over max_train_pairs"] += len(harm) + len(benign)
-            harm, benign = harm[: round(share * len(harm))], benign[: round(share * len(benign))]
-            dropped["over max_train_pairs"] -= len(harm) + len(benign)
+            limit = config.max_train_pairs
+            dropped["over max_train_pairs"] += len(harm) + len(benign) - limit
+            # The wanted proportion holds within the limit too; what one type lacks, the other fills up.
+            count = max(limit - len(harm), min(len(benign), round(limit * config.over_refusal / (1 + config.over_refusal))))
+            harm, benign = harm[: limit - count], benign[:count]
         kept += sorted((*harm, *benign), key=lambda p: p.id)
     return kept
 

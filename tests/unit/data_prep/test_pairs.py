@@ -200,14 +200,17 @@ def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
         assert kinds[True] == min(round(0.5 * kinds[False]), sum(d.kind == "benign" and d.split == split for d in world[0]))
 
 
-def test_the_limit_holds_for_train_only_and_keeps_proportions(world):
-    free, limited = build(world, min_margin=0.0, **WIDE), build(world, min_margin=0.0, max_train_pairs=20, **WIDE)
-    counts = {name: Counter((pair.split, pair.kind) for pair in result.pairs) for name, result in (("free", free), ("limited", limited))}
-    total = sum(count for (split, _), count in counts["free"].items() if split == "train")
-    assert sum(count for (split, _), count in counts["limited"].items() if split == "train") in (19, 20, 21)
-    for kind in ("harmful", "benign"):
-        assert counts["limited"]["train", kind] == pytest.approx(20 * counts["free"]["train", kind] / total, abs=1)
-        assert counts["limited"]["val", kind] == counts["free"]["val", kind]
+@pytest.mark.parametrize(
+    ("limit", "over_refusal", "benign"),
+    [(20, 1.0, 10), (20, 3.0, 15), (20, 0.25, 4), (40, 9.0, 30), (20, 0.0, 0)],  # 40 at 9 to 1 would be 36 benign pairs; there are 30
+)
+def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(world, limit, over_refusal, benign):
+    settings = {"min_margin": 0.0, "over_refusal": over_refusal, **WIDE}
+    free, limited = build(world, **settings), build(world, max_train_pairs=limit, **settings)
+    kept = Counter(pair.kind for pair in limited.pairs if pair.split == "train")
+    assert (kept["benign"], kept["harmful"]) == (benign, limit - benign)
+    assert [pair for pair in limited.pairs if pair.split == "val"] == [pair for pair in free.pairs if pair.split == "val"]
+    assert limited.dropped["over max_train_pairs"] == sum(pair.split == "train" for pair in free.pairs) - limit
 
 
 def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
