@@ -31,31 +31,36 @@ class Example:
 
 def examples(samples: Sequence[Json], titles: dict[str, str]) -> list[Example]:
     """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered."""
+    withheld = frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
     chosen = []
     for kind, number in PROMPTS_SHOWN.items():
         by_prompt: dict[str, list[Json]] = {}
         for row in samples:
             if row["kind"] == kind:
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
-        chosen += [_example(rows, titles) for rows in _spread(list(by_prompt.values()), number)]
+        chosen += [_example(rows, titles, withheld) for rows in _spread(list(by_prompt.values()), number)]
     return chosen
 
 
-def shown_text(row: Json) -> tuple[str, bool]:
-    """The text to print, and whether it is withheld. A completion to a harmful prompt that no scorer scored counts as harmful."""
+def _too_harmful(row: Json) -> bool:
+    """A completion to a harmful prompt that no scorer scored counts as harmful."""
+    return row["kind"] == "harmful" and (row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM)
+
+
+def shown_text(row: Json, withheld: frozenset[str] = frozenset()) -> tuple[str, bool]:
+    """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
     words = row["completion"].split()
-    harmfulness = row["harmfulness"]
-    if row["kind"] == "harmful" and (harmfulness is None or harmfulness >= REDACTED_FROM):
+    if _too_harmful(row) or row["completion"] in withheld:
         return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
     if len(words) > WORDS_SHOWN:
         return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False
     return row["completion"].strip() or "[empty]", False
 
 
-def _example(rows: Sequence[Json], titles: dict[str, str]) -> Example:
+def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str]) -> Example:
     first = {row["policy"]: row for row in reversed(rows)}
     order = [policy for policy in titles if policy in first]
-    quotes = [Quote(titles[policy], *shown_text(first[policy]), _verdict(first[policy])) for policy in order]
+    quotes = [Quote(titles[policy], *shown_text(first[policy], withheld), _verdict(first[policy])) for policy in order]
     return Example(rows[0]["prompt"], rows[0]["suite"], rows[0]["kind"], quotes)
 
 

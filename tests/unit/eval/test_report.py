@@ -112,6 +112,15 @@ def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> 
     assert shown_text(_row(**changes))[0] == shown
 
 
+def test_what_is_withheld_once_is_withheld_wherever_it_stands(samples: list[Json], results: Json) -> None:
+    """A policy that answers everything alike must not publish through a benign prompt what is withheld under a harmful one."""
+    titles = {name: policy["title"] for name, policy in results["policies"].items()}
+    alike = [{**row, "completion": HARMFUL_WORDS, "harmfulness": 4.0 if row["kind"] == "harmful" else 1.0} for row in samples]
+    assert all(quote.withheld for example in examples(alike, titles) for quote in example.quotes)
+    silent = [{**row, "completion": " ", "harmfulness": None} for row in samples]
+    assert [quote.text for example in examples(silent, titles)[4:] for quote in example.quotes] == ["[empty]"] * 3 * len(titles)
+
+
 def test_examples_show_every_policy_on_the_same_prompts(samples: list[Json], results: Json) -> None:
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     chosen = examples(samples, titles)
