@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
         )
     found: dict[tuple[int, str], dict[int, np.ndarray]] = {(layer, pool): {} for layer in layers for pool in POOLS}
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
-    for start in tqdm(range(0, len(order), BATCH), desc="features", unit="batch"):
+    for start in tqdm(range(0, len(order), BATCH), desc="features", unit="batch", disable=not sys.stderr.isatty()):
         chosen = order[start : start + BATCH]
         batch = collate([rows[i] for i in chosen], tokenizer.pad_token_id)
         decoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)

@@ -7,14 +7,16 @@ from typing import Any
 from data_prep.artifacts import write_json, write_records
 from data_prep.errors import RecordError
 from data_prep.records import Completion, Demonstration, read_records
+from models.adapter import load_trainable_state
 from models.load import load_tokenizer
 from models.tokens import TokenRow, encode
-from pipeline.policies import base_config, model_files, training_layout
+from pipeline.policies import base_config, device, model_files, training_layout
+from pipeline.policy_training import state_of
 from pipeline.stage import Context, Stage
 from reward.calibration import fit_temperature, validate
 from reward.examples import RewardExample, balanced_sample, build_examples
 from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
-from reward.network import new_network
+from reward.network import HarmfulnessNetwork, new_network
 from reward.probe import HeadStart
 from train.batches import BatchPlan
 from train.loggers import JsonLinesLogger, forget_metrics_after
@@ -67,7 +69,12 @@ def work(context: Context) -> dict[str, Any]:
         callbacks=[] if resumed else [HeadStart(reward_rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
-    return _finish(context, module, tokenizer, held_out) if context.rank == 0 else {}
+    state = state_of(module)  # gathered by all ranks: where weights are sharded, none has them whole
+    if context.rank:
+        return {}
+    trained = new_network(base, settings.adapter, layers=settings.layers, seed=config.seed)
+    load_trainable_state(trained, state)
+    return _finish(context, trained.to(device(config)), tokenizer, held_out)
 
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
@@ -92,10 +99,10 @@ def _encode(examples: list[RewardExample], tokenizer: Any, max_length: int) -> t
     return [e for e, _ in kept], [row for _, row in kept]
 
 
-def _finish(context: Context, module: RewardModule, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
+def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
     """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
     kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
-    logits = HarmfulnessScorer(module.model, tokenizer, temperature=1.0).logits(rows)
+    logits = HarmfulnessScorer(network, tokenizer, temperature=1.0).logits(rows)
     groups = sorted({e.group for e in kept})
     calibrating = set(groups[::2])
     fitted = [(z, e.harmful) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
@@ -104,7 +111,7 @@ def _finish(context: Context, module: RewardModule, tokenizer: Any, held_out: li
     _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
     validation = validate([e for _, e in judged], [z for z, _ in judged], temperature)
     validation["export_difference"] = save_reward_model(
-        module.model, tokenizer, context.path / "reward_model", temperature=temperature, probe_rows=rows[:4]
+        network, tokenizer, context.path / "reward_model", temperature=temperature, probe_rows=rows[:4]
     )
     validation["calibrated_on"] = len(fitted)
     write_json(context.path / "validation.json", validation)

@@ -55,3 +55,20 @@ def test_only_one_rank_writes_and_speaks(runs):
     assert [row["epoch"] for row in lines(two / "sft" / "scoreboard.jsonl")] == [0, 1]
     assert said.count("exported and reloaded") == 1
     assert (two / "sft" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("zero_stage", [2, 3])
+def test_the_reward_model_of_two_ranks_is_that_of_one(runs, primum, tiny_directory, tmp_path, zero_stage):
+    """Head from all ranks' features, then fine-tuned: the same model, and a head that is not zero."""
+    one, two = runs[0], tmp_path / "two"
+    for stage in ("prep", "sample"):
+        shutil.copytree(one / stage, two / stage)
+    primum(
+        "reward", TINY, f"run_dir={two}", f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "trainer.cpu_threads=1",
+        "trainer.devices=2", "trainer.strategy=deepspeed", f"trainer.zero_stage={zero_stage}",
+    )  # fmt: skip
+    for name in ("model.safetensors", "harmfulness_head.safetensors"):
+        got, wanted = (load_file(run / "reward" / "reward_model" / name) for run in (two, one))
+        assert got.keys() == wanted.keys()
+        assert max((got[key] - tensor).abs().max().item() for key, tensor in wanted.items()) <= 1e-4
+    assert load_file(two / "reward" / "reward_model" / "harmfulness_head.safetensors")["weight"].abs().max() > 0
