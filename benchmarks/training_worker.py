@@ -66,10 +66,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     regime, job = REGIMES[case["regime"]], case["job"]
     tokenizer = load_tokenizer(ModelConfig())
     torch.manual_seed(0)
-    adapter = AdapterConfig(kind=case["adapter"], **({"rank": SETTINGS["rank"], "alpha": SETTINGS["alpha"]}))
-    model = (
-        new_network(ModelConfig(), adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(ModelConfig()), adapter, seed=0)
-    )
+    base, adapter = ModelConfig(), AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
+    model = new_network(base, adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(base), adapter, seed=0)
     backbone = getattr(model, "backbone", model)
     fuse_lora(backbone)
     batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"]).collate

@@ -8,56 +8,33 @@ import pytest
 import torch
 
 from data_prep.errors import ModelError
-from data_prep.records import assistant, user
 from models.collation import padded
-from models.config import AdapterConfig, ModelConfig
 from models.logps import collate
-from models.tokens import encode
 from reward import harmfulness_model
 from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
-from reward.network import new_network
 from reward.scale import harmfulness
-
-TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
-
-
-@pytest.fixture
-def rows(tokenizer):
-    return [encode(tokenizer, user(f"Question {k}?"), assistant(text), 256) for k, text in enumerate(TEXTS)]
-
-
-@pytest.fixture
-def model(tiny_directory):
-    """LoRA and head moved away from their start, so that nothing is zero by accident."""
-    made = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=4, alpha=8), layers=None, seed=0)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
-    return made.eval()
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
-def test_a_scorer_gives_scores_in_the_order_asked(model, rows, tokenizer, batch_size):
-    scorer = HarmfulnessScorer(model, tokenizer, 1.5, batch_size)
+def test_a_scorer_gives_scores_in_the_order_asked(network, rows, tokenizer, batch_size):
+    scorer = HarmfulnessScorer(network, tokenizer, 1.5, batch_size)
     with torch.inference_mode():
-        alone = [model(collate([row], 0))[0].item() for row in rows]
+        alone = [network(collate([row], 0))[0].item() for row in rows]
     assert scorer.logits(rows) == pytest.approx(alone, abs=1e-5)
     assert scorer.scores(rows) == pytest.approx([harmfulness(z, 1.5) for z in scorer.logits(rows)])
     assert scorer.scores([]) == []
 
 
-def test_a_saved_model_is_the_same_head_included(model, rows, tokenizer, tmp_path):
-    wanted = HarmfulnessScorer(model, tokenizer, 1.0).logits(rows)
-    assert save_reward_model(model, tokenizer, tmp_path / "rm", temperature=1.7, probe_rows=rows) < 1e-4
+def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_path):
+    wanted = HarmfulnessScorer(network, tokenizer, 1.0).logits(rows)
+    assert save_reward_model(network, tokenizer, tmp_path / "rm", temperature=1.7, probe_rows=rows) < 1e-4
     again = HarmfulnessScorer.load(tmp_path / "rm")
     assert again.temperature == 1.7
     assert again.logits(rows) == pytest.approx(wanted, abs=1e-4)
     assert "sigmoid" in json.loads((tmp_path / "rm" / "harmfulness.json").read_text())["formula"]
 
 
-def test_an_export_that_scores_differently_is_refused(model, rows, tokenizer, tmp_path, monkeypatch):
+def test_an_export_that_scores_differently_is_refused(network, rows, tokenizer, tmp_path, monkeypatch):
     class Other(HarmfulnessScorer):
         @classmethod
         def load(cls, folder, dtype=torch.float32):
@@ -67,7 +44,7 @@ def test_an_export_that_scores_differently_is_refused(model, rows, tokenizer, tm
 
     monkeypatch.setattr(harmfulness_model, "HarmfulnessScorer", type("S", (HarmfulnessScorer,), {"load": Other.load}))
     with pytest.raises(ModelError, match="scores differently"):
-        save_reward_model(model, tokenizer, tmp_path / "rm", temperature=1.0, probe_rows=rows)
+        save_reward_model(network, tokenizer, tmp_path / "rm", temperature=1.0, probe_rows=rows)
 
 
 def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
@@ -78,12 +55,12 @@ def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
     assert RewardRows(rows, [True] * 4, padded(0)).collate([0], 1.0).weights.tolist() == [0.5]
 
 
-def test_the_loss_is_weighted_cross_entropy(model, rows, tokenizer):
+def test_the_loss_is_weighted_cross_entropy(network, rows, tokenizer):
     """Against torch's own BCE, one row at a time."""
-    module = RewardModule(model, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = RewardModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
-    logits = [model(collate([row], 0))[0] for row in rows]
+    logits = [network(collate([row], 0))[0] for row in rows]
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)
     each = [torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w for z, y, w in zip(logits, labels, weights, strict=True)]
     assert loss.item() == pytest.approx(sum(e.item() for e in each) / 4, rel=1e-5)

@@ -7,37 +7,11 @@ import torch
 from transformers import AutoModel
 
 from data_prep.errors import ModelError
-from data_prep.records import assistant, user
 from models.collation import collation, padded
-from models.config import AdapterConfig, ModelConfig
+from models.config import AdapterConfig
 from models.fused_lora import fuse_lora
 from models.logps import collate
-from models.tokens import encode
 from reward.network import load_network, new_network, save_network
-
-TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
-
-
-@pytest.fixture
-def rows(tokenizer):
-    return [encode(tokenizer, user(f"Question {k // 2}?"), assistant(text), 256) for k, text in enumerate(TEXTS)]
-
-
-@pytest.fixture
-def config(tiny_directory):
-    return ModelConfig(path=str(tiny_directory))
-
-
-@pytest.fixture
-def network(config):
-    """LoRA and head moved away from their start, so that nothing is zero by accident."""
-    made = new_network(config, AdapterConfig(rank=4, alpha=8), layers=None, seed=0)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.2 * torch.randn_like(parameter))
-    return made.eval()
 
 
 def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tokenizer):
