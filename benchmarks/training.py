@@ -1,11 +1,13 @@
-"""Training speed and memory beside TRL: SmolLM2-135M, the same rows, batch, adapter and arithmetic, on this machine's CPU.
+"""Training speed and memory beside TRL: the same rows, batch, adapter and arithmetic, on one machine.
 
-    python -m benchmarks.training [--jobs dpo sft reward] [--regimes short policy long] [--adapters lora full]
-                                   [--precisions fp32 bf16] [--rounds 3] [--output benchmarks/results/training.json]
+    python -m benchmarks.training [--jobs dpo sft reward] [--regimes short policy long] [--adapters lora full] [--precisions fp32 bf16]
+    python -m benchmarks.training --regimes growth --jobs dpo --precisions bf16 --rivals trl_best --output benchmarks/results/growth.json
+    python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output benchmarks/results/gpu.json
 
 Contestants are processes that take turns step by step, two at a time, so that a busy machine slows both alike. `trl` is TRL's trainer as
-it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed. The time of precomputing the reference is in
-nobody's step. A ratio is the median of the rounds' ratios; figures are for one optimiser step.
+it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed; `trl_ones` is that, one pair at a time. The
+time of precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one optimiser step.
+Cases are added to the output file as they end, in place of older ones of the same name. `python -m benchmarks.render` shows them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.training_cases import REGIMES
+from benchmarks.random_llama import MODELS, SMOLLM2
+from benchmarks.training_cases import ALL_REGIMES, GROWTH, REGIMES
 
 ROOT = Path(__file__).parent.parent
 WARM_UP = 1
@@ -35,13 +38,15 @@ class Contestant:
 
     def __init__(self, name: str, case: dict[str, Any]) -> None:
         self.name = name
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"]), "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"])}
+        if case["device"] == "cpu":
+            environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the process runs
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=ROOT
         )
-        self._read()
+        self.known = self._read()
 
     def step(self) -> dict[str, float]:
         assert self.process.stdin
@@ -74,7 +79,8 @@ def duel(case: dict[str, Any], rival: str, rounds: int) -> dict[str, Any]:
         contestant.step()
     taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
     peaks = [contestant.stop() for contestant in contestants]
-    result: dict[str, Any] = {"rounds": rounds}
+    known = contestants[0].known
+    result: dict[str, Any] = {"rounds": rounds, "gflop": known["gflop"], "machine_gflops": known["machine_gflops"]}
     for k, name in enumerate(names):
         seconds = sorted(turn[k]["seconds"] for turn in taken)
         result[name] = {
@@ -82,47 +88,70 @@ def duel(case: dict[str, Any], rival: str, rounds: int) -> dict[str, Any]:
             "cpu_seconds": statistics.median(turn[k]["cpu_seconds"] for turn in taken),
             "peak_gb": peaks[k],
         }
-    ratios = sorted(turn[1]["seconds"] / turn[0]["seconds"] for turn in taken)
-    result["speed_ratio"] = {"min": ratios[0], "median": statistics.median(ratios), "max": ratios[-1]}
+    for measure, name in (("seconds", "speed_ratio"), ("cpu_seconds", "cpu_ratio")):
+        ratios = sorted(turn[1][measure] / turn[0][measure] for turn in taken)
+        result[name] = {"min": ratios[0], "median": statistics.median(ratios), "max": ratios[-1]}
     result["memory_ratio"] = peaks[0] / peaks[1]
+    result["floor_share"] = known["gflop"] / known["machine_gflops"] / result["primum"]["seconds"]["median"]
     return result
 
 
-def machine() -> dict[str, Any]:
+def machine(device: str) -> dict[str, Any]:
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     packages = {name: version(name) for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning")}
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), **packages}
+    found = {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), **packages}
+    if device == "cuda":
+        import torch  # noqa: PLC0415  the driver itself computes nothing
+
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
+    regimes = [name for given in options.regimes for name in (GROWTH if given == "growth" else [given])]
+    return [
+        {"model": model, "job": job, "regime": regime, "adapter": adapter, "precision": precision, "device": options.device}
+        for model, job, adapter, precision, regime in itertools.product(
+            options.models, options.jobs, options.adapters, options.precisions, regimes
+        )
+    ]
+
+
+def show(name: str, rival: str, result: dict[str, Any]) -> None:
+    ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
+    print(
+        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum {ours['seconds']['median']:7.3f} s  "
+        f"{ratio['median']:4.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})  "
+        f"memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  {result['floor_share']:.0%} of the floor's speed",
+        flush=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=[SMOLLM2], choices=MODELS)
     parser.add_argument("--jobs", nargs="+", default=["dpo", "sft", "reward"], choices=["dpo", "sft", "reward"])
-    parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=list(REGIMES))
+    parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES])
     parser.add_argument("--adapters", nargs="+", default=["lora"], choices=["lora", "full"])
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"])
-    parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=["trl", "trl_best"])
+    parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=["trl", "trl_best", "trl_ones"])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--micro-batch", type=int, default=None, help="pairs at once; default: all of a step")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json")
     options = parser.parse_args()
     known = json.loads(options.output.read_text()) if options.output.is_file() else {"cases": []}
-    cases = {case["name"]: case for case in known["cases"]}
-    for job, regime, adapter, precision in itertools.product(options.jobs, options.regimes, options.adapters, options.precisions):
-        micro = options.micro_batch or REGIMES[regime].pairs
-        case = {"job": job, "regime": regime, "adapter": adapter, "precision": precision, "micro_batch": micro}
-        name = " ".join(str(part) for part in case.values())
-        done: dict[str, Any] = cases.setdefault(name, {"name": name, **case, "against": {}})
+    done = {case["name"]: case for case in known["cases"]}
+    for case in cases(options):
+        name = " ".join(case[part] for part in ("model", "job", "regime", "adapter", "precision"))
+        entry: dict[str, Any] = done.setdefault(name, {"name": name, **case, "against": {}})
         for rival in options.rivals:
+            if rival == "trl_ones" and ALL_REGIMES[case["regime"]].pairs == 1:
+                continue  # one pair at a time is what trl_best does
             result = duel({**case, "threads": len(os.sched_getaffinity(0))}, rival, options.rounds)
-            done["against"][rival] = result
-            ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
-            print(
-                f"{name:<26} {rival:<9} {theirs['seconds']['median']:6.2f} s  primum {ours['seconds']['median']:6.2f} s  "
-                f"{ratio['median']:4.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})  memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB",
-                flush=True,
-            )
+            entry["against"][rival] = result
+            show(name, rival, result)
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            stamp = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "cases": list(cases.values())}
+            stamp = {"machine": machine(options.device), "date": time.strftime("%Y-%m-%d"), "cases": list(done.values())}
             options.output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

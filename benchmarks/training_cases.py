@@ -1,4 +1,4 @@
-"""The batches that training is timed on: real texts of the project's own data, cut to the lengths of three regimes."""
+"""The batches that training is timed on: real texts of the project's own data, cut to given lengths."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ class Regime(NamedTuple):
 
 
 REGIMES = {
-    "short": Regime(None, None, 64, 8, "safe answer against a 64-token answer"),
-    "policy": Regime(None, None, 256, 4, "safe answer against the 256 tokens a policy writes"),
-    "long": Regime(1024, 128, 128, 1, "1024-token prompt, 128-token answers"),
+    "short": Regime(None, None, 64, 8, "8 pairs: safe answer against a 64-token answer"),
+    "policy": Regime(None, None, 256, 4, "4 pairs: safe answer against the 256 tokens a policy writes"),
+    "long": Regime(1024, 128, 128, 1, "1 pair: 1024-token prompt, 128-token answers"),
 }
+GROWTH = {
+    **{f"prompt {n}": Regime(n, 128, 128, 2, f"prompt of {n} tokens") for n in (128, 256, 512, 1024)},
+    **{f"completion {n}": Regime(256, n, n, 2, f"completions of {n} tokens") for n in (64, 128, 256, 512)},
+    **{f"pairs {n}": Regime(256, 128, 128, n, f"{n} pairs") for n in (1, 2, 4, 8)},
+}
+"""One thing grows at a time, from 2 pairs of a 256-token prompt and 128-token completions."""
+ALL_REGIMES = REGIMES | GROWTH
 STEPS_OF_ROWS = 4
 """Different batches to go through, so that no step is timed on the row before."""
 
 
 def pairs_of(regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS) -> list[dict[str, list[Message]]]:
     """`batches` times `regime.pairs` preference pairs in TRL's conversational format, cut by tokens and decoded again."""
-    harmful = [row for row in builtin.read(SourceConfig()) if row.kind == "harmful"]
-    helpful = " ".join(text_of(row.completion) for row in builtin.read(SourceConfig()) if row.kind == "benign")
-    pool = tokenizer(helpful, add_special_tokens=False)["input_ids"]
+    rows = list(builtin.read(SourceConfig()))
+    harmful = [row for row in rows if row.kind == "harmful"]
+    pool = tokenizer(" ".join(text_of(row.completion) for row in rows if row.kind == "benign"), add_special_tokens=False)["input_ids"]
 
     def filler(start: int, count: int) -> str:
+        start %= len(pool) - count
         return tokenizer.decode(pool[start : start + count]).strip()
 
-    rows = []
+    pairs = []
     for i in range(batches * regime.pairs):
         row = harmful[i]
         prompt = text_of(row.prompt)
@@ -43,5 +51,11 @@ def pairs_of(regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS) -> li
             prompt = f"{filler(31 * i, regime.prompt_tokens - 60)}\n\n{prompt}"
         chosen = text_of(row.completion) if regime.chosen_tokens is None else filler(7000 + 131 * i, regime.chosen_tokens)
         rejected = filler(3000 + 257 * i, regime.rejected_tokens)
-        rows.append({"prompt": user(prompt), "chosen": assistant(chosen), "rejected": assistant(rejected)})
-    return rows
+        pairs.append({"prompt": user(prompt), "chosen": assistant(chosen), "rejected": assistant(rejected)})
+    return pairs
+
+
+def demonstrations_of(regime: Regime, tokenizer: Any) -> list[dict[str, list[Message]]]:
+    """Twice as many rows as there are pairs, every prompt once, chosen and rejected completions by turns: no row shares another's prompt."""
+    pairs = pairs_of(regime, tokenizer, 2 * STEPS_OF_ROWS)
+    return [{"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]} for i, pair in enumerate(pairs)]

@@ -1,7 +1,7 @@
 """One contestant of the training benchmark: a real trainer that takes an optimiser step whenever it is told to.
 
-Started by benchmarks/training.py; speaks JSON lines: it says {"ready"}, then for each line on its input takes one step and says
-{"seconds", "cpu_seconds", "loss"}, and at the end {"peak_gb"}.
+Started by benchmarks/training.py; speaks JSON lines: it says {"ready"} (Primum: with the step's FLOPs and the machine's rate), then for each
+line on its input takes one step and says {"seconds", "cpu_seconds", "loss"}, and at the end {"peak_gb"}.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ SETTINGS = {"beta": 0.1, "learning_rate": 1e-5, "rank": 16, "alpha": 32, "max_le
 class Turns:
     """Waits for its turn before a step and reports after it."""
 
-    def __init__(self, out: TextIO) -> None:
-        self.out, self.ready = out, False
+    def __init__(self, out: TextIO, device: str) -> None:
+        self.out, self.device, self.ready = out, device, False
+        self.known: dict[str, float] = {}
+        """Said with "ready"."""
 
     def say(self, **message: Any) -> None:
         print(json.dumps(message), file=self.out, flush=True)
@@ -31,29 +33,42 @@ class Turns:
     def begin(self) -> None:
         if not self.ready:
             self.ready = True
-            self.say(ready=True)
+            self.say(ready=True, **self.known)
         if not sys.stdin.readline():
-            usage = resource.getrusage(resource.RUSAGE_SELF)
-            self.say(peak_gb=usage.ru_maxrss / 2**20)
+            self.say(peak_gb=self._peak_bytes() / 2**30)
             self.out.flush()
             os._exit(0)  # a trainer's own shutdown is not what is measured
         self.started, self.cpu = time.perf_counter(), time.process_time()
 
     def end(self, loss: float) -> None:
+        if self.device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
         self.say(seconds=time.perf_counter() - self.started, cpu_seconds=time.process_time() - self.cpu, loss=loss)
+
+    def _peak_bytes(self) -> int:
+        """Of the GPU where there is one, else of the whole process."""
+        if self.device == "cuda":
+            import torch
+
+            return torch.cuda.max_memory_allocated()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def run_primum(case: dict[str, Any], turns: Turns) -> None:
     import pytorch_lightning as pl
     import torch
 
-    from benchmarks.training_cases import REGIMES, pairs_of
+    from benchmarks.floor import matrix_rate, step_flops
+    from benchmarks.random_llama import model_config
+    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.adapter import adapt
     from models.collation import collation
-    from models.config import AdapterConfig, ModelConfig
+    from models.config import AdapterConfig
     from models.fused_lora import fuse_lora
     from models.load import load_model, load_tokenizer
-    from models.tokens import encode_pair
+    from models.tokens import encode, encode_pair
     from reward.harmfulness_model import RewardModule, RewardRows
     from reward.network import new_network
     from train.batches import BatchPlan
@@ -63,32 +78,39 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from train.sft import SftModule, SftRows
     from train.trainer import fit
 
-    regime, job = REGIMES[case["regime"]], case["job"]
-    tokenizer = load_tokenizer(ModelConfig())
-    torch.manual_seed(0)
-    base, adapter = ModelConfig(), AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
+    regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
+    dtype = torch.bfloat16 if case["precision"] == "bf16" else torch.float32
+    rate_of_machine = matrix_rate(case["device"], dtype)
+    tokenizer = load_tokenizer(base)
+    adapter = AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
     model = new_network(base, adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(base), adapter, seed=0)
     backbone = getattr(model, "backbone", model)
     fuse_lora(backbone)
     batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"]).collate
-    texts = pairs_of(regime, tokenizer)
-    pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), SETTINGS["max_length"]) for t in texts]
     trainer = TrainerConfig(
-        accelerator="cpu", precision="bf16-mixed" if case["precision"] == "bf16" else "32-true", checkpoint_every_steps=10**9
+        accelerator="gpu" if case["device"] == "cuda" else "cpu",
+        precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
+        checkpoint_every_steps=10**9,
     )
     optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
-    rate, micro = SETTINGS["learning_rate"], case["micro_batch"]
+    learning_rate, size = SETTINGS["learning_rate"], regime.pairs if job == "dpo" else 2 * regime.pairs
+    pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), SETTINGS["max_length"]) for t in pairs_of(regime, tokenizer)]
     module: Any
     rows: Any
     if job == "dpo":
         rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        module, size = DpoModule(model, DpoConfig(beta=SETTINGS["beta"], learning_rate=rate), **optimisation), regime.pairs
+        module = DpoModule(model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation)
     elif job == "sft":
-        rows, size = SftRows([side for pair in pairs for side in pair], batch_rows), 2 * regime.pairs
-        module, micro = SftModule(model, learning_rate=rate, **optimisation), 2 * micro
+        texts = demonstrations_of(regime, tokenizer)
+        rows = SftRows([encode(tokenizer, t["prompt"], t["completion"], SETTINGS["max_length"]) for t in texts], batch_rows)
+        module = SftModule(model, learning_rate=learning_rate, **optimisation)
     else:
         rows = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
-        module, size, micro = RewardModule(model, learning_rate=rate, **optimisation), 2 * regime.pairs, 2 * micro
+        module = RewardModule(model, learning_rate=learning_rate, **optimisation)
+    plan = BatchPlan(rows.lengths, rows.weights, size, size, 1, 0)
+    packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
+    flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
+    turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9}
 
     class InTurn(pl.Callback):
         """Steps are marked where the optimiser has stepped; micro-batches in between pass by."""
@@ -101,7 +123,6 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
             if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
                 turns.end(float(outputs["loss"]))
 
-    plan = BatchPlan(rows.lengths, rows.weights, size, micro, 1, 0)
     fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
 
 
@@ -111,22 +132,21 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     from transformers import AutoModelForSequenceClassification, TrainerCallback
     from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
-    from benchmarks.training_cases import REGIMES, pairs_of
-    from models.config import ModelConfig
+    from benchmarks.random_llama import model_config
+    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.load import load_model, load_tokenizer
 
-    regime, job = REGIMES[case["regime"]], case["job"]
-    tokenizer = load_tokenizer(ModelConfig())
-    texts = pairs_of(regime, tokenizer)
-    rows_a_pair = 1 if job in ("dpo", "reward") else 2
+    regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
+    tokenizer = load_tokenizer(base)
+    rows_a_pair, at_once = 1 if job in ("dpo", "reward") else 2, 1 if case["contestant"] == "trl_ones" else regime.pairs
     common: dict[str, Any] = {
         "output_dir": tempfile.mkdtemp(),
-        "per_device_train_batch_size": rows_a_pair * case["micro_batch"],
-        "gradient_accumulation_steps": regime.pairs // case["micro_batch"],
+        "per_device_train_batch_size": rows_a_pair * at_once,
+        "gradient_accumulation_steps": regime.pairs // at_once,
         "learning_rate": SETTINGS["learning_rate"],
         "max_steps": TOTAL_STEPS,
         "report_to": [],
-        "use_cpu": True,
+        "use_cpu": case["device"] == "cpu",
         "bf16": case["precision"] == "bf16",
         "disable_tqdm": True,
         "save_strategy": "no",
@@ -140,14 +160,15 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     settings: dict[str, Any] = {"processing_class": tokenizer, "peft_config": peft_config}
     if job == "dpo":
         args = DPOConfig(beta=SETTINGS["beta"], precompute_ref_log_probs=best, **common)
-        trainer = DPOTrainer(model=load_model(ModelConfig()), args=args, train_dataset=Dataset.from_list(texts), **settings)
+        trainer = DPOTrainer(model=load_model(base), args=args, train_dataset=Dataset.from_list(pairs_of(regime, tokenizer)), **settings)
     elif job == "sft":
-        rows = [{"prompt": t["prompt"], "completion": t[side]} for t in texts for side in ("chosen", "rejected")]
-        trainer = SFTTrainer(model=load_model(ModelConfig()), args=SFTConfig(**common), train_dataset=Dataset.from_list(rows), **settings)
+        rows = Dataset.from_list(demonstrations_of(regime, tokenizer))
+        trainer = SFTTrainer(model=load_model(base), args=SFTConfig(**common), train_dataset=rows, **settings)
     else:
-        model = load_model(ModelConfig(), AutoModelForSequenceClassification, num_labels=1)
+        model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
         model.config.pad_token_id = tokenizer.pad_token_id
-        trainer = RewardTrainer(model=model, args=RewardConfig(**common), train_dataset=Dataset.from_list(texts), **settings)
+        rows = Dataset.from_list(pairs_of(regime, tokenizer))
+        trainer = RewardTrainer(model=model, args=RewardConfig(**common), train_dataset=rows, **settings)
 
     class InTurn(TrainerCallback):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -162,7 +183,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
 
 def main() -> None:
     case = json.loads(sys.argv[1])
-    turns = Turns(os.fdopen(os.dup(1), "w"))
+    turns = Turns(os.fdopen(os.dup(1), "w"), case["device"])
     os.dup2(2, 1)  # whatever libraries print must not get between the lines
     import torch
 
@@ -170,7 +191,7 @@ def main() -> None:
     if case["contestant"] == "primum":
         run_primum(case, turns)
     else:
-        run_trl(case, turns, best=case["contestant"] == "trl_best")
+        run_trl(case, turns, best=case["contestant"] != "trl")
 
 
 if __name__ == "__main__":
