@@ -71,12 +71,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.tokens import encode, encode_pair
     from reward.harmfulness_model import RewardModule, RewardRows
     from reward.network import new_network
-    from train.batches import BatchPlan
     from train.config import DpoConfig, TrainerConfig
     from train.dpo import DpoModule, DpoRows
     from train.reference import reference_logps
     from train.sft import SftModule, SftRows
-    from train.trainer import fit
+    from train.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     dtype = torch.bfloat16 if case["precision"] == "bf16" else torch.float32
@@ -86,11 +85,12 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     model = new_network(base, adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(base), adapter, seed=0)
     backbone = getattr(model, "backbone", model)
     fuse_lora(backbone)
-    batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"]).collate
+    batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
     trainer = TrainerConfig(
         accelerator="gpu" if case["device"] == "cuda" else "cpu",
         precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
         checkpoint_every_steps=10**9,
+        micro_batch_tokens=8192,
     )
     optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
     learning_rate, size = SETTINGS["learning_rate"], regime.pairs if job == "dpo" else 2 * regime.pairs
@@ -107,7 +107,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     else:
         rows = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
         module = RewardModule(model, learning_rate=learning_rate, **optimisation)
-    plan = BatchPlan(rows.lengths, rows.weights, size, size, 1, 0)
+    plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
     packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
     flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
     turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9}

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from data_prep.errors import ModelError
 from models.config import AdapterConfig
 
 
@@ -19,12 +20,16 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
     if config.kind == "full":
         model.requires_grad_(True)
         return model
+    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get_peft_model(
-            model,
-            LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type),
-        )
+        try:
+            return get_peft_model(model, lora)
+        except ValueError as error:
+            raise ModelError(
+                f"{type(model).__name__} takes no LoRA layers at target_modules={config.target_modules!r}: {error}; "
+                "name its linear layers there, or train all weights with kind: full"
+            ) from error
 
 
 def _targets(config: AdapterConfig) -> str | list[str]:

@@ -11,11 +11,12 @@ import torch
 
 from data_prep.artifacts import sha256_file, sha256_json
 from models.adapter import adapt, load_trainable_state, merge
-from models.collation import Collate, collation
+from models.collation import Collation, collation
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
 from models.load import check_model, load_model, load_tokenizer, model_location
+from models.recompute import recompute_layers
 from pipeline.config import RunConfig
 from pipeline.stage import Context
 from train.trainer import uses_gpu
@@ -45,14 +46,16 @@ def device(config: RunConfig) -> torch.device:
     return torch.device("cuda" if uses_gpu(config.trainer) else "cpu")
 
 
-def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collate:
+def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collation:
     """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
     if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
         fuse_lora(model)
+    if config.trainer.gradient_checkpointing:
+        recompute_layers(model)
     layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
-    if layout.note:
-        say(layout.note)
-    return layout.collate
+    if layout.why_padded:
+        say(layout.why_padded)
+    return layout
 
 
 def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:

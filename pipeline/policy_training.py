@@ -15,7 +15,7 @@ from data_prep.records import Prompt, read_records
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
 from eval.suites import scoreboard_prompts
 from models.adapter import adapt, trainable_state
-from models.collation import Collate
+from models.collation import Collation
 from models.config import ModelConfig
 from models.export import export_policy
 from models.generate import generation_dtype
@@ -24,9 +24,8 @@ from models.trained_module import TrainedModule
 from pipeline.policies import device, trained_for_generation, trained_policy, training_layout
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
-from train.batches import BatchPlan
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode
-from train.trainer import fit, resumed_step, use_threads, world
+from train.trainer import batch_plan, fit, resumed_step, use_threads
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
@@ -37,13 +36,12 @@ class Training:
     """One policy training: where it starts, on what, and for how long."""
 
     start: ModelConfig
-    rows_of: Callable[[Any, Collate], Any]
+    rows_of: Callable[[Any, Collation], Any]
     """Rows with `lengths`, `weights` and `collate`, from (tokenizer, how token rows become a batch)."""
     module_of: Callable[[Any, dict[str, Any]], TrainedModule]
     """The LightningModule from (adapted model, optimisation settings)."""
     epochs: int
     global_batch_size: int
-    micro_batch_size: int
     before: list[dict[str, Any]] = field(default_factory=list)
     """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
@@ -60,9 +58,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
     say = context.say if context.rank == 0 else lambda text: None
     rows = training.rows_of(tokenizer, training_layout(config, model, tokenizer, say))
-    plan = BatchPlan(
-        rows.lengths, rows.weights, training.global_batch_size, training.micro_batch_size, world(config.trainer)[1], config.seed
-    )
+    plan = batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
     total_steps = training.epochs * plan.steps_per_epoch
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}

@@ -16,7 +16,6 @@ class RewardConfig:
     """Of fine-tuning, once the head is fitted on the frozen layers. 0 leaves it at that, which costs nothing where examples are few."""
     learning_rate: float = 5e-5
     global_batch_size: int = 16
-    micro_batch_size: int = 16
     max_examples: int | None = None
     """At most this many training examples, both labels kept in proportion."""
     shortcut_examples: float = 0.3

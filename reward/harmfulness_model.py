@@ -14,7 +14,7 @@ from torch import Tensor
 
 from data_prep.artifacts import read_json, write_json
 from data_prep.errors import ModelError
-from models.collation import Collate, collation
+from models.collation import Collation, collation
 from models.config import ModelConfig
 from models.load import load_tokenizer
 from models.logps import Rows
@@ -41,9 +41,9 @@ class RewardBatch(NamedTuple):
 class RewardRows:
     """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
 
-    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collate) -> None:
+    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collation) -> None:
         self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
-        self.lengths = [len(row.input_ids) for row in rows]
+        self.lengths = [batch_rows.tokens([row]) for row in rows]
         self.weights = [1] * len(rows)
         share = sum(labels) / len(labels)
         self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
@@ -72,7 +72,7 @@ class HarmfulnessScorer:
 
     def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
         self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
-        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS).collate
+        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:

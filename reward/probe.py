@@ -19,6 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+from models.ranks import over_ranks
+
 STRENGTHS = (0.001, 0.01, 0.1)
 """scikit-learn's C, among which cross-validation chooses; more weight on the data than 0.1 has never won."""
 FOLDS = 5
@@ -93,8 +95,5 @@ class HeadStart(pl.Callback):
             batch = self.rows.batch_rows([self.rows.rows[i] for i in chunk]).to(network.device)
             with torch.no_grad(), trainer.precision_plugin.forward_context():
                 found |= dict(zip(chunk, network.features(batch).cpu().numpy(), strict=True))
-        if trainer.world_size > 1:
-            shares: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(shares, found)
-            found = {i: row for share in shares for i, row in share.items()}
+        found = over_ranks(found, trainer.world_size)
         return np.stack([found[i] for i in range(len(order))]).astype(np.float64)

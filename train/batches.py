@@ -1,31 +1,33 @@
-"""Which rows make up which optimiser step: one plan for every number of ranks and every micro-batch size.
+"""Which rows make up which optimiser step: one plan for every number of ranks and every token budget.
 
-A step's rows depend on seed, epoch and global batch size only. They are dealt to ranks and micro-batches by length, and every
-micro-batch carries its weight, so that the step's gradient is that of the whole step however it was cut.
+A step's rows depend on seed, epoch and global batch size only. They are sorted by length and cut into micro-batches of a limited number of
+tokens, about equally large ones, and every micro-batch carries its weight, so that the step's gradient is that of the whole step however
+it was cut.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from torch.utils.data import DataLoader, Dataset, Sampler
+from functools import cached_property
 
 from data_prep.errors import ConfigError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """`lengths[i]` orders rows by cost; `weights[i]` is what row i counts in the loss (tokens for SFT, 1 for a pair)."""
-
     lengths: Sequence[int]
+    """Tokens that each row takes in a batch."""
     weights: Sequence[int]
+    """What each row counts in the loss (tokens for SFT, 1 for a pair)."""
+    padded: bool
+    """Whether all rows of a micro-batch are as wide as its longest."""
     global_batch_size: int
-    micro_batch_size: int
+    micro_batch_tokens: int
     world_size: int
+    epochs: int
     seed: int
 
     def __post_init__(self) -> None:
@@ -36,11 +38,11 @@ class BatchPlan:
                 f"{self.world_size} rank(s); raise global_batch_size, give more training rows or use fewer ranks"
             )
 
-    @property
+    @cached_property
     def accumulation(self) -> int:
-        """Micro-batches of a step on each rank."""
-        largest_step = math.ceil(len(self.lengths) / self.steps_per_epoch)
-        return max(1, math.ceil(largest_step / (self.micro_batch_size * self.world_size)))
+        """Micro-batches of a step on each rank: as few as keep every step of the run within the token budget."""
+        steps = (self._by_length(step) for epoch in range(max(1, self.epochs)) for step in self.steps(epoch))
+        return max(math.ceil(len(self._filled(rows, self.micro_batch_tokens)) / self.world_size) for rows in steps)
 
     @property
     def parts(self) -> int:
@@ -55,10 +57,10 @@ class BatchPlan:
         """The rows of every step of an epoch; each row once."""
         order = list(range(len(self.lengths)))
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
-        return [part for part in _deal(order, self.steps_per_epoch)]
+        return [part for part in _dealt(order, self.steps_per_epoch)]
 
     def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
-        """(rows, loss scale) for one rank, `accumulation` of them a step.
+        """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours in length at the same time.
 
         Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the scale undoes both, so that
         sum-of-losses * scale adds up to the weighted mean over the whole step. Where a step has fewer rows than parts, a part
@@ -66,15 +68,53 @@ class BatchPlan:
         """
         batches = []
         for step in self.steps(epoch):
-            ordered = sorted(step, key=lambda i: (self.lengths[i], i))
+            ordered = self._by_length(step)
             total = sum(self.weights[i] for i in step)
-            parts = [part for part in _deal(ordered, self.parts)]
+            parts = self._balanced(ordered)
             mine = [parts[k] for k in range(rank, self.parts, self.world_size)]
             batches += [(part, self.parts / total) if part else (ordered[:1], 0.0) for part in mine]
         return batches
 
+    def _by_length(self, step: list[int]) -> list[int]:
+        return sorted(step, key=lambda i: (self.lengths[i], i))
 
-def _deal(items: list[int], count: int) -> Iterator[list[int]]:
+    def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
+        """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""
+        return within_budget(rows, self.lengths, budget, padded=self.padded)
+
+    def _balanced(self, rows: list[int]) -> list[list[int]]:
+        """`parts` consecutive runs whose largest is as small as it can be; empty ones come last, and only where rows are too few."""
+        low, high = 1, len(rows) * self.lengths[rows[-1]]
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if len(self._filled(rows, middle)) <= self.parts else (middle + 1, high)
+        runs = self._filled(rows, low)
+        while len(runs) < min(self.parts, len(rows)):
+            largest = max(range(len(runs)), key=lambda k: (len(runs[k]) > 1, sum(self.lengths[i] for i in runs[k])))
+            half = len(runs[largest]) // 2
+            runs[largest : largest + 1] = [runs[largest][:half], runs[largest][half:]]
+        return runs + [[] for _ in range(self.parts - len(runs))]
+
+
+def within_budget(rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool) -> list[list[int]]:
+    """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a run of its own.
+
+    `padded` counts every row of a run as long as the last one, so rows should come sorted by length.
+    """
+    runs: list[list[int]] = []
+    taken = 0
+    for row in rows:
+        more = (len(runs[-1]) + 1) * lengths[row] if runs and padded else taken + lengths[row]
+        if runs and more <= budget:
+            runs[-1].append(row)
+            taken = more
+        else:
+            runs.append([row])
+            taken = lengths[row]
+    return runs
+
+
+def _dealt(items: list[int], count: int) -> Iterator[list[int]]:
     """`count` consecutive runs whose sizes differ by one at most."""
     size, rest = divmod(len(items), count)
     start = 0
@@ -82,50 +122,3 @@ def _deal(items: list[int], count: int) -> Iterator[list[int]]:
         stop = start + size + (k < rest)
         yield items[start:stop]
         start = stop
-
-
-class _Rows(Dataset):
-    """Micro-batches as items, so that the loader's sampler decides which."""
-
-    def __init__(self, collate: Callable[[list[int], float], Any]) -> None:
-        self.collate = collate
-
-    def __getitem__(self, item: tuple[list[int], float]) -> Any:
-        return self.collate(*item)
-
-
-class _PlanSampler(Sampler):
-    def __init__(self, plan: BatchPlan, rank: int) -> None:
-        self.plan, self.rank, self.epoch, self.start = plan, rank, 0, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.plan.steps_per_epoch * self.plan.accumulation
-
-    def __iter__(self) -> Iterator[tuple[list[int], float]]:
-        batches = self.plan.micro_batches(self.epoch, self.rank)
-        start, self.start = self.start, 0
-        yield from batches[start:]
-
-
-class PlanLoader(DataLoader):
-    """A data loader that follows a plan and goes on in the middle of an epoch when it is resumed."""
-
-    def __init__(self, plan: BatchPlan, rank: int, collate: Callable[[list[int], float], Any]) -> None:
-        self.plan_sampler = _PlanSampler(plan, rank)
-        self.given = 0
-        super().__init__(_Rows(collate), sampler=self.plan_sampler, batch_size=None)
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        self.given = self.plan_sampler.start
-        for batch in super().__iter__():
-            self.given += 1
-            yield batch
-
-    def state_dict(self) -> dict[str, int]:
-        return {"given": self.given % max(1, len(self.plan_sampler))}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.plan_sampler.start = state["given"]

@@ -21,6 +21,10 @@ class TrainerConfig:
     """DeepSpeed: 1 shards optimiser states, 2 gradients too, 3 parameters too."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights stay float32."""
+    micro_batch_tokens: int = 4096
+    """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is in the thousands. A longer row goes alone."""
+    gradient_checkpointing: bool = False
+    """Keep each layer's input only and compute the rest again in the backward pass: a third more arithmetic, a fraction of the memory."""
     gradient_clip_norm: float = 1.0
     weight_decay: float = 0.0
     warmup: float = 0.1
@@ -39,8 +43,9 @@ class TrainerConfig:
             raise ValueError("trainer.warmup must be in [0, 1) and trainer.gradient_clip_norm > 0")
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
             raise ValueError("trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true")
-        if self.checkpoint_every_steps < 1:
-            raise ValueError(f"trainer.checkpoint_every_steps must be at least 1, got {self.checkpoint_every_steps}")
+        if self.checkpoint_every_steps < 1 or self.micro_batch_tokens < 1:
+            got = f"{self.checkpoint_every_steps} and {self.micro_batch_tokens}"
+            raise ValueError(f"trainer.checkpoint_every_steps and trainer.micro_batch_tokens must be at least 1, got {got}")
 
     @property
     def world_size(self) -> int:
@@ -75,12 +80,11 @@ class SftConfig:
     epochs: int = 2
     learning_rate: float = 2e-4
     global_batch_size: int = 16
-    micro_batch_size: int = 8
     benign_answers: Literal["base", "reference", "both"] = "base"
     """Benign replay: the base policy's own answer where it does not refuse (keeps what the model knows), the reference answer, or both."""
 
     def __post_init__(self) -> None:
-        _check_optimisation("sft", self.epochs, self.learning_rate, self.global_batch_size, self.micro_batch_size)
+        _check_optimisation("sft", self.epochs, self.learning_rate, self.global_batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +101,9 @@ class DpoConfig:
     epochs: int = 1
     learning_rate: float = 5e-5
     global_batch_size: int = 16
-    micro_batch_size: int = 4
-    """Pairs at once on a rank."""
 
     def __post_init__(self) -> None:
-        _check_optimisation("dpo", self.epochs, self.learning_rate, self.global_batch_size, self.micro_batch_size)
+        _check_optimisation("dpo", self.epochs, self.learning_rate, self.global_batch_size)
         if self.beta <= 0:
             raise ValueError(f"dpo.beta must be > 0, got {self.beta}; 0 would ignore the reference model")
         if not 0 <= self.label_smoothing < 0.5:
@@ -117,8 +119,8 @@ class ControlConfig:
     enabled: bool = True
 
 
-def _check_optimisation(stage: str, epochs: int, learning_rate: float, global_batch: int, micro_batch: int) -> None:
+def _check_optimisation(stage: str, epochs: int, learning_rate: float, global_batch: int) -> None:
     if epochs < 1 or learning_rate <= 0:
         raise ValueError(f"{stage}.epochs must be >= 1 and {stage}.learning_rate > 0, got {epochs} and {learning_rate}")
-    if global_batch < 1 or micro_batch < 1:
-        raise ValueError(f"{stage}.global_batch_size and {stage}.micro_batch_size must be at least 1, got {global_batch} and {micro_batch}")
+    if global_batch < 1:
+        raise ValueError(f"{stage}.global_batch_size must be at least 1, got {global_batch}")

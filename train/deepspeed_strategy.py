@@ -21,12 +21,10 @@ class ZeroStrategy(DeepSpeedStrategy):
     log-probabilities with them) into bfloat16.
     """
 
-    def __init__(
-        self, *, stage: int, micro_batch_size: int, gradient_clip_norm: float, autocast: str | None = None, timeout: timedelta
-    ) -> None:
+    def __init__(self, *, stage: int, gradient_clip_norm: float, autocast: str | None = None, timeout: timedelta) -> None:
         super().__init__(
             config={
-                "train_micro_batch_size_per_gpu": micro_batch_size,
+                "train_micro_batch_size_per_gpu": 1,  # it wants a number; micro-batches are cut by tokens, and weighed by us
                 "gradient_clipping": gradient_clip_norm,
                 "zero_allow_untested_optimizer": True,
                 # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.collation import Collate
+from models.collation import Collation
 from models.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
@@ -28,9 +28,11 @@ class DpoBatch(NamedTuple):
 class DpoRows:
     """Tokenised pairs with the reference's log-probabilities, which ReferencePass fills in; each pair counts the same."""
 
-    def __init__(self, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, ref_logps: Sequence[tuple[float, float]] = ()) -> None:
+    def __init__(
+        self, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collation, ref_logps: Sequence[tuple[float, float]] = ()
+    ) -> None:
         self.pairs, self.batch_rows, self.ref_logps = pairs, batch_rows, ref_logps
-        self.lengths = [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs]
+        self.lengths = [batch_rows.tokens(pair) for pair in pairs]
         self.weights = [1] * len(pairs)
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:

@@ -18,13 +18,14 @@ import torch
 from tqdm import tqdm
 
 from data_prep.records import json_line
-from models.collation import Collate
+from models.collation import Collation
 from models.logps import completion_logps
+from models.ranks import over_ranks
 from models.tokens import TokenRow
+from train.batches import within_budget
 from train.config import TrainerConfig
 from train.trainer import autocast, uses_gpu
 
-ROWS_AT_ONCE = 16
 Logps = dict[str, float]
 
 
@@ -61,7 +62,7 @@ def row_key(row: TokenRow) -> str:
 
 
 def reference_logps(
-    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collate, config: TrainerConfig, folder: Path | None = None
+    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collation, config: TrainerConfig, folder: Path | None = None
 ) -> list[tuple[float, float]]:
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
     store, rows = Store(folder), _by_key(pairs)
@@ -85,11 +86,7 @@ class ReferencePass(pl.Callback):
         known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
         mine = _missing(rows, known)[trainer.global_rank :: trainer.world_size]
         found = _compute(module.model, mine, rows, self.rows.batch_rows, self.config, self.store)
-        if trainer.world_size > 1:
-            shares: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(shares, found)
-            found = {key: logp for share in shares for key, logp in share.items()}
-        self.rows.ref_logps = _in_order(self.rows.pairs, known | found)
+        self.rows.ref_logps = _in_order(self.rows.pairs, known | over_ranks(found, trainer.world_size))
 
 
 def _by_key(pairs: list[tuple[TokenRow, TokenRow]]) -> dict[str, TokenRow]:
@@ -97,7 +94,7 @@ def _by_key(pairs: list[tuple[TokenRow, TokenRow]]) -> dict[str, TokenRow]:
 
 
 def _missing(rows: dict[str, TokenRow], known: Logps) -> list[str]:
-    """Keys still to do; rows with one prompt come together, so that it is computed once."""
+    """Keys still to do; rows with one prompt come together, which packed is computed once."""
     return sorted((key for key in rows if key not in known), key=lambda key: rows[key].input_ids)
 
 
@@ -105,16 +102,17 @@ def _in_order(pairs: list[tuple[TokenRow, TokenRow]], known: Logps) -> list[tupl
     return [(known[row_key(chosen)], known[row_key(rejected)]) for chosen, rejected in pairs]
 
 
-def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows: Collate, config: TrainerConfig, store: Store) -> Logps:
+def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows: Collation, config: TrainerConfig, store: Store) -> Logps:
     if not keys:
         return {}
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
     model.to(device).eval()
     writer = uuid.uuid4().hex
+    lengths = [batch_rows.tokens([rows[key]]) for key in keys]
     found: Logps = {}
     with tqdm(total=len(keys), desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for start in range(0, len(keys), ROWS_AT_ONCE):
-            chosen = keys[start : start + ROWS_AT_ONCE]
+        for run in within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False):
+            chosen = [keys[i] for i in run]
             with torch.no_grad(), autocast(config):
                 logps = completion_logps(model, batch_rows([rows[key] for key in chosen]).to(device)).tolist()
             found |= dict(zip(chosen, logps, strict=True))

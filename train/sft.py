@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.collation import Collate
+from models.collation import Collation
 from models.logps import Rows, per_token_logps
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
@@ -24,9 +24,9 @@ class SftBatch(NamedTuple):
 class SftRows:
     """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the same."""
 
-    def __init__(self, rows: list[TokenRow], batch_rows: Collate) -> None:
+    def __init__(self, rows: list[TokenRow], batch_rows: Collation) -> None:
         self.rows, self.batch_rows = rows, batch_rows
-        self.lengths = [len(row.input_ids) for row in rows]
+        self.lengths = [batch_rows.tokens([row]) for row in rows]
         self.weights = [row.num_completion_tokens for row in rows]
 
     def collate(self, indices: list[int], scale: float) -> SftBatch:

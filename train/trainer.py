@@ -16,9 +16,10 @@ import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
 from models.trained_module import StepMetrics
-from train.batches import BatchPlan, PlanLoader
+from train.batches import BatchPlan
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig, under_slurm
+from train.loader import PlanLoader
 from train.progress import StepProgress
 
 WAIT = timedelta(hours=4)
@@ -57,6 +58,20 @@ def world(config: TrainerConfig) -> tuple[int, int]:
     return (config.rank(os.environ), config.world_size) if config.world_size > 1 else (0, 1)
 
 
+def batch_plan(rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int) -> BatchPlan:
+    """How `rows` (with `lengths`, `weights` and the `batch_rows` that lays them out) are cut into steps and micro-batches."""
+    return BatchPlan(
+        lengths=rows.lengths,
+        weights=rows.weights,
+        padded=rows.batch_rows.why_padded is not None,
+        global_batch_size=global_batch_size,
+        micro_batch_tokens=config.micro_batch_tokens,
+        world_size=world(config)[1],
+        epochs=epochs,
+        seed=seed,
+    )
+
+
 def _environment() -> ClusterEnvironment | None:
     # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
     return SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
@@ -68,7 +83,6 @@ def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
 
         return ZeroStrategy(
             stage=config.zero_stage,
-            micro_batch_size=plan.micro_batch_size,
             gradient_clip_norm=config.gradient_clip_norm,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,

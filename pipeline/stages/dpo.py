@@ -9,7 +9,7 @@ from data_prep.artifacts import read_json, sha256_json, write_json
 from data_prep.errors import RecordError
 from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
-from models.collation import Collate
+from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import stage_policy
@@ -25,7 +25,7 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
 
-    def rows_of(tokenizer: Any, batch_rows: Collate) -> DpoRows:
+    def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
         return DpoRows(_encode(context, pairs, tokenizer), batch_rows)
 
     def reference(rows: DpoRows) -> list[ReferencePass]:
@@ -40,7 +40,6 @@ def work(context: Context) -> dict[str, Any]:
             module_of=lambda model, options: DpoModule(model, config.dpo, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
-            micro_batch_size=config.dpo.micro_batch_size,
             **from_sft(context),
         ),
     )

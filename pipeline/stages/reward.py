@@ -18,9 +18,8 @@ from reward.examples import RewardExample, balanced_sample, build_examples
 from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
 from reward.network import HarmfulnessNetwork, new_network
 from reward.probe import HeadStart
-from train.batches import BatchPlan
 from train.loggers import JsonLinesLogger, forget_metrics_after
-from train.trainer import fit, resumed_step, use_threads, world
+from train.trainer import batch_plan, fit, resumed_step, use_threads
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -36,14 +35,7 @@ def work(context: Context) -> dict[str, Any]:
     settings = config.reward
     network = new_network(base, settings.adapter, layers=settings.layers, seed=config.seed)
     reward_rows = RewardRows(rows, [e.harmful for e in kept], training_layout(config, network.backbone, tokenizer, context.say))
-    plan = BatchPlan(
-        reward_rows.lengths,
-        reward_rows.weights,
-        settings.global_batch_size,
-        settings.micro_batch_size,
-        world(config.trainer)[1],
-        config.seed,
-    )
+    plan = batch_plan(reward_rows, config.trainer, global_batch_size=settings.global_batch_size, epochs=settings.epochs, seed=config.seed)
     steps = settings.epochs * plan.steps_per_epoch
     context.say(
         f"training on {len(kept)} labelled answers ({sum(e.harmful for e in kept)} harmful): the head, then {steps} steps of fine-tuning"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
 from data_prep.records import Completion, Demonstration, Message, read_records, text_of
-from models.collation import Collate
+from models.collation import Collation
 from models.tokens import encode
 from pipeline.config import RunConfig
 from pipeline.policies import base_config, model_files
@@ -34,7 +34,7 @@ def work(context: Context) -> dict[str, Any]:
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
 
-    def rows_of(tokenizer: Any, batch_rows: Collate) -> SftRows:
+    def rows_of(tokenizer: Any, batch_rows: Collation) -> SftRows:
         return sft_rows(examples, tokenizer, batch_rows, context)
 
     summary = train_policy(
@@ -45,7 +45,6 @@ def work(context: Context) -> dict[str, Any]:
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
-            micro_batch_size=config.sft.micro_batch_size,
         ),
     )
     return {**summary, "rows": dict(origins)}
@@ -72,7 +71,7 @@ def sft_examples(demonstrations: list[Demonstration], completions: list[Completi
     return examples
 
 
-def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collate, context: Context) -> SftRows:
+def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context) -> SftRows:
     """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
     max_length = context.config.model.max_length
     rows = [encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples]

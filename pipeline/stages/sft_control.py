@@ -25,7 +25,6 @@ def work(context: Context) -> dict[str, Any]:
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
-            micro_batch_size=config.dpo.micro_batch_size,
             **from_sft(context),
         ),
     )
@@ -45,7 +44,7 @@ STAGE = Stage(
     sections=(
         "model",
         "sft.learning_rate",
-        *(f"dpo.{name}" for name in ("epochs", "global_batch_size", "micro_batch_size")),
+        *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
         *MEASURED,
         "trainer",
     ),

@@ -17,24 +17,25 @@ from safetensors.torch import save_file
 from data_prep.records import json_line
 from models import logps
 from models.adapter import adapt
-from models.collation import Collate, collation
+from models.collation import Collation, collation
 from models.config import AdapterConfig, ModelConfig
 from models.fused_lora import fuse_lora
 from models.load import load_model, load_tokenizer
+from models.recompute import recompute_layers
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
-from train.batches import BatchPlan
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
-from train.trainer import fit, resumed_step, world
+from train.trainer import batch_plan, fit, resumed_step, world
 
 STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
     f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)
 }
-ROWS, GLOBAL_BATCH, EPOCHS = 12, 4, 2  # 3 steps an epoch, 2 micro-batches a step and rank
+ROWS, GLOBAL_BATCH, EPOCHS = 12, 4, 2  # 3 steps an epoch
+MICRO_BATCH_TOKENS = 64  # one or two rows: several micro-batches a step and rank
 KILLED_AT = 4  # one step into the second epoch
 
 
@@ -69,7 +70,7 @@ class Witness(pl.Callback):
         self.tensors = {name: tensor.clone() for name, tensor in state_of(module).items()}
 
 
-def rows_for(method: str, tokenizer: Any, batch_rows: Collate) -> Any:
+def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
     questions = [[{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)]
     good = [[{"role": "assistant", "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor."}] for i in range(ROWS)]
     bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
@@ -87,6 +88,7 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
         devices=1 if strategy == "one" else 2,
         precision="bf16-mixed" if "bf16" in more else "32-true",
         checkpoint_every_steps=2,
+        micro_batch_tokens=MICRO_BATCH_TOKENS,
         weight_decay=0.01,
         cpu_threads=1,
         **STRATEGIES[strategy],
@@ -97,9 +99,11 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     tokenizer = load_tokenizer(start)
     if "zero3" not in strategy:
         fuse_lora(model)
-    batch_rows = collation(model, tokenizer.pad_token_id, 128).collate
+    if "recompute" in more:
+        recompute_layers(model)
+    batch_rows = collation(model, tokenizer.pad_token_id, 128)
     rows = rows_for(method, tokenizer, batch_rows)
-    plan = BatchPlan(rows.lengths, rows.weights, GLOBAL_BATCH, 2 if strategy == "one" else 1, world(config)[1], 0)
+    plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
     optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if method == "sft":

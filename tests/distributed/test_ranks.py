@@ -15,6 +15,7 @@ PROBLEMS = [f"{method}-{kind}" for method in ("sft", "dpo") for kind in ("lora",
 STRATEGIES = ("ddp", "zero1", "zero2", "zero3")
 SHARDED = [f"{problem}-{strategy}" for problem in PROBLEMS for strategy in STRATEGIES]
 KILLED = ["sft-lora-ddp-killed", "sft-lora-zero2-killed", "dpo-full-zero3-killed"]
+RECOMPUTED = [f"dpo-{kind}-{strategy}-recompute" for kind in ("lora", "full") for strategy in ("ddp", "zero3")]
 BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
 
@@ -22,7 +23,7 @@ BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 def folder(tmp_path_factory, tiny_directory, ranks_module, run_two_ranks):
     """Results of all cases: one pair of processes for those on two ranks, this process for those on one."""
     out = tmp_path_factory.mktemp("ranks")
-    run_two_ranks(tiny_directory, out, [*SHARDED, *KILLED, *BF16])
+    run_two_ranks(tiny_directory, out, [*SHARDED, *KILLED, *RECOMPUTED, *BF16])
     ranks_module.main(tiny_directory, out, [f"{problem}-one" for problem in PROBLEMS])
     return out
 
@@ -40,7 +41,7 @@ def test_the_first_loss_is_the_unsharded_models(folder, case):
     assert metrics(folder, case)[0]["loss"] == pytest.approx(metrics(folder, alone(case))[0]["loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("case", SHARDED)
+@pytest.mark.parametrize("case", SHARDED + RECOMPUTED)
 def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
     got, wanted = metrics(folder, case), metrics(folder, alone(case))
     assert len(got) == len(wanted) == 6
@@ -56,7 +57,7 @@ def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
     assert got == pytest.approx(wanted, rel=1e-4)
 
 
-@pytest.mark.parametrize("case", SHARDED)
+@pytest.mark.parametrize("case", SHARDED + RECOMPUTED)
 def test_the_trained_tensors_are_those_of_one_rank(folder, case):
     got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{alone(case)}.safetensors")
     assert got.keys() == wanted.keys()

@@ -23,7 +23,7 @@ def test_log_probabilities_and_gradients_on_cuda_equal_those_on_the_cpu(tokenize
     small = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
     tiny_model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **small)).eval()  # FlexAttention wants heads of 16 or more
     rows = [encode(tokenizer, prompt, assistant("It depends on the person."), 128) for prompt in PROMPTS]
-    batch_rows = collation(tiny_model, tokenizer.pad_token_id, 128).collate if layout == "packed" else padded(tokenizer.pad_token_id)
+    batch_rows = collation(tiny_model, tokenizer.pad_token_id, 128) if layout == "packed" else padded(tokenizer.pad_token_id)
     batch = batch_rows(rows)
     completion_logps(tiny_model, batch).sum().backward()
     wanted = {name: parameter.grad.clone() for name, parameter in tiny_model.named_parameters()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from data_prep.errors import ModelError
 from models.adapter import adapt, load_trainable_state, merge, trainable_state
 from models.config import AdapterConfig, ModelConfig
 from models.load import load_model
@@ -66,3 +67,8 @@ def test_trained_tensors_put_into_a_fresh_model_give_the_trained_one(load, rows,
     fresh = adapt(load(), config, seed=3)
     load_trainable_state(fresh, trainable_state(trained))
     assert torch.equal(logits(fresh, rows), logits(trained, rows))
+
+
+def test_layers_that_do_not_exist_are_named(load):
+    with pytest.raises(ModelError, match="no_such_layer.*name its linear layers"):
+        adapt(load(), AdapterConfig(target_modules="no_such_layer"), seed=0)

@@ -13,9 +13,11 @@ from models import packed_attention
 from models.adapter import adapt
 from models.collation import collation, padded
 from models.config import AdapterConfig
+from models.fused_lora import fuse_lora
 from models.logps import per_token_logps
 from models.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.packing import MIN_SHARED, Packed, Segment, pack
+from models.recompute import recompute_layers
 from models.tokens import TokenRow
 
 SMALL = {
@@ -158,8 +160,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
     layout = collation(model, 0, 128)
-    assert layout.note is None
-    packed = layout.collate(rows)
+    assert layout.why_padded is None
+    packed = layout(rows)
     assert isinstance(packed, Packed)
     assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 2 * MIN_SHARED
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
@@ -168,14 +170,34 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
     assert (packed_gradient - gradient).norm() <= 1e-5 * gradient.norm()
 
 
-def test_gradient_checkpointing_changes_nothing(tiny_model):
-    rows = a_batch()
-    use_packed_attention(tiny_model)
-    _, _, wanted = gradients(tiny_model, pack(rows))
-    tiny_model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    tiny_model.train()
-    _, _, got = gradients(tiny_model, pack(rows))
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])  # opt has dropout in its layers, which must stay off; bloom is padded
+def test_layers_computed_again_give_the_same_logps_and_gradients(kind, adapter):
+    model = adapt(causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
+    fuse_lora(model)
+    batch_rows = collation(model, 0, 128)
+    wanted_logps, _, wanted = gradients(model, batch_rows(a_batch()))
+    assert recompute_layers(model) == 2
+    logps, _, got = gradients(model, batch_rows(a_batch()))
+    torch.testing.assert_close(logps, wanted_logps)
     torch.testing.assert_close(got, wanted)
+
+
+def test_layers_computed_again_keep_less(tiny_model):
+    kept = []
+    for wanted in ("all", "inputs"):
+        if wanted == "inputs":
+            recompute_layers(tiny_model)
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t):
+            per_token_logps(tiny_model, padded(0)(a_batch()))
+        kept.append(sum(sizes))
+    assert kept[1] < 0.5 * kept[0]
+
+
+def test_a_model_whose_layers_cannot_be_computed_again_is_an_error():
+    with pytest.raises(ModelError, match="gradient_checkpointing=false"):
+        recompute_layers(torch.nn.Linear(2, 2))
 
 
 def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model):
@@ -204,8 +226,8 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
 )
 def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(kind, changes, reason):
     layout = collation(causal_model(kind, **changes), 0, 128)
-    assert reason in layout.note
-    assert not isinstance(layout.collate(a_batch()), Packed)
+    assert reason in layout.why_padded
+    assert not isinstance(layout(a_batch()), Packed)
 
 
 def test_a_window_that_no_row_outgrows_is_full_attention():

@@ -67,7 +67,7 @@ def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows)
 
     wanted, gradient = logits_and_gradient(padded(0)(rows))
     fuse_lora(network.backbone)
-    got, packed = logits_and_gradient(collation(network.backbone, 0, 512).collate(rows))
+    got, packed = logits_and_gradient(collation(network.backbone, 0, 512)(rows))
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
     assert (packed - gradient).norm() <= 1e-5 * gradient.norm()
 

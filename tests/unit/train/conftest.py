@@ -129,7 +129,7 @@ def _fit(
     logger: Any,
     *,
     global_batch_size: int = 4,
-    micro_batch_size: int = 2,
+    micro_batch_tokens: int = 150,
     every: int = 2,
     callbacks: Any = (),
     precision: str = "32-true",
@@ -137,13 +137,12 @@ def _fit(
     from models.adapter import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.load import load_model
-    from train.batches import BatchPlan
     from train.config import TrainerConfig
     from train.loggers import JsonLinesLogger, forget_metrics_after
-    from train.trainer import fit, resumed_step
+    from train.trainer import batch_plan, fit, resumed_step
 
-    config = TrainerConfig(accelerator="cpu", precision=precision, checkpoint_every_steps=every)
-    plan = BatchPlan(rows.lengths, rows.weights, global_batch_size, micro_batch_size, 1, 0)
+    config = TrainerConfig(accelerator="cpu", precision=precision, checkpoint_every_steps=every, micro_batch_tokens=micro_batch_tokens)
+    plan = batch_plan(rows, config, global_batch_size=global_batch_size, epochs=epochs, seed=0)
     model = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
     module = module_of(model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch})
     work.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""One plan of steps for every number of ranks and every micro-batch size."""
+"""One plan of steps for every number of ranks and every token budget."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -9,9 +10,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data_prep.errors import ConfigError
-from train.batches import BatchPlan, PlanLoader
+from train.batches import BatchPlan
+from train.loader import PlanLoader
 
 WORLDS = (1, 2, 4)
+
+
+def plan_of(lengths, *, weights=None, padded=False, global_batch=8, tokens=2, world=1, epochs=1, seed=0):
+    return BatchPlan(
+        lengths=lengths,
+        weights=weights or [1] * len(lengths),
+        padded=padded,
+        global_batch_size=global_batch,
+        micro_batch_tokens=tokens,
+        world_size=world,
+        epochs=epochs,
+        seed=seed,
+    )
 
 
 @st.composite
@@ -20,12 +35,25 @@ def plans(draw):
     count = draw(st.integers(1, 40))
     lengths = draw(st.lists(st.integers(1, 50), min_size=count, max_size=count))
     weights = draw(st.lists(st.integers(1, 30), min_size=count, max_size=count))
-    sizes = draw(st.integers(1, 16)), draw(st.integers(1, 8)), draw(st.sampled_from(WORLDS))
     try:
-        plan = BatchPlan(lengths, weights, *sizes, draw(st.integers(0, 5)))
+        plan = plan_of(
+            lengths,
+            weights=weights,
+            padded=draw(st.booleans()),
+            global_batch=draw(st.integers(1, 16)),
+            tokens=draw(st.integers(1, 300)),
+            world=draw(st.sampled_from(WORLDS)),
+            epochs=4,
+            seed=draw(st.integers(0, 5)),
+        )
     except ConfigError:
         assume(False)
     return plan, draw(st.integers(0, 3))
+
+
+def tokens_of(plan, rows):
+    lengths = [plan.lengths[row] for row in rows]
+    return len(lengths) * max(lengths) if plan.padded else sum(lengths)
 
 
 def per_step(plan, epoch):
@@ -53,13 +81,38 @@ def test_every_row_is_seen_once_an_epoch(made):
 
 @settings(max_examples=150, deadline=None)
 @given(plans())
-def test_no_micro_batch_is_empty_or_too_large_and_ranks_have_equally_many(made):
+def test_no_micro_batch_is_empty_or_above_the_budget_and_ranks_have_equally_many(made):
     plan, epoch = made
     ranks = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
     assert {len(batches) for batches in ranks} == {plan.steps_per_epoch * plan.accumulation}
-    sizes = [len(rows) for batches in ranks for rows, _ in batches]
-    assert min(sizes) >= 1
-    assert max(sizes) <= plan.micro_batch_size
+    micro_batches = [rows for batches in ranks for rows, _ in batches]
+    assert all(micro_batches)
+    assert all(len(rows) == 1 or tokens_of(plan, rows) <= plan.micro_batch_tokens for rows in micro_batches)
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans())
+def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(made):
+    """Against a plain search over all consecutive cuts, for steps small enough to try them all."""
+    plan, epoch = made
+    parts = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
+    for number, step in enumerate(plan.steps(epoch)):
+        ordered = sorted(step, key=lambda row: (plan.lengths[row], row))
+        if len(ordered) > 8:
+            continue
+        mine = [rows for batches in parts for rows, scale in batches[number * plan.accumulation :][: plan.accumulation] if scale]
+        count = min(plan.parts, len(ordered))
+        cuts = itertools.combinations(range(1, len(ordered)), count - 1)
+        best = min(max(tokens_of(plan, ordered[a:b]) for a, b in itertools.pairwise([0, *cut, len(ordered)])) for cut in cuts)
+        assert max(tokens_of(plan, rows) for rows in mine) == best
+
+
+def test_micro_batches_are_as_few_as_the_fullest_step_of_the_run_allows():
+    plan = plan_of([10, 10, 10, 10, 40, 40, 40, 40], global_batch=4, tokens=80, epochs=50)
+    fullest = max(sum(plan.lengths[row] for row in step) for epoch in range(50) for step in plan.steps(epoch))
+    assert fullest == 160  # some epoch puts all four long rows into one step
+    assert plan.accumulation == 2
+    assert plan_of([10] * 8, global_batch=4, tokens=80).accumulation == 1
 
 
 @settings(max_examples=150, deadline=None)
@@ -74,12 +127,12 @@ def test_a_step_is_the_weighted_mean_of_its_rows(made):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(64, 120), st.sampled_from([15, 16, 32]), st.integers(0, 3), st.integers(0, 3))
-def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_micro_batch_size(count, global_batch, seed, epoch):
+def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_token_budget(count, global_batch, seed, epoch):
     lengths = [1 + (7 * i) % 13 for i in range(count)]
     wanted = None
     for world in WORLDS:
-        for micro in (1, 2, 3, 4, 8):
-            plan = BatchPlan(lengths, [1] * count, global_batch, micro, world, seed)
+        for micro in (1, 20, 30, 100):
+            plan = plan_of(lengths, global_batch=global_batch, tokens=micro, world=world, seed=seed)
             steps = [sorted(step) for step in per_step(plan, epoch)]
             assert wanted in (None, steps)
             wanted = steps
@@ -95,27 +148,27 @@ def test_steps_differ_in_size_by_one_at_most_and_none_is_above_the_global_batch(
 
 
 def test_epochs_are_shuffled_differently_and_a_seed_repeats_them():
-    plan = BatchPlan([1] * 40, [1] * 40, 8, 2, 1, 0)
+    plan = plan_of([1] * 40)
     assert plan.steps(0) != plan.steps(1)
-    assert plan.steps(1) == BatchPlan([1] * 40, [1] * 40, 8, 4, 2, 0).steps(1)
-    assert plan.steps(0) != BatchPlan([1] * 40, [1] * 40, 8, 2, 1, 1).steps(0)
+    assert plan.steps(1) == plan_of([1] * 40, tokens=4, world=2).steps(1)
+    assert plan.steps(0) != plan_of([1] * 40, seed=1).steps(0)
 
 
 @pytest.mark.parametrize(("rows", "global_batch", "world"), [(0, 16, 1), (1, 16, 2), (3, 16, 4), (40, 2, 4), (9, 4, 4)])
 def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(rows, global_batch, world):
     with pytest.raises(ConfigError, match="fewer than"):
-        BatchPlan([1] * rows, [1] * rows, global_batch, 1, world, 0)
+        plan_of([1] * rows, global_batch=global_batch, world=world)
 
 
 def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero():
-    """13 rows in one step, 2 ranks, micro-batch 1: 7 passes a rank are 14 parts, one more than there are rows."""
-    plan = BatchPlan(list(range(13, 0, -1)), [1] * 13, 13, 1, 2, 0)
+    """13 rows in one step, 2 ranks, each row alone: 7 passes a rank are 14 parts, one more than there are rows."""
+    plan = plan_of(list(range(13, 0, -1)), global_batch=13, tokens=1, world=2)
     assert [plan.accumulation, len(plan.micro_batches(0, 0)), len(plan.micro_batches(0, 1))] == [7, 7, 7]
     assert plan.micro_batches(0, 1)[-1] == ([12], 0.0)
 
 
 def test_a_loader_goes_on_where_its_state_says():
-    plan = BatchPlan([1] * 12, [1] * 12, 4, 2, 1, 0)
+    plan = plan_of([1] * 12, global_batch=4, tokens=2)
     loader = PlanLoader(plan, 0, lambda rows, scale: rows)
     loader.plan_sampler.set_epoch(1)
     iterator = iter(loader)
