@@ -70,5 +70,5 @@ def test_trained_tensors_put_into_a_fresh_model_give_the_trained_one(load, rows,
 
 
 def test_layers_that_do_not_exist_are_named(load):
-    with pytest.raises(ModelError, match="no_such_layer.*name its linear layers"):
+    with pytest.raises(ModelError, match=r"no_such_layer.*name its linear layers"):
         adapt(load(), AdapterConfig(target_modules="no_such_layer"), seed=0)

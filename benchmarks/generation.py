@@ -1,0 +1,159 @@
+"""How fast answers are written, by the ways that transformers offers: tokens a second for the same prompts, greedy, one way after the other.
+
+    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 48] [--rounds 3]
+
+`plain` is `generate` on prompts in the order given, `sorted` the same by length, `static` with a static cache, `continuous` transformers'
+continuous batching, `primum` what every stage uses. Each way has a model of its own; rounds go through all of them in turn. Tells how many texts
+differ from `plain` in batches of one. Results go to benchmarks/results/generation-DEVICE.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from transformers import ContinuousBatchingConfig
+from transformers import GenerationConfig as HfGenerationConfig
+
+from benchmarks.random_llama import MODELS, SMOLLM2, model_config
+from benchmarks.training import ROOT, machine
+from data_prep.config import SourceConfig
+from data_prep.records import Message
+from data_prep.sources import builtin
+from models.config import GenerationConfig
+from models.generate import generate, generation_dtype
+from models.load import load_model, load_tokenizer, quieten
+from models.tokens import prompt_ids
+
+Ids = list[list[int]]
+
+
+class Written(NamedTuple):
+    texts: list[str]
+    tokens: int  # without end tokens
+
+
+class Way(NamedTuple):
+    name: str
+    write: Callable[[], Written]
+
+
+def plain(model: Any, tokenizer: Any, prompts: Ids, settings: HfGenerationConfig, batch: int) -> Ids:
+    written: Ids = []
+    for start in range(0, len(prompts), batch):
+        rows = prompts[start : start + batch]
+        width = max(map(len, rows))
+        ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(row)) + row for row in rows], device=model.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
+        with torch.inference_mode():
+            output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
+        written += [_until_end(row, tokenizer.eos_token_id) for row in output[:, width:].tolist()]
+    return written
+
+
+def _until_end(row: list[int], end: int) -> list[int]:
+    return row[: row.index(end)] if end in row else row
+
+
+def _read(tokenizer: Any, written: Ids) -> Written:
+    return Written([tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written], sum(map(len, written)))
+
+
+def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
+    base = model_config(options.model)
+    tokenizer = load_tokenizer(base)
+    messages = [row.prompt for row in builtin.read(SourceConfig())][:: max(1, 500 // options.prompts)][: options.prompts]
+    prompts = [prompt_ids(tokenizer, prompt) for prompt in messages]
+    by_length = sorted(prompts, key=len)
+    back = [by_length.index(prompt) for prompt in prompts]
+    common = {
+        "max_new_tokens": options.tokens,
+        "do_sample": False,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+
+    def fresh() -> Any:
+        return load_model(base).to(dtype).to(options.device)
+
+    def way(name: str, batch: int, *, ordered: bool = False, **settings: Any) -> Way:
+        model, config = fresh(), HfGenerationConfig(**common, **settings)
+
+        def write() -> Written:
+            if not ordered:
+                return _read(tokenizer, plain(model, tokenizer, prompts, config, batch))
+            written = plain(model, tokenizer, by_length, config, batch)
+            return _read(tokenizer, [written[i] for i in back])
+
+        return Way(f"{name}, {batch} at once", write)
+
+    return [
+        way("plain", 1),
+        way("plain", 8),
+        way("plain", 64),
+        way("sorted", 32, ordered=True),
+        way("sorted", 64, ordered=True),
+        way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
+        continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
+        ours(fresh(), tokenizer, messages, options.tokens),
+    ]
+
+
+def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationConfig) -> Way:
+    def write() -> Written:
+        found = model.generate_batch(prompts, generation_config=config, continuous_batching_config=ContinuousBatchingConfig(), warmup=False)
+        done = [found[key] for key in sorted(found, key=lambda key: int(key.rsplit("_", 1)[-1]))]
+        return _read(tokenizer, [_until_end(answer.generated_tokens, tokenizer.eos_token_id) for answer in done])
+
+    return Way("continuous", write)
+
+
+def ours(model: Any, tokenizer: Any, messages: list[list[Message]], tokens: int) -> Way:
+    def write() -> Written:
+        answers = generate(model, tokenizer, messages, GenerationConfig(max_new_tokens=tokens, batch_size=64))
+        return Written([a.text for a in answers], sum(a.num_tokens - (a.finish_reason == "stop") for a in answers))
+
+    return Way("primum, 64 at once", write)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=SMOLLM2, choices=MODELS)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    quieten()
+    dtype = generation_dtype(GenerationConfig())
+    found: dict[str, dict[str, Any]] = {}
+    contestants = ways(options, dtype)
+    texts = {}
+    for number in range(options.rounds + 1):  # the first round warms up
+        for way in contestants:
+            start = time.perf_counter()
+            written = way.write()
+            seconds = time.perf_counter() - start
+            if number:
+                found.setdefault(way.name, {"tokens_per_second": []})["tokens_per_second"].append(written.tokens / seconds)
+            else:
+                texts[way.name] = written.texts
+    for way in contestants:
+        rates = found[way.name]["tokens_per_second"]
+        different = sum(a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True))
+        found[way.name]["texts_that_differ"] = different
+        print(f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ")
+    output = ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens")}}
+    stamp = {"machine": machine(options.device), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}
+    output.write_text(json.dumps(stamp, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
