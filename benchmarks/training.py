@@ -5,7 +5,8 @@
     python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output benchmarks/results/gpu.json
 
 Contestants are processes that take turns step by step, two at a time, so that a busy machine slows both alike. `trl` is TRL's trainer as
-it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed; `trl_ones` is that, one pair at a time. The
+it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed; `trl_ones` is that, one pair at a time;
+`padded` is Primum on padded rows with peft's own LoRA layers, as architectures that cannot be packed get it. The
 time of precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one optimiser step.
 Cases are added to the output file as they end, in place of older ones of the same name. `python -m benchmarks.render` shows them.
 """
@@ -31,6 +32,7 @@ from benchmarks.training_cases import ALL_REGIMES, GROWTH, REGIMES
 
 ROOT = Path(__file__).parent.parent
 WARM_UP = 1
+RIVALS = ("trl", "trl_best", "trl_ones", "padded")
 
 
 class Contestant:
@@ -134,7 +136,7 @@ def main() -> None:
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES])
     parser.add_argument("--adapters", nargs="+", default=["lora"], choices=["lora", "full"])
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"])
-    parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=["trl", "trl_best", "trl_ones"])
+    parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=RIVALS)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json")

@@ -64,7 +64,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.adapter import adapt
-    from models.collation import collation
+    from models.collation import collation, padded
     from models.config import AdapterConfig
     from models.fused_lora import fuse_lora
     from models.load import load_model, load_tokenizer
@@ -84,8 +84,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     adapter = AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
     model = new_network(base, adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(base), adapter, seed=0)
     backbone = getattr(model, "backbone", model)
-    fuse_lora(backbone)
-    batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
+    if case["contestant"] == "padded":
+        batch_rows = padded(tokenizer.pad_token_id)
+    else:
+        fuse_lora(backbone)
+        batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
     trainer = TrainerConfig(
         accelerator="gpu" if case["device"] == "cuda" else "cpu",
         precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
@@ -108,9 +111,10 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         rows = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
         module = RewardModule(model, learning_rate=learning_rate, **optimisation)
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
-    packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
-    flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
-    turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9}
+    if case["contestant"] == "primum":
+        packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
+        flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
+        turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9}
 
     class InTurn(pl.Callback):
         """Steps are marked where the optimiser has stepped; micro-batches in between pass by."""
@@ -188,7 +192,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(case["threads"])
-    if case["contestant"] == "primum":
+    if case["contestant"] in ("primum", "padded"):
         run_primum(case, turns)
     else:
         run_trl(case, turns, best=case["contestant"] != "trl")

@@ -6,7 +6,8 @@ PrimumError            shown without a traceback; exit code 2
 ├── ArtifactError      a stage's output that is missing, incomplete or changed
 ├── ModelError         a model that cannot be found, loaded or exported
 ├── ResourceError      no room, no device, no library
-└── GateError          evidence does not meet a release gate; exit code 3
+├── GateError          evidence does not meet a release gate; exit code 3
+└── PreemptedError     not a mistake: told to stop, and everything is saved; exit code 75
 """
 
 from collections.abc import Sequence
@@ -44,3 +45,10 @@ class ResourceError(PrimumError):
 
 class GateError(PrimumError):
     exit_code = 3
+
+
+class PreemptedError(PrimumError):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(f"stopped in time ({reason}); run the same command again to go on")

@@ -8,9 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from data_prep.errors import PrimumError
+from data_prep.errors import PreemptedError, PrimumError
 from pipeline.console import complain
 from pipeline.stages import STAGES
+from train.notice import leave_marker, listen
 
 _EPILOG = """
 examples:
@@ -19,7 +20,8 @@ examples:
   primum config configs/demo.yaml                   the resolved run
   primum eval configs/demo.yaml                     one stage
 
-exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met, 130 interrupted
+exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
+75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
 """
 
 
@@ -39,9 +41,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    listen()
     options = parser().parse_args(arguments)
     try:
         return _dispatch(options.command, options.config, options.overrides)
+    except PreemptedError as error:
+        leave_marker()
+        complain(error.faults)
+        return error.exit_code
     except PrimumError as error:
         complain(error.faults)
         return error.exit_code

@@ -29,6 +29,8 @@ from train.trainer import batch_plan, fit, resumed_step, use_threads
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
+TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
+"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
 
 
 @dataclass(frozen=True)

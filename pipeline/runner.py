@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from data_prep.artifacts import write_text
-from data_prep.errors import PrimumError
+from data_prep.errors import PreemptedError, PrimumError
 from pipeline.config import RunConfig, to_yaml
 from pipeline.console import say
 from pipeline.stage import run_stage
@@ -48,6 +48,8 @@ def run(config: RunConfig, arguments: list[str]) -> None:
         if load_stage(name).ranks and config.trainer.world_size > 1:
             command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
             status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
+            if status == PreemptedError.exit_code:
+                raise PreemptedError(f"{name} stopped")
             if status:
                 raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
         else:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,8 +20,10 @@ from safetensors import SafetensorError
 
 from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json
 from data_prep.errors import ResourceError
+from pipeline import ranks
 from pipeline.config import RunConfig, resolved
 from pipeline.console import say
+from train.notice import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
@@ -96,37 +99,46 @@ def _required(run_dir: Path, need: str) -> str:
 
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
-    """Do the stage's work unless it is done; True when it worked. Only rank 0 writes artefacts."""
-    directory = StageDirectory(Path(config.run_dir) / stage.name)
-    identity, basis = fingerprint(stage, config)
-    if directory.is_complete(identity):
-        if rank == 0:
-            directory.drop_work()  # left by a kill just after the manifest was written
-            say(stage.name, "nothing changed, kept")
+    """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
+    context = Context(config, StageDirectory(Path(config.run_dir) / stage.name), rank)
+    if not (_begin(stage, context) if rank == 0 else ranks.wanted(context.path)):
         return False
-    context = Context(config, directory, rank)
-    if rank == 0:
-        require_room(directory.path, stage.gigabytes(config))
-        resumed = directory.path.is_dir() and directory.fingerprint() == identity
-        moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
-        if moved:
-            context.say(f"settings, inputs or files changed; the earlier result is in {moved}")
-        elif resumed:
-            context.say("was cut off; going on from there")
     started = time.monotonic()
     try:
-        summary = stage.work(context)
+        # Ranks stop together, at a step's end; alone, a stage loses nothing wherever it stops.
+        with nullcontext() if stage.ranks else interruptible():
+            summary = stage.work(context)
     except (RuntimeError, SafetensorError) as error:
         if not _DISK_FULL.search(str(error)):
             raise
         reason = str(error).strip().splitlines()[0]
         raise ResourceError(
-            f"{directory.path}: the disk took no more ({reason}); free some room or set run_dir elsewhere; run the command again to go on"
+            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir elsewhere; run the command again to go on"
         ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
-        directory.finish({**summary, "seconds": seconds})
+        context.directory.finish({**summary, "seconds": seconds})
         context.say(f"done in {seconds:.0f} s")
+    return True
+
+
+def _begin(stage: Stage, context: Context) -> bool:
+    """Make the folder ready, or find the work done; the other ranks are told which."""
+    config, directory = context.config, context.directory
+    identity, basis = fingerprint(stage, config)
+    if directory.is_complete(identity):
+        directory.drop_work()  # left by a kill just after the manifest was written
+        ranks.announce(directory.path, work=False)
+        context.say("nothing changed, kept")
+        return False
+    require_room(directory.path, stage.gigabytes(config))
+    resumed = directory.path.is_dir() and directory.fingerprint() == identity
+    moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
+    ranks.announce(directory.path, work=True)
+    if moved:
+        context.say(f"settings, inputs or files changed; the earlier result is in {moved}")
+    elif resumed:
+        context.say("was cut off; going on from there")
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Checkpoints(pl.Callback):
     def __init__(self, folder: Path, every_steps: int) -> None:
         self.folder, self.every_steps = folder, every_steps
         self.saved_step = 0
+        self.longest_save = 0.0  # seconds
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.saved_step = trainer.global_step  # restored by now
@@ -39,10 +41,10 @@ class Checkpoints(pl.Callback):
         if step == self.saved_step:
             return
         if step % self.every_steps == 0 or batch_idx + 1 == trainer.num_training_batches:
-            self.saved_step = step
             self.save(trainer, step)
 
     def save(self, trainer: pl.Trainer, step: int) -> None:
+        started = time.monotonic()
         name = f"step-{step:07d}"
         partial = self.folder / f".{name}.partial"
         if trainer.is_global_zero:
@@ -62,6 +64,7 @@ class Checkpoints(pl.Callback):
             write_json(self.folder / "latest.json", {"checkpoints": whole[:KEPT]})
             for old in whole[KEPT:]:
                 _remove(self.folder / old)
+        self.saved_step, self.longest_save = step, max(self.longest_save, time.monotonic() - started)
 
 
 def _remove(path: Path) -> None:

@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 from tqdm import tqdm
 
+from data_prep.errors import PreemptedError
 from data_prep.records import json_line
 from models.collation import Collation
 from models.logps import completion_logps
@@ -24,6 +25,7 @@ from models.ranks import over_ranks
 from models.tokens import TokenRow
 from train.batches import within_budget
 from train.config import TrainerConfig
+from train.notice import heard
 from train.trainer import autocast, uses_gpu
 
 Logps = dict[str, float]
@@ -118,4 +120,6 @@ def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows:
             found |= dict(zip(chosen, logps, strict=True))
             store.append(writer, zip(chosen, logps, strict=True))
             bar.update(len(chosen))
+            if heard():  # what is computed is kept; ranks meet only after the pass
+                raise PreemptedError(heard())
     return found

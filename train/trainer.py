@@ -20,6 +20,7 @@ from train.batches import BatchPlan
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig, under_slurm
 from train.loader import PlanLoader
+from train.preemption import StopInTime
 from train.progress import StepProgress
 
 WAIT = timedelta(hours=4)
@@ -107,7 +108,7 @@ def fit(
     """Train, going on from the newest checkpoint in `work` where there is one."""
     rank, _ = world(config)
     _quieten()
-    checkpoints = work / "checkpoints"
+    checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)
     trainer = pl.Trainer(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
@@ -130,10 +131,11 @@ def fit(
             *callbacks,
             StepMetrics(),
             StepProgress(label, epochs * plan.steps_per_epoch),
-            Checkpoints(checkpoints, config.checkpoint_every_steps),
+            checkpoints,
+            StopInTime(checkpoints),
         ],
     )
-    resume = latest_checkpoint(checkpoints)
+    resume = latest_checkpoint(checkpoints.folder)
     trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
     return trainer
 

@@ -13,7 +13,7 @@ from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import stage_policy
-from pipeline.policy_training import MEASURED, Training, train_policy
+from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
 from train.dpo import DpoModule, DpoRows
@@ -88,7 +88,7 @@ STAGE = Stage(
         "sft/scoreboard.jsonl",
         "sft/selection.json",
     ),
-    sections=("model", "dpo", *MEASURED, "trainer"),
+    sections=("model", "dpo", *MEASURED, *TRAINED_BY),
     work=work,
     gigabytes=policy_gigabytes,
     ranks=True,

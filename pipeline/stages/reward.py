@@ -11,7 +11,7 @@ from models.adapter import load_trainable_state
 from models.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.policies import base_config, device, model_files, training_layout
-from pipeline.policy_training import state_of
+from pipeline.policy_training import TRAINED_BY, state_of
 from pipeline.stage import Context, Stage
 from reward.calibration import fit_temperature, validate
 from reward.examples import RewardExample, balanced_sample, build_examples
@@ -128,7 +128,7 @@ STAGE = Stage(
     name="reward",
     summary="reward model",
     needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "sample/refusals.jsonl"),
-    sections=("model.base", "model.max_length", "reward", "trainer"),
+    sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
     work=work,
     files=model_files,
     gigabytes=lambda config: 1.0,

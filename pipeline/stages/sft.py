@@ -11,7 +11,7 @@ from models.collation import Collation
 from models.tokens import encode
 from pipeline.config import RunConfig
 from pipeline.policies import base_config, model_files
-from pipeline.policy_training import MEASURED, Training, train_policy
+from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
 from train.sft import SftModule, SftRows
@@ -92,7 +92,7 @@ STAGE = Stage(
     name="sft",
     summary="SFT",
     needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
-    sections=("model", "sft", *MEASURED, "trainer"),
+    sections=("model", "sft", *MEASURED, *TRAINED_BY),
     work=work,
     files=model_files,
     gigabytes=policy_gigabytes,

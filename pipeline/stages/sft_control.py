@@ -6,7 +6,7 @@ from typing import Any
 
 from data_prep.records import Pair, read_records
 from pipeline.policies import stage_policy
-from pipeline.policy_training import MEASURED, Training, train_policy
+from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.dpo import from_sft
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
@@ -46,7 +46,7 @@ STAGE = Stage(
         "sft.learning_rate",
         *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
         *MEASURED,
-        "trainer",
+        *TRAINED_BY,
     ),
     work=work,
     gigabytes=policy_gigabytes,

@@ -1,0 +1,178 @@
+"""Writes the measured results into docs/speed.md and docs/speed_growth.svg.
+
+python -m benchmarks.render
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from benchmarks.training import ROOT
+from benchmarks.training_cases import REGIMES
+from eval.plots import POLICY_COLOURS, STYLE
+
+Json = dict[str, Any]
+RESULTS = ROOT / "benchmarks" / "results"
+JOBS = {"dpo": "DPO", "sft": "SFT", "reward": "Reward model"}
+RIVALS = {
+    "trl": ("TRL, defaults", "#4D4D4D", "o"),
+    "trl_best": ("TRL, no checkpointing, reference precomputed", POLICY_COLOURS["sft"], "s"),
+    "primum": ("Primum", POLICY_COLOURS["dpo"], "D"),
+}
+COLUMNS = (
+    "case",
+    "TRL, defaults",
+    "TRL at its best",
+    "Primum",
+    "times faster than the defaults",
+    "than the best",
+    "peak GB: defaults; all at once, no checkpointing; Primum",
+    "of the floor's speed",
+)
+START, END = "<!-- measured by benchmarks, written by `python -m benchmarks.render` -->", "<!-- end of measured -->"
+
+
+def best(case: Json) -> str | None:
+    """The faster of TRL's better settings: the whole step at once, or one pair at a time."""
+    names = [name for name in ("trl_best", "trl_ones") if name in case["against"]]
+    return min(names, key=lambda name: case["against"][name]["speed_ratio"]["median"], default=None)
+
+
+def training_tables(results: Json) -> Iterator[str]:
+    for job, title in JOBS.items():
+        cases = [case for case in results["cases"] if case["job"] == job]
+        if not cases:
+            continue
+        yield f"**{title}**"
+        yield ""
+        yield "| " + " | ".join(COLUMNS) + " |"
+        yield "|---" + "|---:" * (len(COLUMNS) - 1) + "|"
+        for case in cases:
+            yield _row(case)
+        yield ""
+
+
+def _row(case: Json) -> str:
+    against, rival = case["against"], best(case)
+    default, quickest = against.get("trl"), against.get(rival) if rival else None
+    ours = next(iter(against.values()))
+
+    def seconds(found: Json | None, name: str | None) -> str:
+        return f"{found[name]['seconds']['median']:.2f} s" if found and name else "-"
+
+    def times(found: Json | None) -> str:
+        if not found:
+            return "-"
+        ratio = found["speed_ratio"]
+        return f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})"
+
+    peaks = [against[name][name]["peak_gb"] if name in against else math.nan for name in ("trl", "trl_best")]
+    memory = "; ".join(f"{peak:.1f}" for peak in (*peaks, ours["primum"]["peak_gb"])).replace("nan", "-")
+    name = ", ".join([case["regime"], case["adapter"], case["precision"]] + ([case["model"]] if case["model"] != "smollm2" else []))
+    note = " (one pair at a time)" if rival == "trl_ones" else ""
+    columns = [name, seconds(default, "trl"), seconds(quickest, rival) + note, seconds(ours, "primum"), times(default), times(quickest)]
+    return "| " + " | ".join([*columns, memory, f"{ours['floor_share']:.0%}"]) + " |"
+
+
+def own_gain(results: Json) -> Iterator[str]:
+    """What packing and the fused adapter bring over Primum's own padded path."""
+    for case in results["cases"]:
+        found = case["against"].get("padded")
+        if found:
+            ratio, name = found["speed_ratio"], f"{JOBS[case['job']]}, {case['regime']}, {case['adapter']}, {case['precision']}"
+            yield (
+                f"- {name}: {found['padded']['seconds']['median']:.2f} s padded, {found['primum']['seconds']['median']:.2f} s packed, "
+                f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})"
+            )
+
+
+def generation_table(results: Json) -> Iterator[str]:
+    yield f"{results['prompts']} prompts, {results['tokens']} new tokens, greedy, {results['dtype'].removeprefix('torch.')}, {results['model']}:"
+    yield ""
+    yield "| way | tokens a second | texts that differ from one prompt at a time |"
+    yield "|---|---:|---:|"
+    for name, found in results["ways"].items():
+        rates = sorted(found["tokens_per_second"])
+        yield f"| {name} | {rates[len(rates) // 2]:.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) | {found['texts_that_differ']} |"
+
+
+def growth_figure(results: Json) -> str:
+    """Seconds a step, as prompts, completions and batches grow, one at a time."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 3.8), layout="constrained")
+        for axes, (what, unit) in zip(
+            figure.subplots(1, 3, sharey=True), (("prompt", "tokens"), ("completion", "tokens"), ("pairs", "in a step")), strict=True
+        ):
+            cases = sorted(
+                (case for case in results["cases"] if case["regime"].startswith(what)), key=lambda case: int(case["regime"].split()[1])
+            )
+            sizes = [int(case["regime"].split()[1]) for case in cases]
+            for name, (title, colour, marker) in RIVALS.items():
+                rival = "trl_best" if name == "primum" else name
+                if not all(rival in case["against"] for case in cases):
+                    continue
+                spans = [case["against"][rival][name]["seconds"] for case in cases]
+                axes.plot(sizes, [span["median"] for span in spans], color=colour, marker=marker, label=title)
+                axes.fill_between(sizes, [s["min"] for s in spans], [s["max"] for s in spans], color=colour, alpha=0.2, linewidth=0)
+            axes.set(xscale="log", yscale="log", xlabel=f"{what}, {unit}")
+            axes.set_xticks(sizes, [str(size) for size in sizes])
+            axes.minorticks_off()
+            axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+        figure.axes[0].set_ylabel("seconds a step")
+        figure.axes[0].legend(loc="upper left", fontsize=9)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
+
+
+def measured() -> str:
+    """The section of docs/speed.md between the two marks."""
+    training = json.loads((RESULTS / "training.json").read_text())
+    lines = [START, "", _where(training), ""]
+    lines += [f"- {name}: {regime.description}" for name, regime in REGIMES.items()]
+    lines += ["", *training_tables(training)]
+    gain = list(own_gain(training))
+    if gain:
+        lines += ["Against Primum's own path for padded rows, with peft's own LoRA layers:", "", *gain, ""]
+    if (RESULTS / "growth.json").is_file():
+        lines += ["![Seconds a DPO step, as prompts, completions and batches grow](speed_growth.svg)", ""]
+        lines += ["DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.", ""]
+    for device in ("cpu", "cuda"):
+        if (RESULTS / f"generation-{device}.json").is_file():
+            lines += [
+                f"**Generation, {device}**",
+                "",
+                *generation_table(json.loads((RESULTS / f"generation-{device}.json").read_text())),
+                "",
+            ]
+    return "\n".join([*lines, END])
+
+
+def _where(results: Json) -> str:
+    found = results["machine"]
+    packages = ", ".join(f"{name} {found[name]}" for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning"))
+    return f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} cores, Python {found['python']}, {packages}."
+
+
+def document(text: str) -> str:
+    before, rest = text.split(START)
+    return before + measured() + rest.split(END)[1]
+
+
+def main() -> None:
+    page = ROOT / "docs" / "speed.md"
+    page.write_text(document(page.read_text()))
+    if (RESULTS / "growth.json").is_file():
+        Path(ROOT / "docs" / "speed_growth.svg").write_text(growth_figure(json.loads((RESULTS / "growth.json").read_text())))
+
+
+if __name__ == "__main__":
+    main()

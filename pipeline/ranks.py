@@ -1,0 +1,48 @@
+"""Ranks that a launcher starts at the same moment: rank 0 makes a stage's folder ready, the others wait for its word.
+
+They cannot talk before training has set up its process group, but share the file system. Without the wait a rank could read the checkpoint
+of an earlier result that rank 0 is about to move away.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from data_prep.artifacts import read_json, write_json
+from data_prep.errors import ResourceError
+
+LAUNCH = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+"""What srun and torchrun give to all ranks of one start, and to no other start."""
+WAIT_SECONDS = 3600.0
+"""Rank 0 may have large inputs to hash."""
+
+
+def announce(stage: Path, *, work: bool) -> None:
+    """Rank 0: the stage is to be done, or is done already."""
+    if _launch():
+        write_json(_word(stage), {"launch": _launch(), "work": work})
+
+
+def wanted(stage: Path) -> bool:
+    """Other ranks: whether to work. Ranks that Lightning starts itself are children of a rank 0 that works."""
+    launch, word, deadline = _launch(), _word(stage), time.monotonic() + WAIT_SECONDS
+    while launch:
+        said = read_json(word) if word.is_file() else {}
+        if said.get("launch") == launch:
+            return bool(said["work"])
+        if time.monotonic() > deadline:
+            raise ResourceError(
+                f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether {stage.name} is to be done; see its log"
+            )
+        time.sleep(0.1)
+    return True
+
+
+def _word(stage: Path) -> Path:
+    return stage.parent / f".{stage.name}.launch.json"
+
+
+def _launch() -> str:
+    return ".".join(os.environ.get(name, "") for name in LAUNCH).strip(".")

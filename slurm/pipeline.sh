@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Every stage as a job that waits for the one before:  slurm/pipeline.sh [CONFIG] [key=value...]     (on the login node)
+#
+# A stage that fails stops the chain. SFT_OPTIONS, DPO_OPTIONS and REWARD_OPTIONS are options of their jobs, as in DPO_OPTIONS="--nodes=2".
+SLURM_SUBMIT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$SLURM_SUBMIT_DIR/slurm/env.sh"
+
+last=
+job() { # job NAME OPTIONS SCRIPT: shellcheck disable=SC2086
+    local after=${last:+--dependency=afterok:$last}
+    # shellcheck disable=SC2086  # OPTIONS are several words
+    last=$(sbatch --parsable --job-name="$1" $after --kill-on-invalid-dep=yes $2 "slurm/$3" "${PRIMUM_ARGUMENTS[@]}")
+    echo "$1 is job $last"
+}
+PRIMUM_STAGES="prep sample" job sample "" stages.sh
+job reward "${REWARD_OPTIONS:-}" reward_harmfulness.sh
+PRIMUM_STAGES="score pairs" job pairs "" stages.sh
+job sft "${SFT_OPTIONS:-}" sft_meditron.sh
+job dpo "${DPO_OPTIONS:-}" dpo_meditron.sh
+PRIMUM_STAGE=sft_control job sft_control "${DPO_OPTIONS:-}" sft_meditron.sh
+job eval "" eval.sh
+PRIMUM_STAGES=release job release "" stages.sh
