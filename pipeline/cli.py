@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _dispatch(options.command, options.config, options.overrides)
     except PreemptedError as error:
         leave_marker()
-        complain(error.faults)
+        if os.environ.get("SLURM_PROCID", os.environ.get("RANK", "0")) == "0":
+            complain(error.faults)
         return error.exit_code
     except PrimumError as error:
         complain(error.faults)

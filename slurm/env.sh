@@ -20,7 +20,7 @@ export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1} HF_DATASETS_OFFLINE=${HF_DATASETS_OFF
 # What compilers write stays on the node: many nodes writing into one home directory is slow and races.
 node_local=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/primum-${SLURM_JOB_ID:-0}
 export TRITON_CACHE_DIR=$node_local/triton TORCHINDUCTOR_CACHE_DIR=$node_local/inductor TORCH_EXTENSIONS_DIR=$node_local/extensions
-export PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false
+export PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
 # primum_step STAGE CONFIG [key=value...]: the stage on all tasks of this job; on notice to stop, the job runs again.
 primum_step() {
@@ -31,8 +31,9 @@ primum_step() {
     export PRIMUM_PREEMPTED=$PWD/logs/.$SLURM_JOB_ID.${SLURM_RESTART_COUNT:-0}.preempted
     PRIMUM_DEADLINE=$(date -d "$(squeue -h -j "$SLURM_JOB_ID" -o %e)" +%s 2>/dev/null) && export PRIMUM_DEADLINE || unset PRIMUM_DEADLINE
     rm -f "$PRIMUM_PREEMPTED"
-    # shellcheck disable=SC2086  # PRIMUM_LAUNCH is several words
-    srun --export=ALL --kill-on-bad-exit=1 ${PRIMUM_LAUNCH:-} primum "$@" \
+    # Until the stage listens, USR1 would kill it: ignored, it costs at most the notice, and the time limit is minded without one.
+    # shellcheck disable=SC2086,SC2016  # PRIMUM_LAUNCH is several words; the tasks' shells expand the rest
+    srun --export=ALL --kill-on-bad-exit=1 ${PRIMUM_LAUNCH:-} bash -c 'trap "" USR1; exec primum "$@"' primum "$@" \
         "trainer.num_nodes=$SLURM_JOB_NUM_NODES" "trainer.devices=${SLURM_NTASKS_PER_NODE:-1}" || status=$?
     if [ "$status" != 0 ] && [ -e "$PRIMUM_PREEMPTED" ]; then
         rm -f "$PRIMUM_PREEMPTED"

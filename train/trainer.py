@@ -152,5 +152,6 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*")  # DeepSpeed still calls it so
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

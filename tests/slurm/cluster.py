@@ -22,7 +22,7 @@ from pathlib import Path
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "munged", "ip", "unshare")
 NODES = ("node1", "node2")
 START_SECONDS = 60
-# A requeued job is held back for cred_expire + 1 s; finished jobs can be asked about for an hour.
+# A requeued job is held back for cred_expire + 1 s (less than 5 s is taken for the default of 120); finished jobs can be asked about for an hour.
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost=controller({net}.1)
@@ -30,7 +30,7 @@ SlurmUser=root
 SlurmdUser=root
 CommunicationParameters=NoCtldInAddrAny
 AuthType=auth/munge
-AuthInfo=socket={run}/munge/socket,cred_expire=3
+AuthInfo=socket={run}/munge/socket,cred_expire=5
 StateSaveLocation={run}/state
 SlurmdSpoolDir={run}/spool/%n
 SlurmctldPidFile={run}/slurmctld.pid

@@ -1,0 +1,37 @@
+"""Makes the rank in SLOW_RANK take longer over every training step, so that ranks are never in step. On PYTHONPATH in tests only."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import time
+
+
+class _Slowed(importlib.abc.MetaPathFinder):
+    """Wraps `TrainedModule.on_train_batch_start` once models.trained_module is loaded."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "models.trained_module":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            start = module.TrainedModule.on_train_batch_start
+
+            def slow_start(self, batch, batch_idx):
+                time.sleep(0.15)
+                start(self, batch, batch_idx)
+
+            module.TrainedModule.on_train_batch_start = slow_start
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+if os.environ.get("SLURM_PROCID") == os.environ.get("SLOW_RANK", "none"):
+    sys.meta_path.insert(0, _Slowed())

@@ -1,0 +1,144 @@
+"""A job that is told to stop in the middle of DPO, ranks out of step, ends as if it had never been."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.slow
+SLOW = Path(__file__).parent / "slow_rank"
+TWO_NODES = ("--nodes=2", "--ntasks-per-node=1")
+SETTINGS = (
+    "trainer.accelerator=cpu",
+    "trainer.strategy=deepspeed",
+    "trainer.zero_stage=2",
+    "trainer.checkpoint_every_steps=1000",
+    "sft.global_batch_size=8",
+    "dpo.global_batch_size=4",
+    "dpo.epochs=2",
+)
+
+
+@pytest.fixture(scope="module")
+def before_dpo(tmp_path_factory, tiny_directory):
+    """A run directory up to SFT, and the arguments that describe it; both runs of every test start from copies."""
+    folder = tmp_path_factory.mktemp("before") / "run"
+    root = Path(__file__).resolve().parents[2]
+    arguments = ["configs/tiny.yaml", f"model.base.path={tiny_directory}", *SETTINGS]
+    environment = {**os.environ, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
+    for stage in ("prep", "sample", "reward", "score", "pairs", "sft"):
+        command = [sys.executable, "-m", "pipeline.cli", stage, *arguments, f"run_dir={folder}"]
+        subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)
+    return folder, arguments
+
+
+def steps_taken(run_dir: Path) -> int:
+    metrics = run_dir / "dpo" / "metrics.jsonl"
+    return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
+
+
+@pytest.fixture
+def dpo(site, before_dpo, tmp_path):
+    """Submits DPO on two nodes over a copy of the run; gives (job number, run directory)."""
+    folder, arguments = before_dpo
+
+    def submit(name: str, *options: str, **variables: str) -> tuple[str, Path]:
+        run_dir = tmp_path / name
+        shutil.copytree(folder, run_dir)
+        variables = {"PYTHONPATH": str(SLOW), "SLOW_RANK": "1", **variables}
+        return site.submit("dpo_meditron.sh", *arguments, f"run_dir={run_dir}", options=(*TWO_NODES, *options), **variables), run_dir
+
+    return submit
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """What an uninterrupted run leaves; filled by the first test that needs it."""
+    return {}
+
+
+@pytest.fixture
+def uninterrupted(dpo, site, wanted):
+    if not wanted:
+        number, run_dir = dpo("whole", SLOW_RANK="none")
+        assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
+        wanted.update(results(run_dir))
+    return wanted
+
+
+def results(run_dir: Path) -> dict:
+    return {
+        "metrics": [json.loads(line) for line in (run_dir / "dpo" / "metrics.jsonl").read_text().splitlines()],
+        "policy": load_file(run_dir / "dpo" / "policy" / "model.safetensors"),
+    }
+
+
+def assert_same(got: dict, wanted: dict) -> None:
+    assert got["metrics"] == wanted["metrics"]
+    assert [name for name, tensor in wanted["policy"].items() if not torch.equal(got["policy"][name], tensor)] == []
+
+
+@pytest.mark.parametrize("told_by", ["USR1", "requeue"])
+def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(told_by, dpo, site, uninterrupted):
+    number, run_dir = dpo("stopped")
+    site.until(lambda: steps_taken(run_dir) >= 3, "the third step of DPO")
+    if told_by == "USR1":
+        site.call("scancel", "--signal=USR1", number)
+    else:
+        site.call("scontrol", "requeue", number)
+    job = site.wait(number)
+    assert job["JobState"] == "COMPLETED", site.logs()
+    assert int(job["Restarts"]) == 1
+    log = site.logs()
+    assert f"stopped in time (SIG{'USR1' if told_by == 'USR1' else 'TERM'}, saved at step" in log.replace(
+        "notice to another rank", "SIGTERM"
+    )
+    assert "was cut off; going on from there" in log
+    assert_same(results(run_dir), uninterrupted)
+
+
+def test_a_job_near_its_time_limit_saves_without_a_signal(dpo, site, uninterrupted):
+    """A minute, the least that Slurm knows, is as good as over; env.sh tells it to the stage. CONT, which does nothing, is sent in place of USR1."""
+    number, run_dir = dpo("limited", "--time=1", "--signal=CONT@1")
+    site.until(lambda: "stopped in time (time limit, saved at step" in site.logs(), "the time limit is near")
+    site.call("scontrol", "update", f"JobId={number}", "TimeLimit=60")
+    assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
+    assert_same(results(run_dir), uninterrupted)
+
+
+def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(dpo, site, uninterrupted):
+    number, run_dir = dpo("copied", "--no-requeue")
+    waits = site.call("sbatch", "--parsable", f"--dependency=afterok:{number}", "--wrap", f"test -e {run_dir}/dpo/manifest.json")
+    site.until(lambda: steps_taken(run_dir) >= 3, "the third step of DPO")
+    site.call("scancel", "--signal=USR1", number)
+    assert site.wait(number)["ExitCode"] == "75:0"
+    assert site.wait(waits)["JobState"] == "COMPLETED", site.logs()
+    assert_same(results(run_dir), uninterrupted)
+
+
+def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
+    """From the first moment of the command on, through all imports: without care SIGUSR1 kills a process that has no handler yet."""
+    number, run_dir = dpo("early")
+    site.until(lambda: any("/primum dpo " in line and str(run_dir) in line for line in command_lines()), "a task runs")
+    started = time.monotonic()
+    site.until(lambda: site.call("scancel", "--signal=USR1", number) == "" and time.monotonic() - started > 2, "signals are sent")
+    assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
+    assert_same(results(run_dir), uninterrupted)
+
+
+def command_lines() -> list[str]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return lines
