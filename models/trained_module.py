@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.adapter import trainable_state
+from models.ranks import over_ranks
 
 
 class TrainedModule(pl.LightningModule):
@@ -31,6 +32,7 @@ class TrainedModule(pl.LightningModule):
         self._sums: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
         self._last_step = 0
         self._counted = True
+        self._random_state: dict[str, Tensor] | None = None
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
@@ -77,12 +79,26 @@ class TrainedModule(pl.LightningModule):
         # Lightning has restored the step by now. A module in evaluation mode has no dropout: policy and reference are one network.
         self._last_step = self.trainer.global_step
         self.model.eval()
+        if self._random_state:
+            restore_random_state(self._random_state)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it was."""
         kept = {f"model.{name}" for name in trainable_state(self.model)}
         if "state_dict" in checkpoint:
             checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
+        checkpoint["micro_batches_a_step"] = self.trainer.accumulate_grad_batches
+        checkpoint["random_states"] = over_ranks({self.trainer.global_rank: random_state()}, self.trainer.world_size)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Other ranks or another token budget cut a step into more or fewer micro-batches: Lightning counts those, so its counts are converted."""
+        before, now = checkpoint["micro_batches_a_step"], self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            # Saved at a step's end, where some counts are a micro-batch behind others.
+            counts.update({name: value + math.ceil(value / before) * (now - before) for name, value in counts.items()})
+        state = checkpoint["random_states"].get(self.trainer.global_rank)
+        self._random_state = state
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         if hasattr(batch, "to"):
@@ -102,3 +118,15 @@ class StepMetrics(pl.Callback):
 
 def _reduce_device(device: torch.device) -> torch.device:
     return device if device.type == "cuda" else torch.device("cpu")
+
+
+def random_state() -> dict[str, Tensor]:
+    """Of torch on this rank. Training draws nothing today (dropout is off); a model that does goes on as if it had not been cut off."""
+    state = {"cpu": torch.get_rng_state()}
+    return {**state, "cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else state
+
+
+def restore_random_state(state: dict[str, Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

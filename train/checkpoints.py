@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -15,14 +16,12 @@ KEPT = 2
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint. The pointer moves only after a checkpoint is on disk, so a torn one is never named by it."""
+    """The newest whole checkpoint. The pointer moves only after a checkpoint is on disk; one whose files changed since is passed over."""
     pointer = folder / "latest.json"
     if not pointer.is_file():
         return None
-    for name in read_json(pointer)["checkpoints"]:
-        if (folder / name).exists():
-            return folder / name
-    return None
+    known = read_json(pointer)
+    return next((folder / name for name in known["checkpoints"] if _sizes(folder / name) == known["bytes"][name]), None)
 
 
 class Checkpoints(pl.Callback):
@@ -58,13 +57,29 @@ class Checkpoints(pl.Callback):
         trainer.save_checkpoint(partial)
         trainer.strategy.barrier()
         if trainer.is_global_zero:
-            _remove(self.folder / name)
-            partial.rename(self.folder / name)
-            whole = sorted((p.name for p in self.folder.glob("step-*")), reverse=True)
-            write_json(self.folder / "latest.json", {"checkpoints": whole[:KEPT]})
-            for old in whole[KEPT:]:
-                _remove(self.folder / old)
+            self._publish(partial, name)
         self.saved_step, self.longest_save = step, max(self.longest_save, time.monotonic() - started)
+
+    def _publish(self, partial: Path, name: str) -> None:
+        for file in partial.iterdir():
+            _flush(file)
+        _remove(self.folder / name)
+        partial.rename(self.folder / name)
+        whole = sorted((p.name for p in self.folder.glob("step-*")), reverse=True)
+        kept = whole[:KEPT]
+        write_json(self.folder / "latest.json", {"checkpoints": kept, "bytes": {name: _sizes(self.folder / name) for name in kept}})
+        for old in whole[KEPT:]:
+            _remove(self.folder / old)
+
+
+def _sizes(checkpoint: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in sorted(checkpoint.iterdir())} if checkpoint.is_dir() else {}
+
+
+def _flush(file: Path) -> None:
+    """Onto the disk, before the pointer says that it is there: a machine may lose its power."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def _remove(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from train.batches import BatchPlan
@@ -42,7 +43,8 @@ class PlanLoader(DataLoader):
     def __init__(self, plan: BatchPlan, rank: int, collate: Callable[[list[int], float], Any]) -> None:
         self.plan, self.plan_sampler = plan, _PlanSampler(plan, rank)
         self.given = 0
-        super().__init__(_Rows(collate), sampler=self.plan_sampler, batch_size=None)
+        # A generator of its own: DataLoader draws a seed from torch's at every epoch, which a resumed run would draw once more.
+        super().__init__(_Rows(collate), sampler=self.plan_sampler, batch_size=None, generator=torch.Generator())
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         self.given = self.plan_sampler.start

@@ -20,6 +20,7 @@ from train.batches import BatchPlan
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig, under_slurm
 from train.loader import PlanLoader
+from train.portable import PortableIO
 from train.preemption import StopInTime
 from train.progress import StepProgress
 
@@ -78,6 +79,11 @@ def _environment() -> ClusterEnvironment | None:
     return SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
 
 
+def _plugins(config: TrainerConfig) -> list[Any]:
+    environment = [_environment()] if config.world_size > 1 or under_slurm(os.environ) else []
+    return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
+
+
 def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
     if config.strategy == "deepspeed":
         from train.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
@@ -115,7 +121,7 @@ def fit(
         num_nodes=config.num_nodes,
         strategy=_strategy(config, plan),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
-        plugins=[_environment()] if config.world_size > 1 or under_slurm(os.environ) else None,  # type: ignore[list-item]
+        plugins=_plugins(config),
         max_epochs=epochs,
         accumulate_grad_batches=plan.accumulation,
         gradient_clip_val=config.gradient_clip_norm,

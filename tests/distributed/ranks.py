@@ -1,11 +1,15 @@
 """What the ranks of a test run: training cases, one after the other in one process group.
 
 python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when there are several ranks
+
+A case is method-kind-strategy[-...], as in dpo-lora-zero3. With -killed it dies after a step of the second epoch and starts again; with
+-then-STRATEGY it dies there and goes on under another strategy, in the same process or, where one of the two is `one`, in another.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,9 +84,10 @@ def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
     return DpoRows(pairs, batch_rows)
 
 
-def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None) -> Witness:
-    """`method-kind-strategy[-...]`, as in dpo-lora-zero3; metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
-    method, kind, strategy, *more = case.split("-")
+def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = "") -> Witness:
+    """Metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
+    method, kind, first, *more = case.split("-")
+    strategy = strategy or first
     config = TrainerConfig(
         accelerator="cpu",
         devices=1 if strategy == "one" else 2,
@@ -124,15 +129,23 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
 
 
 def main(model_path: Path, out: Path, cases: list[str]) -> None:
+    here = torch.distributed.is_torchelastic_launched() or "LOCAL_RANK" in os.environ
     for case in cases:
-        if case.endswith("-killed"):
-            try:
-                run_case(case, model_path, out, dies_at=KILLED_AT)
-            except Killed:
-                print(json_line({"killed": case, "resumes_at": resumed_step(out / case)}), flush=True)
-            else:
-                raise SystemExit(f"{case} was not killed")
-        run_case(case, model_path, out)
+        first, _, second = case.partition("-then-")
+        begins_here = (first.endswith("-one")) != here
+        if (second and begins_here and not (out / case).exists()) or case.endswith("-killed"):
+            die(case, model_path, out)
+        if not second or (second == "one") != here:
+            run_case(case, model_path, out, strategy=second)
+
+
+def die(case: str, model_path: Path, out: Path) -> None:
+    try:
+        run_case(case, model_path, out, dies_at=KILLED_AT)
+    except Killed:
+        print(json_line({"killed": case, "resumes_at": resumed_step(out / case)}), flush=True)
+    else:
+        raise SystemExit(f"{case} was not killed")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,14 @@ PROBLEMS = [f"{method}-{kind}" for method in ("sft", "dpo") for kind in ("lora",
 STRATEGIES = ("ddp", "zero1", "zero2", "zero3")
 SHARDED = [f"{problem}-{strategy}" for problem in PROBLEMS for strategy in STRATEGIES]
 KILLED = ["sft-lora-ddp-killed", "sft-lora-zero2-killed", "dpo-full-zero3-killed"]
+MOVED = [  # to other ranks and strategies, in the middle of an epoch
+    "sft-lora-one-then-ddp",
+    "dpo-lora-one-then-zero3",
+    "dpo-lora-zero2-then-one",
+    "dpo-full-zero3-then-one",
+    "sft-full-ddp-then-zero3",
+    "dpo-full-zero1-then-zero2",
+]
 RECOMPUTED = [f"dpo-{kind}-{strategy}-recompute" for kind in ("lora", "full") for strategy in ("ddp", "zero3")]
 BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
@@ -23,8 +31,11 @@ BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 def folder(tmp_path_factory, tiny_directory, ranks_module, run_two_ranks):
     """Results of all cases: one pair of processes for those on two ranks, this process for those on one."""
     out = tmp_path_factory.mktemp("ranks")
-    run_two_ranks(tiny_directory, out, [*SHARDED, *KILLED, *RECOMPUTED, *BF16])
-    ranks_module.main(tiny_directory, out, [f"{problem}-one" for problem in PROBLEMS])
+    ranks_module.main(tiny_directory, out, [case for case in MOVED if "-one-then-" in case])
+    run_two_ranks(tiny_directory, out, [*SHARDED, *KILLED, *MOVED, *RECOMPUTED, *BF16])
+    ranks_module.main(
+        tiny_directory, out, [*(f"{problem}-one" for problem in PROBLEMS), *(case for case in MOVED if case.endswith("-one"))]
+    )
     return out
 
 
@@ -73,6 +84,18 @@ def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(folder,
     assert metrics(folder, case) == metrics(folder, whole)
     got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{whole}.safetensors")
     assert [name for name, tensor in wanted.items() if not torch.equal(got[name], tensor)] == []
+
+
+@pytest.mark.parametrize("case", MOVED)
+def test_a_killed_run_goes_on_with_other_ranks_and_another_strategy(folder, case):
+    """The same rows in every step, the same losses and, at the end, the same weights as one rank that was never killed."""
+    got, wanted = metrics(folder, case), metrics(folder, alone(case))
+    assert [row["step"] for row in got] == [row["step"] for row in wanted]
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=2e-5)
+    trained, whole = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{alone(case)}.safetensors")
+    for name, tensor in whole.items():
+        assert (trained[name] - tensor).norm() <= 1e-5 * max(1.0, tensor.norm().item()), name
 
 
 @pytest.mark.parametrize("case", BF16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -136,8 +137,9 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
         fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
     folder = tmp_path / "checkpoints"
     assert latest_checkpoint(folder).name == "step-0000004"
-    (folder / ".step-0000006.partial").write_bytes((folder / "step-0000004").read_bytes()[:1000])  # cut off while it was written
-    (folder / "step-0000005").write_bytes(b"renamed, but never pointed to")
+    shutil.copytree(folder / "step-0000004", folder / ".step-0000006.partial")  # cut off while it was written
+    (folder / ".step-0000006.partial" / "trainer.pt").unlink()
+    (folder / "step-0000005").mkdir()  # renamed, but never pointed to
     assert latest_checkpoint(folder).name == "step-0000004"
     assert_same(fit_sft(tmp_path), whole)
     assert not list(folder.glob(".*.partial"))
@@ -151,8 +153,39 @@ def test_only_the_last_two_checkpoints_are_kept(fit_sft, tmp_path):
 def test_a_lost_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
     with pytest.raises(Killed):
         fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
-    (tmp_path / "checkpoints" / "step-0000006").unlink()
+    shutil.rmtree(tmp_path / "checkpoints" / "step-0000006")
     assert_same(fit_sft(tmp_path), whole)
+
+
+def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
+    with pytest.raises(Killed):
+        fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
+    newest = tmp_path / "checkpoints" / "step-0000006" / "tensors-0.pt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert latest_checkpoint(newest.parent.parent).name == "step-0000005"
+    assert_same(fit_sft(tmp_path), whole)
+
+
+def test_a_resumed_run_has_the_random_state_that_the_checkpoint_was_made_with(fit_sft, tmp_path):
+    """Nothing draws while Primum trains; this callback does, as a model with dropout would."""
+    whole, drawn = [], []
+    torch.manual_seed(0)
+    fit_sft(tmp_path / "whole", callbacks=[Draws(whole)])
+    torch.manual_seed(0)
+    with pytest.raises(Killed):
+        fit_sft(tmp_path / "killed", callbacks=[Draws(drawn), KillAtNextStep(4)])
+    torch.manual_seed(1)
+    del drawn[-1:]  # the step that the kill took back drew too
+    fit_sft(tmp_path / "killed", callbacks=[Draws(drawn)])
+    assert drawn == whole
+
+
+class Draws(pl.Callback):
+    def __init__(self, drawn):
+        self.drawn = drawn
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        self.drawn.append(torch.rand(1).item())
 
 
 class DyingScoreboard(Scoreboard):
