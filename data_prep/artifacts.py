@@ -62,12 +62,16 @@ def sha256_json(value: Any) -> str:
 
 def require_room(folder: Path, gigabytes: float) -> None:
     """Raise before work starts when the disk cannot hold the result."""
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free / 1e9
+    free = shutil.disk_usage(existing_parent(folder)).free / 1e9
     if free < gigabytes:
         raise ResourceError(
             f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere"
         )
+
+
+def existing_parent(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(p for p in (folder, *folder.absolute().parents) if p.exists())
 
 
 def _rows(path: Path) -> int | None:

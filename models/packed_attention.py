@@ -23,6 +23,8 @@ from models.adapter import unwrapped
 from models.packing import Packed
 
 NAME = "primum_packed"
+LONG = 512
+"""Keys of a segment from which bfloat16 attention pays on a CPU; below, its backward pass is slower than float32's."""
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
 
@@ -89,31 +91,30 @@ def _attention(
 
 
 def _by_segment(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scaling: float | None, dropout: float) -> Tensor:
-    # bf16 attention is slower backwards than fp32 on a CPU, and the products are small.
-    dtype, groups = query.dtype, query.shape[1] // key.shape[1]
+    groups = query.shape[1] // key.shape[1]
     lengths = [segment.length for segment in packed.segments]
     with torch.autocast("cpu", enabled=False):
         # Split once: slicing would give every slice a gradient as large as the whole row.
-        queries = query.float().split(lengths, dim=2)
-        keys = key.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
-        values = value.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        queries = query.split(lengths, dim=2)
+        keys = key.repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        values = value.repeat_interleave(groups, dim=1).split(lengths, dim=2)
         outputs = []
         for number, segment in enumerate(packed.segments):
             path = (*segment.above, number)
-            seen = [keys[i] for i in path], [values[i] for i in path]
             looks_up = len(path) > 1
-            outputs.append(
-                F.scaled_dot_product_attention(
-                    queries[number],
-                    torch.cat(seen[0], dim=2) if looks_up else keys[number],
-                    torch.cat(seen[1], dim=2) if looks_up else values[number],
-                    attn_mask=_causal_after(sum(lengths[i] for i in segment.above), segment.length) if looks_up else None,
-                    is_causal=not looks_up,
-                    dropout_p=dropout,
-                    scale=scaling,
-                )
+            above = sum(lengths[i] for i in segment.above)
+            dtype = query.dtype if above + segment.length >= LONG else torch.float32
+            output = F.scaled_dot_product_attention(
+                queries[number].to(dtype),
+                torch.cat([keys[i] for i in path], dim=2).to(dtype),
+                torch.cat([values[i] for i in path], dim=2).to(dtype),
+                attn_mask=_causal_after(above, segment.length).to(dtype) if looks_up else None,
+                is_causal=not looks_up,
+                dropout_p=dropout,
+                scale=scaling,
             )
-        return torch.cat(outputs, dim=2).to(dtype)
+            outputs.append(output.to(query.dtype))
+        return torch.cat(outputs, dim=2)
 
 
 @lru_cache(maxsize=512)

@@ -13,12 +13,14 @@ from pipeline.console import complain
 from pipeline.stages import STAGES
 from train.notice import leave_marker, listen
 
+_CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
   primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2
   primum config configs/demo.yaml                   the resolved run
   primum eval configs/demo.yaml                     one stage
+  primum check configs/meditron_7b.yaml slurm/dpo_meditron.sh
 
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
@@ -37,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
+    checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    checking.add_argument(
+        "overrides", metavar="SCRIPT | key=value", nargs="*", help="a Slurm job script, and settings that replace the file's"
+    )
+    checking.add_argument("--gpu-gb", type=float, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
 
 
@@ -44,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     listen()
     options = parser().parse_args(arguments)
     try:
-        return _dispatch(options.command, options.config, options.overrides)
+        return _dispatch(options.command, options.config, options.overrides, getattr(options, "gpu_gb", 0.0))
     except PreemptedError as error:
         leave_marker()
         if os.environ.get("SLURM_PROCID", os.environ.get("RANK", "0")) == "0":
@@ -77,9 +85,11 @@ _DISK_ERRORS = {
 """What the disk may answer, and what the user can do."""
 
 
-def _dispatch(command: str, path: Path, overrides: list[str]) -> int:
+def _dispatch(command: str, path: Path, overrides: list[str], gpu_gb: float) -> int:
     from pipeline.config import load_config, to_yaml
 
+    if command == "check":
+        return _check(path, overrides, gpu_gb)
     config = load_config(path, overrides)
     if command == "config":
         print(to_yaml(config), end="")
@@ -98,6 +108,22 @@ def _dispatch(command: str, path: Path, overrides: list[str]) -> int:
             run(config, [str(path), *overrides])
         else:
             run_one(command, config)
+    return 0
+
+
+def _check(path: Path, words: list[str], gpu_gb: float) -> int:
+    from pipeline.config import load_config
+
+    scripts = [Path(word) for word in words if "=" not in word]
+    if len(scripts) > 1:
+        raise PrimumError(f"got {len(scripts)} job scripts ({', '.join(map(str, scripts))}), wanted one at most")
+    config = load_config(path, [word for word in words if "=" in word])
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from pipeline.check import check
+
+    for line in check(config, scripts[0] if scripts else None, gpu_gb):
+        print(line)
+    print("nothing that would fail was found")
     return 0
 
 

@@ -45,6 +45,8 @@ class RewardRows:
         self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
         self.lengths = [batch_rows.tokens([row]) for row in rows]
         self.weights = [1] * len(rows)
+        prompts: dict[tuple[int, ...], int] = {}
+        self.units = [prompts.setdefault(_prompt(row), len(prompts)) for row in rows]
         share = sum(labels) / len(labels)
         self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
 
@@ -52,6 +54,10 @@ class RewardRows:
         labels = [self.labels[i] for i in indices]
         weights = torch.tensor([self.label_weights[label] for label in labels])
         return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(labels).float(), weights, scale)
+
+
+def _prompt(row: TokenRow) -> tuple[int, ...]:
+    return tuple(token for token, in_completion in zip(row.input_ids, row.completion_mask, strict=True) if not in_completion)
 
 
 class RewardModule(TrainedModule):

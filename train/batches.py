@@ -29,6 +29,8 @@ class BatchPlan:
     world_size: int
     epochs: int
     seed: int
+    units: Sequence[int] | None = None
+    """Rows of one unit (answers to one prompt, which packed rows share) stand together wherever a step's size allows it; None: each alone."""
 
     def __post_init__(self) -> None:
         rows = len(self.lengths)
@@ -55,9 +57,12 @@ class BatchPlan:
 
     def steps(self, epoch: int) -> list[list[int]]:
         """The rows of every step of an epoch; each row once."""
-        order = list(range(len(self.lengths)))
+        together: dict[int, list[int]] = {}
+        for row in range(len(self.lengths)):
+            together.setdefault(self.units[row] if self.units else row, []).append(row)
+        order = list(together.values())
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
-        return [part for part in _dealt(order, self.steps_per_epoch)]
+        return [part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)]
 
     def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
         """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours in length at the same time.
@@ -76,7 +81,12 @@ class BatchPlan:
         return batches
 
     def _by_length(self, step: list[int]) -> list[int]:
-        return sorted(step, key=lambda i: (self.lengths[i], i))
+        if not self.units:
+            return sorted(step, key=lambda i: (self.lengths[i], i))
+        longest: dict[int, int] = {}
+        for i in step:
+            longest[self.units[i]] = max(longest.get(self.units[i], 0), self.lengths[i])
+        return sorted(step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i))  # type: ignore[index]
 
     def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
         """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""
@@ -84,7 +94,7 @@ class BatchPlan:
 
     def _balanced(self, rows: list[int]) -> list[list[int]]:
         """`parts` consecutive runs whose largest is as small as it can be; empty ones come last, and only where rows are too few."""
-        low, high = 1, len(rows) * self.lengths[rows[-1]]
+        low, high = 1, len(rows) * max(self.lengths[i] for i in rows)
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if len(self._filled(rows, middle)) <= self.parts else (middle + 1, high)
@@ -99,18 +109,19 @@ class BatchPlan:
 def within_budget(rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool) -> list[list[int]]:
     """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a run of its own.
 
-    `padded` counts every row of a run as long as the last one, so rows should come sorted by length.
+    `padded` counts every row of a run as long as its longest.
     """
     runs: list[list[int]] = []
-    taken = 0
+    taken = width = 0
     for row in rows:
-        more = (len(runs[-1]) + 1) * lengths[row] if runs and padded else taken + lengths[row]
+        width = max(width, lengths[row])
+        more = (len(runs[-1]) + 1) * width if runs and padded else taken + lengths[row]
         if runs and more <= budget:
             runs[-1].append(row)
             taken = more
         else:
             runs.append([row])
-            taken = lengths[row]
+            taken = width = lengths[row]
     return runs
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 
@@ -71,6 +73,19 @@ class WandbConfig:
     project: str = "primum"
     entity: str | None = None
     group: str | None = None
+
+
+def wandb_trouble(config: WandbConfig) -> list[str]:
+    """Why runs would not be recorded where the config wants them, with the remedy."""
+    asked = config.mode if config.mode != "auto" else os.environ.get("WANDB_MODE", "auto")
+    if asked != "online" or os.environ.get("WANDB_API_KEY") or _has_wandb_login():
+        return []
+    return ["wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set wandb.mode=offline and `wandb sync` later"]
+
+
+def _has_wandb_login() -> bool:
+    netrc = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+    return netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8", errors="replace")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,7 @@ def batch_plan(rows: Any, config: TrainerConfig, *, global_batch_size: int, epoc
         world_size=world(config)[1],
         epochs=epochs,
         seed=seed,
+        units=getattr(rows, "units", None),
     )
 
 

@@ -16,7 +16,7 @@ from train.loader import PlanLoader
 WORLDS = (1, 2, 4)
 
 
-def plan_of(lengths, *, weights=None, padded=False, global_batch=8, tokens=2, world=1, epochs=1, seed=0):
+def plan_of(lengths, *, weights=None, padded=False, global_batch=8, tokens=2, world=1, epochs=1, seed=0, units=None):
     return BatchPlan(
         lengths=lengths,
         weights=weights or [1] * len(lengths),
@@ -26,6 +26,7 @@ def plan_of(lengths, *, weights=None, padded=False, global_batch=8, tokens=2, wo
         world_size=world,
         epochs=epochs,
         seed=seed,
+        units=units,
     )
 
 
@@ -45,6 +46,7 @@ def plans(draw):
             world=draw(st.sampled_from(WORLDS)),
             epochs=4,
             seed=draw(st.integers(0, 5)),
+            units=draw(st.none() | st.lists(st.integers(0, 5), min_size=count, max_size=count)),
         )
     except ConfigError:
         assume(False)
@@ -97,7 +99,7 @@ def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(made
     plan, epoch = made
     parts = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
     for number, step in enumerate(plan.steps(epoch)):
-        ordered = sorted(step, key=lambda row: (plan.lengths[row], row))
+        ordered = plan._by_length(step)
         if len(ordered) > 8:
             continue
         mine = [rows for batches in parts for rows, scale in batches[number * plan.accumulation :][: plan.accumulation] if scale]
@@ -145,6 +147,16 @@ def test_steps_differ_in_size_by_one_at_most_and_none_is_above_the_global_batch(
     sizes = Counter(len(step) for step in plan.steps(epoch))
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= plan.global_batch_size
+
+
+def test_answers_to_one_prompt_are_in_one_step_and_one_micro_batch_where_they_fit():
+    units = [i // 2 for i in range(64)]
+    plan = plan_of([10 + i % 7 for i in range(64)], global_batch=16, tokens=70, units=units)
+    for epoch in range(3):
+        for step in plan.steps(epoch):
+            assert all(count == 2 for count in Counter(units[row] for row in step).values())
+        together = sum(len(rows) - len({units[row] for row in rows}) for rows, _ in plan.micro_batches(epoch, 0))
+        assert together >= 24  # of 32 prompts; a cut may part a few
 
 
 def test_epochs_are_shuffled_differently_and_a_seed_repeats_them():

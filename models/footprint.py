@@ -1,0 +1,111 @@
+"""What training a model takes, from its config alone: no weight is read.
+
+Per rank, in bytes; P = all parameters, T = trained ones, W = ranks, n = tokens of a micro-batch, b = bytes of a stored weight,
+s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate, q and k widths of queries and keys:
+
+    weights       b P              / W in ZeRO-3
+    gradients     4 T              / W from ZeRO-2 on
+    optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
+    activations   n L (2 (8 h + (s + b) h) + s (4 q + 4 k + 4 i)); with gradient checkpointing n h b L and one layer's worth
+    head          512 rows of logits in 4 + 4 + s, and 4 n h of their gradient
+
+What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from models.config import AdapterConfig, ModelConfig
+from models.load import DTYPES, model_location
+from models.logps import CHUNK_TOKENS
+
+GB = 1e9
+OVERHEAD = 1.1
+GPU_CONTEXT = 1.5e9
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a decoder."""
+
+    parameters: int
+    trained: int
+    layers: int
+    hidden: int
+    intermediate: int
+    queries: int  # heads times their size
+    keys: int
+    vocabulary: int
+    positions: int
+
+
+def shape_of(model: ModelConfig, adapter: AdapterConfig) -> Shape:
+    """Built on the meta device, where tensors have sizes and no contents."""
+    config = AutoConfig.from_pretrained(model_location(model), revision=model.revision, trust_remote_code=model.trust_remote_code)
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
+    text = config.get_text_config()
+    parameters = sum(p.numel() for p in network.parameters())
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return Shape(
+        parameters=parameters,
+        trained=parameters if adapter.kind == "full" else _lora_parameters(network, adapter),
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+        queries=head_size * text.num_attention_heads,
+        keys=head_size * (getattr(text, "num_key_value_heads", None) or text.num_attention_heads),
+        vocabulary=text.vocab_size,
+        positions=getattr(text, "max_position_embeddings", 0) or 0,
+    )
+
+
+def _lora_parameters(network: nn.Module, adapter: AdapterConfig) -> int:
+    head = network.get_output_embeddings()  # type: ignore[operator]
+    wanted = None if adapter.target_modules == "all-linear" else {name.strip() for name in adapter.target_modules.split(",")}
+    layers = [
+        module
+        for name, module in network.named_modules()
+        if type(module).__name__ in ("Linear", "Conv1D") and module is not head and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
+    ]
+    return adapter.rank * sum(sum(layer.weight.shape) for layer in layers)  # type: ignore[misc, arg-type]
+
+
+def training_bytes(
+    shape: Shape, *, weight_bytes: int, matrix_bytes: int, zero_stage: int, ranks: int, tokens: int, checkpointing: bool
+) -> dict[str, float]:
+    """Peak of one rank while a policy trains, by what takes it. `zero_stage` 0 is no sharding."""
+    lora = shape.trained < shape.parameters
+
+    def share(stage: int) -> int:
+        return ranks if zero_stage >= stage else 1
+
+    layer = 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden
+    layer += matrix_bytes * (4 * shape.queries + 4 * shape.keys + 4 * shape.intermediate)
+    kept = tokens * (shape.layers * shape.hidden * weight_bytes + layer) if checkpointing else tokens * shape.layers * layer
+    return {
+        "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
+        "gradients": 4 * shape.trained / share(2),
+        "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
+        "activations": kept,
+        "head": CHUNK_TOKENS * shape.vocabulary * (8 + matrix_bytes) + 4 * tokens * shape.hidden,
+    }
+
+
+def peak_bytes(parts: dict[str, float]) -> float:
+    return OVERHEAD * sum(parts.values())
+
+
+def checkpoint_bytes(shape: Shape) -> float:
+    """A resumable checkpoint: trained weights and two moments, in float32."""
+    return 12 * shape.trained
+
+
+def policy_bytes(shape: Shape, model: ModelConfig) -> float:
+    """An exported policy directory."""
+    return shape.parameters * DTYPES[model.dtype].itemsize
