@@ -82,7 +82,12 @@ def duel(case: dict[str, Any], rival: str, rounds: int) -> dict[str, Any]:
     taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
     peaks = [contestant.stop() for contestant in contestants]
     known = contestants[0].known
-    result: dict[str, Any] = {"rounds": rounds, "gflop": known["gflop"], "machine_gflops": known["machine_gflops"]}
+    result: dict[str, Any] = {
+        "rounds": rounds,
+        "gflop": known["gflop"],
+        "machine_gflops": known["machine_gflops"],
+        "tokens": known["tokens"],
+    }
     for k, name in enumerate(names):
         seconds = sorted(turn[k]["seconds"] for turn in taken)
         result[name] = {

@@ -114,7 +114,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
         flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
-        turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9}
+        most = max(batch.input_ids.shape[1] for batch in packed)
+        turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9, "tokens": most}
 
     class InTurn(pl.Callback):
         """Steps are marked where the optimiser has stepped; micro-batches in between pass by."""

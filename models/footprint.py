@@ -15,6 +15,7 @@ What the allocator, the libraries and the collectives take comes on top (OVERHEA
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,8 +48,12 @@ class Shape:
 def shape_of(model: ModelConfig, adapter: AdapterConfig) -> Shape:
     """Built on the meta device, where tensors have sizes and no contents."""
     config = AutoConfig.from_pretrained(model_location(model), revision=model.revision, trust_remote_code=model.trust_remote_code)
+    return shape_from(config, adapter, trust_remote_code=model.trust_remote_code)
+
+
+def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool = False) -> Shape:
     with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
+        network = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
     parameters = sum(p.numel() for p in network.parameters())
     head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
