@@ -24,7 +24,7 @@ from models.trained_module import TrainedModule
 from pipeline.policies import device, trained_for_generation, trained_policy, training_layout
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
-from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode
+from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
 from train.trainer import batch_plan, fit, resumed_step, use_threads
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
@@ -128,7 +128,12 @@ def _loggers(context: Context) -> list[Any]:
     if context.rank == 0 and (mode != "disabled" or context.directory.name == "sft"):
         context.say(f"wandb {mode} ({why})")
     settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
-    recorder = wandb_logger(config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, settings=settings)
+    if context.rank:
+        return loggers
+    run_id = wandb_run_id(context.directory.work)
+    recorder = wandb_logger(
+        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=settings
+    )
     return [*loggers, recorder] if recorder else loggers
 
 

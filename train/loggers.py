@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +61,18 @@ def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
     return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
 
 
-def wandb_logger(config: WandbConfig, *, folder: Path, stage: str, run_name: str, settings: dict[str, Any]) -> WandbLogger | None:
+def wandb_run_id(work: Path) -> str:
+    """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
+    file = work / "wandb_run_id"
+    if not file.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        file.write_text(uuid.uuid4().hex[:12])
+    return file.read_text()
+
+
+def wandb_logger(
+    config: WandbConfig, *, folder: Path, stage: str, run_name: str, run_id: str, settings: dict[str, Any]
+) -> WandbLogger | None:
     mode, _ = wandb_mode(config)
     if mode == "disabled":
         return None
@@ -70,6 +82,8 @@ def wandb_logger(config: WandbConfig, *, folder: Path, stage: str, run_name: str
         entity=config.entity,
         group=config.group or run_name,
         name=f"{run_name}/{stage}",
+        id=run_id,
+        resume="allow" if mode == "online" else None,  # offline it would only warn
         job_type=stage,
         save_dir=str(folder),
         offline=mode == "offline",

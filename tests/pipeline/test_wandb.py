@@ -99,3 +99,19 @@ def test_the_loss_of_every_step_is_there(recorded, stage):
 def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded):
     run_dir, _ = recorded
     assert not [p for stage in ("sft", "dpo") for p in (run_dir / stage).rglob("*wandb*")]
+
+
+def test_a_stage_that_was_stopped_in_time_goes_on_in_the_same_run(tmp_path, finished, primum, tiny_run):
+    """Offline, each start leaves a part with one run id."""
+    import shutil
+
+    run_dir = Path(shutil.copytree(finished, tmp_path / "stopped"))
+    arguments = tiny_run(run_dir, "wandb.mode=offline", "sft.learning_rate=3.0e-3")
+    stopped = primum("sft", *arguments, PRIMUM_DEADLINE="0", PRIMUM_PREEMPTED=str(tmp_path / "marker"))
+    assert stopped.returncode == 75, stopped.stderr[-3000:]
+    assert stopped.stderr.count("stopped in time (time limit, saved at step 1)") == 1
+    assert (tmp_path / "marker").is_file()
+    assert primum("sft", *arguments).returncode == 0
+    runs = [next(r.run for r in records(path) if r.HasField("run")) for path in run_dir.glob("wandb/offline-run-*/*.wandb")]
+    assert len(runs) == 2
+    assert len({run.run_id for run in runs}) == 1
