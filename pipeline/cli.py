@@ -14,6 +14,7 @@ from pipeline.stages import STAGES
 from train.notice import leave_marker, listen
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
+_FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in {"run": "all stages in order; finished ones are skipped", **STAGES, "config": "print the resolved run"}.items():
+    for name, summary in {"run": "all stages in order; finished ones are skipped", **STAGES, "fetch": _FETCH, "config": "print the resolved run"}.items():
         command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
@@ -93,6 +94,12 @@ def _dispatch(command: str, path: Path, overrides: list[str], gpu_gb: float) -> 
     config = load_config(path, overrides)
     if command == "config":
         print(to_yaml(config), end="")
+        return 0
+    if command == "fetch":
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
+        from pipeline.fetch import fetch
+
+        fetch(config)
         return 0
     # Offline unless the config names something on the hub, and never telemetry.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
