@@ -15,6 +15,7 @@ from train.notice import leave_marker, listen
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
+_EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -36,10 +37,20 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in {"run": "all stages in order; finished ones are skipped", **STAGES, "fetch": _FETCH, "config": "print the resolved run"}.items():
+    for name, summary in {
+        "run": "all stages in order; finished ones are skipped",
+        **STAGES,
+        "fetch": _FETCH,
+        "config": "print the resolved run",
+    }.items():
         command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
+    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    exporting.add_argument("--stage", default="dpo", choices=["sft", "dpo", "sft_control"], help="whose checkpoint (default: dpo)")
+    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -53,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     listen()
     options = parser().parse_args(arguments)
     try:
-        return _dispatch(options.command, options.config, options.overrides, getattr(options, "gpu_gb", 0.0))
+        return _dispatch(options)
     except PreemptedError as error:
         leave_marker()
         if os.environ.get("SLURM_PROCID", os.environ.get("RANK", "0")) == "0":
@@ -86,14 +97,20 @@ _DISK_ERRORS = {
 """What the disk may answer, and what the user can do."""
 
 
-def _dispatch(command: str, path: Path, overrides: list[str], gpu_gb: float) -> int:
+def _dispatch(options: argparse.Namespace) -> int:
+    command, path, overrides = options.command, options.config, options.overrides
     from pipeline.config import load_config, to_yaml
 
     if command == "check":
-        return _check(path, overrides, gpu_gb)
+        return _check(path, overrides, options.gpu_gb)
     config = load_config(path, overrides)
     if command == "config":
         print(to_yaml(config), end="")
+        return 0
+    if command == "export":
+        from pipeline.export import export
+
+        export(config, options.stage, options.output)
         return 0
     if command == "fetch":
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says

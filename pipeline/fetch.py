@@ -46,7 +46,9 @@ def _fetch_model(model: ModelConfig) -> None:
         names = _weights_of(model)
         where = snapshot_download(model.path, revision=model.revision, ignore_patterns=[*SKIPPED, *names])
     except Exception as error:  # network, permission and naming faults come in dozens of types
-        raise ModelError(f"model.base.path={model.path}: cannot be fetched ({_line(error)}); is this node online, and has HF_TOKEN access?") from error
+        raise ModelError(
+            f"model.base.path={model.path}: cannot be fetched ({_line(error)}); is this node online, and has HF_TOKEN access?"
+        ) from error
     faults = model_faults(model)
     if faults:
         raise ModelError(faults)

@@ -30,7 +30,11 @@ def base_config(config: RunConfig) -> ModelConfig:
 
 def stage_policy(context: Context, stage: str) -> ModelConfig:
     """The merged policy directory that a training stage left, chat template and all."""
-    return replace(context.config.model.base, path=str(context.stage(stage).path / "policy"), revision=None)
+    return policy_of(context.config, context.stage(stage).path)
+
+
+def policy_of(config: RunConfig, stage: Path) -> ModelConfig:
+    return replace(config.model.base, path=str(stage / "policy"), revision=None)
 
 
 def model_files(config: RunConfig) -> dict[str, str]:

@@ -10,6 +10,7 @@ Frozen weights are not in it: the base is where it was. The optimiser is AdamW, 
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ def write(folder: Path, rank: int, tensors: Tensors, trainer: dict[str, Any] | N
     torch.save(tensors, folder / f"tensors-{rank}.pt")
     if trainer is not None:
         torch.save(trainer, folder / "trainer.pt")
+
+
+def damaged(folder: Path) -> list[str]:
+    """Files whose contents are not those that were written, by the checksums in them; reads everything."""
+    wrong = []
+    for path in sorted(folder.glob("*.pt")):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                part = archive.testzip()
+        except (zipfile.BadZipFile, OSError) as error:
+            part = str(error)
+        if part:
+            wrong.append(f"{path}: damaged ({part})")
+    return wrong
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Tensors]:

@@ -1,0 +1,45 @@
+"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_prep.artifacts import StageDirectory
+from data_prep.errors import ArtifactError
+from models.export import export_policy
+from models.load import load_tokenizer
+from pipeline.config import RunConfig
+from pipeline.console import say
+from pipeline.policies import base_config, policy_of, trained_policy
+from train.checkpoints import latest_checkpoint
+from train.portable import damaged, read
+
+STAGES = ("sft", "dpo", "sft_control")
+
+
+def export(config: RunConfig, stage: str, output: Path) -> None:
+    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has them in its own directory."""
+    run_dir = Path(config.run_dir)
+    directory = StageDirectory(run_dir / stage)
+    if directory.manifest_path.is_file():
+        raise ArtifactError(f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}")
+    if output.exists() and any(output.iterdir()):
+        raise ArtifactError(f"{output}: not empty; name a new directory with --output")
+    checkpoint = latest_checkpoint(directory.work / "checkpoints")
+    if not checkpoint:
+        raise ArtifactError(
+            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
+        )
+    faults = damaged(checkpoint)
+    if faults:
+        raise ArtifactError(
+            [*faults, "copy the checkpoint again from where it is whole, or delete it: training goes on from the one before"]
+        )
+    start = base_config(config) if stage == "sft" else policy_of(config, run_dir / "sft")
+    _, tensors = read(checkpoint)
+    state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
+    policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
+    report = export_policy(policy, load_tokenizer(start), output)
+    differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "policy", "adapter") if name in report)
+    say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences}")
+    say("export", f"{output / 'policy'}")
