@@ -46,7 +46,7 @@ def score_answers(prompts: Sequence[Prompt], answers: Sequence[Generated], score
         reason = "" if row is not None else ("empty answer" if not answer.text else f"prompt longer than {SCORED_TOKENS} tokens")
         samples.append(
             Sample(
-                id=f"{prompt.suite}/{prompt.id}/{policy}",
+                id=sample_id(prompt, policy),
                 policy=policy,
                 suite=prompt.suite,
                 kind=prompt.kind,
@@ -62,6 +62,10 @@ def score_answers(prompts: Sequence[Prompt], answers: Sequence[Generated], score
             )
         )
     return samples
+
+
+def sample_id(prompt: Prompt, policy: str) -> str:
+    return f"{prompt.suite}/{prompt.id}/{policy}"
 
 
 def measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,11 @@ def model_files(config: RunConfig) -> dict[str, str]:
 
 
 def device(config: RunConfig) -> torch.device:
-    return torch.device("cuda" if uses_gpu(config.trainer) else "cpu")
+    """This rank's GPU among those that it sees, or the CPU."""
+    if not uses_gpu(config.trainer):
+        return torch.device("cpu")
+    local = int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0) if config.trainer.world_size > 1 else 0
+    return torch.device("cuda", local % max(1, torch.cuda.device_count()))
 
 
 def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collation:

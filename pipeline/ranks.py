@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from data_prep.artifacts import read_json, write_json
 from data_prep.errors import ResourceError
+from train.config import TrainerConfig
+
+Item = TypeVar("Item")
 
 LAUNCH = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
 """What srun and torchrun give to all ranks of one start, and to no other start."""
@@ -38,6 +44,39 @@ def wanted(stage: Path) -> bool:
             )
         time.sleep(0.1)
     return True
+
+
+@dataclass(frozen=True)
+class Share:
+    """This rank's part of work that needs no talk between ranks: every so-and-so-many-th item, whoever else is at work."""
+
+    rank: int
+    world: int
+
+    def of(self, items: Sequence[Item]) -> list[Item]:
+        return list(items[self.rank :: self.world])
+
+    def hand_in(self, work: Path) -> bool:
+        """Say that this rank's part is written; True for the one that puts the parts together, once all are there."""
+        if self.world == 1:
+            return True
+        (work / self._mark(self.rank)).touch()
+        if self.rank:
+            return False
+        deadline = time.monotonic() + WAIT_SECONDS
+        while missing := [rank for rank in range(self.world) if not (work / self._mark(rank)).is_file()]:
+            if time.monotonic() > deadline:
+                raise ResourceError(f"{work}: ranks {missing} did not hand in their part within {WAIT_SECONDS / 60:.0f} min of rank 0's")
+            time.sleep(0.1)
+        return True
+
+    def _mark(self, rank: int) -> str:
+        return f".{_launch()}.{rank}-of-{self.world}.done"
+
+
+def share(rank: int, trainer: TrainerConfig) -> Share:
+    """Whole where a launcher did not start all ranks at once: Lightning starts its own for training only."""
+    return Share(rank, trainer.world_size) if _launch() else Share(0, 1)
 
 
 def _word(stage: Path) -> Path:

@@ -18,13 +18,9 @@ from pipeline.stages import load_stage, stage_names
 
 def run_one(name: str, config: RunConfig) -> None:
     stage = load_stage(name)
-    run_stage(stage, config, rank=_rank(config) if stage.ranks else 0)
-
-
-def _rank(config: RunConfig) -> int:
-    from train.trainer import world  # noqa: PLC0415  a stage on one rank may need no torch
-
-    return world(config.trainer)[0]
+    rank = config.trainer.rank(os.environ) if config.trainer.world_size > 1 else 0
+    if rank == 0 or stage.ranks or stage.shares:
+        run_stage(stage, config, rank=rank)
 
 
 def look_for_inputs(config: RunConfig) -> None:

@@ -45,6 +45,10 @@ class Context:
     def path(self) -> Path:
         return self.directory.path
 
+    @property
+    def share(self) -> ranks.Share:
+        return ranks.share(self.rank, self.config.trainer)
+
     def say(self, text: str) -> None:
         if self.rank == 0:
             say(self.directory.name, text)
@@ -67,7 +71,9 @@ class Stage:
     gigabytes: Callable[[RunConfig], float] = lambda config: 0.05
     """Disk that it may need, checked before it starts."""
     ranks: bool = False
-    """Runs on all ranks of the trainer."""
+    """Runs on all ranks of the trainer, which talk."""
+    shares: bool = False
+    """Its work is split over all ranks of a job, which do not talk; `Context.share` says which part is this one's."""
     optional_needs: Callable[[RunConfig], tuple[str, ...]] = lambda config: ()
     """What it reads besides under this config."""
 

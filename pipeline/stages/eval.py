@@ -8,7 +8,7 @@ from typing import Any
 from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
 from data_prep.errors import RecordError
 from data_prep.records import Prompt, read_records
-from eval.measure import Sample, measure
+from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard import read_scoreboard
@@ -32,9 +32,11 @@ def work(context: Context) -> dict[str, Any]:
     prompts = _prompts(context)
     scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
     scorer.model.to(device(config))
-    samples: list[Sample] = []
     for name, model in policies(context).items():
-        samples += _samples(context, name, model, prompts, scorer)
+        _measure(context, name, model, prompts, scorer)
+    if not context.share.hand_in(context.directory.work):
+        return {}
+    samples = [sample for name in policies(context) for sample in _samples(context, name, prompts)]
     results = build_results(
         samples,
         {name: _about(context, name) for name in policies(context)},
@@ -77,14 +79,23 @@ def _prompts(context: Context) -> list[Prompt]:
     return [prompt for rows in suites.values() for prompt in rows]
 
 
-def _samples(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> list[Sample]:
-    """One policy's samples; those of a policy that was finished before a kill are read, not made again."""
-    shard = context.directory.work / f"{name}.jsonl"
+def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> None:
+    """This rank's samples of one policy; those that were finished before a kill are not made again."""
+    shard, mine = _shard(context, name, context.share.rank), context.share.of(prompts)
     if not shard.is_file():
         policy, tokenizer = generating(context.config, model, context.config.eval.generation)
-        write_records(shard, measure(policy, tokenizer, prompts, context.config.eval.generation, scorer, policy=name))
-    context.say(f"{TITLES[name]}: {len(prompts)} answers scored")
-    return read_records(shard, Sample)
+        write_records(shard, measure(policy, tokenizer, mine, context.config.eval.generation, scorer, policy=name))
+    context.say(f"{TITLES[name]}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
+
+
+def _samples(context: Context, name: str, prompts: list[Prompt]) -> list[Sample]:
+    """One policy's samples of all ranks, in the prompts' order."""
+    found = {s.id: s for rank in range(context.share.world) for s in read_records(_shard(context, name, rank), Sample)}
+    return [found[sample_id(prompt, name)] for prompt in prompts]
+
+
+def _shard(context: Context, name: str, rank: int) -> Path:
+    return context.directory.work / f"{name}.{rank}-of-{context.share.world}.jsonl"
 
 
 def _about(context: Context, name: str) -> dict[str, Any]:
@@ -140,4 +151,5 @@ STAGE = Stage(
     sections=("model", "eval", "control"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
+    shares=True,
 )

@@ -35,13 +35,15 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     use_threads(config.trainer)
     answers, refusals = _answers(context), _refusals(context)
-    shards = {POLICY: context.directory.work / "completions.jsonl", CONTINUED: context.directory.work / "refusals.jsonl"}
-    done = {row["id"] for shard in shards.values() for row in read_appended(shard)}
-    missing = [wanted for wanted in (*answers, *refusals) if wanted.id not in done]
-    context.say(f"{len(answers)} answers and {len(refusals)} continued declines wanted from the base policy, {len(missing)} to write")
+    shards = {name: _shard(context, name, context.rank) for name in (POLICY, CONTINUED)}
+    done = {row["id"] for name in shards for row in _written(context, name)}
+    missing = [wanted for wanted in context.share.of([*answers, *refusals]) if wanted.id not in done]
+    context.say(f"{len(answers)} answers and {len(refusals)} continued declines wanted from the base policy, {len(missing)} to write here")
     if missing:
         _write_missing(context, missing, shards)
-    made = {name: sorted((Completion.from_json(row) for row in read_appended(shard)), key=lambda c: c.id) for name, shard in shards.items()}
+    if not context.share.hand_in(context.directory.work):
+        return {}
+    made = {name: sorted((Completion.from_json(row) for row in _written(context, name)), key=lambda c: c.id) for name in shards}
     write_records(context.path / "completions.jsonl", made[POLICY])
     write_records(context.path / "refusals.jsonl", made[CONTINUED])
     rows = [*made[POLICY], *made[CONTINUED]]
@@ -51,6 +53,17 @@ def work(context: Context) -> dict[str, Any]:
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
     }
+
+
+def _shard(context: Context, name: str, rank: int) -> Path:
+    """What one rank appends to."""
+    return context.directory.work / f"{name}.{rank}.jsonl"
+
+
+def _written(context: Context, name: str) -> list[dict[str, Any]]:
+    """By all ranks of this start and earlier ones."""
+    own = _shard(context, name, context.rank)
+    return [row for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")) for row in read_appended(path, own=path == own)]
 
 
 def _answers(context: Context) -> list[Wanted]:
@@ -127,4 +140,5 @@ STAGE = Stage(
     sections=("model.base", "sample"),
     work=work,
     files=model_files,
+    shares=True,
 )

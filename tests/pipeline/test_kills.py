@@ -28,7 +28,7 @@ def steps(stage: Path) -> int:
 
 
 PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
-    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/completions.jsonl") > 0),
+    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/base.0.jsonl") > 0),
     "while the reward model trains": ("reward", lambda d: steps(d / "reward") >= 2),
     "while the reward model is exported": ("reward", lambda d: (d / "reward/reward_model").is_dir()),
     "in the first epoch of SFT": ("sft", lambda d: steps(d / "sft") >= 1),
@@ -38,7 +38,7 @@ PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
     "after DPO's reference pass": ("dpo", lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl"))),
     "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
-    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.jsonl").is_file()),
+    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.0-of-1.jsonl").is_file()),
 }
 
 

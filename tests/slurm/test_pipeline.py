@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 TWO_NODES = "--nodes=2 --ntasks-per-node=1"
-ON_TWO_NODES = {"REWARD_OPTIONS": TWO_NODES, "SFT_OPTIONS": TWO_NODES, "DPO_OPTIONS": TWO_NODES}
+ON_TWO_NODES = {f"{name}_OPTIONS": TWO_NODES for name in ("STAGES", "REWARD", "SFT", "DPO", "EVAL")}
 
 
 def numbers(said: str) -> dict[str, str]:
@@ -36,6 +36,8 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
     assert ended["dpo"]["NumNodes"] == "2"
     assert (run_dir / "release" / "tiny-released" / "config.json").is_file()
     alone = primum_here(tmp_path / "alone", *settings)
+    assert (run_dir / "sample" / "completions.jsonl").read_bytes() == (alone / "sample" / "completions.jsonl").read_bytes()
+    assert "answers scored here, of" in site.logs()
     for stage in ("sft", "dpo"):
         got, wanted = (
             [json.loads(line) for line in (folder / stage / "metrics.jsonl").read_text().splitlines()] for folder in (run_dir, alone)
