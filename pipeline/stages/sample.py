@@ -18,6 +18,7 @@ from reward.refusal import split_refusal
 from train.trainer import use_threads
 
 POLICY = "base"
+FILES = {POLICY: "answers", CONTINUED: "refusals"}
 
 
 class Wanted(NamedTuple):
@@ -35,7 +36,7 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     use_threads(config.trainer)
     answers, refusals = _answers(context), _refusals(context)
-    shards = {name: _shard(context, name, context.rank) for name in (POLICY, CONTINUED)}
+    shards = {name: _shard(context, name, context.rank) for name in FILES}
     done = {row["id"] for name in shards for row in _written(context, name)}
     missing = [wanted for wanted in context.share.of([*answers, *refusals]) if wanted.id not in done]
     context.say(f"{len(answers)} answers and {len(refusals)} continued declines wanted from the base policy, {len(missing)} to write here")
@@ -57,13 +58,13 @@ def work(context: Context) -> dict[str, Any]:
 
 def _shard(context: Context, name: str, rank: int) -> Path:
     """What one rank appends to."""
-    return context.directory.work / f"{name}.{rank}.jsonl"
+    return context.directory.work / f"{FILES[name]}.{rank}.jsonl"
 
 
 def _written(context: Context, name: str) -> list[dict[str, Any]]:
     """By all ranks of this start and earlier ones."""
     own = _shard(context, name, context.rank)
-    return [row for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")) for row in read_appended(path, own=path == own)]
+    return [row for path in sorted(context.directory.work.glob(f"{FILES[name]}.*.jsonl")) for row in read_appended(path, own=path == own)]
 
 
 def _answers(context: Context) -> list[Wanted]:

@@ -28,7 +28,7 @@ def steps(stage: Path) -> int:
 
 
 PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
-    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/base.0.jsonl") > 0),
+    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/answers.0.jsonl") > 0),
     "while the reward model trains": ("reward", lambda d: steps(d / "reward") >= 2),
     "while the reward model is exported": ("reward", lambda d: (d / "reward/reward_model").is_dir()),
     "in the first epoch of SFT": ("sft", lambda d: steps(d / "sft") >= 1),
