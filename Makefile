@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench bench-gpu format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
@@ -21,6 +21,11 @@ check: $(READY)
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training $(BENCH_ARGS)
+
+# The same on a GPU, with models of one and eight billion parameters built from their configs.
+bench-gpu: $(READY)
+	$(BIN)/python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --precisions bf16 --output benchmarks/results/gpu.json $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.generation --device cuda
 
 format: $(READY)
 	$(BIN)/ruff format .

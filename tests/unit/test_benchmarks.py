@@ -1,0 +1,49 @@
+"""What docs say of speed is what the benchmarks measured; the floor is counted right."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import render
+from benchmarks.floor import step_flops
+from benchmarks.training import ROOT
+from models.adapter import adapt
+from models.collation import collation
+from models.config import AdapterConfig
+from models.logps import completion_logps
+from models.tokens import TokenRow
+
+ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)
+
+
+def test_the_page_on_speed_shows_the_results_in_the_repository():
+    page = (ROOT / "docs" / "speed.md").read_text()
+    assert page == render.document(page)
+    assert "| short, lora, bf16 |" in page
+
+
+def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
+    """Full training of one row: all but attention, of which torch counts the whole square and we only what a token sees."""
+    model = adapt(tiny_model, AdapterConfig(kind="full"), seed=0)
+    packed = collation(model, 0, 128)([ROW])
+    with FlopCounterMode(display=False) as counter:
+        completion_logps(model, packed).sum().backward()
+    counted = sum(flops for op, flops in counter.get_flop_counts()["Global"].items() if "mm" in str(op))
+    config = model.config
+    attention = 3 * 4 * config.hidden_size * sum(range(1, 41)) * config.num_hidden_layers
+    head_again = 2 * 10 * model.lm_head.weight.numel()  # the chunk's logits are computed again in the backward pass
+    assert step_flops(model, packed, head=True) == counted - head_again + attention
+
+
+def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
+    full = step_flops(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), collation(tiny_model, 0, 128)([ROW]), head=False)
+    tiny_model.requires_grad_(False)
+    lora = adapt(tiny_model, AdapterConfig(rank=1, alpha=2), seed=0)
+    assert step_flops(lora, collation(lora, 0, 128)([ROW]), head=False) < 0.8 * full
+
+
+def test_matrix_rate_is_a_rate():
+    from benchmarks.floor import matrix_rate
+
+    assert 1e8 < matrix_rate("cpu", torch.float32, repeats=1) < 1e14
