@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 SLOW = Path(__file__).parent / "slow_rank"
+TRIES = int(os.environ.get("PRIMUM_TRIES", "1"))
+"""More for a night: PRIMUM_TRIES=10 python -m pytest tests/slurm/test_preemption.py -k told_to_stop"""
 TWO_NODES = ("--nodes=2", "--ntasks-per-node=1")
 SETTINGS = (
     "trainer.accelerator=cpu",
@@ -89,9 +91,10 @@ def assert_same(got: dict, wanted: dict) -> None:
 
 
 @pytest.mark.parametrize("told_by", ["USR1", "requeue"])
-def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(told_by, dpo, site, uninterrupted):
+@pytest.mark.parametrize("after", range(3, 3 + TRIES))
+def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(told_by, after, dpo, site, uninterrupted):
     number, run_dir = dpo("stopped")
-    site.until(lambda: steps_taken(run_dir) >= 3, "the third step of DPO")
+    site.until(lambda: steps_taken(run_dir) >= after, f"row {after} of DPO's metrics")
     if told_by == "USR1":
         site.call("scancel", "--signal=USR1", number)
     else:
