@@ -22,6 +22,8 @@ from pathlib import Path
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "munged", "ip", "unshare")
 NODES = ("node1", "node2")
 START_SECONDS = 60
+OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE", "BOOT_FAIL"}
+"""States of a job that will not run any more."""
 # A requeued job is held back for cred_expire + 1 s (less than 5 s is taken for the default of 120); finished jobs can be asked about for an hour.
 CONFIGURATION = """\
 ClusterName=test

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cluster import Cluster, missing
+from cluster import OVER, Cluster, missing
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB_SECONDS = 600
-OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE", "BOOT_FAIL"}
 
 
 @dataclass(frozen=True)

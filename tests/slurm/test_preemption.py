@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,12 +15,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from cluster import OVER
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 SLOW = Path(__file__).parent / "slow_rank"
 TRIES = int(os.environ.get("PRIMUM_TRIES", "1"))
 """More for a night: PRIMUM_TRIES=10 python -m pytest tests/slurm/test_preemption.py -k told_to_stop"""
+KILLS = int(os.environ.get("PRIMUM_KILLS", "3"))
+"""More for a night: PRIMUM_KILLS=20 python -m pytest tests/slurm/test_preemption.py -k killed"""
+EVERY_STEP = ("trainer.checkpoint_every_steps=1",)
 TWO_NODES = ("--nodes=2", "--ntasks-per-node=1")
 SETTINGS = (
     "trainer.accelerator=cpu",
@@ -54,11 +60,14 @@ def dpo(site, before_dpo, tmp_path):
     """Submits DPO on two nodes over a copy of the run; gives (job number, run directory)."""
     folder, arguments = before_dpo
 
-    def submit(name: str, *options: str, **variables: str) -> tuple[str, Path]:
+    def submit(name: str, *options: str, settings: tuple[str, ...] = (), **variables: str) -> tuple[str, Path]:
         run_dir = tmp_path / name
-        shutil.copytree(folder, run_dir)
+        if not run_dir.exists():
+            shutil.copytree(folder, run_dir)
         variables = {"PYTHONPATH": str(SLOW), "SLOW_RANK": "1", **variables}
-        return site.submit("dpo_meditron.sh", *arguments, f"run_dir={run_dir}", options=(*TWO_NODES, *options), **variables), run_dir
+        return site.submit(
+            "dpo_meditron.sh", *arguments, *settings, f"run_dir={run_dir}", options=(*TWO_NODES, *options), **variables
+        ), run_dir
 
     return submit
 
@@ -132,16 +141,45 @@ def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(dpo
 def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
     """From the first moment of the command on, through all imports: without care SIGUSR1 kills a process that has no handler yet."""
     number, run_dir = dpo("early")
-    site.until(lambda: any("/primum dpo " in line and str(run_dir) in line for line in command_lines()), "a task runs")
+    site.until(lambda: tasks(run_dir), "a task runs")
     started = time.monotonic()
     site.until(lambda: site.call("scancel", "--signal=USR1", number) == "" and time.monotonic() - started > 2, "signals are sent")
     assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
     assert_same(results(run_dir), uninterrupted)
 
 
-def command_lines() -> list[str]:
-    lines = []
+def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkpoint(dpo, site, uninterrupted):
+    """kill -9 of one rank or of both, saving included, as checkpoints are written at every step; then the job is submitted again."""
+    points = random.Random(0)
+    lost = []
+    for _ in range(KILLS):
+        number, run_dir = dpo("killed", settings=EVERY_STEP)
+        before = steps_taken(run_dir)
+        site.until(lambda n=number, d=run_dir, b=before: steps_taken(d) > b or site.job(n)["JobState"] in OVER, "training goes on")
+        moment = time.monotonic() + points.uniform(0, 2)
+        site.until(lambda m=moment: time.monotonic() > m, "the moment to kill")
+        ranks = tasks(run_dir)
+        for pid in ranks if points.random() < 0.5 else ranks[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        state = site.wait(number)["JobState"]
+        lost.append(state)
+        if state == "COMPLETED":
+            shutil.rmtree(run_dir)  # the kill came too late; the next one gets a fresh run
+    assert "FAILED" in lost
+    number, run_dir = dpo("killed", settings=EVERY_STEP)
+    assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
+    assert_same(results(run_dir), uninterrupted)
+
+
+def tasks(run_dir: Path) -> list[int]:
+    """Processes of the stage's ranks, as this machine numbers them."""
+    return [pid for pid, line in command_lines().items() if "/primum dpo " in line and str(run_dir) in line]
+
+
+def command_lines() -> dict[int, str]:
+    lines = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # ended meanwhile
-            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            lines[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
     return lines
