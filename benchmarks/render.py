@@ -24,7 +24,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 JOBS = {"dpo": "DPO", "sft": "SFT", "reward": "Reward model"}
 RIVALS = {
     "trl": ("TRL, defaults", "#4D4D4D", "o"),
-    "trl_best": ("TRL, no checkpointing, reference precomputed", POLICY_COLOURS["sft"], "s"),
+    "trl_best": ("TRL at its best", POLICY_COLOURS["sft"], "s"),
     "primum": ("Primum", POLICY_COLOURS["dpo"], "D"),
 }
 COLUMNS = (
