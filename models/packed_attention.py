@@ -95,9 +95,10 @@ def _by_segment(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scali
     lengths = [segment.length for segment in packed.segments]
     with torch.autocast("cpu", enabled=False):
         # Split once: slicing would give every slice a gradient as large as the whole row.
-        queries = query.split(lengths, dim=2)
-        keys = key.repeat_interleave(groups, dim=1).split(lengths, dim=2)
-        values = value.repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        # In float32, so that what all rows that share a segment send back is added up in it.
+        queries = query.float().split(lengths, dim=2)
+        keys = key.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
+        values = value.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
         outputs = []
         for number, segment in enumerate(packed.segments):
             path = (*segment.above, number)
