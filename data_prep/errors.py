@@ -52,3 +52,8 @@ class PreemptedError(PrimumError):
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(f"stopped in time ({reason}); run the same command again to go on")
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's exception says, short enough to stand in one of ours."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

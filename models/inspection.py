@@ -9,13 +9,12 @@ from typing import Any
 from transformers import AutoConfig
 from transformers.utils import cached_file
 
-from data_prep.errors import ModelError
+from data_prep.errors import ModelError, first_line
 from data_prep.records import assistant, text_of, user
 from models.config import ModelConfig
 from models.load import load_tokenizer, model_location
 from models.tokens import completion_ids, prompt_ids
 
-Length = int
 _PROBE = ("Is it safe to take two paracetamol?", "Yes, for most adults.")
 
 
@@ -28,7 +27,9 @@ def model_faults(config: ModelConfig) -> list[str]:
     try:
         AutoConfig.from_pretrained(where, trust_remote_code=config.trust_remote_code)
     except Exception as error:  # whatever transformers raises, the user must read one line
-        return [f"model.base.path={config.path}: its config.json cannot be used ({_line(error)}); wanted a Hugging Face model directory"]
+        return [
+            f"model.base.path={config.path}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face model directory"
+        ]
     names = _weight_files(folder)
     if not names:
         return [f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`"]
@@ -90,7 +91,7 @@ def tokenizer_faults(config: ModelConfig) -> tuple[Any | None, list[str]]:
     except ModelError as error:
         return None, error.faults
     except Exception as error:  # a template of the user's own can raise anything
-        return None, [f"model.base.chat_template: cannot be rendered ({_line(error)}); wanted a Jinja chat template"]
+        return None, [f"model.base.chat_template: cannot be rendered ({first_line(error)}); wanted a Jinja chat template"]
     faults = []
     if text_of(prompt) not in tokenizer.decode(start):
         faults.append(
@@ -101,7 +102,3 @@ def tokenizer_faults(config: ModelConfig) -> tuple[Any | None, list[str]]:
     if rest[-1] != tokenizer.eos_token_id:
         faults.append("model.base.chat_template: an answer does not end in the tokenizer's end token, so a model would never learn to stop")
     return tokenizer, faults
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from data_prep.artifacts import existing_parent
-from data_prep.errors import PrimumError
+from data_prep.errors import PrimumError, first_line
 from data_prep.prepare import read_sources
 from data_prep.records import Demonstration
 from eval.suites import own_suites
@@ -135,7 +135,7 @@ def _room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tup
     try:
         shape = shape_of(config.model.base, config.model.adapter)
     except Exception as error:  # transformers and remote code raise anything
-        return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({str(error).splitlines()[0][:200]})"], []
+        return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"], []
     faults = []
     if shape.positions and config.model.max_length > shape.positions:
         faults.append(f"model.max_length={config.model.max_length}: the model knows positions up to {shape.positions}; lower it to that")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_prep.errors import ModelError, PrimumError, RecordError
+from data_prep.errors import ModelError, PrimumError, RecordError, first_line
 from models.config import EMBEDDED, ModelConfig
 from models.inspection import model_faults
 from models.load import embedded_directory
@@ -47,7 +47,7 @@ def _fetch_model(model: ModelConfig) -> None:
         where = snapshot_download(model.path, revision=model.revision, ignore_patterns=[*SKIPPED, *names])
     except Exception as error:  # network, permission and naming faults come in dozens of types
         raise ModelError(
-            f"model.base.path={model.path}: cannot be fetched ({_line(error)}); is this node online, and has HF_TOKEN access?"
+            f"model.base.path={model.path}: cannot be fetched ({first_line(error)}); is this node online, and has HF_TOKEN access?"
         ) from error
     faults = model_faults(model)
     if faults:
@@ -70,9 +70,5 @@ def _fetch_data(path: str, name: str | None, split: str) -> None:
     try:
         rows = load_dataset(path, name, split=split)
     except Exception as error:
-        raise RecordError(f"source {path}: cannot be fetched ({_line(error)}); is this node online, and is the name right?") from error
+        raise RecordError(f"source {path}: cannot be fetched ({first_line(error)}); is this node online, and is the name right?") from error
     say("fetch", f"{path}: {len(rows)} rows")
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -18,7 +18,7 @@ ALIASES = {
     "-c": "--cpus-per-task",
     "-p": "--partition",
 }
-_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<a>\d+)(?::(?P<b>\d+))?(?::(?P<c>\d+))?")
+_TIME = re.compile(r"(\d+-)?\d+(:\d+){0,2}")
 
 
 @dataclass(frozen=True)

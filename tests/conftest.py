@@ -76,6 +76,16 @@ def tiny_directory(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tied_directory(tmp_path_factory) -> Path:
+    """The same with one matrix for embeddings and head."""
+    folder = tmp_path_factory.mktemp("models") / "tied"
+    tokenizer = build_tokenizer()
+    build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tokenizer(tiny_directory):
     from models.config import ModelConfig
     from models.load import load_tokenizer

@@ -22,18 +22,6 @@ pytestmark = pytest.mark.distributed
 CASES = [f"sft-{kind}-zero{stage}" for kind in ("lora", "full") for stage in (1, 2, 3)]
 
 
-@pytest.fixture(scope="module")
-def tied_directory(tmp_path_factory, tokenizer) -> Path:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("tied")
-    torch.manual_seed(3)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, pad_token_id=0, **shape)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module", params=["untied", "tied"])
 def trained(request, tmp_path_factory, tiny_directory, tied_directory, run_two_ranks):
     directory = tied_directory if request.param == "tied" else tiny_directory

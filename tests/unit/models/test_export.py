@@ -17,18 +17,6 @@ from models.load import load_model, load_tokenizer
 from models.logps import collate
 
 
-@pytest.fixture(scope="module")
-def tied_directory(tmp_path_factory, tokenizer) -> Path:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("tied")
-    torch.manual_seed(3)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, pad_token_id=0, **shape)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
 def trained(request, tiny_directory, tied_directory):
     tied, kind = request.param
