@@ -83,6 +83,8 @@ class Demonstration(Prompt):
     """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
 
     completion: list[Message] = field(default_factory=list)
+    rejected: list[Message] = field(default_factory=list)
+    """The worse answer, where the source holds preferences."""
 
 
 @dataclass(frozen=True, kw_only=True)
