@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from data_prep.records import Kind, Prompt, Record, assistant, text_of
 from eval.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
-from models.generate import Generated, generate
+from models.generate import Generated, generate, generation_dtype
+from models.ranks import over_ranks
 from models.tokens import encode
 from reward.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer
 from reward.refusal import Refusal, refusal
@@ -73,6 +77,29 @@ def measure(
 ) -> list[Sample]:
     answers = generate(model, tokenizer, [p.prompt for p in prompts], config, label=f"{policy} answers")
     return score_answers(prompts, answers, scorer, policy=policy)
+
+
+def measure_sharded(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    config: GenerationConfig,
+    scorer: HarmfulnessScorer,
+    *,
+    policy: str,
+    ranks: tuple[int, int],
+) -> list[Sample]:
+    """The same of a model whose weights are sharded over `ranks`, (this one, all): each answers every so-many-th prompt, in step with the others."""
+    rank, world = ranks
+    mine = list(prompts[rank::world])
+    # All ranks generate equally often: one that has a prompt less answers some prompt again.
+    filled = [*mine, *prompts[: math.ceil(len(prompts) / world) - len(mine)]]
+    dtype = generation_dtype(config)
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        answers = generate(model, tokenizer, [p.prompt for p in filled], config, label=f"{policy} answers", synced_ranks=True)
+    samples = score_answers(mine, answers[: len(mine)], scorer, policy=policy)
+    found = over_ranks({sample.id: sample for sample in samples}, world)
+    return [found[sample_id(prompt, policy)] for prompt in prompts]
 
 
 def summarise(samples: Sequence[Sample], confidence: float) -> dict[str, Any]:

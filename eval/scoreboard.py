@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from data_prep.records import Prompt, json_line, read_appended
 from eval.config import ScoreboardConfig
 from eval.estimates import rate_estimate
-from eval.measure import Sample, harm_estimate, high_harm, measure, refuses
+from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
 from models.config import GenerationConfig
+from models.ranks import is_sharded
 from reward.harmfulness_model import HarmfulnessScorer
 
 Row = dict[str, Any]
@@ -35,8 +36,9 @@ class Measuring:
     generation: GenerationConfig
     scorer: HarmfulnessScorer
     confidence: float
-    policy_of: Callable[[dict[str, torch.Tensor]], tuple[Any, Any]]
-    """(model, tokenizer) to generate with, from trained tensors; an empty dict is the policy at step 0."""
+    tokenizer: Any
+    policy_of: Callable[[dict[str, torch.Tensor]], Any]
+    """The model to generate with, from trained tensors; an empty dict is the policy at step 0. Not asked where weights are sharded."""
     say: Callable[[str], None]
     first_row: Row | None = None
     """Epoch 0, where the stage that made the starting policy has measured it on the same prompts already."""
@@ -45,7 +47,8 @@ class Measuring:
 class Scoreboard(pl.Callback):
     """Appends one row a policy epoch to scoreboard.jsonl and keeps each epoch's trained tensors until one is chosen.
 
-    `state_of` gathers the trained tensors of a module, whole, on every rank. Rank 0 measures while the others wait.
+    `state_of` gathers the trained tensors of a module, whole, on rank 0, which measures while the others wait. A model whose weights are
+    sharded over ranks is measured as it stands, by all of them: none could hold it.
     """
 
     def __init__(
@@ -70,11 +73,12 @@ class Scoreboard(pl.Callback):
         if trainer.strategy.broadcast(known):
             return  # a resumed stage comes by here again
         state = self.state_of(module) if epoch else {}
+        samples = self._answered_by_all(trainer, module, epoch) if is_sharded(module.model) else None
         if trainer.is_global_zero:
             if epoch:
                 self.epochs_folder.mkdir(parents=True, exist_ok=True)
                 save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, epoch_file(self.epochs_folder, epoch))
-            row = self._row(epoch, trainer.global_step, state)
+            row = self._row(epoch, trainer.global_step, state, samples)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json_line(row))
             self.measuring.say(describe_row(row))
@@ -82,13 +86,34 @@ class Scoreboard(pl.Callback):
                 logger.log_metrics(_flat(row), step=trainer.global_step)
         trainer.strategy.barrier()
 
-    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor]) -> Row:
+    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Sample] | None) -> Row:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
             return {**measuring.first_row, "stage": self.stage, "epoch": 0, "step": 0}
-        model, tokenizer = measuring.policy_of(state)
-        samples = measure(model, tokenizer, measuring.prompts, measuring.generation, measuring.scorer, policy=f"{self.stage} epoch {epoch}")
+        if samples is None:
+            model = measuring.policy_of(state)
+            samples = measure(
+                model, measuring.tokenizer, measuring.prompts, measuring.generation, measuring.scorer, policy=self._name(epoch)
+            )
         return scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
+
+    def _answered_by_all(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[Sample]:
+        measuring = self.measuring
+        if epoch == 0 and measuring.first_row is not None:
+            return []
+        ranks = (trainer.global_rank, trainer.world_size)
+        return measure_sharded(
+            module.model,
+            measuring.tokenizer,
+            measuring.prompts,
+            measuring.generation,
+            measuring.scorer,
+            policy=self._name(epoch),
+            ranks=ranks,
+        )
+
+    def _name(self, epoch: int) -> str:
+        return f"{self.stage} epoch {epoch}"
 
 
 def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, confidence: float) -> Row:

@@ -79,7 +79,6 @@ def generate(
     return [results[i] for i in range(len(ids))]
 
 
-@torch.inference_mode()
 def _generate_batch(
     model: Any, tokenizer: Any, ids: list[list[int]], config: GenerationConfig, seeds: list[int], synced_ranks: bool
 ) -> list[Generated]:
@@ -88,15 +87,18 @@ def _generate_batch(
     input_ids = torch.tensor([[pad] * (width - len(row)) + row for row in ids], device=model.device)
     attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
     sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
-    output = model.generate(
-        input_ids=input_ids,
-        attention_mask=attention,
-        generation_config=HfGenerationConfig(
-            max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end, bos_token_id=tokenizer.bos_token_id
-        ),
-        logits_processor=LogitsProcessorList(sampling),
-        synced_gpus=synced_ranks,
+    settings = HfGenerationConfig(
+        max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end, bos_token_id=tokenizer.bos_token_id
     )
+    # Sharded weights that are put together in inference mode could not be trained on afterwards.
+    with torch.no_grad() if synced_ranks else torch.inference_mode():
+        output = model.generate(
+            input_ids=input_ids,
+            attention_mask=attention,
+            generation_config=settings,
+            logits_processor=LogitsProcessorList(sampling),
+            synced_gpus=synced_ranks,
+        )
     return [_read(tokenizer, row.tolist(), end) for row in output[:, width:]]
 
 

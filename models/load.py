@@ -46,6 +46,15 @@ def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, **op
     return model.eval()
 
 
+def skeleton(config: ModelConfig) -> Any:
+    """The architecture with sizes and no weights, to decide by before the weights are there."""
+    quieten()
+    with explained(config.path):
+        found = AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(found, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code).eval()
+
+
 def load_tokenizer(config: ModelConfig) -> Any:
     """A tokenizer with a chat template, an end token and a padding token; padding is masked wherever it is used."""
     where = model_location(config)

@@ -1,4 +1,4 @@
-"""What every rank found, on all of them."""
+"""What every rank found, on all of them; and whether weights are spread over ranks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import torch
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+def is_sharded(model: Any) -> bool:
+    """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all ranks."""
+    return any(hasattr(parameter, "ds_id") for parameter in model.parameters())
 
 
 def over_ranks(share: dict[Key, Value], world_size: int) -> dict[Key, Value]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,11 +16,11 @@ from models.collation import Collation, collation
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
-from models.load import check_model, load_model, load_tokenizer, model_location
+from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from pipeline.config import RunConfig
 from pipeline.stage import Context
-from train.trainer import uses_gpu
+from train.trainer import loads_sharded, uses_gpu
 
 
 def base_config(config: RunConfig) -> ModelConfig:
@@ -67,6 +67,23 @@ def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable
     return layout
 
 
+class PolicyToTrain(NamedTuple):
+    model: Any
+    batch_rows: Collation
+    load: Callable[[], Any] | None
+    """Makes the model with its weights, where `model` has none yet because ranks will read their shards only."""
+
+
+def policy_to_train(config: RunConfig, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]) -> PolicyToTrain:
+    def build(model: Any, say: Callable[[str], None]) -> tuple[Any, Collation]:
+        adapted = adapt(model, config.model.adapter, seed=config.seed)
+        return adapted, training_layout(config, adapted, tokenizer, say)
+
+    if not loads_sharded(config.trainer):
+        return PolicyToTrain(*build(load_model(start), say), None)
+    return PolicyToTrain(*build(skeleton(start), say), lambda: build(load_model(start), lambda text: None)[0])
+
+
 def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:
     """(model, tokenizer) ready to generate in the run's one generation dtype."""
     loaded = load_model(model).to(generation_dtype(generation))
@@ -82,8 +99,7 @@ def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, 
 
 def trained_for_generation(
     config: RunConfig, start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], generation: GenerationConfig
-) -> tuple[Any, Any]:
+) -> Any:
     if not state:
-        return generating(config, start, generation)
-    model = merge(trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation))
-    return model.to(device(config)), load_tokenizer(start)
+        return generating(config, start, generation)[0]
+    return merge(trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation)).to(device(config))

@@ -14,14 +14,15 @@ from data_prep.artifacts import write_json
 from data_prep.records import Prompt, read_records
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
 from eval.suites import scoreboard_prompts
-from models.adapter import adapt, trainable_state
+from models.adapter import trainable_state
 from models.collation import Collation
 from models.config import ModelConfig
 from models.export import export_policy
 from models.generate import generation_dtype
-from models.load import load_model, load_tokenizer
+from models.load import load_tokenizer
+from models.ranks import is_sharded
 from models.trained_module import TrainedModule
-from pipeline.policies import device, trained_for_generation, trained_policy, training_layout
+from pipeline.policies import device, policy_to_train, trained_for_generation, trained_policy
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
@@ -57,9 +58,8 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     config = context.config
     use_threads(config.trainer)
     tokenizer = load_tokenizer(training.start)
-    model = adapt(load_model(training.start), config.model.adapter, seed=config.seed)
-    say = context.say if context.rank == 0 else lambda text: None
-    rows = training.rows_of(tokenizer, training_layout(config, model, tokenizer, say))
+    model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
+    rows = training.rows_of(tokenizer, batch_rows)
     plan = batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
     total_steps = training.epochs * plan.steps_per_epoch
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
@@ -77,6 +77,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         label=context.directory.name,
         callbacks=[*training.callbacks_of(rows), scoreboard],
         loggers=loggers,
+        load=load,
     )
     for logger in loggers[1:]:
         logger.experiment.finish()
@@ -90,7 +91,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
     scorer.model.to(device(config))
 
-    def policy_of(state: dict[str, torch.Tensor]) -> tuple[Any, Any]:
+    def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
 
     first_row = next((row for row in training.before if row["epoch"] == training.before_epoch), None)
@@ -99,6 +100,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
         generation,
         scorer,
         config.eval.confidence,
+        load_tokenizer(training.start),
         policy_of,
         context.say,
         first_row,
@@ -107,14 +109,18 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
-    """The trained tensors, whole on every rank, sharded or not."""
-    parameters = [p for p in module.model.parameters() if p.requires_grad]
-    if not any(hasattr(p, "ds_id") for p in parameters):
+    """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
+    if not is_sharded(module.model):
         return trainable_state(module.model)
     from train.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
 
-    with gathered(parameters):
-        return {name: tensor.clone() for name, tensor in trainable_state(module.model).items()}
+    whole = {}
+    for name, parameter in module.model.named_parameters():
+        if parameter.requires_grad:
+            with gathered([parameter]):
+                if module.trainer.is_global_zero:
+                    whole[name] = parameter.detach().cpu().clone()
+    return whole
 
 
 def _loggers(context: Context) -> list[Any]:

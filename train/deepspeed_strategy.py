@@ -6,6 +6,7 @@ On GPUs they behave as the parent's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,20 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     Give the Trainer precision 32-true with it: Lightning's bf16-mixed under DeepSpeed turns weights and batches (reference
     log-probabilities with them) into bfloat16.
+
+    `load` makes the module's model once ranks can talk, under stage 3 straight into shards: no rank ever holds all of it.
     """
 
-    def __init__(self, *, stage: int, gradient_clip_norm: float, autocast: str | None = None, timeout: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        stage: int,
+        gradient_clip_norm: float,
+        autocast: str | None = None,
+        timeout: timedelta,
+        load: Callable[[], Any] | None = None,
+    ) -> None:
+        self.load = load
         super().__init__(
             config={
                 "train_micro_batch_size_per_gpu": 1,  # it wants a number; micro-batches are cut by tokens, and weighed by us
@@ -47,6 +59,15 @@ class ZeroStrategy(DeepSpeedStrategy):
     def setup_environment(self) -> None:
         # skips the parent's CUDA check; DDP's version does the rest and calls setup_distributed
         super(DeepSpeedStrategy, self).setup_environment()
+        if self.load:
+            from transformers.integrations import HfDeepSpeedConfig  # noqa: PLC0415  costs seconds
+
+            module = self.lightning_module
+            half = next(module.model.parameters()).dtype == torch.bfloat16
+            # from_pretrained shards what it reads for as long as this object lives, in the type that it names
+            sharding = HfDeepSpeedConfig({**self.config, "bf16": {"enabled": half}})
+            module.model = self.load()
+            del sharding
 
     def setup_distributed(self) -> None:
         if not self.on_cpu:

@@ -21,12 +21,12 @@ from data_prep.errors import PreemptedError
 from data_prep.records import json_line
 from models.collation import Collation
 from models.logps import completion_logps
-from models.ranks import over_ranks
+from models.ranks import is_sharded, over_ranks
 from models.tokens import TokenRow
 from train.batches import within_budget
 from train.config import TrainerConfig
 from train.notice import heard
-from train.trainer import autocast, uses_gpu
+from train.trainer import autocast, loads_sharded, uses_gpu
 
 Logps = dict[str, float]
 
@@ -77,12 +77,21 @@ class ReferencePass(pl.Callback):
     """Fills in the reference of preference rows before training: every rank computes its share, and all have all.
 
     Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed stage too sees the policy of step 0.
+    A sharded model answers only once DeepSpeed holds it; there a checkpoint is loaded after `on_fit_start`.
     """
 
     def __init__(self, rows: Any, config: TrainerConfig, folder: Path) -> None:
         self.rows, self.config, self.store = rows, config, Store(folder)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        if not loads_sharded(self.config):
+            self._fill_in(trainer, module)
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if loads_sharded(self.config):
+            self._fill_in(trainer, module)
+
+    def _fill_in(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         rows = _by_key(self.rows.pairs)
         # One rank's view of the folder counts: on a network file system others may see it earlier or later.
         known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
@@ -105,21 +114,31 @@ def _in_order(pairs: list[tuple[TokenRow, TokenRow]], known: Logps) -> list[tupl
 
 
 def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows: Collation, config: TrainerConfig, store: Store) -> Logps:
-    if not keys:
-        return {}
+    sharded = is_sharded(model)
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
-    model.to(device).eval()
+    if not sharded:
+        model.to(device)
+    model.eval()
     writer = uuid.uuid4().hex
     lengths = [batch_rows.tokens([rows[key]]) for key in keys]
+    runs = list(within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False)) if keys else []
     found: Logps = {}
     with tqdm(total=len(keys), desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for run in within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False):
-            chosen = [keys[i] for i in run]
+        for number in range(_most(len(runs)) if sharded else len(runs)):
+            # A rank that is through goes on with any row, unrecorded: the others need it to gather their weights.
+            chosen = [keys[i] for i in runs[number]] if number < len(runs) else []
             with torch.no_grad(), autocast(config):
-                logps = completion_logps(model, batch_rows([rows[key] for key in chosen]).to(device)).tolist()
+                batch = batch_rows([rows[key] for key in chosen or list(rows)[:1]])
+                logps = completion_logps(model, batch.to(device)).tolist()[: len(chosen)]
             found |= dict(zip(chosen, logps, strict=True))
             store.append(writer, zip(chosen, logps, strict=True))
             bar.update(len(chosen))
-            if heard():  # what is computed is kept; ranks meet only after the pass
-                raise PreemptedError(heard())
+            # What is computed is kept. Ranks meet only after the pass, but for those of a sharded model, which stop together.
+            if _most(bool(heard())) if sharded else heard():
+                raise PreemptedError(heard() or "another rank was told to")
     return found
+
+
+def _most(number: int) -> int:
+    """The largest of all ranks' numbers; every rank must call it."""
+    return max(over_ranks({torch.distributed.get_rank(): number}, torch.distributed.get_world_size()).values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -85,7 +85,12 @@ def _plugins(config: TrainerConfig) -> list[Any]:
     return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
 
 
-def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
+def loads_sharded(config: TrainerConfig) -> bool:
+    """Whether ranks read their shards of a model only, once they can talk; until then nobody has any weight."""
+    return config.strategy == "deepspeed" and config.zero_stage == 3
+
+
+def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
     if config.strategy == "deepspeed":
         from train.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
 
@@ -94,6 +99,7 @@ def _strategy(config: TrainerConfig, plan: BatchPlan) -> Any:
             gradient_clip_norm=config.gradient_clip_norm,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,
+            load=load,
         )
     if config.world_size > 1 or config.strategy == "ddp":
         return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
@@ -111,8 +117,9 @@ def fit(
     label: str,
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Any] = (),
+    load: Callable[[], Any] | None = None,
 ) -> pl.Trainer:
-    """Train, going on from the newest checkpoint in `work` where there is one."""
+    """Train, going on from the newest checkpoint in `work` where there is one. `load` is for a module whose model has no weights yet."""
     rank, _ = world(config)
     _quieten()
     checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)
@@ -120,7 +127,7 @@ def fit(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
         num_nodes=config.num_nodes,
-        strategy=_strategy(config, plan),
+        strategy=_strategy(config, load),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
         plugins=_plugins(config),
         max_epochs=epochs,

@@ -24,7 +24,7 @@ from models.adapter import adapt
 from models.collation import Collation, collation
 from models.config import AdapterConfig, ModelConfig
 from models.fused_lora import fuse_lora
-from models.load import load_model, load_tokenizer
+from models.load import load_model, load_tokenizer, skeleton
 from models.recompute import recompute_layers
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
@@ -33,7 +33,7 @@ from train.dpo import DpoModule, DpoRows
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
-from train.trainer import batch_plan, fit, resumed_step, world
+from train.trainer import batch_plan, fit, loads_sharded, resumed_step, world
 
 STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
     f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)
@@ -99,14 +99,20 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
         **STRATEGIES[strategy],
     )
     torch.set_num_threads(1)
-    start = ModelConfig(path=str(model_path))
-    model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+    start = ModelConfig(path=str(model_path), dtype="bfloat16" if "half" in more else "float32")
     tokenizer = load_tokenizer(start)
-    if "zero3" not in strategy:
-        fuse_lora(model)
-    if "recompute" in more:
-        recompute_layers(model)
-    batch_rows = collation(model, tokenizer.pad_token_id, 128)
+    sharded = loads_sharded(config)
+
+    def build(weights: Any) -> tuple[Any, Collation]:
+        model = adapt(weights, AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+        if not sharded:
+            fuse_lora(model)
+        if "recompute" in more:
+            recompute_layers(model)
+        return model, collation(model, tokenizer.pad_token_id, 128)
+
+    model, batch_rows = build(skeleton(start) if sharded else load_model(start))
+    load = (lambda: build(load_model(start))[0]) if sharded else None
     rows = rows_for(method, tokenizer, batch_rows)
     plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
     optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
@@ -121,7 +127,9 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
         forget_metrics_after(metrics, resumed_step(work))
     # chunks so small that the ranks' numbers of them differ
     logps.CHUNK_TOKENS = 16
-    fit(module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)])
+    fit(
+        module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)], load=load
+    )
     if rank == 0:
         (out / f"{case}.norms.json").write_text(json.dumps(witness.norms))
         save_file({name: tensor.contiguous() for name, tensor in witness.tensors.items()}, out / f"{case}.safetensors")

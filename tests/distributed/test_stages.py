@@ -57,6 +57,19 @@ def test_only_one_rank_writes_and_speaks(runs):
     assert (two / "sft" / "manifest.json").is_file()
 
 
+def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
+    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the same rows."""
+    one, two, _ = runs
+    got, wanted = lines(two / "sft" / "scoreboard.jsonl"), lines(one / "sft" / "scoreboard.jsonl")
+    assert wanted[0]["harmfulness"]["n"] == 8
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert flat(ours) == pytest.approx(flat(theirs), abs=1e-4)
+
+
+def flat(row):
+    return {f"{name}/{part}": row[name][part] for name in ("harmfulness", "refusal_rate", "over_refusal_rate") for part in ("mean", "n")}
+
+
 @pytest.mark.parametrize("zero_stage", [2, 3])
 def test_the_reward_model_of_two_ranks_is_that_of_one(runs, primum, tiny_directory, tmp_path, zero_stage):
     """Head from all ranks' features, then fine-tuned: the same model, and a head that is not zero."""

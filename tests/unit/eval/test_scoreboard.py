@@ -152,6 +152,9 @@ class Trainer:
         self.loggers = [SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))]
 
 
+MODULE = SimpleNamespace(model=torch.nn.Linear(1, 1))
+
+
 @pytest.fixture
 def board(tmp_path, monkeypatch):
     """A scoreboard whose measurement is counted instead of made."""
@@ -163,18 +166,18 @@ def board(tmp_path, monkeypatch):
 
     monkeypatch.setattr(scoreboard_module, "measure", measure)
     prompts = [Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")]
-    measuring = Measuring(prompts, GenerationConfig(), None, 0.95, lambda state: (None, None), lambda text: None)
+    measuring = Measuring(prompts, GenerationConfig(), None, 0.95, None, lambda state: None, lambda text: None)
     state = {"w": torch.ones(2)}
     return Scoreboard("sft", tmp_path / "scoreboard.jsonl", tmp_path / "epochs", measuring, lambda module: state), measured
 
 
 def run_epochs(board: Scoreboard, trainer: Trainer, first: int, last: int) -> None:
     trainer.current_epoch = first
-    board.on_train_start(trainer, None)
+    board.on_train_start(trainer, MODULE)
     for epoch in range(first, last):
         trainer.current_epoch = epoch
         trainer.global_step = 3 * (epoch + 1)
-        board.on_train_epoch_end(trainer, None)
+        board.on_train_epoch_end(trainer, MODULE)
 
 
 def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
@@ -207,7 +210,7 @@ def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_l
     callback.path.write_text(whole[: whole.index("\n") + 1])
     trainer = Trainer()
     trainer.current_epoch = 1
-    callback.on_train_start(trainer, None)
+    callback.on_train_start(trainer, MODULE)
     assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
 
 
