@@ -21,6 +21,11 @@ class TrainerConfig:
     """auto is one process for one device and ddp for more."""
     zero_stage: int = 2
     """DeepSpeed: 1 shards optimiser states, 2 gradients too, 3 parameters too."""
+    offload: Literal["none", "cpu", "nvme"] = "none"
+    """DeepSpeed: optimiser states, and in ZeRO-3 the weights too, wait in the host's memory or on a node's disk while they are not needed. Slow;
+    for a model that the GPUs at hand cannot hold. nvme needs ZeRO-3 and DeepSpeed's async_io (libaio)."""
+    offload_path: str = ""
+    """Folder on a local disk of every node, for offload=nvme."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights stay float32."""
     micro_batch_tokens: int = 4096
@@ -41,6 +46,13 @@ class TrainerConfig:
             raise ValueError(f"trainer.devices and trainer.num_nodes must be at least 1, got {self.devices} and {self.num_nodes}")
         if self.zero_stage not in (1, 2, 3):
             raise ValueError(f"trainer.zero_stage must be 1, 2 or 3, got {self.zero_stage}")
+        if self.offload != "none" and self.strategy != "deepspeed":
+            raise ValueError(f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got {self.strategy}")
+        if self.offload == "nvme" and (self.zero_stage != 3 or not self.offload_path):
+            got = f"{self.zero_stage} and {self.offload_path!r}"
+            raise ValueError(
+                f"trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a folder on a local disk; got {got}"
+            )
         if not 0 <= self.warmup < 1 or self.gradient_clip_norm <= 0:
             raise ValueError("trainer.warmup must be in [0, 1) and trainer.gradient_clip_norm > 0")
         if self.strategy == "deepspeed" and self.precision == "16-mixed":

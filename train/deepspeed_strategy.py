@@ -34,6 +34,7 @@ class ZeroStrategy(DeepSpeedStrategy):
         stage: int,
         gradient_clip_norm: float,
         autocast: str | None = None,
+        offload: dict[str, Any],
         timeout: timedelta,
         load: Callable[[], Any] | None = None,
     ) -> None:
@@ -45,7 +46,7 @@ class ZeroStrategy(DeepSpeedStrategy):
                 "zero_allow_untested_optimizer": True,
                 # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
                 "zero_force_ds_cpu_optimizer": False,
-                "zero_optimization": {"stage": stage},
+                "zero_optimization": {"stage": stage, **offload},
                 **({"torch_autocast": {"enabled": True, "dtype": autocast}} if autocast else {}),
             },
             exclude_frozen_parameters=True,

@@ -96,6 +96,7 @@ def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
 
         return ZeroStrategy(
             stage=config.zero_stage,
+            offload=_offload(config),
             gradient_clip_norm=config.gradient_clip_norm,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,
@@ -104,6 +105,14 @@ def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
     if config.world_size > 1 or config.strategy == "ddp":
         return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
     return "auto"
+
+
+def _offload(config: TrainerConfig) -> dict[str, Any]:
+    """What DeepSpeed keeps off the GPU; weights only where they are sharded."""
+    if config.offload == "none":
+        return {}
+    place = {"device": config.offload, **({"nvme_path": config.offload_path} if config.offload == "nvme" else {})}
+    return {"offload_optimizer": place, **({"offload_param": place} if config.zero_stage == 3 else {})}
 
 
 def fit(
@@ -166,6 +175,6 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*")  # DeepSpeed still calls it so
+    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")  # DeepSpeed still calls them so
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

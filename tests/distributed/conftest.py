@@ -31,17 +31,17 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def run_two_ranks():
-    """Runs cases of ranks.py on two processes; returns rank 0's output."""
+def run_ranks():
+    """Runs cases of ranks.py on some processes; returns rank 0's output."""
 
-    def run(model: Path, out: Path, cases: list[str], *, timeout: float = 900) -> str:
+    def run(model: Path, out: Path, cases: list[str], *, ranks: int = 2, timeout: float = 900) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         out.mkdir(parents=True, exist_ok=True)
         processes = []
-        for rank in (0, 1):
-            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "NODE_RANK": "0", "LOCAL_RANK": str(rank)}
+        for rank in range(ranks):
+            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(ranks), "NODE_RANK": "0", "LOCAL_RANK": str(rank)}
             command = [sys.executable, str(HERE / "ranks.py"), str(model), str(out), ",".join(cases)]
             log = (out / f"rank{rank}.log").open("w")
             processes.append(subprocess.Popen(command, cwd=ROOT, env=environment(**place), stdout=log, stderr=subprocess.STDOUT))
@@ -50,8 +50,8 @@ def run_two_ranks():
         finally:
             for process in processes:
                 process.kill()
-        logs = [(out / f"rank{rank}.log").read_text() for rank in (0, 1)]
-        assert statuses == [0, 0], "\n".join(f"--- rank {rank}\n{text[-6000:]}" for rank, text in enumerate(logs))
+        logs = [(out / f"rank{rank}.log").read_text() for rank in range(ranks)]
+        assert statuses == [0] * ranks, "\n".join(f"--- rank {rank}\n{text[-6000:]}" for rank, text in enumerate(logs))
         return logs[0]
 
     return run

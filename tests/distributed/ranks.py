@@ -40,6 +40,7 @@ STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
 }
 ROWS, GLOBAL_BATCH, EPOCHS = 12, 4, 2  # 3 steps an epoch
 MICRO_BATCH_TOKENS = 64  # one or two rows: several micro-batches a step and rank
+RANKS = int(os.environ.get("WORLD_SIZE", "1"))  # Lightning removes it when a case is over
 KILLED_AT = 4  # one step into the second epoch
 
 
@@ -90,7 +91,9 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     strategy = strategy or first
     config = TrainerConfig(
         accelerator="cpu",
-        devices=1 if strategy == "one" else 2,
+        devices=1 if strategy == "one" else RANKS,
+        offload="cpu" if "offload" in more else "nvme" if "nvme" in more else "none",
+        offload_path=str(out) if "nvme" in more else "",
         precision="bf16-mixed" if "bf16" in more else "32-true",
         checkpoint_every_steps=2,
         micro_batch_tokens=MICRO_BATCH_TOKENS,

@@ -23,10 +23,10 @@ CASES = [f"sft-{kind}-zero{stage}" for kind in ("lora", "full") for stage in (1,
 
 
 @pytest.fixture(scope="module", params=["untied", "tied"])
-def trained(request, tmp_path_factory, tiny_directory, tied_directory, run_two_ranks):
+def trained(request, tmp_path_factory, tiny_directory, tied_directory, run_ranks):
     directory = tied_directory if request.param == "tied" else tiny_directory
     out = tmp_path_factory.mktemp("trained")
-    run_two_ranks(directory, out, CASES)
+    run_ranks(directory, out, CASES)
     return directory, out
 
 
