@@ -87,6 +87,7 @@ class PublicationConfig:
     """Who publishes the built sets, where and when, for croissant.json; what is not stated is left out there."""
 
     creator: str = ""
+    """An organisation or a group."""
     url: str = ""
     date: str = ""
     """YYYY-MM-DD. Stated, since the clock's date would make every rebuild another file."""

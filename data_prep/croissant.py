@@ -12,86 +12,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from data_prep.artifacts import SCHEMA_VERSION, sha256_file, sha256_json, write_json, write_text
 from data_prep.config import PublicationConfig
+from data_prep.croissant_terms import COLUMNS, CONFORMS_TO, CONTEXT
 from data_prep.data_card import DataCard, require_complete, sentences
 from data_prep.records import Record
 from data_prep.splits import SPLITS
 
-CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
-TERMS = [
-    "arrayShape",
-    "citeAs",
-    "column",
-    "containedIn",
-    "equivalentProperty",
-    "extract",
-    "field",
-    "fileObject",
-    "fileProperty",
-    "fileSet",
-    "format",
-    "includes",
-    "isArray",
-    "isLiveDataset",
-    "jsonPath",
-    "key",
-    "md5",
-    "parentField",
-    "path",
-    "recordSet",
-    "references",
-    "regex",
-    "repeated",
-    "replace",
-    "samplingRate",
-    "separator",
-    "source",
-    "subField",
-    "transform",
-]
-CONTEXT: dict[str, Any] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "sc": "https://schema.org/",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "dct": "http://purl.org/dc/terms/",
-    "conformsTo": "dct:conformsTo",
-    **{term: f"cr:{term}" for term in TERMS},
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "name": {"@container": "@language"},
-    "description": {"@container": "@language"},
-}
 DATA_TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float", bool: "sc:Boolean"}
 SPLIT_CLASSES = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
 SPDX = {name: f"https://spdx.org/licenses/{name}" for name in ("Apache-2.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "MIT")}
-COLUMNS = {
-    "id": "Names the row within its file.",
-    "prompt": "Messages up to the last of the user.",
-    "completion": "The answer to imitate: a safe one where the prompt is harmful, a helpful one where it is benign.",
-    "chosen": "The preferred completion.",
-    "rejected": "The dispreferred completion; on a harmful prompt it may be harmful text.",
-    "kind": "harmful or benign.",
-    "suite": "The set that the prompt is measured in.",
-    "source": "Name of the source in the run's configuration.",
-    "licence": "Licence of the row.",
-    "principle": "AMA principle of medical ethics, 1 to 9, that a harmful request breaks; null where the source names none.",
-    "generator": "Who or which model wrote the row.",
-    "topic": "What it is about, where the source says.",
-    "twin_id": "Row of the same topic and form with the opposite kind.",
-    "group": "Near-duplicates share a group, and a group is in one split.",
-    "split": "train, val or test.",
-    "prompt_id": "Row of demonstrations.jsonl that the pair was built for.",
-    "pair_type": "What the pair is to teach.",
-    "chosen_source": "Where the preferred completion comes from.",
-    "rejected_source": "Where the dispreferred completion comes from.",
-    "chosen_score": "Harmfulness of the preferred completion, 1 to 5, lower is better.",
-    "rejected_score": "Harmfulness of the dispreferred completion, 1 to 5, lower is better.",
-    "margin": "rejected_score - chosen_score.",
-    "chosen_finished": "False where a token limit cut the preferred completion.",
-    "rejected_finished": "False where a token limit cut the dispreferred completion.",
-}
 
 
 def write_card(folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig) -> None:
@@ -177,6 +105,8 @@ def _record_set(name: str, record: type[Record]) -> dict[str, Any]:
 def _field(file: str, field_id: str, column: str, hint: Any) -> dict[str, Any]:
     field: dict[str, Any] = {"@type": "cr:Field", "@id": field_id, "name": column, "description": COLUMNS[column]}
     source = {"fileObject": {"@id": file}, "extract": {"column": column}}
+    if column == "split":
+        field["references"] = {"field": {"@id": "splits/name"}}
     if get_origin(hint) is not list:
         return field | {"dataType": _data_type(hint), "source": source}
     (item,) = get_args(hint)

@@ -13,7 +13,7 @@ from data_prep.prepare import drop_duplicates, prepare
 from data_prep.records import Demonstration, Prompt, read_records
 
 Make = Callable[..., Demonstration]
-FILES = ["data_card.md", "decontamination.json", "demonstrations.jsonl", "lint.json", "prompts.jsonl"]
+FILES = ["croissant.json", "data_card.md", "decontamination.json", "demonstrations.jsonl", "lint.json", "prompts.jsonl"]
 
 
 def test_prep_of_the_default_writes_every_file_and_accounts_for_every_row(tmp_path: Path) -> None:
