@@ -89,15 +89,15 @@ def pairs_card(
     written = f"the policy ({policy}) wrote the sampled answers, the sources the others; by origin, {_origins(pairs)}"
     return DataCard(
         name=f"preference pairs from {_names(sources)}",
-        summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} prompts. Built with seed {seed}. Margins and "
-        "shortcut probes are in pairs.report.json. The same inputs and configuration give the same bytes.",
+        summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of {len(demonstrations)} prompts with an answer. "
+        f"Built with seed {seed}; the same inputs and configuration give the same bytes. pairs.report.json has margins and shortcut probes.",
         licences=_licences(sources, demonstrations),
         sources="\n\n".join([table(("source of the prompt", "licence", "pairs"), rows), *_restrictions(sources, demonstrations)]),
         decided=(("", decided), *_facts(sources, "decided")),
         principles=_facts(sources, "principles"),
         written=(("", written), *_facts(sources, "written")),
         splits=_splits([(pair.pair_type, pair) for pair in pairs], "pair type"),
-        left_out=tuple((reason, str(count)) for reason, count in sorted(dropped.items()) if count) or (("", "nothing"),),
+        left_out=_pair_losses(dropped),
         not_represented=_facts(sources, "not_represented"),
         limitations=(("", "scores are a model's; no clinician has read the sampled answers or confirmed a preference"),),
         cost=(("", "no person was asked to read the sampled answers"), *_facts(sources, "cost")),
@@ -183,6 +183,12 @@ def _losses(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], drop
     return tuple(facts)
 
 
+def _pair_losses(dropped: Mapping[str, int]) -> Facts:
+    """A reason names what it counts: prompts, sampled answers or pairs."""
+    found = tuple(("", f"{count}: {reason}") for reason, count in sorted(dropped.items()) if count)
+    return found or (("", "nothing was left out"),)
+
+
 def _compared(compared: Mapping[str, int]) -> str:
     if not compared:
         return "no evaluation suite was at hand, so no training row was compared with one"
@@ -191,26 +197,28 @@ def _compared(compared: Mapping[str, int]) -> str:
 
 
 def _limits(lint: Mapping[str, Any]) -> Facts:
-    found = ", ".join(f"{count} {name}" for name, count in sorted(lint["fault_counts"].items()))
-    facts = [("", f"the linter found {found or 'nothing'} (lint.json)"), ("", "a rate on a small cell of the table above is uncertain")]
+    found = ", ".join(f"{name} ({count})" for name, count in sorted(lint["fault_counts"].items()))
+    facts = [
+        ("", f"the linter found {found or 'nothing'} (lint.json)"),
+        ("", "a rate measured on a small count in the table of splits is uncertain"),
+    ]
     if lint["openings"]:
         facts.insert(0, ("", f"{max(lint['openings'].values()):.0%} of the safe answers open with the same three words"))
     return tuple(facts)
 
 
 def _splits(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str:
-    """One line a label and split, one column a principle."""
-    principles = [*sorted({row.principle for _, row in rows if row.principle is not None}), None]
+    """One line a suite or pair type; under a principle its count in each split."""
+    principles = sorted({row.principle for _, row in rows if row.principle is not None})
     present = [split for split in SPLITS if any(row.split == split for _, row in rows)]
+    counts = Counter((name, row.split, row.principle) for name, row in rows)
+    counts.update(("all", row.split, row.principle) for _, row in rows)
     lines: list[tuple[object, ...]] = []
-    for name in sorted({name for name, _ in rows}):
-        for split in present:
-            counts = Counter(row.principle for mine, row in rows if mine == name and row.split == split)
-            lines.append((name, split, *(counts[principle] for principle in principles), counts.total()))
-    totals = Counter(row.split for _, row in rows)
-    lines += [("all", split, *("" for _ in principles), totals[split]) for split in present]
-    header = [f"principle {number}" if number == principles[0] else str(number) for number in principles[:-1]]
-    return table((label, "split", *header, "no principle", "all"), lines)
+    for name in (*sorted({name for name, _ in rows}), "all"):
+        totals = [sum(counts[name, split, principle] for principle in (*principles, None)) for split in present]
+        lines.append((name, *totals, *("/".join(str(counts[name, split, number]) for split in present) for number in principles)))
+    shown = table((label, *present, *(f"principle {number}" for number in principles)), lines)
+    return f"{shown}\n\nUnder a principle: {', '.join(present)}." if principles else shown
 
 
 def _origins(pairs: Sequence[Pair]) -> str:

@@ -47,7 +47,7 @@ def croissant(folder: Path, card: DataCard, files: Mapping[str, type[Record]], p
         "isLiveDataset": False,
         **_responsible_ai(card),
         "distribution": [_file(folder / name, sha256) for name, sha256 in hashes.items()],
-        "recordSet": [_splits(), *(_record_set(name, record) for name, record in files.items())],
+        "recordSet": [_splits(), *(_record_set(folder / name, record) for name, record in files.items())],
     }
     return {key: value for key, value in described.items() if value not in (None, "", [])}
 
@@ -90,23 +90,24 @@ def _splits() -> dict[str, Any]:
     }
 
 
-def _record_set(name: str, record: type[Record]) -> dict[str, Any]:
-    set_id = name.removesuffix(".jsonl")
+def _record_set(path: Path, record: type[Record]) -> dict[str, Any]:
+    set_id = path.stem
+    columns = {column: _field(path.name, f"{set_id}/{column}", column, hint) for column, hint in get_type_hints(record).items()}
+    if path.stat().st_size:  # mlcroissant 1.1.1 fails to join an empty file with the splits
+        columns["split"]["references"] = {"field": {"@id": "splits/name"}}
     return {
         "@type": "cr:RecordSet",
         "@id": set_id,
         "name": set_id,
-        "description": f"The rows of {name}.",
+        "description": f"The rows of {path.name}.",
         "key": {"@id": f"{set_id}/id"},
-        "field": [_field(name, f"{set_id}/{column}", column, hint) for column, hint in get_type_hints(record).items()],
+        "field": list(columns.values()),
     }
 
 
 def _field(file: str, field_id: str, column: str, hint: Any) -> dict[str, Any]:
     field: dict[str, Any] = {"@type": "cr:Field", "@id": field_id, "name": column, "description": COLUMNS[column]}
     source = {"fileObject": {"@id": file}, "extract": {"column": column}}
-    if column == "split":
-        field["references"] = {"field": {"@id": "splits/name"}}
     if get_origin(hint) is not list:
         return field | {"dataType": _data_type(hint), "source": source}
     (item,) = get_args(hint)

@@ -51,7 +51,7 @@ class DataCard:
         parts = [f"# Data card: {self.name}", self.summary]
         for name, heading in HEADINGS.items():
             value = getattr(self, name)
-            parts += [f"## {heading}", f"{value}" if isinstance(value, str) else _list(value)]
+            parts += [f"## {heading}", value if isinstance(value, str) else _list(value)]
         return "\n\n".join(parts) + "\n"
 
 
