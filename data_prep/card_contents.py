@@ -141,7 +141,7 @@ def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]
     tested = [source.name for source in sources if source.evaluation_only]
     unnamed = [s.name for s in sources if s.format in GENERIC and any(row.source == s.name and row.generator == "human" for row in rows)]
     notes = [
-        (closed, "Non-commercial use only, and so is a model trained on it: {}."),
+        (closed, "Not for commercial use, and a model trained on it is marked so: {}."),
         (unknown, "Licence not stated by the run's owner: {}. Settle it before passing on any of it."),
         (tested, "For evaluation only, all of it in the test split: {}."),
         (unnamed, "The generator `human` also stands where a row names none: {}."),

@@ -137,7 +137,7 @@ def facts_of(source: SourceConfig) -> SourceFacts:
     if source.format in FACTS:
         return FACTS[source.format]
     statement = f"{stated.rstrip('.')} (as the run's owner states it, not checked)" if stated else NOT_STATED
-    elsewhere = "nothing stated apart from the answer to who decided what is harmful" if stated else NOT_STATED
+    elsewhere = "see under who decided what is harmful; nothing more is stated" if stated else NOT_STATED
     return SourceFacts(
         decided=f"{statement}. A row's column `kind` tells harmful from benign, and where it has none the config's word, {source.kind}",
         principles=elsewhere,

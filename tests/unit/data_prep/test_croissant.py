@@ -27,6 +27,7 @@ from data_prep.data_card import DataCard
 from data_prep.prepare import prepare
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Record, assistant, read_json_lines, user
 
+pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
 STATED = PublicationConfig(creator="A hospital", url="https://example.org/data", date="2026-11-22")
 NO_DATE = 'Property "https://schema.org/datePublished" is recommended, but does not exist.'
 

@@ -103,7 +103,7 @@ def test_a_reader_is_told_of_non_commercial_unstated_and_evaluation_only_sources
     shown = prompts_card(
         DataConfig(sources=sources), rows, [], rows_read=Counter(s.name for s in sources), seed=0, compared={}, lint=NO_FAULTS
     )
-    assert "Non-commercial use only, and so is a model trained on it: closed." in shown.sources
+    assert "Not for commercial use, and a model trained on it is marked so: closed." in shown.sources
     assert "Licence not stated by the run's owner: odd." in shown.sources
     assert "For evaluation only, all of it in the test split: odd." in shown.sources
     assert "names none" not in shown.sources
