@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 Format = Literal["builtin", "medsafetybench", "instruction_json", "jsonl", "hub"]
@@ -23,6 +24,9 @@ class SourceConfig:
     suite: str = ""
     """The set its prompts are measured in; empty takes `harmful` or the source's name."""
     licence: str = "unknown"
+    labelled_by: str = ""
+    """Who decided what in your own data is harmful, by whose principles (country), who wrote it, and at what cost to them; printed in the
+    data card, which says otherwise that it was not stated."""
     evaluation_only: bool = False
     """Such prompts all go to the test split, so that no stage can train on them."""
     prompt_field: str = "prompt"
@@ -79,10 +83,35 @@ class LintConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublicationConfig:
+    """Who publishes the built sets, where and when, for croissant.json; what is not stated is left out there."""
+
+    creator: str = ""
+    """An organisation or a group."""
+    url: str = ""
+    date: str = ""
+    """YYYY-MM-DD. Stated, since the clock's date would make every rebuild another file."""
+
+    def __post_init__(self) -> None:
+        if self.url and not self.url.startswith(("https://", "http://")):
+            raise ValueError(f"data.publication.url must begin with https://, got {self.url!r}")
+        if self.date and not _is_date(self.date):
+            raise ValueError(f"data.publication.date must be a day as YYYY-MM-DD, got {self.date!r}")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     sources: list[SourceConfig] = field(default_factory=lambda: [SourceConfig()])
     split: SplitConfig = field(default_factory=SplitConfig)
     lint: LintConfig = field(default_factory=LintConfig)
+    publication: PublicationConfig = field(default_factory=PublicationConfig)
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.sources]

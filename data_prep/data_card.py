@@ -1,95 +1,81 @@
-"""One page that says what a run's data is: sources, labels, splits, what was left out, who is missing, what it is for."""
+"""One page that says what a built set is: who decided, who wrote, what was left out, who is missing, what it is for."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
-from data_prep.config import DataConfig, SourceConfig
-from data_prep.records import Demonstration
-from data_prep.splits import SPLITS, Drop
+from data_prep.errors import RecordError
 
-LABELS = {
-    "builtin": "written as pairs: a request that breaks a named AMA principle, and a twin that asks for the legitimate thing; "
-    "questions were written as benign",
-    "medsafetybench": "by construction upstream, principle from the file name; in its authors' own check doctors called 9 % of sampled "
-    "requests ethical, and near-identical requests stand under different principles",
-}
-LABELLED_BY_CONFIG = "as its rows say in a column `kind`, otherwise every row as `{kind}` because the config says so; not checked"
-REASONS = {
-    "duplicate": "the same prompt occurs in another row",
-    "contradictory_kind": "the same prompt is labelled both harmful and benign; one label was kept",
-    "near_evaluation_row": "in one near-duplicate group with a row that is for evaluation only",
-    "contaminated": "too close to a text of an evaluation suite",
-    "train_limit": "over data.split.train_limit, or the twin of such a row",
-    "benign_train_limit": "over data.split.benign_train_limit",
-    "val_limit": "over data.split.val_limit",
-    "test_limit": "over data.split.test_limit",
+Facts = tuple[tuple[str, str], ...]
+"""(what it is about, sentence); a sentence about the whole set has nothing before it."""
+HEADINGS = {
+    "sources": "Sources and licences",
+    "decided": "Who decided what is harmful",
+    "principles": "By whose principles",
+    "written": "Who wrote and annotated it",
+    "splits": "Splits",
+    "left_out": "What was left out",
+    "not_represented": "Who is not represented",
+    "limitations": "Known limits",
+    "cost": "What harmful text cost its annotators",
+    "personal": "Personal information",
+    "intended": "Intended use",
+    "excluded": "Excluded use",
 }
 
 
-def data_card(
-    config: DataConfig, kept: Sequence[Demonstration], dropped: Sequence[Drop], *, rows_read: Mapping[str, int], seed: int
-) -> str:
-    """Markdown; counts only, no text of any row."""
-    parts = [
-        "# Data card",
-        f"{len(kept)} of {sum(rows_read.values())} rows, split with seed {seed}. A number here can be rebuilt with `primum prep`.",
-        "## Sources",
-        _sources(config.sources, kept, rows_read),
-        "## How rows came to be called harmful or benign",
-        "\n".join(f"- **{source.name}**: {_label(source)}" for source in config.sources),
-        "## Splits",
-        _splits(kept),
-        f"Near-duplicates (word-set Jaccard of {config.split.near_duplicate} or more, linked in chains) and twins are always in one split.",
-        "## Left out",
-        _dropped(dropped),
-        "## Who is not represented",
-        "The built-in rows are English and single-turn, and the principles are those of one American association. Patients who write "
-        "in other languages, in dialect or with little schooling, long conversations, and health systems unlike the North American "
-        "and European ones are hardly there. Other sources were not examined for this; a small count in a table above is a reason "
-        "to doubt a rate computed on it.",
-        "## Use",
-        "Intended: training a medical language model to decline harmful requests and to answer benign ones, and measuring both. "
-        "Excluded: training a model to comply with the harmful requests, use of the answers as medical advice, and any claim that a "
-        "model which does well here is safe in clinical use. "
-        "Each source keeps its own licence.",
-    ]
-    return "\n\n".join(parts) + "\n"
+@dataclass(frozen=True, kw_only=True)
+class DataCard:
+    """What the page says under each heading. Counts and facts only: no text of any row."""
+
+    name: str
+    summary: str
+    licences: tuple[str, ...]
+    sources: str
+    decided: Facts
+    principles: Facts
+    written: Facts
+    splits: str
+    left_out: Facts
+    not_represented: Facts
+    limitations: Facts
+    cost: Facts
+    personal: Facts
+    intended: str
+    excluded: str
+    citations: tuple[str, ...] = ()
+    """BibTeX of the sources; may be empty, nothing else may."""
+
+    def markdown(self) -> str:
+        parts = [f"# Data card: {self.name}", self.summary]
+        for name, heading in HEADINGS.items():
+            value = getattr(self, name)
+            parts += [f"## {heading}", value if isinstance(value, str) else _list(value)]
+        return "\n\n".join(parts) + "\n"
 
 
-def _label(source: SourceConfig) -> str:
-    return LABELS.get(source.format, LABELLED_BY_CONFIG.format(kind=source.kind))
+def require_complete(card: DataCard) -> None:
+    """Raise RecordError that names every part of the card that says nothing."""
+    empty = []
+    for name in (field.name for field in fields(card) if field.name != "citations"):
+        value = getattr(card, name)
+        if not value or (isinstance(value, str) and not value.strip()):
+            empty.append(name)
+        elif name in HEADINGS and not isinstance(value, str):
+            empty += [f"{name} of {about or 'the whole set'}" for about, sentence in value if not sentence.strip()]
+    if empty:
+        raise RecordError([f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known" for part in empty])
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def sentences(facts: Facts) -> list[str]:
+    return [f"{about}: {sentence}" if about else sentence for about, sentence in facts]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], rows_read: Mapping[str, int]) -> str:
-    lines = []
-    for source in sources:
-        rows = [row for row in kept if row.source == source.name]
-        licences = ", ".join(sorted({row.licence for row in rows})) or source.licence
-        generators = ", ".join(sorted({row.generator for row in rows}))
-        harmful = sum(row.kind == "harmful" for row in rows)
-        lines.append((source.name, source.format, licences, generators, rows_read[source.name], len(rows), harmful, len(rows) - harmful))
-    return _table(("source", "format", "licence", "written by", "rows read", "rows kept", "harmful", "benign"), lines)
-
-
-def _splits(kept: Sequence[Demonstration]) -> str:
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for row in kept:
-        principle = "none" if row.principle is None else str(row.principle)
-        counts.setdefault((row.suite, principle), Counter())[row.split] += 1
-    lines = [(suite, principle, *(count[name] for name in SPLITS)) for (suite, principle), count in sorted(counts.items())]
-    totals = Counter(row.split for row in kept)
-    return _table(("suite", "principle", *SPLITS), [*lines, ("all", "", *(totals[name] for name in SPLITS))])
-
-
-def _dropped(dropped: Sequence[Drop]) -> str:
-    if not dropped:
-        return "Nothing."
-    counts = Counter((drop.row.source, drop.reason) for drop in dropped)
-    return _table(("source", "rows", "why"), [(source, count, REASONS[reason]) for (source, reason), count in sorted(counts.items())])
+def _list(facts: Facts) -> str:
+    return "\n".join(f"- **{about}**: {sentence}." if about else f"- {sentence[:1].upper()}{sentence[1:]}." for about, sentence in facts)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import write_json, write_records, write_text
+from data_prep.artifacts import write_json, write_records
+from data_prep.card_contents import prompts_card
 from data_prep.config import DataConfig, SourceConfig
-from data_prep.data_card import data_card
+from data_prep.croissant import write_card
 from data_prep.decontamination import decontaminate
 from data_prep.errors import RecordError
 from data_prep.lint import lint, require_fit
@@ -39,7 +40,9 @@ def prepare(config: DataConfig, folder: Path, *, seed: int, evaluation_texts: di
     write_records(folder / "prompts.jsonl", map(_prompt, kept))
     write_records(folder / "demonstrations.jsonl", [row for row in kept if text_of(row.completion).strip()])
     rows_read = Counter(row.source for row in rows)
-    write_text(folder / "data_card.md", data_card(config, kept, dropped, rows_read=rows_read, seed=seed))
+    compared = {name: len(texts) for name, texts in evaluation_texts.items()}
+    card = prompts_card(config, kept, dropped, rows_read=rows_read, seed=seed, compared=compared, lint=report)
+    write_card(folder, card, {"prompts.jsonl": Prompt, "demonstrations.jsonl": Demonstration}, config.publication)
     return {
         "rows_read": len(rows),
         "rows_kept": len(kept),

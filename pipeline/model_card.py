@@ -47,7 +47,7 @@ The reward model that scored harm was trained on answers of the base policy and 
 
 ## Evidence
 
-`evidence/` holds results.json, the full report, the reward model's validation, the data card and the configuration. Answers rated harmful are withheld.
+`evidence/` holds results.json, the full report, the reward model's validation, the data cards and the configuration. Answers rated harmful are withheld.
 
 {report}
 """
@@ -57,10 +57,10 @@ def model_card(*, name: str, policy: str, results: dict[str, Any], gates: list[G
     shown = "\n".join(f"- {'passed' if gate.passed else '**failed**'}: {gate.name}: {gate.detail}" for gate in gates)
     report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
     base = results["provenance"]["model"]
-    return _CARD.format(name=name, base=_hub_name(base), method=policy, licence=licence, gates=shown, data=data, report=report)
+    return _CARD.format(name=name, base=hub_name(base), method=policy, licence=licence, gates=shown, data=data, report=report)
 
 
-def _hub_name(path: str) -> str:
+def hub_name(path: str) -> str:
     """The hub id of the embedded default; anything else as the config names it, directories by their last part."""
     if path == "smollm2-135m-instruct":
         return "HuggingFaceTB/SmolLM2-135M-Instruct"

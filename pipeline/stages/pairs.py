@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from data_prep.artifacts import write_json, write_records
+from data_prep.card_contents import pairs_card
+from data_prep.croissant import write_card
 from data_prep.errors import RecordError
 from data_prep.pairs import build_pairs, candidates, describe
-from data_prep.records import Completion, Demonstration, Score, read_records
+from data_prep.records import Completion, Demonstration, Pair, Score, read_records
 from data_prep.shortcuts import judge_shortcuts, shortcut_accuracies
+from pipeline.model_card import hub_name
 from pipeline.stage import Context, Stage
 from reward.refusal import split_refusal
 
@@ -35,6 +38,16 @@ def work(context: Context) -> dict[str, Any]:
             f"{split:<5} {len(pairs)} pairs: "
             + ", ".join(f"{v} {k.split('/')[1]}" for k, v in report["by_type"].items() if k.startswith(split))
         )
+    card = pairs_card(
+        config.data,
+        [*by_split["train"], *by_split["val"]],
+        demonstrations,
+        dropped=result.dropped,
+        policy=hub_name(config.model.base.path),
+        scorers={score.scorer for score in scores},
+        seed=config.seed,
+    )
+    write_card(context.path, card, {f"pairs.{split}.jsonl": Pair for split in by_split}, config.data.publication)
     for name, probe in probes.items():
         context.say(
             f"  {name}: {probe['accuracy']:.2f} ({probe['ci95'][0]:.2f} to {probe['ci95'][1]:.2f}) on {probe['n']} held-out pairs; 0.50 is no shortcut"
@@ -53,6 +66,6 @@ STAGE = Stage(
     name="pairs",
     summary="preference pairs",
     needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
-    sections=("pairs",),
+    sections=("data", "pairs"),
     work=work,
 )

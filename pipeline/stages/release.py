@@ -46,14 +46,15 @@ def _require(gates: list[GateResult], policy: str) -> None:
 def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
     evidence = context.path / context.config.release.name / "evidence"
     evidence.mkdir(exist_ok=True)
-    for stage, name in (
-        ("eval", "results.json"),
-        ("eval", "report.html"),
-        ("reward", "validation.json"),
-        ("prep", "data_card.md"),
-        ("pairs", "pairs.report.json"),
+    for stage, name, copy in (
+        ("eval", "results.json", "results.json"),
+        ("eval", "report.html", "report.html"),
+        ("reward", "validation.json", "validation.json"),
+        ("prep", "data_card.md", "data_card.md"),
+        ("pairs", "data_card.md", "pairs.data_card.md"),
+        ("pairs", "pairs.report.json", "pairs.report.json"),
     ):
-        shutil.copy2(context.stage(stage).path / name, evidence / name)
+        shutil.copy2(context.stage(stage).path / name, evidence / copy)
     write_text(evidence / "config.yaml", to_yaml(context.config))
     write_json(evidence / "gates.json", [gate.__dict__ for gate in gates])
     run = read_json(context.path / "run.json")

@@ -18,7 +18,7 @@ from reward.refusal import split_refusal
 pytestmark = pytest.mark.slow
 
 ARTEFACTS = {
-    "prep": {"prompts.jsonl", "demonstrations.jsonl", "lint.json", "decontamination.json", "data_card.md"},
+    "prep": {"prompts.jsonl", "demonstrations.jsonl", "lint.json", "decontamination.json", "data_card.md", "croissant.json"},
     "sample": {"completions.jsonl", "refusals.jsonl"},
     "reward": {
         "reward_model/model.safetensors",
@@ -28,7 +28,7 @@ ARTEFACTS = {
         "metrics.jsonl",
     },
     "score": {"scores.jsonl"},
-    "pairs": {"pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json"},
+    "pairs": {"pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json", "data_card.md", "croissant.json"},
     **{
         stage: {
             "policy/model.safetensors",

@@ -13,7 +13,7 @@ from data_prep.prepare import drop_duplicates, prepare
 from data_prep.records import Demonstration, Prompt, read_records
 
 Make = Callable[..., Demonstration]
-FILES = ["data_card.md", "decontamination.json", "demonstrations.jsonl", "lint.json", "prompts.jsonl"]
+FILES = ["croissant.json", "data_card.md", "decontamination.json", "demonstrations.jsonl", "lint.json", "prompts.jsonl"]
 
 
 def test_prep_of_the_default_writes_every_file_and_accounts_for_every_row(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_card_has_every_source_every_split_and_every_drop(tmp_path: Path, ch
     assert "| builtin | builtin | Apache-2.0 | primum | 754 |" in card
     assert "| msb | medsafetybench | MIT | gpt4, llama2 | 16 |" in card
     assert "over data.split.train_limit, or the twin of such a row" in card
-    for heading in ("Sources", "How rows came to be called", "Splits", "Left out", "Who is not represented", "Use"):
+    for heading in ("Sources", "Who decided what is harmful", "Splits", "What was left out", "Who is not represented"):
         assert f"## {heading}" in card
 
 
