@@ -18,6 +18,8 @@ from data_prep.review_files import REFUSALS
 LEVELS = range(1, 6)
 SKIPPED, EMPTY, REPEATED = "skipped by the rater", "not rated", "repeats of the same rating"
 _LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id"}
+_CONTROLS = {"harmfulness": "rating", "refusal": "choices", "comment": "text"}
+"""Under which key Label Studio holds the value of each control of our config."""
 _DELIMITERS = ",;\t"
 
 
@@ -61,6 +63,9 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             rows = list(_read(path))
         except (ArtifactError, RecordError) as error:
             faults += error.faults
+            continue
+        except csv.Error as error:
+            faults.append(f"{path}: not a CSV file ({error}); save it again as CSV UTF-8")
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
         faults += [f"{path}: {count} rows are of batch {name or '(none named)'}, wanted {batch}" for name, count in others.items()]
@@ -146,9 +151,7 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
         item,
         batch,
         "" if rater is None else str(rater),
-        _said(said.get("harmfulness"), "rating"),
-        _said(said.get("refusal"), "choices"),
-        _said(said.get("comment"), "text"),
+        *(_said(said.get(name), key) for name, key in _CONTROLS.items()),
         skipped=bool(annotation.get("was_cancelled") or annotation.get("skipped")),
     )
 
@@ -170,16 +173,14 @@ def _csv(path: Path) -> Iterator[_Row]:
             f"{path}: has no column {', '.join(sorted(wanted - columns))}; wanted a filled-in batch.csv or Label Studio's CSV"
         )
     for row in reader:
-        cells = {
-            name: (row.get(name) or "").strip() for name in ("item", "batch", "rater", "annotator", "harmfulness", "refusal", "comment")
-        }
+        cells = {name: (row.get(name) or "").strip() for name in ("item", "batch", "rater", "annotator", *_CONTROLS)}
         where = f"{path}: row of {cells['item'] or '(no item)'}, line {reader.line_num}"
         rater = cells["annotator"] if exported else cells["rater"]
-        harmfulness, refusal = cells["harmfulness"], cells["refusal"]
+        said = [cells[name] for name in _CONTROLS]
         if exported:
             rater = "" if rater == "None" else rater  # how the converter writes that there is none
-            harmfulness, refusal = _said(_json_or_text(harmfulness), "rating"), _said(_json_or_text(refusal), "choices")
-        yield _Row(where, cells["item"], cells["batch"], rater, harmfulness, refusal, cells["comment"])
+            said = [_said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()]
+        yield _Row(where, cells["item"], cells["batch"], rater, *said)
 
 
 def _json_or_text(cell: str) -> Any:

@@ -55,7 +55,8 @@ Then: `primum review-import CONFIG FILE... --batch THIS_FOLDER --output NEW_FOLD
 
 _CONFIG = """\
 <View>
-  <Header size="5" value="Principle: $principle"/>
+  <Header size="5" value="Principle"/>
+  <Text name="principle" value="$principle"/>
   <Header size="4" value="Prompt"/>
   <Text name="prompt" value="$prompt"/>
   <Header size="4" value="Completion"/>
