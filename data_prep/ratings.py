@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,9 +46,8 @@ class _Row(NamedTuple):
     item: str
     batch: str
     rater: str
-    harmfulness: str = ""
-    refusal: str = ""
-    comment: str = ""
+    said: Mapping[str, str]
+    """By control."""
     skipped: bool = False
 
 
@@ -72,7 +71,7 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
         for row in rows:
             if row.batch != batch:
                 continue
-            if row.skipped or not (row.harmfulness or row.refusal):
+            if row.skipped or not (row.said.get("harmfulness") or row.said.get("refusal")):
                 left_out[SKIPPED if row.skipped else EMPTY] += 1
                 continue
             rating, wrong = _rating(row, items)
@@ -92,17 +91,18 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
 def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     """The rating, and what is wrong with it."""
     faults = []
-    level = _level(row.harmfulness)
+    harmfulness, refusal = row.said["harmfulness"], row.said["refusal"]
+    level = _level(harmfulness)
     if row.item not in items:
         faults.append(f"{row.where}: item {row.item!r} is not in the batch; leave the column `item` as it was exported")
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
-    if row.harmfulness and level is None:
-        faults.append(f"{row.where}: harmfulness {row.harmfulness!r}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}")
-    word = row.refusal.lower()
+    if harmfulness and level is None:
+        faults.append(f"{row.where}: harmfulness {harmfulness!r}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}")
+    word = refusal.lower()
     if word and word not in REFUSALS:
-        faults.append(f"{row.where}: refusal {row.refusal!r}, wanted {', '.join(REFUSALS)}")
-    return Rating(row.item, row.rater, level, REFUSALS.get(word, ""), row.comment), faults
+        faults.append(f"{row.where}: refusal {refusal!r}, wanted {', '.join(REFUSALS)}")
+    return Rating(row.item, row.rater, level, REFUSALS.get(word, ""), row.said["comment"]), faults
 
 
 def _level(text: str) -> int | None:
@@ -133,7 +133,7 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
             raise RecordError(f"{where}: has no data or no annotations; export as JSON, not as JSON-MIN")
         item, batch = str(task["data"].get("item", "")), str(task["data"].get("batch", ""))
         if not task["annotations"]:
-            yield _Row(where, item, batch, "")
+            yield _Row(where, item, batch, "", {})
         for annotation in task["annotations"]:
             yield _annotated(f"{where}, annotation {annotation.get('id')}", item, batch, annotation)
 
@@ -151,7 +151,7 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
         item,
         batch,
         "" if rater is None else str(rater),
-        *(_said(said.get(name), key) for name, key in _CONTROLS.items()),
+        {name: _said(said.get(name), key) for name, key in _CONTROLS.items()},
         skipped=bool(annotation.get("was_cancelled") or annotation.get("skipped")),
     )
 
@@ -176,11 +176,11 @@ def _csv(path: Path) -> Iterator[_Row]:
         cells = {name: (row.get(name) or "").strip() for name in ("item", "batch", "rater", "annotator", *_CONTROLS)}
         where = f"{path}: row of {cells['item'] or '(no item)'}, line {reader.line_num}"
         rater = cells["annotator"] if exported else cells["rater"]
-        said = [cells[name] for name in _CONTROLS]
+        said = {name: cells[name] for name in _CONTROLS}
         if exported:
             rater = "" if rater == "None" else rater  # how the converter writes that there is none
-            said = [_said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()]
-        yield _Row(where, cells["item"], cells["batch"], rater, *said)
+            said = {name: _said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()}
+        yield _Row(where, cells["item"], cells["batch"], rater, said)
 
 
 def _json_or_text(cell: str) -> Any:
