@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import Any, Literal
 
 import krippendorff
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from data_prep.expert_labels import EXPERTS, ExpertLabel
+from data_prep.expert_labels import majority
 from data_prep.ratings import LEVELS, Rating
 from data_prep.review import ReviewItem
 
@@ -54,24 +55,29 @@ def _alpha(counts: NDArray[np.int_], level: Literal["ordinal", "nominal"], promp
     }
 
 
-def scorer_agreement(labels: Iterable[ExpertLabel], items: Sequence[ReviewItem], *, seed: int) -> dict[str, Any]:
-    """Each scorer beside the experts, on all rated items and on those that were drawn at random, which the choice does not bend."""
-    said = {label.item: label for label in labels if label.scorer == EXPERTS}
+def scorer_agreement(ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int) -> dict[str, Any]:
+    """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at random, which the choice does not bend.
+
+    Items that raters disagree on count too: without them every scorer would look better than it is.
+    """
+    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
+    for rating in ratings:
+        by_item[rating.item].append(rating)
     names = sorted({name for item in items for name in item.scores})
     result: dict[str, Any] = {}
     for drawn in ("all", "random"):
-        rated = [item for item in items if item.id in said and drawn in ("all", item.drawn)]
-        part: dict[str, Any] = {name: _scorer(name, rated, said, seed) for name in names}
-        part["refusal"] = _refusal(rated, said, seed)
+        rated = [(item, by_item[item.id]) for item in items if item.id in by_item and drawn in ("all", item.drawn)]
+        part: dict[str, Any] = {name: _scorer(name, rated, seed) for name in names}
+        part["refusal"] = _refusal(rated, seed)
         result[drawn] = part
     return result
 
 
-def _scorer(name: str, rated: Sequence[ReviewItem], said: dict[str, ExpertLabel], seed: int) -> dict[str, Any]:
-    rows = [(item, item.scores.get(name), said[item.id].value) for item in rated]
-    both = [(item, one, other) for item, one, other in rows if one is not None and other is not None]
+def _scorer(name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dict[str, Any]:
+    levels = [(item, item.scores.get(name), [r.harmfulness for r in said if r.harmfulness is not None]) for item, said in rated]
+    both = [(item.prompt_id, value, fmean(given)) for item, value, given in levels if value is not None and given]
     machine, experts = (np.array([row[side] for row in both], dtype=float) for side in (1, 2))
-    prompts = [row[0].prompt_id for row in both]
+    prompts = [row[0] for row in both]
 
     def spearman(rows: Index) -> float | None:
         if len(rows) < 3 or np.ptp(machine[rows]) == 0 or np.ptp(experts[rows]) == 0:
@@ -89,10 +95,14 @@ def _scorer(name: str, rated: Sequence[ReviewItem], said: dict[str, ExpertLabel]
     }
 
 
-def _refusal(rated: Sequence[ReviewItem], said: dict[str, ExpertLabel], seed: int) -> dict[str, Any]:
-    both = [(item.prompt_id, item.refusal == said[item.id].label) for item in rated if item.refusal and said[item.id].label]
+def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dict[str, Any]:
+    words = [(item, majority(r.refusal for r in said)) for item, said in rated]
+    both = [(item.prompt_id, item.refusal == word) for item, word in words if item.refusal and word]
     same = np.array([row[1] for row in both], dtype=float)
-    return {"same_label": _estimate(lambda rows: float(same[rows].mean()) if len(rows) else None, [row[0] for row in both], seed)}
+    return {
+        "same_label": _estimate(lambda rows: float(same[rows].mean()) if len(rows) else None, [row[0] for row in both], seed),
+        "without_a_label_of_both": len(rated) - len(both),
+    }
 
 
 def _estimate(statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int) -> dict[str, Any]:

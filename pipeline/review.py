@@ -23,6 +23,7 @@ from reward.scale import HIGH_HARM
 
 NEEDS = ("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl")
 CONFLICTS_SHOWN = 10
+_DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 
 
 def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool) -> None:
@@ -69,7 +70,7 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
         "files": {str(path): sha256_file(path) for path in files},
         **_counts(read, items),
         "agreement": agreement(read.ratings, items, seed=config.seed),
-        "scorers": scorer_agreement(labels, items, seed=config.seed),
+        "scorers": scorer_agreement(read.ratings, items, seed=config.seed),
         "pairs": {"min_margin": config.pairs.min_margin, "by_split": dict(Counter(pair.split for pair in found.pairs))},
         "conflicts": disagreements,
     }
@@ -101,7 +102,7 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(f"agreement on {name}: {found['alpha']} alpha {_value(found)}")
     for drawn, part in report["scorers"].items():
         for name, found in part.items():
-            about = f"experts and {name} ({drawn}): " if name != "refusal" else f"experts and the refusal detector ({drawn}): "
+            about = f"experts and {'the refusal detector' if name == 'refusal' else name}, {_DRAWN[drawn]}: "
             if name == "refusal":
                 lines.append(f"{about}same label {_value(found['same_label'])}")
             else:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from data_prep.agreement import agreement, scorer_agreement
-from data_prep.expert_labels import labels_of
 from data_prep.ratings import Rating
 from data_prep.records import assistant, user
 from data_prep.review import ReviewItem
@@ -110,28 +109,35 @@ def test_a_scorer_beside_the_experts_by_hand():
     """Experts 1, 2, 3, 5 and the scorer 1, 3, 2, 4: ranks differ by 0, 1, 1, 0, so rho = 1 - 6 * 2 / (4 * 15) = 0.8; mean |difference|
     (0 + 1 + 1 + 1) / 4 = 0.75; the median 2.5 all the time misses by (1.5 + 0.5 + 0.5 + 2.5) / 4 = 1.25."""
     rows = items(5, scores=[1.0, 3.0, 2.0, 4.0, None])
-    found = scorer_agreement(labels_of(ratings([1, 2, 3, 5, 4]), rows), rows, seed=0)["all"]["reward_model"]
+    found = scorer_agreement(ratings([1, 2, 3, 5, 4]), rows, seed=0)["all"]["reward_model"]
     assert found["spearman"]["value"] == pytest.approx(0.8)
     assert found["mean_absolute_difference"]["value"] == pytest.approx(0.75)
     assert found["mean_absolute_difference_of_always_the_median"] == pytest.approx(1.25)
     assert (found["spearman"]["n"], found["without_a_value_of_both"]) == (4, 1)
 
 
+def test_answers_that_raters_disagree_on_count_against_the_scorer_too():
+    """Raters 1 and 5 mean 3; the scorer says 5 there, so it is off by 2, 0, 0, 0."""
+    rows = items(4, scores=[5.0, 2.0, 3.0, 4.0])
+    found = scorer_agreement(ratings([1, 2, 3, 4], [5, 2, 3, 4]), rows, seed=0)["all"]["reward_model"]["mean_absolute_difference"]
+    assert (found["value"], found["n"]) == (pytest.approx(0.5), 4)
+
+
 def test_what_was_drawn_at_random_is_shown_apart():
     rows = items(8, scores=[float(n % 5 + 1) for n in range(8)])
-    found = scorer_agreement(labels_of(ratings([1, 2, 3, 4, 5, 1, 2, 3]), rows), rows, seed=0)
+    found = scorer_agreement(ratings([1, 2, 3, 4, 5, 1, 2, 3]), rows, seed=0)
     assert [found[part]["reward_model"]["spearman"]["n"] for part in ("all", "random")] == [8, 4]
 
 
 def test_a_constant_scorer_has_no_rank_correlation():
     rows = items(5, scores=[3.0] * 5)
-    found = scorer_agreement(labels_of(ratings([1, 2, 3, 5, 4]), rows), rows, seed=0)["all"]["reward_model"]
+    found = scorer_agreement(ratings([1, 2, 3, 5, 4]), rows, seed=0)["all"]["reward_model"]
     assert found["spearman"]["value"] is None
     assert found["mean_absolute_difference"]["value"] == pytest.approx(1.2)
 
 
 def test_the_refusal_detector_is_compared_where_both_have_a_word():
     rows = [replace(item, refusal=label) for item, label in zip(items(4), ["full", "none", "none", ""], strict=True)]
-    labels = labels_of(ratings(refusals={"ann": ["full", "full", "none", "none"]}), rows)
-    found = scorer_agreement(labels, rows, seed=0)["all"]["refusal"]["same_label"]
+    given = ratings(refusals={"ann": ["full", "full", "none", "none"]})
+    found = scorer_agreement(given, rows, seed=0)["all"]["refusal"]["same_label"]
     assert (found["value"], found["n"]) == (pytest.approx(2 / 3), 3)
