@@ -57,7 +57,7 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
     faults: list[str] = []
     left_out: Counter[str] = Counter({SKIPPED: 0, EMPTY: 0, REPEATED: 0})
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
-    for path in paths:
+    for path in dict.fromkeys(paths):
         try:
             rows = list(_read(path))
         except (ArtifactError, RecordError) as error:
@@ -76,10 +76,12 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
                 continue
             rating, wrong = _rating(row, items)
             faults += wrong
-            known, where = found.setdefault((row.item, row.rater), (rating, row.where))
-            if where == row.where or wrong:
+            if wrong:
                 continue
-            if known[:4] == rating[:4]:
+            known, where = found.get((row.item, row.rater), (None, ""))
+            if known is None:
+                found[row.item, row.rater] = rating, row.where
+            elif known[:4] == rating[:4]:
                 left_out[REPEATED] += 1
             else:
                 faults.append(f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two")
@@ -129,13 +131,17 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
     tasks = [task for part in parts for task in (part if isinstance(part, list) else [part])]
     for number, task in enumerate(tasks, 1):
         where = f"{path}: task {task.get('id', number) if isinstance(task, dict) else number}"
-        if not isinstance(task, dict) or not isinstance(task.get("data"), dict) or not isinstance(task.get("annotations"), list):
+        if not _has(task, "data", dict) or not _has(task, "annotations", list) or not all(isinstance(a, dict) for a in task["annotations"]):
             raise RecordError(f"{where}: has no data or no annotations; export as JSON, not as JSON-MIN")
         item, batch = str(task["data"].get("item", "")), str(task["data"].get("batch", ""))
         if not task["annotations"]:
             yield _Row(where, item, batch, "", {})
         for annotation in task["annotations"]:
             yield _annotated(f"{where}, annotation {annotation.get('id')}", item, batch, annotation)
+
+
+def _has(task: Any, name: str, kind: type) -> bool:
+    return isinstance(task, dict) and isinstance(task.get(name), kind)
 
 
 def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) -> _Row:

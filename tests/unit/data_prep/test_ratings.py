@@ -189,6 +189,17 @@ def test_all_that_is_wrong_with_an_export_is_said_at_once(folder, kind):
         assert sum(words in fault for fault in faults) == 1, words
 
 
+def test_two_annotations_without_ids_are_still_two(folder):
+    tasks = annotated(folder, {0: [annotation(1, ANNA, 3), annotation(2, ANNA, 4)], 1: [annotation(3, ANNA, 3), annotation(4, ANNA, 3)]})
+    for task in tasks:
+        for made in task["annotations"]:
+            del made["id"]
+    (fault,) = faults_of(converted(folder, tasks, "JSON"))
+    assert "otherwise in" in fault
+    tasks[0]["annotations"].pop()
+    assert read(converted(folder, tasks, "JSON")).left_out[REPEATED] == 1
+
+
 def test_two_values_of_one_control_are_a_fault(folder):
     given = annotation(1, ANNA, 3)
     given["result"].append(given["result"][0] | {"value": {"rating": 4}})
@@ -241,8 +252,7 @@ def test_several_raters_and_formats_are_read_together(folder):
 def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder):
     path = filled(folder, "a.csv", "a", {0: ("1", "no"), 1: ("2", "no")})
     result = read(path, path)
-    # A file is known by its rows: where it is given twice, nothing was said twice.
-    assert len(result.ratings) == 2
+    assert (len(result.ratings), result.left_out[REPEATED]) == (2, 0)
     again = filled(folder, "again.csv", "a", {0: ("1", "no"), 1: ("3", "no")})
     (fault,) = faults_of(path, again)
     assert "again.csv" in fault
@@ -273,6 +283,7 @@ def test_a_harmfulness_that_is_none_is_refused(folder, value):
         ("a.csv", b'item,batch,rater,harmfulness,refusal\n"' + b"x" * 200_000 + b'",b,r,1,no\n', "not a CSV file"),
         ("a.json", b"{", "not JSON"),
         ("a.json", b"[1]", "export as JSON"),
+        ("a.json", b'[{"data": {}, "annotations": [1]}]', "export as JSON"),
         ("a.xlsx", b"PK", "wanted .json"),
     ],
 )
