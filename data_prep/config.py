@@ -138,6 +138,8 @@ class PairsConfig:
     shortcut_fail: float = 0.7
     """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs."""
     shortcut_warn: float = 0.6
+    expert_labels: list[str] = field(default_factory=list)
+    """Files that `primum review-import` wrote: the experts' word takes the place of the scorers' for the answers that they have rated."""
 
     def __post_init__(self) -> None:
         if self.min_margin < 0 or not 0 <= self.refuse_then_comply <= 1 or self.over_refusal < 0:

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from data_prep.errors import PreemptedError, PrimumError
 from pipeline.console import complain
@@ -16,6 +17,8 @@ from train.notice import leave_marker, listen
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
+_REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
+_REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -51,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
     exporting.add_argument("--stage", default="dpo", choices=["sft", "dpo", "sft_control"], help="whose checkpoint (default: dpo)")
     exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    _add_review(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -58,6 +62,43 @@ def parser() -> argparse.ArgumentParser:
     )
     checking.add_argument("--gpu-gb", type=float, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
+
+
+def _add_review(commands: Any) -> None:
+    exporting = commands.add_parser("review-export", help=_REVIEW_EXPORT, description=_REVIEW_EXPORT)
+    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    exporting.add_argument(
+        "--prompts", type=whole_number, default=40, metavar="N", help="how many prompts, with all their answers (default: 40)"
+    )
+    exporting.add_argument(
+        "--uncertain",
+        type=share,
+        default=0.5,
+        metavar="SHARE",
+        help="of them nearest to the harm threshold; the others at random (default: 0.5)",
+    )
+    exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
+    importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
+    importing.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    importing.add_argument(
+        "overrides", metavar="FILE | key=value", nargs="+", help="Label Studio's JSON or CSV exports, or filled-in batch.csv"
+    )
+    importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
+    importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def whole_number(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
+    return value
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,6 +144,8 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     if command == "check":
         return _check(path, overrides, options.gpu_gb)
+    if command == "review-import":
+        return _review_import(options)
     config = load_config(path, overrides)
     if command == "config":
         print(to_yaml(config), end="")
@@ -111,6 +154,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         from pipeline.export import export
 
         export(config, options.stage, options.output)
+        return 0
+    if command == "review-export":
+        from pipeline.review import export_batch
+
+        export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
     if command == "fetch":
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
@@ -132,6 +180,19 @@ def _dispatch(options: argparse.Namespace) -> int:
             run(config, [str(path), *overrides])
         else:
             run_one(command, config)
+    return 0
+
+
+def _review_import(options: argparse.Namespace) -> int:
+    from pipeline.config import load_config
+
+    files = [Path(word) for word in options.overrides if "=" not in word]
+    if not files:
+        raise PrimumError("no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv")
+    config = load_config(options.config, [word for word in options.overrides if "=" in word])
+    from pipeline.review import import_ratings
+
+    import_ratings(config, files, options.batch, options.output)
     return 0
 
 

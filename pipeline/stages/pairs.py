@@ -8,8 +8,10 @@ from data_prep.artifacts import write_json, write_records
 from data_prep.card_contents import pairs_card
 from data_prep.croissant import write_card
 from data_prep.errors import RecordError
+from data_prep.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
 from data_prep.pairs import build_pairs, candidates, describe
-from data_prep.records import Completion, Demonstration, Pair, Score, read_records
+from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records
+from data_prep.review import review_items
 from data_prep.shortcuts import judge_shortcuts, shortcut_accuracies
 from pipeline.model_card import hub_name
 from pipeline.stage import Context, Stage
@@ -21,9 +23,14 @@ def work(context: Context) -> dict[str, Any]:
     demonstrations = [d for d in read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration) if d.split != "test"]
     completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
     scores = read_records(context.stage("score").path / "scores.jsonl", Score)
+    ratings = read_labels(config.pairs.expert_labels)
+    items = review_items(read_records(context.stage("prep").path / "prompts.jsonl", Prompt), completions, demonstrations, scores)
+    scores = with_expert_scores(scores, ratings, items)
     result = build_pairs(
         demonstrations, candidates(completions, demonstrations, scores), config.pairs, opening_of=_opening, seed=config.seed
     )
+    experts = expert_pairs(ratings, items, min_margin=config.pairs.min_margin)
+    result = result._replace(pairs=with_expert_pairs(result.pairs, experts.pairs))
     by_split = {split: [p for p in result.pairs if p.split == split] for split in ("train", "val")}
     if not by_split["train"]:
         raise RecordError(
@@ -65,7 +72,8 @@ def _opening(text: str) -> str | None:
 STAGE = Stage(
     name="pairs",
     summary="preference pairs",
-    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
+    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
     sections=("data", "pairs"),
     work=work,
+    files=lambda config: hash_labels(config.pairs.expert_labels),
 )
