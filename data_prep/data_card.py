@@ -71,7 +71,7 @@ def _sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], row
     lines = []
     for source in sources:
         rows = [row for row in kept if row.source == source.name]
-        licences = ", ".join(sorted({row.licence for row in rows})) or source.licence
+        licences = ", ".join(sorted({row.licence for row in rows})) or source.terms.licence
         generators = ", ".join(sorted({row.generator for row in rows}))
         harmful = sum(row.kind == "harmful" for row in rows)
         lines.append((source.name, source.format, licences, generators, rows_read[source.name], len(rows), harmful, len(rows) - harmful))

@@ -27,7 +27,7 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
     faults = _reused_ids(rows, config.name)
     if faults:
         raise RecordError(shorten(faults))
-    if config.evaluation_only:
+    if config.is_for_evaluation:
         rows = [dataclasses.replace(row, split="test") for row in rows]
     return rows if config.limit is None else _limited(rows, config, seed)
 
