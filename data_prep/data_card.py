@@ -14,6 +14,12 @@ LABELS = {
     "questions were written as benign",
     "medsafetybench": "by construction upstream, principle from the file name; in its authors' own check doctors called 9 % of sampled "
     "requests ethical, and near-identical requests stand under different principles",
+    "safety_tuned_llamas": "by the file that a row is in; not every training request is harmful, nor every answer to it a refusal",
+    "hh_rlhf": "by what the answers were compared for, harmlessness (harmful) or helpfulness (benign), not by reading the requests",
+    "medquad": "all benign: questions that NIH websites answer for the public",
+    "kqa": "all benign: questions that patients asked in online consultations",
+    "xstest": "by its authors, who wrote safe prompts that sound unsafe, and unsafe contrasts to them",
+    "pubmedqa": "all benign: titles of research articles that ask a question",
 }
 LABELLED_BY_CONFIG = "as its rows say in a column `kind`, otherwise every row as `{kind}` because the config says so; not checked"
 REASONS = {

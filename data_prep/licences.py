@@ -32,9 +32,8 @@ _SPELLINGS = (
     (r"no[\s_-]*deriv\w*", "nd"),
     (r"\battribution\b", "by"),
 )
-_EMPTY_WORDS = frozenset(
-    "cc the license licence licenses v version international unported deed legalcode https http www org com txt".split()
-)
+_EMPTY_WORDS = {"cc", "the", "license", "licence", "licenses", "v", "version", "international", "unported"}
+_EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
     r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|forbidden|not)\b"
     r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"

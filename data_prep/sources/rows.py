@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -161,14 +161,13 @@ def _said(messages: list[Message]) -> list[Message]:
 
 
 def _at_difference(chosen: str, rejected: str) -> Sides:
-    """The prompt is what both sides begin with, up to a word's end."""
-    shared = os.path.commonprefix([chosen, rejected])
-    if len(shared) < max(len(chosen), len(rejected)):
-        shared = shared[: max(shared.rfind(" "), shared.rfind("\n")) + 1]
-    if not shared.strip():
-        raise ValueError("chosen and rejected begin with no shared word, and there is no prompt; add a column with it")
-    sides = [side[len(shared) :].strip() for side in (chosen, rejected)]
-    return Sides(user(shared.strip()), *(assistant(side) if side else [] for side in sides))
+    """The prompt is the words that both sides begin with, as TRL takes it."""
+    words, others = (re.findall(r"\s*\S+", side) for side in (chosen, rejected))
+    shared = next((number for number, (word, other) in enumerate(zip(words, others, strict=False)) if word != other), 0)
+    if not shared:
+        raise ValueError("there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt")
+    prompt, better, worse = ("".join(part).strip() for part in (words[:shared], words[shared:], others[shared:]))
+    return Sides(user(prompt), assistant(better), assistant(worse))
 
 
 def _at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:

@@ -149,6 +149,7 @@ STAGE = Stage(
     name="eval",
     summary="report",
     needs=("prep/prompts.jsonl", "reward", "sft", "dpo"),
+    measures=True,
     optional_needs=lambda config: ("sft_control",) if config.control.enabled else (),
     sections=("model", "eval", "control"),
     work=work,
