@@ -131,5 +131,7 @@ def _words(licence: str) -> list[str]:
     return [re.sub(r"(\.0)+$", "", word) for word in words if word not in _EMPTY_WORDS]
 
 
-def _ordered(found: Mapping[str, Iterable[str]]) -> Restrictions:
-    return {key: sorted(found[key]) for key in SENTENCES if found.get(key)}
+def _ordered(found: Mapping[str, set[str]]) -> Restrictions:
+    told = {key: found.get(key, set()) for key in SENTENCES}
+    told[MEASURED_ONLY] -= told[NON_COMMERCIAL]
+    return {key: sorted(names) for key, names in told.items() if names}
