@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from data_prep.licences import same_licence
@@ -65,7 +65,8 @@ class SourceConfig:
     @property
     def terms(self) -> Terms:
         """The set's own terms where they are known, otherwise what the config says."""
-        return known_terms(self.format, self.path) or Terms(licence=self.licence)
+        known = known_terms(self.format, self.path) or Terms(licence=UNKNOWN_LICENCE)
+        return known if known.licence != UNKNOWN_LICENCE else replace(known, licence=self.licence)
 
     @property
     def is_for_evaluation(self) -> bool:

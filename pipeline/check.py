@@ -54,7 +54,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
         *_installation_faults(config.trainer),
     ]
     lines = [f"{len(rows)} prompts in {len({row.suite for row in rows})} suites from {len(config.data.sources)} sources"] if rows else []
-    lines += [f"what this run makes is {line}" for line in sentences(restrictions_of(rows))]
+    lines += [f"licences: {line}" for line in sentences(restrictions_of(rows))]
     if tokenizer and rows:
         more, lengths = _length_faults(config, tokenizer, rows)
         faults += more

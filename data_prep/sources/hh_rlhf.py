@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Kind, Split, read_json_lines
-from data_prep.sources.rows import part_suite, read_rows, request_id, require_order, transcript_sides
+from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order, transcript_sides
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 KINDS: dict[str, Kind] = {"harmless": "harmful", "helpful": "benign"}
@@ -57,7 +57,7 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         completion=completion,
         rejected=worse,
         kind=KINDS.get(row.part, config.kind),
-        suite=part_suite(config, row.part) if row.part else config.suite or config.name,
+        suite=part_suite(config, row.part) if row.part else own_suite(config),
         source=config.name,
         licence=config.terms.licence,
         generator="anthropic-lm",

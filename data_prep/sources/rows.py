@@ -53,9 +53,14 @@ def default_suite(config: SourceConfig, kind: Kind) -> str:
     return config.suite or ("harmful" if kind == "harmful" else config.name)
 
 
+def own_suite(config: SourceConfig) -> str:
+    """For a set that is not about medicine: pooled with the others in `harmful`, its requests would change what is measured there."""
+    return config.suite or config.name
+
+
 def part_suite(config: SourceConfig, part: str) -> str:
     """The suite of one part of a set that holds several, which differ in kind."""
-    return f"{config.suite or config.name}_{part}"
+    return f"{own_suite(config)}_{part}"
 
 
 def request_id(config: SourceConfig, prompt: Sequence[Message]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Kind, assistant, user
-from data_prep.sources.rows import default_suite, part_suite, read_rows, request_id, require_order
+from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
 from data_prep.sources.text_files import json_rows, read_json_file
 
 PROMPT_KINDS: dict[str, Kind] = {
@@ -81,7 +81,7 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         prompt=prompt,
         completion=assistant(row.answer.strip()) if row.answer and row.answer.strip() else [],
         kind=kind,
-        suite=part_suite(config, row.prompt_set.lower().replace("-", "_")) if row.prompt_set else default_suite(config, kind),
+        suite=part_suite(config, row.prompt_set.lower().replace("-", "_")) if row.prompt_set else own_suite(config),
         source=config.name,
         licence=config.terms.licence,
         generator="human" if row.prompt_set else "gpt-3.5",

@@ -210,6 +210,11 @@ def test_a_config_may_spell_a_known_licence_its_own_way_but_not_change_it() -> N
     assert SourceConfig(name="s", format="jsonl", path="p", licence="MIT").terms.licence == "MIT"
 
 
+def test_a_known_set_whose_licence_is_not_known_takes_the_config_s() -> None:
+    source = SourceConfig(name="s", format="hub", path="walledai/StrongREJECT", evaluation_only=True, licence="MIT")
+    assert (source.terms.licence, source.terms.use) == ("MIT", "evaluation")
+
+
 def test_the_general_half_of_medsafetybench_is_known_as_non_commercial() -> None:
     for name in ("ft_safety_gen_n900.json", "ft_safety_both_n1800.json"):
         assert is_non_commercial(SourceConfig(name="s", format="instruction_json", path=f"splits/{name}").terms.licence)

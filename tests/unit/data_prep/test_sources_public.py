@@ -139,8 +139,8 @@ def safety_tuned(tmp_path: Path) -> Path:
 def test_training_rows_are_free_and_prompts_are_for_evaluation(safety_tuned: Path, read: Read) -> None:
     rows = read("safety_tuned_llamas", safety_tuned)
     assert Counter((row.suite, row.kind, row.split, bool(row.completion)) for row in rows) == {
-        ("harmful", "harmful", "train", True): 1,
-        ("harmful", "harmful", "train", False): 1,
+        ("set", "harmful", "train", True): 1,
+        ("set", "harmful", "train", False): 1,
         ("set_i_alpaca", "benign", "test", False): 2,
         ("set_q_harm", "harmful", "test", False): 1,
     }
@@ -313,7 +313,7 @@ COUNTS = {
 SUITES = {
     "hh_rlhf": {("set_harmless", "train"): 1181},
     "safety_tuned_llamas": {
-        ("harmful", "train"): 2483,
+        ("set", "train"): 2483,
         ("set_i_alpaca", "test"): 50,
         ("set_i_cona", "test"): 178,
         ("set_i_controversial", "test"): 40,

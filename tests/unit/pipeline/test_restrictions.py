@@ -14,7 +14,7 @@ from data_prep.errors import ConfigError
 from pipeline.config import RunConfig, load_config
 from pipeline.model_card import _restricted
 from pipeline.stage import Context, Stage, run_stage
-from pipeline.stages import prep
+from pipeline.stages import prep, release
 
 
 @pytest.fixture
@@ -106,6 +106,37 @@ def test_a_corrected_licence_is_followed_by_every_stage(config):
 def test_the_card_names_every_restriction_or_says_that_there_is_none():
     assert "None of the rows above" in _restricted([])
     assert _restricted(["one", "two"]).endswith("- one\n- two")
+
+
+EVIDENCE = {"eval": ["results.json", "report.html"], "reward": ["validation.json"], "pairs": ["pairs.report.json"]}
+
+
+@pytest.mark.parametrize(
+    ("kept", "licence"), [(["free"], "apache-2.0"), (["free", "who"], "other"), (["free", "nc", "dna"], "cc-by-nc-4.0")]
+)
+def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypatch, kept, licence):
+    sources = [source for source in config.data.sources if source.name in kept]
+    config = dataclasses.replace(config, data=DataConfig(sources=sources))
+
+    def evidence(context: Context):
+        for name in EVIDENCE.get(context.path.name, []):
+            write_text(context.path / name, "{}")
+        return work(context)
+
+    needs = {"reward": ("prep/prompts.jsonl",), "pairs": ("prep/prompts.jsonl",), "dpo": ("prep/prompts.jsonl",), "eval": ("prep", "dpo")}
+    made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
+    monkeypatch.setattr(release, "judge", lambda *_: [])
+    monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
+    monkeypatch.setattr(
+        release, "read_json", lambda path: {"provenance": {"model": "m"}} if path.name == "results.json" else read_json(path)
+    )
+    for stage in (prep.STAGE, *made, release.STAGE):
+        run_stage(stage, config)
+    card = (Path(config.run_dir) / "release" / config.release.name / "README.md").read_text()
+    assert f"license: {licence}\n" in card
+    assert ("not for commercial use" in card) == ("nc" in kept)
+    assert ("nobody has said that commercial use is allowed" in card) == ("who" in kept)
+    assert ("measured on non-commercial data (dna)" in card) == ("dna" in kept)
 
 
 def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path):
