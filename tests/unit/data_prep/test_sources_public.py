@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source, source_counts
+from data_prep.sources.transcripts import turns
 
 Read = Callable[..., list[Demonstration]]
 
@@ -63,6 +66,16 @@ def test_transcripts_become_messages_with_both_answers(tmp_path: Path, read: Rea
     assert (text_of(one.completion), text_of(one.rejected)) == ("Yes.\n\nGreen or black?", "No.")
     assert (one.kind, one.suite, one.licence, one.split) == ("harmful", "set_harmless", "MIT", "train")
     assert (two.kind, two.suite, two.prompt) == ("benign", "set", one.prompt)
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).map(str.strip).filter(bool)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8))
+def test_a_transcript_loses_no_turn_and_no_word(said: list[str]) -> None:
+    read = turns(dialogue(*said))
+    assert [message["content"] for message in read] == said
+    assert [message["role"] for message in read] == [("user", "assistant")[number % 2] for number in range(len(said))]
 
 
 def test_turns_of_one_speaker_in_a_row_are_one_message(tmp_path: Path, read: Read) -> None:
