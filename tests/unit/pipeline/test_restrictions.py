@@ -141,8 +141,14 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
 
 def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: false}]}\ndpo: {beta: -1}\n")
+    path.write_text(
+        "data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: false}, {name: y, format: hub, path: cais/mmlu}]}\n"
+        "dpo: {beta: -1}\n"
+    )
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    assert len(caught.value.faults) == 2
-    assert any(fault.startswith("source 'x': evaluation_only is false, but nobody may train on xstest") for fault in caught.value.faults)
+    assert [fault.split(",")[0] for fault in sorted(caught.value.faults)[1:]] == [
+        "source 'x': evaluation_only is false",
+        "source 'y': 'cais/mmlu' is MMLU by its name",
+    ]
+    assert len(caught.value.faults) == 3
