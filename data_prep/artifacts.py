@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import ArtifactError, ResourceError
+from data_prep.licences import Restrictions, union
 from data_prep.records import Record, json_lines
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 WORK = "work"
 """Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
 
@@ -104,6 +105,11 @@ class StageDirectory:
         run = self.path / "run.json"
         return read_json(run).get("fingerprint") if run.is_file() else None
 
+    def restrictions(self) -> Restrictions:
+        """What the data that it is made from forbid: as its manifest says, or before that, as its inputs brought it."""
+        record = self.manifest_path if self.manifest_path.is_file() else self.path / "run.json"
+        return read_json(record).get("restrictions", {}) if record.is_file() else {}
+
     def is_complete(self, fingerprint: str) -> bool:
         return self.manifest_path.is_file() and self.fingerprint() == fingerprint and not self.damage()
 
@@ -126,8 +132,11 @@ class StageDirectory:
             write_json(self.path / "run.json", run)
         return moved
 
-    def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more."""
+    def finish(self, summary: dict[str, Any], restrictions: Restrictions | None = None) -> dict[str, Any]:
+        """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more.
+
+        `restrictions` are those that the stage's own data bring, beside its inputs'.
+        """
         files = {
             str(path.relative_to(self.path)): {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": _rows(path)}
             for path in sorted(self.path.rglob("*"))
@@ -139,6 +148,7 @@ class StageDirectory:
             "fingerprint": self.fingerprint(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "summary": summary,
+            "restrictions": union([self.restrictions(), restrictions or {}]),
             "files": files,
         }
         write_json(self.manifest_path, manifest)

@@ -8,9 +8,11 @@ from typing import Any
 
 from data_prep.config import DataConfig, SourceConfig
 from data_prep.data_card import DataCard, Facts, table
+from data_prep.licences import is_non_commercial
 from data_prep.records import Demonstration, Pair, text_of
 from data_prep.source_facts import GENERIC, facts_of
 from data_prep.splits import SPLITS, Drop
+from data_prep.terms import UNKNOWN_LICENCE
 
 REASONS = {
     "duplicate": "with the same prompt as another row",
@@ -126,19 +128,19 @@ def _citations(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
 
 def _licence(source: SourceConfig, rows: Sequence[Demonstration]) -> str:
     found = {row.licence or "unknown" for row in rows if row.source == source.name}
-    return ", ".join(sorted(found)) or source.licence or "unknown"
+    return ", ".join(sorted(found)) or source.terms.licence
 
 
 def _licences(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]) -> tuple[str, ...]:
-    return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(sorted({source.licence or "unknown" for source in sources}))
+    return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(sorted({source.terms.licence for source in sources}))
 
 
 def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]) -> list[str]:
     """What a reader must heed before anything of the set, or trained on it, is passed on."""
     licences = {source.name: _licence(source, rows) for source in sources}
-    closed = [name for name, licence in licences.items() if "nc" in licence.lower().replace("-", " ").replace(",", " ").split()]
-    unknown = [name for name, licence in licences.items() if "unknown" in licence]
-    tested = [source.name for source in sources if source.evaluation_only]
+    closed = [name for name, licence in licences.items() if any(map(is_non_commercial, licence.split(", ")))]
+    unknown = [name for name, licence in licences.items() if UNKNOWN_LICENCE in licence]
+    tested = [source.name for source in sources if source.is_for_evaluation]
     unnamed = [s.name for s in sources if s.format in GENERIC and any(row.source == s.name and row.generator == "human" for row in rows)]
     notes = [
         (closed, "Not for commercial use, and a model trained on it is marked so: {}."),
@@ -146,7 +148,8 @@ def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]
         (tested, "For evaluation only, all of it in the test split: {}."),
         (unnamed, "The generator `human` also stands where a row names none: {}."),
     ]
-    return ["Each row keeps the licence of its source.", *(text.format(", ".join(names)) for names, text in notes if names)]
+    asked = [f"{source.name}: {source.terms.note}." for source in sources if source.terms.note]
+    return ["Each row keeps the licence of its source.", *(text.format(", ".join(names)) for names, text in notes if names), *asked]
 
 
 def _prompt_sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], rows_read: Mapping[str, int]) -> str:

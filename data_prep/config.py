@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-Format = Literal["builtin", "medsafetybench", "instruction_json", "jsonl", "hub"]
+from data_prep.licences import same_licence
+from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
+
+Format = Literal[
+    "builtin",
+    "medsafetybench",
+    "safety_tuned_llamas",
+    "hh_rlhf",
+    "medquad",
+    "kqa",
+    "xstest",
+    "pubmedqa",
+    "instruction_json",
+    "jsonl",
+    "hub",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,20 +30,21 @@ class SourceConfig:
 
     name: str = "builtin"
     format: Format = "builtin"
-    """builtin: the project's own data. medsafetybench: a checkout of its repository. instruction_json: a list of {instruction, output}.
-    jsonl: TRL's formats (prompt, prompt+completion). hub: anything that `datasets.load_dataset` takes."""
+    """builtin: the project's own data. medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
+    instruction_json: a list of {instruction, output}. jsonl: TRL's formats. hub: anything that `datasets.load_dataset` takes."""
     path: str = ""
     """File, directory or hub id; empty for builtin."""
     kind: Literal["harmful", "benign"] = "harmful"
-    """What the requests of this source are, where the rows do not say."""
+    """What the requests of this source are, where neither the rows nor the format say."""
     suite: str = ""
     """The set its prompts are measured in; empty takes `harmful` or the source's name."""
-    licence: str = "unknown"
+    licence: str = UNKNOWN_LICENCE
+    """Of a generic source, where its rows do not say; the other formats know theirs."""
     labelled_by: str = ""
     """Who decided what in your own data is harmful, by whose principles (country), who wrote it, and at what cost to them; printed in the
     data card, which says otherwise that it was not stated."""
-    evaluation_only: bool = False
-    """Such prompts all go to the test split, so that no stage can train on them."""
+    evaluation_only: bool | None = None
+    """True sends every row to the test split, so that no stage can train on it; null does so where the set's own terms demand it."""
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
@@ -46,6 +62,41 @@ class SourceConfig:
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs a file, a directory or a hub id")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"source {self.name!r}: limit must be at least 1, got {self.limit}")
+        faults = self._broken_terms()
+        if faults:
+            raise ValueError("; ".join(f"source {self.name!r}: {fault}" for fault in faults))
+
+    @property
+    def terms(self) -> Terms:
+        """The set's own terms where they are known, otherwise what the config says."""
+        known = known_terms(self.format, self.path) or Terms(licence=UNKNOWN_LICENCE)
+        return known if known.licence != UNKNOWN_LICENCE else replace(known, licence=self.licence)
+
+    @property
+    def is_for_evaluation(self) -> bool:
+        return bool(self.evaluation_only) or self.terms.use == "evaluation"
+
+    def _broken_terms(self) -> list[str]:
+        known = known_terms(self.format, self.path)
+        if known is None:
+            return []
+        named = known.title or self.format
+        faults = []
+        if self.licence != UNKNOWN_LICENCE and known.licence != UNKNOWN_LICENCE and not same_licence(self.licence, known.licence):
+            faults.append(f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out")
+        if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
+            faults.append(
+                f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
+                "or rename the file or folder if it holds something else"
+            )
+        elif known.use == "evaluation" and self.evaluation_only is False:
+            faults.append(f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source")
+        elif known.use == "parts" and self.evaluation_only is False:
+            faults.append(
+                f"evaluation_only is false, but a part of {named} is for evaluation only; leave evaluation_only out: that part goes to test, "
+                "and the rest may be trained on"
+            )
+        return faults
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,10 @@ from data_prep.config import DataConfig, SourceConfig
 from data_prep.croissant import write_card
 from data_prep.decontamination import decontaminate
 from data_prep.errors import RecordError
+from data_prep.licences import restrictions_of
 from data_prep.lint import lint, require_fit
 from data_prep.records import Demonstration, Prompt, json_line, text_of
-from data_prep.sources import read_source
+from data_prep.sources import read_source, source_counts
 from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
 
 
@@ -47,10 +48,12 @@ def prepare(config: DataConfig, folder: Path, *, seed: int, evaluation_texts: di
         "rows_read": len(rows),
         "rows_kept": len(kept),
         "rows_dropped": len(dropped),
+        "sources": source_counts(rows),
         "dropped": dict(Counter(drop.reason for drop in dropped)),
         "splits": {name: dict(sorted(Counter(row.suite for row in kept if row.split == name).items())) for name in SPLITS},
         "demonstrations": sum(bool(text_of(row.completion).strip()) for row in kept),
         "lint": report["fault_counts"],
+        "restrictions": restrictions_of(kept),
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,11 +140,11 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line; all faulty lines are reported at once as a RecordError."""
+    """(line number, object) of every line, `.gz` unpacked; all faulty lines are reported at once as a RecordError."""
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
-    with path.open(encoding="utf-8", errors="strict") as lines:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
@@ -158,6 +160,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     yield number, row
         except UnicodeDecodeError as error:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
     if faults:
         raise RecordError(shorten(faults))
 

@@ -91,7 +91,9 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     request = row.get(config.field)
     if request is None or not str(request).strip():
         raise ValueError(f"no text in field {config.field!r}; it has {sorted(row)}")
-    source = SourceConfig(name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field)
+    source = SourceConfig(
+        name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
+    )
     read = demonstration_from_row({config.field: request}, source)
     return Prompt(
         id=read.id,

@@ -13,6 +13,7 @@ import torch
 
 from data_prep.artifacts import existing_parent
 from data_prep.errors import PrimumError, first_line
+from data_prep.licences import restrictions_of, sentences
 from data_prep.prepare import read_sources
 from data_prep.records import Demonstration
 from eval.suites import own_suites
@@ -53,6 +54,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
         *_installation_faults(config.trainer),
     ]
     lines = [f"{len(rows)} prompts in {len({row.suite for row in rows})} suites from {len(config.data.sources)} sources"] if rows else []
+    lines += [f"licences: {line}" for line in sentences(restrictions_of(rows))]
     if tokenizer and rows:
         more, lengths = _length_faults(config, tokenizer, rows)
         faults += more

@@ -170,15 +170,23 @@ def _known_keys(cls: type, prefix: str = "") -> list[str]:
     return keys
 
 
+def _blocks(node: Any) -> Iterator[Any]:
+    """Inner blocks before those that hold them, so that one broken source hides no other."""
+    if OmegaConf.is_config(node):
+        for child in node.values() if OmegaConf.is_dict(node) else node:
+            yield from _blocks(child)
+        yield node
+
+
 def _checked(merged: Any, faults: list[str]) -> RunConfig | None:
     """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
     for entry in fields(RunConfig):
-        node = merged[entry.name]
-        if OmegaConf.is_config(node):
+        for node in _blocks(merged[entry.name]):
             try:
                 OmegaConf.to_object(node)
             except (OmegaConfBaseException, ValueError) as error:
-                faults.append(str(error).strip().splitlines()[0])
+                fault = str(error).strip().splitlines()[0]
+                faults += [fault] if fault not in faults else []
     if faults:
         return None
     try:

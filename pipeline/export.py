@@ -11,6 +11,7 @@ from models.load import load_tokenizer
 from pipeline.config import RunConfig
 from pipeline.console import say
 from pipeline.policies import base_config, policy_of, trained_policy
+from pipeline.stage import mark_weights
 from train.checkpoints import latest_checkpoint
 from train.portable import damaged, read
 
@@ -40,6 +41,7 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output)
+    mark_weights(output, directory.restrictions())
     differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "policy", "adapter") if name in report)
     say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences}")
     say("export", f"{output / 'policy'}")

@@ -43,6 +43,8 @@ what the base model gets wrong this one may get wrong too.
 
 {data}
 
+{restrictions}
+
 The reward model that scored harm was trained on answers of the base policy and is validated in the report below; refusals are detected by a rule.
 
 ## Evidence
@@ -53,11 +55,28 @@ The reward model that scored harm was trained on answers of the base policy and 
 """
 
 
-def model_card(*, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str) -> str:
+def model_card(
+    *, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str, restrictions: list[str]
+) -> str:
     shown = "\n".join(f"- {'passed' if gate.passed else '**failed**'}: {gate.name}: {gate.detail}" for gate in gates)
     report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
     base = results["provenance"]["model"]
-    return _CARD.format(name=name, base=hub_name(base), method=policy, licence=licence, gates=shown, data=data, report=report)
+    return _CARD.format(
+        name=name,
+        base=hub_name(base),
+        method=policy,
+        licence=licence,
+        gates=shown,
+        data=data,
+        restrictions=_restricted(restrictions),
+        report=report,
+    )
+
+
+def _restricted(restrictions: list[str]) -> str:
+    if not restrictions:
+        return "None of the rows above is under a non-commercial or an unknown licence. The base model's own licence holds besides."
+    return "**Restrictions:** this model is\n\n" + "\n".join(f"- {line}" for line in restrictions)
 
 
 def hub_name(path: str) -> str:

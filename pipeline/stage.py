@@ -18,8 +18,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json
+from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json, write_text
 from data_prep.errors import ResourceError
+from data_prep.licences import Restrictions, for_weights, notice, union
 from pipeline import ranks
 from pipeline.config import RunConfig, resolved
 from pipeline.console import say
@@ -27,6 +28,8 @@ from train.notice import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
+WEIGHTS = ("policy", "adapter", "reward_model")
+"""Folders of a stage that hold a model."""
 LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
 
 
@@ -76,6 +79,8 @@ class Stage:
     """Its work is split over all ranks of a job, which do not talk; `Context.share` says which part is this one's."""
     optional_needs: Callable[[RunConfig], tuple[str, ...]] = lambda config: ()
     """What it reads besides under this config."""
+    measures: bool = False
+    """It reads and quotes rows that are for evaluation only, so what restricts those restricts its files too."""
 
 
 def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
@@ -89,8 +94,26 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
         "settings": {name: _part(settings, name) for name in stage.sections},
         "inputs": {need: _required(run_dir, need) for need in (*stage.needs, *stage.optional_needs(config))},
         "files": stage.files(config),
+        "restrictions": inherited(stage, config),
     }
     return sha256_json(basis), basis
+
+
+def inherited(stage: Stage, config: RunConfig) -> Restrictions:
+    """The restrictions of everything that the stage reads of earlier ones."""
+    found = []
+    for need in (*stage.needs, *stage.optional_needs(config)):
+        source = need.partition("/")[0]
+        restrictions = StageDirectory(Path(config.run_dir) / source).restrictions()
+        found.append(for_weights(restrictions) if source == "prep" and not stage.measures else restrictions)
+    return union(found)
+
+
+def mark_weights(folder: Path, restrictions: Restrictions) -> None:
+    """Say in every model's folder below `folder` what its data forbid."""
+    for name in WEIGHTS:
+        if restrictions and (folder / name).is_dir():
+            write_text(folder / name / "README.md", notice(restrictions))
 
 
 def _part(settings: dict[str, Any], name: str) -> Any:
@@ -123,7 +146,9 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
         ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
-        context.directory.finish({**summary, "seconds": seconds})
+        own = summary.pop("restrictions", {})
+        mark_weights(context.path, union([context.directory.restrictions(), own]))
+        context.directory.finish({**summary, "seconds": seconds}, own)
         context.say(f"done in {seconds:.0f} s")
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections import defaultdict
+from collections.abc import Sequence
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
@@ -27,9 +28,21 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
     faults = _reused_ids(rows, config.name)
     if faults:
         raise RecordError(shorten(faults))
-    if config.evaluation_only:
+    if config.is_for_evaluation:
         rows = [dataclasses.replace(row, split="test") for row in rows]
     return rows if config.limit is None else _limited(rows, config, seed)
+
+
+def source_counts(rows: Sequence[Demonstration]) -> dict[str, dict[str, int]]:
+    """Rows of each source, and how many of them hold an answer and a preference: the rest are prompts only."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        count = counts.setdefault(row.source, {"rows": 0, "answered": 0, "preferences": 0})
+        answered = bool(text_of(row.completion).strip())
+        count["rows"] += 1
+        count["answered"] += answered
+        count["preferences"] += answered and bool(row.rejected)
+    return counts
 
 
 def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstration]:

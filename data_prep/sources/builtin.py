@@ -10,7 +10,6 @@ from typing import Any
 from data_prep.config import SourceConfig
 from data_prep.records import Demonstration, assistant, user
 
-LICENCE = "Apache-2.0"
 GENERATOR = "primum"
 PRINCIPLE_FILE = re.compile(r"principle_([1-9])\.jsonl")
 
@@ -22,15 +21,15 @@ def read(config: SourceConfig) -> list[Demonstration]:
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         principle = PRINCIPLE_FILE.fullmatch(file.name)
         for line in lines:
-            rows += _twins(line, config.name, int(principle[1])) if principle else [_question(line, config.name)]
+            rows += _twins(line, config, int(principle[1])) if principle else [_question(line, config)]
     return rows
 
 
-def _twins(line: dict[str, Any], source: str, principle: int) -> list[Demonstration]:
+def _twins(line: dict[str, Any], config: SourceConfig, principle: int) -> list[Demonstration]:
     harmful_id, twin_id = f"{line['id']}-harmful", f"{line['id']}-twin"
     shared: dict[str, Any] = {
-        "source": source,
-        "licence": LICENCE,
+        "source": config.name,
+        "licence": config.terms.licence,
         "principle": principle,
         "generator": GENERATOR,
         "topic": line["topic"],
@@ -57,15 +56,15 @@ def _twins(line: dict[str, Any], source: str, principle: int) -> list[Demonstrat
     ]
 
 
-def _question(line: dict[str, Any], source: str) -> Demonstration:
+def _question(line: dict[str, Any], config: SourceConfig) -> Demonstration:
     return Demonstration(
         id=line["id"],
         prompt=user(line["question"].strip()),
         completion=assistant(line["answer"].strip()),
         kind="benign",
         suite="patient_questions",
-        source=source,
-        licence=LICENCE,
+        source=config.name,
+        licence=config.terms.licence,
         generator=GENERATOR,
         topic=f"alarming: {line['topic']}" if line["alarming"] else line["topic"],
     )

@@ -10,8 +10,8 @@ import datasets
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, shorten
-from data_prep.sources.rows import demonstration_from_row
+from data_prep.records import Demonstration
+from data_prep.sources.rows import demonstration_from_row, read_rows
 
 BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv", ".arrow": "arrow"}
 # What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.
@@ -27,16 +27,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
             f"({type(error).__name__}: {str(error).strip()[:300]}); check path and dataset_split; on a node without internet, "
             "download it on the login node and give the folder as path"
         ) from error
-    rows: list[Demonstration] = []
-    faults: list[str] = []
-    for number, row in enumerate(table):
-        try:
-            rows.append(demonstration_from_row(row, config))
-        except ValueError as error:
-            faults.append(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0): {error}")
-    if faults:
-        raise RecordError(shorten(faults))
-    return rows
+    placed = [(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row) for number, row in enumerate(table)]
+    return read_rows([Path(config.path)], lambda _: placed, lambda row: demonstration_from_row(row, config))
 
 
 def _load(config: SourceConfig) -> Iterable[dict[str, Any]]:

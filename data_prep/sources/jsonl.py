@@ -8,33 +8,25 @@ from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, read_json_lines, shorten
-from data_prep.sources.rows import demonstration_from_row
+from data_prep.records import Demonstration, read_json_lines
+from data_prep.sources.rows import demonstration_from_row, read_rows
 from data_prep.sources.text_files import read_csv
 
-SUFFIXES = (".jsonl", ".csv")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".csv")
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
     path = Path(config.path)
-    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
-    rows: list[Demonstration] = []
-    faults: list[str] = []
-    for file in files:
-        try:
-            for line, row in _csv_rows(file) if file.suffix == ".csv" else read_json_lines(file):
-                try:
-                    rows.append(demonstration_from_row(row, config))
-                except ValueError as error:
-                    faults.append(f"{file}:{line}: {error}")
-        except RecordError as error:
-            faults += error.faults
-    if faults:
-        raise RecordError(shorten(faults))
-    return rows
+    files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    return read_rows(files, placed_rows, lambda row: demonstration_from_row(row, config))
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def placed_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, row in csv_rows(file) if file.suffix == ".csv" else read_json_lines(file):
+        yield f"{file}:{line}", row
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     table = read_csv(path)
     header = table[0][1] if table else []
     faults = []

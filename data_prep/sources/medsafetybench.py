@@ -13,7 +13,6 @@ from data_prep.records import Demonstration, Message, Split, assistant, shorten,
 from data_prep.sources.rows import default_suite, request_id
 from data_prep.sources.text_files import read_csv, read_utf8
 
-LICENCE = "MIT"
 GENERATORS = ("gpt4", "llama2")
 HEADER = ["harmful_medical_request", "safe_response"]
 CATEGORY = re.compile(r"category_([1-9])$")
@@ -111,7 +110,7 @@ def _demonstration(row: Row, file: CategoryFile, config: SourceConfig) -> Demons
         kind="harmful",
         suite=default_suite(config, "harmful"),
         source=config.name,
-        licence=LICENCE,
+        licence=config.terms.licence,
         principle=file.principle,
         generator=file.generator,
         split=file.split,

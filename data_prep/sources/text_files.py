@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 from data_prep.errors import RecordError
 
@@ -36,3 +38,18 @@ def read_csv(path: Path) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise RecordError(f"{path}:{begin}: not CSV ({error}); mend the quoting of the row that begins here") from error
     return rows
+
+
+def read_json_file(path: Path, *, wanted: str) -> Any:
+    try:
+        return json.loads(read_utf8(path))
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON ({error}); wanted {wanted}") from error
+
+
+def json_rows(path: Path, *, wanted: str) -> list[tuple[str, Any]]:
+    """(place, row) of every row of a JSON list."""
+    table = read_json_file(path, wanted=wanted)
+    if not isinstance(table, list):
+        raise RecordError(f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?")
+    return [(f"{path}: row {number} (counted from 0)", row) for number, row in enumerate(table)]

@@ -125,7 +125,9 @@ def _provenance(context: Context) -> dict[str, Any]:
         "seed": config.seed,
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
-        "data": [f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.licence}" for s in config.data.sources],
+        "data": [
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}" for s in config.data.sources
+        ],
         "input_sha256": {name: StageDirectory(context.stage(name).path).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
@@ -147,6 +149,7 @@ STAGE = Stage(
     name="eval",
     summary="report",
     needs=("prep/prompts.jsonl", "reward", "sft", "dpo"),
+    measures=True,
     optional_needs=lambda config: ("sft_control",) if config.control.enabled else (),
     sections=("model", "eval", "control"),
     work=work,

@@ -7,6 +7,7 @@ from typing import Any
 
 from data_prep.artifacts import sha256_file, sha256_json
 from data_prep.errors import RecordError
+from data_prep.licences import sentences
 from data_prep.prepare import prepare
 from data_prep.records import text_of
 from eval.suites import own_suites
@@ -28,9 +29,11 @@ def work(context: Context) -> dict[str, Any]:
 def describe(summary: dict[str, Any]) -> list[str]:
     lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
     lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
+    for name, count in summary["sources"].items():
+        lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
-    return lines
+    return lines + sentences(summary["restrictions"])
 
 
 def files(config: RunConfig) -> dict[str, str]:

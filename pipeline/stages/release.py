@@ -7,6 +7,7 @@ from typing import Any
 
 from data_prep.artifacts import read_json, write_json, write_text
 from data_prep.errors import GateError
+from data_prep.licences import released_licence, sentences
 from data_prep.records import Demonstration, read_records
 from eval.gate import GateResult, judge
 from models.config import EMBEDDED
@@ -14,7 +15,7 @@ from pipeline.config import RunConfig, to_yaml
 from pipeline.model_card import model_card
 from pipeline.stage import Context, Stage
 
-NON_COMMERCIAL = "nc"
+EMBEDDED_LICENCE = "apache-2.0"
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -27,10 +28,20 @@ def work(context: Context) -> dict[str, Any]:
     target = context.path / config.name
     shutil.copytree(context.stage(config.policy).path / "policy", target, dirs_exist_ok=True)
     _copy_evidence(context, gates)
+    restrictions = context.directory.restrictions()
+    base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
-        name=config.name, policy=config.policy, results=results, gates=gates, licence=_licence(context), data=_training_data(context)
+        name=config.name,
+        policy=config.policy,
+        results=results,
+        gates=gates,
+        licence=released_licence(restrictions, base),
+        data=_training_data(context),
+        restrictions=sentences(restrictions),
     )
     write_text(target / "README.md", card)
+    for line in sentences(restrictions):
+        context.say(line)
     context.say(f"released: {target}")
     return {"policy": config.policy, "gates": len(gates)}
 
@@ -72,14 +83,9 @@ def _training_data(context: Context) -> str:
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
     lines = [f"- {source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    used = {source for source, _, _ in counts}
+    lines += [f"- of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
     return "\n".join(lines)
-
-
-def _licence(context: Context) -> str:
-    """Non-commercial data make a non-commercial checkpoint; an unknown base licence stays the releaser's to state."""
-    if any(NON_COMMERCIAL in row.licence.lower().replace("-", " ").split() for row in _trained_on(context)):
-        return "cc-by-nc-4.0"
-    return "apache-2.0" if context.config.model.base.path == EMBEDDED else "other"
 
 
 def _gigabytes(config: RunConfig) -> float:

@@ -40,7 +40,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def card(row: Callable[..., Demonstration]) -> DataCard:
-    config = DataConfig(sources=[SourceConfig(licence="MIT")])
+    config = DataConfig(sources=[SourceConfig()])
     lint: dict[str, Any] = {"fault_counts": {}, "openings": {}}
     return prompts_card(config, [row("a", "A")], [], rows_read={"builtin": 1}, seed=0, compared={}, lint=lint)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from collections import Counter
@@ -149,6 +150,56 @@ def test_every_format_of_trl_gives_the_same_demonstration(tmp_path: Path, line: 
     (row,) = read_source(jsonl(tmp_path / "rows.jsonl", line), seed=0)
     assert row.prompt == [{"role": "user", "content": "Q"}]
     assert row.completion == [{"role": "assistant", "content": "A"}]
+
+
+WORSE = '[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "B"}]'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"prompt": " Q ", "chosen": "A\\n", "rejected": " B"}',
+        '{"prompt": [{"role": "user", "content": "Q"}], "chosen": [{"role": "assistant", "content": "A"}], "rejected": [{"role": "assistant", "content": "B"}]}',
+        f'{{"prompt": "Q", "chosen": {CONVERSATION}, "rejected": {WORSE}}}',
+        f'{{"chosen": {CONVERSATION}, "rejected": {WORSE}}}',
+        '{"chosen": "Q A", "rejected": "Q B"}',
+        '{"chosen": "\\n\\nHuman: Q\\n\\nAssistant: A", "rejected": "\\n\\nHuman: Q\\n\\nAssistant: B"}',
+    ],
+)
+def test_every_preference_format_of_trl_keeps_the_worse_answer(tmp_path: Path, line: str) -> None:
+    (row,) = read_source(jsonl(tmp_path / "rows.jsonl", line), seed=0)
+    assert [text_of(part) for part in (row.prompt, row.completion, row.rejected)] == ["Q", "A", "B"]
+    assert (row.prompt[0]["role"], row.completion[0]["role"], row.rejected[0]["role"]) == ("user", "assistant", "assistant")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"prompt": "Q", "chosen": "A", "rejected": [{"role": "user", "content": "B"}]}', "rejected: a completion holds no user message"),
+        (
+            f'{{"chosen": {CONVERSATION}, "rejected": [{{"role": "user", "content": "R"}}]}}',
+            "chosen and rejected part before the last request",
+        ),
+        ('{"chosen": "A", "rejected": "B"}', "there is no prompt, and chosen and rejected do not begin alike"),
+        ('{"chosen": "Q A", "rejected": "Q A"}', "there is no prompt, and chosen and rejected do not begin alike and then differ"),
+    ],
+)
+def test_a_preference_that_cannot_be_one_is_a_fault(tmp_path: Path, line: str, fault: str) -> None:
+    with pytest.raises(RecordError, match=f"rows.jsonl:1: {fault}"):
+        read_source(jsonl(tmp_path / "rows.jsonl", line), seed=0)
+
+
+def test_a_preference_without_its_worse_side_is_a_demonstration(tmp_path: Path) -> None:
+    lines = ['{"prompt": "Q", "chosen": "A", "rejected": ""}', '{"prompt": "R", "chosen": "A", "rejected": null}', '{"prompt": "S"}']
+    assert [row.rejected for row in read_source(jsonl(tmp_path / "rows.jsonl", *lines), seed=0)] == [[], [], []]
+
+
+def test_packed_lines_are_read_like_plain_ones(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "rows.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write('{"prompt": "Q"}\n')
+    jsonl(tmp_path / "more.jsonl", '{"prompt": "P"}')
+    rows = read_source(SourceConfig(name="m", format="jsonl", path=str(tmp_path)), seed=0)
+    assert [text_of(row.prompt) for row in rows] == ["P", "Q"]
 
 
 def test_earlier_turns_and_the_system_message_belong_to_the_prompt(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def prompt_fields(name: str, number: int, kind: str, twin: str, split: str) -> d
         "prompt": user(f"Request {name}?"),
         "kind": kind,
         "suite": "harmful" if kind == "harmful" else "twins",
-        "source": "made",
+        "source": "builtin",
         "licence": "MIT",
         "principle": number % 9 + 1,
         "twin_id": twin,

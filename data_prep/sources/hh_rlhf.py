@@ -1,0 +1,65 @@
+"""anthropics/hh-rlhf: preferences as pairs of transcripts, in a file, a folder of files, or a checkout with its helpful-* and harmless-* folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, Kind, Split, read_json_lines
+from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order, transcript_sides
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+KINDS: dict[str, Kind] = {"harmless": "harmful", "helpful": "benign"}
+"""What the requests are, by what their answers were compared for."""
+
+
+class Row(NamedTuple):
+    fields: dict[str, Any]
+    part: str
+    """harmless, helpful, or empty where neither file nor folder says."""
+    split: Split
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    path = Path(config.path)
+    collections = sorted(folder for name in KINDS for folder in path.glob(f"{name}-*") if folder.is_dir())
+    files = [path] if not path.is_dir() else _files(collections or [path])
+    if not files:
+        raise RecordError(f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its like with them in it")
+    return read_rows(files, lambda file: _rows(file, in_checkout=bool(collections)), lambda row: _demonstration(row, config))
+
+
+def _files(folders: list[Path]) -> list[Path]:
+    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.endswith(SUFFIXES)]
+
+
+def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:
+    place = f"{file.parent.name}/{file.name}"
+    part = next((name for name in KINDS if f"{name}-" in place), "")
+    # In a checkout, where train stands beside it, upstream's test file is what others report on.
+    split: Split = "test" if in_checkout and file.name.startswith("test.") else "train"
+    for line, fields in read_json_lines(file):
+        yield f"{file}:{line}", Row(fields, part, split)
+
+
+def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
+    chosen, rejected = row.fields.get("chosen"), row.fields.get("rejected")
+    if not isinstance(chosen, str) or not isinstance(rejected, str):
+        raise ValueError(f"wanted the texts 'chosen' and 'rejected', got columns {', '.join(row.fields) or 'none'}")
+    prompt, completion, worse = transcript_sides(chosen, rejected)
+    require_order(prompt, completion, worse)
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=completion,
+        rejected=worse,
+        kind=KINDS.get(row.part, config.kind),
+        suite=part_suite(config, row.part) if row.part else own_suite(config),
+        source=config.name,
+        licence=config.terms.licence,
+        generator="anthropic-lm",
+        split=row.split,
+    )

@@ -1,0 +1,46 @@
+"""Itaymanes/K-QA: patients' real questions, a part of them with physicians' answers; for evaluation only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, assistant, read_json_lines, user
+from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+
+FILES = ("questions_w_answers.jsonl", "questions.jsonl")
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    path = Path(config.path)
+    root = path / "dataset" if (path / "dataset").is_dir() else path
+    files = [path] if path.is_file() else [root / name for name in FILES if (root / name).is_file()]
+    if not files:
+        raise RecordError(f"{path}: no K-QA here; wanted {' or '.join(FILES)} (the repository, its dataset/ folder, or one of the files)")
+    return read_rows(files, _rows, lambda row: _demonstration(row, config))
+
+
+def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, row in read_json_lines(file):
+        yield f"{file}:{line}", row
+
+
+def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
+    question, answer = row.get("Question"), row.get("Free_form_answer")
+    if not isinstance(question, str) or not isinstance(answer, str | None):
+        raise ValueError(f"wanted a text 'Question' and at most a text 'Free_form_answer', got columns {', '.join(row) or 'none'}")
+    prompt = user(question.strip())
+    require_order(prompt, [])
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=assistant(answer.strip()) if answer and answer.strip() else [],
+        kind="benign",
+        suite=default_suite(config, "benign"),
+        source=config.name,
+        licence=config.terms.licence,
+        topic=str(row.get("ICD_10_diag") or ""),
+    )

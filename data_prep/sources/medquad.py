@@ -1,0 +1,76 @@
+"""abachaa/MedQuAD: questions and answers of NIH websites, one XML file a topic, in a collection's folder or a checkout of all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, assistant, user
+from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+
+
+class Row(NamedTuple):
+    question: str
+    answer: str
+    topic: str
+    collection: str
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    """A pair whose answer upstream took out for copyright is a prompt without a completion."""
+    path = Path(config.path)
+    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    if not files:
+        raise RecordError(f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository")
+    return read_rows(files, _rows, lambda row: _demonstration(row, config))
+
+
+def _rows(file: Path) -> Iterator[tuple[str, Row]]:
+    """Some files write their tags in lower case: <pair>, <question>, <answer>."""
+    try:
+        root = ElementTree.fromstring(file.read_bytes(), forbid_dtd=True)
+    except OSError as error:
+        raise RecordError(f"{file}: cannot be read ({error.strerror}); check data.sources.path") from error
+    except ElementTree.ParseError as error:
+        raise RecordError(f"{file}:{error.position[0]}: not XML ({error}); mend or remove the file") from error
+    except DefusedXmlException as error:
+        raise RecordError(f"{file}: declares a document type or entities, which MedQuAD's files do not; remove the file") from error
+    if root.find("QAPairs") is None and root.find("qaPairs") is None:
+        raise RecordError(f"{file}: no file of MedQuAD; wanted Document/QAPairs/QAPair with Question and Answer")
+    pairs = (element for element in root.iter() if element.tag.lower() in ("qapair", "pair"))
+    for number, pair in enumerate(pairs, start=1):
+        parts = {part.tag.lower(): part for part in pair}
+        question, answer = parts.get("question"), parts.get("answer")
+        name = question.get("qid") if question is not None else None
+        topic = question.get("qtype", "") if question is not None else ""
+        yield f"{file}: question {name or number}", Row(_text(question), _text(answer), topic, file.parent.name)
+
+
+def _text(element: Any) -> str:
+    """The text inside, without the indentation that page layouts left in it."""
+    text = "" if element is None else "".join(element.itertext())
+    lines = (re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
+    prompt = user(row.question)
+    require_order(prompt, [])
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=assistant(row.answer) if row.answer else [],
+        kind="benign",
+        suite=default_suite(config, "benign"),
+        source=config.name,
+        licence=config.terms.licence,
+        generator=row.collection or "nih",
+        topic=row.topic,
+    )

@@ -1,0 +1,68 @@
+"""pubmedqa/pubmedqa: questions on an abstract with its conclusion as answer; the ids of test_ground_truth.json are for evaluation only."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, assistant, user
+from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+from data_prep.sources.text_files import read_json_file
+
+DATA, TEST = "ori_pqal.json", "test_ground_truth.json"
+
+
+class Row(NamedTuple):
+    fields: Any
+    is_test: bool
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    path = Path(config.path)
+    root = path / "data" if (path / "data").is_dir() else path
+    file = path if path.is_file() else root / DATA
+    if not file.is_file():
+        raise RecordError(f"{path}: no PubMedQA here; wanted {DATA} (the repository, its data/ folder, or the file itself)")
+    test = _test_ids(file.parent / TEST, config)
+    return read_rows([file], lambda file: _rows(file, test), lambda row: _demonstration(row, config))
+
+
+def _test_ids(file: Path, config: SourceConfig) -> Set[str]:
+    if not file.is_file() and not config.is_for_evaluation:
+        raise RecordError(f"{file}: no such file, and nothing else tells the test part; put it there, or set evaluation_only: true")
+    return _object(file).keys() if file.is_file() else set()
+
+
+def _rows(file: Path, test: Set[str]) -> list[tuple[str, Row]]:
+    return [(f"{file}: pmid {pmid}", Row(fields, pmid in test)) for pmid, fields in _object(file).items()]
+
+
+def _object(file: Path) -> dict[str, Any]:
+    table = read_json_file(file, wanted="an object by PubMed id")
+    if not isinstance(table, dict):
+        raise RecordError(f"{file}: wanted an object by PubMed id, got {type(table).__name__}")
+    return table
+
+
+def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
+    fields = row.fields if isinstance(row.fields, dict) else {}
+    question, contexts, answer = fields.get("QUESTION"), fields.get("CONTEXTS"), fields.get("LONG_ANSWER")
+    if not isinstance(question, str) or not isinstance(contexts, list) or not isinstance(answer, str | None):
+        raise ValueError(f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {', '.join(fields) or str(row.fields)[:60]}")
+    if not question.strip():
+        raise ValueError("empty QUESTION")
+    prompt = user("\n\n".join(str(text).strip() for text in (*contexts, question)))
+    require_order(prompt, [])
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=assistant(answer.strip()) if answer and answer.strip() else [],
+        kind="benign",
+        suite=default_suite(config, "benign"),
+        source=config.name,
+        licence=config.terms.licence,
+        split="test" if row.is_test else "train",
+    )

@@ -1,0 +1,89 @@
+"""vinid/safety-tuned-llamas: demonstrations in training/, prompts in evaluation/, which nobody may train on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, Kind, assistant, user
+from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
+from data_prep.sources.text_files import json_rows, read_json_file
+
+PROMPT_KINDS: dict[str, Kind] = {
+    "I-Alpaca": "benign",
+    "I-CoNa": "harmful",
+    "I-Controversial": "harmful",
+    "I-MaliciousInstructions": "harmful",
+    "I-PhysicalSafetySafe": "benign",
+    "I-PhysicalSafetyUnsafe": "harmful",
+    "Q-Harm": "harmful",
+}
+MIXTURES = ("saferpaca", "alpaca")
+"""Training files that pour the same safety rows into benign ones without saying which is which."""
+
+
+class Row(NamedTuple):
+    request: Any
+    answer: Any
+    prompt_set: str
+    """Name of the evaluation file; empty for a demonstration."""
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    return read_rows(_files(Path(config.path)), _rows, lambda row: _demonstration(row, config))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    root = path / "data" if (path / "data").is_dir() else path
+    folders = [folder for folder in (root / "training", root / "evaluation") if folder.is_dir()] or [root]
+    files = [file for folder in folders for file in sorted(folder.glob("*.json")) if not file.name.startswith(MIXTURES)]
+    if not files:
+        raise RecordError(
+            f"{path}: no Safety-Tuned LLaMAs here; wanted training/ or evaluation/ with .json files (the repository or its data/)"
+        )
+    return files
+
+
+def _rows(file: Path) -> Iterator[tuple[str, Row]]:
+    if file.stem in PROMPT_KINDS:
+        yield from _prompts(file)
+    elif file.parent.name == "evaluation":
+        raise RecordError(f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind is known")
+    elif file.name.startswith(MIXTURES):
+        raise RecordError(f"{file}: mixes harmful and benign rows without saying which; take safety_only_data_Instructions.json")
+    else:
+        for place, row in json_rows(file, wanted="a list of {instruction, input, output}"):
+            fields = row if isinstance(row, dict) else {}
+            yield place, Row(fields.get("instruction"), fields.get("output"), "")
+
+
+def _prompts(file: Path) -> Iterator[tuple[str, Row]]:
+    table = read_json_file(file, wanted="an object with a list 'instructions'")
+    if not isinstance(table, dict) or not isinstance(table.get("instructions"), list):
+        raise RecordError(f"{file}: wanted an object with a list 'instructions', got {type(table).__name__}")
+    for number, text in enumerate(table["instructions"]):
+        yield f"{file}: instructions[{number}] (counted from 0)", Row(text, None, file.stem)
+
+
+def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
+    if not isinstance(row.request, str) or not isinstance(row.answer, str | None):
+        raise ValueError(f"wanted a text as instruction and as output, got {str(row.request)[:60]!r} and {str(row.answer)[:60]!r}")
+    prompt = user(row.request.strip())
+    require_order(prompt, [])
+    kind = PROMPT_KINDS.get(row.prompt_set, "harmful")
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=assistant(row.answer.strip()) if row.answer and row.answer.strip() else [],
+        kind=kind,
+        suite=part_suite(config, row.prompt_set.lower().replace("-", "_")) if row.prompt_set else own_suite(config),
+        source=config.name,
+        licence=config.terms.licence,
+        generator="human" if row.prompt_set else "gpt-3.5",
+        split="test" if row.prompt_set else "train",
+    )

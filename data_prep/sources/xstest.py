@@ -1,0 +1,45 @@
+"""paul-rottger/xstest: safe prompts that sound unsafe, and unsafe contrasts to them; for evaluation only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError
+from data_prep.records import Demonstration, Kind, user
+from data_prep.sources.jsonl import placed_rows
+from data_prep.sources.rows import part_suite, read_rows, request_id, require_order
+
+FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
+KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    path = Path(config.path)
+    files = [path] if path.is_file() else [path / name for name in FILES if (path / name).is_file()][:1]
+    if not files:
+        raise RecordError(f"{path}: no XSTest here; wanted {' or '.join(FILES)} (the repository or the file itself)")
+    return read_rows(files, placed_rows, lambda row: _demonstration(row, config))
+
+
+def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
+    missing = [name for name in ("prompt", "type") if not row.get(name)]
+    if missing:
+        raise ValueError(f"no {' and no '.join(missing)} (columns: {', '.join(row)})")
+    by_type = "unsafe" if row["type"].startswith("contrast") else "safe"
+    # The file of the second version has no label; there the type alone says it.
+    label = row.get("label") or by_type
+    if label != by_type:
+        raise ValueError(f"label is {label!r}, but type {row['type']!r} is {by_type}; which is it?")
+    prompt = user(row["prompt"].strip())
+    require_order(prompt, [])
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        kind=KINDS[label],
+        suite=part_suite(config, label),
+        source=config.name,
+        licence=config.terms.licence,
+        topic=row["type"],
+    )

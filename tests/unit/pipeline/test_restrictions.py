@@ -1,0 +1,154 @@
+"""What a source's licence forbids follows its rows into every artefact that is made from them, and no further."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from data_prep.artifacts import StageDirectory, read_json, write_text
+from data_prep.config import DataConfig, SourceConfig
+from data_prep.errors import ConfigError
+from pipeline.config import RunConfig, load_config
+from pipeline.model_card import _restricted
+from pipeline.stage import Context, Stage, run_stage
+from pipeline.stages import prep, release
+
+
+@pytest.fixture
+def config(tmp_path) -> RunConfig:
+    """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one that is only measured on."""
+    sources = []
+    for name, licence, measured in (
+        ("free", "MIT", None),
+        ("nc", "CC BY-NC 4.0", None),
+        ("who", "unknown", None),
+        ("dna", "by-nc-sa", True),
+    ):
+        rows = [{"prompt": f"{name}{n} request{name}{n} number{name}{n}", "completion": "No."} for n in range(12)]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        sources.append(SourceConfig(name=name, format="jsonl", path=str(path), licence=licence, evaluation_only=measured))
+    return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"), data=DataConfig(sources=sources))
+
+
+def work(context: Context):
+    write_text(context.path / "out.jsonl", "{}\n")
+    write_text(context.path / "policy" / "config.json", "{}")
+    return {}
+
+
+SFT = Stage(name="sft", summary="", needs=("prep/prompts.jsonl",), sections=("sft",), work=work)
+DPO = Stage(name="dpo", summary="", needs=("sft/policy",), sections=("dpo",), work=work)
+EVAL = Stage(name="eval", summary="", needs=("prep/prompts.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
+RELEASE = Stage(name="release", summary="", needs=("prep", "eval"), sections=("release",), work=work)
+
+WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
+ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}
+
+
+def restrictions(config: RunConfig, stage: str) -> dict[str, list[str]]:
+    return read_json(Path(config.run_dir) / stage / "manifest.json")["restrictions"]
+
+
+def test_weights_inherit_what_they_were_trained_on_and_reports_what_they_quote_too(config):
+    for stage in (prep.STAGE, SFT, DPO, EVAL, RELEASE):
+        assert run_stage(stage, config)
+    assert {name: restrictions(config, name) for name in ("prep", "sft", "dpo", "eval", "release")} == {
+        "prep": ALL,
+        "sft": WEIGHTS,
+        "dpo": WEIGHTS,
+        "eval": ALL,
+        "release": ALL,
+    }
+
+
+def test_a_restricted_policy_says_so_in_its_own_folder_and_the_manifest_covers_it(config):
+    for stage in (prep.STAGE, SFT):
+        run_stage(stage, config)
+    card = (Path(config.run_dir) / "sft" / "policy" / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-nc-4.0\n")
+    assert "non-commercial data (nc)" in card
+    assert "policy/README.md" in read_json(Path(config.run_dir) / "sft" / "manifest.json")["files"]
+    assert not StageDirectory(Path(config.run_dir) / "sft").damage()
+
+
+def test_free_data_leave_no_mark(config, capsys):
+    free = dataclasses.replace(config, data=DataConfig(sources=[config.data.sources[0]]))
+    for stage in (prep.STAGE, SFT):
+        run_stage(stage, free)
+    assert restrictions(free, "sft") == {}
+    assert not (Path(free.run_dir) / "sft" / "policy" / "README.md").exists()
+    assert "commercial" not in capsys.readouterr().out
+
+
+def test_the_console_says_each_restriction_once(config, capsys):
+    for stage in (prep.STAGE, SFT, DPO):
+        run_stage(stage, config)
+    said = capsys.readouterr().out
+    for words in ("non-commercial data (nc): not for commercial use", "unknown licence (who)", "measured on non-commercial data (dna)"):
+        assert said.count(words) == 1
+    assert "nc: 12 rows, 12 with an answer, 0 with a worse one too" in said
+
+
+def test_a_corrected_licence_is_followed_by_every_stage(config):
+    for stage in (prep.STAGE, SFT, DPO):
+        run_stage(stage, config)
+    sources = [dataclasses.replace(source, licence="MIT") if source.name in ("nc", "who") else source for source in config.data.sources]
+    mended = dataclasses.replace(config, data=DataConfig(sources=sources))
+    for stage in (prep.STAGE, SFT, DPO):
+        assert run_stage(stage, mended)
+    assert restrictions(mended, "dpo") == {}
+
+
+def test_the_card_names_every_restriction_or_says_that_there_is_none():
+    assert "None of the rows above" in _restricted([])
+    assert _restricted(["one", "two"]).endswith("- one\n- two")
+
+
+EVIDENCE = {"eval": ["results.json", "report.html"], "reward": ["validation.json"], "pairs": ["pairs.report.json", "data_card.md"]}
+
+
+@pytest.mark.parametrize(
+    ("kept", "licence"), [(["free"], "apache-2.0"), (["free", "who"], "other"), (["free", "nc", "dna"], "cc-by-nc-4.0")]
+)
+def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypatch, kept, licence):
+    sources = [source for source in config.data.sources if source.name in kept]
+    config = dataclasses.replace(config, data=DataConfig(sources=sources))
+
+    def evidence(context: Context):
+        for name in EVIDENCE.get(context.path.name, []):
+            write_text(context.path / name, "{}")
+        return work(context)
+
+    needs = {"reward": ("prep/prompts.jsonl",), "pairs": ("prep/prompts.jsonl",), "dpo": ("prep/prompts.jsonl",), "eval": ("prep", "dpo")}
+    made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
+    monkeypatch.setattr(release, "judge", lambda *_: [])
+    monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
+    monkeypatch.setattr(
+        release, "read_json", lambda path: {"provenance": {"model": "m"}} if path.name == "results.json" else read_json(path)
+    )
+    for stage in (prep.STAGE, *made, release.STAGE):
+        run_stage(stage, config)
+    card = (Path(config.run_dir) / "release" / config.release.name / "README.md").read_text()
+    assert f"license: {licence}\n" in card
+    assert ("not for commercial use" in card) == ("nc" in kept)
+    assert ("nobody has said that commercial use is allowed" in card) == ("who" in kept)
+    assert ("measured on non-commercial data (dna)" in card) == ("dna" in kept)
+
+
+def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: false}, {name: y, format: hub, path: cais/mmlu}]}\n"
+        "dpo: {beta: -1}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert [fault.split(",")[0] for fault in sorted(caught.value.faults)[1:]] == [
+        "source 'x': evaluation_only is false",
+        "source 'y': 'cais/mmlu' is MMLU by its name",
+    ]
+    assert len(caught.value.faults) == 3
