@@ -28,6 +28,8 @@ from models.logps import CHUNK_TOKENS
 GB = 1e9
 OVERHEAD = 1.1
 GPU_CONTEXT = 1.5e9
+COPY_SHARE = 0.6
+"""Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and what a step takes."""
 
 
 @dataclass(frozen=True)

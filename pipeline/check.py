@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,17 @@ from typing import Any
 import torch
 
 from data_prep.artifacts import existing_parent
-from data_prep.errors import PrimumError, first_line
+from data_prep.errors import PrimumError
 from data_prep.licences import restrictions_of, sentences
 from data_prep.prepare import read_sources
 from data_prep.records import Demonstration
 from eval.suites import own_suites
-from models.footprint import GB, GPU_CONTEXT, Shape, checkpoint_bytes, peak_bytes, policy_bytes, shape_of, training_bytes
 from models.inspection import model_faults, tokenizer_faults
-from models.load import DTYPES, cache_directory
+from models.load import cache_directory
 from models.tokens import prompt_ids
 from pipeline.config import RunConfig
 from pipeline.job_script import JobScript, read_job_script, script_faults
+from pipeline.needs import room_faults
 from pipeline.stages import stage_names
 from train.config import TrainerConfig, wandb_trouble
 
@@ -61,7 +60,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
         lines.append(lengths)
     faults += _rank_faults(config, rows)
     if not model:
-        more, needs = _room_faults(config, job, gpu_gb)
+        more, needs = room_faults(config, job, gpu_gb)
         faults += more
         lines += needs
     if faults:
@@ -130,59 +129,3 @@ def _installation_faults(trainer: TrainerConfig) -> list[str]:
     if trainer.strategy == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
         faults.append("trainer.strategy is deepspeed, which is not installed; pip install deepspeed")
     return faults
-
-
-def _room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tuple[list[str], list[str]]:
-    """GPU, host and disk against what the model's config says that they must hold."""
-    try:
-        shape = shape_of(config.model.base, config.model.adapter)
-    except Exception as error:  # transformers and remote code raise anything
-        return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"], []
-    faults = []
-    if shape.positions and config.model.max_length > shape.positions:
-        faults.append(f"model.max_length={config.model.max_length}: the model knows positions up to {shape.positions}; lower it to that")
-    if shape.trained == 0:
-        faults.append(f"model.adapter.target_modules={config.model.adapter.target_modules}: the model has no such layers; use all-linear")
-    peak, lines = _memory(config, shape)
-    if config.trainer.accelerator == "gpu" and peak + GPU_CONTEXT > gpu_gb * GB:
-        faults.append(
-            f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} (--gpu-gb); raise trainer.zero_stage or the number of ranks, "
-            "set trainer.gradient_checkpointing, lower trainer.micro_batch_tokens, or train LoRA on model.base.dtype=bfloat16"
-        )
-    host = config.trainer.devices * policy_bytes(shape, config.model.base)
-    if job and job.memory_gb is not None and job.memory_gb * GB < host:
-        faults.append(
-            f"{job.path}: --mem={job.options['--mem']}: each of {config.trainer.devices} ranks reads the whole model, {host / GB:.0f} GB a node; raise it"
-        )
-    disk = _disk_bytes(config, shape)
-    free = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
-    if free < disk:
-        faults.append(
-            f"run_dir={config.run_dir}: {free / GB:.0f} GB free on that disk, the run writes about {disk / GB:.0f} GB; free some or set run_dir elsewhere"
-        )
-    return faults, [*lines, f"host memory about {host / GB:.1f} GB a node while loading, disk about {disk / GB:.1f} GB"]
-
-
-def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
-    trainer, stored = config.trainer, DTYPES[config.model.base.dtype].itemsize
-    parts = training_bytes(
-        shape,
-        weight_bytes=stored,
-        matrix_bytes=4 if trainer.precision == "32-true" else 2,
-        zero_stage=trainer.zero_stage if trainer.strategy == "deepspeed" else 0,
-        ranks=trainer.world_size,
-        tokens=trainer.micro_batch_tokens,
-        checkpointing=trainer.gradient_checkpointing,
-    )
-    split = ", ".join(f"{name} {size / GB:.1f}" for name, size in parts.items())
-    return peak_bytes(parts), [
-        f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million trained",
-        f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({split})",
-    ]
-
-
-def _disk_bytes(config: RunConfig, shape: Shape) -> float:
-    """Policies of the training stages and the release, and the checkpoints of the largest of them."""
-    policies = len([name for name in stage_names(config) if name in ("sft", "dpo", "sft_control", "release")])
-    epochs = max(config.sft.epochs, config.dpo.epochs) + 1
-    return policies * policy_bytes(shape, config.model.base) + 3 * checkpoint_bytes(shape) + epochs * 4 * shape.trained + 0.5 * GB

@@ -47,6 +47,15 @@ class JobScript:
         return int(count) if count.isdigit() else None
 
     @property
+    def gpus_per_task(self) -> int:
+        return (self.gpus_per_node or 0) // (self.tasks_per_node or 1)
+
+    @property
+    def trains(self) -> bool:
+        """Whether a stage of it trains: sft, dpo, reward, or the whole run."""
+        return re.search(r"primum_step\b[^\n]*\b(run|sft|dpo|reward|PRIMUM_STAGE)\b", self.body) is not None
+
+    @property
     def memory_gb(self) -> float | None:
         """Of a node; None where the script leaves it to the partition, or asks for all (0)."""
         found = re.fullmatch(r"(\d+)([KMGT]?)B?", self.options.get("--mem", "").upper())
@@ -91,9 +100,14 @@ def script_faults(script: JobScript, *, gpu: bool) -> list[str]:
         faults.append(f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH --ntasks-per-node=4")
     elif gpu and script.gpus_per_node is None:
         faults.append(f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH --gpus-per-node={script.tasks_per_node}")
-    elif gpu and script.gpus_per_node != script.tasks_per_node:
+    elif gpu and script.trains and script.gpus_per_node != script.tasks_per_node:
         faults.append(
             f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} GPUs a node; wanted one task a GPU, make them equal"
+        )
+    elif gpu and script.gpus_per_task < 1:
+        faults.append(
+            f"{where}: got {script.gpus_per_node} GPUs a node for --ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
+            "a policy is spread that one cannot hold"
         )
     if not _TIME.fullmatch(options.get("--time", "1")):
         faults.append(f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours")

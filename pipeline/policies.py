@@ -14,12 +14,14 @@ from data_prep.artifacts import sha256_file, sha256_json
 from models.adapter import adapt, load_trainable_state, merge
 from models.collation import Collation, collation
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
+from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
 from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from pipeline.config import RunConfig
 from pipeline.stage import Context
+from train.config import under_slurm
 from train.trainer import loads_sharded, uses_gpu
 
 
@@ -86,8 +88,19 @@ def policy_to_train(config: RunConfig, start: ModelConfig, tokenizer: Any, say: 
 
 def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:
     """(model, tokenizer) ready to generate in the run's one generation dtype."""
-    loaded = load_model(model).to(generation_dtype(generation))
-    return loaded.requires_grad_(False).to(device(config)), load_tokenizer(model)
+    spread = spread_over_gpus(config)
+    loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
+    return loaded if spread else loaded.to(device(config)), load_tokenizer(model)
+
+
+def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
+    """from_pretrained's options for a rank that has several GPUs for itself: filled one after the other, so that a model which fits one stays there."""
+    if not uses_gpu(config.trainer) or (config.trainer.num_nodes * config.trainer.devices > 1 and not under_slurm(os.environ)):
+        return {}
+    own = torch.cuda.device_count() // config.trainer.devices
+    first = own * int(os.environ.get("SLURM_LOCALID") or 0)
+    sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in range(first, first + own)}
+    return {"device_map": "sequential", "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()}} if own > 1 else {}
 
 
 def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int) -> Any:

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 
 from data_prep.errors import ModelError
 from models.adapter import adapt, merge, unwrapped
 from models.config import AdapterConfig, ModelConfig
-from models.load import clear_quantisation, load_model
+from models.load import clear_quantisation, explained, load_model
 from models.logps import Rows
 from models.packed_attention import packed_inputs
 from models.packing import Packed
@@ -63,27 +63,23 @@ class HarmfulnessNetwork(nn.Module):
 
 
 def new_network(config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int) -> HarmfulnessNetwork:
-    """The first `layers` of the language model (None: all), made trainable, and a head that is zero."""
-    return HarmfulnessNetwork(adapt(_cut(load_model(config, AutoModel), layers), adapter, seed=seed, task_type="FEATURE_EXTRACTION"))
+    """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
+    backbone = load_model(config, AutoModel, **({} if layers is None else {"config": _cut_config(config, layers)}))
+    return HarmfulnessNetwork(adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION"))
 
 
-def _cut(backbone: Any, layers: int | None) -> Any:
-    config = backbone.config.get_text_config()
-    whole = config.num_hidden_layers
-    if layers is None or layers == whole:
-        return backbone
-    if layers > whole:
-        raise ModelError(f"reward.layers is {layers}, but the model has {whole}; set it to at most {whole}, or null for all")
-    lists = [(name, module) for name, module in backbone.named_modules() if isinstance(module, nn.ModuleList) and len(module) == whole]
-    if len(lists) != 1:
-        raise ModelError(f"reward.layers={layers}: {type(backbone).__name__} is not one stack of {whole} layers; set reward.layers to null")
-    ((name, stack),) = lists
-    parent, _, attribute = name.rpartition(".")
-    setattr(backbone.get_submodule(parent), attribute, stack[:layers])
+def _cut_config(model: ModelConfig, layers: int) -> Any:
+    with explained(model.path):
+        whole = AutoConfig.from_pretrained(model.path, revision=model.revision, trust_remote_code=model.trust_remote_code)
+    config = whole.get_text_config()
+    if layers > config.num_hidden_layers:
+        raise ModelError(
+            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to at most {config.num_hidden_layers}, or null for all"
+        )
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[:layers]
-    return backbone
+    return whole
 
 
 def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
