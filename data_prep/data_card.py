@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from data_prep.config import DataConfig, SourceConfig
+from data_prep.lint.faults import FAULT_KINDS
 from data_prep.records import Demonstration
 from data_prep.splits import SPLITS, Drop
 
@@ -25,6 +26,7 @@ REASONS = {
     "benign_train_limit": "over data.split.benign_train_limit",
     "val_limit": "over data.split.val_limit",
     "test_limit": "over data.split.test_limit",
+    **{kind: found.meaning for kind, found in FAULT_KINDS.items() if found.dropped},
 }
 
 

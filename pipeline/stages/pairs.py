@@ -9,6 +9,8 @@ from data_prep.errors import RecordError
 from data_prep.pairs import build_pairs, candidates, describe
 from data_prep.records import Completion, Demonstration, Score, read_records
 from data_prep.shortcuts import judge_shortcuts, shortcut_accuracies
+from pipeline.pair_lint import lint_built_pairs
+from pipeline.policies import model_files
 from pipeline.stage import Context, Stage
 from reward.refusal import split_refusal
 
@@ -21,6 +23,7 @@ def work(context: Context) -> dict[str, Any]:
     result = build_pairs(
         demonstrations, candidates(completions, demonstrations, scores), config.pairs, opening_of=_opening, seed=config.seed
     )
+    result = result._replace(pairs=lint_built_pairs(context, result.pairs, result.dropped))
     by_split = {split: [p for p in result.pairs if p.split == split] for split in ("train", "val")}
     if not by_split["train"]:
         raise RecordError(
@@ -53,6 +56,7 @@ STAGE = Stage(
     name="pairs",
     summary="preference pairs",
     needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
-    sections=("pairs",),
+    sections=("pairs", "data.lint", "model.base", "model.max_length"),
     work=work,
+    files=model_files,
 )

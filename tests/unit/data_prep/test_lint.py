@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.config import LintConfig
 from data_prep.errors import RecordError
-from data_prep.lint import lint, require_fit
+from data_prep.lint.linter import lint, require_fit
 from data_prep.records import Demonstration
 
 Make = Callable[..., Demonstration]

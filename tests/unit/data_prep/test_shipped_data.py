@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from data_prep.config import LintConfig, SourceConfig, SplitConfig
-from data_prep.lint import lint
+from data_prep.lint.linter import lint
 from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source
 from data_prep.splits import split
