@@ -41,7 +41,7 @@ FAULT_KINDS = {
     "too_long": FaultKind("rows", "more words than any model here reads"),
     "duplicate_prompt": FaultKind("rows", "the same prompt as an earlier row but for case and punctuation"),
     "contradictory_kind": FaultKind("rows", "the same prompt as an earlier row of the other kind but for case and punctuation"),
-    "empty_completion": FaultKind("rows", "a completion without text; such a row is used as a prompt only"),
+    "empty_completion": FaultKind("rows", "an answer without text; a row with such a completion is used as a prompt only"),
     "prompt_in_completion": FaultKind("answers", "the whole request stands in the answer"),
     "no_refusal": FaultKind("safe answers", "labelled harmful, and the answer does not decline: the answer or the label is wrong"),
     "refusal_of_benign": FaultKind("helpful answers", "labelled benign, and the answer refuses"),

@@ -18,7 +18,7 @@ from data_prep.lint.rows import unusable_faults
 from data_prep.records import Demonstration, Pair, text_of
 
 CUT_KINDS = ("no_room", "identical_after_cut", "cut_pair")
-PROMPT_KINDS = ("duplicate_prompt", "contradictory_kind", "benign_lookalike", "empty_completion")
+PROMPT_KINDS = ("duplicate_prompt", "contradictory_kind", "benign_lookalike")
 
 
 class Usable(NamedTuple):

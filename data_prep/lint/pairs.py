@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import networkx
 
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
@@ -50,14 +49,9 @@ def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     """The preferences that lie on a circle (A over B over A, or a longer way round) among one prompt's answers."""
-    numbers: dict[tuple[str, str], int] = {}
-    ends = [[numbers.setdefault((prompt, answer), len(numbers)) for answer in sides] for prompt, sides in preferences]
-    if not ends:
-        return set()
-    better, worse = zip(*ends, strict=True)
-    beats = coo_array(([True] * len(ends), (better, worse)), shape=(len(numbers), len(numbers)))
-    _, labels = connected_components(beats, directed=True, connection="strong")
-    return {preference for preference, (one, other) in zip(preferences, ends, strict=True) if labels[one] == labels[other]}
+    beats = networkx.DiGraph(((prompt, better), (prompt, worse)) for prompt, (better, worse) in preferences)
+    circles = {answer: number for number, part in enumerate(networkx.strongly_connected_components(beats)) for answer in part}
+    return {(prompt, sides) for prompt, sides in preferences if circles[prompt, sides[0]] == circles[prompt, sides[1]]}
 
 
 def _key(prompt: Sequence[Message]) -> str:

@@ -103,7 +103,7 @@ class Report:
                 )
         if shares:
             self._whole_set["opening_share"] = max(shares.values())
-        if bias:
+        if is_biased(bias, 0.0):
             self._whole_set["length_bias"] = abs(bias["effect"])
         if is_biased(bias, self._config.max_length_bias):
             low, high = bias["ci95"]

@@ -26,9 +26,9 @@ CHARACTERS = {
 SPECIAL_TOKEN = re.compile(
     r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
 )
-# A first-person decline in wider words than a refusal detector asks for: an alarm is only worth raising where there is none at all.
+# A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for answers with nothing of the kind.
 DECLINES = re.compile(
-    r"\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
+    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
     r"\bunable\b|\bdecline\b|\brefuse\b)",
     re.I,
 )
@@ -52,8 +52,9 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
 def text_faults(item: Item) -> Iterator[Fault]:
     """What a person should look at."""
     texts = item.texts()
-    if item.answer and not item.has_answer:
-        yield Fault("empty_completion", item.id, f"the {item.answer_name} has no text")
+    blank = [name for name, text in texts.items() if not text.strip()]
+    if blank:
+        yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
     if item.has_answer:
         request = normalise(request_text(item.prompt))
         if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(text_of(item.answer)):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-import numpy as np
-from scipy.stats import t as student_t
 
 from data_prep.lint.items import Item
 from data_prep.near_duplicates import normalise
@@ -17,6 +16,9 @@ OPENING_WORDS = 3
 OPENINGS_SHOWN = 10
 MIN_SAME_OPENINGS = 2
 """An opening of one answer is no boilerplate, and the report shows the text of no row."""
+NORMAL_95 = statistics.NormalDist().inv_cdf(0.975)
+MIN_PAIRS = 20
+"""For the normal interval to mean what it says."""
 
 
 def openings(items: Iterable[Item]) -> dict[str, float]:
@@ -29,25 +31,26 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
 def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     """Standardised mean difference of word counts, chosen - rejected, with a 95 % interval; {} for fewer than two pairs.
 
-    d = mean(c - r) / s, s^2 = (var(c) + var(r)) / 2. The interval is Student's for paired differences, over the same s. An s below
+    d = mean(c - r) / s, s^2 = (var(c) + var(r)) / 2; the interval is mean(c - r) -+ 1.96 sd(c - r) / sqrt(n), over the same s. An s below
     one word counts as one word, so that answers which are all equally long leave a finite number.
     """
-    words = np.array([[len(text_of(side).split()) for side in (item.answer, item.rejected)] for item in items], dtype=float)
-    if len(words) < 2:
+    if len(items) < 2:
         return {}
-    difference = words[:, 0] - words[:, 1]
-    scale = max(1.0, float(np.sqrt(words.var(axis=0, ddof=1).mean())))
-    half = float(student_t.ppf(0.975, len(words) - 1) * difference.std(ddof=1) / np.sqrt(len(words)))
-    mean = float(difference.mean())
+    chosen = [float(len(text_of(item.answer).split())) for item in items]
+    rejected = [float(len(text_of(item.rejected).split())) for item in items]
+    differences = [c - r for c, r in zip(chosen, rejected, strict=True)]
+    scale = max(1.0, math.sqrt((statistics.variance(chosen) + statistics.variance(rejected)) / 2))
+    mean = statistics.fmean(differences)
+    half = NORMAL_95 * statistics.stdev(differences) / math.sqrt(len(items))
     return {
         "effect": round(mean / scale, 4),
         "ci95": [round((mean - half) / scale, 4), round((mean + half) / scale, 4)],
-        "n": len(words),
-        "mean_words": {"chosen": round(float(words[:, 0].mean()), 1), "rejected": round(float(words[:, 1].mean()), 1)},
-        "chosen_is_longer": round(float((difference > 0).mean()), 4),
+        "n": len(items),
+        "mean_words": {"chosen": round(statistics.fmean(chosen), 1), "rejected": round(statistics.fmean(rejected), 1)},
+        "chosen_is_longer": round(sum(d > 0 for d in differences) / len(items), 4),
     }
 
 
 def is_biased(bias: dict[str, Any], limit: float) -> bool:
     """Beyond the limit, and not by chance."""
-    return bool(bias) and abs(bias["effect"]) > limit and bias["ci95"][0] * bias["ci95"][1] > 0
+    return bool(bias) and bias["n"] >= MIN_PAIRS and abs(bias["effect"]) > limit and bias["ci95"][0] * bias["ci95"][1] > 0
