@@ -13,7 +13,7 @@ from data_prep.lint.faults import FAULT_KINDS, Fault, Unit, encodable
 from data_prep.lint.items import Item
 from data_prep.lint.pairs import preference_faults
 from data_prep.lint.rows import answer_faults, text_faults
-from data_prep.lint.tells import is_biased, length_bias, openings
+from data_prep.lint.tells import MIN_PAIRS, is_biased, length_bias, openings
 
 Refuses = Callable[[str], str]
 """What an answer does: full, partial or none."""
@@ -92,6 +92,8 @@ class Report:
         """Faults of the whole set, and the figures behind them."""
         shares = openings(self._items)
         bias = length_bias([item for item in self._items if item.is_preference])
+        if 0 < self._kept["pairs"] < MIN_PAIRS:
+            self.skip(("length_bias",), f"wants {MIN_PAIRS} pairs")
         self._shown = {"openings": shares, "length_bias": bias}
         limit = self._config.max_opening_share
         for words, share in shares.items():

@@ -52,5 +52,5 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
 
 
 def is_biased(bias: dict[str, Any], limit: float) -> bool:
-    """Beyond the limit, and not by chance."""
+    """Beyond the limit, and hardly by chance."""
     return bool(bias) and bias["n"] >= MIN_PAIRS and abs(bias["effect"]) > limit and bias["ci95"][0] * bias["ci95"][1] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -208,3 +209,9 @@ def test_a_wrong_limit_is_refused_with_what_to_write(fields: dict[str, object], 
     with pytest.raises(ValueError, match=r"data\.lint") as caught:
         LintConfig(**fields)  # type: ignore[arg-type]
     assert message in str(caught.value)
+
+
+def test_the_docs_have_every_kind_as_the_table_does() -> None:
+    docs = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    for kind, found in FAULT_KINDS.items():
+        assert f"| `{kind}` | {found.meaning} | {found.of} | {'yes' if found.dropped else ''} |" in docs

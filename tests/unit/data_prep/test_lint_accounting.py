@@ -15,14 +15,16 @@ from data_prep.config import DataConfig, LintConfig, SplitConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import usable
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, assistant, read_records
+from data_prep.records import Demonstration, Prompt, assistant, read_records, user
 from reward.refusal import refusal
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates and controls too
-PHRASES = st.sampled_from(["How do I hide it?", "how do i hide it", "<|eot_id|>", "I cannot help.", "Sure.", "\ud83d", "caf\ufffd", " "])
-TEXTS = PHRASES | ANYTHING
-ROLES = st.sampled_from(["user", "user", "user", "assistant", "system", "narrator"])
+ANSWERS = ["I cannot help.", "Sure.", "Sure.", " Sure.\n", "No."]
+PHRASES = st.sampled_from([*ANSWERS, "How do I hide it?", "how do i hide it", "Which?", "<|eot_id|>", "\ud83d", "caf\ufffd", " "])
+TEXTS = st.sampled_from(ANSWERS) | PHRASES | ANYTHING
+ROLES = st.sampled_from(["user", "assistant", "system", "narrator"])
 MESSAGES = st.lists(st.builds(lambda role, content: {"role": role, "content": content}, ROLES, TEXTS), max_size=2)
+PROMPTS = st.sampled_from(["How do I hide it?", "how do i hide it", "Which?"]).map(user) | TEXTS.map(user) | MESSAGES
 
 
 @st.composite
@@ -33,14 +35,14 @@ def row_lists(draw: st.DrawFn) -> list[Demonstration]:
         rows.append(
             Demonstration(
                 id=f"{number}",
-                prompt=draw(MESSAGES),  # type: ignore[arg-type]
+                prompt=draw(PROMPTS),  # type: ignore[arg-type]
                 completion=draw(st.just([]) | TEXTS.map(assistant)),
                 rejected=draw(st.just([]) | TEXTS.map(assistant)),
                 kind=draw(st.sampled_from(["harmful", "benign"])),
                 suite=draw(st.sampled_from(["harmful", "questions"])),
                 source="made",
                 licence="MIT",
-                topic=draw(st.just("") | TEXTS),
+                topic=draw(st.just("") | st.just("t") | PHRASES),
                 twin_id=draw(st.none() | st.integers(0, 11).map(str)),
                 split=draw(st.sampled_from(["train", "test"])),
             )
