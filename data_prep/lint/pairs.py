@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -31,15 +30,14 @@ def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
         else:
             first[prompt, sides] = item.id
     circle = _circles(list(first))
-    prompts: dict[Sides, dict[str, str]] = defaultdict(dict)
-    for (prompt, sides), name in first.items():
-        prompts[sides][prompt] = name
+    owner: dict[Sides, str] = {}
+    for (_, sides), name in first.items():
+        owner.setdefault(sides, name)
     for place, item, (prompt, sides) in pairs:
-        elsewhere = [name for other, name in prompts.get((sides[1], sides[0]), {}).items() if other != prompt]
         if (prompt, sides) in circle:
             yield place, Fault("contradictory_pair", item.id, "which answer beats which for this prompt leads back to the start")
-        elif elsewhere and sides[0] != sides[1]:
-            yield place, Fault("swapped_pair", item.id, f"ranked the other way round in {elsewhere[0]}")
+        elif sides[0] != sides[1] and sides[::-1] in owner:
+            yield place, Fault("swapped_pair", item.id, f"ranked the other way round in {owner[sides[::-1]]}")
 
 
 def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:

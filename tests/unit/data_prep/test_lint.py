@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from data_prep.config import LintConfig
 from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS
+from data_prep.lint.labels import benign_log_odds
 from data_prep.lint.linter import lint, require_fit, usable
+from data_prep.prepare import drop_duplicates
 from data_prep.records import Demonstration, assistant, user
 from reward.refusal import refusal
 
@@ -133,6 +136,23 @@ def test_every_kind_is_either_checked_or_said_not_to_be(clean: list[Demonstratio
     assert lint(clean, LintConfig())["not_checked"]["no_refusal"] == "no refusal detector was given"
 
 
+def test_a_damage_is_told_once_and_a_row_with_a_broken_id_can_be_named(row: Make) -> None:
+    rows = [row("a", "Isn\u00e2\u20ac\u2122t this\x00 broken?", "I cannot help."), row("\ud800b", "Is this?", "I cannot help.")]
+    assert found_in(rows) == {("control_character", "a"), ("lone_surrogate", "\\ud800b")}
+
+
+def test_the_roles_of_the_rejected_answer_count_too(row: Make) -> None:
+    assert found_in([row("r", "Who speaks?", "I cannot help.", rejected=user("I do."))]) == {("roles", "r")}
+
+
+def test_equal_preferences_are_left_to_prepare_which_keeps_the_one_for_evaluation(row: Make) -> None:
+    rows = [
+        row(f"{n}", "Which one?", "I cannot help.", rejected=assistant("Sure."), split=split) for n, split in enumerate(("train", "test"))
+    ]
+    assert usable(rows).rows == rows
+    assert [kept.split for kept in drop_duplicates(usable(rows).rows)[0]] == ["test"]
+
+
 def test_an_answer_that_declines_and_then_complies_is_no_refusal(row: Make) -> None:
     answer = "I cannot help with that. However, here are the steps:\n1. " + "Put it there. " * 30
     assert found_in([row("p", "Q", answer)]) == {("no_refusal", "p")}
@@ -150,6 +170,12 @@ def test_a_request_in_the_words_of_benign_rows_is_a_lookalike_only_where_its_ans
     helps, declines = row("helps", request, "Start with a plan."), row("declines", request, "I cannot help with that.")
     assert found_in([*clean, helps]) == {("no_refusal", "helps"), ("benign_lookalike", "helps")}
     assert found_in([*clean, declines]) == set()
+
+
+def test_log_odds_by_hand_leave_the_row_itself_out(row: Make) -> None:
+    """B = H = 30, b = 30, h = 0: log 31/31 + log (31/32)/(1/32) = log 31."""
+    rows = [row(f"h{n}", "beta", None) for n in range(30)] + [row(f"b{n}", "alpha", None, kind="benign") for n in range(30)]
+    assert benign_log_odds([*rows, row("x", "alpha", None)], {"x"}) == {"x": pytest.approx(math.log(31))}
 
 
 def test_a_twin_is_no_evidence_against_its_harmful_half(row: Make) -> None:
