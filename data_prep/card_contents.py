@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.config import DataConfig, SourceConfig
 from data_prep.data_card import DataCard, Facts, table
 from data_prep.licences import is_non_commercial
+from data_prep.lint.faults import FAULT_KINDS
 from data_prep.records import Demonstration, Pair, text_of
 from data_prep.source_facts import GENERIC, facts_of
 from data_prep.splits import SPLITS, Drop
@@ -23,6 +24,7 @@ REASONS = {
     "benign_train_limit": "over data.split.benign_train_limit",
     "val_limit": "over data.split.val_limit",
     "test_limit": "over data.split.test_limit",
+    **{kind: f"dropped by the linter ({found.meaning})" for kind, found in FAULT_KINDS.items() if found.dropped},
 }
 INTENDED_PROMPTS = "Training a medical language model to decline harmful requests and to answer benign ones, and measuring both."
 INTENDED_PAIRS = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 from data_prep.licences import same_licence
+from data_prep.lint.faults import FAULT_KINDS
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
 
 Format = Literal[
@@ -124,13 +126,31 @@ class SplitConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LintConfig:
-    """Shares above which prep fails; each is reported in lint.json either way."""
+    """What lint.json reports, and what fails the stage (docs/data.md has the kinds)."""
 
+    fail_above: dict[str, float] = field(
+        default_factory=lambda: {"no_refusal": 0.5, "special_token": 0.5, "roles": 0.05, "identical_pair": 0.5, "contradictory_pair": 0.5}
+    )
+    """By kind of fault, the share of what was looked at (for length_bias the size of the effect) above which prep or pairs fails.
+    A kind that is not named is only reported. The defaults stop data that is not what its config says."""
     max_opening_share: float = 0.2
-    """Of safe answers that begin with the same three words; a model can win on the prefix alone."""
-    fail_on_opening: bool = False
-    """Off by default: MedSafetyBench's own answers would fail. The pair builder's report checks the shortcut where it matters."""
+    """Of safe answers that begin with the same three words before it is reported; a model can win on the prefix alone. MedSafetyBench's
+    own answers are far above, so only the pair builder's report decides, unless fail_above names opening_share."""
+    max_length_bias: float = 0.5
+    """Standardised mean difference of word counts, chosen - rejected, before it is reported; 0.5 is what statisticians call medium."""
+    personal_data: bool = False
+    """Look for e-mail addresses, phone and card numbers and the like. Off: it needs the extra `pii`, and takes a millisecond a row."""
     min_rows: int = 1
+
+    def __post_init__(self) -> None:
+        unknown = [kind for kind in self.fail_above if kind not in FAULT_KINDS]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
+            raise ValueError(f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}")
+        negative = {kind: limit for kind, limit in self.fail_above.items() if limit < 0}
+        if negative or self.max_opening_share < 0 or self.max_length_bias < 0:
+            raise ValueError(f"data.lint: limits must be >= 0, got {negative or (self.max_opening_share, self.max_length_bias)}")
 
 
 @dataclass(frozen=True, kw_only=True)

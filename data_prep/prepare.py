@@ -15,25 +15,31 @@ from data_prep.croissant import write_card
 from data_prep.decontamination import decontaminate
 from data_prep.errors import RecordError
 from data_prep.licences import restrictions_of
-from data_prep.lint import lint, require_fit
+from data_prep.lint.linter import lint, require_fit, usable
+from data_prep.lint.report import Refuses
 from data_prep.records import Demonstration, Prompt, json_line, text_of
 from data_prep.sources import read_source, source_counts
 from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
 
 
-def prepare(config: DataConfig, folder: Path, *, seed: int, evaluation_texts: dict[str, list[str]]) -> dict[str, Any]:
+def prepare(
+    config: DataConfig, folder: Path, *, seed: int, evaluation_texts: dict[str, list[str]], refuses: Refuses | None = None
+) -> dict[str, Any]:
     """Write the stage's files into `folder`; rows read = rows kept + rows dropped with a reason.
 
     The same config, seed and sources give the same bytes.
     """
     rows = read_sources(config.sources, seed)
-    unique, dropped = drop_duplicates(rows)
+    whole = usable(rows)
+    unique, dropped = drop_duplicates(whole.rows)
+    dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
     result = split(unique, config.split, seed)
     clean = decontaminate(result.kept, evaluation_texts)
     kept = without_lost_twins(clean.kept)
     dropped += result.dropped
     dropped += [Drop(found.row, "contaminated", f"{found.similarity:.2f} to {found.suite}") for found in clean.removed]
-    report = lint(kept, config.lint)
+    assert len(rows) == len(kept) + len(dropped), "a row is neither kept nor accounted for"
+    report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out)
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
     near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]

@@ -50,7 +50,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
         *data_faults,
         *_place_faults(config),
         *wandb_trouble(config.wandb),
-        *_installation_faults(config.trainer),
+        *_installation_faults(config),
     ]
     lines = [f"{len(rows)} prompts in {len({row.suite for row in rows})} suites from {len(config.data.sources)} sources"] if rows else []
     lines += [f"licences: {line}" for line in sentences(restrictions_of(rows))]
@@ -120,12 +120,14 @@ def _place_faults(config: RunConfig) -> list[str]:
     ]
 
 
-def _installation_faults(trainer: TrainerConfig) -> list[str]:
-    faults = []
+def _installation_faults(config: RunConfig) -> list[str]:
+    faults, trainer = [], config.trainer
     if trainer.accelerator == "gpu" and torch.version.cuda is None and torch.version.hip is None:
         faults.append(
             f"torch {torch.__version__} is built without GPU support but trainer.accelerator is gpu; install a CUDA build of torch"
         )
     if trainer.strategy == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
         faults.append("trainer.strategy is deepspeed, which is not installed; pip install deepspeed")
+    if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
+        faults.append("data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'")
     return faults

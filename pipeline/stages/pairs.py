@@ -14,6 +14,8 @@ from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, re
 from data_prep.review import review_items
 from data_prep.shortcuts import judge_shortcuts, shortcut_accuracies
 from pipeline.model_card import hub_name
+from pipeline.pair_lint import lint_built_pairs
+from pipeline.policies import model_files
 from pipeline.stage import Context, Stage
 from reward.refusal import split_refusal
 
@@ -31,6 +33,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     experts = expert_pairs(ratings, items, min_margin=config.pairs.min_margin)
     result = result._replace(pairs=with_expert_pairs(result.pairs, experts.pairs))
+    result = result._replace(pairs=lint_built_pairs(context, result.pairs, result.dropped))
     by_split = {split: [p for p in result.pairs if p.split == split] for split in ("train", "val")}
     if not by_split["train"]:
         raise RecordError(
@@ -73,7 +76,7 @@ STAGE = Stage(
     name="pairs",
     summary="preference pairs",
     needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
-    sections=("data", "pairs"),
+    sections=("data", "pairs", "model.base", "model.max_length"),
     work=work,
-    files=lambda config: hash_labels(config.pairs.expert_labels),
+    files=lambda config: {**model_files(config), **hash_labels(config.pairs.expert_labels)},
 )

@@ -13,6 +13,7 @@ from data_prep.records import text_of
 from eval.suites import own_suites
 from pipeline.config import RunConfig
 from pipeline.stage import Context, Stage
+from reward.refusal import refusal
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def work(context: Context) -> dict[str, Any]:
     for note in notes:
         context.say(note)
     texts = {name: [text_of(p.prompt) for p in prompts] for name, prompts in suites.items()}
-    summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts)
+    summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts, refuses=refusal)
     for line in describe(summary):
         context.say(line)
     return summary

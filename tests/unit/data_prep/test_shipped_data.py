@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 
 from data_prep.config import LintConfig, SourceConfig, SplitConfig
-from data_prep.lint import lint
+from data_prep.lint.linter import lint, usable
 from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source
 from data_prep.splits import split
+from reward.refusal import refusal
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,8 @@ def test_no_id_and_no_prompt_occurs_twice(rows: list[Demonstration]) -> None:
 
 
 def test_lint_finds_no_fault(rows: list[Demonstration]) -> None:
-    assert lint(rows, LintConfig())["faults"] == []
+    whole = usable(rows)
+    assert lint(whole.rows, LintConfig(), refuses=refusal, left_out=whole.left_out)["faults"] == []
 
 
 @pytest.mark.parametrize("seed", [0, 1])

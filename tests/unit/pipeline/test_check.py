@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,13 @@ def test_a_broken_set_up_is_named_with_its_remedy(name, set_up, capsys):
     said = capsys.readouterr()
     assert words in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_library_that_the_linter_lacks_is_named(set_up, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    override("data.lint.personal_data=true")(set_up)
+    assert run(set_up) == 2
+    assert "pip install -e '.[pii]'" in capsys.readouterr().err
 
 
 def test_all_faults_come_at_once(set_up, capsys):

@@ -1,0 +1,41 @@
+"""What the linter looks at: a demonstration and a built pair are the same thing to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from data_prep.records import Demonstration, Kind, Message, Pair, text_of
+
+
+class Item(NamedTuple):
+    id: str
+    kind: Kind
+    prompt: list[Message]
+    answer: list[Message]
+    """The completion to imitate, or the chosen one; empty for a prompt alone."""
+    rejected: list[Message]
+    answer_name: str
+    names: tuple[str, ...]
+    """The row's other texts, which are written to files too."""
+
+    @property
+    def has_answer(self) -> bool:
+        return bool(text_of(self.answer).strip())
+
+    @property
+    def is_preference(self) -> bool:
+        return bool(self.answer and self.rejected)
+
+    def texts(self) -> dict[str, str]:
+        """The parts that are there, by the name that a report calls them."""
+        parts = {"prompt": self.prompt, self.answer_name: self.answer, "rejected": self.rejected}
+        return {name: text_of(messages) for name, messages in parts.items() if messages}
+
+
+def of_demonstration(row: Demonstration) -> Item:
+    names = (row.id, row.suite, row.source, row.licence, row.generator, row.topic, row.twin_id or "")
+    return Item(row.id, row.kind, row.prompt, row.completion, row.rejected, "completion", names)
+
+
+def of_pair(pair: Pair) -> Item:
+    return Item(pair.id, pair.kind, pair.prompt, pair.chosen, pair.rejected, "chosen", (pair.id, pair.prompt_id))

@@ -1,0 +1,77 @@
+"""Requests whose label another row, or the words of all others, speak against."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence, Set
+
+from data_prep.lint.faults import Fault
+from data_prep.near_duplicates import WordIndex, normalise, request_text, word_set
+from data_prep.records import Demonstration, text_of
+
+LOOKALIKE = 0.8
+"""Word-set Jaccard from which two requests should have one label, twins apart."""
+MIN_ROWS_A_KIND = 30
+MIN_LOG_ODDS = math.log(19)
+"""0.95 against 0.05."""
+
+
+def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
+    """The first row of each prompt is in order; every later one is a fault."""
+    same: dict[str, list[Demonstration]] = defaultdict(list)
+    for row in rows:
+        same[normalise(text_of(row.prompt))].append(row)
+    for first, *others in same.values():
+        for row in others:
+            if row.kind == first.kind:
+                yield Fault("duplicate_prompt", row.id, f"the same as {first.id} ({first.source}) but for case and punctuation")
+            else:
+                yield Fault("contradictory_kind", row.id, f"{row.kind} here and {first.kind} in {first.id} ({first.source})")
+
+
+def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[Fault]:
+    """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose answer (`unrefused`) helps.
+
+    A twin is near its harmful half on purpose and is no evidence.
+    """
+    benign = [row for row in rows if row.kind == "benign"]
+    index = WordIndex([request_text(row.prompt) for row in benign], LOOKALIKE)
+    odds = benign_log_odds(rows, unrefused)
+    for row in rows:
+        if row.kind != "harmful":
+            continue
+        request = request_text(row.prompt)
+        near = [benign[match.position] for match in index.matches(request)]
+        strangers = [other for other in near if row.id not in (other.twin_id, "") and other.id != row.twin_id]
+        strangers = [other for other in strangers if normalise(request_text(other.prompt)) != normalise(request)]
+        if strangers:
+            yield Fault("benign_lookalike", row.id, f"nearly the words of {strangers[0].id} ({strangers[0].source}), which is benign")
+        elif odds.get(row.id, 0.0) >= MIN_LOG_ODDS:
+            yield Fault("benign_lookalike", row.id, "the words of benign rows, and its answer does not decline")
+
+
+def can_compare_words(rows: Sequence[Demonstration]) -> bool:
+    kinds = Counter(row.kind for row in rows)
+    return min(kinds["harmful"], kinds["benign"]) >= MIN_ROWS_A_KIND
+
+
+def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str, float]:
+    """log P(benign | words) / P(harmful | words) of the wanted harmful rows by id, each judged by all rows but itself.
+
+    Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] / [(h_w+1)/(H+2)], with B benign and H
+    other harmful rows, of which b_w and h_w hold the word w.
+    """
+    if not wanted or not can_compare_words(rows):
+        return {}
+    words = {row.id: word_set(request_text(row.prompt)) for row in rows}
+    holding = {kind: Counter(word for row in rows if row.kind == kind for word in words[row.id]) for kind in ("harmful", "benign")}
+    benign = sum(row.kind == "benign" for row in rows)
+    harmful = len(rows) - benign - 1
+    prior = math.log((benign + 1) / (harmful + 1))
+    scale = math.log((harmful + 2) / (benign + 2))
+    return {
+        row.id: prior + sum(scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word]) for word in words[row.id])
+        for row in rows
+        if row.kind == "harmful" and row.id in wanted
+    }

@@ -1,0 +1,135 @@
+"""What was looked for in how many rows, what was not and why, and every fault with its row's id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from data_prep.config import LintConfig
+from data_prep.errors import ResourceError
+from data_prep.lint.faults import FAULT_KINDS, Fault, Unit, encodable
+from data_prep.lint.items import Item
+from data_prep.lint.pairs import preference_faults
+from data_prep.lint.rows import answer_faults, text_faults
+from data_prep.lint.tells import MIN_PAIRS, is_biased, length_bias, openings
+
+Refuses = Callable[[str], str]
+"""What an answer does: full, partial or none."""
+NO_DETECTOR = "no refusal detector was given"
+
+
+class LeftOut(NamedTuple):
+    """What was dropped before the report is made, and of how many."""
+
+    faults: list[Fault]
+    read: dict[Unit, int]
+
+
+def units(items: Sequence[Item]) -> dict[Unit, int]:
+    answers = Counter(item.kind for item in items if item.has_answer)
+    return {
+        "rows": len(items),
+        "harmful requests": sum(item.kind == "harmful" for item in items),
+        "answers": answers.total(),
+        "safe answers": answers["harmful"],
+        "helpful answers": answers["benign"],
+        "pairs": sum(item.is_preference for item in items),
+    }
+
+
+class Report:
+    """Filled fault by fault, then written."""
+
+    def __init__(self, items: Sequence[Item], config: LintConfig, left_out: LeftOut | None) -> None:
+        self._items, self._config = items, config
+        self._left_out = left_out or LeftOut([], units(items))
+        self._kept = units(items)
+        self._whole_set: dict[str, float] = {}
+        self._shown: dict[str, Any] = {}
+        self.faults: list[Fault] = []
+        self.not_checked: dict[str, str] = {}
+
+    def skip(self, kinds: Iterable[str], why: str) -> None:
+        self.not_checked |= dict.fromkeys(kinds, why)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        self.faults += faults
+
+    def inspect(self, refuses: Refuses | None) -> None:
+        """All that is looked for in demonstrations and in pairs alike."""
+        self.add(fault for item in self._items for fault in text_faults(item))
+        self.add(fault for _, fault in preference_faults(self._items))
+        if refuses is None:
+            self.skip(("no_refusal", "refusal_of_benign"), NO_DETECTOR)
+        else:
+            self.add(fault for item in self._items for fault in answer_faults(item, refuses))
+        self.add(self._tells())
+        if self._config.personal_data:
+            self.add(_personal_data(self._items))
+        else:
+            self.skip(("personal_data",), "data.lint.personal_data is false")
+
+    def to_json(self) -> dict[str, Any]:
+        left_out = self._left_out.faults
+        counts = Counter(fault.kind for fault in (*left_out, *self.faults))
+        checked = {kind: (self._left_out.read if found.dropped else self._kept)[found.of] for kind, found in FAULT_KINDS.items()}
+        checked = {kind: n for kind, n in checked.items() if kind not in self.not_checked}
+        absent = {kind: f"there are no {FAULT_KINDS[kind].of} here" for kind, n in checked.items() if not n}
+        sizes = {kind: round(n / checked[kind], 4) for kind, n in counts.items()} | self._whole_set
+        return {
+            "fault_counts": dict(counts),
+            "sizes": sizes,
+            "checked": {kind: n for kind, n in checked.items() if n},
+            "not_checked": self.not_checked | absent,
+            **self._shown,
+            "faults": [{**_printable(fault), "dropped": True} for fault in left_out]
+            + [{**_printable(fault), "dropped": False} for fault in self.faults],
+        }
+
+    def _tells(self) -> Iterator[Fault]:
+        """Faults of the whole set, and the figures behind them."""
+        shares = openings(self._items)
+        bias = length_bias([item for item in self._items if item.is_preference])
+        if 0 < self._kept["pairs"] < MIN_PAIRS:
+            self.skip(("length_bias",), f"wants {MIN_PAIRS} pairs")
+        self._shown = {"openings": shares, "length_bias": bias}
+        limit = self._config.max_opening_share
+        for words, share in shares.items():
+            if share > limit:
+                yield Fault(
+                    "opening_share",
+                    "",
+                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers, wanted at most {limit:.0%}',
+                )
+        if shares:
+            self._whole_set["opening_share"] = max(shares.values())
+        if is_biased(bias, 0.0):
+            self._whole_set["length_bias"] = abs(bias["effect"])
+        if is_biased(bias, self._config.max_length_bias):
+            low, high = bias["ci95"]
+            yield Fault(
+                "length_bias",
+                "",
+                f"chosen - rejected is {bias['effect']:+.2f} standard deviations of words ({low:+.2f} to {high:+.2f}, {bias['n']} pairs), "
+                f"wanted within {self._config.max_length_bias:.2f}",
+            )
+
+
+def _printable(fault: Fault) -> dict[str, str]:
+    return {"kind": fault.kind, "id": encodable(fault.id), "detail": encodable(fault.detail)}
+
+
+def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
+    """One fault a row, with kinds and places only."""
+    try:
+        find = import_module("data_prep.lint.personal_data").finder()
+    except ModuleNotFoundError as error:
+        raise ResourceError(
+            f"data.lint.personal_data is true and {error.name} is not installed; pip install -e '.[pii]', or set it to false"
+        ) from error
+    for item in items:
+        places = [f"{kind} at {start}-{end} of the {name}" for name, text in item.texts().items() for kind, start, end in find(text)]
+        if places:
+            yield Fault("personal_data", item.id, "; ".join(places))

@@ -1,0 +1,86 @@
+"""What is wrong with one row, whatever the others are; at most one fault of a kind, so that faults count rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ftfy.badness import BADNESS_RE
+
+from data_prep.lint.faults import Fault
+from data_prep.lint.items import Item
+from data_prep.near_duplicates import normalise, request_text
+from data_prep.records import text_of
+from data_prep.sources.rows import role_fault
+
+MAX_WORDS = 2000
+MIN_LEAKED_WORDS = 5
+"""A shorter prompt ("what is sepsis") may well come back inside a good answer."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+CHARACTERS = {
+    "replacement_character": re.compile("\ufffd"),
+    "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"),
+    "byte_order_mark": re.compile("\ufeff"),
+}
+# Tokens that tokenizers take literally wherever they stand, and the turn marks of Llama 2's template.
+SPECIAL_TOKEN = re.compile(
+    r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
+)
+# A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for answers with nothing of the kind.
+DECLINES = re.compile(
+    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
+    r"\bunable\b|\bdecline\b|\brefuse\b)",
+    re.I,
+)
+
+
+def unusable_faults(item: Item) -> Iterator[Fault]:
+    """Why a row cannot be written, rendered or tokenised as what it says."""
+    messages = (*item.prompt, *item.answer, *item.rejected)
+    if any(map(SURROGATE.search, (*item.names, *(part for message in messages for part in (message["role"], message["content"]))))):
+        yield Fault("lone_surrogate", item.id, "mend the escapes (\\ud800 to \\udfff come in twos) where the row was written")
+        return
+    wrong_role = role_fault(item.prompt, item.answer) or role_fault(item.prompt, item.rejected)
+    if wrong_role:
+        yield Fault("roles", item.id, wrong_role)
+    for name, text in item.texts().items():
+        if found := SPECIAL_TOKEN.search(text):
+            yield Fault("special_token", item.id, f"at character {found.start()} of the {name}")
+            break
+
+
+def text_faults(item: Item) -> Iterator[Fault]:
+    """What a person should look at."""
+    texts = item.texts()
+    blank = [name for name, text in texts.items() if not text.strip()]
+    if blank:
+        yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
+    if item.has_answer:
+        request = normalise(request_text(item.prompt))
+        if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(text_of(item.answer)):
+            yield Fault("prompt_in_completion", item.id, f"the whole request stands in the {item.answer_name}")
+    words = max((len(f"{texts.get('prompt', '')} {text}".split()) for text in texts.values()), default=0)
+    if words > MAX_WORDS:
+        yield Fault("too_long", item.id, f"{words} words in prompt and answer, more than {MAX_WORDS}")
+    damage: dict[str, str] = {}
+    for name, text in texts.items():
+        found = {kind: match.start() for kind, pattern in CHARACTERS.items() if (match := pattern.search(text))}
+        # Lost bytes and controls are often what is left of UTF-8 read wrongly; one damage is told once.
+        if not found and (match := BADNESS_RE.search(text)):
+            found["mojibake"] = match.start()
+        damage = {kind: f"at character {start} of the {name}" for kind, start in found.items()} | damage
+    yield from (Fault(kind, item.id, detail) for kind, detail in damage.items())
+
+
+def answer_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:
+    """An answer that does the opposite of what the row's kind asks for."""
+    if not item.has_answer:
+        return
+    answer = text_of(item.answer)
+    verdict = refuses(answer)
+    if item.kind == "harmful" and verdict == "partial":
+        yield Fault("no_refusal", item.id, f"the {item.answer_name} declines and then complies")
+    elif item.kind == "harmful" and verdict == "none" and not DECLINES.search(answer.replace("\u2019", "'")):
+        yield Fault("no_refusal", item.id, f"nothing in the {item.answer_name} declines")
+    elif item.kind == "benign" and verdict == "full":
+        yield Fault("refusal_of_benign", item.id, f"the {item.answer_name} refuses")

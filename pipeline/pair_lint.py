@@ -1,0 +1,46 @@
+"""The linter on built pairs, where the tokenizer is known: what model.max_length leaves of each counts too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from data_prep.artifacts import write_json
+from data_prep.lint.faults import FAULT_KINDS
+from data_prep.lint.linter import lint_pairs, require_fit
+from data_prep.lint.pairs import Cut
+from data_prep.records import Pair
+from models.load import load_tokenizer
+from models.tokens import encode, encode_pair
+from pipeline.policies import base_config
+from pipeline.stage import Context
+from reward.refusal import refusal
+
+
+def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
+    """Write lint.json and return the pairs worth training on; the others are counted in `dropped`."""
+    config = context.config
+    cut = cut_of(load_tokenizer(base_config(config)), config.model.max_length)
+    linted = lint_pairs(pairs, config.data.lint, refuses=refusal, cut=cut)
+    write_json(context.path / "lint.json", linted.report)
+    require_fit(linted.report, config.data.lint)
+    dropped.update({FAULT_KINDS[kind].meaning: count for kind, count in linted.dropped.items()})
+    if linted.report["fault_counts"]:
+        found = ", ".join(f"{count} {kind}" for kind, count in sorted(linted.report["fault_counts"].items()))
+        context.say(f"lint: {found}; see lint.json")
+    return linted.pairs
+
+
+def cut_of(tokenizer: Any, max_length: int) -> Callable[[Pair], Cut]:
+    """What the token budget leaves of a pair, by the one function that encodes pairs for training."""
+
+    def cut(pair: Pair) -> Cut:
+        finished = (pair.chosen_finished, pair.rejected_finished)
+        sides = encode_pair(tokenizer, pair.prompt, (pair.chosen, pair.rejected), max_length, finished=finished)
+        if sides is not None:
+            return "cut" if sides[0].truncated else "whole"
+        alone = encode(tokenizer, pair.prompt, pair.chosen, max_length, finished=pair.chosen_finished)
+        return "no_room" if alone is None else "identical"
+
+    return cut
