@@ -35,10 +35,11 @@ def load_language_model(config: ModelConfig) -> LanguageModel:
     return LanguageModel(load_model(config), load_tokenizer(config))
 
 
-def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, **options: Any) -> Any:
-    """Weights in `config.dtype`, in evaluation mode. Raises ModelError in one line for anything that is not a loadable model."""
+def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, architecture: Any = None, **options: Any) -> Any:
+    """Weights in `config.dtype`, in evaluation mode; of `architecture` where one is given, a transformers config. Raises ModelError in one line for anything that is not a loadable model."""
     where = model_location(config)
     quieten()
+    options = options if architecture is None else {**options, "config": architecture}
     with explained(config.path):
         model = auto_class.from_pretrained(
             where, revision=config.revision, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code, **options

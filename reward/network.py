@@ -64,7 +64,8 @@ class HarmfulnessNetwork(nn.Module):
 
 def new_network(config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int) -> HarmfulnessNetwork:
     """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
-    backbone = load_model(config, AutoModel, **({} if layers is None else {"config": _cut_config(config, layers)}))
+    architecture = None if layers is None else _cut_config(config, layers)
+    backbone = load_model(config, AutoModel, architecture=architecture)
     return HarmfulnessNetwork(adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION"))
 
 
