@@ -22,6 +22,10 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
+def opening_words(text: str) -> str:
+    return " ".join(words(text)[:PREFIX_WORDS])
+
+
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
     """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
     if not train or not held_out:
