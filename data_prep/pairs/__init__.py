@@ -8,6 +8,6 @@ Three types, so that neither the prefix nor the length of an answer gives the pr
 
 from data_prep.pairs.building import PairsResult, build_pairs, plain_pairs
 from data_prep.pairs.candidates import Candidate, candidates, rejected_id
-from data_prep.pairs.report import describe
+from data_prep.pairs.report import describe, summary_lines
 
-__all__ = ["Candidate", "PairsResult", "build_pairs", "candidates", "describe", "plain_pairs", "rejected_id"]
+__all__ = ["Candidate", "PairsResult", "build_pairs", "candidates", "describe", "plain_pairs", "rejected_id", "summary_lines"]

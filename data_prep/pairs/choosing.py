@@ -13,7 +13,8 @@ from data_prep.pairs.candidates import DEMONSTRATION, Candidate
 from data_prep.records import text_of
 
 REASON = re.compile(
-    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b", re.I
+    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    re.I,
 )
 ALTERNATIVE = re.compile(
     r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you (?:can|could|may|might)|consider|recommend|encourage|"

@@ -14,8 +14,12 @@ from data_prep.pairs.choosing import choosable
 from data_prep.records import assistant, text_of
 from data_prep.shortcuts import opening_words
 
-APOLOGY = re.compile(r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,? but|Unfortunately,|Regrettably,) (?=I\b|[a-z])")
-DECLINE = re.compile(r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able to|unable to|not going to|must decline)\b")
+APOLOGY = re.compile(
+    r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,? but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"
+)
+DECLINE = re.compile(
+    r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able to|unable to|not going to|must decline)\b"
+)
 LEADS = (
     # Each can stand before any main clause, and no two begin with the same three words.
     "The honest answer is that",

@@ -54,3 +54,29 @@ def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
     return shortcut_accuracies([p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"])
+
+
+def summary_lines(report: dict[str, Any]) -> list[str]:
+    """What the stage prints."""
+    lines = []
+    for split, count in report["by_split"].items():
+        types = ", ".join(f"{n} {name.split('/')[1]}" for name, n in report["by_type"].items() if name.startswith(f"{split}/"))
+        lines.append(f"{split:<5} {count} pairs: {types}")
+    lines.append(f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out")
+    lines += [f"  left out: {count:>5}  {reason}" for reason, count in report["dropped"].items()]
+    openings, lengths = report["openings"], report["lengths"]
+    commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
+    lines.append(f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after")
+    said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
+    shown = ["always the same lengths" if value is None else f"{value:+.2f}" for value in said]
+    lines.append(f"  standardised difference of lengths in train: {shown[0]} before, {shown[1]} after")
+    for name, after in report["shortcuts"]["after"].items():
+        before = report["shortcuts"]["before"].get(name)
+        lines.append(f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut")
+    return lines
+
+
+def _accuracy(probe: dict[str, Any] | None) -> str:
+    if probe is None:
+        return "not measured"
+    return f"{probe['accuracy']:.2f} ({probe['ci95'][0]:.2f} to {probe['ci95'][1]:.2f}, n {probe['n']})"
