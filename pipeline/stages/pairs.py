@@ -26,7 +26,7 @@ def work(context: Context) -> dict[str, Any]:
     by_split = {split: [p for p in result.pairs if p.split == split] for split in ("train", "val")}
     if not by_split["train"]:
         raise RecordError(
-            f"no preference pair could be built; left out: {dict(+result.dropped)}. Lower pairs.min_margin or sample more answers"
+            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
         )
     plain = plain_pairs(prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
     report = describe(result, plain)

@@ -82,7 +82,7 @@ def run(tmp_path, tiny_directory):
         run_dir=str(tmp_path),
         model=LanguageModelConfig(base=ModelConfig(path=str(tiny_directory))),
         sample=SampleConfig(generation=PRECISE, harmful_samples=3, revisions=4),
-        pairs=PairsConfig(chosen="best", min_margin=0.0, max_length_ratio=99, shortcut_fail=1.0),
+        pairs=PairsConfig(chosen="best", min_margin=0.0, max_length_ratio=99, max_length_difference=None, shortcut_fail=1.0),
     )
 
 
