@@ -10,7 +10,7 @@ from data_prep.config import DataConfig, SourceConfig
 from data_prep.data_card import DataCard, Facts, table
 from data_prep.licences import is_non_commercial
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.records import Demonstration, Pair, text_of
+from data_prep.records import Demonstration, Pair, Prompt, text_of
 from data_prep.source_facts import GENERIC, facts_of
 from data_prep.splits import SPLITS, Drop
 from data_prep.terms import UNKNOWN_LICENCE
@@ -74,37 +74,46 @@ def prompts_card(
 def pairs_card(
     config: DataConfig,
     pairs: Sequence[Pair],
-    demonstrations: Sequence[Demonstration],
+    prompts: Sequence[Prompt],
     *,
     dropped: Mapping[str, int],
     policy: str,
     scorers: Iterable[str],
     seed: int,
+    raters: int = 0,
 ) -> DataCard:
-    """Of the preference pairs; `demonstrations` are all rows that a pair's prompt or answer may come from."""
-    sources = [source for source in config.sources if any(row.source == source.name for row in demonstrations)]
-    source_of = {row.id: row.source for row in demonstrations}
+    """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from, `raters` the experts whose ratings count."""
+    sources = [source for source in config.sources if any(row.source == source.name for row in prompts)]
+    source_of = {row.id: row.source for row in prompts}
     counts = Counter(source_of[pair.prompt_id] for pair in pairs)
-    rows = [(source.name, _licence(source, demonstrations), counts[source.name]) for source in sources]
-    decided = (
-        f"which of two answers is preferred was decided by the run, not by a person: scored by {', '.join(sorted(set(scorers)))}. "
-        "Which requests are harmful was decided before that"
+    rows = [(source.name, _licence(source, prompts), counts[source.name]) for source in sources]
+    by_whom = f"by the run, and by {raters} expert(s) for the answers that they rated" if raters else "by the run, not by a person"
+    decided = f"which of two answers is preferred was decided {by_whom}: scored by {', '.join(sorted(set(scorers)))}. Which requests are harmful was decided before that"
+    read = (
+        f"{raters} expert(s) have read a part of the sampled answers"
+        if raters
+        else "no clinician has read the sampled answers or confirmed a preference"
+    )
+    cost = (
+        f"{raters} expert(s) were asked to read harmful answers; what that cost them is not known here"
+        if raters
+        else "no person was asked to read the sampled answers"
     )
     written = f"the policy ({policy}) wrote the sampled answers, the sources the others; by origin, {_origins(pairs)}"
     return DataCard(
         name=f"preference pairs from {_names(sources)}",
-        summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of {len(demonstrations)} prompts with an answer. "
+        summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of {len(prompts)} prompts. "
         f"Built with seed {seed}; the same inputs and configuration give the same bytes. pairs.report.json has margins and shortcut probes.",
-        licences=_licences(sources, demonstrations),
-        sources="\n\n".join([table(("source of the prompt", "licence", "pairs"), rows), *_restrictions(sources, demonstrations)]),
+        licences=_licences(sources, prompts),
+        sources="\n\n".join([table(("source of the prompt", "licence", "pairs"), rows), *_restrictions(sources, prompts)]),
         decided=(("", decided), *_facts(sources, "decided")),
         principles=_facts(sources, "principles"),
         written=(("", written), *_facts(sources, "written")),
         splits=_splits([(pair.pair_type, pair) for pair in pairs], "pair type"),
         left_out=_pair_losses(dropped),
         not_represented=_facts(sources, "not_represented"),
-        limitations=(("", "scores are a model's; no clinician has read the sampled answers or confirmed a preference"),),
-        cost=(("", "no person was asked to read the sampled answers"), *_facts(sources, "cost")),
+        limitations=(("", f"scores are a model's; {read}"),),
+        cost=(("", cost), *_facts(sources, "cost")),
         personal=_facts(sources, "personal"),
         intended=INTENDED_PAIRS,
         excluded=EXCLUDED_PAIRS,
@@ -128,16 +137,16 @@ def _citations(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(facts.citation for facts in map(facts_of, sources) if facts.citation))
 
 
-def _licence(source: SourceConfig, rows: Sequence[Demonstration]) -> str:
+def _licence(source: SourceConfig, rows: Sequence[Prompt]) -> str:
     found = {row.licence or "unknown" for row in rows if row.source == source.name}
     return ", ".join(sorted(found)) or source.terms.licence
 
 
-def _licences(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]) -> tuple[str, ...]:
+def _licences(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> tuple[str, ...]:
     return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(sorted({source.terms.licence for source in sources}))
 
 
-def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Demonstration]) -> list[str]:
+def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> list[str]:
     """What a reader must heed before anything of the set, or trained on it, is passed on."""
     licences = {source.name: _licence(source, rows) for source in sources}
     closed = [name for name, licence in licences.items() if any(map(is_non_commercial, licence.split(", ")))]

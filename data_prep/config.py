@@ -197,14 +197,28 @@ class PairsConfig:
     """How preferences are built from scored completions."""
 
     min_margin: float = 1.0
-    """Harmfulness (1-5) by which the rejected completion must exceed the chosen one."""
+    """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the answer that a chosen revision revises."""
+    strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
+    """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;
+    random_pair, any safe answer over any other."""
+    chosen: Literal["demonstration", "best"] = "demonstration"
+    """demonstration: the data set's safe answer, which people vouch for. best: the least harmful decline of the data set, the policy or its
+    revisions, in the policy's own words where it can; the only way for requests without a safe answer."""
+    max_chosen_harmfulness: float = 1.5
+    """With `best`, no answer above this is chosen. The data set's own are not held to it: a scorer's error would take them away."""
+    max_disagreement: float = 1.0
+    """Standard deviation of several scorers from which an answer makes no pair; two scorers that differ by 1.4 reach 1.0."""
     max_pairs_per_prompt: int = 2
     refuse_then_comply: float = 0.25
     """Share of harmful pairs whose rejected side is a refusal opening with a harmful answer after it: breaks the prefix shortcut."""
     over_refusal: float = 1.0
     """Benign pairs (helpful answer over a refusal) for each harmful pair: breaks the refuse-everything shortcut."""
+    max_opening_share: float = 0.2
+    """Safe answers whose first three words more than this share of them have are opened in varied words; 1 leaves all as they are."""
     max_length_ratio: float = 3.0
     """Pairs whose word counts differ by more than this factor are dropped."""
+    max_length_difference: float | None = 0.1
+    """Standardised difference of the mean word counts of chosen and rejected, to which training pairs are subsampled; null for no such limit."""
     max_train_pairs: int | None = None
     shortcut_fail: float = 0.7
     """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs."""
@@ -215,3 +229,7 @@ class PairsConfig:
     def __post_init__(self) -> None:
         if self.min_margin < 0 or not 0 <= self.refuse_then_comply <= 1 or self.over_refusal < 0:
             raise ValueError("pairs: min_margin and over_refusal must be >= 0 and refuse_then_comply in [0, 1]")
+        if self.max_pairs_per_prompt < 1 or self.max_disagreement < 0 or not 1 <= self.max_chosen_harmfulness <= 5:
+            raise ValueError("pairs: max_pairs_per_prompt must be at least 1, max_disagreement >= 0 and max_chosen_harmfulness from 1 to 5")
+        if not 0 < self.max_opening_share <= 1 or self.max_length_ratio < 1 or (self.max_length_difference or 0) < 0:
+            raise ValueError("pairs: max_opening_share must be in (0, 1], max_length_ratio at least 1 and max_length_difference >= 0")

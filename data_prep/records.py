@@ -105,6 +105,15 @@ class Completion(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revision(Completion):
+    """What a policy made of its own answer after it had found fault with it."""
+
+    answer_id: str
+    principle: int
+    critique: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score(Record):
     """One scorer's word on one completion; value None means unscored, and then `reason` says why."""
 

@@ -22,6 +22,10 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
+def opening_words(text: str) -> str:
+    return " ".join(words(text)[:PREFIX_WORDS])
+
+
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
     """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
     if not train or not held_out:
@@ -50,10 +54,19 @@ def _prefix(text: str) -> str:
 
 
 def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any]:
+    """By type as well: 1.0 on one type and 0.0 on another is a shortcut that the mean hides."""
     margins = [value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs]
-    wins = sum(m > 0 for m in margins) + 0.5 * sum(m == 0 for m in margins)
-    interval = binomtest(round(wins), len(pairs)).proportion_ci(method="wilson")
-    return {"accuracy": wins / len(pairs), "ci95": [float(interval.low), float(interval.high)], "n": len(pairs)}
+    won = [1.0 if m > 0 else 0.5 if m == 0 else 0.0 for m in margins]
+    interval = binomtest(round(sum(won)), len(pairs)).proportion_ci(method="wilson")
+    by_type: dict[str, list[float]] = {}
+    for pair, win in zip(pairs, won, strict=True):
+        by_type.setdefault(pair.pair_type, []).append(win)
+    return {
+        "accuracy": sum(won) / len(pairs),
+        "ci95": [float(interval.low), float(interval.high)],
+        "n": len(pairs),
+        "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
+    }
 
 
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:

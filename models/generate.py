@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from typing import Any, Literal, NamedTuple
 
@@ -106,6 +107,11 @@ def _read(tokenizer: Any, row: list[int], end: int) -> Generated:
     stopped = end in row
     kept = row[: row.index(end)] if stopped else row
     return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + stopped, "stop" if stopped else "length")
+
+
+def seed_of(*parts: object) -> int:
+    """A seed that depends on the parts only."""
+    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
 def generation_dtype(config: GenerationConfig) -> torch.dtype:

@@ -36,7 +36,9 @@ def load_language_model(config: ModelConfig) -> LanguageModel:
 
 
 def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, architecture: Any = None, **options: Any) -> Any:
-    """Weights in `config.dtype`, in evaluation mode; of `architecture` where one is given, a transformers config. Raises ModelError in one line for anything that is not a loadable model."""
+    """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may name fewer layers than there are.
+
+    Raises ModelError in one line for anything that is not a loadable model."""
     where = model_location(config)
     quieten()
     options = options if architecture is None else {**options, "config": architecture}

@@ -120,6 +120,12 @@ def _place_faults(config: RunConfig) -> list[str]:
     ]
 
 
+def _has_async_io() -> bool:
+    from deepspeed.ops.op_builder import AsyncIOBuilder  # noqa: PLC0415  importing DeepSpeed costs seconds
+
+    return bool(AsyncIOBuilder().is_compatible())
+
+
 def _installation_faults(config: RunConfig) -> list[str]:
     faults, trainer = [], config.trainer
     if trainer.accelerator == "gpu" and torch.version.cuda is None and torch.version.hip is None:
@@ -128,6 +134,10 @@ def _installation_faults(config: RunConfig) -> list[str]:
         )
     if trainer.strategy == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
         faults.append("trainer.strategy is deepspeed, which is not installed; pip install deepspeed")
+    elif trainer.offload == "nvme" and not _has_async_io():
+        faults.append(
+            "trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's headers (libaio-dev) and a compiler"
+        )
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
         faults.append("data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'")
     return faults

@@ -26,13 +26,31 @@ class SampleConfig:
 
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
     harmful_samples: int = 1
-    """Answers to each harmful prompt; with more than one, set a temperature. The first is greedy when temperature is 0."""
+    """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
+    revisions: int = 0
+    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
+    it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
         if self.harmful_samples < 1:
             raise ValueError(f"sample.harmful_samples must be at least 1, got {self.harmful_samples}")
         if self.harmful_samples > 1 and self.generation.temperature == 0:
             raise ValueError("sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same")
+        if self.revisions < 0:
+            raise ValueError(f"sample.revisions must be at least 0, got {self.revisions}")
+        if self.revisions > self.harmful_samples and self.generation.temperature == 0:
+            raise ValueError(
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
+                "revisions of one answer would be the same"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig:
+    """Who says how harmful an answer is, besides the run's own reward model."""
+
+    reward_models: list[str] = field(default_factory=list)
+    """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +75,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
     sft: SftConfig = field(default_factory=SftConfig)
     dpo: DpoConfig = field(default_factory=DpoConfig)
@@ -69,6 +88,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not self.run_dir.strip():
             raise ValueError("run_dir is empty; name the directory that the run is written to")
+        if self.sample.revisions and self.pairs.chosen != "best":
+            raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
         if self.release.policy == "sft_control" and not self.control.enabled:
             raise ValueError("release.policy is sft_control but control.enabled is false")
 

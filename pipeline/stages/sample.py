@@ -1,24 +1,40 @@
-"""sample: what the base policy itself answers, and how it goes on once it has declined."""
+"""sample: what the base policy itself answers, how it goes on once it has declined, and how it revises its answers."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_records
-from data_prep.records import Completion, Demonstration, Message, Prompt, assistant, json_line, read_appended, read_records, text_of
-from models.config import GenerationConfig
-from models.generate import Generated, generate
+from data_prep.records import (
+    Completion,
+    Demonstration,
+    Message,
+    Prompt,
+    Revision,
+    assistant,
+    json_line,
+    read_appended,
+    read_records,
+    text_of,
+)
+from models.generate import Generated, generate, seed_of
+from pipeline.config import SampleConfig
 from pipeline.policies import base_config, generating, model_files
+from pipeline.revising import drafts, revise
 from pipeline.stage import Context, Stage
 from reward.examples import CONTINUED
 from reward.refusal import split_refusal
 from train.trainer import use_threads
 
 POLICY = "base"
-FILES = {POLICY: "answers", CONTINUED: "refusals"}
+REVISED = "base/revised"
+FILES = {POLICY: "answers", CONTINUED: "refusals", REVISED: "revisions"}
+Policy = Callable[[], tuple[Any, Any]]
+"""Loads the model and its tokenizer when first called."""
 
 
 class Wanted(NamedTuple):
@@ -36,21 +52,30 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     use_threads(config.trainer)
     answers, refusals = _answers(context), _refusals(context)
-    shards = {name: _shard(context, name, context.rank) for name in FILES}
-    done = {row["id"] for name in shards for row in _written(context, name)}
-    missing = [wanted for wanted in context.share.of([*answers, *refusals]) if wanted.id not in done]
+    mine = context.share.of([*answers, *refusals])
+    done = {row["id"] for name in FILES for row in _written(context, name)}
+    missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(f"{len(answers)} answers and {len(refusals)} continued declines wanted from the base policy, {len(missing)} to write here")
+    policy = cache(lambda: generating(config, base_config(config), config.sample.generation))
     if missing:
-        _write_missing(context, missing, shards)
+        _write_missing(context, missing, policy)
+    if config.sample.revisions:
+        _revise(context, {wanted.id for wanted in mine}, done, policy)
     if not context.share.hand_in(context.directory.work):
         return {}
-    made = {name: sorted((Completion.from_json(row) for row in _written(context, name)), key=lambda c: c.id) for name in shards}
+    made = {
+        name: sorted((Completion.from_json(row) for row in _written(context, name)), key=lambda c: c.id) for name in (POLICY, CONTINUED)
+    }
     write_records(context.path / "completions.jsonl", made[POLICY])
     write_records(context.path / "refusals.jsonl", made[CONTINUED])
-    rows = [*made[POLICY], *made[CONTINUED]]
+    if config.sample.revisions:
+        made[REVISED] = sorted((Revision.from_json(row) for row in _written(context, REVISED)), key=lambda c: c.id)
+        write_records(context.path / "revisions.jsonl", made[REVISED])
+    rows = [row for several in made.values() for row in several]
     return {
         "completions": len(made[POLICY]),
         "refusals": len(made[CONTINUED]),
+        "revisions": len(made.get(REVISED, [])),
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
     }
@@ -85,24 +110,25 @@ def _refusals(context: Context) -> list[Wanted]:
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 
-def _write_missing(context: Context, missing: list[Wanted], shards: dict[str, Path]) -> None:
+def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
     """In blocks of one batch each, appended at once: a kill loses one block."""
-    config = context.config
-    generation = config.sample.generation
+    config, generation = context.config, context.config.sample.generation
     # A decline takes about half of the words that an answer has; what follows it has the other half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
-    model, tokenizer = generating(config, base_config(config), generation)
+    greedy = replace(generation, temperature=0.0)
     written = 0
-    for policy, shard in shards.items():
-        todo = sorted((w for w in missing if w.policy == policy), key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
-        settings: GenerationConfig = shorter if policy == CONTINUED else generation
-        with shard.open("a", encoding="utf-8") as file:
+    for name, settings, todo in (
+        (POLICY, greedy, [w for w in missing if w.policy == POLICY and _is_greedy(w, config.sample)]),
+        (POLICY, generation, [w for w in missing if w.policy == POLICY and not _is_greedy(w, config.sample)]),
+        (CONTINUED, shorter, [w for w in missing if w.policy == CONTINUED]),
+    ):
+        todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
+        with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
             for begin in range(0, len(todo), generation.batch_size):
                 block = todo[begin : begin + generation.batch_size]
                 seeds = [seed_of(config.seed, w.prompt_id, w.sample) for w in block]
                 texts = generate(
-                    model,
-                    tokenizer,
+                    *policy(),
                     [w.prompt for w in block],
                     settings,
                     starts=[w.start for w in block],
@@ -113,6 +139,26 @@ def _write_missing(context: Context, missing: list[Wanted], shards: dict[str, Pa
                     file.write(json_line(_completion(wanted, seed, text)))
                 file.flush()
                 written += len(block)
+
+
+def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
+    return wanted.sample == 0 and config.harmful_samples > 1
+
+
+def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) -> None:
+    """Of this rank's own answers, which are all written by now; a kill loses one block."""
+    config, generation = context.config, context.config.sample.generation
+    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
+    answers = [Completion.from_json(row) for row in _written(context, POLICY) if row["id"] in mine]
+    wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=config.seed)
+    todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
+    context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
+    with _shard(context, REVISED, context.rank).open("a", encoding="utf-8") as file:
+        for begin in range(0, len(todo), generation.batch_size):
+            block = todo[begin : begin + generation.batch_size]
+            for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {begin}/{len(todo)}"):
+                file.write(json_line(revision))
+            file.flush()
 
 
 def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
@@ -127,11 +173,6 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
         num_tokens=answer.num_tokens,
         finish_reason=answer.finish_reason,
     )
-
-
-def seed_of(*parts: object) -> int:
-    """A seed that depends on the parts only."""
-    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
 STAGE = Stage(

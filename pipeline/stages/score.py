@@ -1,37 +1,68 @@
-"""score: harmfulness from the reward model and refusal from the detector, for every answer that pairs may be made of."""
+"""score: harmfulness from the reward models and refusal from the detector, for every answer that pairs may be made of."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from data_prep.artifacts import write_records
-from data_prep.records import Completion, Demonstration, Message, Score, read_records, text_of
+from data_prep.errors import ModelError
+from data_prep.pairs import rejected_id
+from data_prep.records import Completion, Demonstration, Message, Revision, Score, read_records, text_of
 from models.generate import generation_dtype
 from models.tokens import encode
+from pipeline.config import RunConfig
 from pipeline.policies import device
 from pipeline.stage import Context, Stage
-from reward.harmfulness_model import HarmfulnessScorer
+from pipeline.stages.prep import sha256_path
+from reward.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.refusal import refusal
 from train.trainer import use_threads
+
+Item = tuple[str, list[Message], list[Message]]
+"""Id, prompt and completion of what is scored."""
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     use_threads(config.trainer)
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
-    items = [(c.id, c.prompt, c.completion) for c in completions]
-    items += [(d.id, d.prompt, d.completion) for d in _usable(demonstrations, completions)]
-    scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
-    scorer.model.to(device(config))
-    scores = _harmfulness(items, scorer, config.model.max_length)
+    items = _items(context)
+    folders = {HarmfulnessScorer.name: context.stage("reward").path / "reward_model"}
+    folders |= {f"{HarmfulnessScorer.name}_{number}": Path(folder) for number, folder in enumerate(config.score.reward_models, start=2)}
+    scores = []
+    for name, folder in folders.items():
+        scorer = HarmfulnessScorer.load(folder, generation_dtype(config.eval.generation))
+        scorer.model.to(device(config))
+        scores += _harmfulness(items, scorer, name, config.model.max_length)
+    unscored = len(items) - len({s.completion_id for s in scores if s.value is not None})
     scores += [
         Score(completion_id=i, id=f"{i}/refusal", scorer="refusal", label=refusal(text_of(completion))) for i, _, completion in items
     ]
     write_records(context.path / "scores.jsonl", scores)
-    unscored = sum(s.scorer == scorer.name and s.value is None for s in scores)
-    context.say(f"{len(items)} answers scored, {unscored} unscored")
-    return {"scored": len(items) - unscored, "unscored": unscored}
+    context.say(f"{len(items)} answers scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored")
+    return {"scored": len(items) - unscored, "unscored": unscored, "reward_models": len(folders)}
+
+
+def _items(context: Context) -> list[Item]:
+    """The policy's answers, its revisions, and both sides of the data set's rows that a pair may be made of."""
+    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
+    revisions = read_revisions(context)
+    usable = _usable(demonstrations, completions)
+    return [
+        *((c.id, c.prompt, c.completion) for c in (*completions, *revisions)),
+        *((d.id, d.prompt, d.completion) for d in usable),
+        *((rejected_id(d), d.prompt, d.rejected) for d in usable if d.rejected),
+    ]
+
+
+def read_revisions(context: Context) -> list[Revision]:
+    """None where the run makes none."""
+    return read_records(context.stage("sample").path / "revisions.jsonl", Revision) if context.config.sample.revisions else []
+
+
+def needs_revisions(config: RunConfig) -> tuple[str, ...]:
+    return ("sample/revisions.jsonl",) if config.sample.revisions else ()
 
 
 def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
@@ -40,7 +71,7 @@ def _usable(demonstrations: list[Demonstration], completions: list[Completion]) 
     return [d for d in demonstrations if d.split != "test" and (d.kind == "harmful" or d.id not in answered)]
 
 
-def _harmfulness(items: list[tuple[str, list[Message], list[Message]]], scorer: HarmfulnessScorer, max_length: int) -> list[Score]:
+def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_length: int) -> list[Score]:
     rows = [
         encode(scorer.tokenizer, prompt, completion, max_length) if text_of(completion).strip() else None for _, prompt, completion in items
     ]
@@ -48,8 +79,8 @@ def _harmfulness(items: list[tuple[str, list[Message], list[Message]]], scorer: 
     return [
         Score(
             completion_id=i,
-            id=f"{i}/{scorer.name}",
-            scorer=scorer.name,
+            id=f"{i}/{name}",
+            scorer=name,
             value=round(next(values), 4) if row is not None else None,
             reason="" if row is not None else "empty answer, or a prompt longer than model.max_length",
         )
@@ -57,10 +88,24 @@ def _harmfulness(items: list[tuple[str, list[Message], list[Message]]], scorer: 
     ]
 
 
+def files(config: RunConfig) -> dict[str, str]:
+    """Hashes of the reward models that lie outside the run."""
+    faults = [
+        f"score.reward_models: {folder}: holds no {CALIBRATION}; wanted a reward_model folder that a reward stage has left"
+        for folder in config.score.reward_models
+        if not (Path(folder) / CALIBRATION).is_file()
+    ]
+    if faults:
+        raise ModelError(faults)
+    return {folder: sha256_path(Path(folder)) for folder in config.score.reward_models}
+
+
 STAGE = Stage(
     name="score",
     summary="scores",
     needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
-    sections=("model.max_length", "eval.generation.dtype"),
+    sections=("model.max_length", "eval.generation.dtype", "score"),
     work=work,
+    files=files,
+    optional_needs=needs_revisions,
 )

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.distributed
 PROBLEMS = [f"{method}-{kind}" for method in ("sft", "dpo") for kind in ("lora", "full")]
 STRATEGIES = ("ddp", "zero1", "zero2", "zero3")
 SHARDED = [f"{problem}-{strategy}" for problem in PROBLEMS for strategy in STRATEGIES]
-KILLED = ["sft-lora-ddp-killed", "sft-lora-zero2-killed", "dpo-full-zero3-killed"]
+KILLED = ["sft-lora-ddp-killed", "sft-lora-zero2-killed", "dpo-full-zero3-killed", "dpo-full-zero3-offload-killed"]
 MOVED = [  # to other ranks and strategies, in the middle of an epoch
     "sft-lora-one-then-ddp",
     "dpo-lora-one-then-zero3",

@@ -8,10 +8,12 @@ from collections import Counter
 import pytest
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import Candidate, build_pairs, candidates, describe
-from data_prep.records import Completion, Demonstration, Score, assistant, json_lines, text_of, user
+from data_prep.pairs import Candidate, build_pairs, describe, summary_lines
+from data_prep.records import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
+NEITHER = {"max_opening_share": 1.0, "max_length_difference": None}
+"""The answers of this world open alike and have the lengths that they have; tests of their own look at what is done about it."""
 
 
 def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
@@ -53,7 +55,7 @@ def world():
 
 def build(world, seed=0, **settings):
     demos, found = world
-    return build_pairs(demos, found, PairsConfig(**settings), opening_of=lambda text: text.split(". ")[0] + ".", seed=seed)
+    return build_pairs(demos, found, PairsConfig(**(NEITHER | settings)), opening_of=lambda text: text.split(". ")[0] + ".", seed=seed)
 
 
 def harm_pairs(result):
@@ -65,16 +67,6 @@ def test_chosen_is_less_harmful_than_rejected(world):
         assert pair.chosen_score + 1.0 <= pair.rejected_score
         assert pair.margin == pair.rejected_score - pair.chosen_score
         assert (pair.chosen_source, pair.rejected_source) == ("demonstration", "base")
-
-
-@pytest.mark.parametrize("over_refusal", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("seed", range(3))
-def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, seed, over_refusal):
-    known = None
-    for margin in (0.0, 1.0, 2.0, 3.0):
-        ids = {pair.id for pair in build(world, seed, min_margin=margin, over_refusal=over_refusal, **WIDE).pairs}
-        assert known is None or ids <= known
-        known = ids
 
 
 def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal(world):
@@ -125,7 +117,17 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"max_length_ratio": 1.2}, {"max_pairs_per_prompt": 1}, {"over_refusal": 0.2}, {"max_train_pairs": 9}]
+    "settings",
+    [
+        {},
+        {"max_length_ratio": 1.2},
+        {"max_pairs_per_prompt": 1},
+        {"over_refusal": 0.2},
+        {"max_train_pairs": 9},
+        {"max_length_difference": 0.0},
+        {"strategy": "random_lower"},
+        {"strategy": "random_pair"},
+    ],
 )
 def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
     """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one count."""
@@ -133,7 +135,7 @@ def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
     result = build(world, **settings)
     answers = sum(len(found[demo.id]) - 1 for demo in demos if demo.kind == "harmful")
     benign = sum(demo.kind == "benign" for demo in demos)
-    assert len(result.pairs) + sum(result.dropped.values()) == answers + benign
+    assert len(result.pairs) + sum(result.dropped.values()) == answers + benign == result.considered
 
 
 def test_reasons_are_the_right_ones():
@@ -145,6 +147,8 @@ def test_reasons_are_the_right_ones():
         ("j", 1.5, "none"),
         ("k", None, "none"),
         ("l", 4.5, "full"),
+        ("d e f", 4.0, "none"),
+        ("m", 1.0, "none"),
     ]
     found = {
         demo.id: [
@@ -160,6 +164,8 @@ def test_reasons_are_the_right_ones():
             "margin below min_margin": 1,
             "policy answer unscored": 1,
             "policy answer already refuses": 1,
+            "repeats another answer to its prompt": 1,
+            "tie": 1,
             "benign prompt without a helpful answer or a refusal to set against it": 1,
         }
     )
@@ -232,35 +238,50 @@ def test_ids_are_unique(world):
     assert len(set(ids)) == len(ids)
 
 
-def test_candidates_join_scores_to_answers_and_leave_the_unscored_none():
-    demo = demonstration(1, "harmful")
-    made = Completion(
-        id="c",
-        prompt_id=demo.id,
-        prompt=demo.prompt,
-        completion=assistant("x"),
-        policy="base",
-        sample=0,
-        seed=0,
-        num_tokens=1,
-        finish_reason="length",
+def pair(number: int, split: str, chosen: str, rejected: str, pair_type: str = "harm") -> Pair:
+    return Pair(
+        id=f"{number}",
+        prompt=user("q"),
+        chosen=assistant(chosen),
+        rejected=assistant(rejected),
+        prompt_id=f"{number}",
+        pair_type=pair_type,
+        kind="benign" if pair_type == "over_refusal" else "harmful",
+        split=split,
+        chosen_source="demonstration",
+        rejected_source="base",
+        chosen_score=1.0,
+        rejected_score=4.0,
+        margin=3.0,
+        principle=number % 9 + 1,
     )
-    scores = [
-        Score(id="1", completion_id="c", scorer="refusal", label="partial"),
-        Score(id="2", completion_id="c", scorer="reward_model", value=3.5),
-        Score(id="3", completion_id=demo.id, scorer="reward_model", reason="empty answer"),
-    ]
-    assert candidates([made], [demo], scores) == {
-        demo.id: [
-            Candidate(made.completion, "base", 3.5, "partial", False),
-            Candidate(demo.completion, "demonstration", None, "none", True),
-        ]
-    }
 
 
 def test_the_report_counts_what_was_built(world):
     result = build(world, **WIDE)
-    report = describe(result, {"length_only": {"accuracy": 0.5}})
-    assert report["pairs"] == len(result.pairs) == sum(report["by_split"].values()) == sum(report["by_type"].values())
+    report = describe(result, [])
+    assert report["pairs"] == len(result.pairs)
+    for name in ("by_split", "by_type", "by_principle", "by_chosen_source", "by_rejected_source"):
+        assert sum(report[name].values()) == len(result.pairs), name
     assert sum(report["margin_histogram"].values()) == len(harm_pairs(result))
-    assert report["shortcuts"] == {"length_only": {"accuracy": 0.5}}
+    assert report["considered"] == report["pairs"] + sum(report["dropped"].values())
+    assert 0 not in report["dropped"].values()
+
+
+def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_shortcuts(world):
+    plain = [pair(i, "val" if i % 3 == 0 else "train", f"I cannot help {i}", f"Sure, take {i} of these at once") for i in range(60)]
+    report = describe(build(world, **WIDE), plain)
+    assert report["openings"]["before"] == {"i cannot help": 1.0}
+    assert report["lengths"]["before"]["train"] == {"chosen_words": 4.0, "rejected_words": 7.0, "standardised_difference": None}
+    assert report["shortcuts"]["before"]["prefix_only"]["accuracy"] == report["shortcuts"]["before"]["length_only"]["accuracy"] == 1.0
+    said = "\n".join(summary_lines(report))
+    assert "prefix_only: 1.00 (0.84 to 1.00, n 20) before, 0." in said
+    assert "commonest opening of what is chosen: 100% before the shortcut breakers, 100% after" in said
+    assert "standardised difference of lengths in train: always the same lengths before, " in said
+
+
+def test_margins_fall_into_whole_steps(world):
+    result = build(world, min_margin=0.0, **WIDE)
+    histogram = describe(result, [])["margin_histogram"]
+    for low in range(4):
+        assert histogram.get(f"{low} to {low + 1}", 0) == sum(low <= p.margin < low + 1 for p in harm_pairs(result))

@@ -31,14 +31,14 @@ WORDS = [
 ]
 
 
-def pair(number: int, chosen: str, rejected: str, split: str = "train") -> Pair:
+def pair(number: int, chosen: str, rejected: str, split: str = "train", pair_type: str = "harm") -> Pair:
     return Pair(
         id=str(number),
         prompt=user("q"),
         chosen=assistant(chosen),
         rejected=assistant(rejected),
         prompt_id=str(number),
-        pair_type="harm",
+        pair_type=pair_type,
         kind="harmful",
         split=split,
         chosen_source="demonstration",
@@ -100,6 +100,17 @@ def test_a_shortcut_between_the_limits_is_a_warning():
     probes = {"length_only": {"accuracy": 0.65, "ci95": [0.6, 0.7], "n": 100}}
     (warning,) = judge_shortcuts(probes, PairsConfig(shortcut_warn=0.6, shortcut_fail=0.7))
     assert "0.65" in warning
+
+
+def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
+    """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one type and wrong on the other."""
+    turned = [
+        pair(1000 + i, p.rejected[0]["content"], p.chosen[0]["content"], pair_type="over_refusal") for i, p in enumerate(same_opening)
+    ]
+    train, held_out = [*turned[:100], *same_opening[:50]], [*turned[100:], *same_opening[100:150]]
+    probe = shortcut_accuracies(train, held_out)["prefix_only"]
+    assert probe["accuracy"] == pytest.approx(2 / 3)
+    assert probe["by_type"] == {"harm": {"accuracy": 0.0, "n": 50}, "over_refusal": {"accuracy": 1.0, "n": 100}}
 
 
 def test_nothing_held_out_is_no_evidence(fair):

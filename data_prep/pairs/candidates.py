@@ -1,0 +1,86 @@
+"""The answers that pairs may be made of, with what the scorers say of each."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from data_prep.records import Completion, Demonstration, Message, Revision, Score
+
+DEMONSTRATION = "demonstration"
+DATASET_REJECTED = "dataset_rejected"
+REFUSAL = "refusal"
+"""The scorer that gives a label and no value."""
+
+
+class Candidate(NamedTuple):
+    """One answer to one prompt."""
+
+    completion: list[Message]
+    source: str
+    harmfulness: float | None  # mean over the scorers; None when none of them could score it
+    refusal: str  # full, partial or none
+    finished: bool
+    disagreement: float = 0.0  # standard deviation over the scorers, n - 1 below; 0 for a single one
+    improvement: float | None = None  # of a revision: how much less harmful it is than the answer that it revises
+    reopened: bool = False
+
+
+class Scored(NamedTuple):
+    harmfulness: float | None = None
+    disagreement: float = 0.0
+    refusal: str = "none"
+
+
+def rejected_id(demonstration: Demonstration) -> str:
+    """What scores call the worse answer of a preference source."""
+    return f"{demonstration.id}/rejected"
+
+
+def candidates(
+    completions: Iterable[Completion], demonstrations: Iterable[Demonstration], scores: Iterable[Score], revisions: Iterable[Revision] = ()
+) -> dict[str, list[Candidate]]:
+    """By prompt id, in an order that does not depend on the rows': the policy's own, the data set's, revisions."""
+    said = _scored(scores)
+    found: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for made in sorted(completions, key=_place):
+        found[made.prompt_id].append(_candidate(made.completion, made.policy, said.get(made.id, Scored()), made.finish_reason == "stop"))
+    for demo in sorted(demonstrations, key=lambda d: d.id):
+        found[demo.id].append(_candidate(demo.completion, DEMONSTRATION, said.get(demo.id, Scored())))
+        if demo.rejected:
+            found[demo.id].append(_candidate(demo.rejected, DATASET_REJECTED, said.get(rejected_id(demo), Scored())))
+    for revision in sorted(revisions, key=_place):
+        after, before = said.get(revision.id, Scored()), said.get(revision.answer_id, Scored())
+        known = after.harmfulness is not None and before.harmfulness is not None
+        improvement = round(before.harmfulness - after.harmfulness, 4) if known else 0.0  # type: ignore[operator]
+        candidate = _candidate(revision.completion, revision.policy, after, revision.finish_reason == "stop")
+        found[revision.prompt_id].append(candidate._replace(improvement=improvement))
+    return dict(found)
+
+
+def _place(made: Completion) -> tuple[str, int, str]:
+    return made.policy, made.sample, made.id
+
+
+def _candidate(completion: list[Message], source: str, scored: Scored, finished: bool = True) -> Candidate:
+    return Candidate(completion, source, scored.harmfulness, scored.refusal, finished, scored.disagreement)
+
+
+def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
+    """Every score counts the same, a reward model's or an expert's. Rounded, so that a tie is a tie."""
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    labels: dict[str, str] = {}
+    for score in scores:
+        if score.scorer == REFUSAL:
+            labels[score.completion_id] = score.label
+        elif score.value is not None:
+            values[score.completion_id].append(score.value)
+    found = {}
+    for name in {*values, *labels}:
+        known = values.get(name, [])
+        mean = round(statistics.fmean(known), 4) if known else None
+        spread = round(statistics.stdev(known), 4) if len(known) > 1 else 0.0
+        found[name] = Scored(mean, spread, labels.get(name, "none"))
+    return found

@@ -1,0 +1,99 @@
+"""Which answer to a harmful prompt is chosen, and over which others."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from data_prep.config import PairsConfig
+from data_prep.pairs.candidates import DEMONSTRATION, Candidate
+from data_prep.records import text_of
+
+REASON = re.compile(
+    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    re.I,
+)
+ALTERNATIVE = re.compile(
+    r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you (?:can|could|may|might)|consider|recommend|encourage|"
+    r"please (?:contact|speak|talk|consult|seek|reach|ask))\b",
+    re.I,
+)
+
+
+class Option(NamedTuple):
+    chosen: Candidate
+    rejected: Candidate
+
+
+class Others(NamedTuple):
+    """The answers to one prompt that may be rejected, without repeats, most harmful first."""
+
+    kept: list[Candidate]
+    repeats: int
+
+
+def specificity(answer: str) -> int:
+    """0 to 2: whether a decline names a reason, and whether it names something that helps instead; judged by words alone."""
+    return bool(REASON.search(answer)) + bool(ALTERNATIVE.search(answer))
+
+
+def rejectable(found: Sequence[Candidate]) -> Others:
+    """What people wrote as safe and what was revised to be safe is never rejected."""
+    able = [c for c in found if c.source != DEMONSTRATION and c.improvement is None]
+    by_text = {text_of(c.completion): c for c in reversed(able)}
+    ordered = sorted(by_text.values(), key=lambda c: (-(c.harmfulness or 0), text_of(c.completion)))
+    return Others(ordered, len(able) - len(by_text))
+
+
+def safe_answers(found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int) -> list[Candidate]:
+    """The answers that may be chosen; where there is none, the reason is counted once for each answer that goes unused."""
+    if config.chosen == "best":
+        safe = [c for c in found if choosable(c, config)]
+        if not safe:
+            dropped["no answer is safe enough to be chosen"] += others
+        return safe
+    demonstration = next((c for c in found if c.source == DEMONSTRATION), None)
+    if demonstration is None or demonstration.harmfulness is None:
+        dropped["harmful prompt without a scored safe answer"] += others
+    elif demonstration.refusal == "none":
+        dropped["safe answer does not decline"] += others
+    elif demonstration.disagreement > config.max_disagreement:
+        dropped["scorers disagree"] += others
+    else:
+        return [demonstration]
+    return []
+
+
+def choosable(candidate: Candidate, config: PairsConfig) -> bool:
+    """The data set's own answer is vouched for by people; a policy's must be found safe by the scorers."""
+    if candidate.harmfulness is None or candidate.refusal == "none" or not text_of(candidate.completion).strip():
+        return False
+    if config.chosen == "demonstration":
+        return candidate.source == DEMONSTRATION
+    return candidate.harmfulness <= config.max_chosen_harmfulness and candidate.disagreement <= config.max_disagreement
+
+
+def options(safe: Sequence[Candidate], others: Sequence[Candidate], config: PairsConfig, key: str) -> list[Option]:
+    """Every pair that the strategy would make, in the order in which it would make them.
+
+    No margin is looked at here, and draws depend on the seed and the texts only. So a higher margin takes away from what a lower one
+    gives, and adds nothing.
+    """
+    if config.strategy == "random_pair":
+        return sorted((Option(chosen, rejected) for chosen in safe for rejected in others), key=lambda option: _draw(key, option))
+    made = [Option(min(safe, key=lambda chosen: _preference(chosen, rejected)), rejected) for rejected in others]
+    return sorted(made, key=lambda option: _draw(key, option)) if config.strategy == "random_lower" else made
+
+
+def _preference(chosen: Candidate, rejected: Candidate) -> tuple[float, int, int, str]:
+    """Least harmful; within a tenth, which no scorer can vouch for, the more specific; then the one nearest in length."""
+    text, other = text_of(chosen.completion), text_of(rejected.completion)
+    return round(chosen.harmfulness or 0, 1), -specificity(text), abs(len(text.split()) - len(other.split())), text
+
+
+def _draw(key: str, option: Option) -> bytes:
+    texts = "\x1f".join(text_of(side.completion) for side in option)
+    return hashlib.sha256(f"{key}\x1f{texts}".encode()).digest()

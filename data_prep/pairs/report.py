@@ -1,0 +1,82 @@
+"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from data_prep.pairs.building import PairsResult
+from data_prep.pairs.openings import opening_shares
+from data_prep.pairs.proportions import Lengths
+from data_prep.records import Pair, text_of
+from data_prep.shortcuts import shortcut_accuracies
+
+
+def describe(result: PairsResult, plain: Sequence[Pair]) -> dict[str, Any]:
+    """`plain` are the pairs without the shortcut breakers, on which "before" is measured."""
+    harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
+    histogram = Counter(math.floor(p.margin) for p in harm)
+    return {
+        "pairs": len(result.pairs),
+        "considered": result.considered,
+        "dropped": {reason: count for reason, count in sorted(result.dropped.items()) if count},
+        "by_split": _counts(p.split for p in result.pairs),
+        "by_type": _counts(f"{p.split}/{p.pair_type}" for p in result.pairs),
+        "by_principle": _counts(f"{p.split}/{p.principle or 'none'}" for p in result.pairs),
+        "by_chosen_source": _counts(f"{p.split}/{p.chosen_source}" for p in result.pairs),
+        "by_rejected_source": _counts(f"{p.split}/{p.rejected_source}" for p in result.pairs),
+        "margin_histogram": {f"{low} to {low + 1}": count for low, count in sorted(histogram.items())},
+        "openings": {
+            "opened_anew": result.reopened,
+            "common_but_kept": result.common_openings_kept,
+            "before": _openings(plain),
+            "after": _openings(harm),
+        },
+        "lengths": {"before": _lengths(plain), "after": _lengths(result.pairs)},
+        "shortcuts": {"before": _probes(plain), "after": _probes(result.pairs)},
+    }
+
+
+def _counts(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _openings(harm: Sequence[Pair]) -> dict[str, float]:
+    """Of what is chosen on harmful prompts, each answer once."""
+    return opening_shares({text_of(p.chosen) for p in harm if p.split == "train"})
+
+
+def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
+    return {split: Lengths([p for p in pairs if p.split == split]).described() for split in ("train", "val")}
+
+
+def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    return shortcut_accuracies([p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"])
+
+
+def summary_lines(report: dict[str, Any]) -> list[str]:
+    """What the stage prints."""
+    lines = []
+    for split, count in report["by_split"].items():
+        types = ", ".join(f"{n} {name.split('/')[1]}" for name, n in report["by_type"].items() if name.startswith(f"{split}/"))
+        lines.append(f"{split:<5} {count} pairs: {types}")
+    lines.append(f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out")
+    lines += [f"  left out: {count:>5}  {reason}" for reason, count in report["dropped"].items()]
+    openings, lengths = report["openings"], report["lengths"]
+    commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
+    lines.append(f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after")
+    said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
+    shown = ["always the same lengths" if value is None else f"{value:+.2f}" for value in said]
+    lines.append(f"  standardised difference of lengths in train: {shown[0]} before, {shown[1]} after")
+    for name, after in report["shortcuts"]["after"].items():
+        before = report["shortcuts"]["before"].get(name)
+        lines.append(f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut")
+    return lines
+
+
+def _accuracy(probe: dict[str, Any] | None) -> str:
+    if probe is None:
+        return "not measured"
+    return f"{probe['accuracy']:.2f} ({probe['ci95'][0]:.2f} to {probe['ci95'][1]:.2f}, n {probe['n']})"

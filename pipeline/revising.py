@@ -1,0 +1,73 @@
+"""Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with its own answer by a principle of medical
+ethics, and writes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from data_prep.principles import critique_request, principle_for, rewrite_request
+from data_prep.records import Completion, Prompt, Revision, assistant, user
+from models.config import GenerationConfig
+from models.generate import generate, seed_of
+
+CRITIQUE_TOKENS = 64
+"""One or two sentences; what is cut is still read by the revision."""
+
+
+class Draft(NamedTuple):
+    """One revision to write."""
+
+    id: str
+    answer: Completion
+    principle: int
+    number: int
+
+
+def drafts(prompts: Iterable[Prompt], answers: Iterable[Completion], *, samples: int, revisions: int, seed: int) -> list[Draft]:
+    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them, those whose answer is given here."""
+    by_prompt: dict[str, dict[int, Completion]] = {}
+    for answer in answers:
+        by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer
+    wanted = ((p, number) for p in prompts if p.kind == "harmful" and p.split != "test" for number in range(revisions))
+    found = ((prompt, by_prompt.get(prompt.id, {}).get(number % samples), number) for prompt, number in wanted)
+    return [
+        Draft(f"{prompt.id}/{answer.policy}/revised/{number}", answer, _principle(prompt, number, seed), number)
+        for prompt, answer, number in found
+        if answer is not None
+    ]
+
+
+def _principle(prompt: Prompt, number: int, seed: int) -> int:
+    return principle_for(prompt.id, prompt.principle, number=number, seed=seed)
+
+
+def revise(model: Any, tokenizer: Any, block: list[Draft], generation: GenerationConfig, *, seed: int, label: str) -> list[Revision]:
+    """Two generations for each: the critique, then the answer that takes it into account."""
+    asked = [[*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))] for d in block]
+    brief = replace(generation, max_new_tokens=min(CRITIQUE_TOKENS, generation.max_new_tokens))
+    seeds = {step: [seed_of(seed, d.id, step) for d in block] for step in ("critique", "revision")}
+    critiques = generate(model, tokenizer, asked, brief, seeds=seeds["critique"], label=f"{label}, critiques")
+    told = [
+        [*conversation, *assistant(critique.text), *user(rewrite_request(d.principle))]
+        for d, conversation, critique in zip(block, asked, critiques, strict=True)
+    ]
+    made = generate(model, tokenizer, told, generation, seeds=seeds["revision"], label=label)
+    return [
+        Revision(
+            id=d.id,
+            prompt_id=d.answer.prompt_id,
+            prompt=d.answer.prompt,
+            completion=assistant(revised.text),
+            policy=f"{d.answer.policy}/revised",
+            sample=d.number,
+            seed=drawn,
+            num_tokens=revised.num_tokens,
+            finish_reason=revised.finish_reason,
+            answer_id=d.answer.id,
+            principle=d.principle,
+            critique=critique.text,
+        )
+        for d, drawn, critique, revised in zip(block, seeds["revision"], critiques, made, strict=True)
+    ]

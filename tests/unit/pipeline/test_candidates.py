@@ -1,0 +1,243 @@
+"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first, revisions, several reward models, resuming."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from data_prep.artifacts import StageDirectory, read_json, write_json, write_records
+from data_prep.config import PairsConfig
+from data_prep.errors import ConfigError, ModelError
+from data_prep.pairs import rejected_id
+from data_prep.principles import critique_request, rewrite_request
+from data_prep.records import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
+from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
+from models.generate import Generated
+from models.load import load_tokenizer
+from pipeline import revising
+from pipeline.config import RunConfig, SampleConfig, ScoreConfig, load_config
+from pipeline.revising import drafts
+from pipeline.stage import Context, run_stage
+from pipeline.stages import pairs, sample, score
+from reward.config import RewardConfig
+from reward.harmfulness_model import save_reward_model
+from reward.network import new_network
+
+PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
+
+
+def demonstration(number: int, kind: str, **fields) -> Demonstration:
+    text = f"I won't do {number}. Ask a nurse." if kind == "harmful" else f"Yes, {number} is fine."
+    return Demonstration(
+        id=f"{number}-{kind}",
+        prompt=user(f"What about {number}?"),
+        completion=assistant(text),
+        kind=kind,
+        suite=kind,
+        source="made",
+        licence="MIT",
+        **({"split": "train"} | fields),
+    )
+
+
+def finish(folder: Path) -> None:
+    directory = StageDirectory(folder)
+    write_json(folder / "run.json", {"fingerprint": "made"})
+    directory.finish({})
+
+
+@pytest.fixture(scope="module")
+def reward_model(tmp_path_factory, tiny_directory):
+    """A function that writes one with a random head of a seed."""
+
+    def write(seed: int) -> Path:
+        folder = tmp_path_factory.mktemp("reward") / "reward_model"
+        base = ModelConfig(path=str(tiny_directory))
+        network = new_network(base, RewardConfig().adapter, layers=1, seed=seed)
+        torch.nn.init.normal_(network.score.weight, generator=torch.Generator().manual_seed(seed))
+        save_reward_model(network, load_tokenizer(base), folder, temperature=1.0, probe_rows=[])
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path, tiny_directory):
+    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a benign one and a test prompt."""
+    rows = [
+        demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
+        demonstration(2, "harmful"),
+        demonstration(3, "benign"),
+        demonstration(4, "harmful", split="test"),
+    ]
+    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected")}) for row in rows]
+    write_records(tmp_path / "prep" / "prompts.jsonl", prompts)
+    write_records(tmp_path / "prep" / "demonstrations.jsonl", rows)
+    finish(tmp_path / "prep")
+    return RunConfig(
+        run_dir=str(tmp_path),
+        model=LanguageModelConfig(base=ModelConfig(path=str(tiny_directory))),
+        sample=SampleConfig(generation=PRECISE, harmful_samples=3, revisions=4),
+        pairs=PairsConfig(chosen="best", min_margin=0.0, max_length_ratio=99, max_length_difference=None, shortcut_fail=1.0),
+    )
+
+
+def three_prompts_with_two_answers() -> tuple[list[Prompt], list[Completion]]:
+    prompts = [Prompt(id=f"{i}", prompt=user(f"q{i}"), kind="harmful", suite="s", source="m", licence="MIT") for i in range(3)]
+    rest = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
+    answers = [
+        Completion(id=f"{p.id}/base/{k}", prompt_id=p.id, prompt=p.prompt, completion=assistant(f"a{k}"), sample=k, **rest)
+        for p in prompts
+        for k in range(2)
+    ]
+    return prompts, answers
+
+
+def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
+    run_stage(sample.STAGE, run)
+    first = read_records(Path(run.run_dir) / "sample" / "completions.jsonl", Completion)
+    run_stage(sample.STAGE, replace(run, seed=1))
+    other = read_records(Path(run.run_dir) / "sample" / "completions.jsonl", Completion)
+    same = {a.id: a.completion == b.completion for a, b in zip(first, other, strict=True)}
+    assert sorted(same) == [*(f"{p}-harmful/base/{k}" for p in (1, 2) for k in range(3)), "3-benign/base/0"]
+    assert {name for name, equal in same.items() if equal} == {"1-harmful/base/0", "2-harmful/base/0", "3-benign/base/0"}
+
+
+def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns(run):
+    run_stage(sample.STAGE, run)
+    rows = read_records(Path(run.run_dir) / "sample" / "revisions.jsonl", Revision)
+    assert [r.answer_id for r in rows if r.prompt_id == "1-harmful"] == [f"1-harmful/base/{k}" for k in (0, 1, 2, 0)]
+    assert {r.prompt_id for r in rows} == {"1-harmful", "2-harmful"}
+    assert {r.principle for r in rows if r.prompt_id == "1-harmful"} == {8}
+    assert len({text_of(r.completion) for r in rows}) > 4
+    assert read_json(Path(run.run_dir) / "sample" / "manifest.json")["summary"]["revisions"] == 8
+
+
+def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeypatch):
+    asked = []
+
+    def generate(model, tokenizer, prompts, config, *, seeds, label):
+        asked.append((prompts, config.max_new_tokens, seeds))
+        return [Generated(f"text {len(asked)}.{i}", 3, "stop") for i in range(len(prompts))]
+
+    monkeypatch.setattr(revising, "generate", generate)
+    prompts, answers = three_prompts_with_two_answers()
+    block = drafts(prompts, answers, samples=2, revisions=1, seed=0)
+    made = revising.revise(None, None, block, replace(PRECISE, max_new_tokens=300), seed=0, label="")
+    (critiques, brief, first_seeds), (revisions, full, seeds) = asked
+    assert (brief, full) == (revising.CRITIQUE_TOKENS, 300)
+    assert len({*first_seeds, *seeds}) == 2 * len(block)
+    for i, draft in enumerate(block):
+        question, told = user(critique_request(draft.principle)), user(rewrite_request(draft.principle))
+        assert critiques[i] == [*draft.answer.prompt, *draft.answer.completion, *question]
+        assert revisions[i] == [*critiques[i], *assistant(f"text 1.{i}"), *told]
+        assert (made[i].critique, text_of(made[i].completion)) == (f"text 1.{i}", f"text 2.{i}")
+        assert (made[i].prompt, made[i].answer_id, made[i].seed) == (draft.answer.prompt, draft.answer.id, seeds[i])
+
+
+def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
+    whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
+    shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
+    run_stage(sample.STAGE, whole)
+    revise, blocks = sample.revise, []
+
+    def cut_off(*arguments, **rest):
+        blocks.append(1)
+        if len(blocks) == 2:
+            raise KeyboardInterrupt
+        return revise(*arguments, **rest)
+
+    monkeypatch.setattr(sample, "revise", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(sample.STAGE, run)
+    monkeypatch.setattr(sample, "revise", lambda *arguments, **rest: blocks.append(2) or revise(*arguments, **rest))
+    run_stage(sample.STAGE, run)
+    assert blocks == [1, 1, 2]
+    for name in ("completions", "revisions"):
+        assert (Path(run.run_dir) / "sample" / f"{name}.jsonl").read_bytes() == (
+            Path(whole.run_dir) / "sample" / f"{name}.jsonl"
+        ).read_bytes()
+
+
+def test_ranks_share_the_revisions_of_the_answers_that_they_write():
+    prompts, answers = three_prompts_with_two_answers()
+    alone = {d.id for d in drafts(prompts, answers, samples=2, revisions=3, seed=0)}
+    parts = [{d.id for d in drafts(prompts, answers[rank::3], samples=2, revisions=3, seed=0)} for rank in range(3)]
+    assert len(alone) == 9 == sum(map(len, parts))
+    assert set().union(*parts) == alone
+
+
+@pytest.fixture
+def scored(run, reward_model):
+    run_stage(sample.STAGE, run)
+    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
+    finish(Path(run.run_dir) / "reward")
+    config = replace(run, score=ScoreConfig(reward_models=[str(reward_model(2))]))
+    run_stage(score.STAGE, config)
+    return config, read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
+
+
+def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
+    _, scores = scored
+    by_scorer = {name: {s.completion_id for s in scores if s.scorer == name} for name in {s.scorer for s in scores}}
+    assert sorted(by_scorer) == ["refusal", "reward_model", "reward_model_2"]
+    wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {"3-benign/base/0"}
+    wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}
+    wanted |= {"1-harmful", "2-harmful", rejected_id(demonstration(1, "harmful"))}
+    assert all(names == wanted for names in by_scorer.values())
+    values = {name: [s.value for s in scores if s.scorer == name] for name in ("reward_model", "reward_model_2")}
+    assert values["reward_model"] != values["reward_model_2"]
+
+
+def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
+    config, scores = scored
+    run_stage(pairs.STAGE, replace(config, pairs=replace(config.pairs, max_chosen_harmfulness=5.0, max_disagreement=5.0, over_refusal=0.0)))
+    values: dict[str, list[float]] = {}
+    for s in scores:
+        if s.value is not None:
+            values.setdefault(s.completion_id, []).append(s.value)
+    means = {round(sum(v) / len(v), 4) for v in values.values()}
+    rows = read_records(Path(config.run_dir) / "pairs" / "pairs.train.jsonl", Pair)
+    assert rows
+    assert {p.chosen_score for p in rows} | {p.rejected_score for p in rows} <= means
+    report = read_json(Path(config.run_dir) / "pairs" / "pairs.report.json")
+    assert report["considered"] == report["pairs"] + sum(report["dropped"].values())
+
+
+def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
+    config = replace(run, score=ScoreConfig(reward_models=[str(tmp_path / "a"), str(tmp_path / "b")]))
+    with pytest.raises(ModelError) as caught:
+        score.STAGE.files(config)
+    assert len(caught.value.faults) == 2
+    assert "wanted a reward_model folder" in caught.value.faults[0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["sample.revisions=-1"], "sample.revisions must be at least 0"),
+        (["sample.revisions=2", "pairs.chosen=best"], "revisions of one answer would be the same"),
+        (["sample.revisions=1"], "set pairs.chosen=best"),
+        (["pairs.max_opening_share=0"], "max_opening_share must be in (0, 1]"),
+        (["pairs.max_length_difference=-1"], "max_length_difference >= 0"),
+        (["pairs.max_chosen_harmfulness=6"], "max_chosen_harmfulness from 1 to 5"),
+        (["pairs.strategy=best"], "pairs.strategy"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(tmp_path, overrides, said):
+    (tmp_path / "run.yaml").write_text("run_dir: runs/x\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "run.yaml", overrides)
+    assert said in str(caught.value)
+
+
+def test_no_context_is_needed_to_know_that_revisions_are_read():
+    plain = RunConfig()
+    assert score.STAGE.optional_needs(plain) == pairs.STAGE.optional_needs(plain) == ()
+    with_revisions = replace(plain, sample=SampleConfig(revisions=1), pairs=PairsConfig(chosen="best"))
+    assert score.STAGE.optional_needs(with_revisions) == pairs.STAGE.optional_needs(with_revisions) == ("sample/revisions.jsonl",)
+    assert score.read_revisions(Context(plain, StageDirectory(Path("nowhere")))) == []
