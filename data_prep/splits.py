@@ -43,7 +43,7 @@ def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: in
     about the wanted shares. What the limits cut is dropped last.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
-    rows = _grouped(demonstrations, config.near_duplicate)
+    rows = _grouped(demonstrations, config)
     forced = {row.group: row.id for row in rows if row.split == "test"}
     dropped = [Drop(row, NEAR_EVALUATION, f"in one group with {forced[row.group]}") for row in rows if _is_beside(row, forced)]
     rows = [row for row in rows if not _is_beside(row, forced)]
@@ -64,10 +64,10 @@ def _is_beside(row: Demonstration, forced: dict[str, str]) -> bool:
     return row.group in forced and row.split != "test"
 
 
-def _grouped(rows: Sequence[Demonstration], threshold: float) -> list[Demonstration]:
+def _grouped(rows: Sequence[Demonstration], config: SplitConfig) -> list[Demonstration]:
     """A group is named after its first id in the alphabet, which no order of the rows changes."""
     union = Union()
-    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], threshold)
+    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], config.near_duplicate, config.near_duplicate_ngram)
     for row, first in zip(rows, labels, strict=True):
         union.join(row.id, rows[first].id)
     ids = {row.id for row in rows}

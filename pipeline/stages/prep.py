@@ -7,8 +7,8 @@ from typing import Any
 
 from data_prep.artifacts import sha256_file, sha256_json
 from data_prep.errors import RecordError
+from data_prep.near_duplicates import request_text
 from data_prep.prepare import prepare
-from data_prep.records import text_of
 from eval.suites import own_suites
 from pipeline.config import RunConfig
 from pipeline.stage import Context, Stage
@@ -18,7 +18,7 @@ def work(context: Context) -> dict[str, Any]:
     suites, notes = own_suites(context.config.eval)
     for note in notes:
         context.say(note)
-    texts = {name: [text_of(p.prompt) for p in prompts] for name, prompts in suites.items()}
+    texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts)
     for line in describe(summary):
         context.say(line)
