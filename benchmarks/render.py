@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.training import ROOT
+from benchmarks.machine import ROOT
 from benchmarks.training_cases import REGIMES
 from eval.plots import POLICY_COLOURS, STYLE
 

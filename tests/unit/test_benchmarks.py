@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import render
 from benchmarks.floor import step_flops
-from benchmarks.training import ROOT
+from benchmarks.machine import ROOT
 from models.adapter import adapt
 from models.collation import collation
 from models.config import AdapterConfig
