@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 
 import data_prep.similarity_join as similarity_join
 from data_prep.config import SourceConfig, SplitConfig
@@ -120,6 +122,46 @@ def test_a_run_of_no_words_is_refused() -> None:
 def requests(folder: Path) -> list[str]:
     rows = read_source(SourceConfig(name="msb", format="medsafetybench", path=str(folder)), seed=0)
     return [request_text(row.prompt) for row in rows if row.split == "train"]
+
+
+def llama3(folder: Path) -> list[str]:
+    path = str(folder / "med_harm_llama3")
+    return [request_text(row.prompt) for row in read_source(SourceConfig(name="l3", format="medsafetybench", path=path), seed=0)]
+
+
+@pytest.mark.parametrize(("ngram", "thresholds"), [(1, (0.8, 0.5)), (3, (0.7, 0.5))])
+def test_all_llama3_requests_against_the_train_half_agree_with_a_product_of_count_vectors(
+    real_medsafetybench: Path, ngram: int, thresholds: tuple[float, ...]
+) -> None:
+    texts, others = llama3(real_medsafetybench), requests(real_medsafetybench)
+    vectors = CountVectorizer(analyzer=lambda text: word_set(text, ngram), binary=True).fit_transform([*texts, *others])
+    left, right = vectors[: len(texts)], vectors[len(texts) :]
+    shared = (left @ right.T).tocoo()
+    sizes = [np.asarray(side.sum(axis=1)).ravel() for side in (left, right)]
+    similarity = shared.data / (sizes[0][shared.row] + sizes[1][shared.col] - shared.data)
+    for threshold in thresholds:
+        kept = similarity >= threshold
+        expected = dict(zip(zip(shared.row[kept].tolist(), shared.col[kept].tolist(), strict=True), similarity[kept].tolist(), strict=True))
+        assert as_dict(near_matches(texts, others, threshold, ngram)) == expected
+
+
+def test_ten_llama3_requests_equal_a_training_request(real_medsafetybench: Path) -> None:
+    """Nine where the 339 that are near an upstream test request were taken out before."""
+    known, texts = set(map(normalise, requests(real_medsafetybench))), llama3(real_medsafetybench)
+    assert sum(normalise(text) in known for text in texts) == {74_374: 10, 74_035: 9}[len(texts)]
+
+
+@pytest.mark.parametrize(("ngram", "counts"), [(1, {0.9: 6, 0.8: 39, 0.7: 87, 0.6: 161, 0.5: 255}), (3, {0.8: 7, 0.7: 16, 0.5: 85})])
+def test_as_many_upstream_test_rows_have_a_train_neighbour_as_documented(
+    real_medsafetybench: Path, ngram: int, counts: dict[float, int]
+) -> None:
+    rows = read_source(SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench)), seed=0)
+    test = [request_text(row.prompt) for row in rows if row.split == "test"]
+    if len(test) != 900:
+        pytest.skip("this copy of MedSafetyBench is without its 900 test rows")
+    train = requests(real_medsafetybench)
+    found = {at: {place for near in near_matches(test, train, at, ngram) for place in near.left.tolist()} for at in counts}
+    assert {at: len(places) for at, places in found.items()} == counts
 
 
 @pytest.mark.parametrize("threshold", [0.9, 0.7, 0.5])
