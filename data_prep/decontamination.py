@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from data_prep.config import DecontaminationConfig
-from data_prep.near_duplicates import near_matches, normalise, request_text
+from data_prep.near_duplicates import near_matches
 from data_prep.records import Demonstration
+from data_prep.wording import normalise, request_text
 
 METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
 

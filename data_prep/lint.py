@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
 from data_prep.errors import RecordError
-from data_prep.near_duplicates import normalise, request_text
 from data_prep.records import Demonstration, text_of
 from data_prep.sources.rows import role_fault
+from data_prep.wording import normalise, request_text
 
 MAX_WORDS = 2000
 MIN_LEAKED_WORDS = 5

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from data_prep.records import Message
 from data_prep.similarity_join import Ints, Near, encode, near_across, near_within
+from data_prep.union import Union
+from data_prep.wording import jaccard, normalise, request_text, word_set
 
-APOSTROPHES = re.compile("['\u2019\u02bc]")
-WORD = re.compile(r"\w+")
-
-
-def request_text(prompt: Sequence[Message]) -> str:
-    """What the user says; a system message that all rows share would make them all look alike."""
-    return "\n".join(message["content"] for message in prompt if message["role"] == "user")
-
-
-def normalise(text: str) -> str:
-    """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
-    return " ".join(WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())))
-
-
-def word_set(text: str, ngram: int = 1) -> frozenset[str]:
-    """The words of a text, or its runs of `ngram` words; a text of fewer words is one run."""
-    words = normalise(text).split()
-    return frozenset(" ".join(words[start : start + ngram]) for start in range(max(bool(words), len(words) - ngram + 1)))
-
-
-def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
-    """Shared words over all words of both; 0 where neither has any."""
-    shared = len(left & right)
-    return shared / max(1, len(left) + len(right) - shared)
+# Modules that must load without numpy import the words and Union from where they are.
+__all__ = ["Chains", "Union", "jaccard", "near_duplicate_groups", "near_matches", "near_pairs", "normalise", "request_text", "word_set"]
 
 
 def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterator[Near]:
@@ -54,23 +31,6 @@ def near_matches(texts: Iterable[str], others: Iterable[str], threshold: float, 
 
 def _words(texts: Iterable[str]) -> Iterator[list[str]]:
     return (normalise(text).split() for text in texts)
-
-
-class Union:
-    """Things joined two by two; whatever is linked by any chain has one root."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-
-    def root(self, thing: Hashable) -> Hashable:
-        parent = self._parent.setdefault(thing, thing)
-        while parent != self._parent[parent]:
-            parent = self._parent[parent]
-        self._parent[thing] = parent
-        return parent
-
-    def join(self, left: Hashable, right: Hashable) -> None:
-        self._parent[self.root(left)] = self.root(right)
 
 
 class Chains:

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from data_prep.config import SplitConfig
 from data_prep.limits import limited
-from data_prep.near_duplicates import Union, near_duplicate_groups, request_text
+from data_prep.near_duplicates import near_duplicate_groups
 from data_prep.records import Demonstration, Split, stable_id
+from data_prep.union import Union
+from data_prep.wording import request_text
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NEAR_EVALUATION = "near_evaluation_row"

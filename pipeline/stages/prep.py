@@ -7,8 +7,8 @@ from typing import Any
 
 from data_prep.artifacts import sha256_file, sha256_json
 from data_prep.errors import RecordError
-from data_prep.near_duplicates import request_text
 from data_prep.prepare import prepare
+from data_prep.wording import request_text
 from eval.suites import own_suites
 from pipeline.config import RunConfig
 from pipeline.stage import Context, Stage

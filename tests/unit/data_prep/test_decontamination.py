@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from data_prep.config import DataConfig, DecontaminationConfig, SourceConfig, SplitConfig
 from data_prep.decontamination import decontaminate
-from data_prep.near_duplicates import jaccard, normalise, word_set
 from data_prep.prepare import prepare
 from data_prep.records import Demonstration, user
+from data_prep.wording import jaccard, normalise, word_set
 
 Make = Callable[..., Demonstration]
 CONFIG = DecontaminationConfig()

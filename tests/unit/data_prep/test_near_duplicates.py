@@ -12,9 +12,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 import data_prep.similarity_join as similarity_join
 from data_prep.config import SourceConfig, SplitConfig
-from data_prep.near_duplicates import jaccard, near_duplicate_groups, near_matches, near_pairs, normalise, request_text, word_set
+from data_prep.near_duplicates import near_duplicate_groups, near_matches, near_pairs
 from data_prep.similarity_join import Near
 from data_prep.sources import read_source
+from data_prep.wording import jaccard, normalise, request_text, word_set
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=8).map(" ".join), max_size=16)
 THRESHOLDS = st.sampled_from([0.1, 0.3, 1 / 3, 0.5, 0.6, 0.7, 0.75, 0.9, 1.0])

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.config import SourceConfig, SplitConfig
-from data_prep.near_duplicates import near_pairs, request_text
+from data_prep.near_duplicates import near_pairs
 from data_prep.records import Demonstration, user
 from data_prep.sources import read_source
 from data_prep.splits import NEAR_EVALUATION, split
+from data_prep.wording import request_text
 
 Make = Callable[..., Demonstration]
 Pair = Callable[..., list[Demonstration]]
