@@ -62,26 +62,31 @@ class GramSets:
 
 def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[GramSets]:
     """The word lists of each collection as sets over one common numbering of grams; a text of fewer words is one gram."""
-    known: dict[str, int] = {}
-    flat, lengths, counts = array("q"), array("q"), []
-    for texts in collections:
-        before = len(lengths)
-        for words in texts:
-            lengths.append(len(words))
-            flat.extend([known.setdefault(word, len(known)) for word in words])
-        counts.append(len(lengths) - before)
-    owners, ids = _grams(np.frombuffer(flat, np.int64), np.frombuffer(lengths, np.int64), ngram, len(known))
+    owners, ids, bounds = _owned_grams(collections, ngram)
     columns = int(ids.max(initial=-1)) + 1
     owners, ids = np.divmod(np.unique(owners * columns + ids), max(1, columns))
     frequency = np.bincount(ids, minlength=columns)
     ranks = np.empty(columns, np.int64)
     ranks[np.argsort(frequency, kind="stable")] = np.arange(columns)
     keys = np.sort(owners * columns + ranks[ids])
-    ends = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(lengths)))])
-    rows = csr_array((np.ones(len(keys), np.int16), keys % max(1, columns), ends), shape=(len(lengths), columns))
+    ends = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=bounds[-1]))])
+    del owners, ids  # at a million texts each array is 150 MB
+    rows = csr_array((np.ones(len(keys), np.int16), (keys % max(1, columns)).astype(np.int32), ends), shape=(bounds[-1], columns))
     unshared = int((frequency == 1).sum())
-    bounds = np.concatenate([[0], np.cumsum(counts)])
+    del keys
     return [_by_size(rows[start:stop], unshared) for start, stop in pairwise(bounds)]
+
+
+def _owned_grams(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> tuple[Ints, Ints, list[int]]:
+    """For each gram its text and its number, and where each collection begins and ends among the texts."""
+    known: dict[str, int] = {}
+    flat, lengths, bounds = array("q"), array("q"), [0]
+    for texts in collections:
+        for words in texts:
+            lengths.append(len(words))
+            flat.extend([known.setdefault(word, len(known)) for word in words])
+        bounds.append(len(lengths))
+    return *_grams(np.frombuffer(flat, np.int64), np.frombuffer(lengths, np.int64), ngram, len(known)), bounds
 
 
 def _grams(words: Ints, lengths: Ints, ngram: int, known: int) -> tuple[Ints, Ints]:
