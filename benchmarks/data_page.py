@@ -35,10 +35,15 @@ def data_section(results: Json) -> Iterator[str]:
     for case in sorted(cases, key=lambda case: (not case["real"], case["rows"], case["job"], list(MEASURES).index(case["measure"]))):
         rows = f"{case['rows']:,}" + (" (MedSafetyBench, Llama-3)" if case["real"] else " synthetic")
         planted = f"{case['found']:,} of {case['planted']:,}" if case["planted"] else "-"
-        yield f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {case['cpu_seconds']:.1f} | {case['peak_gb']:.2f} | {planted} |"
+        yield f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | {case['peak_gb']:.2f} | {planted} |"
     yield ""
     yield "![Seconds and peak memory as the rows grow](data_growth.svg)"
     yield from _rivals([case for case in results["cases"] if case["job"] == "rivals"])
+
+
+def _seconds(found: Json) -> str:
+    seconds = found["cpu_seconds"]
+    return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.1f}"
 
 
 def _rivals(cases: list[Json]) -> Iterator[str]:
@@ -50,7 +55,7 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
     yield "| rows | measure | exact: seconds, pairs | datasketch | rensa |"
     yield "|---:|---|---:|---:|---:|"
     for case in cases:
-        cells = [f"{case[way]['cpu_seconds']:.1f} s, {case[way]['pairs']:,}" for way in ("exact", "datasketch", "rensa")]
+        cells = [f"{_seconds(case[way])} s, {case[way]['pairs']:,}" for way in ("exact", "datasketch", "rensa")]
         yield f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | {MEASURES[case['measure']]} | {' | '.join(cells)} |"
 
 

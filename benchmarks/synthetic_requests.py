@@ -42,11 +42,8 @@ def planted_near(prompts: Sequence[str], count: int, *, seed: int, share: float 
 
 def _drawn(count: int, generator: np.random.Generator) -> list[str]:
     weights = np.cumsum(1 / (np.arange(VOCABULARY) + FLATTENING))
-    lengths = generator.integers(*WORDS, count, endpoint=True)
-    ranks = np.searchsorted(weights, generator.random(lengths.sum()) * weights[-1])
-    words = [f"w{rank}" for rank in ranks.tolist()]
-    ends = np.cumsum(lengths).tolist()
-    return [" ".join(words[end - length : end]) for end, length in zip(ends, lengths.tolist(), strict=True)]
+    lengths = generator.integers(*WORDS, count, endpoint=True).tolist()
+    return [" ".join(f"w{rank}" for rank in np.searchsorted(weights, generator.random(length) * weights[-1])) for length in lengths]
 
 
 def _reworded(text: str, generator: np.random.Generator) -> str:

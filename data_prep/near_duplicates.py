@@ -65,7 +65,7 @@ def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1
     numbers: dict[str, int] = {}
     # Equal texts are one from the start, since many copies would be as many pairs squared; texts without words are near nothing.
     members = [numbers.setdefault(normalise(text) or f"\0{position}", len(numbers)) for position, text in enumerate(texts)]
-    (sets,) = encode([[[] if text.startswith("\0") else text.split() for text in numbers]], ngram)
+    (sets,) = encode([([] if text.startswith("\0") else text.split() for text in numbers)], ngram)
     chains = Chains(len(numbers))
     for near in near_within(sets, threshold, wanted=chains.apart):
         chains.add(near)
