@@ -20,8 +20,9 @@ import torch
 from transformers import ContinuousBatchingConfig
 from transformers import GenerationConfig as HfGenerationConfig
 
+from benchmarks.machine import ROOT, machine
 from benchmarks.random_llama import MODELS, SMOLLM2, model_config
-from benchmarks.training import ROOT, machine
+from benchmarks.training import PACKAGES
 from data_prep.config import SourceConfig
 from data_prep.records import Message
 from data_prep.sources import builtin
@@ -151,7 +152,7 @@ def main() -> None:
     output = ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
     settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens")}}
-    stamp = {"machine": machine(options.device), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}
+    stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}
     output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

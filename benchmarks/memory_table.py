@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import LlamaConfig
 
-from benchmarks.training import ROOT
+from benchmarks.machine import ROOT
 from benchmarks.training_cases import REGIMES
 from models.config import AdapterConfig, ModelConfig
 from models.footprint import GB, GPU_CONTEXT, Shape, peak_bytes, shape_from, shape_of, training_bytes

@@ -1,4 +1,4 @@
-"""Writes the measured results into docs/speed.md and docs/speed_growth.svg.
+"""Writes the measured results into docs/speed.md, docs/data.md and their pictures.
 
 python -m benchmarks.render
 """
@@ -15,7 +15,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.training import ROOT
+from benchmarks.data_page import data_figure, data_section
+from benchmarks.machine import ROOT
 from benchmarks.training_cases import REGIMES
 from eval.plots import POLICY_COLOURS, STYLE
 
@@ -162,16 +163,25 @@ def _where(results: Json) -> str:
     return f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} cores, Python {found['python']}, {packages}."
 
 
-def document(text: str) -> str:
+def document(text: str, section: str) -> str:
+    """The page with the part between the two marks renewed."""
     before, rest = text.split(START)
-    return before + measured() + rest.split(END)[1]
+    return before + section + rest.split(END)[1]
+
+
+def data_measured() -> str:
+    """The section of docs/data.md between the two marks."""
+    return "\n".join([START, "", *data_section(json.loads((RESULTS / "data.json").read_text())), "", END])
 
 
 def main() -> None:
     page = ROOT / "docs" / "speed.md"
-    page.write_text(document(page.read_text()))
+    page.write_text(document(page.read_text(), measured()))
     if (RESULTS / "growth.json").is_file():
         Path(ROOT / "docs" / "speed_growth.svg").write_text(growth_figure(json.loads((RESULTS / "growth.json").read_text())))
+    page = ROOT / "docs" / "data.md"
+    page.write_text(document(page.read_text(), data_measured()))
+    Path(ROOT / "docs" / "data_growth.svg").write_text(data_figure(json.loads((RESULTS / "data.json").read_text())))
 
 
 if __name__ == "__main__":

@@ -17,21 +17,20 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import ROOT, machine
 from benchmarks.random_llama import MODELS, SMOLLM2
 from benchmarks.training_cases import ALL_REGIMES, GROWTH, REGIMES
 
-ROOT = Path(__file__).parent.parent
 WARM_UP = 1
+PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
 RIVALS = ("trl", "trl_best", "trl_ones", "padded")
 
 
@@ -103,17 +102,6 @@ def duel(case: dict[str, Any], rival: str, rounds: int) -> dict[str, Any]:
     return result
 
 
-def machine(device: str) -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
-    packages = {name: version(name) for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning")}
-    found = {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), **packages}
-    if device == "cuda":
-        import torch  # noqa: PLC0415  the driver itself computes nothing
-
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
-
-
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
     regimes = [name for given in options.regimes for name in (GROWTH if given == "growth" else [given])]
     return [
@@ -158,7 +146,7 @@ def main() -> None:
             entry["against"][rival] = result
             show(name, rival, result)
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            stamp = {"machine": machine(options.device), "date": time.strftime("%Y-%m-%d"), "cases": list(done.values())}
+            stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), "cases": list(done.values())}
             options.output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

@@ -108,7 +108,9 @@ class SplitConfig:
     val: float = 0.15
     test: float = 0.25
     near_duplicate: float = 0.5
-    """Word-set Jaccard from which two requests count as one group (docs/data.md)."""
+    """Jaccard similarity from which two requests count as one group (docs/data.md)."""
+    near_duplicate_ngram: int = 1
+    """Of runs of how many words. 1 (words) for requests of many authors; 3 for large generated sets, whose requests share half their words."""
     train_limit: int | None = None
     """At most this many harmful training requests (their twins come with them); the rest of the training prompts is left out, and counted."""
     benign_train_limit: int | None = None
@@ -122,6 +124,24 @@ class SplitConfig:
             raise ValueError(f"data.split: val {self.val} and test {self.test} must be >= 0 and leave something to train on")
         if not 0 < self.near_duplicate <= 1:
             raise ValueError(f"data.split.near_duplicate must be in (0, 1], got {self.near_duplicate}")
+        if self.near_duplicate_ngram < 1:
+            raise ValueError(f"data.split.near_duplicate_ngram must be at least 1 word, got {self.near_duplicate_ngram}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecontaminationConfig:
+    """Which training prompts are too near an evaluation prompt of the run."""
+
+    threshold: float = 0.5
+    """Jaccard similarity from which a training prompt is removed; an equal one always is."""
+    ngram: int = 1
+    """Of runs of how many words: 1 removes rewordings too, 3 only what repeats phrases."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"data.decontamination.threshold must be in (0, 1], got {self.threshold}")
+        if self.ngram < 1:
+            raise ValueError(f"data.decontamination.ngram must be at least 1 word, got {self.ngram}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +201,7 @@ def _is_date(text: str) -> bool:
 class DataConfig:
     sources: list[SourceConfig] = field(default_factory=lambda: [SourceConfig()])
     split: SplitConfig = field(default_factory=SplitConfig)
+    decontamination: DecontaminationConfig = field(default_factory=DecontaminationConfig)
     lint: LintConfig = field(default_factory=LintConfig)
     publication: PublicationConfig = field(default_factory=PublicationConfig)
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from data_prep.near_duplicates import WordIndex, normalise, request_text
+from data_prep.config import DecontaminationConfig
+from data_prep.near_duplicates import near_matches
 from data_prep.records import Demonstration
+from data_prep.wording import normalise, request_text
 
-THRESHOLD = 0.5
+METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
 
 
 class Removal(NamedTuple):
@@ -24,13 +26,19 @@ class Removal(NamedTuple):
 class Decontamination:
     kept: list[Demonstration]
     removed: list[Removal]
+    suites: dict[str, int]
+    """How many evaluation texts each has."""
+    config: DecontaminationConfig
 
-    def report(self, evaluation_texts: Mapping[str, Sequence[str]], *, threshold: float = THRESHOLD) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """What was compared and which rows went; ids only, no text of either side."""
+        unit = "words" if self.config.ngram == 1 else f"runs of {self.config.ngram} words"
         return {
-            "measure": "Jaccard of the word sets, lower case, no punctuation",
-            "threshold": threshold,
-            "suites": {name: len(texts) for name, texts in evaluation_texts.items()},
+            "measure": f"Jaccard of the sets of {unit}, lower case, no punctuation",
+            "method": METHOD,
+            "recall": 1.0,
+            "threshold": self.config.threshold,
+            "suites": self.suites,
             "rows_compared": sum(row.split != "test" for row in self.kept) + len(self.removed),
             "removed": [
                 {
@@ -47,21 +55,28 @@ class Decontamination:
 
 
 def decontaminate(
-    demonstrations: Sequence[Demonstration], evaluation_texts: Mapping[str, Sequence[str]], *, threshold: float = THRESHOLD
+    demonstrations: Sequence[Demonstration], evaluation_texts: Mapping[str, Sequence[str]], config: DecontaminationConfig
 ) -> Decontamination:
     """Take out every train and val row at or above the threshold to any evaluation text; the nearest one is named."""
-    indexes = {name: WordIndex(texts, threshold) for name, texts in evaluation_texts.items()}
-    exact = {name: {normalise(text) for text in texts} for name, texts in evaluation_texts.items()}
-    kept: list[Demonstration] = []
-    removed: list[Removal] = []
-    for row in demonstrations:
-        text = request_text(row.prompt)
-        found = (
-            [(match.similarity, name) for name, index in indexes.items() for match in index.matches(text)] if row.split != "test" else []
-        )
-        if found:
-            similarity, suite = max(found)
-            removed.append(Removal(row, suite, similarity, exact=any(normalise(text) in exact[name] for _, name in found)))
-        else:
-            kept.append(row)
-    return Decontamination(kept=kept, removed=removed)
+    texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
+    nearest = _nearest(list(texts.values()), evaluation_texts, config)
+    found = {row_id: nearest[place] for place, row_id in enumerate(texts) if place in nearest}
+    kept = [row for row in demonstrations if row.id not in found]
+    removed = [Removal(row, *found[row.id]) for row in demonstrations if row.id in found]
+    suites = {name: len(texts) for name, texts in evaluation_texts.items()}
+    return Decontamination(kept=kept, removed=removed, suites=suites, config=config)
+
+
+def _nearest(
+    texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], config: DecontaminationConfig
+) -> dict[int, tuple[str, float, bool]]:
+    """By position of a text: suite, similarity, and whether they are equal. An equal one comes first, then the most similar."""
+    suites = [(name, normalise(text)) for name, evaluation in evaluation_texts.items() for text in evaluation]
+    equal = dict(sorted({(text, name) for name, text in suites}))
+    best: dict[int, tuple[bool, float, str]] = {
+        place: (True, 1.0, equal[text]) for place, text in enumerate(map(normalise, texts)) if text and text in equal
+    }
+    for near in near_matches(texts, [text for _, text in suites], config.threshold, config.ngram):
+        for place, other, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
+            best[place] = max(best.get(place, (False, 0.0, "")), (False, similarity, suites[other][0]))
+    return {place: (suite, similarity, exact) for place, (exact, similarity, suite) in best.items()}

@@ -1,109 +1,74 @@
-"""Which requests say nearly the same: word-set Jaccard, exact, with an inverted index over each text's rarest words."""
+"""Which requests say nearly the same: Jaccard of their word sets, or of their word n-grams."""
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
-from data_prep.records import Message
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-APOSTROPHES = re.compile("['\u2019\u02bc]")
-WORD = re.compile(r"\w+")
-ROUNDING = 1e-9
+from data_prep.similarity_join import Ints, Near, encode, near_across, near_within
+from data_prep.union import Union
+from data_prep.wording import jaccard, normalise, request_text, word_set
 
-
-def request_text(prompt: Sequence[Message]) -> str:
-    """What the user says; a system message that all rows share would make them all look alike."""
-    return "\n".join(message["content"] for message in prompt if message["role"] == "user")
+# Modules that must load without numpy import the words and Union from where they are.
+__all__ = ["Chains", "Union", "jaccard", "near_duplicate_groups", "near_matches", "near_pairs", "normalise", "request_text", "word_set"]
 
 
-def normalise(text: str) -> str:
-    """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
-    return " ".join(WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())))
+def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterator[Near]:
+    """Every two texts at or above the threshold, once, with their similarity."""
+    (sets,) = encode([_words(texts)], ngram)
+    yield from near_within(sets, threshold)
 
 
-def word_set(text: str) -> frozenset[str]:
-    return frozenset(normalise(text).split())
+def near_matches(texts: Iterable[str], others: Iterable[str], threshold: float, ngram: int = 1) -> Iterator[Near]:
+    """Every text (left) with every other (right) at or above the threshold, with their similarity."""
+    left, right = encode([_words(texts), _words(others)], ngram)
+    yield from near_across(left, right, threshold)
 
 
-def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
-    """Shared words over all words of both; 0 where neither has any."""
-    shared = len(left & right)
-    return shared / max(1, len(left) + len(right) - shared)
+def _words(texts: Iterable[str]) -> Iterator[list[str]]:
+    return (normalise(text).split() for text in texts)
 
 
-class Match(NamedTuple):
-    position: int
-    """Of the indexed text."""
-    similarity: float
+class Chains:
+    """Union over the numbers below `count`, for millions of links at a time."""
+
+    def __init__(self, count: int) -> None:
+        self.labels: Ints = np.arange(count)
+        self._waiting: list[Near] = []
+        self._links = 0
+
+    def apart(self, left: Ints, right: Ints) -> NDArray[np.bool_]:
+        """False where a chain is known already, so that the pair need not be measured."""
+        found: NDArray[np.bool_] = self.labels[left] != self.labels[right]
+        return found
+
+    def add(self, near: Near) -> None:
+        self._waiting.append(near)
+        self._links += len(near.left)
+        if self._links > len(self.labels):
+            self.join()
+
+    def join(self) -> None:
+        if self._waiting:
+            left, right = (self.labels[np.concatenate(side)] for side in list(zip(*self._waiting, strict=True))[:2])
+            links = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(self.labels),) * 2)
+            self.labels = connected_components(links, directed=False)[1][self.labels]
+        self._waiting, self._links = [], 0
 
 
-class WordIndex:
-    """The texts at or above a word-set Jaccard from a given text, without comparing it with every one.
-
-    J(x, y) >= t implies |x & y| >= ceil(t |x|), so x and y share one of x's |x| - ceil(t |x|) + 1 rarest words, which is
-    also among y's: only those words are indexed and looked up. Every candidate is then measured, so nothing is approximate.
-    """
-
-    def __init__(self, texts: Iterable[str], threshold: float) -> None:
-        self.threshold = threshold
-        self.word_sets = [word_set(text) for text in texts]
-        self._frequency = Counter(word for words in self.word_sets for word in words)
-        self._positions: dict[str, list[int]] = defaultdict(list)
-        for position, words in enumerate(self.word_sets):
-            for word in self._rarest(words):
-                self._positions[word].append(position)
-
-    def matches(self, text: str) -> Iterator[Match]:
-        words = word_set(text)
-        for position in self._candidates(words):
-            similarity = jaccard(words, self.word_sets[position])
-            if similarity >= self.threshold:
-                yield Match(position, similarity)
-
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Every two indexed texts at or above the threshold, once, the later one first."""
-        for later, words in enumerate(self.word_sets):
-            for earlier in self._candidates(words):
-                if earlier < later and jaccard(words, self.word_sets[earlier]) >= self.threshold:
-                    yield later, earlier
-
-    def _rarest(self, words: frozenset[str]) -> list[str]:
-        needed = math.ceil(self.threshold * len(words) - ROUNDING)
-        return sorted(words, key=lambda word: (self._frequency[word], word))[: len(words) - needed + 1]
-
-    def _candidates(self, words: frozenset[str]) -> set[int]:
-        size = len(words)
-        shortest, longest = self.threshold * size - ROUNDING, size / self.threshold + ROUNDING
-        found = {position for word in self._rarest(words) for position in self._positions.get(word, ())}
-        return {position for position in found if shortest <= len(self.word_sets[position]) <= longest}
-
-
-class Union:
-    """Things joined two by two; whatever is linked by any chain has one root."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-
-    def root(self, thing: Hashable) -> Hashable:
-        parent = self._parent.setdefault(thing, thing)
-        while parent != self._parent[parent]:
-            parent = self._parent[parent]
-        self._parent[thing] = parent
-        return parent
-
-    def join(self, left: Hashable, right: Hashable) -> None:
-        self._parent[self.root(left)] = self.root(right)
-
-
-def near_duplicate_groups(texts: Sequence[str], threshold: float) -> list[int]:
+def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1) -> list[int]:
     """For each text the position of the first text in its single-link group: a chain of near-duplicates is one group."""
-    union = Union()
-    for later, earlier in WordIndex(texts, threshold).pairs():
-        union.join(later, earlier)
-    first: dict[Hashable, int] = {}
-    return [first.setdefault(union.root(position), position) for position in range(len(texts))]
+    numbers: dict[str, int] = {}
+    # Equal texts are one from the start, since many copies would be as many pairs squared; texts without words are near nothing.
+    members = [numbers.setdefault(normalise(text) or f"\0{position}", len(numbers)) for position, text in enumerate(texts)]
+    (sets,) = encode([([] if text.startswith("\0") else text.split() for text in numbers)], ngram)
+    chains = Chains(len(numbers))
+    for near in near_within(sets, threshold, wanted=chains.apart):
+        chains.add(near)
+    chains.join()
+    first: dict[int, int] = {}
+    return [first.setdefault(int(chains.labels[member]), position) for position, member in enumerate(members)]

@@ -34,7 +34,7 @@ def prepare(
     unique, dropped = drop_duplicates(whole.rows)
     dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
     result = split(unique, config.split, seed)
-    clean = decontaminate(result.kept, evaluation_texts)
+    clean = decontaminate(result.kept, evaluation_texts, config.decontamination)
     kept = without_lost_twins(clean.kept)
     dropped += result.dropped
     dropped += [Drop(found.row, "contaminated", f"{found.similarity:.2f} to {found.suite}") for found in clean.removed]
@@ -43,7 +43,7 @@ def prepare(
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
     near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]
-    write_json(folder / "decontamination.json", {**clean.report(evaluation_texts), NEAR_EVALUATION: near})
+    write_json(folder / "decontamination.json", {**clean.report(), NEAR_EVALUATION: near})
     write_records(folder / "prompts.jsonl", map(_prompt, kept))
     write_records(folder / "demonstrations.jsonl", [row for row in kept if text_of(row.completion).strip()])
     rows_read = Counter(row.source for row in rows)

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from data_prep.config import SplitConfig
 from data_prep.limits import limited
-from data_prep.near_duplicates import Union, near_duplicate_groups, request_text
+from data_prep.near_duplicates import near_duplicate_groups, near_matches
 from data_prep.records import Demonstration, Split, stable_id
+from data_prep.union import Union
+from data_prep.wording import request_text
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NEAR_EVALUATION = "near_evaluation_row"
@@ -38,15 +40,19 @@ class SplitResult:
 def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: int) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
-    A row that comes with split "test" stays there. The other rows of its group are dropped: they may not be trained on, and
-    a benchmark's test set keeps exactly its own rows. All other groups are dealt out so that every suite and principle gets
-    about the wanted shares. What the limits cut is dropped last.
+    A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they may not be trained on, and a benchmark's
+    test set keeps exactly its own rows. All others are dealt out by groups so that every suite and principle gets about the wanted
+    shares. What the limits cut is dropped last.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
-    rows = _grouped(demonstrations, config.near_duplicate)
-    forced = {row.group: row.id for row in rows if row.split == "test"}
-    dropped = [Drop(row, NEAR_EVALUATION, f"in one group with {forced[row.group]}") for row in rows if _is_beside(row, forced)]
-    rows = [row for row in rows if not _is_beside(row, forced)]
+    beside = _beside_test(demonstrations, config)
+    dropped = [Drop(row, NEAR_EVALUATION, f"near {beside[row.id]}") for row in demonstrations if row.id in beside]
+    grouped = [
+        _grouped([row for row in demonstrations if row.id not in beside and (row.split == "test") == test], config)
+        for test in (True, False)
+    ]
+    found = {row.id: row for part in grouped for row in part}
+    rows = [found[row.id] for row in demonstrations if row.id in found]
     places = _dealt(rows, config, seed)
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
@@ -60,14 +66,27 @@ def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
     return [dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row for row in rows]
 
 
-def _is_beside(row: Demonstration, forced: dict[str, str]) -> bool:
-    return row.group in forced and row.split != "test"
+def _beside_test(rows: Sequence[Demonstration], config: SplitConfig) -> dict[str, str]:
+    """By id of a free row that is near a test row, or its twin, the test row's id.
+
+    Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
+    """
+    free, test = [row for row in rows if row.split != "test"], [row for row in rows if row.split == "test"]
+    if not free or not test:
+        return {}
+    ids = {row.id for row in test}
+    found = {row.id: row.twin_id for row in free if row.twin_id in ids} | {row.twin_id: row.id for row in test if row.twin_id}
+    texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
+    for near in near_matches(*texts, config.near_duplicate, config.near_duplicate_ngram):
+        for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
+            found.setdefault(free[left].id, test[right].id)
+    return {row.id: str(found[row.id]) for row in free if row.id in found}
 
 
-def _grouped(rows: Sequence[Demonstration], threshold: float) -> list[Demonstration]:
+def _grouped(rows: Sequence[Demonstration], config: SplitConfig) -> list[Demonstration]:
     """A group is named after its first id in the alphabet, which no order of the rows changes."""
     union = Union()
-    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], threshold)
+    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], config.near_duplicate, config.near_duplicate_ngram)
     for row, first in zip(rows, labels, strict=True):
         union.join(row.id, rows[first].id)
     ids = {row.id for row in rows}

@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 
 from data_prep.lint.faults import Fault
-from data_prep.near_duplicates import WordIndex, normalise, request_text, word_set
+from data_prep.near_duplicates import near_matches
 from data_prep.records import Demonstration, text_of
+from data_prep.wording import normalise, request_text, word_set
 
 LOOKALIKE = 0.8
 """Word-set Jaccard from which two requests should have one label, twins apart."""
@@ -35,16 +36,17 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
 
     A twin is near its harmful half on purpose and is no evidence.
     """
-    benign = [row for row in rows if row.kind == "benign"]
-    index = WordIndex([request_text(row.prompt) for row in benign], LOOKALIKE)
+    harmful, benign = ([row for row in rows if row.kind == kind] for kind in ("harmful", "benign"))
+    texts = [[normalise(request_text(row.prompt)) for row in side] for side in (harmful, benign)]
+    near: defaultdict[int, list[int]] = defaultdict(list)
+    for found in near_matches(*texts, LOOKALIKE):
+        for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
+            near[left].append(right)
     odds = benign_log_odds(rows, unrefused)
-    for row in rows:
-        if row.kind != "harmful":
-            continue
-        request = request_text(row.prompt)
-        near = [benign[match.position] for match in index.matches(request)]
-        strangers = [other for other in near if row.id not in (other.twin_id, "") and other.id != row.twin_id]
-        strangers = [other for other in strangers if normalise(request_text(other.prompt)) != normalise(request)]
+    for place, row in enumerate(harmful):
+        # Equal requests are another kind of fault.
+        others = [benign[right] for right in sorted(near[place]) if texts[1][right] != texts[0][place]]
+        strangers = [other for other in others if row.id not in (other.twin_id, "") and other.id != row.twin_id]
         if strangers:
             yield Fault("benign_lookalike", row.id, f"nearly the words of {strangers[0].id} ({strangers[0].source}), which is benign")
         elif odds.get(row.id, 0.0) >= MIN_LOG_ODDS:

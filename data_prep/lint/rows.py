@@ -9,9 +9,9 @@ from ftfy.badness import BADNESS_RE
 
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
-from data_prep.near_duplicates import normalise, request_text
 from data_prep.records import text_of
 from data_prep.sources.rows import role_fault
+from data_prep.wording import normalise, request_text
 
 MAX_WORDS = 2000
 MIN_LEAKED_WORDS = 5

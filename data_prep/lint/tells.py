@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from data_prep.lint.items import Item
-from data_prep.near_duplicates import normalise
 from data_prep.records import text_of
+from data_prep.wording import normalise
 
 OPENING_WORDS = 3
 OPENINGS_SHOWN = 10

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.near_duplicates import Union
 from data_prep.records import Demonstration, Message, shorten, stable_id, text_of
+from data_prep.union import Union
 
 
 def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:

@@ -9,7 +9,7 @@ from data_prep.artifacts import sha256_file, sha256_json
 from data_prep.errors import RecordError
 from data_prep.licences import sentences
 from data_prep.prepare import prepare
-from data_prep.records import text_of
+from data_prep.wording import request_text
 from eval.suites import own_suites
 from pipeline.config import RunConfig
 from pipeline.stage import Context, Stage
@@ -20,7 +20,7 @@ def work(context: Context) -> dict[str, Any]:
     suites, notes = own_suites(context.config.eval)
     for note in notes:
         context.say(note)
-    texts = {name: [text_of(p.prompt) for p in prompts] for name, prompts in suites.items()}
+    texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts, refuses=refusal)
     for line in describe(summary):
         context.say(line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import render
+from benchmarks import data, render
 from benchmarks.floor import step_flops
-from benchmarks.training import ROOT
+from benchmarks.machine import ROOT
+from benchmarks.synthetic_requests import synthetic_requests
 from models.adapter import adapt
 from models.collation import collation
 from models.config import AdapterConfig
@@ -19,8 +21,28 @@ ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)
 
 def test_the_page_on_speed_shows_the_results_in_the_repository():
     page = (ROOT / "docs" / "speed.md").read_text()
-    assert page == render.document(page)
+    assert page == render.document(page, render.measured())
     assert "| short, lora, bf16 |" in page
+
+
+def test_the_page_on_data_shows_the_results_in_the_repository():
+    page = (ROOT / "docs" / "data.md").read_text()
+    assert page == render.document(page, render.data_measured())
+    assert "| 1,000,000 synthetic | grouped among themselves | words, 0.5 |" in page
+
+
+@pytest.mark.parametrize("measure", ["words", "word_3_grams"])
+@pytest.mark.parametrize("job", ["group", "decontaminate"])
+def test_every_planted_rewording_at_the_threshold_is_found_and_nothing_else_goes(job, measure):
+    found = data.measure_case(job, measure, 2_000, None)
+    assert found["found"] == found["planted"] > 3
+    assert found["removed"] == found["planted"] if job == "decontaminate" else found["groups"] == 2_000 - found["planted"]
+
+
+def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
+    few, many = (synthetic_requests(count, seed=0).texts for count in (200, 2_000))
+    assert len(set(" ".join(many).split())) > 4 * len(set(" ".join(few).split()))
+    assert few == synthetic_requests(200, seed=0).texts
 
 
 def test_the_floor_counts_the_products_that_torch_counts(tiny_model):

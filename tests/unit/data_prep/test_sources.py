@@ -296,8 +296,8 @@ def test_hub_failures_are_one_fault_with_a_remedy(tmp_path: Path) -> None:
 
 def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
     code = (
-        "import sys; from data_prep.prepare import read_sources; from data_prep.config import SourceConfig; "
-        "read_sources([SourceConfig()], 0); print(sorted({'torch', 'datasets', 'sklearn', 'numpy'} & set(sys.modules)))"
+        "import sys; from data_prep.sources import read_source; from data_prep.config import SourceConfig; "
+        "read_source(SourceConfig(), seed=0); print(sorted({'torch', 'datasets', 'sklearn', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.config import SourceConfig, SplitConfig
-from data_prep.near_duplicates import WordIndex, request_text
+from data_prep.near_duplicates import near_pairs
 from data_prep.records import Demonstration, user
 from data_prep.sources import read_source
 from data_prep.splits import NEAR_EVALUATION, split
+from data_prep.wording import request_text
 
 Make = Callable[..., Demonstration]
 Pair = Callable[..., list[Demonstration]]
@@ -38,7 +39,8 @@ def rows_and_config(draw: st.DrawFn) -> tuple[list[Demonstration], SplitConfig]:
             )
         )
     limits = {name: draw(st.none() | st.integers(0, 4)) for name in ("train_limit", "benign_train_limit", "val_limit", "test_limit")}
-    return rows, SplitConfig(val=draw(st.sampled_from([0.0, 0.2])), test=draw(st.sampled_from([0.0, 0.3])), **limits)
+    shares = {"val": draw(st.sampled_from([0.0, 0.2])), "test": draw(st.sampled_from([0.0, 0.3]))}
+    return rows, SplitConfig(near_duplicate_ngram=draw(st.sampled_from([1, 1, 2])), **shares, **limits)
 
 
 @given(rows_and_config(), st.integers(0, 3))
@@ -60,8 +62,8 @@ def test_no_near_duplicate_and_no_twin_is_in_another_split(given_rows: tuple[lis
     kept = split(rows, config, 0).kept
     place = {row.id: row.split for row in kept}
     assert all(place[row.twin_id] == row.split for row in kept if row.twin_id)
-    pairs = WordIndex([request_text(row.prompt) for row in kept], config.near_duplicate).pairs()
-    assert all(kept[later].split == kept[earlier].split for later, earlier in pairs)
+    for near in near_pairs([request_text(row.prompt) for row in kept], config.near_duplicate, config.near_duplicate_ngram):
+        assert all(kept[left].split == kept[right].split for left, right in zip(near.left, near.right, strict=True))
 
 
 @given(rows_and_config(), st.randoms(use_true_random=False))
