@@ -67,7 +67,7 @@ def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
 
 
 def _beside_test(rows: Sequence[Demonstration], config: SplitConfig) -> dict[str, str]:
-    """By id of a free row that is near a test row, or its twin, the test row's id.
+    """By id of a free row that is near a test row, or the twin of either, the test row's id.
 
     Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
     """
@@ -77,9 +77,10 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig) -> dict[str
     ids = {row.id for row in test}
     found = {row.id: row.twin_id for row in free if row.twin_id in ids} | {row.twin_id: row.id for row in test if row.twin_id}
     texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
-    for near in near_matches(*texts, config.near_duplicate, config.near_duplicate_ngram):
+    for near in near_matches(texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram):
         for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
             found.setdefault(free[left].id, test[right].id)
+    found |= {row.id: found[row.twin_id] for row in free if row.twin_id in found and row.id not in found}
     return {row.id: str(found[row.id]) for row in free if row.id in found}
 
 

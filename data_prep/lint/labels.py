@@ -39,7 +39,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
     harmful, benign = ([row for row in rows if row.kind == kind] for kind in ("harmful", "benign"))
     texts = [[normalise(request_text(row.prompt)) for row in side] for side in (harmful, benign)]
     near: defaultdict[int, list[int]] = defaultdict(list)
-    for found in near_matches(*texts, LOOKALIKE):
+    for found in near_matches(texts[0], texts[1], LOOKALIKE):
         for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
             near[left].append(right)
     odds = benign_log_odds(rows, unrefused)

@@ -214,7 +214,7 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
     )  # fmt: skip
     require_complete(shown)
     assert shown.name == "preference pairs from made"
-    assert shown.summary.startswith("3 preference pairs for 2 of 2 prompts with an answer. Built with seed 7;")
+    assert shown.summary.startswith("3 preference pairs for 2 of 2 prompts. Built with seed 7;")
     assert "| made | MIT | 3 |" in shown.sources
     assert "scored by judge, refusal" in shown.decided[0][1]
     assert "(org/model)" in shown.written[0][1]

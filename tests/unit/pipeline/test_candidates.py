@@ -38,7 +38,7 @@ def demonstration(number: int, kind: str, **fields) -> Demonstration:
         completion=assistant(text),
         kind=kind,
         suite=kind,
-        source="made",
+        source="builtin",
         licence="MIT",
         **({"split": "train"} | fields),
     )

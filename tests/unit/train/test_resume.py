@@ -196,7 +196,7 @@ class DyingScoreboard(Scoreboard):
         measuring = SimpleNamespace(say=lambda text: None)
         super().__init__("sft", work / "scoreboard.jsonl", work / "epochs", measuring, lambda module: trainable_state(module.model))
 
-    def _row(self, epoch, step, state):
+    def _row(self, epoch, step, state, samples):
         if epoch == self.dies_at:
             raise Killed
         return {"stage": "sft", "epoch": epoch, "step": step, "over_refusal_by_suite": {}, **{name: {"mean": None} for name in METRICS}}
