@@ -26,7 +26,7 @@ def data_section(results: Json) -> Iterator[str]:
     found = results["machine"]
     yield (
         f"Measured {results['date']} on {found['processor']}, one core of {found['cores']}, Python {found['python']}, numpy {found['numpy']}, "
-        f"scipy {found['scipy']}. Seconds are of processor time, since the machine was shared; the work runs in one thread."
+        f"scipy {found['scipy']}. Seconds are of processor time; the work runs in one thread."
     )
     yield ""
     yield "| rows | what | measure | seconds | peak GB | planted rewordings found |"
