@@ -48,9 +48,11 @@ def build_results(
 def _comparisons(
     by_cell: dict[tuple[str, str], list[Sample]], policies: list[str], suites: list[str], confidence: float
 ) -> list[dict[str, Any]]:
-    """Each policy against the base, and DPO against the SFT control; p-values adjusted over all of them."""
+    """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
     against = [(name, "base") for name in policies if name != "base"]
     against += [("dpo", other) for other in ("sft", "sft_control") if "dpo" in policies and other in policies]
+    rounds = [name for name in policies if name.startswith("dpo")]
+    against += list(zip(rounds[1:], rounds, strict=False))
     found: list[tuple[dict[str, str], Comparison]] = []
     for policy, baseline in against:
         for suite in suites:

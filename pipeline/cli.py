@@ -11,6 +11,7 @@ from typing import Any
 
 from data_prep.errors import PreemptedError, PrimumError
 from pipeline.console import complain
+from pipeline.rounds import MOST, later, parsed
 from pipeline.stages import STAGES
 from train.notice import leave_marker, listen
 
@@ -25,6 +26,7 @@ examples:
   primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2
   primum config configs/demo.yaml                   the resolved run
   primum eval configs/demo.yaml                     one stage
+  primum dpo_2 configs/demo.yaml rounds=2           one of a later round: sample_2, score_2, pairs_2, dpo_2
   primum check configs/meditron_7b.yaml slurm/dpo_meditron.sh
 
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
@@ -45,14 +47,19 @@ def parser() -> argparse.ArgumentParser:
         **STAGES,
         "fetch": _FETCH,
         "config": "print the resolved run",
+        **{name: "" for name in later(MOST)},
     }.items():
-        command = commands.add_parser(name, help=summary, description=summary)
+        shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
+        command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
-    exporting.add_argument("--stage", default="dpo", choices=["sft", "dpo", "sft_control"], help="whose checkpoint (default: dpo)")
+    trainings = ["sft", "dpo", *(name for name in later(MOST) if name.startswith("dpo")), "sft_control"]
+    exporting.add_argument(
+        "--stage", default="dpo", choices=trainings, metavar="STAGE", help="sft, dpo (default), dpo_2 ... or sft_control"
+    )
     exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     _add_review(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)

@@ -16,6 +16,7 @@ from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError
 from eval.config import EvalConfig, GateConfig
 from models.config import GenerationConfig, LanguageModelConfig
+from pipeline.rounds import MOST, named
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
@@ -56,7 +57,7 @@ class ScoreConfig:
 @dataclass(frozen=True, kw_only=True)
 class ReleaseConfig:
     policy: str = "dpo"
-    """Which trained policy to release: dpo, sft or sft_control."""
+    """Which trained policy to release: dpo (its last round), sft or sft_control."""
     name: str = "aligned-medical-model"
     gate: GateConfig = field(default_factory=GateConfig)
 
@@ -71,6 +72,8 @@ class ReleaseConfig:
 class RunConfig:
     run_dir: str = "runs/run"
     seed: int = 0
+    rounds: int = 1
+    """How often to sample, score, build pairs and train DPO; from the second round on, with what the last round's policy answers."""
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
@@ -90,8 +93,15 @@ class RunConfig:
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
+        if not 1 <= self.rounds <= MOST:
+            raise ValueError(f"rounds must be 1 to {MOST}, got {self.rounds}")
         if self.release.policy == "sft_control" and not self.control.enabled:
             raise ValueError("release.policy is sft_control but control.enabled is false")
+
+
+def released_policy(config: RunConfig) -> str:
+    """The stage whose policy is released."""
+    return named(config.release.policy, config.rounds)
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:

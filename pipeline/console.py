@@ -5,8 +5,15 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from pipeline.rounds import parsed
+
 WIDTH = 11
 TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
+
+
+def policy_title(policy: str) -> str:
+    stage, round = parsed(policy)
+    return TITLES.get(stage, policy) + (f", round {round}" if round > 1 else "")
 
 
 def say(stage: str, text: str) -> None:
@@ -23,7 +30,7 @@ def safety_table(results: dict[str, Any]) -> str:
     """Policies across, suites and metrics down: value (interval) and n."""
     policies = list(results["policies"])
     suites = list(results["policies"][policies[0]]["suites"])
-    rows = [["", *(TITLES.get(name, name) for name in policies)]]
+    rows = [["", *(policy_title(name) for name in policies)]]
     rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
     for suite in suites:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]

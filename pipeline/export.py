@@ -11,6 +11,7 @@ from models.load import load_tokenizer
 from pipeline.config import RunConfig
 from pipeline.console import say
 from pipeline.policies import base_config, policy_of, trained_policy
+from pipeline.rounds import parsed, trained_before
 from pipeline.stage import mark_weights
 from train.checkpoints import latest_checkpoint
 from train.portable import damaged, read
@@ -36,7 +37,7 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         raise ArtifactError(
             [*faults, "copy the checkpoint again from where it is whole, or delete it: training goes on from the one before"]
         )
-    start = base_config(config) if stage == "sft" else policy_of(config, run_dir / "sft")
+    start = base_config(config) if stage == "sft" else policy_of(config, run_dir / trained_before(parsed(stage)[1]))
     _, tensors = read(checkpoint)
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)

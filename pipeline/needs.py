@@ -11,6 +11,7 @@ from models.footprint import COPY_SHARE, GB, GPU_CONTEXT, Shape, checkpoint_byte
 from models.load import DTYPES
 from pipeline.config import RunConfig
 from pipeline.job_script import JobScript
+from pipeline.rounds import parsed
 from pipeline.stages import stage_names
 from train.trainer import loads_sharded
 
@@ -65,7 +66,7 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     """Policies of the training stages and the release, and the checkpoints of the largest of them."""
-    policies = len([name for name in stage_names(config) if name in ("sft", "dpo", "sft_control", "release")])
+    policies = len([name for name in stage_names(config) if parsed(name)[0] in ("sft", "dpo", "sft_control", "release")])
     epochs = max(config.sft.epochs, config.dpo.epochs) + 1
     return policies * policy_bytes(shape, config.model.base) + 3 * checkpoint_bytes(shape) + epochs * 4 * shape.trained + 0.5 * GB
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from data_prep.licences import Restrictions, for_weights, notice, union
 from pipeline import ranks
 from pipeline.config import RunConfig, resolved
 from pipeline.console import say
+from pipeline.rounds import named, trained_before
 from train.notice import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
@@ -40,9 +41,16 @@ class Context:
     config: RunConfig
     directory: StageDirectory
     rank: int = 0
+    round: int = 1
 
     def stage(self, name: str) -> StageDirectory:
-        return StageDirectory(self.directory.path.parent / name)
+        """An earlier stage, of the same round where it is repeated."""
+        return StageDirectory(self.directory.path.parent / named(name, self.round))
+
+    @property
+    def before(self) -> StageDirectory:
+        """The stage that left the policy which this round begins with."""
+        return StageDirectory(self.directory.path.parent / trained_before(self.round))
 
     @property
     def path(self) -> Path:
@@ -81,6 +89,24 @@ class Stage:
     """What it reads besides under this config."""
     measures: bool = False
     """It reads and quotes rows that are for evaluation only, so what restricts those restricts its files too."""
+    round: int = 1
+
+    def in_round(self, round: int) -> Stage:
+        """The same work on a later round's data and, where it begins with a policy, on the one that the round before left."""
+        if round == 1:
+            return self
+
+        def renamed(needs: tuple[str, ...]) -> tuple[str, ...]:
+            parts = (need.partition("/") for need in needs)
+            return tuple(f"{trained_before(round) if stage == 'sft' else named(stage, round)}{slash}{part}" for stage, slash, part in parts)
+
+        return replace(
+            self,
+            name=named(self.name, round),
+            needs=(*renamed(self.needs), *((f"{trained_before(round)}/policy",) if self.name == "sample" else ())),
+            optional_needs=lambda config: renamed(self.optional_needs(config)),
+            round=round,
+        )
 
 
 def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
@@ -129,7 +155,7 @@ def _required(run_dir: Path, need: str) -> str:
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
-    context = Context(config, StageDirectory(Path(config.run_dir) / stage.name), rank)
+    context = Context(config, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round)
     if not (_begin(stage, context) if rank == 0 else ranks.wanted(context.path)):
         return False
     started = time.monotonic()

@@ -11,4 +11,4 @@
 #SBATCH --open-mode=append
 #SBATCH --output=logs/%x-%j.log
 . "$SLURM_SUBMIT_DIR/slurm/env.sh"
-primum_step dpo "${@:-configs/meditron_7b.yaml}"
+primum_step "${PRIMUM_STAGE:-dpo}" "${@:-configs/meditron_7b.yaml}"

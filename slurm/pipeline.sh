@@ -18,6 +18,11 @@ job reward "${REWARD_OPTIONS:-}" reward_harmfulness.sh
 PRIMUM_STAGES="score pairs" job pairs "${STAGES_OPTIONS:-}" stages.sh
 job sft "${SFT_OPTIONS:-}" sft_meditron.sh
 job dpo "${DPO_OPTIONS:-}" dpo_meditron.sh
+rounds=$(primum config "${PRIMUM_ARGUMENTS[@]:-configs/meditron_7b.yaml}" | awk '$1 == "rounds:" { print $2 }')
+for ((round = 2; round <= rounds; round++)); do
+    PRIMUM_STAGES="sample_$round score_$round pairs_$round" job "pairs_$round" "${STAGES_OPTIONS:-}" stages.sh
+    PRIMUM_STAGE=dpo_$round job "dpo_$round" "${DPO_OPTIONS:-}" dpo_meditron.sh
+done
 PRIMUM_STAGE=sft_control job sft_control "${DPO_OPTIONS:-}" sft_meditron.sh
 job eval "${EVAL_OPTIONS:-}" eval.sh
 PRIMUM_STAGES=release job release "" stages.sh

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pipeline.rounds import later, parsed
+
 if TYPE_CHECKING:
     from pipeline.config import RunConfig
     from pipeline.stage import Stage
@@ -25,8 +27,11 @@ STAGES = {
 
 def stage_names(config: RunConfig) -> list[str]:
     """The stages of this run, in order."""
-    return [name for name in STAGES if name != "sft_control" or config.control.enabled]
+    names = [name for name in STAGES if name != "sft_control" or config.control.enabled]
+    after = names.index("dpo") + 1
+    return [*names[:after], *later(config.rounds), *names[after:]]
 
 
 def load_stage(name: str) -> Stage:
-    return import_module(f"pipeline.stages.{name}").STAGE
+    stage, round = parsed(name)
+    return import_module(f"pipeline.stages.{stage}").STAGE.in_round(round)

@@ -12,7 +12,7 @@ from eval.scoreboard import read_scoreboard
 from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
-from pipeline.policies import stage_policy
+from pipeline.policies import policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
@@ -34,13 +34,13 @@ def work(context: Context) -> dict[str, Any]:
     return train_policy(
         context,
         Training(
-            start=stage_policy(context, "sft"),
+            start=policy_of(context.config, context.before.path),
             rows_of=rows_of,
             callbacks_of=reference,
             module_of=lambda model, options: DpoModule(model, config.dpo, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
-            **from_sft(context),
+            **from_before(context),
         ),
     )
 
@@ -48,14 +48,16 @@ def work(context: Context) -> dict[str, Any]:
 def _reference_folder(context: Context) -> Path:
     """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
     trainer = context.config.trainer
-    identity = {"policy": context.stage("sft").require("policy"), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
+    identity = {"policy": context.before.require("policy"), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
     return cache_directory() / "reference_logps" / sha256_json(identity)[:24]
 
 
-def from_sft(context: Context) -> dict[str, Any]:
-    """What a training from the SFT policy takes over from its scoreboard."""
-    sft = context.stage("sft").path
-    return {"before": read_scoreboard(sft / "scoreboard.jsonl"), "before_epoch": read_json(sft / "selection.json")["epoch"]}
+def from_before(context: Context) -> dict[str, Any]:
+    """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
+    before = context.before.path
+    base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[:1]
+    known = [row for row in read_scoreboard(before / "scoreboard.jsonl") if row["epoch"] > 0]
+    return {"before": [*base, *known], "before_epoch": read_json(before / "selection.json")["epoch"]}
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:

@@ -16,8 +16,9 @@ from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.generate import generation_dtype
 from pipeline.config import RunConfig
-from pipeline.console import TITLES, safety_table
+from pipeline.console import policy_title, safety_table
 from pipeline.policies import base_config, device, generating, model_files, stage_policy
+from pipeline.rounds import later, named, parsed
 from pipeline.stage import Context, Stage
 from pipeline.stages import prep
 from reward.harmfulness_model import HarmfulnessScorer
@@ -58,8 +59,16 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def policies(context: Context) -> dict[str, ModelConfig]:
-    trained = ["sft", "sft_control", "dpo"] if context.config.control.enabled else ["sft", "dpo"]
-    return {"base": base_config(context.config), **{name: stage_policy(context, name) for name in trained}}
+    """By the name of the stage that left each."""
+    return {"base": base_config(context.config), **{name: stage_policy(context, name) for name in trained_policies(context.config)}}
+
+
+def trained_policies(config: RunConfig) -> list[str]:
+    return ["sft", *(["sft_control"] if config.control.enabled else []), *dpo_rounds(config)]
+
+
+def dpo_rounds(config: RunConfig) -> list[str]:
+    return [named("dpo", round) for round in range(1, config.rounds + 1)]
 
 
 def _prompts(context: Context) -> list[Prompt]:
@@ -85,7 +94,7 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
     if not shard.is_file():
         policy, tokenizer = generating(context.config, model, context.config.eval.generation)
         write_records(shard, measure(policy, tokenizer, mine, context.config.eval.generation, scorer, policy=name))
-    context.say(f"{TITLES[name]}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
+    context.say(f"{policy_title(name)}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
 
 
 def _samples(context: Context, name: str, prompts: list[Prompt]) -> list[Sample]:
@@ -100,15 +109,16 @@ def _shard(context: Context, name: str, rank: int) -> Path:
 
 def _about(context: Context, name: str) -> dict[str, Any]:
     if name == "base":
-        return {"title": TITLES[name], "path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = read_json(context.stage(name).path / "selection.json")["optimiser_steps"]
-    before = 0 if name == "sft" else read_json(context.stage("sft").path / "selection.json")["optimiser_steps"]
-    return {"title": TITLES[name], "path": f"{name}/policy", "optimiser_steps": before + steps}
+        return {"title": policy_title(name), "path": context.config.model.base.path, "optimiser_steps": 0}
+    earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
+    way = ["sft"] if name == "sft" else ["sft", *earlier, name]
+    steps = sum(read_json(context.stage(stage).path / "selection.json")["optimiser_steps"] for stage in way)
+    return {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
     rows = []
-    for stage in ("sft", "dpo"):
+    for stage in ("sft", *dpo_rounds(context.config)):
         chosen = read_json(context.stage(stage).path / "selection.json")["epoch"]
         rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(context.stage(stage).path / "scoreboard.jsonl")]
     return rows
@@ -141,16 +151,16 @@ def _provenance(context: Context) -> dict[str, Any]:
 
 
 def reported_stages(config: RunConfig) -> list[str]:
-    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo"]
+    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo", *later(config.rounds)]
     return [*names, "sft_control"] if config.control.enabled else names
 
 
 STAGE = Stage(
     name="eval",
     summary="report",
-    needs=("prep/prompts.jsonl", "reward", "sft", "dpo"),
+    needs=("prep/prompts.jsonl", "reward"),
     measures=True,
-    optional_needs=lambda config: ("sft_control",) if config.control.enabled else (),
+    optional_needs=lambda config: tuple(trained_policies(config)),
     sections=("model", "eval", "control"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},

@@ -11,7 +11,7 @@ from data_prep.licences import released_licence, sentences
 from data_prep.records import Demonstration, read_records
 from eval.gate import GateResult, judge
 from models.config import EMBEDDED
-from pipeline.config import RunConfig, to_yaml
+from pipeline.config import RunConfig, released_policy, to_yaml
 from pipeline.model_card import model_card
 from pipeline.stage import Context, Stage
 
@@ -19,20 +19,20 @@ EMBEDDED_LICENCE = "apache-2.0"
 
 
 def work(context: Context) -> dict[str, Any]:
-    config = context.config.release
+    config, policy = context.config.release, released_policy(context.config)
     results = read_json(context.stage("eval").path / "results.json")
-    gates = judge(results, config.policy, config.gate)
+    gates = judge(results, policy, config.gate)
     for gate in gates:
         context.say(f"{'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.detail}")
-    _require(gates, config.policy)
+    _require(gates, policy)
     target = context.path / config.name
-    shutil.copytree(context.stage(config.policy).path / "policy", target, dirs_exist_ok=True)
+    shutil.copytree(context.stage(policy).path / "policy", target, dirs_exist_ok=True)
     _copy_evidence(context, gates)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
         name=config.name,
-        policy=config.policy,
+        policy=policy,
         results=results,
         gates=gates,
         licence=released_licence(restrictions, base),
@@ -43,7 +43,7 @@ def work(context: Context) -> dict[str, Any]:
     for line in sentences(restrictions):
         context.say(line)
     context.say(f"released: {target}")
-    return {"policy": config.policy, "gates": len(gates)}
+    return {"policy": policy, "gates": len(gates)}
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -96,7 +96,7 @@ STAGE = Stage(
     name="release",
     summary="release",
     needs=("prep", "reward", "pairs", "eval"),
-    optional_needs=lambda config: (config.release.policy,),
+    optional_needs=lambda config: (released_policy(config),),
     sections=("release",),
     work=work,
     gigabytes=_gigabytes,

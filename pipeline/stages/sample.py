@@ -1,4 +1,4 @@
-"""sample: what the base policy itself answers, how it goes on once it has declined, and how it revises its answers."""
+"""sample: what the policy itself answers, how the base one goes on once it has declined, and how the policy revises its answers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from data_prep.records import (
 )
 from models.generate import Generated, generate, seed_of
 from pipeline.config import SampleConfig
-from pipeline.policies import base_config, generating, model_files
+from pipeline.policies import base_config, generating, model_files, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.stage import Context, Stage
 from reward.examples import CONTINUED
 from reward.refusal import split_refusal
 from train.trainer import use_threads
 
-POLICY = "base"
-REVISED = "base/revised"
-FILES = {POLICY: "answers", CONTINUED: "refusals", REVISED: "revisions"}
+ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
+"""What is written, and the names of the files that ranks append to."""
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
 
@@ -53,10 +52,13 @@ def work(context: Context) -> dict[str, Any]:
     use_threads(config.trainer)
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
-    done = {row["id"] for name in FILES for row in _written(context, name)}
+    done = {row["id"] for name in (ANSWERS, REFUSALS, REVISIONS) for row in _written(context, name)}
     missing = [wanted for wanted in mine if wanted.id not in done]
-    context.say(f"{len(answers)} answers and {len(refusals)} continued declines wanted from the base policy, {len(missing)} to write here")
-    policy = cache(lambda: generating(config, base_config(config), config.sample.generation))
+    context.say(
+        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
+    )
+    start = base_config(config) if context.round == 1 else policy_of(config, context.before.path)
+    policy = cache(lambda: generating(config, start, config.sample.generation))
     if missing:
         _write_missing(context, missing, policy)
     if config.sample.revisions:
@@ -64,18 +66,18 @@ def work(context: Context) -> dict[str, Any]:
     if not context.share.hand_in(context.directory.work):
         return {}
     made = {
-        name: sorted((Completion.from_json(row) for row in _written(context, name)), key=lambda c: c.id) for name in (POLICY, CONTINUED)
+        name: sorted((kind.from_json(row) for row in _written(context, name)), key=lambda c: c.id)
+        for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
-    write_records(context.path / "completions.jsonl", made[POLICY])
-    write_records(context.path / "refusals.jsonl", made[CONTINUED])
+    write_records(context.path / "completions.jsonl", made[ANSWERS])
+    write_records(context.path / "refusals.jsonl", made[REFUSALS])
     if config.sample.revisions:
-        made[REVISED] = sorted((Revision.from_json(row) for row in _written(context, REVISED)), key=lambda c: c.id)
-        write_records(context.path / "revisions.jsonl", made[REVISED])
+        write_records(context.path / "revisions.jsonl", made[REVISIONS])
     rows = [row for several in made.values() for row in several]
     return {
-        "completions": len(made[POLICY]),
-        "refusals": len(made[CONTINUED]),
-        "revisions": len(made.get(REVISED, [])),
+        "completions": len(made[ANSWERS]),
+        "refusals": len(made[REFUSALS]),
+        "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
     }
@@ -83,20 +85,24 @@ def work(context: Context) -> dict[str, Any]:
 
 def _shard(context: Context, name: str, rank: int) -> Path:
     """What one rank appends to."""
-    return context.directory.work / f"{FILES[name]}.{rank}.jsonl"
+    return context.directory.work / f"{name}.{rank}.jsonl"
+
+
+def _writer(context: Context) -> str:
+    return "base" if context.round == 1 else context.before.name
 
 
 def _written(context: Context, name: str) -> list[dict[str, Any]]:
     """By all ranks of this start and earlier ones."""
     own = _shard(context, name, context.rank)
-    return [row for path in sorted(context.directory.work.glob(f"{FILES[name]}.*.jsonl")) for row in read_appended(path, own=path == own)]
+    return [row for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")) for row in read_appended(path, own=path == own)]
 
 
 def _answers(context: Context) -> list[Wanted]:
     prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
-    samples = context.config.sample.harmful_samples
+    samples, writer = context.config.sample.harmful_samples, _writer(context)
     return [
-        Wanted(f"{p.id}/{POLICY}/{k}", p.id, p.prompt, POLICY, k, "")
+        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, writer, k, "")
         for p in prompts
         if p.split != "test"
         for k in range(samples if p.kind == "harmful" else 1)
@@ -104,7 +110,12 @@ def _answers(context: Context) -> list[Wanted]:
 
 
 def _refusals(context: Context) -> list[Wanted]:
-    """One for every safe answer that declines. The reward model needs them: a base policy refuses too rarely to show how its refusals read."""
+    """One for every safe answer that declines. The reward model needs them: a base policy refuses too rarely to show how its refusals read.
+
+    It is trained once, in the first round.
+    """
+    if context.round > 1:
+        return []
     demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
     found = [(d, split_refusal(text_of(d.completion))) for d in demonstrations if d.kind == "harmful" and d.split != "test"]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
@@ -118,9 +129,9 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
     greedy = replace(generation, temperature=0.0)
     written = 0
     for name, settings, todo in (
-        (POLICY, greedy, [w for w in missing if w.policy == POLICY and _is_greedy(w, config.sample)]),
-        (POLICY, generation, [w for w in missing if w.policy == POLICY and not _is_greedy(w, config.sample)]),
-        (CONTINUED, shorter, [w for w in missing if w.policy == CONTINUED]),
+        (ANSWERS, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
+        (ANSWERS, generation, [w for w in missing if not w.start and not _is_greedy(w, config.sample)]),
+        (REFUSALS, shorter, [w for w in missing if w.start]),
     ):
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
         with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
@@ -149,11 +160,11 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     """Of this rank's own answers, which are all written by now; a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
-    answers = [Completion.from_json(row) for row in _written(context, POLICY) if row["id"] in mine]
+    answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
     wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=config.seed)
     todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
     context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
-    with _shard(context, REVISED, context.rank).open("a", encoding="utf-8") as file:
+    with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
         for begin in range(0, len(todo), generation.batch_size):
             block = todo[begin : begin + generation.batch_size]
             for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {begin}/{len(todo)}"):

@@ -8,7 +8,7 @@ from data_prep.records import Pair, read_records
 from pipeline.policies import stage_policy
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
-from pipeline.stages.dpo import from_sft
+from pipeline.stages.dpo import from_before
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
 from train.sft import SftModule
 
@@ -25,7 +25,7 @@ def work(context: Context) -> dict[str, Any]:
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
-            **from_sft(context),
+            **from_before(context),
         ),
     )
 
