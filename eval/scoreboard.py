@@ -22,7 +22,6 @@ from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
 from models.config import GenerationConfig
 from models.ranks import is_sharded
-from reward.harmfulness_model import HarmfulnessScorer
 
 Row = dict[str, Any]
 METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
@@ -34,7 +33,8 @@ class Measuring:
 
     prompts: list[Prompt]
     generation: GenerationConfig
-    scorer: HarmfulnessScorer
+    scorer: Any
+    """A HarmfulnessScorer; None on a rank that does not measure."""
     confidence: float
     tokenizer: Any
     policy_of: Callable[[dict[str, torch.Tensor]], Any]

@@ -104,6 +104,18 @@ def training_bytes(
     }
 
 
+def measuring_bytes(shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool) -> dict[str, float]:
+    """What measuring a policy takes beside the weights and optimiser states of its training, all in 16 bits: a merged copy that answers
+    (a sharded policy answers as it stands), its cache for `rows` answers of `tokens` with their prompts, and the reward model."""
+    layers = (shape.parameters - shape.vocabulary * shape.hidden) / shape.layers
+    kept = shape.layers if reward_layers is None else reward_layers
+    return {
+        "copy": 2.0 * shape.parameters if whole_copy else 0.0,
+        "cache": 2 * 2.0 * rows * tokens * shape.layers * shape.keys,
+        "reward model": 2 * (shape.vocabulary * shape.hidden + kept * layers),
+    }
+
+
 def peak_bytes(parts: dict[str, float]) -> float:
     return OVERHEAD * sum(parts.values())
 

@@ -14,14 +14,14 @@ from data_prep.artifacts import existing_parent
 from data_prep.errors import PrimumError
 from data_prep.licences import restrictions_of, sentences
 from data_prep.prepare import read_sources
-from data_prep.records import Demonstration
+from data_prep.records import Demonstration, text_of
 from eval.suites import own_suites
 from models.inspection import model_faults, tokenizer_faults
 from models.load import cache_directory
 from models.tokens import prompt_ids
 from pipeline.config import RunConfig
 from pipeline.job_script import JobScript, read_job_script, script_faults
-from pipeline.needs import room_faults
+from pipeline.needs import duration, room_faults
 from pipeline.stages import stage_names
 from train.config import TrainerConfig, wandb_trouble
 
@@ -63,6 +63,8 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
         more, needs = room_faults(config, job, gpu_gb)
         faults += more
         lines += needs
+        if tokenizer and rows and not more and config.trainer.accelerator == "gpu" and (job is None or job.trains):
+            lines.append(duration(config, rows, _row_lengths(tokenizer, rows)))
     if faults:
         raise PrimumError(faults)
     return lines
@@ -85,6 +87,17 @@ def _rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
     except PrimumError as error:
         faults += error.faults
     return rows, faults
+
+
+def _row_lengths(tokenizer: Any, rows: list[Demonstration]) -> list[int]:
+    """Tokens of some rows; one without an answer counts its prompt twice."""
+    tried = rows[:: max(1, len(rows) // PROMPTS_TRIED)]
+    prompts = [len(prompt_ids(tokenizer, row.prompt)) for row in tried]
+    answers = [
+        len(tokenizer(text_of(row.completion))["input_ids"]) if row.completion else prompt
+        for row, prompt in zip(tried, prompts, strict=True)
+    ]
+    return [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
 
 
 def _length_faults(config: RunConfig, tokenizer: Any, rows: list[Demonstration]) -> tuple[list[str], str]:

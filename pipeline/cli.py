@@ -11,8 +11,9 @@ from typing import Any
 
 from data_prep.errors import PreemptedError, PrimumError
 from pipeline.console import complain
-from pipeline.rounds import MOST, later, parsed
+from pipeline.rounds import later, parsed
 from pipeline.stages import STAGES
+from train.config import MOST_ROUNDS
 from train.notice import leave_marker, listen
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
@@ -26,7 +27,7 @@ examples:
   primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2
   primum config configs/demo.yaml                   the resolved run
   primum eval configs/demo.yaml                     one stage
-  primum dpo_2 configs/demo.yaml rounds=2           one of a later round: sample_2, score_2, pairs_2, dpo_2
+  primum dpo_2 configs/demo.yaml dpo.rounds=2       one of a later round: sample_2, score_2, pairs_2, dpo_2
   primum check configs/meditron_7b.yaml slurm/dpo_meditron.sh
 
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         **STAGES,
         "fetch": _FETCH,
         "config": "print the resolved run",
-        **{name: "" for name in later(MOST)},
+        **{name: "" for name in later(MOST_ROUNDS)},
     }.items():
         shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
-    trainings = ["sft", "dpo", *(name for name in later(MOST) if name.startswith("dpo")), "sft_control"]
+    trainings = ["sft", "dpo", *(name for name in later(MOST_ROUNDS) if name.startswith("dpo")), "sft_control"]
     exporting.add_argument(
         "--stage", default="dpo", choices=trainings, metavar="STAGE", help="sft, dpo (default), dpo_2 ... or sft_control"
     )

@@ -16,7 +16,7 @@ from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError
 from eval.config import EvalConfig, GateConfig
 from models.config import GenerationConfig, LanguageModelConfig
-from pipeline.rounds import MOST, named
+from pipeline.rounds import named
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
@@ -72,8 +72,6 @@ class ReleaseConfig:
 class RunConfig:
     run_dir: str = "runs/run"
     seed: int = 0
-    rounds: int = 1
-    """How often to sample, score, build pairs and train DPO; from the second round on, with what the last round's policy answers."""
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
@@ -93,15 +91,13 @@ class RunConfig:
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
-        if not 1 <= self.rounds <= MOST:
-            raise ValueError(f"rounds must be 1 to {MOST}, got {self.rounds}")
         if self.release.policy == "sft_control" and not self.control.enabled:
             raise ValueError("release.policy is sft_control but control.enabled is false")
 
 
 def released_policy(config: RunConfig) -> str:
     """The stage whose policy is released."""
-    return named(config.release.policy, config.rounds)
+    return named(config.release.policy, config.dpo.rounds)
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:

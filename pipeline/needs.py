@@ -7,13 +7,30 @@ from pathlib import Path
 
 from data_prep.artifacts import existing_parent
 from data_prep.errors import first_line
-from models.footprint import COPY_SHARE, GB, GPU_CONTEXT, Shape, checkpoint_bytes, peak_bytes, policy_bytes, shape_of, training_bytes
+from data_prep.records import Demonstration
+from models.footprint import (
+    COPY_SHARE,
+    GB,
+    GPU_CONTEXT,
+    Shape,
+    checkpoint_bytes,
+    measuring_bytes,
+    peak_bytes,
+    policy_bytes,
+    shape_of,
+    training_bytes,
+)
 from models.load import DTYPES
 from pipeline.config import RunConfig
 from pipeline.job_script import JobScript
 from pipeline.rounds import parsed
 from pipeline.stages import stage_names
 from train.trainer import loads_sharded
+
+GPU_SPEED = 330e12
+"""Operations a second of an H100 in bfloat16, as training reaches them."""
+PROMPT_TOKENS = 128
+"""Of a prompt, with its chat format, for the cache of answers."""
 
 
 def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tuple[list[str], list[str]]:
@@ -27,11 +44,13 @@ def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tupl
         faults.append(f"model.max_length={config.model.max_length}: the model knows positions up to {shape.positions}; lower it to that")
     if shape.trained == 0:
         faults.append(f"model.adapter.target_modules={config.model.adapter.target_modules}: the model has no such layers; use all-linear")
-    peak, lines = _memory(config, shape)
-    if config.trainer.accelerator == "gpu" and peak + GPU_CONTEXT > gpu_gb * GB:
+    answers_only = job is not None and not job.trains
+    peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
+    if config.trainer.accelerator == "gpu" and not answers_only and peak + GPU_CONTEXT > gpu_gb * GB:
         faults.append(
             f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} (--gpu-gb); raise trainer.zero_stage or the number of ranks, "
-            "set trainer.gradient_checkpointing, lower trainer.micro_batch_tokens, or train LoRA on model.base.dtype=bfloat16"
+            "set trainer.gradient_checkpointing or trainer.offload=cpu, lower trainer.micro_batch_tokens, reward.layers or eval.generation.batch_size, "
+            "or train LoRA on model.base.dtype=bfloat16"
         )
     faults += _copy_faults(config, shape, job, gpu_gb)
     host, why = _host_bytes(config, shape)
@@ -57,11 +76,59 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
         tokens=trainer.micro_batch_tokens,
         checkpointing=trainer.gradient_checkpointing,
     )
-    split = ", ".join(f"{name} {size / GB:.1f}" for name, size in parts.items())
-    return peak_bytes(parts), [
+    measuring = _measuring(config, shape, whole_copy=not loads_sharded(trainer))
+    held = {name: parts[name] for name in ("weights", "optimiser")} | measuring
+    where = "each rank" if loads_sharded(trainer) else "rank 0"
+    return max(peak_bytes(parts), peak_bytes(held)), [
         f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million trained",
-        f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({split})",
+        f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({_split(parts)})",
+        f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy ({_split(held)})",
     ]
+
+
+def _answering(config: RunConfig, shape: Shape) -> list[str]:
+    held = _measuring(config, shape, whole_copy=True)
+    return [
+        f"{shape.parameters / 1e9:.2f} billion parameters",
+        f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy answers ({_split(held)})",
+    ]
+
+
+def _measuring(config: RunConfig, shape: Shape, *, whole_copy: bool) -> dict[str, float]:
+    return measuring_bytes(
+        shape,
+        reward_layers=config.reward.layers,
+        rows=config.eval.generation.batch_size,
+        tokens=config.eval.generation.max_new_tokens + PROMPT_TOKENS,
+        whole_copy=whole_copy,
+    )
+
+
+def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -> str:
+    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by which speed it was reckoned."""
+    shape = shape_of(config.model.base, config.model.adapter)
+    trained = 1 - config.data.split.val - config.data.split.test
+    harmful, benign = (trained * sum(row.kind == kind for row in rows) for kind in ("harmful", "benign"))
+    if config.data.split.train_limit is not None:
+        harmful = min(harmful, config.data.split.train_limit)
+    pairs = harmful * config.pairs.max_pairs_per_prompt * (1 + config.pairs.over_refusal)
+    if config.pairs.max_train_pairs is not None:
+        pairs = min(pairs, config.pairs.max_train_pairs)
+    tokens = sum(lengths) / len(lengths)
+    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights' where all are trained, and for recomputing.
+    cost = 2.0 * shape.parameters * (2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing)
+    sft = config.sft.epochs * (harmful + benign) * tokens * cost
+    # A pair is two rows that share a prompt, and is read once more for the reference.
+    dpo = pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
+    hours = [flops / (GPU_SPEED * config.trainer.world_size) / 3600 for flops in (sft, dpo)]
+    return (
+        f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on {config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, "
+        "a third of an H100's peak; reckoned, not measured, and without sampling and evaluation"
+    )
+
+
+def _split(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {size / GB:.1f}" for name, size in parts.items())
 
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:

@@ -26,7 +26,7 @@ from pipeline.policies import device, policy_to_train, trained_for_generation, t
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
-from train.trainer import batch_plan, fit, resumed_step, use_threads
+from train.trainer import batch_plan, fit, loads_sharded, resumed_step, use_threads
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
@@ -88,8 +88,10 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     config = context.config
     prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
     generation, wanted = config.eval.generation, config.eval.scoreboard
-    scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
-    scorer.model.to(device(config))
+    scorer = None
+    if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
+        scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+        scorer.model.to(device(config))
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)

@@ -6,8 +6,6 @@ A stage of a later round has a folder of its own, `sample_2`, `score_2`, `pairs_
 from __future__ import annotations
 
 REPEATED = ("sample", "score", "pairs", "dpo")
-MOST = 9
-"""A round costs as much as the first; more than a few have never been worth it."""
 
 
 def named(stage: str, round: int) -> str:

@@ -114,6 +114,10 @@ class SftConfig:
         _check_optimisation("sft", self.epochs, self.learning_rate, self.global_batch_size)
 
 
+MOST_ROUNDS = 9
+"""A round costs as much as the first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DpoConfig:
     """Direct preference optimisation from the SFT policy, against that policy's own log-probabilities."""
@@ -128,8 +132,12 @@ class DpoConfig:
     epochs: int = 1
     learning_rate: float = 5e-5
     global_batch_size: int = 16
+    rounds: int = 1
+    """How often to sample, score, build pairs and train; from the second round on, with what the last round's policy answers."""
 
     def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise ValueError(f"dpo.rounds must be 1 to {MOST_ROUNDS}, got {self.rounds}")
         _check_optimisation("dpo", self.epochs, self.learning_rate, self.global_batch_size)
         if self.beta <= 0:
             raise ValueError(f"dpo.beta must be > 0, got {self.beta}; 0 would ignore the reference model")

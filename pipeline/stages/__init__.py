@@ -29,7 +29,7 @@ def stage_names(config: RunConfig) -> list[str]:
     """The stages of this run, in order."""
     names = [name for name in STAGES if name != "sft_control" or config.control.enabled]
     after = names.index("dpo") + 1
-    return [*names[:after], *later(config.rounds), *names[after:]]
+    return [*names[:after], *later(config.dpo.rounds), *names[after:]]
 
 
 def load_stage(name: str) -> Stage:

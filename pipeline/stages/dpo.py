@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.policies import policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
+from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
 from train.reference import ReferencePass
 from train.trainer import precision, uses_gpu
@@ -90,7 +92,8 @@ STAGE = Stage(
         "sft/scoreboard.jsonl",
         "sft/selection.json",
     ),
-    sections=("model", "dpo", *MEASURED, *TRAINED_BY),
+    # Another round later on does not change an earlier one.
+    sections=("model", *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
     work=work,
     gigabytes=policy_gigabytes,
     ranks=True,

@@ -68,7 +68,7 @@ def trained_policies(config: RunConfig) -> list[str]:
 
 
 def dpo_rounds(config: RunConfig) -> list[str]:
-    return [named("dpo", round) for round in range(1, config.rounds + 1)]
+    return [named("dpo", round) for round in range(1, config.dpo.rounds + 1)]
 
 
 def _prompts(context: Context) -> list[Prompt]:
@@ -151,7 +151,7 @@ def _provenance(context: Context) -> dict[str, Any]:
 
 
 def reported_stages(config: RunConfig) -> list[str]:
-    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo", *later(config.rounds)]
+    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo", *later(config.dpo.rounds)]
     return [*names, "sft_control"] if config.control.enabled else names
 
 

@@ -19,7 +19,7 @@ def second(finished, primum, tiny_run, tmp_path_factory):
     """(run directory, what the command said): the finished run with one more round asked for."""
     run_dir = tmp_path_factory.mktemp("rounds") / "run"
     shutil.copytree(finished, run_dir)
-    result = primum("run", *tiny_run(run_dir), "rounds=2")
+    result = primum("run", *tiny_run(run_dir), "dpo.rounds=2")
     assert result.returncode == 0, result.stderr
     return run_dir, result.stdout
 

@@ -155,6 +155,19 @@ BROKEN = {
     "notice to the shell only": (script("USR1@300", "B:USR1@300"), "leave out B:"),
     "a time that Slurm does not read": (script("12:00:00", "half a day"), "--time"),
     "a node with too little memory": (script("#SBATCH --requeue", "#SBATCH --mem=1K"), "reads the whole model"),
+    "a policy that the GPUs of a task cannot hold": (
+        lambda s: (
+            s.lines("primum_step dpo", "primum_step eval"),
+            s.lines("--gpus-per-node=2", "--gpus-per-node=4"),
+            s.overrides.extend(["trainer.accelerator=gpu", "--gpu-gb=0.00001"]),
+        ),
+        "it is spread over them",
+    ),
+    "offload without DeepSpeed": (override("trainer.offload=cpu"), "needs trainer.strategy=deepspeed"),
+    "offload to a disk that is not named": (
+        override("trainer.offload=nvme", "trainer.strategy=deepspeed", "trainer.zero_stage=3"),
+        "trainer.offload_path",
+    ),
     "no such script": (lambda s: s.script.unlink(), "no job script"),
 }
 
