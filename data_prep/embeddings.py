@@ -13,8 +13,8 @@ from data_prep.near_duplicates import Chains, first_positions
 from data_prep.similarity_join import Ints, Near, Wanted
 from data_prep.wording import normalise
 
-BLOCK = 2048
-"""Rows of either side that are multiplied at a time: 16 MB of cosines, and 150 MB where every two texts of the block are near."""
+BLOCK = 1024
+"""Rows of either side that are multiplied at a time: 4 MB of cosines, and 100 MB in all where every two of them are near."""
 ROUNDING = 1e-6
 """What the float32 cosine of a vector with itself may lack of 1."""
 

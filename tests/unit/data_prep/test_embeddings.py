@@ -51,7 +51,7 @@ def unit(rows: Sequence[Sequence[int]]) -> Vectors:
 
 ROWS = st.lists(st.tuples(*[st.integers(-3, 3)] * 3).filter(any), max_size=12)
 THRESHOLDS = st.sampled_from([0.3, 0.55, 0.8, 0.95, 1.0])
-BLOCKS = st.sampled_from([1, 2, 5, 2048])
+BLOCKS = st.sampled_from([1, 2, 5, 1024])
 
 
 def expected(left: Vectors, right: Vectors, threshold: float) -> dict[tuple[int, int], float]:
