@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from data_prep.config import DataConfig, SourceConfig
+from data_prep.config import DataConfig, EmbeddingConfig, SourceConfig
 from data_prep.data_card import DataCard, Facts, table
+from data_prep.decontamination import NO_GUARANTEE
 from data_prep.licences import is_non_commercial
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.records import Demonstration, Pair, Prompt, text_of
@@ -59,10 +60,10 @@ def prompts_card(
         principles=_facts(config.sources, "principles"),
         written=_facts(config.sources, "written"),
         splits=f"{_splits([(row.suite, row) for row in kept], 'suite')}\n\nNear-duplicates (Jaccard similarity of the word sets at least "
-        f"{config.split.near_duplicate}, linked in chains) and twins are always in one split.",
+        f"{config.split.near_duplicate}{_by_embedding(config.embedding)}, linked in chains) and twins are always in one split.",
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=_facts(config.sources, "not_represented"),
-        limitations=_limits(lint),
+        limitations=(*_limits(lint), *_embedding_limits(config.embedding)),
         cost=_facts(config.sources, "cost"),
         personal=_facts(config.sources, "personal"),
         intended=INTENDED_PROMPTS,
@@ -219,6 +220,17 @@ def _limits(lint: Mapping[str, Any]) -> Facts:
     if lint["openings"]:
         facts.insert(0, ("", f"{max(lint['openings'].values()):.0%} of the safe answers open with the same three words"))
     return tuple(facts)
+
+
+def _by_embedding(config: EmbeddingConfig) -> str:
+    return f", or cosine of their embeddings at least {config.threshold}" if config.model else ""
+
+
+def _embedding_limits(config: EmbeddingConfig) -> Facts:
+    if not config.model:
+        return ()
+    model = f"{config.name} ({f'revision {config.revision}' if config.revision else 'no revision stated'})"
+    return (("", f"near-duplicates were also sought by the cosine of embeddings of {model} at {config.threshold}: {NO_GUARANTEE}"),)
 
 
 def _splits(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
 from data_prep.licences import same_licence
@@ -145,6 +146,32 @@ class DecontaminationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmbeddingConfig:
+    """Near-duplicates that share few words, sought beside those by words: in splits, beside evaluation rows and in decontamination."""
+
+    model: str = ""
+    """A sentence-embedding model trained for mean pooling, a local directory or a hub id; empty compares by words only."""
+    revision: str | None = None
+    """Hub revision; pin it for anything that you will publish."""
+    threshold: float = 0.9
+    """Cosine from which two requests count as near. Models differ: look at what decontamination.json lists before you lower it."""
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"data.embedding.threshold must be in (0, 1], got {self.threshold}")
+        if self.batch_size < 1:
+            raise ValueError(f"data.embedding.batch_size must be at least 1 text, got {self.batch_size}")
+        if self.revision and not self.model:
+            raise ValueError(f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model")
+
+    @property
+    def name(self) -> str:
+        """For files that are passed on: a hub id as it is, of a local directory its last part."""
+        return Path(self.model).name if self.model.startswith((".", "/", "~")) else self.model
+
+
+@dataclass(frozen=True, kw_only=True)
 class LintConfig:
     """What lint.json reports, and what fails the stage (docs/data.md has the kinds)."""
 
@@ -202,6 +229,7 @@ class DataConfig:
     sources: list[SourceConfig] = field(default_factory=lambda: [SourceConfig()])
     split: SplitConfig = field(default_factory=SplitConfig)
     decontamination: DecontaminationConfig = field(default_factory=DecontaminationConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     lint: LintConfig = field(default_factory=LintConfig)
     publication: PublicationConfig = field(default_factory=PublicationConfig)
 

@@ -70,5 +70,10 @@ def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1
     for near in near_within(sets, threshold, wanted=chains.apart):
         chains.add(near)
     chains.join()
+    return first_positions(chains.labels[members].tolist())
+
+
+def first_positions(labels: Iterable[int]) -> list[int]:
+    """For each label the position where it comes first."""
     first: dict[int, int] = {}
-    return [first.setdefault(int(chains.labels[member]), position) for position, member in enumerate(members)]
+    return [first.setdefault(label, position) for position, label in enumerate(labels)]

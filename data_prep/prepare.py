@@ -13,6 +13,7 @@ from data_prep.card_contents import prompts_card
 from data_prep.config import DataConfig, SourceConfig
 from data_prep.croissant import write_card
 from data_prep.decontamination import decontaminate
+from data_prep.embeddings import Embed, Embeddings, embeddings_of
 from data_prep.errors import RecordError
 from data_prep.licences import restrictions_of
 from data_prep.lint.linter import lint, require_fit, usable
@@ -20,24 +21,32 @@ from data_prep.lint.report import Refuses
 from data_prep.records import Demonstration, Prompt, json_line, text_of
 from data_prep.sources import read_source, source_counts
 from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
+from data_prep.wording import request_text
 
 
 def prepare(
-    config: DataConfig, folder: Path, *, seed: int, evaluation_texts: dict[str, list[str]], refuses: Refuses | None = None
+    config: DataConfig,
+    folder: Path,
+    *,
+    seed: int,
+    evaluation_texts: dict[str, list[str]],
+    refuses: Refuses | None = None,
+    embed: Embed | None = None,
 ) -> dict[str, Any]:
     """Write the stage's files into `folder`; rows read = rows kept + rows dropped with a reason.
 
-    The same config, seed and sources give the same bytes.
+    The same config, seed and sources give the same bytes. `embed` is data.embedding.model, where one is named.
     """
     rows = read_sources(config.sources, seed)
     whole = usable(rows)
     unique, dropped = drop_duplicates(whole.rows)
     dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
-    result = split(unique, config.split, seed)
-    clean = decontaminate(result.kept, evaluation_texts, config.decontamination)
+    embeddings = _embedded(config, unique, evaluation_texts, embed)
+    result = split(unique, config.split, seed, embeddings=embeddings)
+    clean = decontaminate(result.kept, evaluation_texts, config.decontamination, embeddings=embeddings)
     kept = without_lost_twins(clean.kept)
     dropped += result.dropped
-    dropped += [Drop(found.row, "contaminated", f"{found.similarity:.2f} to {found.suite}") for found in clean.removed]
+    dropped += [Drop(found.row, "contaminated", f"{found.similarity:.2f} by {found.by} to {found.suite}") for found in clean.removed]
     assert len(rows) == len(kept) + len(dropped), "a row is neither kept nor accounted for"
     report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out)
     write_json(folder / "lint.json", report)
@@ -61,6 +70,16 @@ def prepare(
         "lint": report["fault_counts"],
         "restrictions": restrictions_of(kept),
     }
+
+
+def _embedded(
+    config: DataConfig, rows: Sequence[Demonstration], evaluation_texts: dict[str, list[str]], embed: Embed | None
+) -> Embeddings | None:
+    assert bool(config.embedding.model) == bool(embed), "data.embedding.model says whether there is an embed function"
+    if embed is None:
+        return None
+    evaluation = [text for texts in evaluation_texts.values() for text in texts]
+    return embeddings_of([*(request_text(row.prompt) for row in rows), *evaluation], embed, config.embedding)
 
 
 def read_sources(sources: Sequence[SourceConfig], seed: int) -> list[Demonstration]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from data_prep.config import SplitConfig
+from data_prep.embeddings import Embeddings
 from data_prep.limits import limited
 from data_prep.near_duplicates import near_duplicate_groups, near_matches
 from data_prep.records import Demonstration, Split, stable_id
@@ -37,18 +38,18 @@ class SplitResult:
     dropped: list[Drop]
 
 
-def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: int) -> SplitResult:
+def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: int, *, embeddings: Embeddings | None = None) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
     A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they may not be trained on, and a benchmark's
     test set keeps exactly its own rows. All others are dealt out by groups so that every suite and principle gets about the wanted
-    shares. What the limits cut is dropped last.
+    shares. What the limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
-    beside = _beside_test(demonstrations, config)
+    beside = _beside_test(demonstrations, config, embeddings)
     dropped = [Drop(row, NEAR_EVALUATION, f"near {beside[row.id]}") for row in demonstrations if row.id in beside]
     grouped = [
-        _grouped([row for row in demonstrations if row.id not in beside and (row.split == "test") == test], config)
+        _grouped([row for row in demonstrations if row.id not in beside and (row.split == "test") == test], config, embeddings)
         for test in (True, False)
     ]
     found = {row.id: row for part in grouped for row in part}
@@ -66,8 +67,8 @@ def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
     return [dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row for row in rows]
 
 
-def _beside_test(rows: Sequence[Demonstration], config: SplitConfig) -> dict[str, str]:
-    """By id of a free row that is near a test row, or the twin of either, the test row's id.
+def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> dict[str, str]:
+    """By id of a free row that is near a test row, or the twin of either, the test row's id, with "by embedding" where no words say so.
 
     Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
     """
@@ -80,16 +81,24 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig) -> dict[str
     for near in near_matches(texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram):
         for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
             found.setdefault(free[left].id, test[right].id)
+    if embeddings:
+        near = embeddings.nearest(texts[0], texts[1])
+        for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
+            found.setdefault(free[left].id, f"{test[right].id} by embedding")
     found |= {row.id: found[row.twin_id] for row in free if row.twin_id in found and row.id not in found}
     return {row.id: str(found[row.id]) for row in free if row.id in found}
 
 
-def _grouped(rows: Sequence[Demonstration], config: SplitConfig) -> list[Demonstration]:
+def _grouped(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> list[Demonstration]:
     """A group is named after its first id in the alphabet, which no order of the rows changes."""
     union = Union()
-    labels = near_duplicate_groups([request_text(row.prompt) for row in rows], config.near_duplicate, config.near_duplicate_ngram)
-    for row, first in zip(rows, labels, strict=True):
-        union.join(row.id, rows[first].id)
+    texts = [request_text(row.prompt) for row in rows]
+    labelings = [near_duplicate_groups(texts, config.near_duplicate, config.near_duplicate_ngram)]
+    if embeddings:
+        labelings.append(embeddings.groups(texts))
+    for labels in labelings:
+        for row, first in zip(rows, labels, strict=True):
+            union.join(row.id, rows[first].id)
     ids = {row.id for row in rows}
     for row in rows:
         if row.twin_id in ids:

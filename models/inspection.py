@@ -18,18 +18,16 @@ from models.tokens import completion_ids, prompt_ids
 _PROBE = ("Is it safe to take two paracetamol?", "Yes, for most adults.")
 
 
-def model_faults(config: ModelConfig) -> list[str]:
-    """Of the directory or the hub's cache: config, weights and their index."""
+def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[str]:
+    """Of the directory or the hub's cache that `setting` names: config, weights and their index."""
     where = model_location(config)
     folder = Path(where)
     if not folder.is_dir():
-        return _hub_faults(config)
+        return _hub_faults(config, setting)
     try:
         AutoConfig.from_pretrained(where, trust_remote_code=config.trust_remote_code)
     except Exception as error:  # whatever transformers raises, the user must read one line
-        return [
-            f"model.base.path={config.path}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face model directory"
-        ]
+        return [f"{setting}={config.path}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face model directory"]
     names = _weight_files(folder)
     if not names:
         return [f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`"]
@@ -43,9 +41,9 @@ def model_faults(config: ModelConfig) -> list[str]:
     return faults
 
 
-def _hub_faults(config: ModelConfig) -> list[str]:
+def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     if config.path.startswith((".", "/", "~")) or config.path.count("/") != 1:
-        return [f"model.base.path={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
+        return [f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
     try:
         found = cached_file(
             config.path, "config.json", revision=config.revision, local_files_only=True, _raise_exceptions_for_missing_entries=False
@@ -53,13 +51,11 @@ def _hub_faults(config: ModelConfig) -> list[str]:
     except OSError:
         found = None
     if not found:
-        return [
-            f"model.base.path={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"
-        ]
+        return [f"{setting}={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"]
     folder = Path(found).parent
     missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
     if missing or not _weight_files(folder):
-        return [f"model.base.path={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again"]
+        return [f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again"]
     return []
 
 

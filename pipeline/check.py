@@ -19,7 +19,7 @@ from eval.suites import own_suites
 from models.inspection import model_faults, tokenizer_faults
 from models.load import cache_directory
 from models.tokens import prompt_ids
-from pipeline.config import RunConfig
+from pipeline.config import RunConfig, embedding_model
 from pipeline.job_script import JobScript, read_job_script, script_faults
 from pipeline.needs import duration, room_faults
 from pipeline.stages import stage_names
@@ -47,6 +47,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     faults += [
         *model,
         *format_faults,
+        *_embedding_faults(config),
         *data_faults,
         *_place_faults(config),
         *wandb_trouble(config.wandb),
@@ -68,6 +69,11 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     if faults:
         raise PrimumError(faults)
     return lines
+
+
+def _embedding_faults(config: RunConfig) -> list[str]:
+    model = embedding_model(config)
+    return model_faults(model, "data.embedding.model") if model else []
 
 
 def _on(job: JobScript, trainer: TrainerConfig) -> TrainerConfig:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError
 from eval.config import EvalConfig, GateConfig
-from models.config import GenerationConfig, LanguageModelConfig
+from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.rounds import named
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
@@ -114,6 +114,12 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def embedding_model(config: RunConfig) -> ModelConfig | None:
+    """What data.embedding names; None while it is off."""
+    named = config.data.embedding
+    return ModelConfig(path=named.model, revision=named.revision) if named.model else None
 
 
 def resolved(config: RunConfig) -> dict[str, Any]:

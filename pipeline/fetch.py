@@ -8,7 +8,7 @@ from data_prep.errors import ModelError, PrimumError, RecordError, first_line
 from models.config import EMBEDDED, ModelConfig
 from models.inspection import model_faults
 from models.load import embedded_directory
-from pipeline.config import RunConfig
+from pipeline.config import RunConfig, embedding_model
 from pipeline.console import say
 
 SKIPPED = ("*.pth", "original/*", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "consolidated*")
@@ -18,10 +18,12 @@ SKIPPED = ("*.pth", "original/*", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "cons
 def fetch(config: RunConfig) -> None:
     """Everything is tried; the faults of all are raised together."""
     faults: list[str] = []
-    try:
-        _fetch_model(config.model.base)
-    except PrimumError as error:
-        faults += error.faults
+    for setting, model in {"model.base.path": config.model.base, "data.embedding.model": embedding_model(config)}.items():
+        try:
+            if model:
+                _fetch_model(model, setting)
+        except PrimumError as error:
+            faults += error.faults
     for source in config.data.sources:
         if source.format == "hub" and not Path(source.path).exists():
             try:
@@ -32,7 +34,7 @@ def fetch(config: RunConfig) -> None:
         raise PrimumError(faults)
 
 
-def _fetch_model(model: ModelConfig) -> None:
+def _fetch_model(model: ModelConfig, setting: str) -> None:
     if model.path == EMBEDDED:
         say("fetch", f"{model.path}: unpacked in {embedded_directory()}")
         return
@@ -47,9 +49,9 @@ def _fetch_model(model: ModelConfig) -> None:
         where = snapshot_download(model.path, revision=model.revision, ignore_patterns=[*SKIPPED, *names])
     except Exception as error:  # network, permission and naming faults come in dozens of types
         raise ModelError(
-            f"model.base.path={model.path}: cannot be fetched ({first_line(error)}); is this node online, and has HF_TOKEN access?"
+            f"{setting}={model.path}: cannot be fetched ({first_line(error)}); is this node online, and has HF_TOKEN access?"
         ) from error
-    faults = model_faults(model)
+    faults = model_faults(model, setting)
     if faults:
         raise ModelError(faults)
     say("fetch", f"{model.path}: in {where}")

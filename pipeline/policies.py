@@ -41,12 +41,18 @@ def policy_of(config: RunConfig, stage: Path) -> ModelConfig:
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
-    """Identity of the base model for a stage's fingerprint: every small file's hash, every large file's size."""
-    path = Path(base_config(config).path)
+    """The base model's identity for a stage's fingerprint."""
+    return model_identity(config.model.base)
+
+
+def model_identity(model: ModelConfig) -> dict[str, str]:
+    """Every small file's hash, every large file's size; of a hub id its revision. Raises where there is no such model."""
+    check_model(model)
+    path = Path(model_location(model))
     if not path.is_dir():
-        return {f"model {config.model.base.path}": f"revision {config.model.base.revision}"}
+        return {f"model {model.path}": f"revision {model.revision}"}
     parts = {p.name: sha256_file(p) if p.stat().st_size < 2**20 else str(p.stat().st_size) for p in sorted(path.iterdir()) if p.is_file()}
-    return {f"model {config.model.base.path}": sha256_json(parts)}
+    return {f"model {model.path}": sha256_json(parts)}
 
 
 def device(config: RunConfig) -> torch.device:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_prep.artifacts import sha256_file, sha256_json
+from data_prep.embeddings import Embed, Vectors
 from data_prep.errors import RecordError
 from data_prep.licences import sentences
 from data_prep.prepare import prepare
 from data_prep.wording import request_text
 from eval.suites import own_suites
-from pipeline.config import RunConfig
+from pipeline.config import RunConfig, embedding_model
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
 
@@ -21,10 +23,31 @@ def work(context: Context) -> dict[str, Any]:
     for note in notes:
         context.say(note)
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
-    summary = prepare(context.config.data, context.path, seed=context.config.seed, evaluation_texts=texts, refuses=refusal)
+    data, seed = context.config.data, context.config.seed
+    summary = prepare(data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context))
     for line in describe(summary):
         context.say(line)
     return summary
+
+
+def embedding(context: Context) -> Embed | None:
+    """data.embedding.model as a function, loaded when it is called."""
+    model = embedding_model(context.config)
+    if model is None:
+        return None
+
+    def embedded(texts: Sequence[str]) -> Vectors:
+        import torch  # noqa: PLC0415  prep takes seconds longer with torch, and most runs prepare without
+
+        from models.embed import embed  # noqa: PLC0415
+        from pipeline.policies import device  # noqa: PLC0415
+
+        # Data are often prepared on a node without the run's GPUs.
+        where = device(context.config) if torch.cuda.is_available() else torch.device("cpu")
+        context.say(f"{len(texts)} texts are embedded by {model.path} on {where.type}")
+        return embed(texts, model, batch_size=context.config.data.embedding.batch_size, device=where)
+
+    return embedded
 
 
 def describe(summary: dict[str, Any]) -> list[str]:
@@ -59,6 +82,16 @@ def files(config: RunConfig) -> dict[str, str]:
     return found
 
 
+def model_and_files(config: RunConfig) -> dict[str, str]:
+    """The above, and what the embedding model is; eval depends on the first alone."""
+    found, model = files(config), embedding_model(config)
+    if model is None:
+        return found
+    from pipeline.policies import model_identity  # noqa: PLC0415  as above
+
+    return {**found, **model_identity(model)}
+
+
 def sha256_path(path: Path) -> str:
     """Of a file, or of all files below a folder."""
     if path.is_file():
@@ -66,4 +99,4 @@ def sha256_path(path: Path) -> str:
     return sha256_json({str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()})
 
 
-STAGE = Stage(name="prep", summary="read sources", needs=(), sections=("data",), work=work, files=files)
+STAGE = Stage(name="prep", summary="read sources", needs=(), sections=("data",), work=work, files=model_and_files)

@@ -124,6 +124,14 @@ BROKEN = {
     "config.json is broken": (broken_model_config, "config.json cannot be used"),
     "an unknown architecture": (unknown_architecture, "cannot be used"),
     "a hub model that is not in the cache": (override("model.base.path=nobody/no-such-model"), "primum fetch"),
+    "an embedding model that is not there": (
+        override("data.embedding.model=/nowhere/minilm"),
+        "data.embedding.model=/nowhere/minilm: no such directory",
+    ),
+    "an embedding model that is not in the cache": (
+        override("data.embedding.model=nobody/no-such-model"),
+        "data.embedding.model=nobody/no-such-model: not in the cache",
+    ),
     "no chat template": (no_chat_template, "model.base.chat_template"),
     "an unknown chat template": (override("model.base.chat_template=chatxml"), "chatml, llama2"),
     "a template that leaves the user out": (template_without_the_user, "not in the rendered prompt"),

@@ -23,8 +23,11 @@ def test_what_cannot_be_fetched_is_named_with_its_remedy(tmp_path, capsys, monke
     monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     config = tmp_path / "run.yaml"
-    config.write_text("model: {base: {path: some/model}}\ndata: {sources: [{name: a, format: hub, path: some/data}]}")
+    config.write_text(
+        "model: {base: {path: some/model}}\ndata: {embedding: {model: some/encoder}, sources: [{name: a, format: hub, path: some/data}]}"
+    )
     assert main(["fetch", str(config)]) == 2
     said = capsys.readouterr().err
     assert "model.base.path=some/model: cannot be fetched (no route to host); is this node online" in said
+    assert "data.embedding.model=some/encoder: cannot be fetched" in said
     assert "source some/data: cannot be fetched" in said

@@ -1,0 +1,58 @@
+"""Texts as vectors of length 1, whose products are cosines."""
+
+# B = texts of a batch, T = tokens, D = the model's hidden size.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from data_prep.errors import ModelError, first_line
+from models.config import ModelConfig
+from models.load import explained, load_model, model_location
+
+MAX_TOKENS = 512
+"""What sentence-embedding models are made for; a longer text is embedded by its beginning."""
+
+
+def embed(texts: Sequence[str], config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu") -> NDArray[np.float32]:
+    """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a text, in their order."""
+    with explained(config.path):
+        tokenizer = AutoTokenizer.from_pretrained(model_location(config), revision=config.revision)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.padding_side = "right"  # so that no token's position depends on the batch
+    model = load_model(config, AutoModel).to(device)
+    positions = getattr(model.config, "max_position_embeddings", None) or MAX_TOKENS
+    longest = min(MAX_TOKENS, tokenizer.model_max_length, positions)
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
+    vectors = np.zeros((len(texts), model.config.hidden_size), np.float32)
+    for start in range(0, len(order), batch_size):
+        places = order[start : start + batch_size]
+        batch = tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        ids, mask = batch["input_ids"].to(device), batch["attention_mask"].to(device)
+        try:
+            with torch.inference_mode():
+                hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"model {config.path!r} cannot embed: {first_line(error)}; wanted a sentence-embedding model (an encoder)"
+            ) from error
+        vectors[places] = unit_mean(hidden.float(), mask).cpu().numpy()
+    if not np.isfinite(vectors).all():
+        raise ModelError(f"model {config.path!r} gives vectors that are no numbers; its weights are broken, fetch them again")
+    return vectors
+
+
+def unit_mean(
+    hidden: Tensor,  # (B, T, D)
+    mask: Tensor,  # (B, T), 1 where there is a token
+) -> Tensor:  # (B, D)
+    """sum(mask * hidden), over its own length: the mean's direction."""
+    summed = (hidden * mask.unsqueeze(-1)).sum(dim=1)
+    return torch.nn.functional.normalize(summed, dim=-1)

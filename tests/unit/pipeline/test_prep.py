@@ -1,0 +1,60 @@
+"""The prep stage with an embedding model: run, told, and done again when the model is another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data_prep.artifacts import StageDirectory, read_json
+from data_prep.errors import ModelError
+from pipeline.config import RunConfig, load_config
+from pipeline.stage import fingerprint, run_stage
+from pipeline.stages import eval as eval_stage
+from pipeline.stages import prep
+
+
+@pytest.fixture
+def embedding(tiny_directory, tmp_path) -> Path:
+    return Path(shutil.copytree(tiny_directory, tmp_path / "embedding"))
+
+
+@pytest.fixture
+def config(tmp_path, tiny_directory) -> RunConfig:
+    rows = [{"prompt": text, "completion": "No."} for text in ("What is asthma?", "How do I forge a prescription?", "Is aspirin safe?")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ntrainer: {{accelerator: cpu}}\n"
+        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: []}}\n"
+    )
+    return load_config(path)
+
+
+def with_embedding(tmp_path, model: Path, *overrides: str) -> RunConfig:
+    return load_config(tmp_path / "run.yaml", [f"data.embedding.model={model}", *overrides])
+
+
+def test_prep_embeds_by_the_model_and_names_it(config, embedding, tmp_path, capsys):
+    run_stage(prep.STAGE, with_embedding(tmp_path, embedding, "data.embedding.threshold=0.999"))
+    stage = StageDirectory(tmp_path / "run" / "prep")
+    assert read_json(stage.path / "decontamination.json")["embedding"]["model"] == "embedding"
+    assert "3 texts are embedded by" in capsys.readouterr().out
+
+
+def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embedding, tmp_path):
+    on = with_embedding(tmp_path, embedding)
+    before, basis = fingerprint(prep.STAGE, on)
+    assert f"model {embedding}" in basis["files"]
+    assert not [name for name in fingerprint(prep.STAGE, config)[1]["files"] if name.startswith("model")]
+    assert f"model {embedding}" not in eval_stage.STAGE.files(on)
+    changed = json.loads((embedding / "config.json").read_text()) | {"rms_norm_eps": 0.5}
+    (embedding / "config.json").write_text(json.dumps(changed))
+    assert fingerprint(prep.STAGE, on)[0] != before
+
+
+def test_a_model_that_is_not_there_stops_prep_before_it_reads(config, tmp_path):
+    with pytest.raises(ModelError, match="gone' cannot be loaded"):
+        run_stage(prep.STAGE, with_embedding(tmp_path, tmp_path / "gone"))
