@@ -146,7 +146,7 @@ class DecontaminationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LintConfig:
-    """What lint.json reports, and what fails the stage (docs/data.md has the kinds)."""
+    """What lint.json reports, and what fails the stage (docs/lint.md has the kinds)."""
 
     fail_above: dict[str, float] = field(
         default_factory=lambda: {"no_refusal": 0.5, "special_token": 0.5, "roles": 0.05, "identical_pair": 0.5, "contradictory_pair": 0.5}

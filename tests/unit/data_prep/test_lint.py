@@ -238,6 +238,6 @@ def test_a_wrong_limit_is_refused_with_what_to_write(fields: dict[str, object], 
 
 
 def test_the_docs_have_every_kind_as_the_table_does() -> None:
-    docs = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text(encoding="utf-8")
     for kind, found in FAULT_KINDS.items():
         assert f"| `{kind}` | {found.meaning} | {found.of} | {'yes' if found.dropped else ''} |" in docs
