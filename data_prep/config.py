@@ -61,7 +61,8 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         if self.format != "builtin" and not self.path:
-            raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs a file, a directory or a hub id")
+            wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
+            raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"source {self.name!r}: limit must be at least 1, got {self.limit}")
         faults = self._broken_terms()
@@ -83,13 +84,14 @@ class SourceConfig:
         if known is None:
             return []
         named = known.title or self.format
+        reader = f"; format: {known.reader} reads it as its authors publish it" if known.reader else ""
         faults = []
         if self.licence != UNKNOWN_LICENCE and known.licence != UNKNOWN_LICENCE and not same_licence(self.licence, known.licence):
             faults.append(f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out")
         if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
             faults.append(
                 f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
-                "or rename the file or folder if it holds something else"
+                f"or rename the file or folder if it holds something else{reader}"
             )
         elif known.use == "evaluation" and self.evaluation_only is False:
             faults.append(f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source")

@@ -210,7 +210,7 @@ def test_each_limit_that_is_exceeded_stops_the_stage_and_all_are_told(row: Make)
         "no_refusal",
         "opening_share",
     ]
-    assert "0.25 over 4 rows, data.lint.fail_above.replacement_character allows 0.2" in caught.value.faults[1]
+    assert "0.25 over 4 rows (1 of made), data.lint.fail_above.replacement_character allows 0.2" in caught.value.faults[1]
 
 
 def test_dropped_rows_count_against_all_that_were_read(row: Make) -> None:
