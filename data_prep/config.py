@@ -170,9 +170,10 @@ class LintConfig:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
             raise ValueError(f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}")
-        negative = {kind: limit for kind, limit in self.fail_above.items() if limit < 0}
-        if negative or self.max_opening_share < 0 or self.max_length_bias < 0:
-            raise ValueError(f"data.lint: limits must be >= 0, got {negative or (self.max_opening_share, self.max_length_bias)}")
+        limits = {**self.fail_above, "max_opening_share": self.max_opening_share, "max_length_bias": self.max_length_bias}
+        negative = {name: limit for name, limit in limits.items() if limit < 0}
+        if negative:
+            raise ValueError(f"data.lint: limits must be >= 0, got {negative}")
 
 
 @dataclass(frozen=True, kw_only=True)

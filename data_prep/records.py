@@ -165,7 +165,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line, `.gz` unpacked; all faulty lines are reported at once as a RecordError."""
+    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are reported at once as a RecordError."""
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
@@ -181,8 +181,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 except ValueError as error:
                     faults.append(f"{path}:{number}: not a JSON object ({error}); mend or remove the line")
                     continue
-                if not faults:
-                    yield number, row
+                yield number, row
         except UnicodeDecodeError as error:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

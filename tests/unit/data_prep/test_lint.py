@@ -228,7 +228,7 @@ def test_dropped_rows_count_against_all_that_were_read(row: Make) -> None:
         ({"fail_above": {"no_refusals": 0.1}}, "no kind of fault is called no_refusals; did you mean no_refusal?"),
         ({"fail_above": {"xyzzy": 0.1}}, "kinds are lone_surrogate, "),
         ({"fail_above": {"roles": -0.1}}, "must be >= 0, got {'roles': -0.1}"),
-        ({"max_length_bias": -1.0}, "must be >= 0"),
+        ({"max_length_bias": -1.0}, "must be >= 0, got {'max_length_bias': -1.0}"),
     ],
 )
 def test_a_wrong_limit_is_refused_with_what_to_write(fields: dict[str, object], message: str) -> None:

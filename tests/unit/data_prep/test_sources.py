@@ -262,6 +262,19 @@ def test_every_faulty_line_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_that_is_no_json_hides_no_fault_after_it(tmp_path: Path) -> None:
+    config = jsonl(tmp_path / "rows.jsonl", '{"prompt": "fine"}', "{", '{"text": "Q"}', "[]", '{"prompt": " "}')
+    with pytest.raises(RecordError) as caught:
+        read_source(config, seed=0)
+    assert {fault.removeprefix(f"{config.path}:").split(":")[0] for fault in caught.value.faults} == {"2", "3", "4", "5"}
+
+
+def test_a_folder_of_another_format_says_what_was_wanted(tmp_path: Path) -> None:
+    (tmp_path / "rows.xml").write_text("<a/>")
+    with pytest.raises(RecordError, match=r"no \.jsonl, \.jsonl\.gz, \.csv file in this folder; is it of another format\?"):
+        read_source(SourceConfig(name="mine", format="jsonl", path=str(tmp_path)), seed=0)
+
+
 def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="'mine': empty"):
         read_source(jsonl(tmp_path / "none.jsonl"), seed=0)
