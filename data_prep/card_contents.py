@@ -11,10 +11,12 @@ from data_prep.data_card import DataCard, Facts, table
 from data_prep.decontamination import NO_GUARANTEE
 from data_prep.licences import is_non_commercial
 from data_prep.lint.faults import FAULT_KINDS
+from data_prep.lint.report import by_source
 from data_prep.records import Demonstration, Pair, Prompt, text_of
 from data_prep.source_facts import GENERIC, facts_of
 from data_prep.splits import SPLITS, Drop
 from data_prep.terms import UNKNOWN_LICENCE
+from data_prep.wording import unit_name
 
 REASONS = {
     "duplicate": "with the same prompt as another row",
@@ -59,8 +61,7 @@ def prompts_card(
         decided=_facts(config.sources, "decided"),
         principles=_facts(config.sources, "principles"),
         written=_facts(config.sources, "written"),
-        splits=f"{_splits([(row.suite, row) for row in kept], 'suite')}\n\nNear-duplicates (Jaccard similarity of the word sets at least "
-        f"{config.split.near_duplicate}{_by_embedding(config.embedding)}, linked in chains) and twins are always in one split.",
+        splits=f"{_splits([(row.suite, row) for row in kept], 'suite')}\n\n{_groups(config, kept)}",
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=_facts(config.sources, "not_represented"),
         limitations=(*_limits(lint), *_embedding_limits(config.embedding)),
@@ -212,9 +213,9 @@ def _compared(compared: Mapping[str, int]) -> str:
 
 
 def _limits(lint: Mapping[str, Any]) -> Facts:
-    found = ", ".join(f"{name} ({count})" for name, count in sorted(lint["fault_counts"].items()))
+    found = [("", _fault(kind, lint)) for kind in FAULT_KINDS if lint["fault_counts"].get(kind)]
     facts = [
-        ("", f"the linter found {found or 'nothing'} (lint.json)"),
+        *(found or [("", "the linter found nothing (lint.json)")]),
         ("", "a rate measured on a small count in the table of splits is uncertain"),
     ]
     if lint["openings"]:
@@ -233,6 +234,24 @@ def _embedding_limits(config: EmbeddingConfig) -> Facts:
     return (("", f"near-duplicates were also sought by the cosine of embeddings of {model} at {config.threshold}: {NO_GUARANTEE}"),)
 
 
+def _fault(kind: str, lint: Mapping[str, Any]) -> str:
+    """What the linter found of one kind, of how many, and where."""
+    of, sources = f"{lint['checked'][kind]} {FAULT_KINDS[kind].of}", by_source(lint, kind)
+    found = f"in {sum(sources.values())} of {of}" if sources else f"{lint['sizes'][kind]:.2g} over {of}"
+    where = " (" + ", ".join(f"{count} of {source}" for source, count in sources.items()) + ")" if sources else ""
+    return f"`{kind}` {found}{where}: {FAULT_KINDS[kind].meaning}"
+
+
+def _groups(data: DataConfig, kept: Sequence[Prompt]) -> str:
+    config = data.split
+    sizes = Counter(row.group for row in kept)
+    return (
+        f"Near-duplicates (Jaccard similarity of the sets of {unit_name(config.near_duplicate_ngram)} at least {config.near_duplicate}{_by_embedding(data.embedding)}, "
+        f"linked in chains) and twins are always in one split. There are {len(sizes)} such groups; the largest holds "
+        f"{max(sizes.values(), default=0)} of {len(kept)} rows."
+    )
+
+
 def _splits(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str:
     """One line a suite or pair type; under a principle its count in each split."""
     principles = sorted({row.principle for _, row in rows if row.principle is not None})
@@ -242,7 +261,8 @@ def _splits(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str
     lines: list[tuple[object, ...]] = []
     for name in (*sorted({name for name, _ in rows}), "all"):
         totals = [sum(counts[name, split, principle] for principle in (*principles, None)) for split in present]
-        lines.append((name, *totals, *("/".join(str(counts[name, split, number]) for split in present) for number in principles)))
+        shares = [[counts[name, split, number] for split in present] for number in principles]
+        lines.append((name, *totals, *("/".join(map(str, share)) if any(share) else "-" for share in shares)))
     shown = table((label, *present, *(f"principle {number}" for number in principles)), lines)
     return f"{shown}\n\nUnder a principle: {', '.join(present)}." if principles else shown
 

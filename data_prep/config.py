@@ -62,7 +62,8 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         if self.format != "builtin" and not self.path:
-            raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs a file, a directory or a hub id")
+            wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
+            raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"source {self.name!r}: limit must be at least 1, got {self.limit}")
         faults = self._broken_terms()
@@ -84,13 +85,14 @@ class SourceConfig:
         if known is None:
             return []
         named = known.title or self.format
+        reader = f"; format: {known.reader} reads it as its authors publish it" if known.reader else ""
         faults = []
         if self.licence != UNKNOWN_LICENCE and known.licence != UNKNOWN_LICENCE and not same_licence(self.licence, known.licence):
             faults.append(f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out")
         if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
             faults.append(
                 f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
-                "or rename the file or folder if it holds something else"
+                f"or rename the file or folder if it holds something else{reader}"
             )
         elif known.use == "evaluation" and self.evaluation_only is False:
             faults.append(f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source")
@@ -173,7 +175,7 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LintConfig:
-    """What lint.json reports, and what fails the stage (docs/data.md has the kinds)."""
+    """What lint.json reports, and what fails the stage (docs/lint.md has the kinds)."""
 
     fail_above: dict[str, float] = field(
         default_factory=lambda: {"no_refusal": 0.5, "special_token": 0.5, "roles": 0.05, "identical_pair": 0.5, "contradictory_pair": 0.5}
@@ -195,9 +197,10 @@ class LintConfig:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
             raise ValueError(f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}")
-        negative = {kind: limit for kind, limit in self.fail_above.items() if limit < 0}
-        if negative or self.max_opening_share < 0 or self.max_length_bias < 0:
-            raise ValueError(f"data.lint: limits must be >= 0, got {negative or (self.max_opening_share, self.max_length_bias)}")
+        limits = {**self.fail_above, "max_opening_share": self.max_opening_share, "max_length_bias": self.max_length_bias}
+        negative = {name: limit for name, limit in limits.items() if limit < 0}
+        if negative:
+            raise ValueError(f"data.lint: limits must be >= 0, got {negative}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from data_prep.config import DecontaminationConfig
 from data_prep.embeddings import Embeddings
 from data_prep.near_duplicates import near_matches
 from data_prep.records import Demonstration
-from data_prep.wording import normalise, request_text
+from data_prep.wording import normalise, request_text, unit_name
 
 METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
 NO_GUARANTEE = "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound alike may be above it"
@@ -42,15 +42,15 @@ class Decontamination:
 
     def report(self) -> dict[str, Any]:
         """What was compared and which rows went; ids only, no text of either side."""
-        unit = "words" if self.config.ngram == 1 else f"runs of {self.config.ngram} words"
+        compared = sum(row.split != "test" for row in self.kept) + len(self.removed)
         return {
-            "measure": f"Jaccard of the sets of {unit}, lower case, no punctuation",
+            "measure": f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation",
             "method": METHOD,
             "recall": 1.0,
             "threshold": self.config.threshold,
             **self._embedding(),
             "suites": self.suites,
-            "rows_compared": sum(row.split != "test" for row in self.kept) + len(self.removed),
+            "rows_compared": compared if any(self.suites.values()) else 0,
             "removed": [
                 {
                     "id": removal.row.id,

@@ -10,11 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from data_prep.similarity_join import Ints, Near, encode, near_across, near_within
-from data_prep.union import Union
-from data_prep.wording import jaccard, normalise, request_text, word_set
-
-# Modules that must load without numpy import the words and Union from where they are.
-__all__ = ["Chains", "Union", "jaccard", "near_duplicate_groups", "near_matches", "near_pairs", "normalise", "request_text", "word_set"]
+from data_prep.wording import normalise
 
 
 def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterator[Near]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict, TypeVar
@@ -18,6 +18,7 @@ from data_prep.errors import RecordError
 Split = Literal["train", "val", "test"]
 Kind = Literal["harmful", "benign"]
 FAULTS_SHOWN = 20
+ROLES = ("system", "user", "assistant", "tool")
 
 
 class Message(TypedDict):
@@ -36,6 +37,20 @@ def assistant(text: str) -> list[Message]:
 def text_of(messages: list[Message]) -> str:
     """The contents of the messages, one a paragraph."""
     return "\n\n".join(message["content"] for message in messages)
+
+
+def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
+    """What is wrong with the order of roles; empty where nothing is."""
+    unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
+    if unknown:
+        return f"unknown roles {unknown}; wanted {', '.join(ROLES)}"
+    if not prompt or prompt[-1]["role"] != "user":
+        return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
+    if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
+        return "a system message may only come first"
+    if any(message["role"] == "user" for message in completion) or (completion and completion[-1]["role"] != "assistant"):
+        return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
+    return ""
 
 
 def stable_id(*parts: str) -> str:
@@ -150,7 +165,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line, `.gz` unpacked; all faulty lines are reported at once as a RecordError."""
+    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are reported at once as a RecordError."""
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
@@ -166,8 +181,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 except ValueError as error:
                     faults.append(f"{path}:{number}: not a JSON object ({error}); mend or remove the line")
                     continue
-                if not faults:
-                    yield number, row
+                yield number, row
         except UnicodeDecodeError as error:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -47,7 +47,7 @@ def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: in
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
-    dropped = [Drop(row, NEAR_EVALUATION, f"near {beside[row.id]}") for row in demonstrations if row.id in beside]
+    dropped = [Drop(row, NEAR_EVALUATION, beside[row.id]) for row in demonstrations if row.id in beside]
     grouped = [
         _grouped([row for row in demonstrations if row.id not in beside and (row.split == "test") == test], config, embeddings)
         for test in (True, False)
@@ -68,7 +68,7 @@ def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
 
 
 def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> dict[str, str]:
-    """By id of a free row that is near a test row, or the twin of either, the test row's id, with "by embedding" where no words say so.
+    """By id of a free row that is near a test row, or the twin of either, the nearest test row and how near, or whose twin it is.
 
     Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
     """
@@ -76,17 +76,20 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings:
     if not free or not test:
         return {}
     ids = {row.id for row in test}
-    found = {row.id: row.twin_id for row in free if row.twin_id in ids} | {row.twin_id: row.id for row in test if row.twin_id}
     texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
+    nearest: dict[str | None, tuple[float, str]] = {}
     for near in near_matches(texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram):
-        for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
-            found.setdefault(free[left].id, test[right].id)
+        for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
+            found = similarity, f"{test[right].id} of {test[right].source}"
+            nearest[free[left].id] = max(nearest.get(free[left].id, found), found)
     if embeddings:
         near = embeddings.nearest(texts[0], texts[1])
-        for left, right in zip(near.left.tolist(), near.right.tolist(), strict=True):
-            found.setdefault(free[left].id, f"{test[right].id} by embedding")
-    found |= {row.id: found[row.twin_id] for row in free if row.twin_id in found and row.id not in found}
-    return {row.id: str(found[row.id]) for row in free if row.id in found}
+        for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
+            nearest.setdefault(free[left].id, (similarity, f"{test[right].id} of {test[right].source} by embedding"))
+    # Being near says more than being the twin of a row that is.
+    lost = {row.twin_id for row in test} | {row.id for row in free if row.twin_id in ids or row.twin_id in nearest}
+    said = {row.id: f"twin of {row.twin_id}" for row in free if row.id in lost}
+    return said | {str(row_id): f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()}
 
 
 def _grouped(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> list[Demonstration]:

@@ -17,6 +17,8 @@ class Terms:
     licence: str
     use: Use = "train"
     title: str = ""
+    reader: str = ""
+    """The format that reads the set as it comes."""
     note: str = ""
     """What its authors ask or say besides, for the card of whatever is made from it."""
 
@@ -36,17 +38,17 @@ FORMATS = {
 """Every other format is generic: the licence is what the config or the rows say."""
 
 _KNOWN = (
-    (r"xstest(v2)?(prompts|copy|response)?", Terms(licence="CC-BY-4.0", use="evaluation", title="XSTest")),
+    (r"xstest(v2)?(prompts|copy|response)?", Terms(licence="CC-BY-4.0", use="evaluation", title="XSTest", reader="xstest")),
     (r"medqa(usmle.*|4options.*)?|phrasesnoexclude(test|dev)", Terms(licence="MIT", use="evaluation", title="MedQA")),
     (r"medmcqa(val.*|dev.*|test.*)?", Terms(licence="MIT", use="evaluation", title="MedMCQA")),
-    (r"pubmedqa|oripqal", Terms(licence="MIT", use="evaluation", title="PubMedQA")),
+    (r"pubmedqa|oripqal", Terms(licence="MIT", use="evaluation", title="PubMedQA", reader="pubmedqa")),
     (r"mmlu(pro|redux.*|medical)?|hendryckstest", Terms(licence="MIT", use="evaluation", title="MMLU")),
     (r"donotanswer(en)?", Terms(licence="CC-BY-NC-SA-4.0", use="evaluation", title="Do-Not-Answer")),
     (r"strongreject(small)?(dataset)?", Terms(licence=UNKNOWN_LICENCE, use="evaluation", title="StrongREJECT")),
     (r"harmbench(behaviou?rs.*)?", Terms(licence="MIT", use="evaluation", title="HarmBench")),
     (r"simplesafetytests?.*", Terms(licence="CC-BY-4.0", use="evaluation", title="SimpleSafetyTests")),
     (r"ailuminate|airr(official)?10.*", Terms(licence="CC-BY-4.0", use="evaluation", title="AILuminate")),
-    (r"kqa", Terms(licence="MIT", use="evaluation", title="K-QA")),
+    (r"kqa", Terms(licence="MIT", use="evaluation", title="K-QA", reader="kqa")),
     (r"hexphi", Terms(licence=UNKNOWN_LICENCE, use="evaluation", title="HEx-PHI")),
     (r"jbbbehaviou?rs|jailbreakbench", Terms(licence="MIT", use="evaluation", title="JailbreakBench")),
     (r"orbench.*", Terms(licence="CC-BY-4.0", use="evaluation", title="OR-Bench")),

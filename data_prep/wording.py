@@ -28,6 +28,10 @@ def word_set(text: str, ngram: int = 1) -> frozenset[str]:
     return frozenset(" ".join(words[start : start + ngram]) for start in range(max(bool(words), len(words) - ngram + 1)))
 
 
+def unit_name(ngram: int) -> str:
+    return "words" if ngram == 1 else f"runs of {ngram} words"
+
+
 def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     """Shared words over all words of both; 0 where neither has any."""
     shared = len(left & right)

@@ -13,6 +13,8 @@ class Fault(NamedTuple):
     """Of the row; empty where the fault is of the whole set."""
     detail: str
     """Says where and what, and holds no text of the row."""
+    source: str = ""
+    """Of the row; empty for a pair and for the whole set."""
 
 
 class FaultKind(NamedTuple):

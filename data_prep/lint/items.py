@@ -17,6 +17,8 @@ class Item(NamedTuple):
     answer_name: str
     names: tuple[str, ...]
     """The row's other texts, which are written to files too."""
+    source: str = ""
+    """Empty for a pair."""
 
     @property
     def has_answer(self) -> bool:
@@ -34,7 +36,7 @@ class Item(NamedTuple):
 
 def of_demonstration(row: Demonstration) -> Item:
     names = (row.id, row.suite, row.source, row.licence, row.generator, row.topic, row.twin_id or "")
-    return Item(row.id, row.kind, row.prompt, row.completion, row.rejected, "completion", names)
+    return Item(row.id, row.kind, row.prompt, row.completion, row.rejected, "completion", names, row.source)
 
 
 def of_pair(pair: Pair) -> Item:

@@ -13,7 +13,7 @@ from data_prep.lint.faults import FAULT_KINDS, Fault
 from data_prep.lint.items import Item, of_demonstration, of_pair
 from data_prep.lint.labels import MIN_ROWS_A_KIND, can_compare_words, lookalikes, same_prompts
 from data_prep.lint.pairs import Cut, cut_fault, preference_faults
-from data_prep.lint.report import NO_DETECTOR, LeftOut, Refuses, Report, units
+from data_prep.lint.report import NO_DETECTOR, LeftOut, Refuses, Report, by_source, units
 from data_prep.lint.rows import unusable_faults
 from data_prep.records import Demonstration, Pair, text_of
 
@@ -96,9 +96,11 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
     for kind, limit in config.fail_above.items():
         size = report["sizes"].get(kind, 0.0)
         if size > limit:
+            where = ", ".join(f"{count} of {source}" for source, count in by_source(report, kind).items())
             reasons.append(
-                f"{kind}: {size:.3g} over {report['checked'][kind]} {FAULT_KINDS[kind].of}, data.lint.fail_above.{kind} allows {limit:.3g} "
-                f"({FAULT_KINDS[kind].meaning}); lint.json has the ids: mend those rows or leave them out, or raise the limit"
+                f"{kind}: {size:.3g} over {report['checked'][kind]} {FAULT_KINDS[kind].of}{where and f' ({where})'}, "
+                f"data.lint.fail_above.{kind} allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); "
+                "lint.json has the ids: mend those rows or leave them out, or raise the limit"
             )
     if reasons:
         raise RecordError(reasons)
@@ -108,6 +110,7 @@ def _dropped(items: Sequence[Item], besides: Sequence[str] = ()) -> tuple[dict[i
     """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
     placed += [(place, fault) for place, fault in preference_faults(items) if FAULT_KINDS[fault.kind].dropped and fault.kind not in besides]
+    placed = [(place, fault._replace(source=items[place].source)) for place, fault in placed]
     why: dict[int, Fault] = {}
     for place, fault in placed:
         why.setdefault(place, fault)

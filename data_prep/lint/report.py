@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -46,6 +46,7 @@ class Report:
         self._items, self._config = items, config
         self._left_out = left_out or LeftOut([], units(items))
         self._kept = units(items)
+        self._sources = {item.id: item.source for item in items}
         self._whole_set: dict[str, float] = {}
         self._shown: dict[str, Any] = {}
         self.faults: list[Fault] = []
@@ -55,7 +56,7 @@ class Report:
         self.not_checked |= dict.fromkeys(kinds, why)
 
     def add(self, faults: Iterable[Fault]) -> None:
-        self.faults += faults
+        self.faults += (fault._replace(source=self._sources.get(fault.id, "")) for fault in faults)
 
     def inspect(self, refuses: Refuses | None) -> None:
         """All that is looked for in demonstrations and in pairs alike."""
@@ -118,7 +119,12 @@ class Report:
 
 
 def _printable(fault: Fault) -> dict[str, str]:
-    return {"kind": fault.kind, "id": encodable(fault.id), "detail": encodable(fault.detail)}
+    return {name: encodable(text) for name, text in fault._asdict().items()}
+
+
+def by_source(report: Mapping[str, Any], kind: str) -> dict[str, int]:
+    """How many faults of one kind each source has, the most first; nothing of pairs."""
+    return dict(Counter(fault["source"] for fault in report["faults"] if fault["kind"] == kind and fault["source"]).most_common())
 
 
 def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:

@@ -9,8 +9,7 @@ from ftfy.badness import BADNESS_RE
 
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
-from data_prep.records import text_of
-from data_prep.sources.rows import role_fault
+from data_prep.records import role_fault, text_of
 from data_prep.wording import normalise, request_text
 
 MAX_WORDS = 2000

@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
+from data_prep.errors import RecordError, first_line
 from data_prep.records import Demonstration
 from data_prep.sources.rows import demonstration_from_row, read_rows
 
@@ -24,7 +24,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
     except LOAD_FAILURES as error:
         raise RecordError(
             f"source {config.name!r}: datasets cannot load {config.path!r}, split {config.dataset_split!r} "
-            f"({type(error).__name__}: {str(error).strip()[:300]}); check path and dataset_split; on a node without internet, "
+            f"({type(error).__name__}: {first_line(error.__cause__ or error)}); check path and dataset_split; on a node without internet, "
             "download it on the login node and give the folder as path"
         ) from error
     placed = [(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row) for number, row in enumerate(table)]

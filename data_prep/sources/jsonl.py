@@ -18,6 +18,8 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".csv")
 def read(config: SourceConfig) -> list[Demonstration]:
     path = Path(config.path)
     files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    if not files:
+        raise RecordError(f"{path}: no {', '.join(SUFFIXES)} file in this folder; is it of another format?")
     return read_rows(files, placed_rows, lambda row: demonstration_from_row(row, config))
 
 

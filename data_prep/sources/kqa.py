@@ -8,8 +8,8 @@ from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, assistant, read_json_lines, user
-from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+from data_prep.records import Demonstration, read_json_lines
+from data_prep.sources.rows import default_suite, read_rows, single_turn
 
 FILES = ("questions_w_answers.jsonl", "questions.jsonl")
 
@@ -32,15 +32,5 @@ def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
     question, answer = row.get("Question"), row.get("Free_form_answer")
     if not isinstance(question, str) or not isinstance(answer, str | None):
         raise ValueError(f"wanted a text 'Question' and at most a text 'Free_form_answer', got columns {', '.join(row) or 'none'}")
-    prompt = user(question.strip())
-    require_order(prompt, [])
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        completion=assistant(answer.strip()) if answer and answer.strip() else [],
-        kind="benign",
-        suite=default_suite(config, "benign"),
-        source=config.name,
-        licence=config.terms.licence,
-        topic=str(row.get("ICD_10_diag") or ""),
-    )
+    topic = str(row.get("ICD_10_diag") or "")
+    return single_turn(config, question, answer, kind="benign", suite=default_suite(config, "benign"), topic=topic)

@@ -12,8 +12,8 @@ from defusedxml.common import DefusedXmlException
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, assistant, user
-from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+from data_prep.records import Demonstration
+from data_prep.sources.rows import default_suite, read_rows, single_turn
 
 
 class Row(NamedTuple):
@@ -61,16 +61,5 @@ def _text(element: Any) -> str:
 
 
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
-    prompt = user(row.question)
-    require_order(prompt, [])
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        completion=assistant(row.answer) if row.answer else [],
-        kind="benign",
-        suite=default_suite(config, "benign"),
-        source=config.name,
-        licence=config.terms.licence,
-        generator=row.collection or "nih",
-        topic=row.topic,
-    )
+    columns = {"generator": row.collection or "nih", "topic": row.topic}
+    return single_turn(config, row.question, row.answer, kind="benign", suite=default_suite(config, "benign"), **columns)

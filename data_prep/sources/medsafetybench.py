@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Message, Split, assistant, shorten, user
-from data_prep.sources.rows import default_suite, request_id
+from data_prep.records import Demonstration, Split, shorten
+from data_prep.sources.rows import default_suite, single_turn
 from data_prep.sources.text_files import read_csv, read_utf8
 
 GENERATORS = ("gpt4", "llama2")
@@ -101,17 +101,5 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 def _demonstration(row: Row, file: CategoryFile, config: SourceConfig) -> Demonstration:
-    prompt = user(row.request)
-    completion: list[Message] = assistant(row.safe_response) if row.safe_response else []
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        completion=completion,
-        kind="harmful",
-        suite=default_suite(config, "harmful"),
-        source=config.name,
-        licence=config.terms.licence,
-        principle=file.principle,
-        generator=file.generator,
-        split=file.split,
-    )
+    columns = {"principle": file.principle, "generator": file.generator, "split": file.split}
+    return single_turn(config, row.request, row.safe_response, kind="harmful", suite=default_suite(config, "harmful"), **columns)

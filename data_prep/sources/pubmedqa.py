@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, assistant, user
-from data_prep.sources.rows import default_suite, read_rows, request_id, require_order
+from data_prep.records import Demonstration, Split
+from data_prep.sources.rows import default_suite, read_rows, single_turn
 from data_prep.sources.text_files import read_json_file
 
 DATA, TEST = "ori_pqal.json", "test_ground_truth.json"
@@ -54,15 +54,6 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         raise ValueError(f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {', '.join(fields) or str(row.fields)[:60]}")
     if not question.strip():
         raise ValueError("empty QUESTION")
-    prompt = user("\n\n".join(str(text).strip() for text in (*contexts, question)))
-    require_order(prompt, [])
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        completion=assistant(answer.strip()) if answer and answer.strip() else [],
-        kind="benign",
-        suite=default_suite(config, "benign"),
-        source=config.name,
-        licence=config.terms.licence,
-        split="test" if row.is_test else "train",
-    )
+    request = "\n\n".join(str(text).strip() for text in (*contexts, question))
+    split: Split = "test" if row.is_test else "train"
+    return single_turn(config, request, answer, kind="benign", suite=default_suite(config, "benign"), split=split)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, Message, assistant, shorten, stable_id, user
+from data_prep.records import Demonstration, Kind, Message, assistant, role_fault, shorten, stable_id, user
 from data_prep.sources.transcripts import is_transcript, turns
 
-ROLES = ("system", "user", "assistant", "tool")
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
 PRINCIPLES = range(1, 10)
 RowT = TypeVar("RowT")
@@ -69,20 +68,6 @@ def request_id(config: SourceConfig, prompt: Sequence[Message]) -> str:
     return stable_id(config.name, *(part for message in prompt for part in (message["role"], message["content"])))
 
 
-def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
-    """What is wrong with the order of roles; empty where nothing is."""
-    unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
-    if unknown:
-        return f"unknown roles {unknown}; wanted {', '.join(ROLES)}"
-    if not prompt or prompt[-1]["role"] != "user":
-        return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
-    if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
-        return "a system message may only come first"
-    if any(message["role"] == "user" for message in completion) or (completion and completion[-1]["role"] != "assistant"):
-        return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
-    return ""
-
-
 def require_order(prompt: Sequence[Message], completion: Sequence[Message], rejected: Sequence[Message] = ()) -> None:
     """Raises ValueError for a conversation that nobody can be trained or measured on."""
     fault = role_fault(prompt, completion)
@@ -92,6 +77,22 @@ def require_order(prompt: Sequence[Message], completion: Sequence[Message], reje
         raise ValueError(fault)
     if not prompt[-1]["content"]:
         raise ValueError("empty request")
+
+
+def single_turn(config: SourceConfig, request: str, answer: str | None, *, kind: Kind, suite: str, **columns: Any) -> Demonstration:
+    """One request of a set with a format of its own; without an answer, a prompt only. Raises ValueError for an empty request."""
+    prompt = user(request.strip())
+    require_order(prompt, [])
+    return Demonstration(
+        id=request_id(config, prompt),
+        prompt=prompt,
+        completion=assistant(answer.strip()) if answer and answer.strip() else [],
+        kind=kind,
+        suite=suite,
+        source=config.name,
+        licence=config.terms.licence,
+        **columns,
+    )
 
 
 def demonstration_from_row(row: dict[str, Any], config: SourceConfig) -> Demonstration:

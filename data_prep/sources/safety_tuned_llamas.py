@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, assistant, user
-from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
+from data_prep.records import Demonstration, Kind
+from data_prep.sources.rows import own_suite, part_suite, read_rows, single_turn
 from data_prep.sources.text_files import json_rows, read_json_file
 
 PROMPT_KINDS: dict[str, Kind] = {
@@ -73,17 +73,7 @@ def _prompts(file: Path) -> Iterator[tuple[str, Row]]:
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     if not isinstance(row.request, str) or not isinstance(row.answer, str | None):
         raise ValueError(f"wanted a text as instruction and as output, got {str(row.request)[:60]!r} and {str(row.answer)[:60]!r}")
-    prompt = user(row.request.strip())
-    require_order(prompt, [])
-    kind = PROMPT_KINDS.get(row.prompt_set, "harmful")
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        completion=assistant(row.answer.strip()) if row.answer and row.answer.strip() else [],
-        kind=kind,
-        suite=part_suite(config, row.prompt_set.lower().replace("-", "_")) if row.prompt_set else own_suite(config),
-        source=config.name,
-        licence=config.terms.licence,
-        generator="human" if row.prompt_set else "gpt-3.5",
-        split="test" if row.prompt_set else "train",
-    )
+    if not row.prompt_set:
+        return single_turn(config, row.request, row.answer, kind="harmful", suite=own_suite(config), generator="gpt-3.5")
+    suite = part_suite(config, row.prompt_set.lower().replace("-", "_"))
+    return single_turn(config, row.request, row.answer, kind=PROMPT_KINDS[row.prompt_set], suite=suite, split="test")

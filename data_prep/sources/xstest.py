@@ -7,9 +7,9 @@ from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, user
+from data_prep.records import Demonstration, Kind
 from data_prep.sources.jsonl import placed_rows
-from data_prep.sources.rows import part_suite, read_rows, request_id, require_order
+from data_prep.sources.rows import part_suite, read_rows, single_turn
 
 FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
 KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}
@@ -32,14 +32,4 @@ def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
     label = row.get("label") or by_type
     if label != by_type:
         raise ValueError(f"label is {label!r}, but type {row['type']!r} is {by_type}; which is it?")
-    prompt = user(row["prompt"].strip())
-    require_order(prompt, [])
-    return Demonstration(
-        id=request_id(config, prompt),
-        prompt=prompt,
-        kind=KINDS[label],
-        suite=part_suite(config, label),
-        source=config.name,
-        licence=config.terms.licence,
-        topic=row["type"],
-    )
+    return single_turn(config, row["prompt"], None, kind=KINDS[label], suite=part_suite(config, label), topic=row["type"])

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from data_prep.config import SourceConfig
 from data_prep.records import Demonstration, assistant, user
+from data_prep.sources import read_source
 
 
 @pytest.fixture
@@ -39,6 +41,16 @@ def pair(row: Callable[..., Demonstration]) -> Callable[..., list[Demonstration]
         ]
 
     return make
+
+
+@pytest.fixture
+def read() -> Callable[..., list[Demonstration]]:
+    """A source called "set" of a format and a path."""
+
+    def of(source_format: Any, path: Path, **fields: Any) -> list[Demonstration]:
+        return read_source(SourceConfig(name="set", format=source_format, path=str(path), **fields), seed=0)
+
+    return of
 
 
 def write_category(path: Path, rows: list[tuple[str, str]]) -> None:

@@ -16,13 +16,14 @@ from data_prep.card_contents import REASONS, pairs_card, prompts_card
 from data_prep.config import DataConfig, Format, LintConfig, PublicationConfig, SourceConfig, SplitConfig
 from data_prep.data_card import HEADINGS, DataCard, require_complete
 from data_prep.errors import RecordError
+from data_prep.lint.linter import lint
 from data_prep.prepare import prepare
 from data_prep.records import Demonstration, Pair, Prompt, assistant, read_records, user
 from data_prep.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
 from data_prep.splits import Drop
 
 Make = Callable[..., Demonstration]
-NO_FAULTS = {"fault_counts": {}, "openings": {}}
+NO_FAULTS = {"fault_counts": {}, "openings": {}, "faults": []}
 
 
 @pytest.fixture
@@ -186,9 +187,24 @@ def test_the_counts_of_the_card_are_those_of_the_files(
             if name.startswith("principle "):
                 of = Counter(row.split for row in mine if row.principle == int(name.split()[1]))
                 present = [split for split in ("train", "val", "test") if split in table[0]]
-                assert cell == "/".join(str(of[split]) for split in present)
+                assert cell == ("/".join(str(of[split]) for split in present) if of else "-")
             else:
                 assert int(cell) == sum(row.split == name for row in mine)
+
+
+def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_groups_are(row: Make) -> None:
+    rows = [row("a", "One", "Broken \ufffd.", group="g"), row("b", "Two", group="g"), row("c", "Three", group="h", source="other")]
+    sources = [SourceConfig(name=name, format="jsonl", path="x.jsonl", licence="MIT") for name in ("made", "other")]
+    config = DataConfig(sources=sources, split=SplitConfig(near_duplicate=0.7, near_duplicate_ngram=3))
+    shown = prompts_card(config, rows, [], rows_read={"made": 2, "other": 1}, seed=0, compared={}, lint=lint(rows, config.lint))
+    assert ("", "`replacement_character` in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded") in (
+        shown.limitations
+    )
+    assert ("", "`opening_share` 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share") in (
+        shown.limitations
+    )
+    assert "(Jaccard similarity of the sets of runs of 3 words at least 0.7, linked in chains)" in shown.splits
+    assert "There are 2 such groups; the largest holds 2 of 3 rows." in shown.splits
 
 
 def make_pair(number: int, demo: Demonstration, pair_type: str, **fields: object) -> Pair:
@@ -220,7 +236,7 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
     assert "(org/model)" in shown.written[0][1]
     assert "chosen: 1 base, 2 demonstration; rejected: 2 base, 1 demonstration" in shown.written[0][1]
     assert shown.left_out == (("", "2: margin below min_margin"),)
-    assert "| harm | 1 | 1 | 1/1 | 0/0 |\n| over_refusal | 1 | 0 | 0/0 | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 |" in shown.splits
+    assert "| harm | 1 | 1 | 1/1 | - |\n| over_refusal | 1 | 0 | - | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 |" in shown.splits
 
 
 def test_every_reason_that_prep_gives_has_words(tmp_path: Path, checkout: Path) -> None:

@@ -73,6 +73,11 @@ def test_the_report_counts_what_was_compared_and_shows_no_text(row: Make) -> Non
     assert "secret" not in str(report)
 
 
+def test_without_an_evaluation_prompt_no_row_was_compared(row: Make) -> None:
+    for texts in ({}, {"other": []}):
+        assert decontaminate([row("a", "A")], texts, CONFIG).report()["rows_compared"] == 0
+
+
 TEXTS = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6).map(" ".join), max_size=10)
 
 

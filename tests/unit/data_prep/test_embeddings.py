@@ -173,8 +173,8 @@ def test_paraphrases_are_in_one_group_and_one_beside_an_evaluation_row_goes_with
     result = split(rows, SplitConfig(), 0, embeddings=found)
     assert [kept.id for kept in result.kept] == ["test", "other"]
     assert [(drop.row.id, drop.reason, drop.detail) for drop in result.dropped] == [
-        ("one", NEAR_EVALUATION, "near test by embedding"),
-        ("twin", NEAR_EVALUATION, "near test by embedding"),
+        ("one", NEAR_EVALUATION, "1.00 to test of made by embedding"),
+        ("twin", NEAR_EVALUATION, "twin of one"),
     ]
     assert not split(rows, SplitConfig(), 0).dropped
 

@@ -180,6 +180,11 @@ def test_a_known_evaluation_set_in_a_generic_format_must_be_declared_so(path: st
     assert SourceConfig(name="s", format="hub", path=path, evaluation_only=True).is_for_evaluation
 
 
+def test_a_set_that_has_a_format_of_its_own_is_pointed_to_it() -> None:
+    with pytest.raises(ValueError, match="; format: xstest reads it as its authors publish it"):
+        SourceConfig(name="s", format="jsonl", path="data/xstest_prompts.csv")
+
+
 @pytest.mark.parametrize(
     "path", ["lavita/MedQuAD", "Anthropic/hh-rlhf", "me/medical-answers", "data/mine.jsonl", "phrases_no_exclude_train.jsonl"]
 )

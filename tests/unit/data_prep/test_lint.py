@@ -210,7 +210,7 @@ def test_each_limit_that_is_exceeded_stops_the_stage_and_all_are_told(row: Make)
         "no_refusal",
         "opening_share",
     ]
-    assert "0.25 over 4 rows, data.lint.fail_above.replacement_character allows 0.2" in caught.value.faults[1]
+    assert "0.25 over 4 rows (1 of made), data.lint.fail_above.replacement_character allows 0.2" in caught.value.faults[1]
 
 
 def test_dropped_rows_count_against_all_that_were_read(row: Make) -> None:
@@ -228,7 +228,7 @@ def test_dropped_rows_count_against_all_that_were_read(row: Make) -> None:
         ({"fail_above": {"no_refusals": 0.1}}, "no kind of fault is called no_refusals; did you mean no_refusal?"),
         ({"fail_above": {"xyzzy": 0.1}}, "kinds are lone_surrogate, "),
         ({"fail_above": {"roles": -0.1}}, "must be >= 0, got {'roles': -0.1}"),
-        ({"max_length_bias": -1.0}, "must be >= 0"),
+        ({"max_length_bias": -1.0}, "must be >= 0, got {'max_length_bias': -1.0}"),
     ],
 )
 def test_a_wrong_limit_is_refused_with_what_to_write(fields: dict[str, object], message: str) -> None:
@@ -238,6 +238,6 @@ def test_a_wrong_limit_is_refused_with_what_to_write(fields: dict[str, object], 
 
 
 def test_the_docs_have_every_kind_as_the_table_does() -> None:
-    docs = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text(encoding="utf-8")
     for kind, found in FAULT_KINDS.items():
         assert f"| `{kind}` | {found.meaning} | {found.of} | {'yes' if found.dropped else ''} |" in docs

@@ -68,6 +68,7 @@ def test_the_report_names_kinds_and_places_and_never_the_text(find: Find, row: C
             "kind": "personal_data",
             "id": "a",
             "detail": "EMAIL_ADDRESS at 5-25 of the prompt; PHONE_NUMBER at 34-46 of the prompt",
+            "source": "made",
             "dropped": False,
         }
     ]

@@ -262,36 +262,24 @@ def test_every_faulty_line_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_that_is_no_json_hides_no_fault_after_it(tmp_path: Path) -> None:
+    config = jsonl(tmp_path / "rows.jsonl", '{"prompt": "fine"}', "{", '{"text": "Q"}', "[]", '{"prompt": " "}')
+    with pytest.raises(RecordError) as caught:
+        read_source(config, seed=0)
+    assert {fault.removeprefix(f"{config.path}:").split(":")[0] for fault in caught.value.faults} == {"2", "3", "4", "5"}
+
+
+def test_a_folder_of_another_format_says_what_was_wanted(tmp_path: Path) -> None:
+    (tmp_path / "rows.xml").write_text("<a/>")
+    with pytest.raises(RecordError, match=r"no \.jsonl, \.jsonl\.gz, \.csv file in this folder; is it of another format\?"):
+        read_source(SourceConfig(name="mine", format="jsonl", path=str(tmp_path)), seed=0)
+
+
 def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="'mine': empty"):
         read_source(jsonl(tmp_path / "none.jsonl"), seed=0)
     with pytest.raises(RecordError, match="'1' names two different prompts"):
         read_source(jsonl(tmp_path / "ids.jsonl", '{"id": 1, "prompt": "P"}', '{"id": 1, "prompt": "Q"}'), seed=0)
-
-
-def test_hub_reads_local_files_and_saved_folders_like_jsonl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets = pytest.importorskip("datasets")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    table = datasets.Dataset.from_list(
-        [{"prompt": "Q", "completion": "A", "principle": 2}, {"prompt": "R", "completion": None, "principle": None}]
-    )
-    table.to_parquet(str(tmp_path / "folder" / "train.parquet"))
-    table.save_to_disk(str(tmp_path / "saved"))
-    datasets.DatasetDict({"train": table}).save_to_disk(str(tmp_path / "dict"))
-    for place in ("folder", "folder/train.parquet", "saved", "dict"):
-        rows = read_source(SourceConfig(name="h", format="hub", path=str(tmp_path / place)), seed=0)
-        assert [(text_of(row.prompt), text_of(row.completion), row.principle) for row in rows] == [("Q", "A", 2), ("R", "", None)], place
-
-
-def test_hub_failures_are_one_fault_with_a_remedy(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    datasets.Dataset.from_list([{"prompt": "Q"}]).save_to_disk(str(tmp_path / "saved"))
-    datasets.DatasetDict({"train": datasets.Dataset.from_list([{"prompt": "Q"}])}).save_to_disk(str(tmp_path / "dict"))
-    (tmp_path / "empty").mkdir()
-    for place, split in (("dict", "nowhere"), ("empty", "train")):
-        with pytest.raises(RecordError, match="check path and dataset_split") as caught:
-            read_source(SourceConfig(name="h", format="hub", path=str(tmp_path / place), dataset_split=split), seed=0)
-        assert len(caught.value.faults) == 1
 
 
 def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
@@ -300,14 +288,3 @@ def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
         "read_source(SourceConfig(), seed=0); print(sorted({'torch', 'datasets', 'sklearn', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_the_real_checkout_has_450_train_rows_a_generator(real_medsafetybench: Path) -> None:
-    rows = read_source(SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench)), seed=0)
-    train = [row for row in rows if row.split == "train"]
-    assert Counter(row.generator for row in train) == {"gpt4": 450, "llama2": 450}
-    assert [Counter(row.principle for row in train)[principle] for principle in range(1, 10)] == [109, 107, 81, 106, 100, 74, 111, 114, 98]
-    assert len({row.id for row in rows}) == len(rows)
-    ft = real_medsafetybench / "train-splits-used-for-ft" / "med_safety" / "ft_safety_med_n900.json"
-    again = read_source(SourceConfig(name="ft", format="instruction_json", path=str(ft)), seed=0)
-    assert {text_of(row.prompt) for row in again} == {text_of(row.prompt) for row in train}

@@ -1,34 +1,21 @@
-"""Public sets in their own layouts: small ones made here, and the real ones where PRIMUM_TEST_DATA says where they are."""
+"""Public sets in their own layouts, small ones made here; test_sources_real.py reads the real ones."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, text_of
-from data_prep.sources import read_source, source_counts
-from data_prep.sources.transcripts import turns
+from data_prep.sources import source_counts
 
 Read = Callable[..., list[Demonstration]]
-
-
-@pytest.fixture
-def read() -> Read:
-    def of(source_format: Any, path: Path, **fields: Any) -> list[Demonstration]:
-        return read_source(SourceConfig(name="set", format=source_format, path=str(path), **fields), seed=0)
-
-    return of
 
 
 def faults_of(read: Read, source_format: str, path: Path) -> list[str]:
@@ -66,24 +53,6 @@ def test_transcripts_become_messages_with_both_answers(tmp_path: Path, read: Rea
     assert (text_of(one.completion), text_of(one.rejected)) == ("Yes.\n\nGreen or black?", "No.")
     assert (one.kind, one.suite, one.licence, one.split) == ("harmful", "set_harmless", "MIT", "train")
     assert (two.kind, two.suite, two.prompt) == ("benign", "set", one.prompt)
-
-
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).map(str.strip).filter(bool)
-
-
-@given(st.lists(WORDS, min_size=1, max_size=8))
-def test_a_transcript_loses_no_turn_and_no_word(said: list[str]) -> None:
-    read = turns(dialogue(*said))
-    assert [message["content"] for message in read] == said
-    assert [message["role"] for message in read] == [("user", "assistant")[number % 2] for number in range(len(said))]
-
-
-def test_turns_of_one_speaker_in_a_row_are_one_message(tmp_path: Path, read: Read) -> None:
-    twice = "\n\nHuman: Hi\n\nHuman: there\n\nAssistant: One.\n\nAssistant: Two."
-    (row,) = read(
-        "hh_rlhf", lines(tmp_path / "a.jsonl", {"chosen": twice, "rejected": "\n\nHuman: Hi\n\nHuman: there\n\nAssistant: Three."})
-    )
-    assert [text_of(part) for part in (row.prompt, row.completion, row.rejected)] == ["Hi\n\nthere", "One.\n\nTwo.", "Three."]
 
 
 def test_sides_that_answer_different_prompts_are_counted_and_no_preference(tmp_path: Path, read: Read) -> None:
@@ -308,59 +277,3 @@ def test_a_folder_without_the_set_says_what_was_wanted(tmp_path: Path, read: Rea
     (fault,) = faults_of(read, source_format, tmp_path)
     assert "no " in fault
     assert "wanted" in fault or "point data.sources.path" in fault
-
-
-# The real sets
-
-COUNTS = {
-    "hh_rlhf": {"rows": 1181, "answered": 1179, "preferences": 1179},
-    "safety_tuned_llamas": {"rows": 2483 + 668, "answered": 2483, "preferences": 0},
-    # 2,280 pairs in today's tags, as its readme counts them, and 16 in the four files with lower-case tags.
-    "medquad": {"rows": 2280 + 16, "answered": 2280 + 16, "preferences": 0},
-    "kqa": {"rows": 585 + 101, "answered": 101, "preferences": 0},
-    "xstest": {"rows": 450, "answered": 0, "preferences": 0},
-    "pubmedqa": {"rows": 1000, "answered": 1000, "preferences": 0},
-    "medsafetybench": {"rows": 900, "answered": 900, "preferences": 0},
-    "medsafetybench/med_harm_llama3": {"rows": 74035, "answered": 0, "preferences": 0},
-}
-SUITES = {
-    "hh_rlhf": {("set_harmless", "train"): 1181},
-    "safety_tuned_llamas": {
-        ("set", "train"): 2483,
-        ("set_i_alpaca", "test"): 50,
-        ("set_i_cona", "test"): 178,
-        ("set_i_controversial", "test"): 40,
-        ("set_i_maliciousinstructions", "test"): 100,
-        ("set_i_physicalsafetysafe", "test"): 100,
-        ("set_i_physicalsafetyunsafe", "test"): 100,
-        ("set_q_harm", "test"): 100,
-    },
-    "kqa": {("set", "test"): 686},
-    "xstest": {("set_safe", "test"): 250, ("set_unsafe", "test"): 200},
-    "pubmedqa": {("set", "train"): 500, ("set", "test"): 500},
-}
-
-
-@pytest.fixture
-def public_data() -> Path:
-    folder = Path(os.environ.get("PRIMUM_TEST_DATA") or "unset")
-    if not (folder / "hh_rlhf").is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data")
-    return folder
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_the_real_set_has_the_rows_that_its_readme_counts(public_data: Path, read: Read, name: str) -> None:
-    rows = read(name.split("/")[0], public_data / name)
-    assert source_counts(rows) == {"set": COUNTS[name]}
-    assert name not in SUITES or Counter((row.suite, row.split) for row in rows) == SUITES[name]
-    assert all(row.prompt[-1]["role"] == "user" and row.prompt[-1]["content"] for row in rows)
-    assert len({text_of(row.prompt) for row in read(name.split("/")[0], public_data / name, limit=7)}) == 7
-
-
-def test_the_real_llama3_requests_are_read_without_end_tokens_repeats_and_all(public_data: Path, read: Read) -> None:
-    rows = read("medsafetybench", public_data / "medsafetybench" / "med_harm_llama3")
-    texts = Counter(text_of(row.prompt) for row in rows)
-    assert not any("<|" in text for text in texts)
-    assert len(rows) - len(texts) == 540
-    assert max(len(text.split()) for text in texts) == 676

@@ -108,6 +108,17 @@ def test_training_rows_near_an_evaluation_row_are_dropped_with_their_twins(row: 
     assert [(drop.row.id, drop.reason) for drop in result.dropped] == [("x-harmful", NEAR_EVALUATION), ("x-twin", NEAR_EVALUATION)]
 
 
+def test_what_is_dropped_for_an_evaluation_row_is_told_the_nearest_one_and_how_near(row: Make, pair: Pair) -> None:
+    evaluation = [row("far", "alphax betax other", split="test"), row("near", "alphax betax gammax now", split="test", source="bench")]
+    known = [row("own-harmful", "one", twin_id="own-twin", split="test"), row("own-twin", "two", twin_id="own-harmful", kind="benign")]
+    result = split([*pair("x"), *evaluation, *known], SplitConfig(val=0, test=0, near_duplicate=0.3), 0)
+    assert {drop.row.id: drop.detail for drop in result.dropped} == {
+        "x-harmful": "0.75 to near of bench",  # 3 of 4 words; 2 of 4 of the other
+        "x-twin": "twin of x-harmful",
+        "own-twin": "twin of own-harmful",
+    }
+
+
 def test_a_source_with_its_own_test_set_gives_no_more_rows_to_test(row: Make) -> None:
     rows = [row(f"{number}", f"a{number} b{number}", split="test" if number < 50 else "train") for number in range(100)]
     assert Counter(row.split for row in split(rows, SplitConfig(val=0.2), 0).kept) == {"test": 50, "train": 40, "val": 10}
