@@ -77,7 +77,7 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings:
         return {}
     ids = {row.id for row in test}
     texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
-    nearest: dict[str | None, tuple[float, str]] = {}
+    nearest: dict[str, tuple[float, str]] = {}
     for near in near_matches(texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram):
         for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
             found = similarity, f"{test[right].id} of {test[right].source}"
@@ -86,10 +86,11 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings:
         near = embeddings.nearest(texts[0], texts[1])
         for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
             nearest.setdefault(free[left].id, (similarity, f"{test[right].id} of {test[right].source} by embedding"))
+    partners = {row.twin_id: row.id for row in test if row.twin_id}
+    lost = {*partners, *nearest, *(row.id for row in free if row.twin_id in ids)}
     # Being near says more than being the twin of a row that is.
-    lost = {row.twin_id for row in test} | {row.id for row in free if row.twin_id in ids or row.twin_id in nearest}
-    said = {row.id: f"twin of {row.twin_id}" for row in free if row.id in lost}
-    return said | {str(row_id): f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()}
+    said = {row.id: f"twin of {partners.get(row.id, row.twin_id)}" for row in free if row.id in lost or row.twin_id in lost}
+    return said | {row_id: f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()}
 
 
 def _grouped(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> list[Demonstration]:

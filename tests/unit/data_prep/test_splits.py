@@ -119,6 +119,12 @@ def test_what_is_dropped_for_an_evaluation_row_is_told_the_nearest_one_and_how_n
     }
 
 
+def test_a_row_that_only_the_evaluation_row_calls_its_twin_is_dropped_and_so_is_a_twin_of_it(row: Make) -> None:
+    rows = [row("test", "one", split="test", twin_id="a"), row("a", "two"), row("b", "three", twin_id="a"), row("c", "four")]
+    result = split(rows, SplitConfig(val=0, test=0), 0)
+    assert {drop.row.id: drop.detail for drop in result.dropped} == {"a": "twin of test", "b": "twin of a"}
+
+
 def test_a_source_with_its_own_test_set_gives_no_more_rows_to_test(row: Make) -> None:
     rows = [row(f"{number}", f"a{number} b{number}", split="test" if number < 50 else "train") for number in range(100)]
     assert Counter(row.split for row in split(rows, SplitConfig(val=0.2), 0).kept) == {"test": 50, "train": 40, "val": 10}
