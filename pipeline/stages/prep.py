@@ -17,6 +17,9 @@ from pipeline.config import RunConfig, embedding_model
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
 
+MANY = 20
+"""Training rows of a suite from which some should have been dealt to validation."""
+
 
 def work(context: Context) -> dict[str, Any]:
     suites, notes = own_suites(context.config.eval)
@@ -25,7 +28,7 @@ def work(context: Context) -> dict[str, Any]:
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
     summary = prepare(data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context))
-    for line in describe(summary):
+    for line in describe(summary, validates=context.config.data.split.val > 0):
         context.say(line)
     return summary
 
@@ -50,13 +53,24 @@ def embedding(context: Context) -> Embed | None:
     return embedded
 
 
-def describe(summary: dict[str, Any]) -> list[str]:
+def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
     lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
     for name, count in summary["sources"].items():
         lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
+    if summary["lint"]:
+        lines.append("  lint: " + ", ".join(f"{count} {kind}" for kind, count in sorted(summary["lint"].items())) + "; see lint.json")
+    unseen = [
+        suite
+        for suite, count in summary["splits"]["train"].items()
+        if validates and count >= MANY and suite not in summary["splits"]["val"]
+    ]
+    lines += [
+        f"  no validation rows of {suite}: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
+        for suite in unseen
+    ]
     return lines + sentences(summary["restrictions"])
 
 

@@ -130,6 +130,24 @@ def test_an_override_that_is_no_yaml_is_a_fault(config_file, override):
     assert override in fault
 
 
+def test_a_day_may_stand_with_or_without_quotes(config_file):
+    for text in ("2026-12-01", '"2026-12-01"'):
+        assert load_config(config_file(f"data: {{publication: {{date: {text}}}}}")).data.publication.date == "2026-12-01"
+    assert load_config(config_file(""), ["data.publication.date=2026-12-01"]).data.publication.date == "2026-12-01"
+
+
+@pytest.mark.parametrize("where", ["file", "override"])
+def test_a_day_that_is_none_is_a_fault(config_file, where):
+    text, overrides = ("data: {publication: {date: 2026-13-01}}", []) if where == "file" else ("", ["data.publication.date=2026-13-01"])
+    with pytest.raises(ConfigError, match="month must be in"):
+        load_config(config_file(text), overrides)
+
+
+def test_a_limit_that_is_no_number_is_told_as_that_and_not_as_an_unknown_key(config_file):
+    with pytest.raises(ConfigError, match=r"fail_above.no_refusal: Value 'many' .* could not be converted to Float"):
+        load_config(config_file(""), ["data.lint.fail_above.no_refusal=many"])
+
+
 @pytest.mark.parametrize("override", ["dpo.beta", "=3", "--dpo.beta"])
 def test_an_override_without_key_or_value_shows_how(config_file, override):
     (fault,) = faults_of(config_file(""), [override])

@@ -58,3 +58,23 @@ def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embe
 def test_a_model_that_is_not_there_stops_prep_before_it_reads(config, tmp_path):
     with pytest.raises(ModelError, match="gone' cannot be loaded"):
         run_stage(prep.STAGE, with_embedding(tmp_path, tmp_path / "gone"))
+
+
+def test_what_prep_says_names_faults_and_suites_without_validation_rows():
+    summary = {
+        "rows_read": 60,
+        "rows_kept": 58,
+        "rows_dropped": 2,
+        "dropped": {"duplicate": 2},
+        "sources": {"medquad": {"rows": 60, "answered": 58, "preferences": 0}},
+        "splits": {"train": {"medquad": 50, "few": 3}, "val": {"harmful": 5}, "test": {}},
+        "lint": {"no_refusal": 4, "mojibake": 1},
+        "restrictions": {},
+    }
+    said = prep.describe(summary, validates=True)
+    assert said[0] == "60 rows in, 58 kept, 2 left out"
+    assert "  lint: 1 mojibake, 4 no_refusal; see lint.json" in said
+    assert [line for line in said if "no validation rows" in line] == [
+        "  no validation rows of medquad: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
+    ]
+    assert not any("no validation rows" in line for line in prep.describe(summary, validates=False))
