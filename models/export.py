@@ -13,7 +13,7 @@ from data_prep.artifacts import require_room, write_json
 from data_prep.errors import ModelError
 from data_prep.records import user
 from models.adapter import merge, unwrapped
-from models.load import clear_quantisation, quieten
+from models.load import clear_quantisation, quieten, save_tokenizer
 from models.tokens import prompt_ids
 
 TOLERANCE = 1e-3
@@ -44,7 +44,7 @@ def export_policy(model: Any, tokenizer: Any, folder: Path) -> dict[str, Any]:
     report["merged"] = _largest(wanted, merged)
     clear_quantisation(plain)
     plain.save_pretrained(folder / "policy")
-    tokenizer.save_pretrained(folder / "policy")
+    save_tokenizer(tokenizer, folder / "policy")
     del plain, model
     report["policy"] = _difference(merged, AutoModelForCausalLM.from_pretrained(folder / "policy", dtype=dtype), probes)
     if adapted:

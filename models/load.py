@@ -7,6 +7,7 @@ import importlib.util
 import io
 import logging
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -76,6 +77,17 @@ def load_tokenizer(config: ModelConfig) -> Any:
     return tokenizer
 
 
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Raises OSError where the disk takes it not; the tokenizers library itself raises a bare Exception."""
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error)) if type(error) is Exception else None
+        if not number:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(folder)) from error
+
+
 def quieten() -> None:
     """Loading bars and reports of fresh heads are noise in a run's log."""
     transformers_logging.disable_progress_bar()
@@ -141,7 +153,7 @@ def _unpack_gguf(gguf: Path, target: Path) -> None:
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.config._name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"
     model.save_pretrained(target)
-    tokenizer.save_pretrained(target)
+    save_tokenizer(tokenizer, target)
 
 
 def clear_quantisation(model: Any) -> None:

@@ -16,7 +16,7 @@ from data_prep.artifacts import read_json, write_json
 from data_prep.errors import ModelError
 from models.collation import Collation, collation
 from models.config import ModelConfig
-from models.load import load_tokenizer
+from models.load import load_tokenizer, save_tokenizer
 from models.logps import Rows
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
@@ -104,7 +104,7 @@ def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *
     """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
     wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
     save_network(model, folder)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     write_json(folder / CALIBRATION, {"temperature": temperature, "formula": "harmfulness = 1 + 4 * sigmoid(logit / temperature)"})
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)

@@ -105,3 +105,24 @@ def test_a_policy_that_answers_nan_is_refused(trained, tmp_path):
         model.model.norm.weight[0] = float("nan")
     with pytest.raises(ModelError, match="logits differ"):
         export.export_policy(model, tokenizer, tmp_path)
+
+
+def test_a_tokenizer_on_a_full_disk_is_an_error_of_the_disk(tmp_path):
+    """The tokenizers library says it with a bare Exception."""
+    import errno
+
+    from models.load import save_tokenizer
+
+    class Full:
+        def save_pretrained(self, folder):
+            raise Exception("No space left on device (os error 28)")
+
+    class Broken:
+        def save_pretrained(self, folder):
+            raise ValueError("no such thing")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_tokenizer(Full(), tmp_path)
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(ValueError, match="no such thing"):
+        save_tokenizer(Broken(), tmp_path)
