@@ -62,19 +62,14 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 
     from benchmarks.floor import matrix_rate, step_flops
     from benchmarks.random_llama import model_config
-    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
+    from benchmarks.training_cases import ALL_REGIMES
     from models.adapter import adapt
     from models.collation import collation, padded
     from models.config import AdapterConfig
     from models.fused_lora import fuse_lora
     from models.load import load_model, load_tokenizer
-    from models.tokens import encode, encode_pair
-    from reward.harmfulness_model import RewardModule, RewardRows
     from reward.network import new_network
-    from train.config import DpoConfig, TrainerConfig
-    from train.dpo import DpoModule, DpoRows
-    from train.reference import reference_logps
-    from train.sft import SftModule, SftRows
+    from train.config import TrainerConfig
     from train.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -95,21 +90,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         checkpoint_every_steps=10**9,
         micro_batch_tokens=8192,
     )
-    optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
-    learning_rate, size = SETTINGS["learning_rate"], regime.pairs if job == "dpo" else 2 * regime.pairs
-    pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), SETTINGS["max_length"]) for t in pairs_of(regime, tokenizer)]
-    module: Any
-    rows: Any
-    if job == "dpo":
-        rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        module = DpoModule(model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation)
-    elif job == "sft":
-        texts = demonstrations_of(regime, tokenizer)
-        rows = SftRows([encode(tokenizer, t["prompt"], t["completion"], SETTINGS["max_length"]) for t in texts], batch_rows)
-        module = SftModule(model, learning_rate=learning_rate, **optimisation)
-    else:
-        rows = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
-        module = RewardModule(model, learning_rate=learning_rate, **optimisation)
+    module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
+    size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
@@ -129,6 +111,31 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
                 turns.end(float(outputs["loss"]))
 
     fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
+
+
+def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any) -> tuple[Any, Any]:
+    """(LightningModule, rows) of a case."""
+    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
+    from models.tokens import encode, encode_pair
+    from reward.harmfulness_model import RewardModule, RewardRows
+    from train.config import DpoConfig
+    from train.dpo import DpoModule, DpoRows
+    from train.reference import reference_logps
+    from train.sft import SftModule, SftRows
+
+    regime, job, max_length = ALL_REGIMES[case["regime"]], case["job"], SETTINGS["max_length"]
+    optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
+    learning_rate = SETTINGS["learning_rate"]
+    if job == "sft":
+        texts = demonstrations_of(regime, tokenizer)
+        rows = SftRows([encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows)
+        return SftModule(model, learning_rate=learning_rate, **optimisation), rows
+    pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length) for t in pairs_of(regime, tokenizer)]
+    if job == "dpo":
+        pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
+        return DpoModule(model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation), pair_rows
+    answers = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
+    return RewardModule(model, learning_rate=learning_rate, **optimisation), answers
 
 
 def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:

@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from models.config import AdapterConfig, ModelConfig
-from models.load import DTYPES, model_location
+from models.load import DTYPES, architecture_of
 from models.logps import CHUNK_TOKENS
 
 GB = 1e9
@@ -49,8 +49,7 @@ class Shape:
 
 def shape_of(model: ModelConfig, adapter: AdapterConfig) -> Shape:
     """Built on the meta device, where tensors have sizes and no contents."""
-    config = AutoConfig.from_pretrained(model_location(model), revision=model.revision, trust_remote_code=model.trust_remote_code)
-    return shape_from(config, adapter, trust_remote_code=model.trust_remote_code)
+    return shape_from(architecture_of(model), adapter, trust_remote_code=model.trust_remote_code)
 
 
 def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool = False) -> Shape:

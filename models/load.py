@@ -53,10 +53,10 @@ def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, a
 def skeleton(config: ModelConfig) -> Any:
     """The architecture with sizes and no weights, to decide by before the weights are there."""
     quieten()
-    with explained(config.path):
-        found = AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
-        with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(found, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code).eval()
+    with explained(config.path), torch.device("meta"):
+        return AutoModelForCausalLM.from_config(
+            architecture_of(config), dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code
+        ).eval()
 
 
 def load_tokenizer(config: ModelConfig) -> Any:
@@ -100,7 +100,12 @@ def quieten() -> None:
 def check_model(config: ModelConfig) -> None:
     """Raise at once, before any stage works for it, when the model is not there."""
     with explained(config.path):
-        AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
+        architecture_of(config)
+
+
+def architecture_of(config: ModelConfig) -> Any:
+    """The transformers config of a model; raises what transformers raises."""
+    return AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
 
 
 def model_location(config: ModelConfig) -> str:

@@ -10,6 +10,7 @@ from data_prep.artifacts import write_json
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs, require_fit
 from data_prep.lint.pairs import Cut
+from data_prep.lint.report import fault_line
 from data_prep.records import Pair
 from models.load import load_tokenizer
 from models.tokens import encode, encode_pair
@@ -27,8 +28,7 @@ def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str])
     require_fit(linted.report, config.data.lint)
     dropped.update({FAULT_KINDS[kind].meaning: count for kind, count in linted.dropped.items()})
     if linted.report["fault_counts"]:
-        found = ", ".join(f"{count} {kind}" for kind, count in sorted(linted.report["fault_counts"].items()))
-        context.say(f"lint: {found}; see lint.json")
+        context.say(fault_line(linted.report["fault_counts"]))
     return linted.pairs
 
 

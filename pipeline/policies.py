@@ -59,8 +59,12 @@ def device(config: RunConfig) -> torch.device:
     """This rank's GPU among those that it sees, or the CPU."""
     if not uses_gpu(config.trainer):
         return torch.device("cpu")
-    local = int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0) if config.trainer.world_size > 1 else 0
-    return torch.device("cuda", local % max(1, torch.cuda.device_count()))
+    return torch.device("cuda", _local_rank(config) % max(1, torch.cuda.device_count()))
+
+
+def _local_rank(config: RunConfig) -> int:
+    """Of this process on its node."""
+    return int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0) if config.trainer.world_size > 1 else 0
 
 
 def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collation:
@@ -101,10 +105,10 @@ def generating(config: RunConfig, model: ModelConfig, generation: GenerationConf
 
 def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
     """from_pretrained's options for a rank that has several GPUs for itself: filled one after the other, so that a model which fits one stays there."""
-    if not uses_gpu(config.trainer) or (config.trainer.num_nodes * config.trainer.devices > 1 and not under_slurm(os.environ)):
+    if not uses_gpu(config.trainer) or (config.trainer.world_size > 1 and not under_slurm(os.environ)):
         return {}
     own = torch.cuda.device_count() // config.trainer.devices
-    first = own * int(os.environ.get("SLURM_LOCALID") or 0)
+    first = own * _local_rank(config)
     sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in range(first, first + own)}
     return {"device_map": "sequential", "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()}} if own > 1 else {}
 

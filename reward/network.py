@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 
 from data_prep.errors import ModelError
 from models.adapter import adapt, merge, unwrapped
 from models.config import AdapterConfig, ModelConfig
-from models.load import clear_quantisation, explained, load_model
+from models.load import architecture_of, clear_quantisation, explained, load_model
 from models.logps import Rows
 from models.packed_attention import packed_inputs
 from models.packing import Packed
@@ -71,7 +71,7 @@ def new_network(config: ModelConfig, adapter: AdapterConfig, *, layers: int | No
 
 def _cut_config(model: ModelConfig, layers: int) -> Any:
     with explained(model.path):
-        whole = AutoConfig.from_pretrained(model.path, revision=model.revision, trust_remote_code=model.trust_remote_code)
+        whole = architecture_of(model)
     config = whole.get_text_config()
     if layers > config.num_hidden_layers:
         raise ModelError(

@@ -20,6 +20,11 @@ Refuses = Callable[[str], str]
 NO_DETECTOR = "no refusal detector was given"
 
 
+def fault_line(counts: Mapping[str, int]) -> str:
+    """What a stage prints of its lint.json."""
+    return "lint: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) + "; see lint.json"
+
+
 class LeftOut(NamedTuple):
     """What was dropped before the report is made, and of how many."""
 

@@ -10,6 +10,7 @@ from data_prep.croissant import write_card
 from data_prep.errors import RecordError
 from data_prep.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
 from data_prep.pairs import PairsResult, build_pairs, candidates, describe, plain_pairs, summary_lines
+from data_prep.ratings import Rating
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records
 from data_prep.review import review_items
 from data_prep.shortcuts import judge_shortcuts
@@ -28,6 +29,7 @@ class Inputs(NamedTuple):
     demonstrations: list[Demonstration]
     completions: list[Completion]
     scores: list[Score]
+    ratings: list[Rating]
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -57,13 +59,14 @@ def _read(context: Context) -> Inputs:
         demonstrations=[d for d in read_records(prep / "demonstrations.jsonl", Demonstration) if d.split != "test"],
         completions=read_records(context.stage("sample").path / "completions.jsonl", Completion),
         scores=read_records(context.stage("score").path / "scores.jsonl", Score),
+        ratings=read_labels(context.config.pairs.expert_labels),
     )
 
 
 def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
     """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an answer, their word counts."""
     config = context.config
-    ratings = read_labels(config.pairs.expert_labels)
+    ratings = inputs.ratings
     items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)
     scores = with_expert_scores(inputs.scores, ratings, items)
     found = candidates(inputs.completions, inputs.demonstrations, scores, read_revisions(context))
@@ -84,7 +87,7 @@ def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
         policy=hub_name(config.model.base.path),
         scorers={score.scorer for score in inputs.scores},
         seed=config.seed,
-        raters=len({rating.rater for rating in read_labels(config.pairs.expert_labels)}),
+        raters=len({rating.rater for rating in inputs.ratings}),
     )
     write_card(context.path, card, {f"pairs.{split}.jsonl": Pair for split in SPLITS}, config.data.publication)
 

@@ -10,6 +10,7 @@ from data_prep.artifacts import sha256_file, sha256_json
 from data_prep.embeddings import Embed, Vectors
 from data_prep.errors import RecordError
 from data_prep.licences import sentences
+from data_prep.lint.report import fault_line
 from data_prep.prepare import prepare
 from data_prep.wording import request_text
 from eval.suites import own_suites
@@ -61,7 +62,7 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
     if summary["lint"]:
-        lines.append("  lint: " + ", ".join(f"{count} {kind}" for kind, count in sorted(summary["lint"].items())) + "; see lint.json")
+        lines.append(f"  {fault_line(summary['lint'])}")
     unseen = [
         suite
         for suite, count in summary["splits"]["train"].items()
