@@ -1,10 +1,11 @@
 """How fast answers are written, by the ways that transformers offers: tokens a second for the same prompts, greedy, one way after the other.
 
-    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2]
+    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--vllm PYTHON]
 
 `plain` is `generate` on prompts in the order given, `sorted` the same by length, `static` with a static cache, `continuous` transformers'
-continuous batching, `primum` what every stage uses. Each way has a model of its own; rounds go through all of them in turn. Tells how many texts
-differ from `plain` in batches of one. Results go to benchmarks/results/generation-DEVICE.json.
+continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where `--vllm` names a Python that has it. Each way has a
+model of its own; rounds go through all of them in turn. Tells how many texts differ from `plain` in batches of one. Results go to
+benchmarks/results/generation-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -26,10 +29,11 @@ from benchmarks.training import PACKAGES
 from data_prep.config import SourceConfig
 from data_prep.records import Message
 from data_prep.sources import builtin
-from models.config import GenerationConfig
+from models.config import GenerationConfig, ModelConfig, VllmConfig
 from models.generate import generate, generation_dtype
 from models.load import load_model, load_tokenizer, quieten
 from models.tokens import prompt_ids
+from models.vllm_engine import VllmEngine, vllm_version
 
 Ids = list[list[int]]
 
@@ -101,8 +105,15 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         way("sorted", 64, ordered=True),
         way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
         continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
-        ours(fresh(), tokenizer, messages, options.tokens),
+        ours("primum", fresh(), tokenizer, messages, options.tokens),
+        *([ours("vllm", _vllm(options, base, dtype), tokenizer, messages, options.tokens)] if options.vllm else []),
     ]
+
+
+def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) -> VllmEngine:
+    """Ends with this process."""
+    log, gpus = Path(tempfile.mkdtemp()) / "vllm.log", [0] if options.device == "cuda" else []
+    return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, str(dtype).removeprefix("torch."), gpus=gpus, log=log)
 
 
 def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationConfig) -> Way:
@@ -114,12 +125,12 @@ def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationCon
     return Way("continuous", write)
 
 
-def ours(model: Any, tokenizer: Any, messages: list[list[Message]], tokens: int) -> Way:
+def ours(name: str, model: Any, tokenizer: Any, messages: list[list[Message]], tokens: int) -> Way:
     def write() -> Written:
         answers = generate(model, tokenizer, messages, GenerationConfig(max_new_tokens=tokens, batch_size=64))
         return Written([a.text for a in answers], sum(a.num_tokens - (a.finish_reason == "stop") for a in answers))
 
-    return Way("primum, 64 at once", write)
+    return Way(f"{name}, 64 at once", write)
 
 
 def main() -> None:
@@ -129,6 +140,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--vllm", help="a Python that vLLM is installed in")
     options = parser.parse_args()
     quieten()
     dtype = generation_dtype(GenerationConfig())
@@ -152,6 +164,8 @@ def main() -> None:
     output = ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
     settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens")}}
+    if options.vllm:
+        settings["vllm"] = vllm_version(VllmConfig(python=options.vllm))
     stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}
     output.write_text(json.dumps(stamp, indent=1) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.config import GenerationConfig
+from models.config import Engine, GenerationConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,8 @@ class SuiteConfig:
 class EvalConfig:
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
     """Also used by the scoreboard, so that its rows and the report agree."""
+    engine: Engine = "transformers"
+    """What writes the report's answers, as in `sample.engine`; the scoreboard's are always transformers', which holds the policy in training."""
     scoreboard: ScoreboardConfig = field(default_factory=ScoreboardConfig)
     suites: list[SuiteConfig] = field(default_factory=list)
     prompts_per_suite: int | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 EMBEDDED = "smollm2-135m-instruct"
+Engine = Literal["transformers", "vllm"]
+"""What writes answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,22 @@ class GenerationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VllmConfig:
+    """Where an engine is `vllm`."""
+
+    python: str = ".venv-vllm/bin/python"
+    """The Python that vLLM is installed in: an environment of its own, since its pins and ours exclude each other."""
+    memory: float = 0.6
+    """Share of each GPU's memory (of the machine's, without one) that it takes for weights and cache; eval keeps the reward model beside it."""
+
+    def __post_init__(self) -> None:
+        if not self.python or not 0 < self.memory <= 1:
+            raise ValueError(
+                f"model.vllm.python must name a Python and model.vllm.memory be in (0, 1], got {self.python!r} and {self.memory}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LanguageModelConfig:
     """The policy that a run starts from."""
 
@@ -62,3 +80,4 @@ class LanguageModelConfig:
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     max_length: int = 512
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
+    vllm: VllmConfig = field(default_factory=VllmConfig)

@@ -17,6 +17,7 @@ from models.config import GenerationConfig
 from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
 from models.tokens import prompt_ids
+from models.vllm_engine import VllmEngine
 
 SEED_RANGE = 2**63 - 1
 
@@ -61,9 +62,10 @@ def generate(
     """One completion a prompt, in the order given. Prompts are sorted by length and padded on the left.
 
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
-    `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
+    `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
-    decode_grouped(model)
+    if not isinstance(model, VllmEngine):
+        decode_grouped(model)
     given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
     ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
@@ -85,6 +87,8 @@ def _generate_batch(
 ) -> list[Generated]:
     width = max(map(len, ids))
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    if isinstance(model, VllmEngine):
+        return [_read(tokenizer, row, end) for row in model.complete(ids, config, end, seeds)]
     input_ids = torch.tensor([[pad] * (width - len(row)) + row for row in ids], device=model.device)
     attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
     sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []

@@ -19,6 +19,7 @@ from eval.suites import own_suites
 from models.inspection import model_faults, tokenizer_faults
 from models.load import cache_directory
 from models.tokens import prompt_ids
+from models.vllm_engine import vllm_version
 from pipeline.config import RunConfig, embedding_model
 from pipeline.job_script import JobScript, read_job_script, script_faults
 from pipeline.needs import duration, room_faults
@@ -157,6 +158,11 @@ def _installation_faults(config: RunConfig) -> list[str]:
         faults.append(
             "trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's headers (libaio-dev) and a compiler"
         )
+    if "vllm" in (config.sample.engine, config.eval.engine):
+        try:
+            vllm_version(config.model.vllm)
+        except PrimumError as error:
+            faults += error.faults
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
         faults.append("data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'")
     return faults

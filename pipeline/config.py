@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError
 from eval.config import EvalConfig, GateConfig
-from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
+from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.rounds import named
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
@@ -27,6 +27,8 @@ class SampleConfig:
     """The policy's own answers to training and validation prompts."""
 
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
+    engine: Engine = "transformers"
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names; give it a generation.batch_size of hundreds."""
     harmful_samples: int = 1
     """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
     revisions: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,16 +14,20 @@ import torch
 from data_prep.artifacts import sha256_file, sha256_json
 from models.adapter import adapt, load_trainable_state, merge
 from models.collation import Collation, collation
-from models.config import AdapterConfig, GenerationConfig, ModelConfig
+from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
 from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
+from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
 from pipeline.stage import Context
 from train.config import under_slurm
 from train.trainer import loads_sharded, uses_gpu
+
+MODEL = ("model.base", "model.adapter", "model.max_length")
+"""What of the model block a trained policy depends on; where vLLM is installed is not in it."""
 
 
 def base_config(config: RunConfig) -> ModelConfig:
@@ -103,14 +108,36 @@ def generating(config: RunConfig, model: ModelConfig, generation: GenerationConf
     return loaded if spread else loaded.to(device(config)), load_tokenizer(model)
 
 
+@contextmanager
+def answering(context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine) -> Iterator[tuple[Any, Any]]:
+    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage is configured for."""
+    config = context.config
+    if engine == "transformers":
+        yield generating(config, model, generation)
+        return
+    log = context.directory.work / f"vllm.{context.share.rank}.log"
+    dtype = str(generation_dtype(generation)).removeprefix("torch.")
+    with VllmEngine(config.model.vllm, model, dtype, gpus=own_gpus(config), log=log) as policy:
+        yield policy, load_tokenizer(model)
+
+
+def own_gpus(config: RunConfig) -> list[int]:
+    """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone, else one."""
+    if not uses_gpu(config.trainer):
+        return []
+    if config.trainer.world_size > 1 and not under_slurm(os.environ):
+        return [int(device(config).index)]
+    own = torch.cuda.device_count() // config.trainer.devices
+    return list(range(own * _local_rank(config), own * (_local_rank(config) + 1))) or [int(device(config).index)]
+
+
 def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
     """from_pretrained's options for a rank that has several GPUs for itself: filled one after the other, so that a model which fits one stays there."""
-    if not uses_gpu(config.trainer) or (config.trainer.world_size > 1 and not under_slurm(os.environ)):
+    own = own_gpus(config)
+    if len(own) < 2:
         return {}
-    own = torch.cuda.device_count() // config.trainer.devices
-    first = own * _local_rank(config)
-    sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in range(first, first + own)}
-    return {"device_map": "sequential", "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()}} if own > 1 else {}
+    sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in own}
+    return {"device_map": "sequential", "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()}}
 
 
 def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int) -> Any:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -101,11 +104,24 @@ def tiny_model(tiny_directory):
     return load_model(ModelConfig(path=str(tiny_directory)))
 
 
+@pytest.fixture(scope="session")
+def vllm_stand_in(tmp_path_factory) -> Path:
+    """The Python of an environment that has only tests/vllm_stand_in.py, as vllm."""
+    folder = tmp_path_factory.mktemp("vllm") / "environment"
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    shutil.copy(Path(__file__).parent / "vllm_stand_in.py", packages / "vllm.py")
+    (packages / "vllm-0.0.dist-info").mkdir()
+    (packages / "vllm-0.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.0\n")
+    (packages / "vllm-0.0.dist-info" / "top_level.txt").write_text("vllm\n")
+    return folder / "bin" / "python"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs and the user's data are no tools."""
+    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data and vLLM are no tools."""
     report = yield
-    excused = item.get_closest_marker("gpu") or "PRIMUM_TEST_DATA" in str(report.longrepr)
+    excused = item.get_closest_marker("gpu") or any(name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON"))
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRIMUM_REQUIRE_TOOLS") and not excused:
         report.outcome = "failed"
         report.longrepr = f"skipped for want of a tool, which must be there: {report.longrepr}"

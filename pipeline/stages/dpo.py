@@ -13,7 +13,7 @@ from eval.scoreboard import read_scoreboard
 from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
-from pipeline.policies import policy_of
+from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
@@ -93,7 +93,7 @@ STAGE = Stage(
         "sft/selection.json",
     ),
     # Another round later on does not change an earlier one.
-    sections=("model", *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
+    sections=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
     work=work,
     gigabytes=policy_gigabytes,
     ranks=True,

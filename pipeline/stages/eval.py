@@ -15,9 +15,10 @@ from eval.scoreboard import read_scoreboard
 from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.generate import generation_dtype
+from models.vllm_engine import vllm_version
 from pipeline.config import RunConfig
 from pipeline.console import policy_title, safety_table
-from pipeline.policies import base_config, device, generating, model_files, stage_policy
+from pipeline.policies import MODEL, answering, base_config, device, model_files, stage_policy
 from pipeline.rounds import later, named, parsed
 from pipeline.stage import Context, Stage
 from pipeline.stages import prep
@@ -92,8 +93,9 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
     """This rank's samples of one policy; those that were finished before a kill are not made again."""
     shard, mine = _shard(context, name, context.share.rank), context.share.of(prompts)
     if not shard.is_file():
-        policy, tokenizer = generating(context.config, model, context.config.eval.generation)
-        write_records(shard, measure(policy, tokenizer, mine, context.config.eval.generation, scorer, policy=name))
+        generation = context.config.eval.generation
+        with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
+            write_records(shard, measure(policy, tokenizer, mine, generation, scorer, policy=name))
     context.say(f"{policy_title(name)}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
 
 
@@ -141,6 +143,7 @@ def _provenance(context: Context) -> dict[str, Any]:
         "input_sha256": {name: StageDirectory(context.stage(name).path).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
+            "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
         },
@@ -161,7 +164,7 @@ STAGE = Stage(
     needs=("prep/prompts.jsonl", "reward"),
     measures=True,
     optional_needs=lambda config: tuple(trained_policies(config)),
-    sections=("model", "eval", "control"),
+    sections=(*MODEL, "eval", "control"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from data_prep.records import (
 )
 from models.generate import Generated, generate, seed_of
 from pipeline.config import SampleConfig
-from pipeline.policies import base_config, generating, model_files, policy_of
+from pipeline.policies import answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.stage import Context, Stage
 from reward.examples import CONTINUED
@@ -58,11 +59,12 @@ def work(context: Context) -> dict[str, Any]:
         f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
     )
     start = base_config(config) if context.round == 1 else policy_of(config, context.before.path)
-    policy = cache(lambda: generating(config, start, config.sample.generation))
-    if missing:
-        _write_missing(context, missing, policy)
-    if config.sample.revisions:
-        _revise(context, {wanted.id for wanted in mine}, done, policy)
+    with ExitStack() as open_policy:
+        policy = cache(lambda: open_policy.enter_context(answering(context, start, config.sample.generation, config.sample.engine)))
+        if missing:
+            _write_missing(context, missing, policy)
+        if config.sample.revisions:
+            _revise(context, {wanted.id for wanted in mine}, done, policy)
     if not context.share.hand_in(context.directory.work):
         return {}
     made = {

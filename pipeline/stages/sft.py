@@ -10,7 +10,7 @@ from data_prep.records import Completion, Demonstration, Message, read_records, 
 from models.collation import Collation
 from models.tokens import encode
 from pipeline.config import RunConfig
-from pipeline.policies import base_config, model_files
+from pipeline.policies import MODEL, base_config, model_files
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
@@ -92,7 +92,7 @@ STAGE = Stage(
     name="sft",
     summary="SFT",
     needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
-    sections=("model", "sft", *MEASURED, *TRAINED_BY),
+    sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     work=work,
     files=model_files,
     gigabytes=policy_gigabytes,

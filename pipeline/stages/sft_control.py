@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from data_prep.records import Pair, read_records
-from pipeline.policies import stage_policy
+from pipeline.policies import MODEL, stage_policy
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
 from pipeline.stages.dpo import from_before
@@ -42,7 +42,7 @@ STAGE = Stage(
         "sft/selection.json",
     ),
     sections=(
-        "model",
+        *MODEL,
         "sft.learning_rate",
         *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
         *MEASURED,

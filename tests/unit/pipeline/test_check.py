@@ -56,6 +56,10 @@ def no_model(s):
     shutil.rmtree(s.model)
 
 
+def no_vllm(s):
+    s.overrides = ["eval.engine=vllm", "model.vllm.python=nowhere/python"]
+
+
 def no_weights(s):
     (s.model / "model.safetensors").unlink()
 
@@ -119,6 +123,7 @@ def online_wandb(s):
 BROKEN = {
     "the model directory is not there": (no_model, "no such directory"),
     "no weights": (no_weights, "no weights"),
+    "no vllm": (no_vllm, "model.vllm.python=nowhere/python: cannot be run"),
     "weights cut off in download": (cut_off_weights, "cut off"),
     "a shard is missing": (a_missing_shard, "named in the index but not there"),
     "config.json is broken": (broken_model_config, "config.json cannot be used"),
