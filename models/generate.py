@@ -16,6 +16,7 @@ from data_prep.records import Message
 from models.config import GenerationConfig
 from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
+from models.prefill import dense_head, prefilled, shared_start
 from models.tokens import prompt_ids
 from models.vllm_engine import VllmEngine
 
@@ -59,7 +60,7 @@ def generate(
     label: str = "generating",
     synced_ranks: bool = False,
 ) -> list[Generated]:
-    """One completion a prompt, in the order given. Prompts are sorted by length and padded on the left.
+    """One completion a prompt, in the order given. Prompts are sorted by length and padded before what they do not share.
 
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
@@ -89,17 +90,20 @@ def _generate_batch(
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     if isinstance(model, VllmEngine):
         return [_read(tokenizer, row, end) for row in model.complete(ids, config, end, seeds)]
-    input_ids = torch.tensor([[pad] * (width - len(row)) + row for row in ids], device=model.device)
-    attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
+    # Ranks in step must make as many forward passes as each other, so they share nothing.
+    shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
+    laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]
+    attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
     sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
     settings = HfGenerationConfig(
         max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end, bos_token_id=tokenizer.bos_token_id
     )
     # Sharded weights that are put together in inference mode could not be trained on afterwards.
-    with torch.no_grad() if synced_ranks else torch.inference_mode():
+    with torch.no_grad() if synced_ranks else torch.inference_mode(), dense_head(model):
         output = model.generate(
-            input_ids=input_ids,
-            attention_mask=attention,
+            input_ids=torch.tensor(laid_out, device=model.device),
+            attention_mask=torch.tensor(attention, device=model.device),
+            past_key_values=prefilled(model, ids[0][:shared], len(ids)) if shared else None,
             generation_config=settings,
             logits_processor=LogitsProcessorList(sampling),
             synced_gpus=synced_ranks,

@@ -69,18 +69,15 @@ def test_generation_starts_from_the_ids_that_training_rows_start_with(tiny_model
     assert starts == sorted(tuple(row.input_ids[: row.completion_mask.index(1)]) for row in rows)
 
 
-def test_finish_reason_tells_an_end_token_from_the_limit(tiny_model, tokenizer):
+def test_finish_reason_tells_an_end_token_from_the_limit(tiny_model, tokenizer, monkeypatch):
     made = generate(tiny_model, tokenizer, PROMPTS, GREEDY)
     assert {m.finish_reason for m in made if m.num_tokens < 12} <= {"stop"}
 
-    class WritesTheEndAfterThree(torch.nn.Module):
-        device = torch.device("cpu")
+    def writes_the_end_after_three(*, input_ids, **options):
+        return torch.cat([input_ids, torch.tensor([[5, 6, 2, 0], [5, 6, 7, 8]])], dim=1)
 
-        def generate(self, *, input_ids, **options):
-            ending = torch.tensor([[5, 6, 2, 0], [5, 6, 7, 8]])
-            return torch.cat([input_ids, ending], dim=1)
-
-    stopped, cut = generate(WritesTheEndAfterThree(), tokenizer, [PROMPTS[0], PROMPTS[4]], GREEDY)
+    monkeypatch.setattr(tiny_model, "generate", writes_the_end_after_three)
+    stopped, cut = generate(tiny_model, tokenizer, [PROMPTS[0], PROMPTS[4]], GREEDY)
     assert (stopped.finish_reason, stopped.num_tokens) == ("stop", 3)
     assert (cut.finish_reason, cut.num_tokens) == ("length", 4)
 
