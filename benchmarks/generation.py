@@ -2,10 +2,10 @@
 
     python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--vllm PYTHON]
 
-`plain` is `generate` on prompts in the order given, `sorted` the same by length, `static` with a static cache, `continuous` transformers'
-continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where `--vllm` names a Python that has it. Each way has a
-model of its own; rounds go through all of them in turn. Tells how many texts differ from `plain` in batches of one. Results go to
-benchmarks/results/generation-DEVICE.json.
+`plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with weights that need no gradient, `static`
+with a static cache, `continuous` transformers' continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where
+`--vllm` names a Python that has it. Each way has a model of its own; rounds go through all of them in turn. Tells how many texts differ from
+`plain` in batches of one. Results go to benchmarks/results/generation-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     def fresh() -> Any:
         return load_model(base).to(dtype).to(options.device)
 
-    def way(name: str, batch: int, *, ordered: bool = False, **settings: Any) -> Way:
-        model, config = fresh(), HfGenerationConfig(**common, **settings)
+    def way(name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any) -> Way:
+        model, config = fresh().requires_grad_(not frozen), HfGenerationConfig(**common, **settings)
 
         def write() -> Written:
             if not ordered:
@@ -103,9 +103,10 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         way("plain", 64),
         way("sorted", 32, ordered=True),
         way("sorted", 64, ordered=True),
+        way("frozen", 64, ordered=True, frozen=True),
         way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
         continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
-        ours("primum", fresh(), tokenizer, messages, options.tokens),
+        ours("primum", fresh().requires_grad_(False), tokenizer, messages, options.tokens),
         *([ours("vllm", _vllm(options, base, dtype), tokenizer, messages, options.tokens)] if options.vllm else []),
     ]
 
