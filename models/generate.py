@@ -13,7 +13,7 @@ from transformers import GenerationConfig as HfGenerationConfig
 from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
 
 from data_prep.records import Message
-from models.config import GenerationConfig
+from models.config import Engine, GenerationConfig
 from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
 from models.prefill import dense_head, prefilled, shared_start
@@ -21,6 +21,8 @@ from models.tokens import prompt_ids
 from models.vllm_engine import VllmEngine
 
 SEED_RANGE = 2**63 - 1
+VLLM_ROWS = 512
+"""vLLM schedules rows itself, the better the more there are; yet what is written must be kept now and then."""
 
 
 class Generated(NamedTuple):
@@ -65,15 +67,17 @@ def generate(
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
-    if not isinstance(model, VllmEngine):
+    engine: Engine = "vllm" if isinstance(model, VllmEngine) else "transformers"
+    if engine == "transformers":
         decode_grouped(model)
     given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
     ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     results: dict[int, Generated] = {}
     with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for start in range(0, len(order), config.batch_size):
-            chosen = order[start : start + config.batch_size]
+        size = rows_at_once(config, engine)
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
             batch_seeds = [seeds[i] for i in chosen] if seeds else [0] * len(chosen)
             for i, made in zip(
                 chosen, _generate_batch(model, tokenizer, [ids[i] for i in chosen], config, batch_seeds, synced_ranks), strict=True
@@ -81,6 +85,10 @@ def generate(
                 results[i] = made
             bar.update(len(chosen))
     return [results[i] for i in range(len(ids))]
+
+
+def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
+    return config.batch_size if engine == "transformers" else max(config.batch_size, VLLM_ROWS)
 
 
 def _generate_batch(

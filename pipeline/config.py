@@ -28,7 +28,7 @@ class SampleConfig:
 
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
     engine: Engine = "transformers"
-    """What writes the answers. vllm starts the Python that `model.vllm.python` names; give it a generation.batch_size of hundreds."""
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
     harmful_samples: int = 1
     """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
     revisions: int = 0

@@ -22,7 +22,7 @@ from data_prep.records import (
     read_records,
     text_of,
 )
-from models.generate import Generated, generate, seed_of
+from models.generate import Generated, generate, rows_at_once, seed_of
 from pipeline.config import SampleConfig
 from pipeline.policies import answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
@@ -137,8 +137,9 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
     ):
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
         with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
-            for begin in range(0, len(todo), generation.batch_size):
-                block = todo[begin : begin + generation.batch_size]
+            size = rows_at_once(generation, config.sample.engine)
+            for begin in range(0, len(todo), size):
+                block = todo[begin : begin + size]
                 seeds = [seed_of(config.seed, w.prompt_id, w.sample) for w in block]
                 texts = generate(
                     *policy(),
@@ -167,8 +168,9 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
     context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
     with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
-        for begin in range(0, len(todo), generation.batch_size):
-            block = todo[begin : begin + generation.batch_size]
+        size = rows_at_once(generation, config.sample.engine)
+        for begin in range(0, len(todo), size):
+            block = todo[begin : begin + size]
             for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {begin}/{len(todo)}"):
                 file.write(json_line(revision))
             file.flush()

@@ -64,6 +64,14 @@ def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answe
         assert answer.num_tokens == len(kept) + 1
 
 
+def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(started, tokenizer, monkeypatch):
+    asked, complete = [], started.complete
+    monkeypatch.setattr(started, "complete", lambda ids, *rest: asked.append(len(ids)) or complete(ids, *rest))
+    answers = generate(started, tokenizer, PROMPTS * 200, GenerationConfig(max_new_tokens=4, batch_size=3))
+    assert asked == [512, 288]
+    assert answers[:4] == answers[4:8] == answers[-4:]
+
+
 def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
     answer = generate(started, tokenizer, [[{"role": "user", "content": "What is asthma?"}]], GenerationConfig(max_new_tokens=2))[0]
     assert (answer.finish_reason, answer.num_tokens) == ("length", 2)
