@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sysconfig
 import venv
 from pathlib import Path
@@ -14,6 +15,9 @@ from hypothesis import settings
 # A shared machine may stall any example; a property is about values, not about time.
 settings.register_profile("primum", deadline=None)
 settings.load_profile("primum")
+
+# A shell that runs the tests in its background has them ignore Ctrl-C, and with them every command that they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
