@@ -114,7 +114,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) -> VllmEngine:
     """Ends with this process."""
     log, gpus = Path(tempfile.mkdtemp()) / "vllm.log", [0] if options.device == "cuda" else []
-    return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, str(dtype).removeprefix("torch."), gpus=gpus, log=log)
+    return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, dtype, gpus=gpus, log=log)
 
 
 def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationConfig) -> Way:

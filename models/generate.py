@@ -94,10 +94,10 @@ def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
 def _generate_batch(
     model: Any, tokenizer: Any, ids: list[list[int]], config: GenerationConfig, seeds: list[int], synced_ranks: bool
 ) -> list[Generated]:
-    width = max(map(len, ids))
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     if isinstance(model, VllmEngine):
         return [_read(tokenizer, row, end) for row in model.complete(ids, config, end, seeds)]
+    width = max(map(len, ids))
     # Ranks in step must make as many forward passes as each other, so they share nothing.
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
     laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]

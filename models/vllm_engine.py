@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+import torch
+
 from data_prep.errors import ModelError, ResourceError
 from models import vllm_worker
 from models.config import GenerationConfig, ModelConfig, VllmConfig
@@ -42,7 +44,7 @@ class VllmEngine:
     `gpus` are those that it may use, one tensor-parallel part each; none is the CPU. `log` takes what vLLM prints.
     """
 
-    def __init__(self, config: VllmConfig, model: ModelConfig, dtype: str, *, gpus: list[int], log: Path) -> None:
+    def __init__(self, config: VllmConfig, model: ModelConfig, dtype: torch.dtype, *, gpus: list[int], log: Path) -> None:
         vllm_version(config)
         self.log = log
         with log.open("ab") as printed:
@@ -60,7 +62,7 @@ class VllmEngine:
             "model": model_location(model),
             "revision": model.revision,
             "trust_remote_code": model.trust_remote_code,
-            "dtype": dtype,
+            "dtype": str(dtype).removeprefix("torch."),
             "skip_tokenizer_init": True,
             "generation_config": "vllm",  # not the sampling settings that a model may bring along
             "disable_log_stats": True,

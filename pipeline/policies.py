@@ -116,8 +116,7 @@ def answering(context: Context, model: ModelConfig, generation: GenerationConfig
         yield generating(config, model, generation)
         return
     log = context.directory.work / f"vllm.{context.share.rank}.log"
-    dtype = str(generation_dtype(generation)).removeprefix("torch.")
-    with VllmEngine(config.model.vllm, model, dtype, gpus=own_gpus(config), log=log) as policy:
+    with VllmEngine(config.model.vllm, model, generation_dtype(generation), gpus=own_gpus(config), log=log) as policy:
         yield policy, load_tokenizer(model)
 
 

@@ -12,6 +12,7 @@ import venv
 from pathlib import Path
 
 import pytest
+import torch
 
 from data_prep.errors import ModelError, ResourceError
 from models.config import GenerationConfig, ModelConfig, VllmConfig
@@ -33,7 +34,7 @@ def stand_in(vllm_stand_in) -> VllmConfig:
 
 @pytest.fixture
 def started(stand_in, tiny_directory, tmp_path):
-    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), "float32", gpus=[], log=tmp_path / "vllm.log") as engine:
+    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=tmp_path / "vllm.log") as engine:
         yield engine
 
 
@@ -79,7 +80,7 @@ def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
 
 def test_closing_ends_the_worker_and_what_it_started(stand_in, tiny_directory, tmp_path):
     log = tmp_path / "vllm.log"
-    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), "float32", gpus=[], log=log):
+    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=log):
         engine = engine_of(log)
         os.kill(engine, 0)  # is there
     assert ends(engine)
@@ -89,7 +90,7 @@ def test_closing_ends_the_worker_and_what_it_started(stand_in, tiny_directory, t
 def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(stand_in, tmp_path):
     log = tmp_path / "vllm.log"
     with pytest.raises(ModelError) as told:
-        VllmEngine(stand_in, ModelConfig(path="org/broken"), "float32", gpus=[], log=log)
+        VllmEngine(stand_in, ModelConfig(path="org/broken"), torch.float32, gpus=[], log=log)
     assert str(told.value) == f"vLLM: no such model; what it printed is in {log}"
     assert "ValueError: no such model" in log.read_text()
 
@@ -97,7 +98,10 @@ def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(stand_in, tm
 def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(stand_in, tiny_directory, tmp_path):
     log = tmp_path / "vllm.log"
     policy = ModelConfig(path=str(tiny_directory))
-    with pytest.raises(ModelError, match="it ended without an answer"), VllmEngine(stand_in, policy, "float32", gpus=[], log=log) as engine:
+    with (
+        pytest.raises(ModelError, match="it ended without an answer"),
+        VllmEngine(stand_in, policy, torch.float32, gpus=[], log=log) as engine,
+    ):
         engine.complete([[7, 7]], GREEDY, 2, [0])
     assert ends(engine_of(log))
 
@@ -113,8 +117,8 @@ def test_a_python_that_cannot_be_run_or_has_no_vllm_is_told_with_the_remedy(tmp_
 def test_it_ends_when_the_run_is_killed(stand_in, tiny_directory, tmp_path):
     log = tmp_path / "vllm.log"
     start = (
-        "import os, pathlib, signal, sys; from models.config import *; from models.vllm_engine import VllmEngine;"
-        f"engine = VllmEngine(VllmConfig(python={stand_in.python!r}), ModelConfig(path={str(tiny_directory)!r}), 'float32', gpus=[], log=pathlib.Path({str(log)!r}));"
+        "import os, pathlib, signal, sys, torch; from models.config import *; from models.vllm_engine import VllmEngine;"
+        f"engine = VllmEngine(VllmConfig(python={stand_in.python!r}), ModelConfig(path={str(tiny_directory)!r}), torch.float32, gpus=[], log=pathlib.Path({str(log)!r}));"
         "print(engine._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, cwd=ROOT)
@@ -145,7 +149,7 @@ def test_the_real_vllm_writes_what_transformers_writes(tmp_path):
     tokenizer = load_tokenizer(policy)
     expected = generate(load_model(policy), tokenizer, PROMPTS, config)
     drawn = GenerationConfig(max_new_tokens=16, batch_size=8, temperature=1.0, top_p=0.9)
-    with VllmEngine(VllmConfig(python=python, memory=0.3), policy, "float32", gpus=[], log=tmp_path / "vllm.log") as engine:
+    with VllmEngine(VllmConfig(python=python, memory=0.3), policy, torch.float32, gpus=[], log=tmp_path / "vllm.log") as engine:
         assert generate(engine, tokenizer, PROMPTS, config) == expected
         first, again, other = (generate(engine, tokenizer, PROMPTS, drawn, seeds=[seed] * len(PROMPTS)) for seed in (1, 1, 2))
     assert first == again
