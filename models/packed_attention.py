@@ -1,7 +1,6 @@
 """Attention over a packed row, through transformers' own registry of attention functions: no model code is copied.
 
-On a CPU each segment's queries meet the keys of the segments above it and its own, one plain `scaled_dot_product_attention` a
-segment. On a GPU the same layout is a FlexAttention block mask.
+On a CPU the layout is computed a block of queries at a time (models/blocked_attention.py), on a GPU it is a FlexAttention block mask.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 from transformers import AttentionInterface
@@ -20,11 +18,10 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from data_prep.errors import ModelError
 from models.adapter import unwrapped
+from models.blocked_attention import blocked_attention
 from models.packing import Packed
 
 NAME = "primum_packed"
-LONG = 512
-"""Keys of a segment from which bfloat16 attention pays on a CPU; below, its backward pass is slower than float32's."""
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
 
@@ -86,49 +83,15 @@ def _attention(
         raise ModelError(
             f"{type(module).__name__} changes attention scores in a way that packed rows do not serve; please report this model"
         )
-    attend = _flex if query.is_cuda else _by_segment
-    return attend(query, key, value, packed, scaling, dropout).transpose(1, 2), None
-
-
-def _by_segment(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scaling: float | None, dropout: float) -> Tensor:
-    groups = query.shape[1] // key.shape[1]
-    lengths = [segment.length for segment in packed.segments]
-    with torch.autocast("cpu", enabled=False):
-        # Split once: slicing would give every slice a gradient as large as the whole row.
-        # In float32, so that what all rows that share a segment send back is added up in it.
-        queries = query.float().split(lengths, dim=2)
-        keys = key.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
-        values = value.float().repeat_interleave(groups, dim=1).split(lengths, dim=2)
-        outputs = []
-        for number, segment in enumerate(packed.segments):
-            path = (*segment.above, number)
-            looks_up = len(path) > 1
-            above = sum(lengths[i] for i in segment.above)
-            dtype = query.dtype if above + segment.length >= LONG else torch.float32
-            output = F.scaled_dot_product_attention(
-                queries[number].to(dtype),
-                torch.cat([keys[i] for i in path], dim=2).to(dtype),
-                torch.cat([values[i] for i in path], dim=2).to(dtype),
-                attn_mask=_causal_after(above, segment.length).to(dtype) if looks_up else None,
-                is_causal=not looks_up,
-                dropout_p=dropout,
-                scale=scaling,
-            )
-            outputs.append(output.to(query.dtype))
-        return torch.cat(outputs, dim=2)
-
-
-@lru_cache(maxsize=512)
-def _causal_after(seen: int, length: int) -> Tensor:
-    """(length, seen + length) additive mask: everything seen before, and causal inside."""
-    with torch.inference_mode(False):  # kept for later batches, which may need it for a backward pass
-        return torch.full((length, seen + length), float("-inf")).triu(seen + 1)
-
-
-def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scaling: float | None, dropout: float) -> Tensor:
     if dropout:
-        raise ModelError("attention dropout is not offered for packed rows on a GPU; set the model's attention_dropout to 0")
-    return _compiled_flex()(query, key, value, block_mask=_block_mask(packed), scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
+        raise ModelError("attention dropout is not offered for packed rows; set the model's attention_dropout to 0")
+    attend = _flex if query.is_cuda else blocked_attention
+    return attend(query, key, value, packed, query.shape[-1] ** -0.5 if scaling is None else scaling).transpose(1, 2), None
+
+
+def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
+    mask = _block_mask(packed.subtree_end)
+    return _compiled_flex()(query, key, value, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
 
 
 @lru_cache(maxsize=1)
@@ -137,11 +100,10 @@ def _compiled_flex() -> Callable[..., Tensor]:
 
 
 @lru_cache(maxsize=1)
-def _block_mask(packed: Packed) -> BlockMask:
-    """The layout's mask, built once a batch and used by every layer, forwards and in recomputation."""
-    ends, size = packed.subtree_end, packed.input_ids.shape[1]
+def _block_mask(ends: Tensor) -> BlockMask:
+    """The layout's mask, built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
 
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (query < ends[key])
 
-    return create_block_mask(visible, None, None, size, size, device=str(ends.device))
+    return create_block_mask(visible, None, None, len(ends), len(ends), device=str(ends.device))

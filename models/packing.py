@@ -1,28 +1,20 @@
 """The rows of a batch as one row of tokens: no padding, and every shared prefix once.
 
-Rows that begin alike (chosen and rejected after one prompt, all rows after one system prompt) are laid out as a tree. Its nodes
-are segments: runs of tokens that a set of rows shares. Segments stand in depth-first order, so each token looks back at itself, at
-earlier tokens of its own segment, and at the segments above it; nothing else. Positions are those of the row a token came from.
+Rows that begin alike (chosen and rejected after one prompt, all rows after one system prompt) are laid out as a tree, whose nodes
+are runs of tokens that a set of rows shares. They stand in depth-first order, and a token looks back at itself, at earlier tokens
+of its own run, and at the runs above it; nothing else. Positions are those of the row a token came from.
 
 T = tokens in the packed row, B = rows that were packed, M = tokens and N = completion tokens of all rows before packing.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.tokens import TokenRow
-
-MIN_SHARED = 4
-"""Shorter common beginnings are computed apart: a segment of its own costs more than it saves."""
-
-
-class Segment(NamedTuple):
-    length: int
-    above: tuple[int, ...]  # numbers of the segments on the path to this one, outermost first
 
 
 class Packed(NamedTuple):
@@ -31,7 +23,6 @@ class Packed(NamedTuple):
     input_ids: Tensor  # (1, T)
     position_ids: Tensor  # (1, T)
     subtree_end: Tensor  # (T,) first place that may no longer look back at this token: j is visible from i iff j <= i < subtree_end[j]
-    segments: tuple[Segment, ...]
     predictors: Tensor  # (N,) places whose hidden state predicts a completion token, row by row; a shared place may come up twice
     targets: Tensor  # (N,) the tokens predicted
     target_rows: Tensor  # (N,) the row each belongs to
@@ -49,14 +40,13 @@ class Packed(NamedTuple):
         return torch.bincount(self.target_rows, minlength=self.num_rows)
 
     def to(self, device: torch.device) -> Packed:
-        moved: dict[str, Any] = {name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
-        return self._replace(**moved)
+        return Packed(*(tensor.to(device) for tensor in self))
 
 
 def pack(rows: list[TokenRow]) -> Packed:
     """Lay rows out as a tree of shared prefixes. The rows' order is kept wherever it shows (`target_rows`, `rows`)."""
     tree = _Tree([row.input_ids for row in rows])
-    tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0, ())
+    tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0)
     predictors, targets, target_rows = [], [], []
     for number, row in enumerate(rows):
         places = tree.places[number]
@@ -69,7 +59,6 @@ def pack(rows: list[TokenRow]) -> Packed:
         input_ids=torch.tensor([tree.ids]),
         position_ids=torch.tensor([tree.positions]),
         subtree_end=torch.tensor(tree.subtree_end),
-        segments=tuple(tree.segments),
         predictors=torch.tensor(predictors, dtype=torch.long),
         targets=torch.tensor(targets, dtype=torch.long),
         target_rows=torch.tensor(target_rows, dtype=torch.long),
@@ -87,33 +76,27 @@ class _Tree:
         self.ids: list[int] = []
         self.positions: list[int] = []
         self.subtree_end: list[int] = []
-        self.segments: list[Segment] = []
         self.places: list[list[int]] = [[] for _ in rows]
 
-    def grow(self, members: list[int], depth: int, above: tuple[int, ...]) -> None:
+    def grow(self, members: list[int], depth: int) -> None:
         """Write `members` (sorted by their ids, alike up to `depth`) from `depth` on: what they share once, then each branch."""
         first, final = self.rows[members[0]], self.rows[members[-1]]
         shared = depth
         while shared < min(len(first), len(final)) and first[shared] == final[shared]:
             shared += 1
         start = len(self.ids)
-        ended = [m for m in members if len(self.rows[m]) == shared]
-        written = shared if ended or shared - depth >= MIN_SHARED else depth
-        if written > depth:
-            self._write(members, first[depth:written], depth, above)
-            above = (*above, len(self.segments) - 1)
+        self._write(members, first[depth:shared], depth)
         for branch in self._branches([m for m in members if len(self.rows[m]) > shared], shared):
-            self.grow(branch, written, above)
-        self.subtree_end[start : start + written - depth] = [len(self.ids)] * (written - depth)
+            self.grow(branch, shared)
+        self.subtree_end[start : start + shared - depth] = [len(self.ids)] * (shared - depth)
 
-    def _write(self, members: list[int], tokens: list[int], depth: int, above: tuple[int, ...]) -> None:
+    def _write(self, members: list[int], tokens: list[int], depth: int) -> None:
         places = range(len(self.ids), len(self.ids) + len(tokens))
         for member in members:
             self.places[member].extend(places)
         self.ids += tokens
         self.positions += range(depth, depth + len(tokens))
         self.subtree_end += [0] * len(tokens)
-        self.segments.append(Segment(len(tokens), above))
 
     def _branches(self, members: list[int], depth: int) -> list[list[int]]:
         branches: list[list[int]] = []

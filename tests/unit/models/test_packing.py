@@ -6,17 +6,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from data_prep.errors import ModelError
 from models import packed_attention
 from models.adapter import adapt
+from models.blocked_attention import blocked_attention
 from models.collation import collation, padded
 from models.config import AdapterConfig
 from models.fused_lora import fuse_lora
 from models.logps import per_token_logps
 from models.packed_attention import packed_inputs, use_packed_attention, why_not_packed
-from models.packing import MIN_SHARED, Packed, Segment, pack
+from models.packing import Packed, pack
 from models.recompute import recompute_layers
 from models.tokens import TokenRow
 
@@ -39,12 +41,11 @@ def row(prompt: list[int], completion: list[int]) -> TokenRow:
     return TokenRow([*prompt, *completion], [0] * len(prompt) + [1] * len(completion), False)
 
 
-def test_a_pair_shares_its_prompt_and_a_branch_is_one_segment_a_row():
+def test_a_pair_shares_its_prompt_and_each_row_branches_off_once():
     prompt = [5, 6, 7, 8, 9]
     packed = pack([row(prompt, [20, 21]), row(prompt, [10, 11, 12])])
     assert packed.input_ids.tolist() == [[5, 6, 7, 8, 9, 10, 11, 12, 20, 21]]
     assert packed.position_ids.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7, 5, 6]]
-    assert packed.segments == (Segment(5, ()), Segment(3, (0,)), Segment(2, (0,)))
     assert packed.subtree_end.tolist() == [10] * 5 + [8] * 3 + [10] * 2
     # Row 0 stands last but its targets come first; both completions open after the shared place 4.
     assert packed.target_rows.tolist() == [0, 0, 1, 1, 1]
@@ -54,12 +55,6 @@ def test_a_pair_shares_its_prompt_and_a_branch_is_one_segment_a_row():
     assert packed.rows.tolist() == [0] * 7 + [1] * 8
     assert packed.in_completion.tolist() == [0] * 5 + [1] * 2 + [0] * 5 + [1] * 3
     assert packed.completion_tokens.tolist() == [2, 3]
-
-
-def test_a_beginning_too_short_to_pay_is_not_shared():
-    packed = pack([row([5, 6], [7]), row([5, 6], [8])])
-    assert packed.input_ids.tolist() == [[5, 6, 7, 5, 6, 8]]
-    assert packed.segments == (Segment(3, ()), Segment(3, ()))
 
 
 def test_equal_rows_and_rows_that_end_inside_another_are_stored_once():
@@ -107,21 +102,6 @@ def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification
     assert packed.input_ids.shape[1] <= sum(len(r.input_ids) for r in rows)
 
 
-@given(rows_at_random)
-@settings(max_examples=100)
-def test_segments_and_subtree_ends_tell_the_same_story(specification):
-    packed = pack(drawn(specification))
-    ends = packed.subtree_end.tolist()
-    bounds, start = [], 0
-    for segment in packed.segments:
-        bounds.append((start, start + segment.length))
-        start += segment.length
-    assert start == packed.input_ids.shape[1]
-    for (start, stop), segment in zip(bounds, packed.segments, strict=True):
-        seen = {place for above in segment.above for place in range(*bounds[above])} | set(range(start, stop))
-        assert {place for place in range(stop) if stop - 1 < ends[place]} == seen
-
-
 def causal_model(kind: str, **changes):
     torch.manual_seed(0)
     config = AutoConfig.for_model(kind, **{**SMALL, **changes})
@@ -163,7 +143,7 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
-    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 2 * MIN_SHARED
+    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6  # the system prompt of six rows stands once
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
     assert packed_owners.tolist() == owners.tolist()
     torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
@@ -242,14 +222,14 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
         tiny_model(**inputs)
 
 
-def test_the_block_mask_of_the_gpu_says_the_same_as_the_segments(monkeypatch):
-    """FlexAttention itself, not compiled, on a CPU: the mask and the call are those of the GPU path."""
+def test_the_block_mask_of_the_gpu_says_the_same_as_the_blocks_of_the_cpu(monkeypatch):
+    """FlexAttention itself, not compiled, on a CPU: the mask and the call are those of the GPU path, the batch is one of a data loader."""
     from torch.nn.attention.flex_attention import flex_attention
 
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)
-    packed = pack(a_batch())
+    packed = next(iter(DataLoader([pack(a_batch())], batch_size=None)))
     size = packed.input_ids.shape[1]
     torch.manual_seed(0)
     query, key, value = torch.randn(1, 4, size, 16), torch.randn(1, 2, size, 16), torch.randn(1, 2, size, 16)
-    wanted = packed_attention._by_segment(query, key, value, packed, None, 0.0)
-    torch.testing.assert_close(packed_attention._flex(query, key, value, packed, None, 0.0), wanted, rtol=1e-5, atol=1e-5)
+    wanted = blocked_attention(query, key, value, packed, 0.3)
+    torch.testing.assert_close(packed_attention._flex(query, key, value, packed, 0.3), wanted, rtol=1e-5, atol=1e-5)
