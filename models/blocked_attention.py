@@ -33,11 +33,10 @@ class Block(NamedTuple):
 def blocked_attention(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
     """softmax(scale Q K^T) V along the layout's paths.
 
-    query: (1, H, T, D); key, value: (1, K, T, D). Gives (1, H, T, D). Where autocast is on, its type is what is multiplied; what all
-    rows that share a key send back to it is added up in float32.
+    query: (1, H, T, D); key, value: (1, K, T, D), all of one type. Gives (1, H, T, D). What the rows that share a key send back to it
+    is added up in float32, whatever the type.
     """
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else query.dtype
-    return _BlockedAttention.apply(query.to(dtype), key.to(dtype), value.to(dtype), _blocks(packed.subtree_end, dtype), scale)
+    return _BlockedAttention.apply(query, key, value, _blocks(packed.subtree_end, query.dtype), scale)
 
 
 @lru_cache(maxsize=1)

@@ -85,8 +85,11 @@ def _attention(
         )
     if dropout:
         raise ModelError("attention dropout is not offered for packed rows; set the model's attention_dropout to 0")
-    attend = _flex if query.is_cuda else blocked_attention
-    return attend(query, key, value, packed, query.shape[-1] ** -0.5 if scaling is None else scaling).transpose(1, 2), None
+    place, attend = query.device.type, _flex if query.is_cuda else blocked_attention
+    # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
+    dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else query.dtype
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(1, 2), None
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:

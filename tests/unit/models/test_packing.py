@@ -12,7 +12,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from data_prep.errors import ModelError
 from models import packed_attention
 from models.adapter import adapt
-from models.blocked_attention import blocked_attention
 from models.collation import collation, padded
 from models.config import AdapterConfig
 from models.fused_lora import fuse_lora
@@ -222,14 +221,21 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
         tiny_model(**inputs)
 
 
-def test_the_block_mask_of_the_gpu_says_the_same_as_the_blocks_of_the_cpu(monkeypatch):
-    """FlexAttention itself, not compiled, on a CPU: the mask and the call are those of the GPU path, the batch is one of a data loader."""
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(monkeypatch, precision):
+    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the batch comes from a data loader."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)
+    model = causal_model("llama", head_dim=16)
+    use_packed_attention(model)
     packed = next(iter(DataLoader([pack(a_batch())], batch_size=None)))
-    size = packed.input_ids.shape[1]
-    torch.manual_seed(0)
-    query, key, value = torch.randn(1, 4, size, 16), torch.randn(1, 2, size, 16), torch.randn(1, 2, size, 16)
-    wanted = blocked_attention(query, key, value, packed, 0.3)
-    torch.testing.assert_close(packed_attention._flex(query, key, value, packed, 0.3), wanted, rtol=1e-5, atol=1e-5)
+
+    @torch.no_grad()
+    def states() -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return model.model(**packed_inputs(packed)).last_hidden_state
+
+    wanted = states()
+    monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)
+    monkeypatch.setattr(packed_attention, "blocked_attention", packed_attention._flex)
+    torch.testing.assert_close(states(), wanted, **({"rtol": 1e-5, "atol": 1e-5} if precision == "32" else {"rtol": 0, "atol": 0.1}))
