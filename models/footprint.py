@@ -6,7 +6,7 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     weights       b P              / W in ZeRO-3
     gradients     4 T              / W from ZeRO-2 on
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
-    activations   n L (2 (8 h + (s + b) h) + s (4 q + 4 k + 4 i)); with gradient checkpointing n h b L and one layer's worth
+    activations   n L (2 (8 h + (s + b) h) + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one layer's worth
     head          512 rows of logits in 4 + 4 + s, and 4 n h of their gradient
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
@@ -92,7 +92,7 @@ def training_bytes(
         return ranks if zero_stage >= stage else 1
 
     layer = 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden
-    layer += matrix_bytes * (4 * shape.queries + 4 * shape.keys + 4 * shape.intermediate)
+    layer += matrix_bytes * (2 * shape.queries + 2 * shape.keys + 4 * shape.intermediate)
     kept = tokens * (shape.layers * shape.hidden * weight_bytes + layer) if checkpointing else tokens * shape.layers * layer
     return {
         "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
