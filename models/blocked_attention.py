@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.packing import Packed
+from models.packing import Packed, sees
 
 BLOCK_BYTES = 256
 """Queries of a block times the size of a number: 128 in bfloat16, 64 in float32. Larger blocks compute more that is hidden, smaller
@@ -50,8 +50,7 @@ def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
             before = places[:start]
             seen_by_all = before[ends[:start] >= end]
             seen_by_some = torch.cat([before[(ends[:start] > start) & (ends[:start] < end)], places[start:end]])
-            queries = places[start:end, None]
-            visible = (seen_by_some <= queries) & (queries < ends[seen_by_some])
+            visible = sees(places[start:end, None], seen_by_some, ends)
             hidden = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, float("-inf"))
             blocks.append(Block(start, end, _run(torch.cat([seen_by_all, seen_by_some])), hidden))
     return blocks

@@ -19,7 +19,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from data_prep.errors import ModelError
 from models.adapter import unwrapped
 from models.blocked_attention import blocked_attention
-from models.packing import Packed
+from models.packing import Packed, sees
 
 NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
@@ -107,6 +107,6 @@ def _block_mask(ends: Tensor) -> BlockMask:
     """The layout's mask, built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
 
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return (key <= query) & (query < ends[key])
+        return sees(query, key, ends)
 
     return create_block_mask(visible, None, None, len(ends), len(ends), device=str(ends.device))

@@ -22,7 +22,7 @@ class Packed(NamedTuple):
 
     input_ids: Tensor  # (1, T)
     position_ids: Tensor  # (1, T)
-    subtree_end: Tensor  # (T,) first place that may no longer look back at this token: j is visible from i iff j <= i < subtree_end[j]
+    subtree_end: Tensor  # (T,) first place that may no longer look back at this token
     predictors: Tensor  # (N,) places whose hidden state predicts a completion token, row by row; a shared place may come up twice
     targets: Tensor  # (N,) the tokens predicted
     target_rows: Tensor  # (N,) the row each belongs to
@@ -41,6 +41,11 @@ class Packed(NamedTuple):
 
     def to(self, device: torch.device) -> Packed:
         return Packed(*(tensor.to(device) for tensor in self))
+
+
+def sees(query: Tensor, key: Tensor, subtree_end: Tensor) -> Tensor:
+    """Whether place `query` may look back at place `key`; places in any shapes that go together."""
+    return (key <= query) & (query < subtree_end[key])
 
 
 def pack(rows: list[TokenRow]) -> Packed:
