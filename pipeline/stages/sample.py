@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from data_prep.artifacts import write_records
 from data_prep.records import (
@@ -35,6 +35,7 @@ ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
+Row = TypeVar("Row")
 
 
 class Wanted(NamedTuple):
@@ -137,9 +138,7 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
     ):
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
         with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
-            size = rows_at_once(generation, config.sample.engine)
-            for begin in range(0, len(todo), size):
-                block = todo[begin : begin + size]
+            for block in _blocks(todo, config.sample):
                 seeds = [seed_of(config.seed, w.prompt_id, w.sample) for w in block]
                 texts = generate(
                     *policy(),
@@ -167,13 +166,20 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=config.seed)
     todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
     context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
+    written = 0
     with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
-        size = rows_at_once(generation, config.sample.engine)
-        for begin in range(0, len(todo), size):
-            block = todo[begin : begin + size]
-            for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {begin}/{len(todo)}"):
+        for block in _blocks(todo, config.sample):
+            for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {written}/{len(todo)}"):
                 file.write(json_line(revision))
             file.flush()
+            written += len(block)
+
+
+def _blocks(todo: list[Row], config: SampleConfig) -> Iterator[list[Row]]:
+    """What the policy is given together."""
+    size = rows_at_once(config.generation, config.engine)
+    for begin in range(0, len(todo), size):
+        yield todo[begin : begin + size]
 
 
 def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
