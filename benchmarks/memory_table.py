@@ -12,7 +12,7 @@ from typing import Any
 from transformers import LlamaConfig
 
 from benchmarks.machine import ROOT
-from benchmarks.training_cases import REGIMES
+from benchmarks.training_cases import REGIMES, REWARD_JOBS
 from models.config import AdapterConfig, ModelConfig
 from models.footprint import GB, GPU_CONTEXT, Shape, peak_bytes, shape_from, shape_of, training_bytes
 
@@ -58,7 +58,7 @@ def comparison(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
     shapes = {kind: shape_of(ModelConfig(), AdapterConfig(kind=kind)) for kind in ("lora", "full")}  # type: ignore[arg-type]
     for case in results["cases"]:
         found = case["against"].get("trl_best")
-        if found and case["job"] != "reward" and case["regime"] in REGIMES and "tokens" in found:
+        if found and case["job"] not in REWARD_JOBS and case["regime"] in REGIMES and "tokens" in found:
             parts = training_bytes(
                 shapes[case["adapter"]],
                 weight_bytes=4,

@@ -17,12 +17,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
-from benchmarks.training_cases import REGIMES
+from benchmarks.training_cases import JOBS, REGIMES
 from eval.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
 RESULTS = ROOT / "benchmarks" / "results"
-JOBS = {"dpo": "DPO", "sft": "SFT", "reward": "Reward model"}
 RIVALS = {
     "trl": ("TRL, defaults", "#4D4D4D", "o"),
     "trl_best": ("TRL at its best", POLICY_COLOURS["sft"], "s"),

@@ -1,6 +1,6 @@
 """Training speed and memory beside TRL: the same rows, batch, adapter and arithmetic, on one machine.
 
-    python -m benchmarks.training [--jobs dpo sft reward] [--regimes short policy long] [--adapters lora full] [--precisions fp32 bf16]
+    python -m benchmarks.training [--jobs dpo sft reward reward-cut] [--regimes short policy long] [--adapters lora full] [--precisions fp32 bf16]
     python -m benchmarks.training --regimes growth --jobs dpo --precisions bf16 --rivals trl_best --output benchmarks/results/growth.json
     python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output benchmarks/results/gpu.json
 
@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.machine import ROOT, machine
 from benchmarks.random_llama import MODELS, SMOLLM2
-from benchmarks.training_cases import ALL_REGIMES, GROWTH, REGIMES
+from benchmarks.training_cases import ALL_REGIMES, GROWTH, JOBS, REGIMES
 
 WARM_UP = 1
 PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
@@ -39,7 +39,8 @@ class Contestant:
 
     def __init__(self, name: str, case: dict[str, Any]) -> None:
         self.name = name
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"])}
+        self.scratch = tempfile.TemporaryDirectory(prefix="primum-bench-")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]
@@ -61,6 +62,7 @@ class Contestant:
         self.process.stdin.close()
         peak = self._read()["peak_gb"]
         self.process.wait()
+        self.scratch.cleanup()
         return peak
 
     def _read(self) -> dict[str, float]:
@@ -125,7 +127,7 @@ def show(name: str, rival: str, result: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=[SMOLLM2], choices=MODELS)
-    parser.add_argument("--jobs", nargs="+", default=["dpo", "sft", "reward"], choices=["dpo", "sft", "reward"])
+    parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=JOBS)
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES])
     parser.add_argument("--adapters", nargs="+", default=["lora"], choices=["lora", "full"])
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"])

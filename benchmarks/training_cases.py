@@ -28,6 +28,13 @@ GROWTH = {
     **{f"pairs {n}": Regime(256, 128, 128, n, f"{n} pairs") for n in (1, 2, 4, 8)},
 }
 """One thing grows at a time, from 2 pairs of a 256-token prompt and 128-token completions."""
+JOBS = {
+    "dpo": "DPO",
+    "sft": "SFT",
+    "reward": "Reward model, all layers",
+    "reward-cut": "Reward model as the configurations here train it, on the first two thirds of the layers (TRL's is on all, having no such setting)",
+}
+REWARD_JOBS = ("reward", "reward-cut")
 ALL_REGIMES = REGIMES | GROWTH
 STEPS_OF_ROWS = 4
 """Different batches to go through, so that no step is timed on the row before."""

@@ -62,13 +62,15 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 
     from benchmarks.floor import matrix_rate, step_flops
     from benchmarks.random_llama import model_config
-    from benchmarks.training_cases import ALL_REGIMES
+    from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
     from models.adapter import adapt
     from models.collation import collation, padded
     from models.config import AdapterConfig
     from models.fused_lora import fuse_lora
+    from models.lean_layers import keep_less
     from models.load import load_model, load_tokenizer
     from reward.network import new_network
+    from train.checkpoints import Checkpoints
     from train.config import TrainerConfig
     from train.trainer import batch_plan, fit
 
@@ -77,12 +79,16 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     rate_of_machine = matrix_rate(case["device"], dtype)
     tokenizer = load_tokenizer(base)
     adapter = AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
-    model = new_network(base, adapter, layers=None, seed=0) if job == "reward" else adapt(load_model(base), adapter, seed=0)
+    if job in REWARD_JOBS:
+        model = new_network(base, adapter, layers=_two_thirds(base) if job == "reward-cut" else None, seed=0)
+    else:
+        model = adapt(load_model(base), adapter, seed=0)
     backbone = getattr(model, "backbone", model)
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
         fuse_lora(backbone)
+        keep_less(backbone)
         batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
     trainer = TrainerConfig(
         accelerator="gpu" if case["device"] == "cuda" else "cpu",
@@ -95,9 +101,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
-        flops = sum(step_flops(backbone, batch, head=job != "reward") for batch in packed) / plan.steps_per_epoch
+        flops = sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed) / plan.steps_per_epoch
         most = max(batch.input_ids.shape[1] for batch in packed)
         turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9, "tokens": most}
+
+    Checkpoints.save = lambda *_: None  # type: ignore[method-assign]  # TRL's trainer is told to write none either
 
     class InTurn(pl.Callback):
         """Steps are marked where the optimiser has stepped; micro-batches in between pass by."""
@@ -111,6 +119,13 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
                 turns.end(float(outputs["loss"]))
 
     fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
+
+
+def _two_thirds(base: Any) -> int:
+    """Of the model's layers, as this project's configurations train the reward model."""
+    from models.load import architecture_of
+
+    return round(architecture_of(base).num_hidden_layers * 2 / 3)
 
 
 def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any) -> tuple[Any, Any]:
@@ -145,12 +160,12 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
     from benchmarks.random_llama import model_config
-    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
+    from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS, demonstrations_of, pairs_of
     from models.load import load_model, load_tokenizer
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     tokenizer = load_tokenizer(base)
-    rows_a_pair, at_once = 1 if job in ("dpo", "reward") else 2, 1 if case["contestant"] == "trl_ones" else regime.pairs
+    rows_a_pair, at_once = 2 if job == "sft" else 1, 1 if case["contestant"] == "trl_ones" else regime.pairs
     common: dict[str, Any] = {
         "output_dir": tempfile.mkdtemp(),
         "per_device_train_batch_size": rows_a_pair * at_once,
@@ -168,7 +183,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     if best:
         common["gradient_checkpointing"] = False
     lora = {"r": SETTINGS["rank"], "lora_alpha": SETTINGS["alpha"], "target_modules": "all-linear"}
-    peft_config = None if case["adapter"] == "full" else LoraConfig(task_type="SEQ_CLS" if job == "reward" else "CAUSAL_LM", **lora)
+    peft_config = None if case["adapter"] == "full" else LoraConfig(task_type="SEQ_CLS" if job in REWARD_JOBS else "CAUSAL_LM", **lora)
     settings: dict[str, Any] = {"processing_class": tokenizer, "peft_config": peft_config}
     if job == "dpo":
         args = DPOConfig(beta=SETTINGS["beta"], precompute_ref_log_probs=best, **common)

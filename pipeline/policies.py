@@ -18,6 +18,7 @@ from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
+from models.lean_layers import keep_less
 from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
@@ -76,6 +77,7 @@ def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable
     """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
     if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
         fuse_lora(model)
+        keep_less(model, mlps=not config.trainer.gradient_checkpointing)
     if config.trainer.gradient_checkpointing:
         recompute_layers(model)
     layout = collation(model, tokenizer.pad_token_id, config.model.max_length)

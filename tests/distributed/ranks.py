@@ -24,6 +24,7 @@ from models.adapter import adapt
 from models.collation import Collation, collation
 from models.config import AdapterConfig, ModelConfig
 from models.fused_lora import fuse_lora
+from models.lean_layers import keep_less
 from models.load import load_model, load_tokenizer, skeleton
 from models.recompute import recompute_layers
 from models.tokens import encode, encode_pair
@@ -110,6 +111,7 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
         model = adapt(weights, AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
         if not sharded:
             fuse_lora(model)
+            keep_less(model, mlps="recompute" not in more)
         if "recompute" in more:
             recompute_layers(model)
         return model, collation(model, tokenizer.pad_token_id, 128)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
+
+SMALL = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 
 TEXTS = (
     ("What is asthma?", "Asthma narrows the airways."),
@@ -48,3 +63,22 @@ def rows(tokenizer) -> list[Any]:
     from models.tokens import encode
 
     return [encode(tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128) for q, a in TEXTS]
+
+
+@pytest.fixture
+def causal_model() -> Callable[..., Any]:
+    """Makes a tiny model of any architecture that transformers knows, with weights large enough to matter."""
+    return _causal_model
+
+
+def _causal_model(kind: str, **changes: Any) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, **{**SMALL, **changes})
+    config.attn_implementation = "sdpa"
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.3)
+    return model

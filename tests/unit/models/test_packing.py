@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from data_prep.errors import ModelError
 from models import packed_attention
@@ -15,25 +14,12 @@ from models.adapter import adapt
 from models.collation import collation, padded
 from models.config import AdapterConfig
 from models.fused_lora import fuse_lora
+from models.lean_layers import keep_less
 from models.logps import per_token_logps
 from models.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.packing import Packed, pack
 from models.recompute import recompute_layers
 from models.tokens import TokenRow
-
-SMALL = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "max_position_embeddings": 128,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
 
 
 def row(prompt: list[int], completion: list[int]) -> TokenRow:
@@ -101,17 +87,6 @@ def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification
     assert packed.input_ids.shape[1] <= sum(len(r.input_ids) for r in rows)
 
 
-def causal_model(kind: str, **changes):
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, **{**SMALL, **changes})
-    config.attn_implementation = "sdpa"
-    model = AutoModelForCausalLM.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0, 0.3)
-    return model
-
-
 def a_batch() -> list[TokenRow]:
     generator = torch.Generator().manual_seed(0)
 
@@ -131,7 +106,7 @@ def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma", "olmo2", "gpt2"])
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
+def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, kind, adapter):
     model = adapt(causal_model(kind), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -151,9 +126,10 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(kind, adapter):
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])  # opt has dropout in its layers, which must stay off; bloom is padded
-def test_layers_computed_again_give_the_same_logps_and_gradients(kind, adapter):
+def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
     model = adapt(causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
     fuse_lora(model)
+    keep_less(model, mlps=False)
     batch_rows = collation(model, 0, 128)
     wanted_logps, _, wanted = gradients(model, batch_rows(a_batch()))
     assert recompute_layers(model) == 2
@@ -203,13 +179,13 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
         ("bloom", {"n_head": 4}, "code of its own"),
     ],
 )
-def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(kind, changes, reason):
+def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(causal_model, kind, changes, reason):
     layout = collation(causal_model(kind, **changes), 0, 128)
     assert reason in layout.why_padded
     assert not isinstance(layout(a_batch()), Packed)
 
 
-def test_a_window_that_no_row_outgrows_is_full_attention():
+def test_a_window_that_no_row_outgrows_is_full_attention(causal_model):
     assert why_not_packed(causal_model("mistral", sliding_window=128), 128) is None
 
 
@@ -222,7 +198,7 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(monkeypatch, precision):
+def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkeypatch, precision):
     """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the batch comes from a data loader."""
     from torch.nn.attention.flex_attention import flex_attention
 
