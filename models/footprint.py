@@ -6,7 +6,9 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     weights       b P              / W in ZeRO-3
     gradients     4 T              / W from ZeRO-2 on
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
-    activations   n L (2 (8 h + (s + b) h) + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one layer's worth
+    activations   n L (c h + s (2 q + 2 k + 2 i)), c = 2 b + 2 s, or 2 b + 5 s where products cast what a norm gives (models/lean_layers.py);
+                  in ZeRO-3, which keeps more, n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one
+                  such layer
     head          512 rows of logits in 4 + 4 + s, and 4 n h of their gradient
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
@@ -91,8 +93,7 @@ def training_bytes(
     def share(stage: int) -> int:
         return ranks if zero_stage >= stage else 1
 
-    layer = 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden
-    layer += matrix_bytes * (2 * shape.queries + 2 * shape.keys + 4 * shape.intermediate)
+    layer = layer_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, lean=zero_stage < 3 and not checkpointing)
     kept = tokens * (shape.layers * shape.hidden * weight_bytes + layer) if checkpointing else tokens * shape.layers * layer
     return {
         "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
@@ -101,6 +102,15 @@ def training_bytes(
         "activations": kept,
         "head": CHUNK_TOKENS * shape.vocabulary * (8 + matrix_bytes) + 4 * tokens * shape.hidden,
     }
+
+
+def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: bool) -> int:
+    """What a layer keeps of a token for its backward pass, beside the narrow products of LoRA; `lean` after models/lean_layers.py."""
+    attention = matrix_bytes * (2 * shape.queries + 2 * shape.keys)
+    if not lean:
+        return 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden + attention + 4 * matrix_bytes * shape.intermediate
+    outputs = 2 if matrix_bytes == weight_bytes else 5  # of norms: one for all products that read it, or each casts its own
+    return (2 * weight_bytes + outputs * matrix_bytes) * shape.hidden + attention + 2 * matrix_bytes * shape.intermediate
 
 
 def measuring_bytes(shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool) -> dict[str, float]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch.profiler import profile
 
-from models.adapter import adapt, trainable_state
+from models.adapter import adapt, trainable_state, unwrapped
+from models.collation import collation
 from models.config import AdapterConfig, ModelConfig
-from models.footprint import Shape, shape_from, shape_of, training_bytes
+from models.footprint import Shape, layer_bytes, shape_from, shape_of, training_bytes
+from models.fused_lora import fuse_lora
+from models.lean_layers import keep_less
+from models.packed_attention import packed_inputs
+from models.tokens import TokenRow
 
 SHAPE = Shape(parameters=1000, trained=100, layers=2, hidden=10, intermediate=20, queries=10, keys=5, vocabulary=50, positions=64)
 
@@ -45,7 +52,35 @@ def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradi
 
 
 def test_activations_by_hand():
-    """A layer: 2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460 bytes a token; 2 layers, 8 tokens."""
-    assert parts_of(0, 1)["activations"] == 8 * 2 * 460
+    """A layer: (2 2 + 2 2) 10 + 2 (2 10 + 2 5 + 2 20) = 220 bytes a token, in ZeRO-3 and under checkpointing
+    2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460; 2 layers, 8 tokens."""
+    assert parts_of(0, 1)["activations"] == 8 * 2 * 220
+    assert parts_of(3, 1)["activations"] == 8 * 2 * 460
     checkpointed = training_bytes(SHAPE, weight_bytes=2, matrix_bytes=2, zero_stage=0, ranks=1, tokens=8, checkpointing=True)
     assert checkpointed["activations"] == 8 * (2 * 10 * 2 + 460)
+
+
+@pytest.mark.parametrize(("stored", "autocast"), [(torch.float32, None), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.bfloat16)])
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, kind, stored, autocast):
+    """Two layers less one, so that the embedding and the last norm drop out. LoRA's narrow products and the norms' scales come on top."""
+    adapter = AdapterConfig(kind=kind, rank=1, alpha=1)
+    sizes = {"hidden_size": 96, "intermediate_size": 160, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 16}
+    one, two = (adapt(causal_model("llama", num_hidden_layers=n, **sizes).to(stored), adapter, seed=0) for n in (1, 2))
+    shape = shape_from(two.config, adapter)
+    reckoned = layer_bytes(shape, weight_bytes=stored.itemsize, matrix_bytes=2 if autocast else 4, lean=True)
+    extra = 2 * 4 + (7 * (2 if autocast else 4) if kind == "lora" else 0)
+    assert held_per_token(two, autocast) - held_per_token(one, autocast) == reckoned + extra
+
+
+def held_per_token(model, autocast: torch.dtype | None, tokens: int = 100) -> float:
+    """Bytes that a forward pass allocates and does not give back."""
+    fuse_lora(model)
+    keep_less(model)
+    packed = collation(model, 0, 128)([TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)])
+    with torch.autocast("cpu", autocast, enabled=autocast is not None):
+        unwrapped(model)(**packed_inputs(packed))  # fills the caches of the layout
+        with profile(profile_memory=True) as profiled:
+            states = unwrapped(model).get_decoder()(**packed_inputs(packed)).last_hidden_state
+    assert states.grad_fn
+    return sum(event.self_cpu_memory_usage for event in profiled.events()) / tokens
