@@ -4,7 +4,7 @@ As transformers writes a decoder layer, autograd keeps two vectors a token for e
 its input, and an MLP its gate and up projections; the rest costs a few passes over memory again, no matrix product. Values are the same
 to the bit, gradients to rounding.
 
-Only what computes the same is switched: other norms (Gemma's), fused projections and experts stay as they are.
+Only what computes the same is switched: other norms (Gemma's), fused projections, experts and quantised weights stay as they are.
 
 x: (..., H) of any leading shape.
 """
@@ -47,7 +47,7 @@ def _is_gated(module: Any) -> bool:
     if not all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
         return False
     dtype = next(module.parameters()).dtype
-    return _same(module, _gated_mlp, module.gate_proj.in_features, dtype if dtype.is_floating_point else torch.bfloat16)  # or quantised
+    return dtype.is_floating_point and _same(module, _gated_mlp, module.gate_proj.in_features, dtype)
 
 
 @torch.no_grad()
