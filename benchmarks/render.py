@@ -63,7 +63,7 @@ def training_tables(results: Json) -> Iterator[str]:
 def _row(case: Json) -> str:
     against, rival = case["against"], best(case)
     default, quickest = against.get("trl"), against.get(rival) if rival else None
-    ours = next(iter(against.values()))
+    ours = quickest or next(iter(against.values()))
 
     def seconds(found: Json | None, name: str | None) -> str:
         return f"{found[name]['seconds']['median']:.2f} s" if found and name else "-"
