@@ -6,9 +6,9 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     weights       b P              / W in ZeRO-3
     gradients     4 T              / W from ZeRO-2 on
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
-    activations   n L (c h + s (2 q + 2 k + 2 i)), c = 2 b + 2 s, or 2 b + 5 s where products cast what a norm gives (models/lean_layers.py);
-                  in ZeRO-3, which keeps more, n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one
-                  such layer
+    activations   1.5 n L (c h + s (2 q + 2 k + 2 i)), c = 2 b + 2 s, or 2 b + 5 s where products cast what a norm gives
+                  (models/lean_layers.py); in ZeRO-3, which keeps more, n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient
+                  checkpointing n h b L and one such layer
     head          512 rows of logits in 4 + 4 + s, and 4 n h of their gradient
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
@@ -29,6 +29,9 @@ from models.logps import CHUNK_TOKENS
 
 GB = 1e9
 OVERHEAD = 1.1
+SCRATCH = 1.5
+"""What a backward pass holds at its peak, gaps between blocks of memory included, for each byte that was kept for it. Measured on a CPU,
+OVERHEAD taken off: 1.1 to 1.6 (docs/memory.md)."""
 GPU_CONTEXT = 1.5e9
 COPY_SHARE = 0.6
 """Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and what a step takes."""
@@ -93,7 +96,8 @@ def training_bytes(
     def share(stage: int) -> int:
         return ranks if zero_stage >= stage else 1
 
-    layer = layer_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, lean=zero_stage < 3 and not checkpointing)
+    lean = zero_stage < 3 and not checkpointing
+    layer = layer_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, lean=lean) * (SCRATCH if lean else 1)
     kept = tokens * (shape.layers * shape.hidden * weight_bytes + layer) if checkpointing else tokens * shape.layers * layer
     return {
         "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
