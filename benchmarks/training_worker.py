@@ -63,13 +63,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from benchmarks.floor import matrix_rate, step_flops
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
-    from models.adapter import adapt
     from models.collation import collation, padded
     from models.config import AdapterConfig
     from models.fused_lora import fuse_lora
     from models.lean_layers import keep_less
-    from models.load import load_model, load_tokenizer
-    from reward.network import new_network
+    from models.load import load_tokenizer
     from train.checkpoints import Checkpoints
     from train.config import TrainerConfig
     from train.trainer import batch_plan, fit
@@ -79,10 +77,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     rate_of_machine = matrix_rate(case["device"], dtype)
     tokenizer = load_tokenizer(base)
     adapter = AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
-    if job in REWARD_JOBS:
-        model = new_network(base, adapter, layers=_two_thirds(base) if job == "reward-cut" else None, seed=0)
-    else:
-        model = adapt(load_model(base), adapter, seed=0)
+    model = _model(job, base, adapter)
     backbone = getattr(model, "backbone", model)
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
@@ -121,11 +116,17 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
 
 
-def _two_thirds(base: Any) -> int:
-    """Of the model's layers, as this project's configurations train the reward model."""
-    from models.load import architecture_of
+def _model(job: str, base: Any, adapter: Any) -> Any:
+    """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations do."""
+    from benchmarks.training_cases import REWARD_JOBS
+    from models.adapter import adapt
+    from models.load import architecture_of, load_model
+    from reward.network import new_network
 
-    return round(architecture_of(base).num_hidden_layers * 2 / 3)
+    if job not in REWARD_JOBS:
+        return adapt(load_model(base), adapter, seed=0)
+    layers = round(architecture_of(base).num_hidden_layers * 2 / 3) if job == "reward-cut" else None
+    return new_network(base, adapter, layers=layers, seed=0)
 
 
 def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any) -> tuple[Any, Any]:

@@ -82,3 +82,33 @@ def _causal_model(kind: str, **changes: Any) -> Any:
         for parameter in model.parameters():
             parameter.normal_(0, 0.3)
     return model
+
+
+@pytest.fixture
+def adapted() -> Callable[[Any, str], Any]:
+    """Makes a model trainable, "lora" or "full"; LoRA's second matrices are not zero, so that they matter."""
+    from models.adapter import adapt
+    from models.config import AdapterConfig
+
+    def made(model: Any, kind: str) -> Any:
+        trainable = adapt(model, AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+        for name, parameter in trainable.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, 0, 0.3)
+        return trainable
+
+    return made
+
+
+@pytest.fixture
+def held() -> Callable[[Callable[[], torch.Tensor]], int]:
+    """Bytes that a forward pass allocates and does not give back while its output lives."""
+    from torch.profiler import profile
+
+    def measured(forward: Callable[[], torch.Tensor]) -> int:
+        with profile(profile_memory=True) as profiled:
+            output = forward()
+        assert output.grad_fn
+        return sum(event.self_cpu_memory_usage for event in profiled.events())
+
+    return measured

@@ -106,11 +106,8 @@ def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma", "olmo2", "gpt2"])
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, kind, adapter):
-    model = adapt(causal_model(kind), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, 0, 0.3)
+def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, adapted, kind, adapter):
+    model = adapted(causal_model(kind), adapter)
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
     layout = collation(model, 0, 128)
