@@ -9,7 +9,7 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     activations   1.5 n L (c h + s (2 q + 2 k + 2 i)), c = 2 b + 2 s, or 2 b + 5 s where products cast what a norm gives
                   (models/lean_layers.py); in ZeRO-3, which keeps more, n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient
                   checkpointing n h b L and one such layer
-    head          512 rows of logits in 4 + 4 + s, and 4 n h of their gradient
+    head          a block of logits (models/head_logps.py) in 4 + s, and 4 n h of their gradient; in ZeRO-3 512 rows of logits in 4 + 4 + s
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
 """
@@ -24,8 +24,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from models.config import AdapterConfig, ModelConfig
+from models.head_logps import AT_ONCE, CHUNK_TOKENS
 from models.load import DTYPES, architecture_of
-from models.logps import CHUNK_TOKENS
 
 GB = 1e9
 OVERHEAD = 1.1
@@ -104,8 +104,15 @@ def training_bytes(
         "gradients": 4 * shape.trained / share(2),
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
         "activations": kept,
-        "head": CHUNK_TOKENS * shape.vocabulary * (8 + matrix_bytes) + 4 * tokens * shape.hidden,
+        "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3) + 4 * tokens * shape.hidden,
     }
+
+
+def _logits_bytes(shape: Shape, matrix_bytes: int, tokens: int, *, sharded: bool) -> int:
+    if sharded:
+        return CHUNK_TOKENS * shape.vocabulary * (8 + matrix_bytes)
+    most, words = AT_ONCE["cuda"]
+    return min(tokens, most) * min(shape.vocabulary, words) * (4 + matrix_bytes)
 
 
 def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: bool) -> int:

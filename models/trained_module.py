@@ -36,7 +36,10 @@ class TrainedModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        # It could unscale float16's gradients itself, which Lightning takes for a reason not to clip them. Said that it does not, it is
+        # handed gradients that are unscaled and clipped.
+        optimizer._step_supports_amp_scaling = False
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from data_prep.records import json_line
-from models import logps
+from models import head_logps
 from models.adapter import adapt
 from models.collation import Collation, collation
 from models.config import AdapterConfig, ModelConfig
@@ -131,7 +131,7 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     if rank == 0:
         forget_metrics_after(metrics, resumed_step(work))
     # chunks so small that the ranks' numbers of them differ
-    logps.CHUNK_TOKENS = 16
+    head_logps.CHUNK_TOKENS = 16
     fit(
         module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)], load=load
     )

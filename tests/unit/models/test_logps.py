@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from models import head_logps
 from models import logps as logps_module
 from models.adapter import adapt
 from models.config import AdapterConfig
@@ -74,15 +75,16 @@ def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model, rows):
     torch.testing.assert_close(completion_logps(model, collate(rows[::-1], 7)).flip(0), together, rtol=1e-5, atol=1e-4)
 
 
-def test_chunks_change_neither_values_nor_gradients(model, rows, monkeypatch):
-    def run(chunk):
-        monkeypatch.setattr(logps_module, "CHUNK_TOKENS", chunk)
+def test_blocks_and_chunks_change_neither_values_nor_gradients(model, rows, monkeypatch):
+    def run(tokens, words):
+        monkeypatch.setattr(head_logps, "CHUNK_TOKENS", tokens)
+        monkeypatch.setitem(head_logps.AT_ONCE, "cpu", (tokens, words))
         model.zero_grad()
         total = completion_logps(model, collate(rows, 0))
         total.sum().backward()
         return total.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
-    (whole, whole_gradients), (cut, cut_gradients) = run(10_000), run(3)
+    (whole, whole_gradients), (cut, cut_gradients) = run(10_000, 10_000), run(3, 7)
     torch.testing.assert_close(cut, whole, rtol=1e-6, atol=1e-5)
     assert cut_gradients.keys() == whole_gradients.keys()
     for name, gradient in whole_gradients.items():

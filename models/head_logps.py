@@ -1,0 +1,147 @@
+"""log softmax(W h)[target] of a language-model head, without logits of the whole vocabulary.
+
+The vocabulary is gone through a block of words at a time; the softmax's sum, and with it the gradient for h, is carried from block to
+block (Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.02867). A token's log-probability depends on its own state only, so that
+gradient, W[target] - softmax(W h)^T W, is made in the forward pass, while the logits are there; any loss just scales it. Logits of a
+block stay in a CPU's cache and in memory that is used again; those of 512 whole rows were new memory each time, which the system clears
+first.
+
+N = tokens, H = hidden size, V = vocabulary. Natural logs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+CHUNK_TOKENS = 512
+"""Of a head that is called as a module."""
+AT_ONCE = {"cpu": (1024, 2048), "cuda": (8192, 4096)}
+"""Tokens and words of a block. On a CPU 8 MB in float32, which a shared cache holds: blocks of 1024 to 8192 words took as long to a tenth
+(SmolLM2, AMD EPYC). A GPU wants products large enough for the calls around them; not measured there."""
+
+
+def head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:
+    """(N,) float32 log-probability of each target under head(state)."""
+    if type(head) is nn.Linear and head.bias is None and not _sharded(head):
+        return _HeadLogps.apply(states, head.weight, targets)
+    parts = [
+        checkpoint(_logps_of, head, states[i : i + CHUNK_TOKENS], targets[i : i + CHUNK_TOKENS], use_reentrant=False)
+        for i in range(0, _num_chunks(head, targets) * CHUNK_TOKENS, CHUNK_TOKENS)
+    ]
+    return torch.cat(parts)
+
+
+def select_logps(logits: Tensor, targets: Tensor) -> Tensor:
+    """(N,) from (N, V) logits."""
+    logits = logits.float()
+    return logits.gather(-1, targets[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+class _HeadLogps(torch.autograd.Function):
+    """Products in the dtype of autocast, else of the weight; sums in float32 at least."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        kind = states.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        slopes = torch.empty_like(states) if ctx.needs_input_grad[0] else None
+        logps, normalisers = (torch.empty(len(states), dtype=_wide(dtype), device=states.device) for _ in range(2))
+        with torch.autocast(kind, enabled=False):
+            for part in _cut(len(states), AT_ONCE[kind][0]):
+                chosen, normalisers[part], mean = _over_vocabulary(states[part].to(dtype), weight, targets[part], slopes is not None)
+                logps[part] = chosen - normalisers[part]
+                if slopes is not None and mean is not None:
+                    slopes[part] = weight[targets[part]].to(dtype) - mean
+        ctx.dtype = dtype
+        ctx.save_for_backward(slopes, normalisers, targets, weight, *([states] if ctx.needs_input_grad[1] else []))
+        return logps
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        slopes, normalisers, targets, weight, *trained = ctx.saved_tensors
+        for_states = None if slopes is None else slopes * gradients[0][:, None].to(slopes.dtype)
+        for_weight = _for_weight(trained[0], weight, targets, normalisers, gradients[0], ctx.dtype) if trained else None
+        return for_states, for_weight, None
+
+
+def _over_vocabulary(states: Tensor, weight: Tensor, targets: Tensor, with_mean: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """(n,) logits of the targets, (n,) log of the summed exponentials, (n, H) mean of W's rows under the softmax."""
+    wide = _wide(states.dtype)
+    chosen = torch.empty(len(states), dtype=wide, device=states.device)
+    top, total = torch.full_like(chosen[:, None], -math.inf), torch.zeros_like(chosen[:, None])
+    mean = torch.zeros(states.shape, dtype=wide, device=states.device) if with_mean else None
+    for words in _cut(len(weight), AT_ONCE[states.device.type][1]):
+        rows = weight[words].to(states.dtype)
+        logits = (states @ rows.t()).to(wide)
+        place, inside = _within(targets, words)
+        chosen = torch.where(inside, logits.gather(-1, place)[:, 0], chosen)
+        highest = torch.maximum(top, logits.amax(-1, keepdim=True))
+        shrink, top = (top - highest).exp_(), highest
+        logits.sub_(top).exp_()
+        total.mul_(shrink).add_(logits.sum(-1, keepdim=True))
+        if mean is not None:
+            _add_product(mean.mul_(shrink), logits.to(states.dtype), rows)
+    return chosen, (top + total.log())[:, 0], None if mean is None else mean.div_(total)
+
+
+def _for_weight(states: Tensor, weight: Tensor, targets: Tensor, normalisers: Tensor, gradient: Tensor, dtype: torch.dtype) -> Tensor:
+    """(V, H): the sum over tokens of gradient (one-hot of the target - softmax(W h)) h^T, the softmax computed again."""
+    kind, wide = states.device.type, _wide(dtype)
+    tokens_at_once, words_at_once = AT_ONCE[kind]
+    total = torch.zeros(weight.shape, dtype=wide, device=weight.device)
+    with torch.autocast(kind, enabled=False):
+        for part in _cut(len(states), tokens_at_once):
+            some, slope = states[part].to(dtype), gradient[part].to(wide)
+            for words in _cut(len(weight), words_at_once):
+                shares = (some @ weight[words].to(dtype).t()).to(wide).sub_(normalisers[part, None]).exp_().mul_(-slope[:, None])
+                place, inside = _within(targets[part], words)
+                shares.scatter_add_(1, place, (slope * inside)[:, None])
+                _add_product(total[words], shares.to(dtype).t(), some)
+    return total.to(weight.dtype)
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total.add_(left @ right)
+
+
+def _within(targets: Tensor, words: slice) -> tuple[Tensor, Tensor]:
+    """(n, 1) places of the targets in a block of words, some word's for those elsewhere; (n,) whether a target is in it."""
+    place = targets - words.start
+    inside = (place >= 0) & (targets < words.stop)
+    return place.clamp(0, words.stop - words.start - 1)[:, None], inside
+
+
+def _cut(length: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _sharded(head: Any) -> bool:
+    """By ZeRO-3, which gathers weights in the hooks of their module."""
+    return hasattr(head.weight, "ds_id")
+
+
+def _num_chunks(head: Any, targets: Tensor) -> int:
+    """Calls of the head. ZeRO-3 gathers its weights from all ranks at each call, so every rank makes as many; the last may be empty."""
+    count = math.ceil(len(targets) / CHUNK_TOKENS)
+    if not _sharded(head):
+        return count
+    most = torch.tensor(count, device=targets.device)
+    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
+    return int(most)
+
+
+def _logps_of(head: Any, states: Tensor, targets: Tensor) -> Tensor:
+    return select_logps(head(states), targets)
