@@ -86,7 +86,7 @@ def _over_vocabulary(states: Tensor, weight: Tensor, targets: Tensor, with_mean:
         logits.sub_(top).exp_()
         total.mul_(shrink).add_(logits.sum(-1, keepdim=True))
         if mean is not None:
-            _add_product(mean.mul_(shrink), logits.to(states.dtype), rows)
+            mean.mul_(shrink).add_(logits.to(states.dtype) @ rows)
     return chosen, (top + total.log())[:, 0], None if mean is None else mean.div_(total)
 
 
@@ -102,15 +102,8 @@ def _for_weight(states: Tensor, weight: Tensor, targets: Tensor, normalisers: Te
                 shares = (some @ weight[words].to(dtype).t()).to(wide).sub_(normalisers[part, None]).exp_().mul_(-slope[:, None])
                 place, inside = _within(targets[part], words)
                 shares.scatter_add_(1, place, (slope * inside)[:, None])
-                _add_product(total[words], shares.to(dtype).t(), some)
+                total[words] += shares.to(dtype).t() @ some
     return total.to(weight.dtype)
-
-
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    if left.dtype == total.dtype:
-        total.addmm_(left, right)
-    else:
-        total.add_(left @ right)
 
 
 def _within(targets: Tensor, words: slice) -> tuple[Tensor, Tensor]:
