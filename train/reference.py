@@ -55,7 +55,7 @@ class Store(NamedTuple):
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(json_line({"key": key, "logp": logp}) for key, logp in rows)
+                file.write("".join(json_line({"key": key, "logp": logp}) for key, logp in rows))  # at once: a kill leaves all or none
 
 
 def row_key(row: TokenRow) -> str:
@@ -69,7 +69,7 @@ def reference_logps(
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
     store, rows = Store(folder), _by_key(pairs)
     known = store.read()
-    known |= _compute(model, _missing(rows, known), rows, batch_rows, config, store)
+    known |= _compute(model, _missing(rows, known, batch_rows, config), rows, batch_rows, config, store)
     return _in_order(pairs, known)
 
 
@@ -95,7 +95,7 @@ class ReferencePass(pl.Callback):
         rows = _by_key(self.rows.pairs)
         # One rank's view of the folder counts: on a network file system others may see it earlier or later.
         known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
-        mine = _missing(rows, known)[trainer.global_rank :: trainer.world_size]
+        mine = _missing(rows, known, self.rows.batch_rows, self.config)[trainer.global_rank :: trainer.world_size]
         found = _compute(module.model, mine, rows, self.rows.batch_rows, self.config, self.store)
         self.rows.ref_logps = _in_order(self.rows.pairs, known | over_ranks(found, trainer.world_size))
 
@@ -104,29 +104,38 @@ def _by_key(pairs: list[tuple[TokenRow, TokenRow]]) -> dict[str, TokenRow]:
     return {row_key(row): row for pair in pairs for row in pair}
 
 
-def _missing(rows: dict[str, TokenRow], known: Logps) -> list[str]:
-    """Keys still to do; rows with one prompt come together, which packed is computed once."""
-    return sorted((key for key in rows if key not in known), key=lambda key: rows[key].input_ids)
+def _missing(rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig) -> list[list[str]]:
+    """Keys still to do, by batch; rows with one prompt come together, which packed is computed once.
+
+    Batches are cut from all rows, known or not and however many ranks there are: the last digits of a row depend on the rows beside it,
+    so a pass that was cut off would otherwise end with others than one that was not.
+    """
+    keys = sorted(rows, key=lambda key: rows[key].input_ids)
+    lengths = [batch_rows.tokens([rows[key]]) for key in keys]
+    batches = within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False)
+    left = ([keys[i] for i in batch if keys[i] not in known] for batch in batches)
+    return [batch for batch in left if batch]
 
 
 def _in_order(pairs: list[tuple[TokenRow, TokenRow]], known: Logps) -> list[tuple[float, float]]:
     return [(known[row_key(chosen)], known[row_key(rejected)]) for chosen, rejected in pairs]
 
 
-def _compute(model: Any, keys: list[str], rows: dict[str, TokenRow], batch_rows: Collation, config: TrainerConfig, store: Store) -> Logps:
+def _compute(
+    model: Any, batches: list[list[str]], rows: dict[str, TokenRow], batch_rows: Collation, config: TrainerConfig, store: Store
+) -> Logps:
     sharded = is_sharded(model)
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
     if not sharded:
         model.to(device)
     model.eval()
     writer = uuid.uuid4().hex
-    lengths = [batch_rows.tokens([rows[key]]) for key in keys]
-    runs = list(within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False)) if keys else []
     found: Logps = {}
-    with tqdm(total=len(keys), desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for number in range(_most(len(runs)) if sharded else len(runs)):
+    total = sum(len(batch) for batch in batches)
+    with tqdm(total=total, desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
+        for number in range(_most(len(batches)) if sharded else len(batches)):
             # A rank that is through goes on with any row, unrecorded: the others need it to gather their weights.
-            chosen = [keys[i] for i in runs[number]] if number < len(runs) else []
+            chosen = batches[number] if number < len(batches) else []
             with torch.no_grad(), autocast(config):
                 batch = batch_rows([rows[key] for key in chosen or list(rows)[:1]])
                 logps = completion_logps(model, batch.to(device)).tolist()[: len(chosen)]

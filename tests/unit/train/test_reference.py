@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.collation import padded
+from data_prep.errors import PreemptedError
+from models.collation import Collation, padded
 from models.logps import collate, completion_logps
+from models.tokens import TokenRow
 from train.config import TrainerConfig
 from train.dpo import DpoRows
 from train.reference import ReferencePass, reference_logps
@@ -38,6 +40,29 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
     assert_close(reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path), wanted)
     assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [8, 33]
     assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted)  # nothing is left to ask a model
+
+
+def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(tiny_model, make_pairs, tmp_path, monkeypatch):
+    """A row's last digits depend on the rows beside it, and training would carry the difference on. One of two ranks is through, one has not begun."""
+    batches: list[list[TokenRow]] = []
+
+    class Recorded(Collation):
+        def __call__(self, rows):
+            batches.append(rows)
+            return super().__call__(rows)
+
+    def killed(*_):
+        raise PreemptedError("killed")
+
+    pairs, config = make_pairs(40), TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=256)
+    batch_rows = Recorded(0, "asked for")
+    wanted, whole = reference_logps(tiny_model, pairs, batch_rows, config), batches.copy()
+    monkeypatch.setattr("train.reference.over_ranks", killed)
+    second = SimpleNamespace(global_rank=1, world_size=2, strategy=SimpleNamespace(broadcast=lambda value: value))
+    with pytest.raises(PreemptedError):
+        ReferencePass(DpoRows(pairs, batch_rows), config, tmp_path).setup(second, SimpleNamespace(model=tiny_model), "fit")
+    assert reference_logps(tiny_model, pairs, batch_rows, config, tmp_path) == wanted
+    assert batches == whole + whole[1::2] + whole[::2]
 
 
 def test_a_changed_row_alone_is_computed_again(tiny_model, make_pairs, tmp_path):
