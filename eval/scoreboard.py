@@ -79,11 +79,12 @@ class Scoreboard(pl.Callback):
                 self.epochs_folder.mkdir(parents=True, exist_ok=True)
                 save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, epoch_file(self.epochs_folder, epoch))
             row = self._row(epoch, trainer.global_step, state, samples)
+            for logger in trainer.loggers:
+                logger.log_metrics(_flat(row), step=trainer.global_step)
+            # Last, as it is what a resumed stage goes by: killed before it, the epoch is measured and logged again.
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json_line(row))
             self.measuring.say(describe_row(row))
-            for logger in trainer.loggers:
-                logger.log_metrics(_flat(row), step=trainer.global_step)
         trainer.strategy.barrier()
 
     def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Sample] | None) -> Row:

@@ -129,7 +129,8 @@ def _loggers(context: Context) -> list[Any]:
     config = context.config
     metrics = context.path / "metrics.jsonl"
     if context.rank == 0:
-        forget_metrics_after(metrics, resumed_step(context.directory.work))
+        measured = len(read_scoreboard(context.path / "scoreboard.jsonl"))
+        forget_metrics_after(metrics, resumed_step(context.directory.work), measured)
     loggers: list[Any] = [JsonLinesLogger(metrics)]
     mode, why = wandb_mode(config.wandb)
     run_dir = context.path.parent

@@ -42,11 +42,14 @@ class JsonLinesLogger(Logger):
             file.write(json_line({"step": step, **metrics}))
 
 
-def forget_metrics_after(path: Path, step: int) -> None:
-    """Drop rows of steps that a resumed stage will take again; they were never checkpointed."""
+def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> None:
+    """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and of epochs beyond the `rows_measured` of
+    its scoreboard, which will be measured again."""
     if path.is_file():
-        rows = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-        path.write_text("".join(line for line in rows if json.loads(line)["step"] <= step), encoding="utf-8")
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        rows = [(line, json.loads(line)) for line in lines]
+        kept = (line for line, row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured)
+        path.write_text("".join(kept), encoding="utf-8")
 
 
 def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +16,7 @@ from eval.config import ScoreboardConfig
 from eval.measure import Sample
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, describe_row, epoch_file, read_scoreboard, scoreboard_row
 from models.config import GenerationConfig
+from train.loggers import JsonLinesLogger, forget_metrics_after
 
 
 def estimate(mean, n=10):
@@ -211,6 +214,24 @@ def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_l
     trainer = Trainer()
     trainer.current_epoch = 1
     callback.on_train_start(trainer, MODULE)
+    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
+
+
+def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(board, tmp_path):
+    callback, _ = board
+    metrics = JsonLinesLogger(tmp_path / "metrics.jsonl")
+
+    class Killed(JsonLinesLogger):
+        def log_metrics(self, metrics, step=None):
+            raise KeyboardInterrupt
+
+    for second in (Killed(metrics.path), None):
+        forget_metrics_after(metrics.path, 3, len(read_scoreboard(callback.path)))
+        trainer = Trainer()
+        trainer.loggers = [metrics, *([second] if second else [])]
+        with pytest.raises(KeyboardInterrupt) if second else nullcontext():
+            run_epochs(callback, trainer, 0, 1)
+    assert [json.loads(line)["scoreboard/epoch"] for line in metrics.path.read_text().splitlines()] == [0, 1]
     assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
 
 

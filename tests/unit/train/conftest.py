@@ -134,6 +134,7 @@ def _fit(
     callbacks: Any = (),
     precision: str = "32-true",
 ) -> Fitted:
+    from eval.scoreboard import read_scoreboard
     from models.adapter import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.load import load_model
@@ -147,7 +148,7 @@ def _fit(
     module = module_of(model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch})
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
-    forget_metrics_after(metrics, resumed_step(work))
+    forget_metrics_after(metrics, resumed_step(work), len(read_scoreboard(work / "scoreboard.jsonl")))
     loggers = [(logger or JsonLinesLogger)(metrics)]
     fit(module, rows, config, plan, epochs=epochs, work=work, label="test", callbacks=list(callbacks), loggers=loggers)
     return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()])
