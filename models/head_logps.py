@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -76,41 +76,45 @@ def _over_vocabulary(states: Tensor, weight: Tensor, targets: Tensor, with_mean:
     chosen = torch.empty(len(states), dtype=wide, device=states.device)
     top, total = torch.full_like(chosen[:, None], -math.inf), torch.zeros_like(chosen[:, None])
     mean = torch.zeros(states.shape, dtype=wide, device=states.device) if with_mean else None
-    for words in _cut(len(weight), AT_ONCE[states.device.type][1]):
-        rows = weight[words].to(states.dtype)
-        logits = (states @ rows.t()).to(wide)
-        place, inside = _within(targets, words)
-        chosen = torch.where(inside, logits.gather(-1, place)[:, 0], chosen)
+    for block in _blocks(states, weight, targets):
+        logits = block.logits
+        chosen = torch.where(block.inside, logits.gather(-1, block.place)[:, 0], chosen)
         highest = torch.maximum(top, logits.amax(-1, keepdim=True))
         shrink, top = (top - highest).exp_(), highest
         logits.sub_(top).exp_()
         total.mul_(shrink).add_(logits.sum(-1, keepdim=True))
         if mean is not None:
-            mean.mul_(shrink).add_(logits.to(states.dtype) @ rows)
+            mean.mul_(shrink).add_(logits.to(states.dtype) @ block.rows)
     return chosen, (top + total.log())[:, 0], None if mean is None else mean.div_(total)
 
 
 def _for_weight(states: Tensor, weight: Tensor, targets: Tensor, normalisers: Tensor, gradient: Tensor, dtype: torch.dtype) -> Tensor:
     """(V, H): the sum over tokens of gradient (one-hot of the target - softmax(W h)) h^T, the softmax computed again."""
-    kind, wide = states.device.type, _wide(dtype)
-    tokens_at_once, words_at_once = AT_ONCE[kind]
-    total = torch.zeros(weight.shape, dtype=wide, device=weight.device)
-    with torch.autocast(kind, enabled=False):
-        for part in _cut(len(states), tokens_at_once):
-            some, slope = states[part].to(dtype), gradient[part].to(wide)
-            for words in _cut(len(weight), words_at_once):
-                shares = (some @ weight[words].to(dtype).t()).to(wide).sub_(normalisers[part, None]).exp_().mul_(-slope[:, None])
-                place, inside = _within(targets[part], words)
-                shares.scatter_add_(1, place, (slope * inside)[:, None])
-                total[words] += shares.to(dtype).t() @ some
+    total = torch.zeros(weight.shape, dtype=_wide(dtype), device=weight.device)
+    with torch.autocast(states.device.type, enabled=False):
+        for part in _cut(len(states), AT_ONCE[states.device.type][0]):
+            some, slope = states[part].to(dtype), gradient[part].to(total.dtype)
+            for block in _blocks(some, weight, targets[part]):
+                shares = block.logits.sub_(normalisers[part, None]).exp_().mul_(-slope[:, None])
+                shares.scatter_add_(1, block.place, (slope * block.inside)[:, None])
+                total[block.words] += shares.to(dtype).t() @ some
     return total.to(weight.dtype)
 
 
-def _within(targets: Tensor, words: slice) -> tuple[Tensor, Tensor]:
-    """(n, 1) places of the targets in a block of words, some word's for those elsewhere; (n,) whether a target is in it."""
-    place = targets - words.start
-    inside = (place >= 0) & (targets < words.stop)
-    return place.clamp(0, words.stop - words.start - 1)[:, None], inside
+class _Block(NamedTuple):
+    words: slice
+    rows: Tensor  # (words, H) of the weight, in the dtype of the states
+    logits: Tensor  # (n, words), the reader's to change
+    place: Tensor  # (n, 1) where the target is among the words, some word's for a target elsewhere
+    inside: Tensor  # (n,) whether the target is among them
+
+
+def _blocks(states: Tensor, weight: Tensor, targets: Tensor) -> Iterator[_Block]:
+    for words in _cut(len(weight), AT_ONCE[states.device.type][1]):
+        rows, place = weight[words].to(states.dtype), targets - words.start
+        inside = (place >= 0) & (place < len(rows))
+        logits = (states @ rows.t()).to(_wide(states.dtype))
+        yield _Block(words, rows, logits, place.clamp(0, len(rows) - 1)[:, None], inside)
 
 
 def _cut(length: int, size: int) -> Iterator[slice]:

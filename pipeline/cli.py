@@ -14,7 +14,7 @@ from pipeline.console import complain
 from pipeline.rounds import later, parsed
 from pipeline.stages import STAGES
 from train.config import MOST_ROUNDS
-from train.notice import leave_marker, listen
+from train.notice import leave_marker, listen, stop_listening
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
@@ -134,6 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         complain(["interrupted; run the same command again to go on"])
         return 130
+    finally:
+        stop_listening()
 
 
 _DISK_ERRORS = {

@@ -29,6 +29,11 @@ def listen(*signals: signal.Signals) -> None:
         signal.signal(number, _hear)
 
 
+def stop_listening() -> None:
+    """Notices are for nobody any more. At its end the interpreter takes handlers away, and SIGUSR1 would kill what has just succeeded."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
 def heard() -> str | None:
     """The signal that gave notice; None when none came."""
     return _state["heard"] or None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from data_prep.errors import PreemptedError
 from train import notice
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +59,20 @@ def test_the_time_limit_comes_from_the_environment(monkeypatch):
     assert notice.seconds_left() == float("inf")
     monkeypatch.setenv(notice.DEADLINE, str(time.time() + 100))
     assert 99 < notice.seconds_left() <= 100
+
+
+def test_a_notice_that_comes_while_the_interpreter_ends_does_not_change_the_exit_code():
+    code = """
+import os, signal
+from pipeline.cli import main
+
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGUSR1):
+        kill(pid, number)
+
+last = Last()
+raise SystemExit(main(["config", "configs/tiny.yaml"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    assert "run_dir: runs/tiny" in ended.stdout
