@@ -57,6 +57,18 @@ class Turns:
 
 
 def run_primum(case: dict[str, Any], turns: Turns) -> None:
+    from train.config import TrainerConfig
+    from train.hardware import use_cpu
+
+    trainer = TrainerConfig(
+        accelerator="gpu" if case["device"] == "cuda" else "cpu",
+        precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
+        checkpoint_every_steps=10**9,
+        micro_batch_tokens=8192,
+        cpu_threads=case["threads"],
+    )
+    use_cpu(trainer)
+
     import pytorch_lightning as pl
     import torch
 
@@ -69,7 +81,6 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.lean_layers import keep_less
     from models.load import load_tokenizer
     from train.checkpoints import Checkpoints
-    from train.config import TrainerConfig
     from train.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -85,12 +96,6 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         fuse_lora(backbone)
         keep_less(backbone)
         batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
-    trainer = TrainerConfig(
-        accelerator="gpu" if case["device"] == "cuda" else "cpu",
-        precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
-        checkpoint_every_steps=10**9,
-        micro_batch_tokens=8192,
-    )
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)

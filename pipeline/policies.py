@@ -25,7 +25,8 @@ from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
 from pipeline.stage import Context
 from train.config import under_slurm
-from train.trainer import loads_sharded, uses_gpu
+from train.hardware import uses_gpu
+from train.trainer import loads_sharded
 
 MODEL = ("model.base", "model.adapter", "model.max_length")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""

@@ -26,7 +26,7 @@ from pipeline.policies import device, policy_to_train, trained_for_generation, t
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
-from train.trainer import batch_plan, fit, loads_sharded, resumed_step, use_threads
+from train.trainer import batch_plan, fit, loads_sharded, resumed_step
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
@@ -56,7 +56,6 @@ class Training:
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
     """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
     config = context.config
-    use_threads(config.trainer)
     tokenizer = load_tokenizer(training.start)
     model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
     rows = training.rows_of(tokenizer, batch_rows)

@@ -15,12 +15,24 @@ from pipeline.console import say
 from pipeline.stage import run_stage
 from pipeline.stages import load_stage, stage_names
 
+WITHOUT_TORCH = {"prep", "release"}
+"""Stages that start without its import, which takes a second."""
+
 
 def run_one(name: str, config: RunConfig) -> None:
+    if name not in WITHOUT_TORCH:
+        _settle(config)
     stage = load_stage(name)
     rank = config.trainer.rank(os.environ) if config.trainer.world_size > 1 else 0
     if rank == 0 or stage.ranks or stage.shares:
         run_stage(stage, config, rank=rank)
+
+
+def _settle(config: RunConfig) -> None:
+    """Before a stage's module is loaded, whose libraries make tensors."""
+    from train.hardware import use_cpu  # noqa: PLC0415  imports torch
+
+    use_cpu(config.trainer)
 
 
 def look_for_inputs(config: RunConfig) -> None:
@@ -38,6 +50,7 @@ def look_for_inputs(config: RunConfig) -> None:
 def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
+    _settle(config)
     look_for_inputs(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in stage_names(config):

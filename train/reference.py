@@ -25,8 +25,9 @@ from models.ranks import is_sharded, over_ranks
 from models.tokens import TokenRow
 from train.batches import within_budget
 from train.config import TrainerConfig
+from train.hardware import autocast, uses_gpu
 from train.notice import heard
-from train.trainer import autocast, loads_sharded, uses_gpu
+from train.trainer import loads_sharded
 
 Logps = dict[str, float]
 

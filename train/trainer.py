@@ -6,19 +6,18 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
 from models.trained_module import StepMetrics
 from train.batches import BatchPlan
 from train.checkpoints import Checkpoints, latest_checkpoint
 from train.config import TrainerConfig, under_slurm
+from train.hardware import precision, uses_gpu
 from train.loader import PlanLoader
 from train.portable import PortableIO
 from train.preemption import StopInTime
@@ -26,33 +25,6 @@ from train.progress import StepProgress
 
 WAIT = timedelta(hours=4)
 """How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
-
-
-def uses_gpu(config: TrainerConfig) -> bool:
-    return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
-
-
-def precision(config: TrainerConfig) -> str:
-    """`config.precision`, with auto resolved for this machine."""
-    if config.precision != "auto":
-        return config.precision
-    if uses_gpu(config):
-        half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if native else "32-true"
-
-
-def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
-    """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
-    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
-    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype) if dtype else nullcontext()
-
-
-def use_threads(config: TrainerConfig) -> None:
-    """Share a node's cores between its CPU ranks; more threads than cores cost far more than they bring."""
-    if not uses_gpu(config):
-        torch.set_num_threads(config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices))
 
 
 def world(config: TrainerConfig) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from pipeline.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
 from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
+from train.hardware import precision, uses_gpu
 from train.reference import ReferencePass
-from train.trainer import precision, uses_gpu
 
 
 def work(context: Context) -> dict[str, Any]:

@@ -23,14 +23,12 @@ from pipeline.rounds import later, named, parsed
 from pipeline.stage import Context, Stage
 from pipeline.stages import prep
 from reward.harmfulness_model import HarmfulnessScorer
-from train.trainer import use_threads
 
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    use_threads(config.trainer)
     prompts = _prompts(context)
     scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
     scorer.model.to(device(config))

@@ -19,12 +19,11 @@ from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows
 from reward.network import HarmfulnessNetwork, new_network
 from reward.probe import HeadStart
 from train.loggers import JsonLinesLogger, forget_metrics_after
-from train.trainer import batch_plan, fit, resumed_step, use_threads
+from train.trainer import batch_plan, fit, resumed_step
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    use_threads(config.trainer)
     examples = build_examples(*_inputs(context), shortcut_share=config.reward.shortcut_examples, seed=config.seed)
     train = balanced_sample([e for e in examples if e.split == "train"], config.reward.max_examples, config.seed)
     held_out = [e for e in examples if e.split == "val"]

@@ -29,7 +29,6 @@ from pipeline.revising import drafts, revise
 from pipeline.stage import Context, Stage
 from reward.examples import CONTINUED
 from reward.refusal import split_refusal
-from train.trainer import use_threads
 
 ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
@@ -51,7 +50,6 @@ class Wanted(NamedTuple):
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    use_threads(config.trainer)
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
     done = {row["id"] for name in (ANSWERS, REFUSALS, REVISIONS) for row in _written(context, name)}

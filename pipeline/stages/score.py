@@ -17,7 +17,6 @@ from pipeline.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
 from reward.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.refusal import refusal
-from train.trainer import use_threads
 
 Item = tuple[str, list[Message], list[Message]]
 """Id, prompt and completion of what is scored."""
@@ -25,7 +24,6 @@ Item = tuple[str, list[Message], list[Message]]
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    use_threads(config.trainer)
     items = _items(context)
     folders = {HarmfulnessScorer.name: context.stage("reward").path / "reward_model"}
     folders |= {f"{HarmfulnessScorer.name}_{number}": Path(folder) for number, folder in enumerate(config.score.reward_models, start=2)}
