@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,9 @@ print(torch.get_num_threads(), sum(pages))
 
 def answers(precision: str) -> tuple[int, int]:
     """(threads, kB in huge pages) of a fresh process with 64 MB in one tensor."""
-    ended = subprocess.run([sys.executable, "-c", ASKED.format(precision=precision)], cwd=ROOT, capture_output=True, text=True, check=True)
+    fresh = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}  # which a stage run in this process sets
+    code = ASKED.format(precision=precision)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=fresh, capture_output=True, text=True, check=True)
     threads, kilobytes = ended.stdout.split()
     return int(threads), int(kilobytes)
 
