@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ print(torch.get_num_threads(), sum(pages))
 """
 
 
+@cache
 def answers(precision: str) -> tuple[int, int]:
     """(threads, kB in huge pages) of a fresh process with 64 MB in one tensor."""
     fresh = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}  # which a stage run in this process sets
