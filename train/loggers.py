@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from data_prep.artifacts import write_text
 from data_prep.records import json_line
 from train.config import WandbConfig
 
@@ -49,7 +50,7 @@ def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> None:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
         rows = [(line, json.loads(line)) for line in lines]
         kept = (line for line, row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured)
-        path.write_text("".join(kept), encoding="utf-8")
+        write_text(path, "".join(kept))
 
 
 def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
@@ -68,8 +69,7 @@ def wandb_run_id(work: Path) -> str:
     """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
     file = work / "wandb_run_id"
     if not file.is_file():
-        work.mkdir(parents=True, exist_ok=True)
-        file.write_text(uuid.uuid4().hex[:12])
+        write_text(file, uuid.uuid4().hex[:12])
     return file.read_text()
 
 

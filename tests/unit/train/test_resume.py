@@ -10,10 +10,11 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
+from data_prep.records import json_line
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
 from models.adapter import trainable_state
 from train.checkpoints import latest_checkpoint
-from train.loggers import JsonLinesLogger
+from train.loggers import JsonLinesLogger, forget_metrics_after
 
 STEPS, EPOCHS = 10, 2  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
 
@@ -214,3 +215,20 @@ def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tm
     for k in (1, 2):
         a, b = (load_file(tmp_path / name / "epochs" / f"epoch-{k}.safetensors") for name in ("whole", "killed"))
         assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resume_that_is_killed_while_it_drops_rows_loses_none(tmp_path, monkeypatch):
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text("".join(json_line({"step": step}) for step in range(4)))
+    whole = metrics.read_text()
+
+    def killed(_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", killed)
+        with pytest.raises(Killed):
+            forget_metrics_after(metrics, 2)
+    assert metrics.read_text() == whole
+    forget_metrics_after(metrics, 2)
+    assert metrics.read_text() == "".join(whole.splitlines(keepends=True)[:3])
