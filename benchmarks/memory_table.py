@@ -85,8 +85,8 @@ def page() -> str:
         "## Estimated and measured",
         "",
         "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, no checkpointing; the process itself is",
-        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large
-tensors ask for huge pages, peaks stay 16 to 24 % below the estimate; rows of DPO on short pairs and of full training were measured before that.",
+        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask for huge pages, peaks stay below the estimate;",
+        "DPO on short rows and full training were measured before that.",
         "",
         "| case | estimated | measured peak |",
         "|---|---:|---:|",
