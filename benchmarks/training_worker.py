@@ -57,17 +57,7 @@ class Turns:
 
 
 def run_primum(case: dict[str, Any], turns: Turns) -> None:
-    from train.config import TrainerConfig
-    from train.hardware import use_cpu
-
-    trainer = TrainerConfig(
-        accelerator="gpu" if case["device"] == "cuda" else "cpu",
-        precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
-        checkpoint_every_steps=10**9,
-        micro_batch_tokens=8192,
-        cpu_threads=case["threads"],
-    )
-    use_cpu(trainer)
+    trainer = _trainer(case)
 
     import pytorch_lightning as pl
     import torch
@@ -119,6 +109,22 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
                 turns.end(float(outputs["loss"]))
 
     fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
+
+
+def _trainer(case: dict[str, Any]) -> Any:
+    """The settings of Primum's trainer. Called first: some of them must be in force before libraries make tensors."""
+    from train.config import TrainerConfig
+    from train.hardware import use_cpu
+
+    trainer = TrainerConfig(
+        accelerator="gpu" if case["device"] == "cuda" else "cpu",
+        precision="bf16-mixed" if case["precision"] == "bf16" else "32-true",
+        checkpoint_every_steps=10**9,
+        micro_batch_tokens=8192,
+        cpu_threads=case["threads"],
+    )
+    use_cpu(trainer)
+    return trainer
 
 
 def _model(job: str, base: Any, adapter: Any) -> Any:

@@ -39,7 +39,7 @@ def use_cpu(config: TrainerConfig) -> None:
     """Settle before the first tensor how this process computes on a CPU.
 
     The cores of a node are shared between its ranks; more threads than cores cost far more than they bring. Where training is in float32,
-    large tensors ask for huge pages: peaks are a sixth to a quarter lower, and steps as fast or a little faster (docs/memory.md). In
+    large tensors ask for huge pages: peaks are a sixth to a quarter lower, and steps as fast or a little faster (docs/speed.md). In
     bfloat16 that brings nothing.
     """
     if uses_gpu(config):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from pathlib import Path
@@ -12,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from data_prep.artifacts import write_text
-from data_prep.records import json_line
+from data_prep.records import json_line, json_lines, read_appended
 from train.config import WandbConfig
 
 WandbMode = Literal["online", "offline", "disabled"]
@@ -47,10 +46,9 @@ def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> None:
     """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and of epochs beyond the `rows_measured` of
     its scoreboard, which will be measured again."""
     if path.is_file():
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-        rows = [(line, json.loads(line)) for line in lines]
-        kept = (line for line, row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured)
-        write_text(path, "".join(kept))
+        rows = read_appended(path)
+        kept = [row for row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured]
+        write_text(path, json_lines(kept))
 
 
 def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:

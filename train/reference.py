@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from data_prep.errors import PreemptedError
-from data_prep.records import json_line
+from data_prep.records import json_lines
 from models.collation import Collation
 from models.logps import completion_logps
 from models.ranks import is_sharded, over_ranks
@@ -56,7 +56,7 @@ class Store(NamedTuple):
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
-                file.write("".join(json_line({"key": key, "logp": logp}) for key, logp in rows))  # at once: a kill leaves all or none
+                file.write(json_lines({"key": key, "logp": logp} for key, logp in rows))  # at once: a kill leaves all or none
 
 
 def row_key(row: TokenRow) -> str:
