@@ -13,6 +13,7 @@ from transformers import GenerationConfig as HfGenerationConfig
 from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
 
 from data_prep.records import Message
+from models.arithmetic import cpu_multiplies_bf16
 from models.config import Engine, GenerationConfig
 from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
@@ -136,13 +137,4 @@ def generation_dtype(config: GenerationConfig) -> torch.dtype:
         return DTYPES[config.dtype]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return (
-        torch.bfloat16
-        if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _fast_bf16()
-        else torch.float32
-    )
-
-
-def _fast_bf16() -> bool:
-    capability = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(capability()) or bool(torch.cpu._is_amx_tile_supported())
+    return torch.bfloat16 if cpu_multiplies_bf16() else torch.float32

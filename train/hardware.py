@@ -1,6 +1,6 @@
 """What a process computes with: a GPU or a CPU, in which arithmetic, on how many threads.
 
-Imports torch alone, as some of it must be settled before libraries make their first tensors.
+Of libraries it imports torch alone, as some of it must be settled before libraries make their first tensors.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from models.arithmetic import cpu_multiplies_bf16
 from train.config import TrainerConfig
 
 
@@ -25,8 +26,7 @@ def precision(config: TrainerConfig) -> str:
     if uses_gpu(config):
         half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if native else "32-true"
+    return "bf16-mixed" if cpu_multiplies_bf16() else "32-true"
 
 
 def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
