@@ -6,9 +6,8 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     weights       b P              / W in ZeRO-3
     gradients     4 T              / W from ZeRO-2 on
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
-    activations   1.5 n L (c h + s (2 q + 2 k + 2 i)), c = 2 b + 2 s, or 2 b + 5 s where products cast what a norm gives
-                  (models/lean_layers.py); in ZeRO-3, which keeps more, n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient
-                  checkpointing n h b L and one such layer
+    activations   1.5 n L (2 (b + s) h + s (2 q + 2 k + 2 i)) (models/lean_layers.py); in ZeRO-3, which keeps more,
+                  n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one such layer
     head          a block of logits (models/head_logps.py) in 4 + s, and 4 n h of their gradient; in ZeRO-3 512 rows of logits in 4 + 4 + s
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
@@ -120,8 +119,7 @@ def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: boo
     attention = matrix_bytes * (2 * shape.queries + 2 * shape.keys)
     if not lean:
         return 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden + attention + 4 * matrix_bytes * shape.intermediate
-    outputs = 2 if matrix_bytes == weight_bytes else 5  # of norms: one for all products that read it, or each casts its own
-    return (2 * weight_bytes + outputs * matrix_bytes) * shape.hidden + attention + 2 * matrix_bytes * shape.intermediate
+    return 2 * (weight_bytes + matrix_bytes) * shape.hidden + attention + 2 * matrix_bytes * shape.intermediate
 
 
 def measuring_bytes(shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool) -> dict[str, float]:

@@ -17,6 +17,7 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 
 from models.adapter import unwrapped
+from models.shared_casts import shared_cast
 
 
 def fuse_lora(model: Any) -> int:
@@ -47,10 +48,9 @@ def _forward(self: LoraLinear, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if self.disable_adapters or self.merged or args or kwargs:
         return LoraLinear.forward(self, x, *args, **kwargs)
     name = self.active_adapters[0]
-    dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
-    base = self.base_layer
-    bias = None if base.bias is None else base.bias.to(dtype)
-    return _LoraProduct.apply(x.to(dtype), base.weight, bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name])
+    x, base = shared_cast(x), self.base_layer
+    bias = None if base.bias is None else base.bias.to(x.dtype)
+    return _LoraProduct.apply(x, base.weight, bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name])
 
 
 class _LoraProduct(torch.autograd.Function):

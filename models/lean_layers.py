@@ -21,16 +21,18 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from models.adapter import unwrapped
+from models.shared_casts import share_casts
 
 
 def keep_less(model: Any, *, mlps: bool = True) -> int:
-    """Switch the norms and the gated MLPs of a model; returns how many were switched.
+    """Switch the norms and the gated MLPs of a model, and let its linear layers share what autocast casts; returns how many were switched.
 
     `mlps=False` is for gradient checkpointing, which keeps nothing of an MLP anyway and whose hooks must see all that is kept. Not for
     ZeRO-3, whose weights are there only while their module runs.
     """
     norms = [module for module in unwrapped(model).modules() if _is_norm(module)]
     gated = [module for module in unwrapped(model).modules() if mlps and _is_gated(module)]
+    share_casts(unwrapped(model))
     for modules, forward in ((norms, _norm), (gated, _gated_mlp)):
         for module in modules:
             module.forward = MethodType(forward, module)
