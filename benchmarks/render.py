@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
-from benchmarks.training_cases import JOBS, REGIMES
+from benchmarks.random_llama import MODELS
+from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
 from eval.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
@@ -48,7 +49,7 @@ def best(case: Json) -> str | None:
 
 def training_tables(results: Json) -> Iterator[str]:
     for job, title in JOBS.items():
-        cases = [case for case in results["cases"] if case["job"] == job]
+        cases = sorted((case for case in results["cases"] if case["job"] == job), key=_place)
         if not cases:
             continue
         yield f"**{title}**"
@@ -58,6 +59,12 @@ def training_tables(results: Json) -> Iterator[str]:
         for case in cases:
             yield _row(case)
         yield ""
+
+
+def _place(case: Json) -> tuple[int, ...]:
+    """Of a row in its table, in whichever order cases were measured."""
+    order = (MODELS, ADAPTERS, PRECISIONS, list(REGIMES))
+    return tuple(values.index(case[part]) for values, part in zip(order, ("model", "adapter", "precision", "regime"), strict=True))
 
 
 def _row(case: Json) -> str:

@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.machine import ROOT, machine
 from benchmarks.random_llama import MODELS, SMOLLM2
-from benchmarks.training_cases import ALL_REGIMES, GROWTH, JOBS, REGIMES
+from benchmarks.training_cases import ADAPTERS, ALL_REGIMES, GROWTH, JOBS, PRECISIONS, REGIMES
 
 WARM_UP = 1
 PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
@@ -129,8 +129,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=[SMOLLM2], choices=MODELS)
     parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=JOBS)
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES])
-    parser.add_argument("--adapters", nargs="+", default=["lora"], choices=["lora", "full"])
-    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"])
+    parser.add_argument("--adapters", nargs="+", default=["lora"], choices=ADAPTERS)
+    parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=RIVALS)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=3)

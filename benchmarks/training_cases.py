@@ -34,6 +34,8 @@ JOBS = {
     "reward": "Reward model, all layers",
     "reward-cut": "Reward model as the configurations here train it, on the first two thirds of the layers (TRL's is on all, having no such setting)",
 }
+ADAPTERS = ("lora", "full")
+PRECISIONS = ("fp32", "bf16")
 REWARD_JOBS = ("reward", "reward-cut")
 ALL_REGIMES = REGIMES | GROWTH
 STEPS_OF_ROWS = 4
