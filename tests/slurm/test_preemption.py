@@ -156,7 +156,7 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
         number, run_dir = dpo("killed", settings=EVERY_STEP)
         before = steps_taken(run_dir)
         site.until(lambda n=number, d=run_dir, b=before: steps_taken(d) > b or site.job(n)["JobState"] in OVER, "training goes on")
-        moment = time.monotonic() + points.uniform(0, 2)
+        moment = time.monotonic() + (points.uniform(0, 2) if lost else 0)  # the first kill is never too late, however fast the machine
         site.until(lambda m=moment: time.monotonic() > m, "the moment to kill")
         ranks = tasks(run_dir)
         for pid in ranks if points.random() < 0.5 else ranks[:1]:
@@ -166,7 +166,7 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
         lost.append(state)
         if state == "COMPLETED":
             shutil.rmtree(run_dir)  # the kill came too late; the next one gets a fresh run
-    assert "FAILED" in lost
+    assert "FAILED" in lost, (lost, site.logs())
     number, run_dir = dpo("killed", settings=EVERY_STEP)
     assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
     assert_same(results(run_dir), uninterrupted)
