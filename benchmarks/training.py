@@ -2,6 +2,7 @@
 
     python -m benchmarks.training [--jobs dpo sft reward reward-cut] [--regimes short policy long] [--adapters lora full] [--precisions fp32 bf16]
     python -m benchmarks.training --regimes growth --jobs dpo --precisions bf16 --rivals trl_best --output benchmarks/results/growth.json
+    python -m benchmarks.training --against ../older-checkout --jobs dpo --regimes short --rounds 6
     python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output benchmarks/results/gpu.json
 
 Contestants are processes that take turns step by step, two at a time, so that a busy machine slows both alike. `trl` is TRL's trainer as
@@ -9,6 +10,7 @@ it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference 
 `padded` is Primum on padded rows with peft's own LoRA layers, as architectures that cannot be packed get it. The
 time of precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one optimiser step.
 Cases are added to the output file as they end, in place of older ones of the same name. `python -m benchmarks.render` shows them.
+`--against` sets another version of Primum beside this one, and only prints.
 """
 
 from __future__ import annotations
@@ -37,16 +39,16 @@ RIVALS = ("trl", "trl_best", "trl_ones", "padded")
 class Contestant:
     """A process with its own trainer, which takes one step a call."""
 
-    def __init__(self, name: str, case: dict[str, Any]) -> None:
+    def __init__(self, name: str, case: dict[str, Any], root: Path = ROOT) -> None:
         self.name = name
         self.scratch = tempfile.TemporaryDirectory(prefix="primum-bench-")
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
+        environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the process runs
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=ROOT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=root
         )
         self.known = self._read()
 
@@ -74,10 +76,10 @@ class Contestant:
         return json.loads(line)
 
 
-def duel(case: dict[str, Any], rival: str, rounds: int) -> dict[str, Any]:
-    """Primum and one rival, step by step in turn."""
+def duel(case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = None) -> dict[str, Any]:
+    """Primum and one rival, step by step in turn. With `checkout` the rival is the Primum that lies there."""
     names = ("primum", rival)
-    contestants = [Contestant(name, case) for name in names]
+    contestants = [Contestant("primum", case), Contestant("primum", case, checkout) if checkout else Contestant(rival, case)]
     for _, contestant in itertools.product(range(WARM_UP), contestants):
         contestant.step()
     taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
@@ -114,6 +116,14 @@ def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
+def case_name(case: dict[str, Any]) -> str:
+    return " ".join(case[part] for part in ("model", "job", "regime", "adapter", "precision"))
+
+
+def with_threads(case: dict[str, Any]) -> dict[str, Any]:
+    return {**case, "threads": len(os.sched_getaffinity(0))}
+
+
 def show(name: str, rival: str, result: dict[str, Any]) -> None:
     ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
     print(
@@ -132,19 +142,24 @@ def main() -> None:
     parser.add_argument("--adapters", nargs="+", default=["lora"], choices=ADAPTERS)
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=RIVALS)
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout of this repository, in place of the rivals")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json")
     options = parser.parse_args()
+    if options.against:
+        for case in cases(options):
+            show(case_name(case), "checkout", duel(with_threads(case), "checkout", options.rounds, options.against.resolve()))
+        return
     known = json.loads(options.output.read_text()) if options.output.is_file() else {"cases": []}
     done = {case["name"]: case for case in known["cases"]}
     for case in cases(options):
-        name = " ".join(case[part] for part in ("model", "job", "regime", "adapter", "precision"))
+        name = case_name(case)
         entry: dict[str, Any] = done.setdefault(name, {"name": name, **case, "against": {}})
         for rival in options.rivals:
             if rival == "trl_ones" and ALL_REGIMES[case["regime"]].pairs == 1:
                 continue  # one pair at a time is what trl_best does
-            result = duel({**case, "threads": len(os.sched_getaffinity(0))}, rival, options.rounds)
+            result = duel(with_threads(case), rival, options.rounds)
             entry["against"][rival] = result
             show(name, rival, result)
             options.output.parent.mkdir(parents=True, exist_ok=True)
