@@ -25,6 +25,21 @@ def test_the_page_on_speed_shows_the_results_in_the_repository():
     assert "| short, lora, bf16 |" in page
 
 
+def test_the_floor_is_that_of_the_machine_at_its_quickest():
+    """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not count."""
+
+    def found(rate, rival):
+        times = {"seconds": {"median": 4.0}, "peak_gb": 1.0}
+        ratio = {"median": 2.0, "min": 2.0, "max": 2.0}
+        return {"gflop": 200, "machine_gflops": rate, "primum": times, rival: times, "speed_ratio": ratio}
+
+    case = {"model": "smollm2", "job": "dpo", "regime": "short", "adapter": "lora", "precision": "fp32"}
+    case["against"] = {"trl": found(100, "trl"), "trl_best": found(50, "trl_best")}
+    assert render.machine_rates({"cases": [case]}) == {"fp32": 100}
+    (row,) = [line for line in render.training_tables({"cases": [case]}) if line.startswith("| short")]
+    assert row.endswith("| 50% |")
+
+
 def test_the_page_on_data_shows_the_results_in_the_repository():
     page = (ROOT / "docs" / "data.md").read_text()
     assert page == render.document(page, render.data_measured())
