@@ -30,7 +30,7 @@ GB = 1e9
 OVERHEAD = 1.1
 SCRATCH = 1.5
 """What a backward pass holds at its peak, gaps between blocks of memory included, for each byte that was kept for it. Measured on a CPU,
-OVERHEAD taken off: 1.1 to 1.6 (docs/memory.md)."""
+OVERHEAD taken off: 1.0 to 1.6 in bfloat16, 0.8 to 1.1 in float32 with huge pages (docs/memory.md)."""
 GPU_CONTEXT = 1.5e9
 COPY_SHARE = 0.6
 """Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and what a step takes."""
