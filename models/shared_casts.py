@@ -30,7 +30,7 @@ def shared_cast(x: Tensor) -> Tensor:
     dtype = torch.get_autocast_dtype(kind)
     if x.dtype in (dtype, torch.float64):  # double precision is what autocast leaves alone
         return x
-    if not (torch.is_grad_enabled() and x.requires_grad):  # nothing is kept
+    if not torch.is_grad_enabled() or x.grad_fn is None:  # nothing is kept; and a leaf, which its cast's graph holds, would never go
         return x.to(dtype)
     known = getattr(x, _KNOWN, None)
     if known is None or known[0] != (dtype, x._version):

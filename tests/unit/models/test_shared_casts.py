@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 
@@ -44,6 +46,18 @@ def test_nothing_is_remembered_where_nothing_is_kept(x):
         assert shared_cast(x).requires_grad
 
 
+@pytest.mark.parametrize("leaf", [False, True])
+def test_a_cast_goes_with_what_it_was_made_of(leaf):
+    x = torch.randn(4, 8, requires_grad=True)
+    x = x if leaf else x * 1.0
+    with BF16:
+        cast = weakref.ref(shared_cast(x))
+        gone = weakref.ref(x)
+    del x
+    assert cast() is None
+    assert gone() is None
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64])
 def test_what_autocast_leaves_alone_is_left_alone(dtype):
     values = torch.ones(2, dtype=dtype)
@@ -58,8 +72,9 @@ def test_layers_give_the_bits_of_autocast_and_nearly_its_gradient(bias, x):
 
     def outputs_and_gradient():
         leaf = x.detach().requires_grad_()
+        states = leaf * 1.0
         with BF16:
-            outputs = torch.stack([layer(leaf) for layer in layers])
+            outputs = torch.stack([layer(states) for layer in layers])
         outputs.float().pow(2).sum().backward()
         return outputs.detach(), leaf.grad
 
