@@ -85,7 +85,7 @@ def page() -> str:
         "## Estimated and measured",
         "",
         "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, no checkpointing; the process itself is",
-        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask for huge pages, peaks stay a tenth to a quarter lower.",
+        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask for huge pages, peaks are a tenth to a quarter below the estimate.",
         "",
         "| case | estimated | measured peak |",
         "|---|---:|---:|",
