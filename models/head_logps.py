@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from models.arithmetic import autocast_dtype
+
 CHUNK_TOKENS = 512
 """Of a head that is called as a module."""
 AT_ONCE = {"cpu": (1024, 2048), "cuda": (8192, 4096)}
@@ -49,7 +51,7 @@ class _HeadLogps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         kind = states.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        dtype = autocast_dtype(kind) or weight.dtype
         slopes = torch.empty_like(states) if ctx.needs_input_grad[0] else None
         logps, normalisers = (torch.empty(len(states), dtype=_wide(dtype), device=states.device) for _ in range(2))
         with torch.autocast(kind, enabled=False):

@@ -18,6 +18,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from data_prep.errors import ModelError
 from models.adapter import unwrapped
+from models.arithmetic import autocast_dtype
 from models.blocked_attention import blocked_attention
 from models.packing import Packed, sees
 
@@ -85,9 +86,9 @@ def _attention(
         )
     if dropout:
         raise ModelError("attention dropout is not offered for packed rows; set the model's attention_dropout to 0")
-    place, attend = query.device.type, _flex if query.is_cuda else blocked_attention
+    attend = _flex if query.is_cuda else blocked_attention
     # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
-    dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else query.dtype
+    dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(1, 2), None
 

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.arithmetic import autocast_dtype
+
 _KNOWN = "primum_cast"
 
 
@@ -24,11 +26,8 @@ def share_casts(model: nn.Module) -> None:
 
 def shared_cast(x: Tensor) -> Tensor:
     """x as autocast would hand it to a linear layer: the same tensor for everyone who asks while x lives."""
-    kind = x.device.type
-    if not torch.is_autocast_enabled(kind) or not x.is_floating_point():
-        return x
-    dtype = torch.get_autocast_dtype(kind)
-    if x.dtype in (dtype, torch.float64):  # double precision is what autocast leaves alone
+    dtype = autocast_dtype(x.device.type)
+    if dtype is None or not x.is_floating_point() or x.dtype in (dtype, torch.float64):  # double precision is what autocast leaves alone
         return x
     if not torch.is_grad_enabled() or x.grad_fn is None:  # nothing is kept; and a leaf, which its cast's graph holds, would never go
         return x.to(dtype)
