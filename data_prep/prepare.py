@@ -18,6 +18,7 @@ from data_prep.errors import RecordError
 from data_prep.licences import restrictions_of
 from data_prep.lint.linter import lint, require_fit, usable
 from data_prep.lint.report import Refuses
+from data_prep.lint.rows import Renders
 from data_prep.records import Demonstration, Prompt, json_line, text_of
 from data_prep.sources import read_source, source_counts
 from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
@@ -32,13 +33,15 @@ def prepare(
     evaluation_texts: dict[str, list[str]],
     refuses: Refuses | None = None,
     embed: Embed | None = None,
+    renders: Renders | None = None,
 ) -> dict[str, Any]:
     """Write the stage's files into `folder`; rows read = rows kept + rows dropped with a reason.
 
-    The same config, seed and sources give the same bytes. `embed` is data.embedding.model, where one is named.
+    The same config, seed and sources give the same bytes. `embed` is data.embedding.model, where one is named; `renders` asks the chat
+    template of the model that the data are for.
     """
     rows = read_sources(config.sources, seed)
-    whole = usable(rows)
+    whole = usable(rows, renders=renders)
     unique, dropped = drop_duplicates(whole.rows)
     dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
     embeddings = _embedded(config, unique, evaluation_texts, embed)

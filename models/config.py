@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
+DEFAULT_DATE = "2026-01-01"
+"""The day that chat templates are told where nothing else says one."""
 EMBEDDED = "smollm2-135m-instruct"
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
@@ -18,10 +21,20 @@ class ModelConfig:
     """Hub revision; pin it for anything that you will publish."""
     chat_template: str | None = None
     """For models without one of their own (Meditron): chatml, llama2, alpaca, plain, or the path of a Jinja file."""
+    template_date: str | None = DEFAULT_DATE
+    """The day (YYYY-MM-DD) that a chat template which writes today's date is told, so that a run says the same on any day; null takes
+    the one that the tokenizer's own files record."""
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the weights in memory while training. bfloat16 halves memory; float32 keeps exports exact."""
+
+    def __post_init__(self) -> None:
+        if self.template_date is not None:
+            try:
+                date.fromisoformat(self.template_date)
+            except ValueError as error:
+                raise ValueError(f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,8 @@ from transformers import AutoConfig
 from transformers.utils import cached_file
 
 from data_prep.errors import ModelError, first_line
-from data_prep.records import assistant, text_of, user
 from models.config import ModelConfig
 from models.load import load_tokenizer, model_location
-from models.tokens import completion_ids, prompt_ids
-
-_PROBE = ("Is it safe to take two paracetamol?", "Yes, for most adults.")
 
 
 def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[str]:
@@ -79,22 +75,8 @@ def _safetensors_size(file: Path) -> int | None:
 
 
 def tokenizer_faults(config: ModelConfig) -> tuple[Any | None, list[str]]:
-    """(tokenizer, faults): it loads, has a chat format, and the format keeps prompt and answer apart."""
+    """(tokenizer, faults): it loads, and its chat format holds the token contract."""
     try:
-        tokenizer = load_tokenizer(config)
-        prompt, answer = user(_PROBE[0]), assistant(_PROBE[1])
-        start, rest = prompt_ids(tokenizer, prompt), completion_ids(tokenizer, prompt, answer)
+        return load_tokenizer(config), []
     except ModelError as error:
         return None, error.faults
-    except Exception as error:  # a template of the user's own can raise anything
-        return None, [f"model.base.chat_template: cannot be rendered ({first_line(error)}); wanted a Jinja chat template"]
-    faults = []
-    if text_of(prompt) not in tokenizer.decode(start):
-        faults.append(
-            "model.base.chat_template: the user's words are not in the rendered prompt; wanted a template that writes every message"
-        )
-    if _PROBE[1] not in tokenizer.decode(rest):
-        faults.append("model.base.chat_template: the answer is not in what comes after the prompt; wanted a template that writes it last")
-    if rest[-1] != tokenizer.eos_token_id:
-        faults.append("model.base.chat_template: an answer does not end in the tokenizer's end token, so a model would never learn to stop")
-    return tokenizer, faults

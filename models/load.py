@@ -20,8 +20,10 @@ from transformers.utils import logging as transformers_logging
 
 from data_prep.artifacts import require_room
 from data_prep.errors import ModelError
+from models.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.chat_templates import chat_template
 from models.config import EMBEDDED, ModelConfig
+from models.template_faults import format_faults
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMBEDDED_GIGABYTES = 0.6
@@ -60,20 +62,26 @@ def skeleton(config: ModelConfig) -> Any:
 
 
 def load_tokenizer(config: ModelConfig) -> Any:
-    """A tokenizer with a chat template, an end token and a padding token; padding is masked wherever it is used."""
+    """A tokenizer with a padding token and a chat template that holds the token contract; padding is masked wherever it is used.
+
+    Raises ModelError for a chat format in which no row can be trained, sampled and measured alike, with what the template writes.
+    """
     where = model_location(config)
+    day = {DATE_KEY: config.template_date} if config.template_date else {}
     with explained(config.path):
-        tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision, trust_remote_code=config.trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision, trust_remote_code=config.trust_remote_code, **day)
     if config.chat_template:
-        tokenizer.chat_template = chat_template(config.chat_template)
+        tokenizer.chat_template = chat_template(config.chat_template, tokenizer)
     if not tokenizer.chat_template:
         raise ModelError(
             f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
         )
-    if tokenizer.eos_token_id is None:
-        raise ModelError(f"{config.path}: its tokenizer has no end token, so a model could never learn to stop")
+    turn_thinking_off(tokenizer)
+    faults = format_faults(tokenizer)
+    if faults:
+        raise ModelError([f"{config.path}: {fault}" for fault in faults])
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token or tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
     return tokenizer
 
 

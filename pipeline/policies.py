@@ -62,6 +62,19 @@ def model_identity(model: ModelConfig) -> dict[str, str]:
     return {f"model {model.path}": sha256_json(parts)}
 
 
+TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_config.json")
+
+
+def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
+    """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
+    check_model(model)
+    path = Path(model_location(model))
+    if not path.is_dir():
+        return {f"tokenizer {model.path}": f"revision {model.revision}"}
+    found = sorted(file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file())
+    return {f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found})}
+
+
 def device(config: RunConfig) -> torch.device:
     """This rank's GPU among those that it sees, or the CPU."""
     if not uses_gpu(config.trainer):

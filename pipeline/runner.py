@@ -15,7 +15,7 @@ from pipeline.console import say
 from pipeline.stage import run_stage
 from pipeline.stages import load_stage, stage_names
 
-WITHOUT_TORCH = {"prep", "release"}
+WITHOUT_TORCH = {"release"}
 """Stages that start without its import, which takes a second."""
 
 

@@ -14,7 +14,7 @@ from data_prep.lint.items import Item, of_demonstration, of_pair
 from data_prep.lint.labels import MIN_ROWS_A_KIND, can_compare_words, lookalikes, same_prompts
 from data_prep.lint.pairs import Cut, cut_fault, preference_faults
 from data_prep.lint.report import NO_DETECTOR, LeftOut, Refuses, Report, by_source, units
-from data_prep.lint.rows import unusable_faults
+from data_prep.lint.rows import Renders, template_fault, unusable_faults
 from data_prep.records import Demonstration, Pair, text_of
 
 CUT_KINDS = ("no_room", "identical_after_cut", "cut_pair")
@@ -37,11 +37,11 @@ class LintedPairs(NamedTuple):
     report: dict[str, Any]
 
 
-def usable(rows: Sequence[Demonstration]) -> Usable:
-    """Leave out what cannot be written, rendered or believed."""
+def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> Usable:
+    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat template of each row."""
     items = [of_demonstration(row) for row in rows]
     # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
-    why, faults = _dropped(items, besides=("duplicate_pair",))
+    why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
     return Usable([row for place, row in enumerate(rows) if place not in why], why, LeftOut(faults, units(items)))
 
 
@@ -106,9 +106,13 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
         raise RecordError(reasons)
 
 
-def _dropped(items: Sequence[Item], besides: Sequence[str] = ()) -> tuple[dict[int, Fault], list[Fault]]:
+def _dropped(items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None) -> tuple[dict[int, Fault], list[Fault]]:
     """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
+    if renders is not None:
+        broken = {place for place, _ in placed}  # a template would only say the same again
+        sound = [(place, item) for place, item in enumerate(items) if place not in broken]
+        placed += [(place, fault) for place, item in sound if (fault := template_fault(item, renders))]
     placed += [(place, fault) for place, fault in preference_faults(items) if FAULT_KINDS[fault.kind].dropped and fault.kind not in besides]
     placed = [(place, fault._replace(source=items[place].source)) for place, fault in placed]
     why: dict[int, Fault] = {}

@@ -14,7 +14,9 @@ from eval.results import build_results
 from eval.scoreboard import read_scoreboard
 from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
+from models.decoding import decoding_record
 from models.generate import generation_dtype
+from models.load import load_tokenizer
 from models.vllm_engine import vllm_version
 from pipeline.config import RunConfig
 from pipeline.console import policy_title, safety_table
@@ -77,6 +79,7 @@ def _prompts(context: Context) -> list[Prompt]:
     held_out = held_out_suites(
         read_records(context.stage("prep").path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite
     )
+    own = {name: _rendered(context, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
@@ -85,6 +88,17 @@ def _prompts(context: Context) -> list[Prompt]:
         raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
+
+
+def _rendered(context: Context, name: str, prompts: list[Prompt]) -> list[Prompt]:
+    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
+    renders = prep.rendering(context.config)
+    faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
+    if len(faults) == len(prompts):
+        raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
+    if faults:
+        context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
+    return [prompt for prompt in prompts if prompt.id not in faults]
 
 
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> None:
@@ -144,6 +158,8 @@ def _provenance(context: Context) -> dict[str, Any]:
             "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+            **decoding_record(base_config(config), load_tokenizer(base_config(config))),
+            "template_date": config.model.base.template_date,
         },
         "versions": run["versions"],
         "machine": run["machine"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from data_prep.embeddings import Embed, Vectors
 from data_prep.errors import RecordError
 from data_prep.licences import sentences
 from data_prep.lint.report import fault_line
+from data_prep.lint.rows import Renders
 from data_prep.prepare import prepare
 from data_prep.wording import request_text
 from eval.suites import own_suites
@@ -28,10 +30,20 @@ def work(context: Context) -> dict[str, Any]:
         context.say(note)
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
-    summary = prepare(data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context))
+    summary = prepare(
+        data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
+    )
     for line in describe(summary, validates=context.config.data.split.val > 0):
         context.say(line)
     return summary
+
+
+def rendering(config: RunConfig) -> Renders:
+    """Asks the chat template of the run's model why it does not hold a row."""
+    from models.load import load_tokenizer  # noqa: PLC0415  a stage that is found done needs no transformers
+    from models.template_faults import row_fault  # noqa: PLC0415
+
+    return partial(row_fault, load_tokenizer(config.model.base))
 
 
 def embedding(context: Context) -> Embed | None:
@@ -98,13 +110,11 @@ def files(config: RunConfig) -> dict[str, str]:
 
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
-    """The above, and what the embedding model is; eval depends on the first alone."""
-    found, model = files(config), embedding_model(config)
-    if model is None:
-        return found
-    from pipeline.policies import model_identity  # noqa: PLC0415  as above
+    """The above, the tokenizer whose template rows are rendered with, and what the embedding model is; eval depends on the first alone."""
+    from pipeline.policies import model_identity, tokenizer_identity  # noqa: PLC0415  as above
 
-    return {**found, **model_identity(model)}
+    model = embedding_model(config)
+    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model) if model else {})}
 
 
 def sha256_path(path: Path) -> str:
@@ -114,4 +124,11 @@ def sha256_path(path: Path) -> str:
     return sha256_json({str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()})
 
 
-STAGE = Stage(name="prep", summary="read sources", needs=(), sections=("data",), work=work, files=model_and_files)
+STAGE = Stage(
+    name="prep",
+    summary="read sources",
+    needs=(),
+    sections=("data", "model.base.chat_template", "model.base.template_date"),
+    work=work,
+    files=model_and_files,
+)

@@ -22,7 +22,9 @@ from data_prep.records import (
     read_records,
     text_of,
 )
+from models.decoding import decoding_record
 from models.generate import Generated, generate, rows_at_once, seed_of
+from models.load import load_tokenizer
 from pipeline.config import SampleConfig
 from pipeline.policies import answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
@@ -81,6 +83,7 @@ def work(context: Context) -> dict[str, Any]:
         "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
+        "decoding": decoding_record(start, load_tokenizer(start)),
     }
 
 

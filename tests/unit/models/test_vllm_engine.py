@@ -102,7 +102,7 @@ def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(st
         pytest.raises(ModelError, match="it ended without an answer"),
         VllmEngine(stand_in, policy, torch.float32, gpus=[], log=log) as engine,
     ):
-        engine.complete([[7, 7]], GREEDY, 2, [0])
+        engine.complete([[7, 7]], GREEDY, [2], [0])
     assert ends(engine_of(log))
 
 

@@ -1,0 +1,95 @@
+"""What a chat template cannot hold: of any conversation (the run must not start), or of one row (the row is left out and counted)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from data_prep.errors import ModelError
+from data_prep.records import Message
+from models.chat_format import PROBE_COMPLETION, PROBE_PROMPT, end_of_turn, render
+
+SETTING = "model.base.chat_template"
+SHOWN = 160
+"""Characters shown of each of two texts that should agree."""
+_OPENED = re.compile(r"<(think|thinking|thought|reasoning|seed:think)>|\[THINK\]|<\|channel>|<\|begin_of_thought\|>", re.I)
+_CLOSED = re.compile(r"</(think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|<channel\|>|<\|end_of_thought\|>", re.I)
+
+
+def format_faults(tokenizer: Any) -> list[str]:
+    """Why no row at all could be trained, sampled and measured alike in this tokenizer's chat format; empty where it can.
+
+    The rule is that a row, prompt and completion, is what the template itself writes for the conversation.
+    """
+    try:
+        start = render(tokenizer, PROBE_PROMPT, add_generation_prompt=True)
+        whole = render(tokenizer, [*PROBE_PROMPT, *PROBE_COMPLETION], add_generation_prompt=False)
+    except ModelError as error:
+        return [f"{SETTING}: {fault}; wanted a template for user and assistant messages" for fault in error.faults]
+    faults = [
+        f"{SETTING}: the {message['role']}'s words are not in what the template writes ({text[-SHOWN:]!r}); wanted one that writes every message"
+        for message, text in ((PROBE_PROMPT[0], start), (PROBE_COMPLETION[0], whole))
+        if message["content"] not in text
+    ]
+    if faults:
+        return faults
+    if not whole.startswith(start):
+        return [f"{SETTING}: {parted(start, whole)}"]
+    if _leaves_thinking_open(start):
+        return [
+            f"{SETTING}: generation starts inside a thinking block ({start[-SHOWN:]!r}), which no row of prompt and completion closes; "
+            "wanted a template that leaves the block out, or closes it where thinking is off: name such a Jinja file"
+        ]
+    try:
+        end_of_turn(tokenizer)
+    except ModelError as error:
+        return [f"{SETTING}: {fault}" for fault in error.faults]
+    return []
+
+
+def parted(start: str, whole: str) -> str:
+    """One sentence for a generation prompt that the conversation does not begin with; shows both texts from where they part."""
+    shared = next((k for k, (a, b) in enumerate(zip(start, whole, strict=False)) if a != b), min(len(start), len(whole)))
+    begin = max(0, shared - SHOWN // 4)
+    return (
+        "the chat template does not go on from its own generation prompt: it writes "
+        f"{start[begin : begin + SHOWN]!r} when the assistant is to write, {whole[begin : begin + SHOWN]!r} once it has; rows would not be "
+        "what is sampled; wanted a generation prompt that is the header of the assistant's turn: name a Jinja file with one "
+        "(a thinking block left out, or closed)"
+    )
+
+
+def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> str:
+    """Why the template does not hold this conversation as it stands; empty where it does. Nothing of the row's text is in it."""
+    try:
+        start = render(tokenizer, prompt, add_generation_prompt=True)
+        if (missing := _unwritten(prompt, start)) is not None:
+            return f"the template does not write message {missing} ({prompt[missing]['role']})"
+        for number, message in enumerate(completion):
+            before = [*prompt, *completion[:number]]
+            whole = render(tokenizer, [*before, message], add_generation_prompt=False)
+            if (missing := _unwritten([*before, message], whole)) is not None:
+                return f"the template does not write message {missing} ({[*before, message][missing]['role']})"
+            if message["role"] == "assistant" and not whole.startswith(render(tokenizer, before, add_generation_prompt=True)):
+                return f"the template writes what comes before message {number + len(prompt)} otherwise once it follows"
+    except ModelError as error:
+        return error.faults[0]
+    return ""
+
+
+def _unwritten(messages: Sequence[Message], text: str) -> int | None:
+    """The place of the first message whose content is not in the text after the one before it."""
+    place = 0
+    for number, message in enumerate(messages):
+        content = message["content"].strip()
+        found = text.find(content, place)
+        if found < 0:
+            return number
+        place = found + len(content)
+    return None
+
+
+def _leaves_thinking_open(start: str) -> bool:
+    header = start.rpartition(PROBE_PROMPT[0]["content"])[2]
+    return len(_OPENED.findall(header)) > len(_CLOSED.findall(header))
