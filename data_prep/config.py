@@ -178,7 +178,14 @@ class LintConfig:
     """What lint.json reports, and what fails the stage (docs/lint.md has the kinds)."""
 
     fail_above: dict[str, float] = field(
-        default_factory=lambda: {"no_refusal": 0.5, "special_token": 0.5, "roles": 0.05, "identical_pair": 0.5, "contradictory_pair": 0.5}
+        default_factory=lambda: {
+            "no_refusal": 0.5,
+            "special_token": 0.5,
+            "chat_template": 0.5,
+            "roles": 0.05,
+            "identical_pair": 0.5,
+            "contradictory_pair": 0.5,
+        }
     )
     """By kind of fault, the share of what was looked at (for length_bias the size of the effect) above which prep or pairs fails.
     A kind that is not named is only reported. The defaults stop data that is not what its config says."""

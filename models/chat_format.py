@@ -24,6 +24,7 @@ PROBE_PROMPT = user("Is it safe to take two paracetamol?")
 PROBE_COMPLETION = assistant("Yes, for most adults.")
 _DIRECTIVES = ("%-d", "%-m", "%-H", "%-I", "%-M", "%-S", "%-j", "%-y", *(f"%{letter}" for letter in "aAbBCdDeFHIjmMpSTuUVwWyYzZ"))
 _ends: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
+_special: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 
 def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool, **variables: Any) -> str:
@@ -39,7 +40,7 @@ def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt
         )
     except Exception as error:  # a template from outside can raise anything
         roles = ", ".join(message["role"] for message in messages)
-        raise ModelError(f"the chat template refuses messages of the roles {roles} ({first_line(error)})") from error
+        raise ModelError(f"the chat template cannot be rendered for messages of the roles {roles} ({first_line(error)})") from error
     return text
 
 
@@ -114,3 +115,11 @@ def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
     several = named if isinstance(named, (list, tuple)) else [named]
     found = [end_of_turn(tokenizer), tokenizer.eos_token_id, *several]
     return list(dict.fromkeys(int(token) for token in found if token is not None))
+
+
+def special_texts(tokenizer: Any) -> list[str]:
+    """The texts that this tokenizer takes for tokens of its own wherever they stand: in a message they would end or fake a turn."""
+    if tokenizer not in _special:
+        added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+        _special[tokenizer] = sorted({*tokenizer.all_special_tokens, *added})
+    return _special[tokenizer]

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_prep.errors import ModelError
 from data_prep.records import Message
-from models.chat_format import PROBE_COMPLETION, PROBE_PROMPT, end_of_turn, render
+from models.chat_format import PROBE_COMPLETION, PROBE_PROMPT, end_of_turn, render, special_texts
 
 SETTING = "model.base.chat_template"
 SHOWN = 160
@@ -28,8 +28,9 @@ def format_faults(tokenizer: Any) -> list[str]:
     except ModelError as error:
         return [f"{SETTING}: {fault}; wanted a template for user and assistant messages" for fault in error.faults]
     faults = [
-        f"{SETTING}: the {message['role']}'s words are not in what the template writes ({text[-SHOWN:]!r}); wanted one that writes every message"
-        for message, text in ((PROBE_PROMPT[0], start), (PROBE_COMPLETION[0], whole))
+        f"{SETTING}: the {message['role']}'s words are not in the rendered {part} ({text[-SHOWN:]!r}); "
+        "wanted a template that writes every message"
+        for part, message, text in (("prompt", PROBE_PROMPT[0], start), ("conversation", PROBE_COMPLETION[0], whole))
         if message["content"] not in text
     ]
     if faults:
@@ -62,6 +63,11 @@ def parted(start: str, whole: str) -> str:
 
 def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> str:
     """Why the template does not hold this conversation as it stands; empty where it does. Nothing of the row's text is in it."""
+    texts = [message["content"] for message in (*prompt, *completion)]
+    for number, text in enumerate(texts):
+        found = next((token for token in special_texts(tokenizer) if token in text), None)
+        if found:
+            return f"message {number} holds the tokenizer's own {found!r}, which would end or fake a turn"
     try:
         start = render(tokenizer, prompt, add_generation_prompt=True)
         if (missing := _unwritten(prompt, start)) is not None:

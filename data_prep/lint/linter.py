@@ -19,6 +19,7 @@ from data_prep.records import Demonstration, Pair, text_of
 
 CUT_KINDS = ("no_room", "identical_after_cut", "cut_pair")
 PROMPT_KINDS = ("duplicate_prompt", "contradictory_kind", "benign_lookalike")
+UNRENDERED = "no chat template was given"
 
 
 class Usable(NamedTuple):
@@ -42,7 +43,8 @@ def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> 
     items = [of_demonstration(row) for row in rows]
     # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
     why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
-    return Usable([row for place, row in enumerate(rows) if place not in why], why, LeftOut(faults, units(items)))
+    kept = [row for place, row in enumerate(rows) if place not in why]
+    return Usable(kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED}))
 
 
 def lint(
@@ -81,7 +83,7 @@ def lint_pairs(
     kept = [pair for place, pair in enumerate(pairs) if place not in why]
     report = Report([item for place, item in enumerate(items) if place not in why], config, LeftOut(faults, units(items)))
     report.skip(CUT_KINDS if cut is None else (), "no tokenizer was given")
-    report.skip(PROMPT_KINDS, "a matter of prompts; prep checks it")
+    report.skip((*PROMPT_KINDS, "chat_template"), "a matter of prompts; prep checks it")
     report.add(reported)
     report.inspect(refuses)
     dropped = Counter(fault.kind for fault in why.values())

@@ -266,3 +266,5 @@ def test_a_row_that_the_template_drops_or_rewrites_is_named_without_its_text(tok
     assert fault == "the template does not write message 2 (tool)"
     assert "System role not supported" in row_fault(tokenizer_of("gemma2"), [SYSTEM, QUESTION], [])
     assert row_fault(tokenizer_of("mistral_with_system"), [SYSTEM, QUESTION], [ANSWER]) != ""
+    own = {"role": "user", "content": "What does <turn|> end?"}
+    assert row_fault(tokenizer_of("gemma4"), [own], []) == "message 0 holds the tokenizer's own '<turn|>', which would end or fake a turn"
