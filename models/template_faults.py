@@ -13,6 +13,8 @@ from models.chat_format import PROBE_COMPLETION, PROBE_PROMPT, end_of_turn, rend
 SETTING = "model.base.chat_template"
 SHOWN = 160
 """Characters shown of each of two texts that should agree."""
+FIRST_WORDS = ("I", "the", "No", "a", "Sure", "It", "1.", "-", "**", "In", "to")
+"""What completions begin with; one that a tokenizer joins with the end of the prompt shows that it does so."""
 _OPENED = re.compile(r"<(think|thinking|thought|reasoning|seed:think)>|\[THINK\]|<\|channel>|<\|begin_of_thought\|>", re.I)
 _CLOSED = re.compile(r"</(think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|<channel\|>|<\|end_of_thought\|>", re.I)
 
@@ -42,10 +44,36 @@ def format_faults(tokenizer: Any) -> list[str]:
             f"{SETTING}: generation starts inside a thinking block ({start[-SHOWN:]!r}), which no row of prompt and completion closes; "
             "wanted a template that leaves the block out, or closes it where thinking is off: name such a Jinja file"
         ]
+    return _turn_faults(tokenizer, start, whole)
+
+
+def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
+    """Of the assistant's turn in the probe: it is the completion and its end, and begins on a token of its own."""
+    content = PROBE_COMPLETION[0]["content"]
+    header, _, _ = whole[len(start) :].partition(content)
+    if header.strip():
+        return [
+            f"{SETTING}: the template writes {header[-SHOWN:]!r} between the prompt that generation starts from and the completion, so a "
+            "model would have to write it too, and it would stand in every completion that is measured; wanted a generation prompt "
+            "(add_generation_prompt) that ends where the completion begins"
+        ]
     try:
-        end_of_turn(tokenizer)
+        end = end_of_turn(tokenizer)
     except ModelError as error:
         return [f"{SETTING}: {fault}" for fault in error.faults]
+    first, *longer = tokenizer([start, whole, *(start + header + word for word in FIRST_WORDS)], add_special_tokens=False)["input_ids"]
+    if any(ids[: len(first)] != first for ids in longer):
+        return [
+            f"{SETTING}: the tokenizer joins the end of the generation prompt ({start[-SHOWN // 4 :]!r}) with the first letters of a "
+            "completion, so that what is trained is not what generation starts from; wanted a generation prompt without white space at its end"
+        ]
+    written = longer[0][len(first) :]
+    said = tokenizer.decode(written[: written.index(end)]).strip()
+    if said != content:
+        return [
+            f"{SETTING}: the template writes {said[-SHOWN:]!r} for the completion {content!r} before it ends the turn; "
+            "wanted nothing but the completion there"
+        ]
     return []
 
 

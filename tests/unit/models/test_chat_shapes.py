@@ -38,6 +38,11 @@ REFUSED = {
     "header_unlike_the_prompt": r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes, for.*' once it has",
     "deepseek_r1": "does not go on from its own generation prompt",
     "qwen3_thinking_only": "generation starts inside a thinking block",
+    "no_generation_prompt": r"writes '\[assistant\]' between the prompt that generation starts from and the completion",
+    "channels": r"writes '<\|system\|>final<\|end_header_id\|>' between",
+    "words_before_the_end": r"writes 'Yes, for most adults\. \[done\]' for the completion",
+    "prompt_ends_in_a_space": "joins the end of the generation prompt",
+    "no_end_after_the_last_turn": "ends a completion with ''",
     "alpaca_without_end": "holds no end token of this tokenizer",
 }
 OWN_TOKENS = (
