@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from data_prep.errors import ArtifactError, ResourceError
+from data_prep.folder_contents import Contents, contents, intruder, odd_one, shown
 from data_prep.licences import Restrictions, union
+from data_prep.own_files import parsed, regular_bytes, sealed
+from data_prep.own_files import sha256_json as sha256_json
 from data_prep.records import Record, json_lines
+from data_prep.run_lock import locked as locked
+from data_prep.stage_records import FileEntry, Manifest, RunRecord
 
 SCHEMA_VERSION = 3
 WORK = "work"
@@ -28,7 +30,8 @@ def write_text(path: Path, text: str) -> None:
     """Write beside and rename: readers see the old file or the new one, never half of either."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
-    with beside.open("w", encoding="utf-8") as file:
+    beside.unlink(missing_ok=True)
+    with beside.open("x", encoding="utf-8") as file:  # a link that somebody put there is not written through
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -44,21 +47,16 @@ def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> Non
 
 
 def read_json(path: Path) -> Any:
+    """Any JSON; Primum's own records have readers that know their shape (own_files.read_own)."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path}: no such file") from error
+        return parsed(regular_bytes(path))
     except ValueError as error:
-        raise ArtifactError(f"{path}: not JSON ({error})") from error
+        raise ArtifactError(f"{path}: {error}") from error
 
 
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_json(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def require_room(folder: Path, gigabytes: float) -> None:
@@ -100,48 +98,92 @@ class StageDirectory:
     def work(self) -> Path:
         return self.path / WORK
 
+    @property
+    def run_path(self) -> Path:
+        return self.path / "run.json"
+
     def fingerprint(self) -> str | None:
-        """The fingerprint that the work in this folder was begun with; None where there is none."""
-        run = self.path / "run.json"
-        return read_json(run).get("fingerprint") if run.is_file() else None
+        """The fingerprint that the work in this folder was begun with; None where no run.json says so, or a damaged one."""
+        try:
+            return RunRecord.read(self.run_path).fingerprint
+        except ArtifactError:
+            return None
+
+    def manifest(self) -> Manifest:
+        """Raises ArtifactError where the stage is not complete, or its manifest is damaged."""
+        return Manifest.read(self.manifest_path)
 
     def restrictions(self) -> Restrictions:
-        """What the data that it is made from forbid: as its manifest says, or before that, as its inputs brought it."""
-        record = self.manifest_path if self.manifest_path.is_file() else self.path / "run.json"
-        return read_json(record).get("restrictions", {}) if record.is_file() else {}
+        """What the data that it is made from forbid: as its manifest says, or before that, as its inputs brought it.
+
+        Raises ArtifactError where that record is damaged: nothing may lose its mark.
+        """
+        if _there(self.manifest_path):
+            return self.manifest().restrictions
+        return RunRecord.read(self.run_path).restrictions if _there(self.run_path) else {}
 
     def is_complete(self, fingerprint: str) -> bool:
-        return self.manifest_path.is_file() and self.fingerprint() == fingerprint and not self.damage()
+        """Whether the work of that fingerprint is done and undamaged.
 
-    def begin(self, run: dict[str, Any]) -> Path | None:
+        Raises ArtifactError where it is, but something lies in the folder that the stage did not
+        write: a result is not made again for a stray file, and not trusted with one either.
+        """
+        self._require_own_folder()
+        if not _there(self.manifest_path) or self.fingerprint() != fingerprint or self.damage():
+            return False
+        if strays := self.strays():
+            raise ArtifactError([*strays, f"then run the same command again; everything else in {self.path} is whole"])
+        return True
+
+    def begin(self, run: dict[str, Any], *, anew: bool = False) -> Path | None:
         """Make the folder ready for work under `run["fingerprint"]`.
 
-        Half-done work of the same fingerprint stays, to go on from. Anything else is moved to `previous/`, never deleted;
-        the place it went to is returned.
+        Half-done work of the same fingerprint stays, to go on from, unless it is to be begun `anew`.
+        Anything else is moved to `previous/`, never deleted; the place it went to is returned.
         """
+        self._require_own_folder()
         moved = None
-        half_done = self.fingerprint() == run["fingerprint"] and self.work.is_dir() and not self.manifest_path.is_file()
-        if self.path.exists() and not half_done:
-            shelf = self.path.parent / "previous"
-            shelf.mkdir(exist_ok=True)
-            numbers = [int(p.name[len(self.name) + 1 :]) for p in shelf.glob(f"{self.name}-*") if p.name[len(self.name) + 1 :].isdigit()]
-            moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
-            self.path.rename(moved)
+        half_done = self.fingerprint() == run["fingerprint"] and self.work.is_dir() and not _there(self.manifest_path)
+        if half_done and not anew:
+            self._require_no_links()
+        elif self.path.exists():
+            moved = self._shelve()
         self.work.mkdir(parents=True, exist_ok=True)
         if self.fingerprint() is None:
-            write_json(self.path / "run.json", run)
+            write_json(self.run_path, sealed(run))
         return moved
+
+    def _shelve(self) -> Path:
+        shelf = self.path.parent / "previous"
+        if shelf.is_symlink():
+            raise ArtifactError(
+                f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; move it away, or link the whole run_dir"
+            )
+        shelf.mkdir(exist_ok=True)
+        numbers = [int(p.name[len(self.name) + 1 :]) for p in shelf.glob(f"{self.name}-*") if p.name[len(self.name) + 1 :].isdigit()]
+        moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
+        self.path.rename(moved)
+        return moved
+
+    def _require_own_folder(self) -> None:
+        """A run directory may be a link as a whole; a stage in it may not, as it would leave the run."""
+        if self.path.is_symlink():
+            raise ArtifactError(
+                f"{shown(self.path)}: a link to {shown(Path(os.readlink(self.path)))}, wanted a folder of the run; move the folder itself here, or link the whole run_dir"
+            )
+
+    def _require_no_links(self) -> None:
+        if others := contents(self.path, leave_out=WORK).others:
+            raise ArtifactError([odd_one(self.path, name) for name in others])
 
     def finish(self, summary: dict[str, Any], restrictions: Restrictions | None = None) -> dict[str, Any]:
         """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more.
 
         `restrictions` are those that the stage's own data bring, beside its inputs'.
         """
-        files = {
-            str(path.relative_to(self.path)): {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": _rows(path)}
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file() and path != self.manifest_path and self.work not in path.parents
-        }
+        self._require_no_links()
+        self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)  # of a kill at this very place
+        names = [name for name in self._contents().files if name != self.manifest_path.name]
         manifest = {
             "stage": self.name,
             "schema_version": SCHEMA_VERSION,
@@ -149,11 +191,18 @@ class StageDirectory:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "summary": summary,
             "restrictions": union([self.restrictions(), restrictions or {}]),
-            "files": files,
+            "files": {name: self._entry(name) for name in names},
         }
-        write_json(self.manifest_path, manifest)
+        write_json(self.manifest_path, sealed(manifest))
         self.drop_work()
         return manifest
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        return {"sha256": sha256_file(path), "bytes": path.stat().st_size, "rows": _rows(path)}
+
+    def _contents(self) -> Contents:
+        return contents(self.path, leave_out=WORK)
 
     def drop_work(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
@@ -161,32 +210,52 @@ class StageDirectory:
     def damage(self) -> list[str]:
         """Files that are gone or changed since the manifest was written, or the manifest itself."""
         try:
-            manifest = read_json(self.manifest_path)
+            manifest = self.manifest()
         except ArtifactError as error:
             return error.faults
+        if manifest.stage != self.name:
+            return [f"{self.manifest_path}: the manifest of another stage, {manifest.stage!a}"]
+        found = self._contents()
+        files = set(found.files)
         faults = []
-        for name, entry in manifest["files"].items():
-            file = self.path / name
-            if not file.is_file():
-                faults.append(f"{file}: gone since the stage finished")
-            elif file.stat().st_size != entry["bytes"] or sha256_file(file) != entry["sha256"]:
-                faults.append(f"{file}: changed since the stage finished (sha256 differs from manifest.json)")
+        for name, entry in manifest.files.items():
+            if name in files:
+                faults += self._changed(name, entry)
+            elif not _is_or_lies_in(name, found.others):  # links are strays
+                faults.append(f"{self.path / name}: gone since the stage finished")
         return faults
+
+    def _changed(self, name: str, entry: FileEntry) -> list[str]:
+        file = self.path / name
+        if file.stat().st_size == entry.bytes and sha256_file(file) == entry.sha256:
+            return []
+        return [f"{file}: changed since the stage finished (sha256 differs from manifest.json)"]
+
+    def strays(self) -> list[str]:
+        """What lies in the folder and is not the stage's: files that the manifest does not list, and links. Each with what to do."""
+        found, known = self._contents(), {*self.manifest().files, self.manifest_path.name}
+        return [
+            *(intruder(self.path, name) for name in found.files if name not in known),
+            *(odd_one(self.path, name) for name in found.others),
+        ]
 
     def require(self, part: str = "") -> str:
         """The sha256 of a complete stage's contents, or of one file or folder of it, for a later stage's fingerprint.
 
-        Raises ArtifactError where the stage is not complete, is damaged, or holds no such part.
+        Raises ArtifactError where the stage is not complete, is damaged, holds no such part, or
+        something lies in it that it did not write.
         """
-        if not self.manifest_path.is_file():
+        self._require_own_folder()
+        if not _there(self.manifest_path):
             raise ArtifactError(f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`")
         faults = self.damage()
         if faults:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
-        files = read_json(self.manifest_path)["files"]
+        if strays := self.strays():
+            raise ArtifactError(strays)
         wanted = {
-            name: entry["sha256"]
-            for name, entry in files.items()
+            name: entry.sha256
+            for name, entry in self.manifest().files.items()
             if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))
         }
         if not wanted:
@@ -194,25 +263,10 @@ class StageDirectory:
         return sha256_json(wanted)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the run directory for this process; a second one is told so instead of writing into the same files.
+def _there(path: Path) -> bool:
+    """A link that leads nowhere is there too."""
+    return os.path.lexists(path)
 
-    A file system without locks (Lustre mounted without flock) is used as it is.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as error:
-        raise ResourceError(f"{folder}: cannot be written ({error.strerror}); set run_dir to a directory that can") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ResourceError(
-                f"{folder}: another primum process works in this run directory; wait for it or set another run_dir"
-            ) from error
-        except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
-                raise
-        yield
+
+def _is_or_lies_in(name: str, places: list[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}/") for place in places)

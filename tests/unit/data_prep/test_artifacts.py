@@ -215,7 +215,7 @@ def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    monkeypatch.setattr(artifacts.fcntl, "flock", unsupported)
+    monkeypatch.setattr("fcntl.flock", unsupported)
     with locked(tmp_path / "run"):
         assert (tmp_path / "run").is_dir()
 

@@ -1,0 +1,54 @@
+"""What lies in a stage's folder, and what of it does not belong there. No link is ever followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+
+class Contents(NamedTuple):
+    """Paths below a folder, relative to it, in order."""
+
+    files: list[str]
+    others: list[str]
+    """Links, to files or folders, and whatever else is neither file nor folder."""
+
+
+def contents(folder: Path, *, leave_out: str) -> Contents:
+    """Everything below `folder` but its entry `leave_out`; empty folders do not count."""
+    files: list[str] = []
+    others: list[str] = []
+    for here, folders, names in os.walk(folder, onerror=_raise):
+        if Path(here) == folder and leave_out in folders:
+            folders.remove(leave_out)
+        for name in [*folders, *names]:
+            path = Path(here) / name
+            mode = path.lstat().st_mode
+            if not stat.S_ISDIR(mode):
+                (files if stat.S_ISREG(mode) else others).append(str(path.relative_to(folder)))
+    return Contents(sorted(files), sorted(name for name in others if name != leave_out))
+
+
+def odd_one(folder: Path, name: str) -> str:
+    """A link, pipe or socket named for the user."""
+    path = folder / name
+    if path.is_symlink():
+        return f"{shown(path)}: a link to {shown(Path(os.readlink(path)))}, and no link is followed; put a copy of the file in its place or move the link away"
+    return f"{shown(path)}: neither file nor folder; move it away"
+
+
+def intruder(folder: Path, name: str) -> str:
+    """A file that the stage did not write, named for the user."""
+    return f"{shown(folder / name)}: no file of this stage (manifest.json does not list it); move it away, or delete it"
+
+
+def shown(path: Path) -> str:
+    """The path as it is, or escaped where it would not print on one line."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
