@@ -118,9 +118,12 @@ class StageDirectory:
 
         Raises ArtifactError where that record is damaged: nothing may lose its mark.
         """
-        if _there(self.manifest_path):
-            return self.manifest().restrictions
-        return RunRecord.read(self.run_path).restrictions if _there(self.run_path) else {}
+        try:
+            if _there(self.manifest_path):
+                return self.manifest().restrictions
+            return RunRecord.read(self.run_path).restrictions if _there(self.run_path) else {}
+        except ArtifactError as error:
+            raise ArtifactError([*error.faults, f"run `primum {self.name}` again to rebuild it"]) from error
 
     def is_complete(self, fingerprint: str) -> bool:
         """Whether the work of that fingerprint is done and undamaged.

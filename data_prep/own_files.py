@@ -133,7 +133,7 @@ def entry(record: Mapping[str, Any], name: str, kind: type[RecordT], *, optional
         return None  # type: ignore[return-value]
     if not _fits(value, kind):
         raise ValueError(f"{name}: wanted {_WORDS[kind]}, got {_shown(value) if name in record else 'nothing'}")
-    return value  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return, return-value]
 
 
 def names_by_key(value: Any, name: str) -> dict[str, list[str]]:

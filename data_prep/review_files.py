@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import read_json, sha256_file, write_json, write_records, write_text
+from data_prep.artifacts import sha256_file, write_json, write_records, write_text
 from data_prep.errors import ArtifactError
+from data_prep.own_files import Object, entry, read_own, sealed
 from data_prep.records import Message, read_records, text_of
 from data_prep.review import ReviewItem, batch_id
 
@@ -93,17 +94,21 @@ def write_batch(
     write_json(folder / "label_studio.json", [{"data": row} for row in seen])
     write_text(folder / "label_studio_config.xml", label_studio_config(show_scores=show_scores))
     files = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
-    write_json(folder / MANIFEST, {"batch": batch, **provenance, "files": files})
+    write_json(folder / MANIFEST, sealed({"batch": batch, **provenance, "files": files}))
     return batch
 
 
 def read_batch(folder: Path) -> list[ReviewItem]:
     """The items of a batch that is as it was written."""
-    manifest = read_json(folder / MANIFEST)
+    files, batch = read_own(folder / MANIFEST, _listed)
     items = read_records(folder / BATCH, ReviewItem)
-    if sha256_file(folder / BATCH) != manifest["files"][BATCH] or batch_id(items) != manifest["batch"]:
+    if sha256_file(folder / BATCH) != files.get(BATCH) or batch_id(items) != batch:
         raise ArtifactError(f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); export the batch again")
     return items
+
+
+def _listed(value: Object) -> tuple[dict[str, str], str]:
+    return entry(value, "files", dict), entry(value, "batch", str)
 
 
 def label_studio_config(*, show_scores: bool) -> str:

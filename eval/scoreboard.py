@@ -16,15 +16,19 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from data_prep.records import Prompt, json_line, read_appended
+from data_prep.errors import RecordError
+from data_prep.hash_beside import write_hash
+from data_prep.own_files import read_rows, sealed_line
+from data_prep.records import Prompt
 from eval.config import ScoreboardConfig
 from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
+from eval.scoreboard_shape import METRICS as METRICS
+from eval.scoreboard_shape import scoreboard_shape
 from models.config import GenerationConfig
 from models.ranks import is_sharded
 
 Row = dict[str, Any]
-METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,13 @@ class Scoreboard(pl.Callback):
             if epoch:
                 self.epochs_folder.mkdir(parents=True, exist_ok=True)
                 save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, epoch_file(self.epochs_folder, epoch))
+                write_hash(epoch_file(self.epochs_folder, epoch))
             row = self._row(epoch, trainer.global_step, state, samples)
             for logger in trainer.loggers:
                 logger.log_metrics(_flat(row), step=trainer.global_step)
             # Last, as it is what a resumed stage goes by: killed before it, the epoch is measured and logged again.
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json_line(row))
+                file.write(sealed_line(row))
             self.measuring.say(describe_row(row))
         trainer.strategy.barrier()
 
@@ -136,8 +141,11 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
 
 
 def read_scoreboard(path: Path) -> list[Row]:
-    """Rows so far; a half-written last line (a kill while writing) is cut off for good."""
-    return read_appended(path)
+    """Rows so far; a half-written last line (a kill while writing) is cut off for good. Raises RecordError for any that is damaged."""
+    rows, faults = read_rows(path, scoreboard_shape)
+    if faults:
+        raise RecordError([*faults, "run the same command again: the stage is begun anew"])
+    return rows
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:

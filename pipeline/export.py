@@ -13,8 +13,8 @@ from pipeline.console import say
 from pipeline.policies import base_config, policy_of, trained_policy
 from pipeline.rounds import parsed, trained_before
 from pipeline.stage import mark_weights
-from train.checkpoints import latest_checkpoint
-from train.portable import damaged, read
+from train.checkpoint_files import survey
+from train.portable import read
 
 STAGES = ("sft", "dpo", "sft_control")
 
@@ -27,16 +27,20 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         raise ArtifactError(f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}")
     if output.exists() and any(output.iterdir()):
         raise ArtifactError(f"{output}: not empty; name a new directory with --output")
-    checkpoint = latest_checkpoint(directory.work / "checkpoints")
-    if not checkpoint:
+    checkpoints = directory.work / "checkpoints"
+    whole, faults = survey(checkpoints)
+    if faults:
+        raise ArtifactError(
+            [
+                *faults,
+                f"copy it again from where it is whole, or run `primum {stage}`, which goes on from the newest checkpoint that is whole",
+            ]
+        )
+    if not whole:
         raise ArtifactError(
             f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
         )
-    faults = damaged(checkpoint)
-    if faults:
-        raise ArtifactError(
-            [*faults, "copy the checkpoint again from where it is whole, or delete it: training goes on from the one before"]
-        )
+    checkpoint = checkpoints / whole[0]
     start = base_config(config) if stage == "sft" else policy_of(config, run_dir / trained_before(parsed(stage)[1]))
     _, tensors = read(checkpoint)
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from data_prep.artifacts import write_json
+from data_prep.errors import ArtifactError
+from data_prep.hash_beside import hash_faults
 from data_prep.records import Prompt, read_records
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
 from eval.suites import scoreboard_prompts
@@ -129,7 +131,8 @@ def _loggers(context: Context) -> list[Any]:
     metrics = context.path / "metrics.jsonl"
     if context.rank == 0:
         measured = len(read_scoreboard(context.path / "scoreboard.jsonl"))
-        forget_metrics_after(metrics, resumed_step(context.directory.work), measured)
+        for line in forget_metrics_after(metrics, resumed_step(context.directory.work), measured):
+            context.say(line)
     loggers: list[Any] = [JsonLinesLogger(metrics)]
     mode, why = wandb_mode(config.wandb)
     run_dir = context.path.parent
@@ -151,7 +154,10 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     context.say(f"epoch {epoch} kept: {reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     write_json(context.path / "selection.json", {"epoch": epoch, "reason": reason, "optimiser_steps": steps, "epochs": training.epochs})
-    state = load_file(epoch_file(scoreboard.epochs_folder, epoch))
+    chosen = epoch_file(scoreboard.epochs_folder, epoch)
+    if faults := hash_faults(chosen):
+        raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
+    state = load_file(chosen)
     policy = trained_policy(training.start, context.config.model.adapter, state, seed=context.config.seed)
     report = export_policy(policy, load_tokenizer(training.start), context.path)
     differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("policy", "adapter") if name in report)

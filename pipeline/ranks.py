@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from data_prep.artifacts import read_json, write_json
-from data_prep.errors import ResourceError
+from data_prep.artifacts import write_json
+from data_prep.errors import ArtifactError, ResourceError
+from data_prep.own_files import entry, read_own, sealed
 from train.config import TrainerConfig
 
 Item = TypeVar("Item")
@@ -28,22 +29,38 @@ WAIT_SECONDS = 3600.0
 def announce(stage: Path, *, work: bool) -> None:
     """Rank 0: the stage is to be done, or is done already."""
     if _launch():
-        write_json(_word(stage), {"launch": _launch(), "work": work})
+        write_json(_word(stage), sealed({"launch": _launch(), "work": work}))
 
 
 def wanted(stage: Path) -> bool:
     """Other ranks: whether to work. Ranks that Lightning starts itself are children of a rank 0 that works."""
     launch, word, deadline = _launch(), _word(stage), time.monotonic() + WAIT_SECONDS
     while launch:
-        said = read_json(word) if word.is_file() else {}
-        if said.get("launch") == launch:
-            return bool(said["work"])
+        said = _said(word)
+        if said and said.launch == launch:
+            return said.work
         if time.monotonic() > deadline:
             raise ResourceError(
                 f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether {stage.name} is to be done; see its log"
             )
         time.sleep(0.1)
     return True
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What rank 0 says to the others of one start."""
+
+    launch: str
+    work: bool
+
+
+def _said(word: Path) -> _Word | None:
+    """None where nothing that counts is there yet; rank 0 writes it anew."""
+    try:
+        return read_own(word, lambda value: _Word(entry(value, "launch", str), entry(value, "work", bool)))
+    except ArtifactError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ from typing import Any
 from safetensors import SafetensorError
 
 from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json, write_text
-from data_prep.errors import ResourceError
+from data_prep.errors import ArtifactError, ResourceError
 from data_prep.licences import Restrictions, for_weights, notice, union
+from data_prep.stage_records import RunRecord
 from pipeline import ranks
 from pipeline.config import RunConfig, resolved
 from pipeline.console import say
 from pipeline.rounds import named, trained_before
+from pipeline.unfinished import unfinished_faults
+from train.checkpoint_files import settle
 from train.notice import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
@@ -190,14 +193,40 @@ def _begin(stage: Stage, context: Context) -> bool:
         return False
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity
-    moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis})
+    faults = _why_anew(directory, resumed=resumed)
+    for fault in faults:
+        context.say(fault)
+    moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis}, anew=bool(faults))
+    # Before the other ranks look: they take the checkpoint that this one settles on.
+    passed_over = settle(directory.work / "checkpoints")
     ranks.announce(directory.path, work=True)
+    _say_how(context, moved, resumed=resumed, damaged=bool(faults))
+    for line in passed_over:
+        context.say(line)
+    return True
+
+
+def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
+    """What is damaged of the folder's own work, so that it cannot be gone on with or kept."""
+    if not directory.path.is_dir():
+        return []
+    if os.path.lexists(directory.manifest_path):
+        return directory.damage() if resumed else []
+    try:
+        if os.path.lexists(directory.run_path):
+            RunRecord.read(directory.run_path)
+    except ArtifactError as error:
+        return error.faults
+    return unfinished_faults(directory) if resumed else []
+
+
+def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bool) -> None:
     if moved:
+        why = "damaged" if damaged else "settings, inputs or files changed"
         earlier = "the earlier result" if StageDirectory(moved).manifest_path.is_file() else "an attempt that was not finished"
-        context.say(f"settings, inputs or files changed; {earlier} is in {moved}")
+        context.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
     elif resumed:
         context.say("was cut off; going on from there")
-    return True
 
 
 def _run_record(config: RunConfig) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data_prep.artifacts import read_json, write_json
+from data_prep.artifacts import write_json
 from data_prep.errors import ModelError
+from data_prep.own_files import Object, entry, read_own, sealed
 from models.collation import Collation, collation
 from models.config import ModelConfig
 from models.load import load_tokenizer, save_tokenizer
@@ -71,6 +72,12 @@ class RewardModule(TrainedModule):
         return losses.sum() * batch.scale
 
 
+def _temperature(value: Object) -> float:
+    if (temperature := entry(value, "temperature", float)) <= 0:
+        raise ValueError(f"temperature: wanted a number above 0, got {temperature}")
+    return temperature
+
+
 class HarmfulnessScorer:
     """A trained reward model that maps tokenised rows to harmfulness 1-5."""
 
@@ -83,7 +90,7 @@ class HarmfulnessScorer:
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
         tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
-        return cls(load_network(folder, dtype), tokenizer, read_json(folder / CALIBRATION)["temperature"])
+        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature))
 
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:
@@ -105,7 +112,8 @@ def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *
     wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
-    write_json(folder / CALIBRATION, {"temperature": temperature, "formula": "harmfulness = 1 + 4 * sigmoid(logit / temperature)"})
+    formula = "harmfulness = 1 + 4 * sigmoid(logit / temperature)"
+    write_json(folder / CALIBRATION, sealed({"temperature": temperature, "formula": formula}))
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
-from data_prep.artifacts import read_json, write_json
-
-KEPT = 2
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint. The pointer moves only after a checkpoint is on disk; one whose files changed since is passed over."""
-    pointer = folder / "latest.json"
-    if not pointer.is_file():
-        return None
-    known = read_json(pointer)
-    return next((folder / name for name in known["checkpoints"] if _sizes(folder / name) == known["bytes"][name]), None)
+from train.checkpoint_files import flush, point_to, remove, write_contents
 
 
 class Checkpoints(pl.Callback):
@@ -49,7 +36,7 @@ class Checkpoints(pl.Callback):
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
             for torn in self.folder.glob(".step-*.partial"):
-                _remove(torn)
+                remove(torn)
         trainer.strategy.barrier()
         # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed again, it would train that one twice.
         for counts in (trainer.fit_loop.epoch_progress.total, trainer.fit_loop.epoch_progress.current):
@@ -57,33 +44,12 @@ class Checkpoints(pl.Callback):
         trainer.save_checkpoint(partial)
         trainer.strategy.barrier()
         if trainer.is_global_zero:
-            self._publish(partial, name)
+            self._publish(partial, name, step)
         self.saved_step, self.longest_save = step, max(self.longest_save, time.monotonic() - started)
 
-    def _publish(self, partial: Path, name: str) -> None:
-        for file in partial.iterdir():
-            _flush(file)
-        _remove(self.folder / name)
+    def _publish(self, partial: Path, name: str, step: int) -> None:
+        write_contents(partial, step)
+        flush(partial)
+        remove(self.folder / name)
         partial.rename(self.folder / name)
-        whole = sorted((p.name for p in self.folder.glob("step-*")), reverse=True)
-        kept = whole[:KEPT]
-        write_json(self.folder / "latest.json", {"checkpoints": kept, "bytes": {name: _sizes(self.folder / name) for name in kept}})
-        for old in whole[KEPT:]:
-            _remove(self.folder / old)
-
-
-def _sizes(checkpoint: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(checkpoint.iterdir())} if checkpoint.is_dir() else {}
-
-
-def _flush(file: Path) -> None:
-    """Onto the disk, before the pointer says that it is there: a machine may lose its power."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        point_to(self.folder, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from data_prep.artifacts import write_text
-from data_prep.records import json_line, json_lines, read_appended
+from data_prep.own_files import Object, entry, read_rows
+from data_prep.records import json_line, json_lines
 from train.config import WandbConfig
 
 WandbMode = Literal["online", "offline", "disabled"]
@@ -42,13 +44,20 @@ class JsonLinesLogger(Logger):
             file.write(json_line({"step": step, **metrics}))
 
 
-def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> None:
+def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[str]:
     """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and of epochs beyond the `rows_measured` of
-    its scoreboard, which will be measured again."""
+    its scoreboard, which will be measured again. Lines that are no metrics go too; what is wrong with them is returned, for the user."""
+    rows, faults = read_rows(path, _metrics)
     if path.is_file():
-        rows = read_appended(path)
         kept = [row for row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured]
         write_text(path, json_lines(kept))
+    return [f"{fault}; the line is left out" for fault in faults]
+
+
+def _metrics(row: Object) -> Object:
+    entry(row, "step", int)
+    entry(row, "scoreboard/epoch", float, optional=True)
+    return row
 
 
 def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
@@ -66,7 +75,7 @@ def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
 def wandb_run_id(work: Path) -> str:
     """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
     file = work / "wandb_run_id"
-    if not file.is_file():
+    if not file.is_file() or not re.fullmatch(rb"[0-9a-f]{12}", file.read_bytes()):
         write_text(file, uuid.uuid4().hex[:12])
     return file.read_text()
 

@@ -4,19 +4,21 @@ ranks wrote them.
     step-0000120/trainer.pt      Lightning's state: progress, schedulers, metrics' sums, random states; the optimiser's settings
                  tensors-0.pt    {parameter: {"weight", "exp_avg", "exp_avg_sq"}} for the parameters that rank 0 wrote
                  tensors-1.pt    ...
+                 contents.json   the sha256 of each (train/checkpoint_files.py)
 
 Frozen weights are not in it: the base is where it was. The optimiser is AdamW, as everywhere in Primum.
 """
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
+
+from data_prep.hash_beside import write_hash
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 Tensors = dict[str, dict[str, Tensor]]
@@ -25,23 +27,10 @@ Tensors = dict[str, dict[str, Tensor]]
 def write(folder: Path, rank: int, tensors: Tensors, trainer: dict[str, Any] | None) -> None:
     """This rank's part; `trainer` is rank 0's."""
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(tensors, folder / f"tensors-{rank}.pt")
-    if trainer is not None:
-        torch.save(trainer, folder / "trainer.pt")
-
-
-def damaged(folder: Path) -> list[str]:
-    """Files whose contents are not those that were written, by the checksums in them; reads everything."""
-    wrong = []
-    for path in sorted(folder.glob("*.pt")):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                part = archive.testzip()
-        except (zipfile.BadZipFile, OSError) as error:
-            part = str(error)
-        if part:
-            wrong.append(f"{path}: damaged ({part})")
-    return wrong
+    for name, content in ((f"tensors-{rank}.pt", tensors), ("trainer.pt", trainer)):
+        if content is not None:
+            torch.save(content, folder / name)
+            write_hash(folder / name)  # every rank its own: others would have to read it over the network
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Tensors]:

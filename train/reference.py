@@ -6,7 +6,6 @@ Whatever the adapter is, the reference is what the policy was at step 0, so the 
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import uuid
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from data_prep.errors import PreemptedError
-from data_prep.records import json_lines
+from data_prep.own_files import Object, entry, read_rows, sealed_line
 from models.collation import Collation
 from models.logps import completion_logps
 from models.ranks import is_sharded, over_ranks
@@ -36,7 +35,7 @@ class Store(NamedTuple):
     """A folder of log-probabilities of one policy under one arithmetic, by row; `folder` None keeps nothing.
 
     Every writer appends to a file of its own, so ranks and runs share the folder without waiting for one another. Nothing is ever rewritten:
-    a line that a kill tore is passed over, and costs that row.
+    a line that a kill tore or that is damaged is passed over, and costs that row.
     """
 
     folder: Path | None
@@ -44,24 +43,23 @@ class Store(NamedTuple):
     def read(self) -> Logps:
         known: Logps = {}
         for path in sorted(self.folder.glob("*.jsonl")) if self.folder else ():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-                known[row["key"]] = row["logp"]
+            known |= dict(read_rows(path, _key_and_logp, own=False)[0])
         return known
 
     def append(self, writer: str, rows: Iterable[tuple[str, float]]) -> None:
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json_lines({"key": key, "logp": logp} for key, logp in rows))  # at once: a kill leaves all or none
+                file.write("".join(sealed_line({"key": key, "logp": logp}) for key, logp in rows))  # at once: a kill leaves all or none
 
 
 def row_key(row: TokenRow) -> str:
     """What a row's log-probability depends on, beside the policy and its arithmetic."""
     return hashlib.sha256(repr((row.input_ids, row.completion_mask)).encode()).hexdigest()[:24]
+
+
+def _key_and_logp(row: Object) -> tuple[str, float]:
+    return entry(row, "key", str), entry(row, "logp", float)
 
 
 def reference_logps(

@@ -15,7 +15,8 @@ from pytorch_lightning.plugins.environments import ClusterEnvironment, Lightning
 
 from models.trained_module import StepMetrics
 from train.batches import BatchPlan
-from train.checkpoints import Checkpoints, latest_checkpoint
+from train.checkpoint_files import settled_checkpoint, step_of
+from train.checkpoints import Checkpoints
 from train.config import TrainerConfig, under_slurm
 from train.hardware import precision, uses_gpu
 from train.loader import PlanLoader
@@ -100,7 +101,7 @@ def fit(
     loggers: Sequence[Any] = (),
     load: Callable[[], Any] | None = None,
 ) -> pl.Trainer:
-    """Train, going on from the newest checkpoint in `work` where there is one. `load` is for a module whose model has no weights yet."""
+    """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one. `load` is for a module whose model has no weights yet."""
     rank, _ = world(config)
     _quieten()
     checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)
@@ -130,15 +131,15 @@ def fit(
             StopInTime(checkpoints),
         ],
     )
-    resume = latest_checkpoint(checkpoints.folder)
+    resume = settled_checkpoint(checkpoints.folder)
     trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
     return trainer
 
 
 def resumed_step(work: Path) -> int:
     """The optimiser step that a resumed stage goes on from; 0 for a fresh one."""
-    checkpoint = latest_checkpoint(work / "checkpoints")
-    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+    checkpoint = settled_checkpoint(work / "checkpoints")
+    return step_of(checkpoint.name) if checkpoint else 0
 
 
 def _quieten() -> None:

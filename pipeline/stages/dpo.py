@@ -6,13 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import read_json, sha256_json, write_json
+from data_prep.artifacts import sha256_json, write_json
 from data_prep.errors import RecordError
 from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
 from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
+from pipeline.kept_epoch import KeptEpoch
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
@@ -59,7 +60,7 @@ def from_before(context: Context) -> dict[str, Any]:
     before = context.before.path
     base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[:1]
     known = [row for row in read_scoreboard(before / "scoreboard.jsonl") if row["epoch"] > 0]
-    return {"before": [*base, *known], "before_epoch": read_json(before / "selection.json")["epoch"]}
+    return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch}
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:

@@ -20,6 +20,7 @@ from models.load import load_tokenizer
 from models.vllm_engine import vllm_version
 from pipeline.config import RunConfig
 from pipeline.console import policy_title, safety_table
+from pipeline.kept_epoch import KeptEpoch
 from pipeline.policies import MODEL, answering, base_config, device, model_files, stage_policy
 from pipeline.rounds import later, named, parsed
 from pipeline.stage import Context, Stage
@@ -126,14 +127,14 @@ def _about(context: Context, name: str) -> dict[str, Any]:
         return {"title": policy_title(name), "path": context.config.model.base.path, "optimiser_steps": 0}
     earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
     way = ["sft"] if name == "sft" else ["sft", *earlier, name]
-    steps = sum(read_json(context.stage(stage).path / "selection.json")["optimiser_steps"] for stage in way)
+    steps = sum(KeptEpoch.read(context.stage(stage).path).optimiser_steps for stage in way)
     return {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
     rows = []
     for stage in ("sft", *dpo_rounds(context.config)):
-        chosen = read_json(context.stage(stage).path / "selection.json")["epoch"]
+        chosen = KeptEpoch.read(context.stage(stage).path).epoch
         rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(context.stage(stage).path / "scoreboard.jsonl")]
     return rows
 
@@ -142,7 +143,7 @@ def _provenance(context: Context) -> dict[str, Any]:
     config = context.config
     run = read_json(context.path / "run.json")
     stages = reported_stages(config)
-    seconds = {name: read_json(context.stage(name).manifest_path)["summary"]["seconds"] for name in stages}
+    seconds = {name: context.stage(name).manifest().summary.get("seconds") for name in stages}
     return {
         "model": config.model.base.path,
         "revision": config.model.base.revision,

@@ -10,6 +10,7 @@ from data_prep.errors import GateError
 from data_prep.licences import released_licence, sentences
 from data_prep.records import Demonstration, read_records
 from eval.gate import GateResult, judge
+from eval.stored_results import read_results
 from models.config import EMBEDDED
 from pipeline.config import RunConfig, released_policy, to_yaml
 from pipeline.model_card import model_card
@@ -20,7 +21,7 @@ EMBEDDED_LICENCE = "apache-2.0"
 
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
-    results = read_json(context.stage("eval").path / "results.json")
+    results = read_results(context.stage("eval").path / "results.json")
     gates = judge(results, policy, config.gate)
     for gate in gates:
         context.say(f"{'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.detail}")

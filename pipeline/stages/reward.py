@@ -48,7 +48,8 @@ def work(context: Context) -> dict[str, Any]:
     )
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
-    forget_metrics_after(metrics, resumed or -1)  # a fresh start keeps none, that of its head neither
+    for line in forget_metrics_after(metrics, resumed or -1):  # a fresh start keeps none, that of its head neither
+        context.say(line)
     fit(
         module,
         reward_rows,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.artifacts import write_records
+from data_prep.own_files import entry, read_rows, sealed_line
 from data_prep.records import (
     Completion,
     Demonstration,
@@ -17,8 +18,6 @@ from data_prep.records import (
     Prompt,
     Revision,
     assistant,
-    json_line,
-    read_appended,
     read_records,
     text_of,
 )
@@ -54,7 +53,7 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
-    done = {row["id"] for name in (ANSWERS, REFUSALS, REVISIONS) for row in _written(context, name)}
+    done = {row["id"] for name in (ANSWERS, REFUSALS, REVISIONS) for row in _written(context, name, say=True)}
     missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(
         f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
@@ -96,10 +95,22 @@ def _writer(context: Context) -> str:
     return "base" if context.round == 1 else context.before.name
 
 
-def _written(context: Context, name: str) -> list[dict[str, Any]]:
-    """By all ranks of this start and earlier ones."""
+def _written(context: Context, name: str, *, say: bool = False) -> list[dict[str, Any]]:
+    """By all ranks of this start and earlier ones; lines that are damaged are not there, so they are made again."""
     own = _shard(context, name, context.rank)
-    return [row for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")) for row in read_appended(path, own=path == own)]
+    kind = Revision if name == REVISIONS else Completion
+    written = []
+    for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")):
+        rows, faults = read_rows(path, partial(_row, kind), own=path == own)
+        written += rows
+        for fault in faults if say else ():
+            context.say(f"{fault}; made again")
+    return written
+
+
+def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
+    entry(row, "id", str)
+    return kind.from_json(row).to_json()
 
 
 def _answers(context: Context) -> list[Wanted]:
@@ -150,7 +161,7 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
                     label=f"sample {written}/{len(missing)}",
                 )
                 for wanted, seed, text in zip(block, seeds, texts, strict=True):
-                    file.write(json_line(_completion(wanted, seed, text)))
+                    file.write(sealed_line(_completion(wanted, seed, text).to_json()))
                 file.flush()
                 written += len(block)
 
@@ -171,7 +182,7 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
         for block in _blocks(todo, config.sample):
             for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {written}/{len(todo)}"):
-                file.write(json_line(revision))
+                file.write(sealed_line(revision.to_json()))
             file.flush()
             written += len(block)
 

@@ -16,7 +16,7 @@ from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
 from models.load import load_model
 from pipeline.config import RunConfig
 from pipeline.export import export
-from train.checkpoints import latest_checkpoint
+from train.checkpoint_files import latest_checkpoint
 
 pytestmark = pytest.mark.distributed
 CASES = [f"sft-{kind}-zero{stage}" for kind in ("lora", "full") for stage in (1, 2, 3)]

@@ -138,6 +138,7 @@ def _fit(
     from models.adapter import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.load import load_model
+    from train.checkpoint_files import settle
     from train.config import TrainerConfig
     from train.loggers import JsonLinesLogger, forget_metrics_after
     from train.trainer import batch_plan, fit, resumed_step
@@ -148,6 +149,7 @@ def _fit(
     module = module_of(model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch})
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
+    settle(work / "checkpoints")
     forget_metrics_after(metrics, resumed_step(work), len(read_scoreboard(work / "scoreboard.jsonl")))
     loggers = [(logger or JsonLinesLogger)(metrics)]
     fit(module, rows, config, plan, epochs=epochs, work=work, label="test", callbacks=list(callbacks), loggers=loggers)

@@ -1,0 +1,27 @@
+"""What a row of scoreboard.jsonl must be to be gone by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_prep.own_files import Object, entry
+
+METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
+
+
+def scoreboard_shape(row: Object) -> Object:
+    """The row itself. Raises ValueError where it is no row of a scoreboard."""
+    for name in ("epoch", "step"):
+        if entry(row, name, int) < 0:
+            raise ValueError(f"{name}: wanted 0 or more, got {row[name]}")
+    for name in METRICS:
+        _estimate(row.get(name), name)
+    for suite, estimate in entry(row, "over_refusal_by_suite", dict).items():
+        _estimate(estimate, f"over_refusal_by_suite: {suite}")
+    return row
+
+
+def _estimate(value: Any, name: str) -> None:
+    if not isinstance(value, dict) or "mean" not in value:
+        raise ValueError(f"{name}: wanted an estimate, an object with a mean")
+    entry(value, "mean", float, optional=True)

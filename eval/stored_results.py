@@ -1,0 +1,33 @@
+"""results.json, read back by what releases and judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_prep.errors import ArtifactError
+from data_prep.own_files import Object, entry, read_own
+
+
+def read_results(path: Path) -> Object:
+    """Raises ArtifactError where the file is no results of an evaluation."""
+    try:
+        return read_own(path, results_shape)
+    except ArtifactError as error:
+        raise ArtifactError([*error.faults, "run `primum eval` again"]) from error
+
+
+def results_shape(value: Object) -> Object:
+    """The results themselves. Raises ValueError where they have another shape."""
+    entry(value, "schema_version", int)
+    entry(value, "confidence", float)
+    for name in ("comparisons", "scoreboard"):
+        for row in entry(value, name, list):
+            if not isinstance(row, dict):
+                raise ValueError(f"{name}: wanted objects, got {row!a}")
+    for name in ("validation", "provenance"):
+        entry(value, name, dict)
+    policies = entry(value, "policies", dict)
+    for name, policy in policies.items():
+        if not isinstance(policy, dict) or not isinstance(policy.get("suites"), dict):
+            raise ValueError(f"policies: {name}: wanted an object with suites")
+    return value

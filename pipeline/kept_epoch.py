@@ -1,0 +1,24 @@
+"""What selection.json says to later stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.own_files import Object, entry, read_own
+
+
+@dataclass(frozen=True)
+class KeptEpoch:
+    """The epoch whose policy a training kept, and the optimiser steps that led there."""
+
+    epoch: int
+    optimiser_steps: int
+
+    @classmethod
+    def from_json(cls, value: Object) -> KeptEpoch:
+        return cls(entry(value, "epoch", int), entry(value, "optimiser_steps", int))
+
+    @classmethod
+    def read(cls, stage: Path) -> KeptEpoch:
+        return read_own(stage / "selection.json", cls.from_json)

@@ -1,0 +1,24 @@
+"""Whether a policy training that was cut off can be gone on with: what it has measured, and the
+trained tensors of every epoch that it may yet choose, are as they were written."""
+
+from __future__ import annotations
+
+from data_prep.artifacts import StageDirectory
+from data_prep.hash_beside import hash_faults
+from data_prep.own_files import read_rows
+from eval.scoreboard_shape import scoreboard_shape
+
+
+def unfinished_faults(directory: StageDirectory) -> list[str]:
+    """Why the stage has to be begun anew; empty where it has not. Reads every epoch's tensors."""
+    scoreboard = directory.path / "scoreboard.jsonl"
+    rows, faults = read_rows(scoreboard, scoreboard_shape)
+    if faults:
+        return faults
+    folder = directory.work / "epochs"
+    measured = [row["epoch"] for row in rows]
+    # An epoch that was killed while it was measured has its tensors, and no row yet.
+    wanted = max(len(measured), len(list(folder.glob("epoch-*.safetensors"))))
+    if measured != list(range(wanted)):
+        return [f"{scoreboard}: wanted a row for every epoch from 0 to {wanted - 1}, got those of {measured}"]
+    return [fault for epoch in measured[1:] for fault in hash_faults(folder / f"epoch-{epoch}.safetensors")]
