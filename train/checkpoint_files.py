@@ -88,7 +88,7 @@ def settle(folder: Path) -> list[str]:
     if not faults:
         return []
     if whole:
-        write_json(folder / POINTER, sealed({"checkpoints": whole}))
+        _point(folder, whole)
         return [*faults, f"passed over; training goes on from step {step_of(whole[0])}, the newest checkpoint that is whole"]
     (folder / POINTER).unlink(missing_ok=True)
     return [*faults, "no checkpoint is whole; training starts from step 0"]
@@ -118,11 +118,17 @@ def point_to(folder: Path, name: str) -> None:
     pointer = _pointer(folder, [])
     earlier = [known for known in (pointer.checkpoints if pointer else []) if known != name and (folder / known).is_dir()]
     kept = [name, *earlier][:KEPT]
-    sizes = {known: pointer.bytes[known] for known in kept if pointer and known in pointer.bytes}
-    write_json(folder / POINTER, sealed({"checkpoints": kept, **({"bytes": sizes} if sizes else {})}))
+    _point(folder, kept)
     for path in folder.glob("step-*"):
         if path.name not in kept:
             remove(path)
+
+
+def _point(folder: Path, names: list[str]) -> None:
+    """Sizes of earlier versions' checkpoints are carried on: it is all that those are known by."""
+    pointer = _pointer(folder, [])
+    known = {name: sizes for name, sizes in pointer.bytes.items() if name in names} if pointer else {}
+    write_json(folder / POINTER, sealed({"checkpoints": names, **({"bytes": known} if known else {})}))
 
 
 def remove(path: Path) -> None:

@@ -127,9 +127,7 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
     made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
     monkeypatch.setattr(release, "judge", lambda *_: [])
     monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
-    monkeypatch.setattr(
-        release, "read_json", lambda path: {"provenance": {"model": "m"}} if path.name == "results.json" else read_json(path)
-    )
+    monkeypatch.setattr(release, "read_results", lambda path: {"provenance": {"model": "m"}})
     for stage in (prep.STAGE, *made, release.STAGE):
         run_stage(stage, config)
     card = (Path(config.run_dir) / "release" / config.release.name / "README.md").read_text()
