@@ -210,14 +210,15 @@ def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
     """What is damaged of the folder's own work, so that it cannot be gone on with or kept."""
     if not directory.path.is_dir():
         return []
-    if os.path.lexists(directory.manifest_path):
-        return directory.damage() if resumed else []
     try:
         if os.path.lexists(directory.run_path):
             RunRecord.read(directory.run_path)
     except ArtifactError as error:
         return error.faults
-    return unfinished_faults(directory) if resumed else []
+    if not resumed:
+        return []
+    finished = os.path.lexists(directory.manifest_path)
+    return directory.damage() if finished else unfinished_faults(directory)
 
 
 def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bool) -> None:

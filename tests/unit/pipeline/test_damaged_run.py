@@ -1,0 +1,306 @@
+"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts them, and says what it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from data_prep.artifacts import StageDirectory, write_json, write_text
+from data_prep.errors import ArtifactError, RecordError
+from data_prep.hash_beside import write_hash
+from data_prep.own_files import sealed_line
+from data_prep.stage_records import Manifest
+from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import METRICS
+from pipeline import ranks
+from pipeline.config import RunConfig
+from pipeline.stage import Context, Stage, run_stage
+from train.checkpoint_files import point_to, survey, write_contents
+from train.loggers import forget_metrics_after, wandb_run_id
+from train.portable import write
+from train.reference import Store
+
+WRONG = {
+    "empty object": b"{}",
+    "list": b"[]",
+    "number": b"0",
+    "list of a number": b"[1]",
+    "half written": b'{"fingerprint": "f1", "checkpoints": ["ste',
+    "empty": b"",
+    "zeroed": b"\0" * 64,
+    "not UTF-8": b'{"fingerprint": "\xff"}',
+    "NaN": b'{"fingerprint": NaN, "epoch": NaN, "step": NaN, "checkpoints": [NaN]}',
+    "nested": b"[" * 100_000,
+    "a key twice": b'{"step": 1, "step": 2}',
+}
+
+
+@pytest.fixture(autouse=True)
+def _little_to_record(monkeypatch):
+    """What run.json says for people takes longer to find out than all that is tested here."""
+    monkeypatch.setattr("pipeline.stage._run_record", lambda config: {})
+    monkeypatch.setattr("pipeline.stage.resolved", lambda config: {"seed": config.seed})
+
+
+@pytest.fixture
+def config(tmp_path) -> RunConfig:
+    return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"))
+
+
+def row(epoch: int) -> dict:
+    return {"epoch": epoch, "step": 3 * epoch, "over_refusal_by_suite": {}, **{name: {"mean": 0.5} for name in METRICS}}
+
+
+def checkpoint(folder: Path, step: int) -> None:
+    name = f"step-{step:07d}"
+    write(folder / name, 0, {"w": {"weight": torch.full((8,), float(step))}}, {"global_step": step})
+    write_contents(folder / name, step)
+    point_to(folder, name)
+
+
+def train_one_epoch(context: Context) -> None:
+    """What a training has left behind that is killed in its second epoch."""
+    epochs = context.directory.work / "epochs"
+    epochs.mkdir(exist_ok=True)
+    (context.path / "scoreboard.jsonl").write_text("".join(sealed_line(row(epoch)) for epoch in (0, 1)))
+    (context.path / "metrics.jsonl").write_text('{"step": 1}\n')
+    save_file({"w": torch.arange(8.0)}, epochs / "epoch-1.safetensors")
+    write_hash(epochs / "epoch-1.safetensors")
+    for step in (3, 4):
+        checkpoint(context.directory.work / "checkpoints", step)
+
+
+@pytest.fixture
+def training() -> Stage:
+    """Finishes at once; its summary says which checkpoint it went on from."""
+
+    def work(context: Context):
+        read_scoreboard(context.path / "scoreboard.jsonl")
+        whole = survey(context.directory.work / "checkpoints").whole
+        write_text(context.path / "policy" / "weights", "0123")
+        return {"from": whole[0] if whole else ""}
+
+    return Stage(name="sft", summary="", needs=(), sections=("seed",), work=work)
+
+
+@pytest.fixture
+def cut_off(training, config) -> StageDirectory:
+    def work(context: Context):
+        train_one_epoch(context)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(dataclasses.replace(training, work=work), config)
+    return StageDirectory(Path(config.run_dir) / "sft")
+
+
+def resumed_from(training: Stage, config: RunConfig) -> str:
+    assert run_stage(training, config)
+    return StageDirectory(Path(config.run_dir) / "sft").manifest().summary["from"]
+
+
+def test_what_is_whole_is_gone_on_with(cut_off, training, config, capsys):
+    capsys.readouterr()
+    assert resumed_from(training, config) == "step-0000004"
+    assert "was cut off; going on from there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("name", ["run.json", "scoreboard.jsonl"])
+def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(cut_off, training, config, capsys, name, content):
+    (cut_off.path / name).write_bytes(content + b"\n" if content and name == "scoreboard.jsonl" else content)
+    capsys.readouterr()
+    assert resumed_from(training, config) == ""
+    said = capsys.readouterr().out
+    assert f"sft         {cut_off.path / name}" in said
+    assert f"{cut_off.path.parent / 'previous' / 'sft-1'}, and the stage is begun anew" in said
+    assert (cut_off.path.parent / "previous" / "sft-1" / "work" / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("latest.json", 4), ("step-0000004/contents.json", 3), ("step-0000004/trainer.pt", 3), ("step-0000004/tensors-0.pt", 3)],
+)
+def test_a_damaged_checkpoint_is_passed_over_with_a_line(cut_off, training, config, capsys, name, wanted, content):
+    path = cut_off.work / "checkpoints" / name
+    path.write_bytes(content)
+    capsys.readouterr()
+    assert resumed_from(training, config) == f"step-{wanted:07d}"
+    said = capsys.readouterr().out
+    assert f"sft         {path}: " in said
+    assert f"sft         passed over; training goes on from step {wanted}" in said
+
+
+def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(cut_off, training, config, capsys):
+    for path in cut_off.work.glob("checkpoints/step-*/trainer.pt"):
+        path.write_bytes(b"\0" * path.stat().st_size)
+    capsys.readouterr()
+    assert resumed_from(training, config) == ""
+    assert "no checkpoint is whole; training starts from step 0" in capsys.readouterr().out
+    assert not (cut_off.path.parent / "previous").exists()
+
+
+@pytest.mark.parametrize("lost", ["tensors damaged", "tensors gone", "a row gone", "all rows gone"])
+def test_epochs_that_are_not_as_they_were_measured_are_trained_again(cut_off, training, config, capsys, lost):
+    tensors, scoreboard = cut_off.work / "epochs" / "epoch-1.safetensors", cut_off.path / "scoreboard.jsonl"
+    if lost == "tensors damaged":
+        content = bytearray(tensors.read_bytes())
+        content[-1] ^= 4
+        tensors.write_bytes(content)
+    elif lost == "tensors gone":
+        tensors.unlink()
+    else:
+        scoreboard.write_text(sealed_line(row(1)) if lost == "a row gone" else "")
+    assert resumed_from(training, config) == ""
+    assert str(tensors if "tensors" in lost else scoreboard) in capsys.readouterr().out
+
+
+def test_an_epoch_that_was_killed_while_it_was_measured_is_no_damage(cut_off, training, config):
+    (cut_off.path / "scoreboard.jsonl").write_text(sealed_line(row(0)) + sealed_line(row(1))[:20])
+    assert resumed_from(training, config) == "step-0000004"
+
+
+@pytest.fixture
+def finished(training, config) -> StageDirectory:
+    assert run_stage(dataclasses.replace(training, work=_finishing), config)
+    return StageDirectory(Path(config.run_dir) / "sft")
+
+
+def _finishing(context: Context):
+    """A little of everything that stages leave."""
+    random_bytes = random.Random(0).randbytes
+    train_one_epoch(context)
+    write_json(context.path / "selection.json", {"epoch": 1, "optimiser_steps": 3})
+    for name in ("completions", "scores"):
+        (context.path / f"{name}.jsonl").write_text("".join(sealed_line({"id": str(k), "text": "no " * k}) for k in range(9)))
+    for folder in ("policy", "reward_model"):
+        (context.path / folder).mkdir()
+        save_file({"w": torch.arange(64.0)}, context.path / folder / "model.safetensors")
+        (context.path / folder / "tokenizer.model").write_bytes(random_bytes(200))
+        write_json(context.path / folder / "config.json", {"layers": 2})
+    return {"from": ""}
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"])
+def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(finished, training, config, capsys, name, content):
+    (finished.path / name).write_bytes(content)
+    later = Stage(name="dpo", summary="", needs=("sft/policy",), sections=(), work=lambda context: {})
+    with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
+        run_stage(later, config)
+    capsys.readouterr()
+    assert resumed_from(training, config) == ""
+    assert f"{finished.path / name}" in capsys.readouterr().out
+    assert (finished.path.parent / "previous" / "sft-1" / name).read_bytes() == content
+    assert run_stage(later, config)
+
+
+def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
+    (finished.path / "policy" / "adapter_config.json").write_text("{}")
+    later = Stage(name="dpo", summary="", needs=("sft/policy",), sections=(), work=lambda context: {})
+    for stage in (training, later):
+        with pytest.raises(ArtifactError, match=r"policy/adapter_config\.json: no file of this stage .* move it away"):
+            run_stage(stage, config)
+    assert finished.manifest_path.is_file()
+    (finished.path / "policy" / "adapter_config.json").unlink()
+    assert not run_stage(training, config)
+
+
+def flip(path: Path, chance: random.Random) -> bytes:
+    """One bit of the file; returns what it was."""
+    whole = path.read_bytes()
+    position = chance.randrange(len(whole))
+    path.write_bytes(whole[:position] + bytes([whole[position] ^ (1 << chance.randrange(8))]) + whole[position + 1 :])
+    return whole
+
+
+def test_of_200_flipped_bits_in_a_finished_stage_each_is_noticed_or_harmless(finished):
+    chance = random.Random(17)
+    files = sorted(path for path in finished.path.rglob("*") if path.is_file())
+    assert {"model.safetensors", "completions.jsonl", "scores.jsonl", "manifest.json", "run.json"} <= {path.name for path in files}
+    wanted, identity = finished.manifest(), finished.fingerprint()
+    harmless = 0
+    for number in range(200):
+        path = finished.manifest_path if number % 4 == 0 else chance.choice(files)
+        whole = flip(path, chance)
+        if finished.damage():
+            assert not finished.is_complete(identity)
+            with pytest.raises(ArtifactError):
+                finished.require()
+        else:
+            assert path == finished.manifest_path
+            assert Manifest.read(path) == wanted
+            harmless += 1
+        path.write_bytes(whole)
+    assert harmless < 20
+    assert finished.is_complete(identity)
+
+
+def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmless(cut_off):
+    from pipeline.unfinished import unfinished_faults
+
+    chance = random.Random(17)
+    checkpoints = cut_off.work / "checkpoints"
+    newest = checkpoints / "step-0000004"
+    epoch = cut_off.work / "epochs" / "epoch-1.safetensors"
+    watched = [*newest.iterdir(), checkpoints / "latest.json", epoch, cut_off.path / "scoreboard.jsonl"]
+    rows = read_scoreboard(cut_off.path / "scoreboard.jsonl")
+    for number in range(100):
+        path = watched[number % len(watched)]
+        whole = flip(path, chance)
+        noticed = [*unfinished_faults(cut_off), *survey(checkpoints).faults]
+        if not noticed:
+            assert path.suffix in (".json", ".jsonl")  # a name that carries no meaning, as that of a seal
+            assert read_scoreboard(cut_off.path / "scoreboard.jsonl") == rows or path.name == "scoreboard.jsonl"
+            assert survey(checkpoints).whole[0] == newest.name
+        path.write_bytes(whole)
+    assert not unfinished_faults(cut_off)
+    assert not survey(checkpoints).faults
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+def test_lines_that_are_no_metrics_are_left_out_and_named(tmp_path, content):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1, "loss": NaN}\n' + content + b'\n{"step": 2}\n')
+    (fault,) = forget_metrics_after(path, 2)
+    assert fault.startswith(f"{path}:2: ")
+    assert fault.endswith("; the line is left out")
+    assert path.read_text() == '{"step": 1, "loss": NaN}\n{"step": 2}\n'
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+def test_a_scoreboard_of_another_shape_is_an_error_with_a_remedy(tmp_path, content):
+    (tmp_path / "scoreboard.jsonl").write_bytes(content + b"\n")
+    with pytest.raises(RecordError, match=r"(?s)scoreboard\.jsonl:1: .*run the same command again"):
+        read_scoreboard(tmp_path / "scoreboard.jsonl")
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+def test_a_damaged_line_of_the_reference_costs_that_row(tmp_path, content):
+    store = Store(tmp_path)
+    store.append("one", [("a", -1.0), ("b", -2.0)])
+    path = tmp_path / "one.jsonl"
+    path.write_bytes(content + b"\n" + path.read_bytes().replace(b"-2.0", b"-3.0"))
+    assert store.read() == {"a": -1.0}
+
+
+@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
+def test_a_word_of_rank_0_of_another_shape_is_waited_out(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr("time.sleep", lambda seconds: ranks.announce(tmp_path / "sft", work=False))
+    (tmp_path / ".sft.launch.json").write_bytes(content)
+    assert ranks.wanted(tmp_path / "sft") is False
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 12, b"../../etc", b"0123456789ab\n"])
+def test_a_damaged_wandb_id_is_made_anew(tmp_path, content):
+    (tmp_path / "wandb_run_id").write_bytes(content)
+    made = wandb_run_id(tmp_path)
+    assert len(made) == 12
+    assert wandb_run_id(tmp_path) == made
