@@ -6,7 +6,6 @@ import dataclasses
 import gzip
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -188,27 +187,6 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
     if faults:
         raise RecordError(shorten(faults))
-
-
-def read_appended(path: Path, *, own: bool = True) -> list[dict[str, Any]]:
-    """The rows so far of a file that is appended to.
-
-    A half-written last line (a kill, a full disk) is cut off for good in a file of one's `own`; in another process's it is passed over, as
-    that one may be writing it just now.
-    """
-    if not path.is_file():
-        return []
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if own and whole < len(content):
-        os.truncate(path, whole)
-    rows = []
-    for number, line in enumerate(content[:whole].splitlines(), 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise RecordError(f"{path}:{number}: not JSON; delete the file, and its rows are made again") from error
-    return rows
 
 
 def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:

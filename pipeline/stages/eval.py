@@ -7,6 +7,7 @@ from typing import Any
 
 from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
 from data_prep.errors import RecordError
+from data_prep.hash_beside import hash_faults, write_hash
 from data_prep.records import Prompt, read_records
 from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
@@ -105,10 +106,14 @@ def _rendered(context: Context, name: str, prompts: list[Prompt]) -> list[Prompt
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> None:
     """This rank's samples of one policy; those that were finished before a kill are not made again."""
     shard, mine = _shard(context, name, context.share.rank), context.share.of(prompts)
-    if not shard.is_file():
+    faults = hash_faults(shard)
+    if faults and shard.exists():
+        context.say(f"{faults[0]}; measured again")
+    if faults:
         generation = context.config.eval.generation
         with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
             write_records(shard, measure(policy, tokenizer, mine, generation, scorer, policy=name))
+        write_hash(shard)
     context.say(f"{policy_title(name)}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
 
 

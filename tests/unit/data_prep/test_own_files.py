@@ -137,3 +137,23 @@ def test_the_beginning_of_a_line_is_cut_off_and_zeroes_are_damage(tmp_path):
     rows, faults = read_rows(path, dict, own=False)
     assert not rows
     assert len(faults) == 1
+
+
+@pytest.mark.parametrize("torn", ['{"id": 2, "te', '{"id": 2}', "{"])
+def test_a_half_written_last_line_is_cut_off_for_good(tmp_path, torn):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"id": 1}}\n{torn}')
+    assert read_rows(path, dict) == ([{"id": 1}], [])
+    with path.open("a") as file:
+        file.write('{"id": 3}\n')
+    assert read_rows(path, dict) == ([{"id": 1}, {"id": 3}], [])
+
+
+def test_a_last_line_torn_inside_a_character_is_cut_off_too(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('{"id": 1}\n{"id": "é'.encode()[:-1])
+    assert read_rows(path, dict) == ([{"id": 1}], [])
+
+
+def test_a_file_that_nobody_has_appended_to_has_no_rows(tmp_path):
+    assert read_rows(tmp_path / "nothing.jsonl", dict) == ([], [])

@@ -14,7 +14,6 @@ from data_prep.records import (
     assistant,
     json_line,
     json_lines,
-    read_appended,
     read_json_lines,
     read_records,
     stable_id,
@@ -72,25 +71,6 @@ def test_a_file_that_is_not_there_or_not_utf8_is_named(tmp_path):
     path = write(tmp_path, '{"a": "é"}\n', "latin-1")
     with pytest.raises(RecordError, match="not UTF-8"):
         list(read_json_lines(path))
-
-
-@pytest.mark.parametrize("torn", ['{"id": 2, "te', '{"id": 2}', "{"])
-def test_a_half_written_last_line_is_cut_off_for_good(tmp_path, torn):
-    path = write(tmp_path, f'{{"id": 1}}\n{torn}')
-    assert read_appended(path) == [{"id": 1}]
-    with path.open("a") as file:
-        file.write('{"id": 3}\n')
-    assert read_appended(path) == [{"id": 1}, {"id": 3}]
-
-
-def test_a_last_line_torn_inside_a_character_is_cut_off_too(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes('{"id": 1}\n{"id": "é'.encode()[:-1])
-    assert read_appended(path) == [{"id": 1}]
-
-
-def test_a_file_that_nobody_has_appended_to_has_no_rows(tmp_path):
-    assert read_appended(tmp_path / "nothing.jsonl") == []
 
 
 def test_an_id_depends_on_the_parts_and_their_borders():
