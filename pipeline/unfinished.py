@@ -11,6 +11,8 @@ from eval.scoreboard_shape import scoreboard_shape
 
 def unfinished_faults(directory: StageDirectory) -> list[str]:
     """Why the stage has to be begun anew; empty where it has not. Reads every epoch's tensors."""
+    if not directory.work.is_dir():
+        return []  # there is nothing to go on with
     scoreboard = directory.path / "scoreboard.jsonl"
     rows, faults = read_rows(scoreboard, scoreboard_shape)
     if faults:

@@ -1,0 +1,74 @@
+"""What sample and eval had written when they were stopped is made again where it is damaged."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from data_prep.artifacts import StageDirectory
+from data_prep.own_files import sealed_line
+from data_prep.records import Completion, assistant, user
+from pipeline.stages import eval as eval_stage
+from pipeline.stages import sample
+
+
+@pytest.fixture
+def context(tmp_path):
+    said = []
+    directory = StageDirectory(tmp_path / "sample")
+    directory.work.mkdir(parents=True)
+    share = SimpleNamespace(rank=0, world=1, of=list)
+    config = SimpleNamespace(eval=SimpleNamespace(generation=None, engine="transformers"))
+    return SimpleNamespace(directory=directory, rank=0, share=share, config=config, say=said.append, said=said)
+
+
+def completion(name: str) -> Completion:
+    about = {"prompt": user("?"), "completion": assistant("No."), "policy": "base", "sample": 0, "seed": 1}
+    return Completion(id=name, prompt_id=name, num_tokens=3, finish_reason="stop", **about)
+
+
+LINES = {
+    "a flipped letter": lambda line: line.replace(b"No.", b"Ho."),
+    "another shape": lambda line: b"[1]\n",
+    "other fields": lambda line: sealed_line({"id": "b"}).encode(),
+    "an id that is none": lambda line: line.replace(b'"id": "b"', b'"id": []'),
+    "not UTF-8": lambda line: line.replace(b"No.", b"\xff\xff."),
+}
+
+
+@pytest.mark.parametrize("damage", LINES.values(), ids=LINES)
+def test_a_damaged_answer_is_not_there_and_is_named_once(context, damage):
+    lines = [sealed_line(completion(name).to_json()).encode() for name in "abc"]
+    (context.directory.work / "answers.0.jsonl").write_bytes(lines[0] + damage(lines[1]) + lines[2])
+    assert [row["id"] for row in sample._written(context, sample.ANSWERS, say=True)] == ["a", "c"]
+    assert [row["id"] for row in sample._written(context, sample.ANSWERS)] == ["a", "c"]
+    (said,) = context.said
+    assert "answers.0.jsonl:2: " in said
+    assert said.endswith("; made again")
+
+
+def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_not(context, monkeypatch):
+    measured = []
+
+    @contextmanager
+    def answering(*_):
+        yield None, None
+
+    def measure(*_, policy):
+        measured.append(policy)
+        return [completion("a")]
+
+    monkeypatch.setattr(eval_stage, "answering", answering)
+    monkeypatch.setattr(eval_stage, "measure", measure)
+    shard = eval_stage._shard(context, "base", 0)
+    for _ in range(2):
+        eval_stage._measure(context, "base", None, [], None)
+    assert measured == ["base"]
+    whole = shard.read_bytes()
+    shard.write_bytes(whole.replace(b"No.", b"Ho."))
+    eval_stage._measure(context, "base", None, [], None)
+    assert measured == ["base", "base"]
+    assert shard.read_bytes() == whole
+    assert any("measured again" in line for line in context.said)
