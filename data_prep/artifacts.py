@@ -31,7 +31,8 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     beside.unlink(missing_ok=True)
-    with beside.open("x", encoding="utf-8") as file:  # a link that somebody put there is not written through
+    # "x": a link that somebody put there is not written through
+    with beside.open("x", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -103,7 +104,7 @@ class StageDirectory:
         return self.path / "run.json"
 
     def fingerprint(self) -> str | None:
-        """The fingerprint that the work in this folder was begun with; None where no run.json says so, or a damaged one."""
+        """The fingerprint that the work here was begun with; None without a run.json that can be read."""
         try:
             return RunRecord.read(self.run_path).fingerprint
         except ArtifactError:
@@ -114,7 +115,7 @@ class StageDirectory:
         return Manifest.read(self.manifest_path)
 
     def restrictions(self) -> Restrictions:
-        """What the data that it is made from forbid: as its manifest says, or before that, as its inputs brought it.
+        """What the data that it is made from forbid: as its manifest says, or before that its inputs.
 
         Raises ArtifactError where that record is damaged: nothing may lose its mark.
         """
@@ -135,7 +136,8 @@ class StageDirectory:
         if not _there(self.manifest_path) or self.fingerprint() != fingerprint or self.damage():
             return False
         if strays := self.strays():
-            raise ArtifactError([*strays, f"then run the same command again; everything else in {self.path} is whole"])
+            rest = f"then run the same command again; everything else in {self.path} is whole"
+            raise ArtifactError([*strays, rest])
         return True
 
     def begin(self, run: dict[str, Any], *, anew: bool = False) -> Path | None:
@@ -146,7 +148,8 @@ class StageDirectory:
         """
         self._require_own_folder()
         moved = None
-        half_done = self.fingerprint() == run["fingerprint"] and self.work.is_dir() and not _there(self.manifest_path)
+        same = self.fingerprint() == run["fingerprint"]
+        half_done = same and self.work.is_dir() and not _there(self.manifest_path)
         if half_done and not anew:
             self._require_no_links()
         elif self.path.exists():
@@ -171,8 +174,10 @@ class StageDirectory:
     def _require_own_folder(self) -> None:
         """A run directory may be a link as a whole; a stage in it may not, as it would leave the run."""
         if self.path.is_symlink():
+            target = shown(Path(os.readlink(self.path)))
             raise ArtifactError(
-                f"{shown(self.path)}: a link to {shown(Path(os.readlink(self.path)))}, wanted a folder of the run; move the folder itself here, or link the whole run_dir"
+                f"{shown(self.path)}: a link to {target}, wanted a folder of the run; "
+                "move the folder itself here, or link the whole run_dir"
             )
 
     def _require_no_links(self) -> None:
@@ -185,7 +190,8 @@ class StageDirectory:
         `restrictions` are those that the stage's own data bring, beside its inputs'.
         """
         self._require_no_links()
-        self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)  # of a kill at this very place
+        # Of a kill at this very place:
+        self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)
         names = [name for name in self._contents().files if name != self.manifest_path.name]
         manifest = {
             "stage": self.name,
@@ -235,7 +241,7 @@ class StageDirectory:
         return [f"{file}: changed since the stage finished (sha256 differs from manifest.json)"]
 
     def strays(self) -> list[str]:
-        """What lies in the folder and is not the stage's: files that the manifest does not list, and links. Each with what to do."""
+        """Files in the folder that the manifest does not list, and links; each with what to do."""
         found, known = self._contents(), {*self.manifest().files, self.manifest_path.name}
         return [
             *(intruder(self.path, name) for name in found.files if name not in known),

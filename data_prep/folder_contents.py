@@ -35,13 +35,15 @@ def odd_one(folder: Path, name: str) -> str:
     """A link, pipe or socket named for the user."""
     path = folder / name
     if path.is_symlink():
-        return f"{shown(path)}: a link to {shown(Path(os.readlink(path)))}, and no link is followed; put a copy of the file in its place or move the link away"
+        target = shown(Path(os.readlink(path)))
+        return f"{shown(path)}: a link to {target}, and no link is followed; put a copy of the file in its place or move the link away"
     return f"{shown(path)}: neither file nor folder; move it away"
 
 
 def intruder(folder: Path, name: str) -> str:
     """A file that the stage did not write, named for the user."""
-    return f"{shown(folder / name)}: no file of this stage (manifest.json does not list it); move it away, or delete it"
+    where = shown(folder / name)
+    return f"{where}: no file of this stage (manifest.json does not list it); move it away, or delete it"
 
 
 def shown(path: Path) -> str:

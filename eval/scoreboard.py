@@ -141,7 +141,10 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
 
 
 def read_scoreboard(path: Path) -> list[Row]:
-    """Rows so far; a half-written last line (a kill while writing) is cut off for good. Raises RecordError for any that is damaged."""
+    """Rows so far; a half-written last line (a kill while writing) is cut off for good.
+
+    Raises RecordError where a row is damaged.
+    """
     rows, faults = read_rows(path, scoreboard_shape)
     if faults:
         raise RecordError([*faults, "run the same command again: the stage is begun anew"])

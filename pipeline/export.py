@@ -33,7 +33,7 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         raise ArtifactError(
             [
                 *faults,
-                f"copy it again from where it is whole, or run `primum {stage}`, which goes on from the newest checkpoint that is whole",
+                f"copy it again from where it is whole, or run `primum {stage}`: it goes on from the newest checkpoint that is whole",
             ]
         )
     if not whole:

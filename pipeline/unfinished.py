@@ -22,5 +22,5 @@ def unfinished_faults(directory: StageDirectory) -> list[str]:
     # An epoch that was killed while it was measured has its tensors, and no row yet.
     wanted = max(len(measured), len(list(folder.glob("epoch-*.safetensors"))))
     if measured != list(range(wanted)):
-        return [f"{scoreboard}: wanted a row for every epoch from 0 to {wanted - 1}, got those of {measured}"]
+        return [f"{scoreboard}: wanted a row for each epoch from 0 to {wanted - 1}, got {measured}"]
     return [fault for epoch in measured[1:] for fault in hash_faults(folder / f"epoch-{epoch}.safetensors")]

@@ -82,14 +82,15 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def settle(folder: Path) -> list[str]:
     """Rank 0, before any rank loads: have latest.json name whole checkpoints only.
 
-    Returns what is wrong with those passed over and what is done, for the user; empty where all is well.
+    Returns for the user what is wrong with those passed over, and what is done; nothing if all is well.
     """
     whole, faults = survey(folder)
     if not faults:
         return []
     if whole:
         _point(folder, whole)
-        return [*faults, f"passed over; training goes on from step {step_of(whole[0])}, the newest checkpoint that is whole"]
+        step = step_of(whole[0])
+        return [*faults, f"passed over; training goes on from step {step}, the newest checkpoint that is whole"]
     (folder / POINTER).unlink(missing_ok=True)
     return [*faults, "no checkpoint is whole; training starts from step 0"]
 
@@ -116,7 +117,8 @@ def write_contents(checkpoint: Path, step: int) -> None:
 def point_to(folder: Path, name: str) -> None:
     """Make `name` the newest checkpoint, keep the one before it, and delete all others."""
     pointer = _pointer(folder, [])
-    earlier = [known for known in (pointer.checkpoints if pointer else []) if known != name and (folder / known).is_dir()]
+    known = pointer.checkpoints if pointer else []
+    earlier = [other for other in known if other != name and (folder / other).is_dir()]
     kept = [name, *earlier][:KEPT]
     _point(folder, kept)
     for path in folder.glob("step-*"):
@@ -127,8 +129,10 @@ def point_to(folder: Path, name: str) -> None:
 def _point(folder: Path, names: list[str]) -> None:
     """Sizes of earlier versions' checkpoints are carried on: it is all that those are known by."""
     pointer = _pointer(folder, [])
-    known = {name: sizes for name, sizes in pointer.bytes.items() if name in names} if pointer else {}
-    write_json(folder / POINTER, sealed({"checkpoints": names, **({"bytes": known} if known else {})}))
+    sizes = pointer.bytes if pointer else {}
+    known = {name: sizes[name] for name in names if name in sizes}
+    record = {"checkpoints": names, "bytes": known} if known else {"checkpoints": names}
+    write_json(folder / POINTER, sealed(record))
 
 
 def remove(path: Path) -> None:
@@ -139,7 +143,7 @@ def remove(path: Path) -> None:
 
 
 def flush(folder: Path) -> None:
-    """Its files onto the disk, before anything says that they are there: a machine may lose its power."""
+    """Its files onto the disk, before anything says that they are there: power may fail."""
     for file in folder.iterdir():
         with file.open("rb") as opened:
             os.fsync(opened.fileno())

@@ -46,7 +46,8 @@ class JsonLinesLogger(Logger):
 
 def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[str]:
     """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and of epochs beyond the `rows_measured` of
-    its scoreboard, which will be measured again. Lines that are no metrics go too; what is wrong with them is returned, for the user."""
+    its scoreboard, which will be measured again. Lines that are no metrics go too; what is wrong
+    with them is returned, for the user."""
     rows, faults = read_rows(path, _metrics)
     if path.is_file():
         kept = [row for row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured]

@@ -30,7 +30,8 @@ def write(folder: Path, rank: int, tensors: Tensors, trainer: dict[str, Any] | N
     for name, content in ((f"tensors-{rank}.pt", tensors), ("trainer.pt", trainer)):
         if content is not None:
             torch.save(content, folder / name)
-            write_hash(folder / name)  # every rank its own: others would have to read it over the network
+            # Every rank its own: others would have to read it over the network.
+            write_hash(folder / name)
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Tensors]:

@@ -50,7 +50,8 @@ class Store(NamedTuple):
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
-                file.write("".join(sealed_line({"key": key, "logp": logp}) for key, logp in rows))  # at once: a kill leaves all or none
+                lines = [sealed_line({"key": key, "logp": logp}) for key, logp in rows]
+                file.write("".join(lines))  # at once: a kill leaves all or none
 
 
 def row_key(row: TokenRow) -> str:

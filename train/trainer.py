@@ -101,7 +101,10 @@ def fit(
     loggers: Sequence[Any] = (),
     load: Callable[[], Any] | None = None,
 ) -> pl.Trainer:
-    """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one. `load` is for a module whose model has no weights yet."""
+    """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
+
+    `load` is for a module whose model has no weights yet.
+    """
     rank, _ = world(config)
     _quieten()
     checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)

@@ -96,7 +96,7 @@ def _writer(context: Context) -> str:
 
 
 def _written(context: Context, name: str, *, say: bool = False) -> list[dict[str, Any]]:
-    """By all ranks of this start and earlier ones; lines that are damaged are not there, so they are made again."""
+    """By all ranks of this start and earlier ones, without damaged lines: those are made again."""
     own = _shard(context, name, context.rank)
     kind = Revision if name == REVISIONS else Completion
     written = []
