@@ -65,6 +65,11 @@ def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | N
     return report
 
 
+def differences(report: dict[str, Any]) -> str:
+    """Of a report, for people."""
+    return ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "stored", "policy", "adapter") if name in report)
+
+
 def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     """A directory that every transformers from 4.45 on reads as the same model, its author's generation settings with it."""
     clear_quantisation(model)

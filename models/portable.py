@@ -39,11 +39,11 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
 
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
     """The content of config.json with `rope_theta`, `rope_scaling` and `torch_dtype` beside their newer names, in nested configs too."""
-    written = {key: portable_config(value) if _is_config(value) else value for key, value in config.items()}
+    written: dict[str, Any] = {key: portable_config(value) if _is_config(value) else value for key, value in config.items()}
     if written.get("dtype") is not None:
         written["torch_dtype"] = written["dtype"]
     if written.get("rope_parameters"):
-        written |= _older_rope(written["rope_parameters"], written.get("model_type", ""))
+        written.update(_older_rope(written["rope_parameters"], str(written.get("model_type", ""))))
     if "_sliding_window_pattern" in written:
         written["sliding_window_pattern"] = written["_sliding_window_pattern"]
     if os.path.isabs(str(written.get("_name_or_path", ""))):

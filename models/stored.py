@@ -50,7 +50,7 @@ def local_folder(config: ModelConfig) -> Path:
 
 def _declared(architecture: Any) -> torch.dtype:
     declared = getattr(architecture, "dtype", None)
-    return declared if declared in DTYPES.values() else torch.float32
+    return next((dtype for dtype in DTYPES.values() if dtype == declared), torch.float32)
 
 
 def store_in(model: Any, dtype: torch.dtype) -> None:
