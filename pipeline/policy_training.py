@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from data_prep.artifacts import write_json
-from data_prep.records import Prompt, read_records
+from data_prep.records import Prompt
+from data_prep.split_files import read_splits
 from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
 from eval.suites import scoreboard_prompts
 from models.adapter import trainable_state
@@ -88,7 +89,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
 
 def _scoreboard(context: Context, training: Training) -> Scoreboard:
     config = context.config
-    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
+    prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorer = None
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory

@@ -91,7 +91,7 @@ STAGE = Stage(
     name="dpo",
     summary="DPO",
     needs=(
-        "prep/prompts.jsonl",
+        "prep/prompts.val.jsonl",
         "reward/reward_model",
         "pairs/pairs.train.jsonl",
         "sft/policy",

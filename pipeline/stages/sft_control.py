@@ -34,7 +34,7 @@ STAGE = Stage(
     name="sft_control",
     summary="SFT control",
     needs=(
-        "prep/prompts.jsonl",
+        "prep/prompts.val.jsonl",
         "reward/reward_model",
         "pairs/pairs.train.jsonl",
         "sft/policy",
