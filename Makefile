@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+OLDER := .venv-older
 
-.PHONY: demo test check bench bench-gpu format clean
+.PHONY: demo test check older bench bench-gpu format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
 
-test: $(READY_DEV)
+test: $(READY_DEV) $(OLDER)/.ready
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(READY_DEV)
@@ -46,5 +47,12 @@ $(READY_DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $(READY_DEV)
 
+# Older versions of transformers, to read exported directories with; a few wheels, the rest is shared.
+older: $(OLDER)/.ready
+
+$(OLDER)/.ready: tests/older/set_up.sh $(wildcard tests/older/*.txt) $(READY)
+	tests/older/set_up.sh $(BIN)/python $(OLDER)
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) $(OLDER) runs build dist *.egg-info

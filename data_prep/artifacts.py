@@ -19,7 +19,7 @@ from data_prep.errors import ArtifactError, ResourceError
 from data_prep.licences import Restrictions, union
 from data_prep.records import Record, json_lines
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 WORK = "work"
 """Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
 

@@ -50,12 +50,12 @@ def prompts_card(
     compared: Mapping[str, int],
     lint: Mapping[str, Any],
 ) -> DataCard:
-    """Of prompts.jsonl and demonstrations.jsonl. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
+    """Of the prompts and the demonstrations. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
     answered = sum(bool(text_of(row.completion).strip()) for row in kept)
     return DataCard(
         name=f"prompts and demonstrations from {_names(config.sources)}",
-        summary=f"{len(kept)} prompts of {sum(rows_read.values())} rows read (prompts.jsonl), {answered} of them with an answer to imitate "
-        f"(demonstrations.jsonl). Split with seed {seed}. The same configuration and sources give the same bytes.",
+        summary=f"{len(kept)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), {answered} of them with an answer to imitate "
+        f"(demonstrations.*.jsonl), one file a split. Split with seed {seed}. The same configuration and sources give the same bytes.",
         licences=_licences(config.sources, kept),
         sources="\n\n".join([_prompt_sources(config.sources, kept, rows_read), *_restrictions(config.sources, kept)]),
         decided=_facts(config.sources, "decided"),

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import write_json, write_records
+from data_prep.artifacts import write_json
 from data_prep.card_contents import prompts_card
 from data_prep.config import DataConfig, SourceConfig
 from data_prep.croissant import write_card
+from data_prep.dataset_readme import table, write_readme
 from data_prep.decontamination import decontaminate
 from data_prep.embeddings import Embed, Embeddings, embeddings_of
 from data_prep.errors import RecordError
@@ -19,8 +20,9 @@ from data_prep.licences import restrictions_of
 from data_prep.lint.linter import lint, require_fit, usable
 from data_prep.lint.report import Refuses
 from data_prep.lint.rows import Renders
-from data_prep.records import Demonstration, Prompt, json_line, text_of
+from data_prep.records import Demonstration, Prompt, Split, json_line, text_of
 from data_prep.sources import read_source, source_counts
+from data_prep.split_files import write_splits
 from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
 from data_prep.wording import request_text
 
@@ -56,12 +58,15 @@ def prepare(
     require_fit(report, config.lint)
     near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]
     write_json(folder / "decontamination.json", {**clean.report(), NEAR_EVALUATION: near})
-    write_records(folder / "prompts.jsonl", map(_prompt, kept))
-    write_records(folder / "demonstrations.jsonl", [row for row in kept if text_of(row.completion).strip()])
+    answered = [row for row in kept if text_of(row.completion).strip()]
+    write_splits(folder, "prompts", map(_prompt, kept), _split_of)
+    write_splits(folder, "demonstrations", answered, _split_of)
+    tables = [table("demonstrations", Demonstration, SPLITS), table("prompts", Prompt, SPLITS)]
     rows_read = Counter(row.source for row in rows)
     compared = {name: len(texts) for name, texts in evaluation_texts.items()}
     card = prompts_card(config, kept, dropped, rows_read=rows_read, seed=seed, compared=compared, lint=report)
-    write_card(folder, card, {"prompts.jsonl": Prompt, "demonstrations.jsonl": Demonstration}, config.publication)
+    write_card(folder, card, {file: each.record for each in tables for file in each.files.values()}, config.publication)
+    write_readme(folder, "Prompts and demonstrations", tables)
     return {
         "rows_read": len(rows),
         "rows_kept": len(kept),
@@ -69,7 +74,7 @@ def prepare(
         "sources": source_counts(rows),
         "dropped": dict(Counter(drop.reason for drop in dropped)),
         "splits": {name: dict(sorted(Counter(row.suite for row in kept if row.split == name).items())) for name in SPLITS},
-        "demonstrations": sum(bool(text_of(row.completion).strip()) for row in kept),
+        "demonstrations": len(answered),
         "lint": report["fault_counts"],
         "restrictions": restrictions_of(kept),
     }
@@ -131,6 +136,10 @@ def _with_own_ids(rows: Sequence[Demonstration]) -> list[Demonstration]:
         return name if owner.get(name, row.source) == row.source else f"{row.source}/{name}"
 
     return [dataclasses.replace(row, id=named(row, row.id), twin_id=named(row, row.twin_id) if row.twin_id else None) for row in rows]
+
+
+def _split_of(row: Prompt) -> Split:
+    return row.split
 
 
 def _prompt(row: Demonstration) -> Prompt:

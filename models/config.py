@@ -11,6 +11,8 @@ DEFAULT_DATE = "2026-01-01"
 EMBEDDED = "smollm2-135m-instruct"
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
+ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
+"""What the weights of a policy are stored in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class ModelConfig:
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the weights in memory while training. bfloat16 halves memory; float32 keeps exports exact."""
+    """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an adapter exact."""
 
     def __post_init__(self) -> None:
         if self.template_date is not None:
@@ -93,4 +95,6 @@ class LanguageModelConfig:
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     max_length: int = 512
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
+    export_dtype: ExportDtype = "auto"
+    """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""
     vllm: VllmConfig = field(default_factory=VllmConfig)

@@ -6,6 +6,7 @@ from typing import Any
 
 from eval.gate import GateResult
 from eval.report import render_markdown
+from models.portable import OLDEST_TRANSFORMERS
 
 _CARD = """---
 library_name: transformers
@@ -30,6 +31,9 @@ chat = [{{"role": "user", "content": "What is a normal resting heart rate?"}}]
 inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
+
+Releases are tested to be the same model, with the same tokens, in transformers {oldest} (the oldest), 4.57 and 5; an architecture
+that is younger than a version cannot be loaded there.
 
 **Intended:** research on the safety of medical language models. **Not intended:** advice to patients, diagnosis, treatment decisions, or any use without a
 qualified person who checks each answer. Safety training lowers the rate of harmful answers; it does not make the model a competent clinician, and
@@ -63,6 +67,7 @@ def model_card(
     base = results["provenance"]["model"]
     return _CARD.format(
         name=name,
+        oldest=OLDEST_TRANSFORMERS,
         base=hub_name(base),
         method=policy,
         licence=licence,

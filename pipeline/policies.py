@@ -19,6 +19,7 @@ from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
 from models.lean_layers import keep_less
+from models.lineage import Lineage
 from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
@@ -28,7 +29,7 @@ from train.config import under_slurm
 from train.hardware import uses_gpu
 from train.trainer import loads_sharded
 
-MODEL = ("model.base", "model.adapter", "model.max_length")
+MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
 
 
@@ -45,6 +46,12 @@ def stage_policy(context: Context, stage: str) -> ModelConfig:
 
 def policy_of(config: RunConfig, stage: Path) -> ModelConfig:
     return replace(config.model.base, path=str(stage / "policy"), revision=None)
+
+
+def lineage(config: RunConfig, before: Path | None) -> Lineage:
+    """What a policy is trained from: the run's base, by way of the policy that the stage in `before` left, None for the base itself."""
+    earlier = before / "adapter" if before and config.model.adapter.kind == "lora" else None
+    return Lineage(config.model.base, earlier, config.model.export_dtype)
 
 
 def model_files(config: RunConfig) -> dict[str, str]:

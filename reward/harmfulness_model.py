@@ -18,6 +18,7 @@ from models.collation import Collation, collation
 from models.config import ModelConfig
 from models.load import load_tokenizer, save_tokenizer
 from models.logps import Rows
+from models.portable import make_portable
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
 from reward.network import HarmfulnessNetwork, load_network, save_network
@@ -105,6 +106,7 @@ def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *
     wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
+    make_portable(folder, tokenizer)
     write_json(folder / CALIBRATION, {"temperature": temperature, "formula": "harmfulness = 1 + 4 * sigmoid(logit / temperature)"})
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)

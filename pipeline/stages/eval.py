@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
+from data_prep.dataset_readme import Table, write_readme
 from data_prep.errors import RecordError
 from data_prep.records import Prompt, read_records
+from data_prep.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
 from eval.results import build_results
@@ -51,6 +53,7 @@ def work(context: Context) -> dict[str, Any]:
         provenance=_provenance(context),
     )
     write_records(context.path / "samples.jsonl", samples)
+    write_readme(context.path, "Completions of every policy to the test prompts", [Table("samples", Sample, {"test": "samples.jsonl"})])
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
@@ -77,7 +80,7 @@ def _prompts(context: Context) -> list[Prompt]:
     for note in notes:
         context.say(note)
     held_out = held_out_suites(
-        read_records(context.stage("prep").path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite
+        read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
     )
     own = {name: _rendered(context, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
@@ -175,7 +178,7 @@ def reported_stages(config: RunConfig) -> list[str]:
 STAGE = Stage(
     name="eval",
     summary="report",
-    needs=("prep/prompts.jsonl", "reward"),
+    needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
     optional_needs=lambda config: tuple(trained_policies(config)),
     sections=(*MODEL, "eval", "control"),

@@ -8,7 +8,8 @@ from typing import Any
 from data_prep.artifacts import read_json, write_json, write_text
 from data_prep.errors import GateError
 from data_prep.licences import released_licence, sentences
-from data_prep.records import Demonstration, read_records
+from data_prep.records import Demonstration
+from data_prep.split_files import read_splits
 from eval.gate import GateResult, judge
 from models.config import EMBEDDED
 from pipeline.config import RunConfig, released_policy, to_yaml
@@ -73,8 +74,7 @@ def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
 
 
 def _trained_on(context: Context) -> list[Demonstration]:
-    rows = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    return [row for row in rows if row.split == "train"]
+    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
 
 
 def _training_data(context: Context) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from data_prep.artifacts import write_json, write_records
 from data_prep.errors import RecordError
-from data_prep.records import Completion, Demonstration, read_records
+from data_prep.records import Completion, Demonstration
+from data_prep.split_files import LEARNED_FROM, needs, read_splits
 from models.adapter import load_trainable_state
 from models.load import load_tokenizer
 from models.tokens import TokenRow, encode
@@ -20,6 +21,8 @@ from reward.network import HarmfulnessNetwork, new_network
 from reward.probe import HeadStart
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.trainer import batch_plan, fit, resumed_step
+
+SAMPLED = ("completions", "refusals")
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -69,10 +72,9 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
     sampled = context.stage("sample").path
-    completions = read_records(sampled / "completions.jsonl", Completion) + read_records(sampled / "refusals.jsonl", Completion)
-    return [d for d in demonstrations if d.split != "test"], completions
+    return demonstrations, [row for name in SAMPLED for row in read_splits(sampled, name, Completion, LEARNED_FROM)]
 
 
 def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample]) -> None:
@@ -126,7 +128,7 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
 STAGE = Stage(
     name="reward",
     summary="reward model",
-    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "sample/refusals.jsonl"),
+    needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
     sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
     work=work,
     files=model_files,

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
-from data_prep.records import Completion, Demonstration, Message, read_records, text_of
+from data_prep.records import Completion, Demonstration, Message, text_of
+from data_prep.split_files import read_splits
 from models.collation import Collation
 from models.tokens import encode
 from pipeline.config import RunConfig
@@ -28,9 +29,9 @@ class Example(NamedTuple):
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
-    examples = sft_examples([d for d in demonstrations if d.split == "train"], completions, config.sft.benign_answers)
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
+    completions = read_splits(context.stage("sample").path, "completions", Completion, ("train",))
+    examples = sft_examples(demonstrations, completions, config.sft.benign_answers)
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
 
@@ -91,7 +92,7 @@ def policy_gigabytes(config: RunConfig) -> float:
 STAGE = Stage(
     name="sft",
     summary="SFT",
-    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
+    needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
     sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     work=work,
     files=model_files,

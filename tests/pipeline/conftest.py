@@ -101,7 +101,15 @@ def evidence() -> Callable[[Path], dict[str, Any]]:
 
     def read(run_dir: Path) -> dict[str, Any]:
         results = read_json(run_dir / "eval" / "results.json")
-        rows = ["sample/completions", "score/scores", "pairs/pairs.train", "sft/scoreboard", "dpo/scoreboard", "eval/samples"]
+        rows = [
+            "sample/completions.train",
+            "sample/completions.val",
+            "score/scores",
+            "pairs/pairs.train",
+            "sft/scoreboard",
+            "dpo/scoreboard",
+            "eval/samples",
+        ]
         return {
             **{name: [row for _, row in read_json_lines(run_dir / f"{name}.jsonl")] for name in rows},
             **{f"{stage}/steps": _steps(run_dir / stage / "metrics.jsonl") for stage in ("reward", "sft", "dpo", "sft_control")},

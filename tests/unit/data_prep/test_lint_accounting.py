@@ -15,7 +15,8 @@ from data_prep.config import DataConfig, LintConfig, SplitConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import usable
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, assistant, read_records, user
+from data_prep.records import Demonstration, Prompt, assistant, user
+from data_prep.split_files import read_splits
 from reward.refusal import refusal
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates and controls too
@@ -56,7 +57,7 @@ def test_every_row_is_kept_or_left_out_with_a_reason(rows: list[Demonstration], 
     config = DataConfig(lint=LintConfig(fail_above={}, min_rows=0), split=SplitConfig(train_limit=5))
     with tempfile.TemporaryDirectory() as folder, patch("data_prep.prepare.read_sources", return_value=rows):
         summary = prepare(config, Path(folder), seed=0, evaluation_texts={"suite": evaluation}, refuses=refusal)
-        kept = read_records(Path(folder) / "prompts.jsonl", Prompt)
+        kept = read_splits(Path(folder), "prompts", Prompt)
         report = json.loads((Path(folder) / "lint.json").read_text())
     assert summary["rows_read"] == len(rows) == summary["rows_kept"] + sum(summary["dropped"].values())
     assert len({row.id for row in kept}) == len(kept) == summary["rows_kept"] == report["rows"]
