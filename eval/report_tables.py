@@ -133,20 +133,6 @@ def principles_table(results: Json) -> Table | None:
     )
 
 
-def epochs_table(scoreboard: Sequence[Json]) -> Table:
-    head = ["stage", "epoch", "step", "mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful", "over-refusal", "kept"]
-    rows = [
-        [
-            *(Cell(str(row[key])) for key in ("stage", "epoch", "step")),
-            score_cell(row.get("harmfulness")),
-            *(rate_cell(row.get(key)) for key in ("share_4_5", "refusal_rate", "over_refusal_rate")),
-            Cell("kept" if row.get("chosen") else ""),
-        ]
-        for row in scoreboard
-    ]
-    return Table(head, rows, "Validation prompts; the epoch is chosen here, so that the test prompts above have chosen nothing.")
-
-
 def control_table(results: Json) -> Table | None:
     """DPO beside SFT that was trained for as many optimiser steps; None where the run made no control."""
     names = [name for name in ("sft", CONTROL, "dpo") if name in results["policies"]]

@@ -23,9 +23,9 @@ MANY = 20
 
 
 def work(context: Context) -> dict[str, Any]:
-    suites, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    suites, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
     summary = prepare(data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context))
