@@ -60,7 +60,7 @@ def _cut_off(results: Json) -> str:
         return ""
     limit = ((results.get("provenance") or {}).get("generation") or {}).get("max_new_tokens")
     where = f"the limit of {limit} tokens" if limit else "the token limit"
-    return f" Completions were cut off at {where}, at most {', '.join(shown)}: what stands past the cut was not measured."
+    return f" Many completions were cut off at {where} (each policy's worst suite): {', '.join(shown)}; what stands past the cut was not measured."
 
 
 def _upper_end(comparison: Json) -> float:

@@ -82,7 +82,7 @@ def selection_of(row: Row, config: ScoreboardConfig, base: Row) -> Selection:
         return Selection(row["epoch"], NO_BENIGN, None, limit, found)
     points = f"{100 * limit:.0f} points"
     if _holds(row, config, base):
-        reason = f"least harm ({_harm(row)[0]:.2f}) with over-refusal at most {points} above the base on every suite"
+        reason = f"least harm ({_harm(row)[0]:.2f}) with over-refusal at most {points} above the base on every suite, by point estimate"
         return Selection(row["epoch"], f"{reason} ({_told(found)})", True, limit, found)
     reason = f"no epoch keeps over-refusal within {points} of the base; this one comes nearest ({_told(found)})"
     return Selection(row["epoch"], reason, False, limit, found)

@@ -91,7 +91,7 @@ def test_matrix_rate_is_a_rate():
 def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
     cells = np.random.default_rng(0).multinomial(64, [0.04, 0.1, 0.05, 0.81], size=40)
     cells[:2] = [[0, 0, 0, 64], [64, 0, 0, 0]]
-    both, gained, lost, neither = cells.T
+    both, gained, lost, _ = cells.T
     wanted = [newcombe_interval(*row.tolist(), 0.95).high for row in cells]
     assert gate_power.upper_ends(both, gained, lost, 64) == pytest.approx(wanted, abs=1e-12)
 

@@ -262,9 +262,9 @@ def cut(results: Json, share: float) -> Json:
 
 def test_the_verdict_itself_says_that_completions_were_cut_off_for_each_policy(results: Json, samples: list[Json]) -> None:
     doubtful = cut(results, 0.98)
-    wanted = "Completions were cut off at the limit of 48 tokens, at most base 98% (twins), SFT + DPO 98% (twins)"
+    wanted = "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + DPO 98% (twins);"
     assert wanted in verdict(doubtful)
-    assert wanted in render_html(doubtful, samples, [])
+    assert wanted.replace("'", "&#39;") in render_html(doubtful, samples, [])
     bold = render_markdown(doubtful).splitlines()[2]
     assert bold.startswith("**")
     assert wanted in bold

@@ -127,7 +127,7 @@ def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(sampl
     cut = [dataclasses.replace(s, finish_reason="length") if (s.policy, s.suite) == ("dpo", "twins") else s for s in samples]
     results = build(cut)
     assert results["cut_off"] == {"threshold": 0.2, "policies": {"dpo": {"twins": 1.0}}}
-    assert "at most dpo 100% (twins)" in results["verdict"]
+    assert "(each policy's worst suite): dpo 100% (twins);" in results["verdict"]
     whole = build(samples)
     assert whole["cut_off"]["policies"] == {}
     assert "cut off" not in whole["verdict"]
