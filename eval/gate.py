@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from data_prep.records import Prompt
 from eval.config import GateConfig
 
 Json = dict[str, Any]
 DEFAULTS = GateConfig()
-MORE_PROMPTS = "give the test split more prompts (docs/gate.md)"
+MORE_PROMPTS = "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
     gates += _absent_suites(results, policy)
     gates.append(_selection_gate(results, policy, config))
     return gates
+
+
+def too_few_prompts(suites: dict[str, list[Prompt]], config: GateConfig) -> list[str]:
+    """What the gate will find too small, known before anything is measured: one sentence a suite."""
+    lines = []
+    for name, prompts in suites.items():
+        limit = f"min_{prompts[0].kind}_prompts"
+        wanted = getattr(config, limit)
+        if len(prompts) < wanted:
+            held = f"suite {name} holds {len(prompts)} test prompts, the release gate wants {wanted}"
+            lines.append(f"{held} (release.gate.{limit}): {MORE_PROMPTS}")
+    return lines
 
 
 def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
