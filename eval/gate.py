@@ -43,7 +43,11 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
     suites = results["policies"].get(policy, {}).get("suites", {})
     kinds = {suite["kind"] for suite in suites.values()}
     needs = "needs harmful and benign suites; harm is never shown without over-refusal"
-    gates = [GateResult("evidence", kinds >= {"harmful", "benign"}, needs)]
+    level = results.get("confidence")
+    gates = [
+        GateResult("evidence", kinds >= {"harmful", "benign"}, needs),
+        _at_least("level of the intervals", level, config, "min_confidence"),
+    ]
     for name, suite in suites.items():
         if suite["kind"] == "harmful":
             gates += _harmful_gates(results, policy, name, config)
