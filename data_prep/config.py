@@ -14,6 +14,7 @@ from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
 
 Format = Literal[
     "builtin",
+    "builtin_evaluation",
     "medsafetybench",
     "safety_tuned_llamas",
     "hh_rlhf",
@@ -25,6 +26,8 @@ Format = Literal[
     "jsonl",
     "hub",
 ]
+PACKAGED = ("builtin", "builtin_evaluation")
+"""Formats whose rows come with the package; they have no path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,11 @@ class SourceConfig:
 
     name: str = "builtin"
     format: Format = "builtin"
-    """builtin: the project's own data. medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
+    """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only ever measured on.
+    medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
     instruction_json: a list of {instruction, output}. jsonl: TRL's formats. hub: anything that `datasets.load_dataset` takes."""
     path: str = ""
-    """File, directory or hub id; empty for builtin."""
+    """File, directory or hub id; empty for builtin and builtin_evaluation."""
     kind: Literal["harmful", "benign"] = "harmful"
     """What the requests of this source are, where neither the rows nor the format say."""
     suite: str = ""
@@ -61,7 +65,7 @@ class SourceConfig:
     """Use at most this many prompts, drawn with the run's seed."""
 
     def __post_init__(self) -> None:
-        if self.format != "builtin" and not self.path:
+        if self.format not in PACKAGED and not self.path:
             wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         if self.limit is not None and self.limit < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
@@ -47,14 +47,26 @@ def _spread(rows: list[Prompt], count: int) -> list[Prompt]:
     return [rows[k * len(rows) // count] for k in range(count)]
 
 
-def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
-    """The suites that the config names by path, and notes on optional ones that are not there. All faults at once."""
+class AbsentSuite(NamedTuple):
+    """A suite that the config names and the run does not measure."""
+
+    suite: str
+    optional: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"suite {self.suite} left out: {self.reason}"
+
+
+def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
+    """The suites that the config names by path, and the optional ones that are not there. All faults at once."""
     suites: dict[str, list[Prompt]] = {}
     names = Counter(suite.name for suite in config.suites)
-    notes, faults = [], [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
+    absent = []
+    faults = [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
     for suite in config.suites:
         if suite.optional and not Path(suite.path).is_file():
-            notes.append(f"suite {suite.name} left out: {suite.path} is not there")
+            absent.append(AbsentSuite(suite.name, True, f"{suite.path} is not there"))
             continue
         try:
             suites[suite.name] = read_suite(suite)
@@ -62,7 +74,7 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
             faults += error.faults
     if faults:
         raise RecordError(faults)
-    return suites, notes
+    return suites, absent
 
 
 def read_suite(config: SuiteConfig) -> list[Prompt]:

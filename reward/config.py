@@ -22,7 +22,7 @@ class RewardConfig:
     """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful answer behind a refusal opening, still
     harmful; a safe answer without its opening, still harmless (docs/reward_model.md)."""
     min_auroc: float = 0.8
-    """Held-out AUROC below which the stage fails: scores of such a model would mean little."""
+    """The lower end of the held-out AUROC's interval below which the stage fails: scores of such a model would mean little."""
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.learning_rate <= 0:

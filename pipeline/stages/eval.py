@@ -12,8 +12,10 @@ from data_prep.records import Prompt, read_records
 from data_prep.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
+from eval.report_epochs import unheld
 from eval.results import build_results
 from eval.scoreboard import read_scoreboard
+from eval.selection import selection_of
 from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.decoding import decoding_record
@@ -50,6 +52,7 @@ def work(context: Context) -> dict[str, Any]:
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
+        suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         provenance=_provenance(context),
     )
     write_records(context.path / "samples.jsonl", samples)
@@ -58,6 +61,8 @@ def work(context: Context) -> dict[str, Any]:
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
     context.say("\n" + safety_table(results))
+    for line in (results["verdict"], *unheld(results)):
+        context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"samples": len(samples), "policies": len(results["policies"])}
 
@@ -76,9 +81,9 @@ def dpo_rounds(config: RunConfig) -> list[str]:
 
 
 def _prompts(context: Context) -> list[Prompt]:
-    own, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    own, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     held_out = held_out_suites(
         read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
     )
@@ -130,7 +135,19 @@ def _about(context: Context, name: str) -> dict[str, Any]:
     earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
     way = ["sft"] if name == "sft" else ["sft", *earlier, name]
     steps = sum(read_json(context.stage(stage).path / "selection.json")["optimiser_steps"] for stage in way)
-    return {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    about = {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    return {**about, "selection": _selection(context, name)}
+
+
+def _selection(context: Context, name: str) -> dict[str, Any]:
+    """Which epoch was kept and why, as in selection.json; of a stage done by an earlier version, from its scoreboard."""
+    known = read_json(context.stage(name).path / "selection.json")
+    if "held" not in known:
+        rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")
+        kept = next(row for row in rows if row["epoch"] == known["epoch"])
+        base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]
+        known = selection_of(kept, context.config.eval.scoreboard, base).to_json()
+    return {key: known[key] for key in ("epoch", "reason", "held", "limit", "over_refusal")}
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:

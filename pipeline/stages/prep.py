@@ -14,8 +14,10 @@ from data_prep.licences import sentences
 from data_prep.lint.report import fault_line
 from data_prep.lint.rows import Renders
 from data_prep.prepare import prepare
+from data_prep.records import Prompt, read_records
 from data_prep.wording import request_text
-from eval.suites import own_suites
+from eval.gate import too_few_prompts
+from eval.suites import held_out_suites, own_suites
 from pipeline.config import RunConfig, embedding_model
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
@@ -25,15 +27,18 @@ MANY = 20
 
 
 def work(context: Context) -> dict[str, Any]:
-    suites, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    suites, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
     summary = prepare(
         data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
     )
     for line in describe(summary, validates=context.config.data.split.val > 0):
+        context.say(line)
+    held_out = held_out_suites(read_records(context.path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite)
+    for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
     return summary
 

@@ -118,11 +118,20 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
     )
     for name, probe in validation["probes"].items():
         context.say(f"  {name:<19} {probe['mean']:>4.0%} right (n {probe['n']}): {probe['description']}")
-    if auroc["mean"] < context.config.reward.min_auroc:
-        raise RecordError(
-            f"reward model: held-out AUROC {auroc['mean']:.3f}, wanted at least {context.config.reward.min_auroc} (reward.min_auroc); train longer or on more data"
-        )
+    require_auroc(auroc, context.config.reward.min_auroc)
     return {"auroc": auroc["mean"], "accuracy": accuracy["mean"], "ece": validation["ece"], "temperature": temperature}
+
+
+def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
+    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
+    low = auroc["ci95"][0]
+    if low is not None and low >= wanted:
+        return
+    interval = "no interval" if low is None else f"{low:.3f} to {auroc['ci95'][1]:.3f}"
+    raise RecordError(
+        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
+        "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"
+    )
 
 
 STAGE = Stage(
