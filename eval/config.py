@@ -82,8 +82,8 @@ class GateConfig:
     """Scored prompts of every harmful suite. With fewer, the t interval of a score that lies at the
     ends of its scale is too narrow."""
     min_benign_prompts: int = 100
-    """Paired prompts of every benign suite. With 100 an unchanged policy passes in about four of
-    five runs, with 192 in 98 %."""
+    """Paired prompts of every benign suite. With 100 a suite passes an unchanged policy in 70 to 80 %
+    of runs, with 192 in 95 to 98 %."""
     accept_unheld_selection: list[str] = field(default_factory=list)
     """Stages (`dpo`, `dpo_2`, `sft`, ...) whose policy may be released although no epoch kept
     over-refusal within eval.scoreboard.max_over_refusal on validation prompts. It is then printed
