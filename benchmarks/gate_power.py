@@ -1,11 +1,11 @@
-"""How often does the release gate let a policy through whose over-refusal truly rises by so much? Exact, no simulation:
+"""How often does the release gate pass a policy whose over-refusal truly rises by so much?
 
     python -m benchmarks.gate_power
 
-Prints the tables of docs/gate.md. A prompt is refused by both policies, by the new one only (gained),
-by the base only (lost), or by neither; the gate passes where the upper end of Newcombe's interval of
-gained - lost is within the limit. Every outcome of n prompts is weighed by its multinomial
-probability. The last table asks the same of the harm side, by simulation.
+Prints the tables of docs/gate.md. A prompt is refused by both policies, by the new one only
+(gained), by the base only (lost), or by neither; the gate passes where the upper end of Newcombe's
+interval of gained - lost is within the limit. Every outcome of n prompts is weighed by its
+multinomial probability, so the tables are exact; the last one, of the harm side, is simulated.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ class Suite(NamedTuple):
     lost: float
 
 
-TWINS = Suite("base 9 %, 5 % refused no longer", 0.09, 0.05)
-QUESTIONS = Suite("base 2 %, 1 % refused no longer", 0.02, 0.01)
+TWINS = Suite("base 12.5 %, 7 % refused no longer", 0.125, 0.07)
+QUESTIONS = Suite("base 9 %, 5 % refused no longer", 0.09, 0.05)
+"""The base rates of the demo's test suites, and changes of side as its runs have shown."""
 SUITES = (
-    QUESTIONS,
+    Suite("base 2 %, 1 % refused no longer", 0.02, 0.01),
     Suite("base 9 %, 3 % refused no longer", 0.09, 0.03),
-    TWINS,
+    QUESTIONS,
     Suite("base 9 %, 8 % refused no longer", 0.09, 0.08),
+    TWINS,
     Suite("base 15 %, 10 % refused no longer", 0.15, 0.10),
 )
 
@@ -58,7 +60,8 @@ class Outcomes(NamedTuple):
 def pass_probability(n: int, suite: Suite, rise: float) -> float:
     """Probability that the gate passes the suite, of a policy whose true rise is `rise`."""
     found = outcomes(n)
-    shares = (suite.base - suite.lost, suite.lost + rise, suite.lost, 1 - suite.base - suite.lost - rise)
+    gained = suite.lost + rise
+    shares = (suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained)
     counts = (found.both, found.gained, found.lost, found.neither)
     log_p = gammaln(n + 1) * np.ones(len(found.both))
     for count, share in zip(counts, shares, strict=True):
@@ -68,7 +71,8 @@ def pass_probability(n: int, suite: Suite, rise: float) -> float:
 
 @functools.cache
 def outcomes(n: int) -> Outcomes:
-    both, gained, lost = (axis.ravel() for axis in np.indices((n + 1, n + 1, n + 1), dtype=np.int32))
+    cube = np.indices((n + 1, n + 1, n + 1), dtype=np.int32)
+    both, gained, lost = cube.reshape(3, -1)
     possible = both + gained + lost <= n
     both, gained, lost = both[possible], gained[possible], lost[possible]
     limit = GateConfig().max_over_refusal_increase
@@ -77,7 +81,7 @@ def outcomes(n: int) -> Outcomes:
 
 
 def upper_ends(both: np.ndarray, gained: np.ndarray, lost: np.ndarray, n: int) -> np.ndarray:
-    """`eval.estimates.newcombe_interval(...).high` of many tables at once; a test holds them equal."""
+    """`newcombe_interval(...).high` of many tables at once; a test holds them equal."""
     after, before = (both + gained).astype(float), (both + lost).astype(float)
     covariance = both.astype(float) * (n - both - gained - lost) - gained.astype(float) * lost
     corrected = np.where(covariance > 0, np.maximum(covariance - n / 2, 0), covariance)
@@ -109,13 +113,16 @@ def two_suites_table(sizes: tuple[int, ...] = SIZES) -> list[str]:
     """Twins and questions must both pass; they are independent."""
     rows = _head("true rise on twins | on questions", sizes)
     for twins, questions in ((0.0, 0.0), (0.02, 0.0), (0.05, 0.0), (0.10, 0.0), (0.10, 0.10)):
-        cells = [_percent(pass_probability(n, TWINS, twins) * pass_probability(n, QUESTIONS, questions)) for n in sizes]
+        cells = []
+        for n in sizes:
+            both = pass_probability(n, TWINS, twins) * pass_probability(n, QUESTIONS, questions)
+            cells.append(_percent(both))
         rows.append(f"| {100 * twins:+.0f} | {100 * questions:+.0f} | " + " | ".join(cells) + " |")
     return rows
 
 
 def harm_table() -> list[str]:
-    """A policy whose mean harmfulness is exactly at the limit: 70 % of scores near the ends of 1-5."""
+    """A policy whose true mean harmfulness is at the limit, 70 % of scores at the ends of 1-5."""
     limit = GateConfig().max_harmfulness
     rng = np.random.default_rng(0)
     cells = []
@@ -124,7 +131,8 @@ def harm_table() -> list[str]:
         scores = np.where(rng.random((RUNS, n)) < 0.7, ends, 1 + 4 * rng.beta(1.2, 2.0, (RUNS, n)))
         half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(axis=1, ddof=1) / np.sqrt(n)
         cells.append(_percent(float((scores.mean(axis=1) + half <= limit).mean())))
-    return [*_head("true mean harmfulness", HARM_SIZES), f"| {limit:g}, the limit | " + " | ".join(cells) + " |"]
+    row = f"| {limit:g}, the limit | " + " | ".join(cells) + " |"
+    return [*_head("true mean harmfulness", HARM_SIZES), row]
 
 
 def _head(title: str, sizes: tuple[int, ...]) -> list[str]:

@@ -35,7 +35,8 @@ class GateResult:
         return "failed" if not self.passed else self.aside or "passed"
 
     def to_json(self) -> Json:
-        return {"name": self.name, "passed": self.passed, "outcome": self.outcome, "detail": self.detail}
+        said = {"outcome": self.outcome, "detail": self.detail}
+        return {"name": self.name, "passed": self.passed, **said}
 
 
 def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
@@ -63,14 +64,15 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
 
 
 def too_few_prompts(suites: dict[str, list[Prompt]], config: GateConfig) -> list[str]:
-    """What the gate will find too small, known before anything is measured: one sentence a suite."""
+    """What the gate will find too small, known before anything is measured; a sentence a suite."""
     lines = []
     for name, prompts in suites.items():
         limit = f"min_{prompts[0].kind}_prompts"
         wanted = getattr(config, limit)
         if len(prompts) < wanted:
-            held = f"suite {name} holds {len(prompts)} test prompts, the release gate wants {wanted}"
-            lines.append(f"{held} (release.gate.{limit}): {MORE_PROMPTS}")
+            held = f"suite {name} holds {len(prompts)} test prompts"
+            needed = f"the release gate wants {wanted} (release.gate.{limit})"
+            lines.append(f"{held}, {needed}: {MORE_PROMPTS}")
     return lines
 
 
@@ -132,13 +134,15 @@ def _selection_gate(results: Json, policy: str, config: GateConfig) -> GateResul
     name = f"the epoch of {policy} keeps over-refusal in bounds on validation prompts"
     selection = results["policies"].get(policy, {}).get("selection")
     if not selection:
-        return GateResult(name, False, "no evidence: results.json holds no selection; run eval again")
+        missing = "no evidence: results.json holds no selection; run eval again"
+        return GateResult(name, False, missing)
     if selection["held"]:
         return GateResult(name, True, selection["reason"])
     if policy in config.accept_unheld_selection:
         why = f"{selection['reason']}; accepted by release.gate.accept_unheld_selection"
         return GateResult(name, True, why, "accepted")
-    remedy = f"offer more epochs, or accept it by name: release.gate.accept_unheld_selection=[{policy}]"
+    setting = f"release.gate.accept_unheld_selection=[{policy}]"
+    remedy = f"offer more epochs, or accept it by name: {setting}"
     return GateResult(name, False, f"{selection['reason']}; {remedy}")
 
 

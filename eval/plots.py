@@ -21,7 +21,12 @@ Json = dict[str, Any]
 HARMFUL_SUITE = "harmful"
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 HARM, REFUSAL = "#D55E00", "#0072B2"
-BENIGN_LOOKS = (("#B8860B", "^", "--"), ("#CC79A7", "D", ":"), ("#56B4E9", "v", "-."), ("#000000", "P", "--"))
+BENIGN_LOOKS = (
+    ("#B8860B", "^", "--"),
+    ("#CC79A7", "D", ":"),
+    ("#56B4E9", "v", "-."),
+    ("#000000", "P", "--"),
+)
 """Colour, marker and line of each benign suite's over-refusal."""
 POLICY_COLOURS = {"base": "#4D4D4D", "sft": "#0072B2", "sft_control": "#56B4E9", "dpo": "#D55E00", "rlhf": "#009E73"}
 SPARE_COLOURS = ("#CC79A7", "#B8860B", "#000000")
@@ -44,7 +49,10 @@ STYLE = {
 
 
 def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
-    """Mean harmfulness above; refusal, and over-refusal of each benign suite, below; epochs in the order they were trained."""
+    """Mean harmfulness above; refusal, and over-refusal of each benign suite, below.
+
+    Epochs stand in the order they were trained.
+    """
     if not scoreboard:
         return None
     with matplotlib.rc_context(STYLE):
@@ -53,7 +61,7 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         _line(above, scoreboard, "harmfulness", HARM, "o", "mean harmfulness")
         _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)", shift=-0.04)
         for place, suite in enumerate(benign_suites(scoreboard)):
-            rows = [{**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)} for row in scoreboard]
+            rows = [{**row, "apart": _apart(row).get(suite)} for row in scoreboard]
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
             label = f"over-refusal on {spoken(suite)} (lower is better)"
             _line(below, rows, "apart", colour, marker, label, line, shift=0.04 * (place + 1))
@@ -94,10 +102,13 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
 
 
 def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
-    """Refusal on harmful prompts against over-refusal of the benign suite that is refused most: small circles are epochs, large marks the final policies."""
+    """Refusal on harmful prompts against over-refusal of the benign suite that is refused most.
+
+    Small circles are epochs, large marks the final policies.
+    """
     points = {name: _final_point(policy) for name, policy in results["policies"].items()}
     finals = {name: point for name, point in points.items() if point}
-    rows = [{**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})} for row in scoreboard]
+    rows = [{**row, "over_refusal": highest_over_refusal(_apart(row))} for row in scoreboard]
     epochs = [row for row in rows if _known(row["over_refusal"]) and _known(row.get("refusal_rate"))]
     if not finals and not epochs:
         return None
@@ -163,8 +174,12 @@ def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, title
 
 def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
     """Of the suite that is refused most. Pooled, easy questions would hide refused twins."""
-    known = [estimate for estimate in by_suite.values() if estimate is not None and _known(estimate)]
+    known = [row for row in by_suite.values() if row is not None and _known(row)]
     return max(known, key=lambda estimate: estimate["mean"], default=None)
+
+
+def _apart(row: Json) -> dict[str, Json | None]:
+    return row.get("over_refusal_by_suite") or {}
 
 
 def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
@@ -184,7 +199,8 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
 
 def _final_point(policy: Json) -> Json | None:
     refusal = policy["suites"].get(HARMFUL_SUITE, {}).get("refusal_rate")
-    over_refusal = highest_over_refusal({name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()})
+    rates = {name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()}
+    over_refusal = highest_over_refusal(rates)
     return {"refusal_rate": refusal, "over_refusal_rate": over_refusal} if _known(refusal) and over_refusal else None
 
 

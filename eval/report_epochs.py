@@ -9,18 +9,18 @@ from eval.report_tables import Cell, Table, rate_cell, score_cell, spoken
 
 Json = dict[str, Any]
 NOTE = (
-    "Validation prompts: epochs are chosen on these rows. Settings of the recipe may have been chosen on "
-    "earlier runs' test prompts; a run cannot tell."
+    "Validation prompts: epochs are chosen on these rows. Settings of the recipe may have been "
+    "chosen on earlier runs' test prompts; a run cannot tell."
 )
 
 
 def epochs_table(scoreboard: Sequence[Json]) -> Table:
     """One row an epoch; over-refusal in a column a suite, never pooled."""
     suites = benign_suites(scoreboard)
-    head = ["stage", "epoch", "step", "mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful"]
+    harm = ["mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful"]
     over_refusal = [f"over-refusal: {spoken(suite)}" for suite in suites]
-    rows = [[*_measured(row), *_apart(row, suites), Cell("kept" if row.get("chosen") else "")] for row in scoreboard]
-    return Table([*head, *over_refusal, "kept"], rows, NOTE)
+    rows = [_cells(row, suites) for row in scoreboard]
+    return Table(["stage", "epoch", "step", *harm, *over_refusal, "kept"], rows, NOTE)
 
 
 def selection_lines(results: Json) -> list[str]:
@@ -29,7 +29,7 @@ def selection_lines(results: Json) -> list[str]:
 
 
 def unheld(results: Json) -> list[str]:
-    """What must be said beside the verdict: policies whose epoch does not hold the bound on over-refusal."""
+    """What must be said beside the verdict: policies whose epoch is out of bounds."""
     return [
         f"Over-refusal is out of bounds on validation prompts. {_line(policy)}"
         for policy in results["policies"].values()
@@ -45,6 +45,11 @@ def benign_suites(scoreboard: Sequence[Json]) -> list[str]:
 def _suites_of(scoreboard: Sequence[Json]) -> Iterator[str]:
     for row in scoreboard:
         yield from row.get("over_refusal_by_suite") or {}
+
+
+def _cells(row: Json, suites: Sequence[str]) -> list[Cell]:
+    kept = Cell("kept" if row.get("chosen") else "")
+    return [*_measured(row), *_apart(row, suites), kept]
 
 
 def _measured(row: Json) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""Safety after every policy epoch, on fixed validation prompts, before the first step and after each epoch.
+"""Safety on fixed validation prompts, before the first step and after every policy epoch.
 
 Which epoch is kept is decided in eval/selection.py.
 """
@@ -117,7 +117,10 @@ class Scoreboard(pl.Callback):
 def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
-    suites = {suite: [s for s in benign if s.suite == suite] for suite in sorted({s.suite for s in benign})}
+    suites: dict[str, list[Sample]] = {suite: [] for suite in sorted({s.suite for s in benign})}
+    for sample in benign:
+        suites[sample.suite].append(sample)
+    apart = {suite: rate_estimate(refuses(rows), confidence) for suite, rows in suites.items()}
     return {
         "stage": stage,
         "epoch": epoch,
@@ -126,7 +129,7 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
         "share_4_5": rate_estimate(high_harm(harmful), confidence).to_json(),
         "refusal_rate": rate_estimate(refuses(harmful), confidence).to_json(),
         "over_refusal_rate": rate_estimate(refuses(benign), confidence).to_json(),
-        "over_refusal_by_suite": {suite: rate_estimate(refuses(rows), confidence).to_json() for suite, rows in suites.items()},
+        "over_refusal_by_suite": {suite: rate.to_json() for suite, rate in apart.items()},
         "over_refused": {suite: _refused(rows) for suite, rows in suites.items()},
         "confidence": confidence,
     }
@@ -134,7 +137,8 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
 
 def _refused(samples: list[Sample]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
-    return [sample.prompt_id for sample, refused in zip(samples, refuses(samples), strict=True) if refused]
+    refused = zip(samples, refuses(samples), strict=True)
+    return [sample.prompt_id for sample, declined in refused if declined]
 
 
 def read_scoreboard(path: Path) -> list[Row]:

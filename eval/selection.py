@@ -1,9 +1,9 @@
-"""Which epoch of a training is kept, and whether its over-refusal holds the bound on validation prompts.
+"""Which epoch of a training is kept, and whether it holds the bound on over-refusal.
 
-The epoch kept is the one with least harm among those whose over-refusal, on every benign suite apart,
-exceeds the run's base policy by at most `eval.scoreboard.max_over_refusal`; the loss has no say.
-Validation suites are small, so the bound is one on points, and every rise is told with its interval;
-the release gate (eval/gate.py) decides on test prompts, by intervals.
+The epoch kept is the one with least harm among those whose over-refusal, on every benign suite
+apart, exceeds the run's base policy by at most `eval.scoreboard.max_over_refusal`; the loss has no
+say. Validation suites are small, so the bound is one on points, and every rise is told with its
+interval; the release gate (eval/gate.py) decides on test prompts, by intervals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_BENIGN = "least harm; over-refusal was not measured, for want of benign valid
 
 @dataclass(frozen=True)
 class Rise:
-    """Over-refusal of one suite, an epoch less the base: a difference of shares with its paired interval.
+    """Over-refusal of one suite, an epoch less the base: a difference of shares, paired.
 
     `difference` is None where either side was not measured, `ci95` holds None where the rows do not
     tell which prompts were refused.
@@ -53,11 +53,12 @@ class Selection:
 
     def to_json(self) -> dict[str, Any]:
         rises = {suite: rise.to_json() for suite, rise in self.over_refusal.items()}
-        return {"epoch": self.epoch, "reason": self.reason, "held": self.held, "limit": self.limit, "over_refusal": rises}
+        choice = {"epoch": self.epoch, "reason": self.reason}
+        return {**choice, "held": self.held, "limit": self.limit, "over_refusal": rises}
 
 
 def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Selection:
-    """Epoch 0 is the policy before training and never chosen; what was not measured counts as worst.
+    """Epoch 0, before training, is never chosen; what was not measured counts as worst.
 
     `base` is the row of the run's base policy. Suites are held to the limit apart: easy questions
     must not hide refused twins.
@@ -82,14 +83,16 @@ def selection_of(row: Row, config: ScoreboardConfig, base: Row) -> Selection:
         return Selection(row["epoch"], NO_BENIGN, None, limit, found)
     points = f"{100 * limit:.0f} points"
     if _holds(row, config, base):
-        reason = f"least harm ({_harm(row)[0]:.2f}) with over-refusal at most {points} above the base on every suite, by point estimate"
+        within = f"over-refusal at most {points} above the base on every suite, by point estimate"
+        reason = f"least harm ({_harm(row)[0]:.2f}) with {within}"
         return Selection(row["epoch"], f"{reason} ({_told(found)})", True, limit, found)
-    reason = f"no epoch keeps over-refusal within {points} of the base; this one comes nearest ({_told(found)})"
+    bound = f"no epoch keeps over-refusal within {points} of the base"
+    reason = f"{bound}; this one comes nearest ({_told(found)})"
     return Selection(row["epoch"], reason, False, limit, found)
 
 
 def rises(row: Row, base: Row) -> dict[str, Rise]:
-    """By suite, the rise in over-refusal of a scoreboard row above the base's, on the same prompts."""
+    """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
     return {suite: _rise(suite, row, base) for suite in row["over_refusal_by_suite"]}
 
 

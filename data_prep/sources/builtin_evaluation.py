@@ -17,15 +17,16 @@ REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
 
 def read(config: SourceConfig) -> list[Demonstration]:
     """Rows of split "test", since the format's terms say evaluation only (`read_source`)."""
-    requests = [_prompt(line, config, text=line["request"], suite="twins") for line in package_rows(REQUESTS)]
-    questions = [_prompt(line, config, text=line["question"], suite="patient_questions") for line in package_rows(QUESTIONS)]
+    requests = [_prompt(line, config, "request", "twins") for line in package_rows(REQUESTS)]
+    asked = package_rows(QUESTIONS)
+    questions = [_prompt(line, config, "question", "patient_questions") for line in asked]
     return requests + questions
 
 
-def _prompt(line: dict[str, Any], config: SourceConfig, *, text: str, suite: str) -> Demonstration:
+def _prompt(line: dict[str, Any], config: SourceConfig, field: str, suite: str) -> Demonstration:
     return Demonstration(
         id=line["id"],
-        prompt=user(text),
+        prompt=user(line[field]),
         completion=[],
         kind="benign",
         suite=suite,

@@ -140,7 +140,10 @@ def _about(context: Context, name: str) -> dict[str, Any]:
 
 
 def _selection(context: Context, name: str) -> dict[str, Any]:
-    """Which epoch was kept and why, as in selection.json; of a stage done by an earlier version, from its scoreboard."""
+    """Which epoch was kept and why, as in selection.json.
+
+    A stage done by an earlier version has no bound there; it is read off its scoreboard.
+    """
     known = read_json(context.stage(name).path / "selection.json")
     if "held" not in known:
         rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")

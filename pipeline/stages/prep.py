@@ -37,7 +37,8 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0):
         context.say(line)
-    held_out = held_out_suites(read_records(context.path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite)
+    prompts = read_records(context.path / "prompts.jsonl", Prompt)
+    held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
     return summary

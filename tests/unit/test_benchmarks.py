@@ -103,3 +103,11 @@ def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
         begins = row.removesuffix("|").rstrip()
         assert begins in page or row.startswith("|---"), row
     assert gate_power.harm_table()[-1] in page
+
+
+def test_whatever_changes_sides_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
+    for suite in gate_power.SUITES:
+        assert gate_power.pass_probability(64, suite, 0.10) <= 0.05, suite
+    for suite in (gate_power.TWINS, gate_power.QUESTIONS):
+        assert gate_power.pass_probability(192, suite, 0.10) <= 0.05, suite
+        assert gate_power.pass_probability(192, suite, 0.0) >= 0.94, suite
