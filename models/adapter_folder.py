@@ -6,12 +6,13 @@ stages in it: ranks side by side, so that A = [A1; A2], B = [s1 B1, s2 B2] and B
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import AutoPeftModelForCausalLM, PeftModel
+from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -25,6 +26,8 @@ from models.portable import make_portable
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "README.md"
 _INWARD = re.compile(r"\.lora_(embedding_)?A\b")
 """Names of the matrices (rank, in); the others are (out, rank)."""
+_ALWAYS = ("peft_type", "task_type", "base_model_name_or_path", "revision", "r", "lora_alpha", "lora_dropout", "target_modules", "bias")
+"""Settings that every version of peft knows; the rest is written only where it is not the usual."""
 _CARD = """---
 library_name: peft
 pipeline_tag: text-generation
@@ -70,13 +73,21 @@ def write_adapter(model: PeftModel, tokenizer: Any, folder: Path, lineage: Linea
     if lineage.earlier:
         config, weights = joined((read_json(lineage.earlier / CONFIG), load_file(lineage.earlier / WEIGHTS)), (config, weights))
     base = base_name(lineage.base)
-    named = {"base_model_name_or_path": base.path, "revision": base.revision}
-    modules = config["target_modules"]
-    write_json(folder / CONFIG, {**config, **named, "target_modules": sorted(modules) if isinstance(modules, list) else modules})
+    named = {**config, "base_model_name_or_path": base.path, "revision": base.revision}
+    write_json(folder / CONFIG, portable_adapter_config(named))
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     save_tokenizer(tokenizer, folder)
     write_text(folder / CARD, adapter_card(lineage, config["r"]))
     make_portable(folder, tokenizer)
+
+
+def portable_adapter_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The content of adapter_config.json without what is as it always was: older versions of peft refuse words that they do not know."""
+    usual = json.loads(json.dumps(LoraConfig().to_dict(), default=str))
+    written = {key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)}
+    if isinstance(written["target_modules"], list):
+        written["target_modules"] = sorted(written["target_modules"])  # peft keeps a set, whose order changes from run to run
+    return written
 
 
 Adapter = tuple[dict[str, Any], dict[str, torch.Tensor]]

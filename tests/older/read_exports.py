@@ -1,6 +1,7 @@
 """What an older transformers makes of exported directories; it runs in an environment of its own and knows nothing of Primum.
 
-read_exports.py TASK.json: {"folders": [...], "ids": [[...]], "texts": [...], "chat": [...], "output": "..."}; writes one JSON file.
+read_exports.py TASK.json: {"folders": [...], "adapters": [...], "ids": [[...]], "texts": [...], "chat": [...], "output": "..."};
+writes one JSON file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 UNKNOWN = "this version does not know the architecture"
+
+
+def read_adapter(folder: str, task: dict[str, Any]) -> dict[str, Any]:
+    """The adapter on its base, as its card says to load it."""
+    from peft import AutoPeftModelForCausalLM
+
+    model, tokenizer = AutoPeftModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor(task["ids"])).logits.float().tolist()
+    return {"logits": logits, "ids": [tokenizer(text)["input_ids"] for text in task["texts"]]}
 
 
 def read(folder: str, task: dict[str, Any]) -> dict[str, Any] | str:
@@ -44,4 +55,5 @@ if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
     task = json.loads(Path(sys.argv[1]).read_text())
     found = {folder: read(folder, task) for folder in task["folders"]}
+    found |= {folder: read_adapter(folder, task) for folder in task["adapters"]}
     Path(task["output"]).write_text(json.dumps({"version": transformers.__version__, "found": found}))

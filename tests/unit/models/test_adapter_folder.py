@@ -13,7 +13,7 @@ from data_prep.errors import ModelError
 from models.adapter import adapt, trainable_state
 from models.adapter_folder import adapter_card, joined
 from models.config import EMBEDDED, AdapterConfig, ModelConfig
-from models.export import export_policy
+from models.export import ROUNDED, export_policy
 from models.lineage import EMBEDDED_HUB_ID, Lineage, base_name
 from models.load import load_model, load_tokenizer
 
@@ -59,6 +59,21 @@ def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_a
         got = logits(AutoPeftModelForCausalLM.from_pretrained(moved / stage / "adapter"))
         assert (got - wanted).abs().max() <= 1e-4
     assert read_json(moved / "dpo_2" / "adapter" / "adapter_config.json")["r"] == 4 + 2 + 3
+
+
+def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_policy_before(tiny_directory, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    stored = tmp_path / "base"
+    shutil.copytree(tiny_directory, stored)
+    AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=torch.bfloat16).save_pretrained(stored)
+    base = ModelConfig(path=str(stored))
+    trained(stored, tmp_path / "sft", Lineage(base))
+    trained(tmp_path / "sft" / "policy", tmp_path / "dpo", Lineage(base, tmp_path / "sft" / "adapter"), seed=2)
+    report = read_json(tmp_path / "dpo" / "export.json")
+    assert report["dtype"] == "bfloat16"
+    assert 0 < report["adapter"] <= ROUNDED
+    assert report["policy"] == 0
 
 
 def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(tiny_directory, tmp_path, monkeypatch):

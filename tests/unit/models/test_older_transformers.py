@@ -17,13 +17,14 @@ from models.adapter import adapt, trainable_state
 from models.config import AdapterConfig, ModelConfig
 from models.export import export_policy
 from models.load import load_model, load_tokenizer
-from models.portable import OLDEST_TRANSFORMERS
+from models.portable import OLDEST_TRANSFORMERS, make_portable
 
 ROOT = Path(__file__).resolve().parents[3]
 OLDER = ROOT / "tests" / "older"
 VERSIONS = sorted(path.stem for path in OLDER.glob("*.txt"))
 TEXTS = ["What is asthma?", " Take 2 tablets , then rest .\n", "<|im_start|>user\nnaïve ☕<|im_end|>", "a [note] b"]
 CHAT = [{"role": "user", "content": "What is asthma?"}]
+PADDING = 8
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
 TOKENS = {"max_position_embeddings": 256, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "initializer_range": 0.3}
 SCALED = {"rope_theta": 5e5, "factor": 8.0, "original_max_position_embeddings": 64}
@@ -56,21 +57,25 @@ def built(name: str, tokenizer, folder: Path) -> Path:
 
     own = dict(ARCHITECTURES[name])
     torch.manual_seed(0)
-    config = AutoConfig.for_model(own.pop("model_type", name), vocab_size=len(tokenizer) + 8, **SIZES | TOKENS | own)
+    config = AutoConfig.for_model(own.pop("model_type", name), vocab_size=len(tokenizer) + PADDING, **SIZES | TOKENS | own)
     model = AutoModelForCausalLM.from_config(config)
     model.generation_config.eos_token_id = [2, 5]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if name == "llama3":  # its adapter is read on it: a base of the hub speaks the older words
+        make_portable(folder, tokenizer)
     return folder
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, tokenizer) -> dict[str, Path]:
+def exported(tmp_path_factory, tokenizer, llama_tokenizer) -> dict[str, Path]:
     """Every architecture, trained a little and exported; the vocabulary is padded and the tokenizer has an extra special token."""
     folder, own = tmp_path_factory.mktemp("older"), copy.deepcopy(tokenizer)
     own.add_special_tokens({"extra_special_tokens": ["[note]"]})
+    with_bos = copy.deepcopy(llama_tokenizer)
+    with_bos.chat_template = own.chat_template
     for name in ARCHITECTURES:
-        config = ModelConfig(path=str(built(name, own, folder / name)))
+        config = ModelConfig(path=str(built(name, with_bos if name == "mistral" else own, folder / name)))
         kind = "lora" if name in ("llama3", "gemma3_text") else "full"
         model = adapt(load_model(config), AdapterConfig(kind=kind, rank=4), seed=0)
         with torch.no_grad():
@@ -84,7 +89,14 @@ def exported(tmp_path_factory, tokenizer) -> dict[str, Path]:
 def task(exported, tmp_path_factory) -> dict[str, Any]:
     ids = [[(7 * place * place + 11 * row) % 600 for place in range(48)] for row in range(2)]
     output = tmp_path_factory.mktemp("read") / "found.json"
-    return {"folders": [str(path) for path in exported.values()], "ids": ids, "texts": TEXTS, "chat": CHAT, "output": str(output)}
+    return {
+        "folders": [str(path) for path in exported.values()],
+        "adapters": [str(exported["llama3"].with_name("adapter"))],
+        "ids": ids,
+        "texts": TEXTS,
+        "chat": CHAT,
+        "output": str(output),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +138,15 @@ def test_an_older_transformers_reads_the_same_model(name, older, now, exported):
     difference = (torch.tensor(got.pop("logits")) - torch.tensor(wanted["logits"])).abs().max()
     assert difference <= 1e-4 * torch.tensor(wanted["logits"]).abs().max()
     assert got == {key: value for key, value in wanted.items() if key != "logits"}
+
+
+def test_the_adapter_on_its_base_answers_as_the_policy_in_the_peft_of_that_time(older, now, exported):
+    """Peft 0.13 cuts the rows off a vocabulary that pad it: no token is lost."""
+    policy, adapter = exported["llama3"], exported["llama3"].with_name("adapter")
+    wanted, got = torch.tensor(now[str(policy)]["logits"]), torch.tensor(older[str(adapter)]["logits"])
+    assert got.shape[-1] >= wanted.shape[-1] - PADDING
+    assert (got - wanted[..., : got.shape[-1]]).abs().max() <= 1e-4 * wanted.abs().max()
+    assert older[str(adapter)]["ids"] == now[str(policy)]["ids"]
 
 
 def test_the_tokens_are_those_that_were_trained_on(now, exported):
