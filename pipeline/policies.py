@@ -18,8 +18,9 @@ from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
+from models.inspection import require_model
 from models.lean_layers import keep_less
-from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
+from models.load import load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
@@ -34,7 +35,7 @@ MODEL = ("model.base", "model.adapter", "model.max_length")
 
 def base_config(config: RunConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""
-    check_model(config.model.base)
+    require_model(config.model.base)
     return replace(config.model.base, path=model_location(config.model.base))
 
 
@@ -52,9 +53,9 @@ def model_files(config: RunConfig) -> dict[str, str]:
     return model_identity(config.model.base)
 
 
-def model_identity(model: ModelConfig) -> dict[str, str]:
+def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
     """Every small file's hash, every large file's size; of a hub id its revision. Raises where there is no such model."""
-    check_model(model)
+    require_model(model, setting)
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}

@@ -104,7 +104,7 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
         return found
     from pipeline.policies import model_identity  # noqa: PLC0415  as above
 
-    return {**found, **model_identity(model)}
+    return {**found, **model_identity(model, "data.embedding.model")}
 
 
 def sha256_path(path: Path) -> str:
