@@ -186,9 +186,14 @@ def _dispatch(options: argparse.Namespace) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from data_prep.artifacts import locked
-    from pipeline.runner import run, run_one
+    from pipeline.ranks import own_rank
+    from pipeline.runner import leave_run, run, run_one
 
-    if config.trainer.rank(os.environ) or os.environ.get("PRIMUM_IN_RUN"):
+    rank = own_rank(config.trainer)
+    if command == "run" and rank:
+        leave_run(rank)
+        return 0
+    if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
     with locked(Path(config.run_dir)):
