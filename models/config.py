@@ -83,3 +83,7 @@ class LanguageModelConfig:
     max_length: int = 512
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
     vllm: VllmConfig = field(default_factory=VllmConfig)
+
+    def __post_init__(self) -> None:
+        if self.max_length < 4:
+            raise ValueError(f"model.max_length must hold a prompt and a completion, at least 4 tokens, got {self.max_length}")

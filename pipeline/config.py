@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -187,13 +188,24 @@ def _blocks(node: Any) -> Iterator[Any]:
         yield node
 
 
+def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every float of a tree of plain values, by its dotted key."""
+    inner = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in inner:
+        if isinstance(value, float):
+            yield f"{prefix}{key}", value
+        yield from _numbers(value, f"{prefix}{key}.")
+
+
 def _checked(merged: Any, faults: list[str]) -> RunConfig | None:
     """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
     try:
-        OmegaConf.to_container(merged, resolve=True)
+        values = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
         faults.append(_said(error))
         return None
+    # Every comparison with NaN is false, so no block would find fault with it.
+    faults += [f"{key}: got nan, wanted a number; leave it out for the default" for key, value in _numbers(values) if math.isnan(value)]
     for entry in fields(RunConfig):
         for node in _blocks(merged[entry.name]):
             try:

@@ -72,8 +72,6 @@ def _val_faults(config: RunConfig, dealt: Dealt) -> list[str]:
 def _test_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
     faults = []
     prompts = [*dealt.of("test"), *suites]
-    if config.eval.prompts_per_suite == 0:
-        prompts = list(suites)
     if not any(prompt.kind == "harmful" for prompt in prompts):
         faults.append(
             f"no harmful prompt for evaluation: {_why(config, 'test')}; eval measures harm on them, after all training; "

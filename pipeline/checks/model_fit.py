@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from data_prep.errors import first_line
 from models.config import AdapterConfig, ModelConfig
@@ -28,6 +29,8 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
     faults = [] if tokenizer is None else vocabulary_faults(network, tokenizer, base)
     faults += adapter_faults(network, config.model.adapter, "model.adapter")
     faults += adapter_faults(network, config.reward.adapter, "reward.adapter", head=False)
+    if config.trainer.gradient_checkpointing and not any(isinstance(module, GradientCheckpointingLayer) for module in network.modules()):
+        faults.append(f"trainer.gradient_checkpointing: {type(network).__name__} has no layers that can be computed again; set it to false")
     if config.reward.layers is not None and config.reward.layers > text.num_hidden_layers:
         faults.append(
             f"reward.layers={config.reward.layers}: the model has {text.num_hidden_layers}; lower it to that, or set null for all of them"
@@ -73,7 +76,7 @@ def adapter_faults(network: Any, adapter: AdapterConfig, setting: str, *, head: 
         where = f"{setting}.target_modules: {name!r}"
         if not found:
             faults.append(f"{where}: the model has no such layers; it has {', '.join(_linear_names(network))}; or write all-linear")
-        elif network.config.get_text_config().tie_word_embeddings and any(module in (output, embeddings) for module in found):
+        elif head and network.config.get_text_config().tie_word_embeddings and any(module in (output, embeddings) for module in found):
             faults.append(
                 f"{where} is the head or the embeddings, which are one matrix in this model (tie_word_embeddings): an update of the one would "
                 "be merged into the other, and the exported policy would be another than the trained one; leave it out (all-linear does), "
