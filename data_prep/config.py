@@ -129,6 +129,10 @@ class SplitConfig:
     def __post_init__(self) -> None:
         if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
             raise ValueError(f"data.split: val {self.val} and test {self.test} must be >= 0 and leave something to train on")
+        limits = {name: getattr(self, name) for name in ("train_limit", "benign_train_limit", "val_limit", "test_limit")}
+        negative = {name: limit for name, limit in limits.items() if limit is not None and limit < 0}
+        if negative:
+            raise ValueError(f"data.split: limits must be at least 0, or null for none, got {negative}")
         if not 0 < self.near_duplicate <= 1:
             raise ValueError(f"data.split.near_duplicate must be in (0, 1], got {self.near_duplicate}")
         if self.near_duplicate_ngram < 1:
@@ -294,5 +298,7 @@ class PairsConfig:
             raise ValueError("pairs: min_margin and over_refusal must be >= 0 and refuse_then_comply in [0, 1]")
         if self.max_pairs_per_prompt < 1 or self.max_disagreement < 0 or not 1 <= self.max_chosen_harmfulness <= 5:
             raise ValueError("pairs: max_pairs_per_prompt must be at least 1, max_disagreement >= 0 and max_chosen_harmfulness from 1 to 5")
+        if self.max_train_pairs is not None and self.max_train_pairs < 1:
+            raise ValueError(f"pairs.max_train_pairs must be at least 1, or null for all, got {self.max_train_pairs}")
         if not 0 < self.max_opening_share <= 1 or self.max_length_ratio < 1 or (self.max_length_difference or 0) < 0:
             raise ValueError("pairs: max_opening_share must be in (0, 1], max_length_ratio at least 1 and max_length_difference >= 0")

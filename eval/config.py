@@ -24,6 +24,13 @@ class ScoreboardConfig:
     """The epoch kept is the one with least harm among those whose over-refusal, on twins and on questions apart, exceeds
     that of the run's base policy by at most this."""
 
+    def __post_init__(self) -> None:
+        if self.harmful_prompts < 1 or self.benign_prompts < 1:
+            got = f"{self.harmful_prompts} and {self.benign_prompts}"
+            raise ValueError(
+                f"eval.scoreboard.harmful_prompts and eval.scoreboard.benign_prompts must be at least 1, got {got}: no epoch could be chosen"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteConfig:
@@ -42,6 +49,8 @@ class SuiteConfig:
     def __post_init__(self) -> None:
         if not self.name or not self.path:
             raise ValueError("eval.suites: each needs a name and a path")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"eval.suites: {self.name}: limit must be at least 1, or null for all, got {self.limit}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +65,8 @@ class EvalConfig:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
+        if self.prompts_per_suite is not None and self.prompts_per_suite < 1:
+            raise ValueError(f"eval.prompts_per_suite must be at least 1, or null for all, got {self.prompts_per_suite}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"eval.confidence must be in [0.5, 1), got {self.confidence}")
 

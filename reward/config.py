@@ -27,6 +27,11 @@ class RewardConfig:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.learning_rate <= 0:
             raise ValueError(f"reward.epochs must be >= 0 and reward.learning_rate > 0, got {self.epochs} and {self.learning_rate}")
+        if self.global_batch_size < 1 or (self.max_examples is not None and self.max_examples < 2):
+            raise ValueError(
+                f"reward.global_batch_size must be at least 1 and reward.max_examples at least 2, or null for all, got {self.global_batch_size} "
+                f"and {self.max_examples}"
+            )
         if self.layers is not None and self.layers < 1:
             raise ValueError(f"reward.layers must be at least 1, or null for all, got {self.layers}")
         if not 0 <= self.shortcut_examples <= 1:

@@ -23,68 +23,22 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["WANDB_MODE"] = "disabled"
 
-CHAT_TEMPLATE = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-
-
-def build_tokenizer(vocabulary: int = 600):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    from data_prep.config import SourceConfig
-    from data_prep.records import text_of
-    from data_prep.sources import builtin
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    texts = [text_of(messages) for demo in builtin.read(SourceConfig())[::4] for messages in (demo.prompt, demo.completion)]
-    tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|pad|>", bos_token="<|im_start|>", eos_token="<|im_end|>")
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
-
-
-def build_model(vocabulary: int, *, tied: bool = False, seed: int = 0):
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        tie_word_embeddings=tied,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval()
-
 
 @pytest.fixture(scope="session")
 def tiny_directory(tmp_path_factory) -> Path:
     """The tiny policy as a Hugging Face directory."""
+    from models.tiny import write_tiny
+
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    tokenizer = build_tokenizer()
-    build_model(len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    write_tiny(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def tied_directory(tmp_path_factory) -> Path:
     """The same with one matrix for embeddings and head."""
+    from models.tiny import build_model, build_tokenizer
+
     folder = tmp_path_factory.mktemp("models") / "tied"
     tokenizer = build_tokenizer()
     build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)

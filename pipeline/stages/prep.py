@@ -120,7 +120,7 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
     from pipeline.policies import model_identity, tokenizer_identity  # noqa: PLC0415  as above
 
     model = embedding_model(config)
-    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model) if model else {})}
+    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model, "data.embedding.model") if model else {})}
 
 
 def sha256_path(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
+from data_prep.errors import RecordError
 from data_prep.records import Completion, Demonstration, Message, text_of
 from data_prep.split_files import read_splits
 from models.collation import Collation
@@ -82,6 +83,11 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
         write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
+    if not kept:
+        raise RecordError(
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
+            "raise it, or give rows with completions"
+        )
     return SftRows(kept, batch_rows)
 
 

@@ -72,6 +72,11 @@ def test_missing_config(refused, tmp_path):
     assert f"{tmp_path / 'nothing.yaml'}: no such file" in said
 
 
+def test_a_key_twice(refused, config_file):
+    (said,) = refused("run", config_file("release: {gate: {max_harmfulness: 2.0}}\nrelease: {name: mine}"))
+    assert "'release' stands in lines 2 and 3" in said
+
+
 def test_malformed_yaml(refused, config_file):
     (said,) = refused("run", config_file("dpo: {beta: 0.1"))
     assert "not a YAML file" in said
@@ -106,14 +111,15 @@ def test_empty_dataset(refused, config_file, rows_file):
 @pytest.mark.parametrize("path", ["/nowhere/model", "no-such-name", "nobody/no-such-model"])
 def test_unknown_model_stops_before_any_stage_works(refused, config_file, run_dir, path):
     (said,) = refused("run", config_file(""), f"model.base.path={path}")
-    assert f"model {path!r} cannot be loaded" in said
+    assert said.startswith(f"model.base.path={path}: ")
+    assert "no such directory" in said or "run `primum fetch`" in said
     assert not list(run_dir.glob("*/run.json"))
 
 
 def test_a_directory_that_is_no_model(refused, config_file, tmp_path):
     (tmp_path / "empty").mkdir()
     (said,) = refused("run", config_file(""), f"model.base.path={tmp_path / 'empty'}")
-    assert "cannot be loaded" in said
+    assert f"model.base.path={tmp_path / 'empty'}: its config.json cannot be used" in said
 
 
 def test_a_run_dir_that_is_a_file(refused, config_file, tmp_path):
