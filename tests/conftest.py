@@ -7,9 +7,11 @@ import shutil
 import signal
 import sysconfig
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # A shared machine may stall any example; a property is about values, not about time.
@@ -25,25 +27,43 @@ os.environ["WANDB_MODE"] = "disabled"
 
 
 @pytest.fixture(scope="session")
-def tiny_directory(tmp_path_factory) -> Path:
-    """The tiny policy as a Hugging Face directory."""
-    from models.tiny import write_tiny
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder by name that the first of pytest's worker processes to ask for it fills and all of them read."""
+    here = tmp_path_factory.getbasetemp()
+    everyones = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
 
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_tiny(folder)
-    return folder
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = everyones / name, everyones / f"{name}.made"
+        with FileLock(everyones / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a worker left that failed here
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def tied_directory(tmp_path_factory) -> Path:
+def tiny_directory(made_once) -> Path:
+    """The tiny policy as a Hugging Face directory."""
+    from models.tiny import write_tiny
+
+    return made_once("tiny", write_tiny)
+
+
+@pytest.fixture(scope="session")
+def tied_directory(made_once) -> Path:
     """The same with one matrix for embeddings and head."""
     from models.tiny import build_model, build_tokenizer
 
-    folder = tmp_path_factory.mktemp("models") / "tied"
-    tokenizer = build_tokenizer()
-    build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    def fill(folder: Path) -> None:
+        tokenizer = build_tokenizer()
+        build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return made_once("tied", fill)
 
 
 @pytest.fixture(scope="session")

@@ -282,6 +282,7 @@ def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> Non
         read_source(jsonl(tmp_path / "ids.jsonl", '{"id": 1, "prompt": "P"}', '{"id": 1, "prompt": "Q"}'), seed=0)
 
 
+@pytest.mark.process
 def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
     code = (
         "import sys; from data_prep.sources import read_source; from data_prep.config import SourceConfig; "
