@@ -20,6 +20,12 @@ GENERIC_TOKENIZER = "PreTrainedTokenizerFast"
 """The class that reads tokenizer.json as it is, in every version."""
 LOCAL_KEYS = ("is_local", "local_files_only", "name_or_path", "special_tokens_map_file", "tokenizer_file")
 """What a tokenizer remembers of the machine that it was loaded on."""
+_RENAMED = {
+    "dtype": "torch_dtype",
+    "_sliding_window_pattern": "sliding_window_pattern",
+    "num_local_experts": "num_experts",
+}
+"""Settings of a model that version 5 writes, and what version 4 reads."""
 _NEOX_NAMES = {"rope_theta": "rotary_emb_base", "partial_rotary_factor": "rotary_pct"}
 _LONGROPE_OF_PHI = ("phi3", "phi4_multimodal")
 """Their older configurations accept exactly three fields of scaling."""
@@ -46,12 +52,11 @@ def portable_config(config: dict[str, Any]) -> dict[str, Any]:
     """The content of config.json with `rope_theta`, `rope_scaling` and `torch_dtype` beside their
     newer names, in nested configs too."""
     written: dict[str, Any] = {key: portable_config(value) if _is_config(value) else value for key, value in config.items()}
-    if written.get("dtype") is not None:
-        written["torch_dtype"] = written["dtype"]
     if written.get("rope_parameters"):
         written.update(_older_rope(written["rope_parameters"], str(written.get("model_type", ""))))
-    if "_sliding_window_pattern" in written:
-        written["sliding_window_pattern"] = written["_sliding_window_pattern"]
+    for name, older in _RENAMED.items():
+        if written.get(name) is not None:
+            written.setdefault(older, written[name])
     if os.path.isabs(str(written.get("_name_or_path", ""))):
         del written["_name_or_path"]
     return written
@@ -71,7 +76,7 @@ def _older_rope(rope: dict[str, Any], model_type: str) -> dict[str, Any]:
     names = _NEOX_NAMES if model_type.startswith("gpt_neox") else {}
     found = {names.get(key, key): rope[key] for key in ("rope_theta", "partial_rotary_factor") if key in rope}
     scaling = {key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")}
-    if rope.get("rope_type", "default") == "default":
+    if rope.get("rope_type", "default") == "default" and "mrope_section" not in rope:
         return {**found, "rope_scaling": None}
     if rope["rope_type"] == "longrope" and model_type in _LONGROPE_OF_PHI:
         scaling = {"type": "longrope", "short_factor": rope["short_factor"], "long_factor": rope["long_factor"]}
