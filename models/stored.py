@@ -15,11 +15,13 @@ from models.config import ExportDtype, ModelConfig
 from models.load import DTYPES, architecture_of, model_location
 
 _STORED = {"F32": torch.float32, "F64": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
-"""Names in a safetensors header; types that are not here (quantised ones) say nothing about the whole."""
+"""Names in a safetensors header; types that are not here (quantised ones) say nothing about the
+whole."""
 
 
 def export_dtype(wanted: ExportDtype, base: ModelConfig, trained: torch.dtype) -> torch.dtype:
-    """What a policy is stored in: as `wanted` says; for `auto` as its base is, but never wider than the weights were trained in."""
+    """What a policy is stored in: as `wanted` says; for `auto` as its base is, but never wider than
+    the weights were trained in."""
     if wanted != "auto":
         return DTYPES[wanted]
     stored = stored_dtype(base)
@@ -27,7 +29,8 @@ def export_dtype(wanted: ExportDtype, base: ModelConfig, trained: torch.dtype) -
 
 
 def stored_dtype(config: ModelConfig) -> torch.dtype:
-    """The type of most of a model's weights on disk; its config.json says it where the weights are not safetensors."""
+    """The type of most of a model's weights on disk; its config.json says it where the weights are
+    not safetensors."""
     sizes: Counter[torch.dtype] = Counter()
     for file in local_folder(config).glob("*.safetensors"):
         with safe_open(file, framework="pt") as weights:
@@ -54,7 +57,8 @@ def _declared(architecture: Any) -> torch.dtype:
 
 
 def store_in(model: Any, dtype: torch.dtype) -> None:
-    """Every floating parameter in `dtype`, in place. Buffers stay: rotary frequencies must not be rounded."""
+    """Every floating parameter in `dtype`, in place. Buffers stay: rotary frequencies must not be
+    rounded."""
     for parameter in model.parameters():
         if parameter.is_floating_point():
             parameter.data = parameter.data.to(dtype)

@@ -48,6 +48,7 @@ ARCHITECTURES = {
     "stablelm": {"rope_parameters": {"rope_type": "default", "rope_theta": 5e4, "partial_rotary_factor": 0.5}},
     "gpt_neox": {"rope_parameters": {"rope_type": "default", "rope_theta": 5e4, "partial_rotary_factor": 0.5}},
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
+    "qwen3_moe": {"head_dim": 8, "num_experts": 4, "moe_intermediate_size": 16, "num_experts_per_tok": 2, "rope_parameters": LOCAL},
     "mixtral": {"num_local_experts": 4, "rope_parameters": {"rope_type": "default", "rope_theta": 1e5}},
 }
 
@@ -124,7 +125,7 @@ def older(request, task, tmp_path_factory) -> dict[str, Any]:
     return {"version": request.param, **found["found"]}
 
 
-NEWER = {"4.45": ("gemma3_text", "qwen3")}
+NEWER = {"4.45": ("gemma3_text", "qwen3", "qwen3_moe")}
 """Architectures that a version does not have yet."""
 
 
