@@ -11,7 +11,6 @@ from pathlib import Path
 from data_prep.artifacts import write_text
 from data_prep.errors import ConfigError, PreemptedError, PrimumError
 from pipeline import ranks
-from pipeline.checks.preflight import require_sound
 from pipeline.config import RunConfig, to_yaml
 from pipeline.console import say
 from pipeline.stage import run_stage
@@ -60,13 +59,16 @@ def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
     _refuse_launcher(config)
+    ranks.forget_launcher()
     _settle(config)
+    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
+
     require_sound(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in stage_names(config):
         if load_stage(name).ranks and config.trainer.world_size > 1:
             command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
-            status = subprocess.run(command, env={**ranks.own_environment(), "PRIMUM_IN_RUN": "1"}).returncode
+            status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
             if status == PreemptedError.exit_code:
                 raise PreemptedError(f"{name} stopped")
             if status:
