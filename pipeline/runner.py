@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from data_prep.artifacts import write_text
-from data_prep.errors import ConfigError, PreemptedError, PrimumError
+from data_prep.errors import ConfigError, PreemptedError, PrimumError, ResourceError
 from pipeline import ranks
 from pipeline.config import RunConfig, to_yaml
 from pipeline.console import say
@@ -24,6 +24,7 @@ WITHOUT_TORCH = {"prep", "release"}
 def run_one(name: str, config: RunConfig) -> None:
     if name not in WITHOUT_TORCH:
         _settle(config)
+        _require_device(config)
     stage = load_stage(name)
     rank = ranks.own_rank(config.trainer)
     if rank == 0 or stage.ranks or stage.shares:
@@ -37,6 +38,14 @@ def _settle(config: RunConfig) -> None:
     from train.hardware import use_cpu  # noqa: PLC0415  imports torch
 
     use_cpu(config.trainer)
+
+
+def _require_device(config: RunConfig) -> None:
+    from train.hardware import device_faults  # noqa: PLC0415  imports torch
+
+    faults = device_faults(config.trainer)
+    if faults:
+        raise ResourceError(faults)
 
 
 def leave_run(rank: int) -> None:

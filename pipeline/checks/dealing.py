@@ -9,7 +9,7 @@ from data_prep.config import DataConfig
 from data_prep.lint.linter import usable
 from data_prep.prepare import drop_duplicates
 from data_prep.records import Demonstration, Kind, Prompt, Split, text_of
-from data_prep.splits import split
+from data_prep.splits import SPLITS, split
 from pipeline.config import RunConfig
 
 MOST = 4000
@@ -37,6 +37,15 @@ def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
     step = max(1, -(-len(rows) // MOST))
     unique, _ = drop_duplicates(usable(rows[::step]).rows)
     return Dealt(split(unique, config.split, seed).kept, step)
+
+
+def described(dealt: Dealt) -> list[str]:
+    """Lines for people: how many prompts each split will hold, and what is worth a thought though it fails nowhere."""
+    parts = [f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign" for split in SPLITS]
+    lines = [f"prompts by split, about: {', '.join(parts)}"]
+    if not dealt.of("train", "benign"):
+        lines.append("no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate")
+    return lines
 
 
 def dealing_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
