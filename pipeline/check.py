@@ -9,14 +9,14 @@ from pathlib import Path
 from data_prep.errors import PrimumError
 from data_prep.licences import restrictions_of, sentences
 from data_prep.records import Demonstration
-from pipeline.checks.installation import offload_faults, place_faults
+from pipeline.checks.installation import offload_faults
 from pipeline.checks.preflight import Findings, preflight
 from pipeline.checks.rendering import length_faults
 from pipeline.checks.trial import trial
 from pipeline.config import RunConfig
 from pipeline.job_script import JobScript, read_job_script, script_faults
 from pipeline.needs import duration, room_faults
-from train.config import TrainerConfig, wandb_trouble
+from train.config import TrainerConfig
 
 
 def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
@@ -25,7 +25,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     if job:
         config = replace(config, trainer=_on(job, config.trainer))
     found = preflight(config)
-    found.add([*faults, *place_faults(config), *wandb_trouble(config.wandb), *offload_faults(config)])
+    found.add([*faults, *offload_faults(config)])
     lines = [*_described(found.rows)]
     if found.tried:
         more, said = length_faults(config, found.tried)

@@ -47,10 +47,15 @@ def own_rank(trainer: TrainerConfig) -> int:
     return rank
 
 
-def own_environment() -> dict[str, str]:
-    """For a process that starts ranks of its own: without what torchrun has told this one, which holds for this one only."""
-    launched = "RANK" in os.environ or "LOCAL_RANK" in os.environ
-    return {name: value for name, value in os.environ.items() if not (launched and name in LAUNCHED)}
+def forget_launcher() -> None:
+    """For a process that starts ranks of its own: take away what torchrun has told it, which holds for torchrun's ranks only.
+
+    Else stages would wait for parts of ranks that have left, and ranks of its own would believe that they were started from outside.
+    """
+    if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
+        return
+    for name in [name for name in os.environ if name in LAUNCHED or name.startswith("TORCHELASTIC_")]:
+        del os.environ[name]
 
 
 def announce(stage: Path, *, work: bool) -> None:

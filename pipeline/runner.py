@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from data_prep.artifacts import write_text
-from data_prep.errors import ConfigError, PreemptedError, PrimumError
+from data_prep.errors import ConfigError, PreemptedError, PrimumError, ResourceError
 from pipeline import ranks
 from pipeline.config import RunConfig, to_yaml
 from pipeline.console import say
@@ -24,6 +24,7 @@ WITHOUT_TORCH = {"release"}
 def run_one(name: str, config: RunConfig) -> None:
     if name not in WITHOUT_TORCH:
         _settle(config)
+        _require_device(config)
     stage = load_stage(name)
     rank = ranks.own_rank(config.trainer)
     if rank == 0 or stage.ranks or stage.shares:
@@ -37,6 +38,14 @@ def _settle(config: RunConfig) -> None:
     from train.hardware import use_cpu  # noqa: PLC0415  imports torch
 
     use_cpu(config.trainer)
+
+
+def _require_device(config: RunConfig) -> None:
+    from train.hardware import device_faults  # noqa: PLC0415  imports torch
+
+    faults = device_faults(config.trainer)
+    if faults:
+        raise ResourceError(faults)
 
 
 def leave_run(rank: int) -> None:
@@ -59,15 +68,16 @@ def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
     _refuse_launcher(config)
+    ranks.forget_launcher()
     _settle(config)
-    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, see _settle
+    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
 
     require_sound(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in stage_names(config):
         if load_stage(name).ranks and config.trainer.world_size > 1:
             command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
-            status = subprocess.run(command, env={**ranks.own_environment(), "PRIMUM_IN_RUN": "1"}).returncode
+            status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
             if status == PreemptedError.exit_code:
                 raise PreemptedError(f"{name} stopped")
             if status:

@@ -2,41 +2,83 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data_prep.config import DataConfig
+from data_prep.config import DataConfig, SplitConfig
 from data_prep.lint.linter import usable
 from data_prep.prepare import drop_duplicates
 from data_prep.records import Demonstration, Kind, Prompt, Split, text_of
-from data_prep.splits import split
+from data_prep.splits import SPLITS, split
 from pipeline.config import RunConfig
 
 MOST = 4000
-"""Rows that are dealt out here. Of more, some at even distances: comparing all of them with each other is prep's work."""
+"""Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other is prep's work."""
+FEW = 200
+"""Rows of a suite that are taken whole all the same, so that a small one is not missed."""
+Stratum = tuple[str, str, str]
+"""Source, suite and kind."""
 
 
 @dataclass(frozen=True)
 class Dealt:
-    """Rows with their splits; one stands for `times` rows of the run."""
+    """Rows with their splits; each stands for `weights` rows of the run."""
 
     rows: list[Demonstration]
-    times: float
+    weights: dict[Stratum, float]
+    limits: SplitConfig
 
     def of(self, split: Split, kind: Kind | None = None) -> list[Demonstration]:
         """The rows of one split, of both kinds or one."""
         return [row for row in self.rows if row.split == split and kind in (None, row.kind)]
 
     def count(self, split: Split, kind: Kind) -> int:
-        """About how many rows the run will have."""
-        return round(self.times * len(self.of(split, kind)))
+        """About how many rows the run will have, its limits included."""
+        suites: Counter[str] = Counter()
+        for row in self.of(split, kind):
+            suites[row.suite] += self.weights[_stratum(row)]  # type: ignore[assignment]
+        if split == "train":
+            limit = self.limits.train_limit if kind == "harmful" else None
+            return round(min(suites.total(), math.inf if limit is None else limit))
+        limit = self.limits.val_limit if split == "val" else self.limits.test_limit
+        return round(sum(min(count, math.inf if limit is None else limit) for count in suites.values()))
 
 
 def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
     """As prep deals them, by words alone and without decontamination."""
-    step = max(1, -(-len(rows) // MOST))
-    unique, _ = drop_duplicates(usable(rows[::step]).rows)
-    return Dealt(split(unique, config.split, seed).kept, step)
+    unique, _ = drop_duplicates(usable(rows).rows)
+    some, weights = _some(unique)
+    return Dealt(split(some, config.split, seed).kept, weights, config.split)
+
+
+def _some(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], dict[Stratum, float]]:
+    """(rows at even distances, of small suites all; how many rows one of each stratum stands for)."""
+    strata: dict[Stratum, list[Demonstration]] = {}
+    for row in rows:
+        strata.setdefault(_stratum(row), []).append(row)
+    most = max(FEW, MOST // max(1, len(strata))) if len(rows) > MOST else len(rows)
+    kept: list[Demonstration] = []
+    weights = {}
+    for name, members in strata.items():
+        chosen = members[:: max(1, -(-len(members) // max(1, most)))]
+        weights[name] = len(members) / len(chosen)
+        kept += chosen
+    return kept, weights
+
+
+def _stratum(row: Demonstration) -> Stratum:
+    return row.source, row.suite, row.kind
+
+
+def described(dealt: Dealt) -> list[str]:
+    """Lines for people: how many prompts each split will hold, and what is worth a thought though it fails nowhere."""
+    parts = [f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign" for split in SPLITS]
+    lines = [f"prompts by split, about: {', '.join(parts)}"]
+    if not dealt.of("train", "benign"):
+        lines.append("no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate")
+    return lines
 
 
 def dealing_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:

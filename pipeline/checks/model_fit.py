@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ from models.config import AdapterConfig, ModelConfig
 from models.load import skeleton
 from pipeline.config import RunConfig
 
-REQUESTS_SHOWN = 4
+SHOWN = 4
+"""Tokens that a message names."""
+_PLACEHOLDER = re.compile(r"image|audio|video|vision", re.I)
 
 
 def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, list[str]]:
@@ -54,9 +57,14 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
         if number is not None and number >= rows
     ]
     said = {token for token, number in named.values() if number is not None and number >= rows}
-    beyond = sorted((number, token) for token, number in tokenizer.get_vocab().items() if number >= rows and token not in said)
+    # The text model of a family that also sees or hears keeps the placeholders of pictures and sounds in its tokenizer.
+    beyond = sorted(
+        (number, token)
+        for token, number in tokenizer.get_vocab().items()
+        if number >= rows and token not in said and not _PLACEHOLDER.search(token)
+    )
     if beyond:
-        shown = ", ".join(f"{token!r} ({number})" for number, token in beyond[:REQUESTS_SHOWN])
+        shown = ", ".join(f"{token!r} ({number})" for number, token in beyond[:SHOWN])
         faults.append(
             f"{where}: {len(beyond)} token(s) of its tokenizer, {shown}, have ids from {rows} on, for which the model has no row; remove them "
             "from the tokenizer's files, or resize the model (resize_token_embeddings) and train what is new"
@@ -76,7 +84,7 @@ def adapter_faults(network: Any, adapter: AdapterConfig, setting: str, *, head: 
         where = f"{setting}.target_modules: {name!r}"
         if not found:
             faults.append(f"{where}: the model has no such layers; it has {', '.join(_linear_names(network))}; or write all-linear")
-        elif head and network.config.get_text_config().tie_word_embeddings and any(module in (output, embeddings) for module in found):
+        elif head and _tied(network) and any(module in (output, embeddings) for module in found):
             faults.append(
                 f"{where} is the head or the embeddings, which are one matrix in this model (tie_word_embeddings): an update of the one would "
                 "be merged into the other, and the exported policy would be another than the trained one; leave it out (all-linear does), "
@@ -99,6 +107,13 @@ def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) ->
         for what, tokens in longest.items()
         if tokens > positions
     ]
+
+
+def _tied(network: Any) -> bool:
+    """Whether head and embeddings are one matrix, as the config says or as the model is built."""
+    output, embeddings = network.get_output_embeddings(), network.get_input_embeddings()
+    said = network.config.tie_word_embeddings or network.config.get_text_config().tie_word_embeddings
+    return bool(said) or getattr(output, "weight", None) is embeddings.weight
 
 
 def _matching(network: nn.Module, name: str, without: nn.Module | None) -> list[nn.Module]:

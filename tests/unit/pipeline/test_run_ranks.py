@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from data_prep.errors import ConfigError
@@ -59,14 +61,19 @@ def test_run_on_ranks_that_it_cannot_start_is_refused(config_file, tmp_path, mon
     assert not list((tmp_path / "run").glob("*/run.json"))
 
 
-def test_ranks_of_its_own_do_not_hear_what_torchrun_told_this_one(config_file, monkeypatch):
+def test_run_forgets_what_torchrun_told_it(config_file, monkeypatch):
+    """Else stages would wait for the parts of ranks that have left."""
     monkeypatch.setenv("MASTER_PORT", "29500")
-    assert ranks.own_environment()["MASTER_PORT"] == "29500"  # set by the user
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    ranks.forget_launcher()
+    assert os.environ["MASTER_PORT"] == "29500"  # set by the user, as there is no rank
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("KEPT", "yes")
-    kept = ranks.own_environment()
-    assert kept["KEPT"] == "yes"
-    assert not set(kept) & set(ranks.LAUNCHED)
+    assert ranks.share(0, TrainerConfig(devices=2)).world == 2
+    ranks.forget_launcher()
+    assert os.environ["KEPT"] == "yes"
+    assert not set(os.environ) & {*ranks.LAUNCHED, "TORCHELASTIC_RUN_ID"}
+    assert ranks.share(0, TrainerConfig(devices=2)).world == 1
 
 
 def test_one_rank_ignores_what_is_left_in_the_environment(config_file, monkeypatch):
