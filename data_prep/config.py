@@ -51,6 +51,8 @@ class SourceConfig:
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
+    ignore: list[str] = field(default_factory=list)
+    """Columns of jsonl, hub and instruction_json rows to pass over, though Primum knows what they mean."""
     dataset_split: str = "train"
     """Split of a hub source."""
     dataset_config: str | None = None

@@ -55,10 +55,16 @@ def embedding(context: Context) -> Embed | None:
 
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
-    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
+    asked = f" ({summary['prompts']} prompts and further preferences of theirs)" if summary["prompts"] < summary["rows_kept"] else ""
+    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept{asked}, {summary['rows_dropped']} left out"]
     lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
     for name, count in summary["sources"].items():
         lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
+        if summary["rejected_alone"].get(name):
+            lines.append(f"    {summary['rejected_alone'][name]} with an answer that must not be imitated and no better one: prompts only")
+        if summary["unread_columns"].get(name):
+            unread = (f"{column} ({rows} rows)" for column, rows in summary["unread_columns"][name].items())
+            lines.append(f"    columns that nothing reads: {', '.join(unread)}")
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
     if summary["lint"]:

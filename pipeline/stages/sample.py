@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.artifacts import write_records
+from data_prep.duplicates import prompt_rows
 from data_prep.records import (
     Completion,
     Demonstration,
@@ -118,7 +119,8 @@ def _refusals(context: Context) -> list[Wanted]:
     if context.round > 1:
         return []
     demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    found = [(d, split_refusal(text_of(d.completion))) for d in demonstrations if d.kind == "harmful" and d.split != "test"]
+    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful" and d.split != "test"]
+    found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 

@@ -74,7 +74,7 @@ def run(tmp_path, tiny_directory):
         demonstration(3, "benign"),
         demonstration(4, "harmful", split="test"),
     ]
-    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected")}) for row in rows]
+    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected", "prompt_id")}) for row in rows]
     write_records(tmp_path / "prep" / "prompts.jsonl", prompts)
     write_records(tmp_path / "prep" / "demonstrations.jsonl", rows)
     finish(tmp_path / "prep")
