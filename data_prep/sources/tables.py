@@ -13,6 +13,7 @@ from data_prep.records import read_json_lines, shorten
 from data_prep.sources.rows import ReadRow, demonstrations_from_row, read_rows
 from data_prep.sources.shapes import KNOWN, TEXT_COLUMNS
 from data_prep.sources.text_files import csv_rows, json_rows, read_utf8
+from data_prep.strict_json import strict_loads
 
 Rows = Iterable[tuple[str, Any]]
 LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -64,7 +65,7 @@ def placed_rows(file: Path, config: SourceConfig | None = None) -> Iterator[tupl
             yield f"{file}:{line}", row
     elif ends_in(file, (".parquet",)):
         yield from _parquet_rows(file)
-    elif ends_in(file, LISTS) and read_utf8(file).lstrip()[:1] != "{":
+    elif ends_in(file, LISTS) and not _holds_lines(read_utf8(file)):
         yield from json_rows(file, wanted="a list of objects, or one object a line")
     else:
         for line, row in read_json_lines(file):
@@ -85,6 +86,15 @@ def read_files(files: Iterable[Path], config: SourceConfig, rows_of: Callable[[P
             yield place, {**row, "split": "test"} if is_test else row
 
     return read_rows(files, rows, lambda row: demonstrations_from_row(row, config))
+
+
+def _holds_lines(text: str) -> bool:
+    """Whether it begins with an object that ends on the same line."""
+    first = text.lstrip().partition("\n")[0]
+    try:
+        return first.startswith("{") and isinstance(strict_loads(first), dict)
+    except ValueError:
+        return False
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
