@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test check bench bench-gpu format clean
+.PHONY: demo test fuzz check bench bench-gpu format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
 
 test: $(READY_DEV)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# 10,000 made-up inputs over everything that reads what a user gives; `make test` tries 200 of them.
+fuzz: $(READY_DEV)
+	$(BIN)/python -m pytest -q tests/unit/data_prep/test_fuzz_readers.py --hypothesis-profile=fuzz $(PYTEST_ARGS)
 
 check: $(READY_DEV)
 	$(BIN)/ruff format --check .

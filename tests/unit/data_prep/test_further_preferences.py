@@ -122,10 +122,6 @@ def test_pairs_are_made_of_every_preference_as_the_data_set_states_it(several: l
 def test_a_completion_between_two_others_is_chosen_over_one_and_rejected_for_the_other(row: Make) -> None:
     rows = [row("p", "Q", CHOSEN[0], rejected=assistant(CHOSEN[1])), row("p", "Q", CHOSEN[1], rejected=assistant("Sure."))]
     rows = drop_duplicates(rows)[0]
-    scores = [
-        Score(id=score.id, completion_id=score.completion_id, scorer=score.scorer, value=score.value, label=score.label)
-        for score in scores_of(rows)
-    ]
     found = candidates([], rows, scores_of(rows))
     config = PairsConfig(
         max_pairs_per_prompt=5, refuse_then_comply=0.0, max_length_ratio=99, max_opening_share=1.0, max_length_difference=None
