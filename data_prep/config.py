@@ -34,7 +34,7 @@ class SourceConfig:
     name: str = "builtin"
     format: Format = "builtin"
     """builtin: the project's own data. medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
-    instruction_json: a list of {instruction, output}. jsonl: TRL's formats. hub: anything that `datasets.load_dataset` takes."""
+    instruction_json: a list of {instruction, output}. jsonl: files of rows in any known shape. hub: what `datasets.load_dataset` takes."""
     path: str = ""
     """File, directory or hub id; empty for builtin."""
     kind: Literal["harmful", "benign"] = "harmful"

@@ -57,7 +57,7 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
             return None
         value = structured(row[column], column)
         asked = messages_of(value, column) if isinstance(value, list) else user(words(value, column))
-    return _with_earlier(asked, row)
+    return with_earlier(asked, row)
 
 
 def answer_of(row: Row, config: SourceConfig) -> tuple[str, Any]:
@@ -85,7 +85,7 @@ def side(value: Any, asked: list[Message], column: str) -> list[Message]:
 
 def _sides(row: Row, config: SourceConfig) -> Sides:
     asked, column = request_of(row, config), only_one(row, DIALOGUES, "conversation", "leave one of them in")
-    whole = messages_of(row[column], column) if column else []
+    whole = with_earlier(messages_of(row[column], column), row) if column else []
     name, answer = answer_of(row, config)
     chosen, rejected = row.get("chosen"), row.get("rejected")
     if answer is not None and is_given(chosen) and chosen != answer:
@@ -137,11 +137,11 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
         columns = ", ".join(map(str, row)) or "none"
         raise ValueError(f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field")
-    prompt, completion = at_last_request(_with_earlier(messages_of(chosen, "chosen"), row))
+    prompt, completion = at_last_request(with_earlier(messages_of(chosen, "chosen"), row))
     return Sides(prompt, completion, _other_side(rejected, prompt))
 
 
-def _with_earlier(messages: list[Message], row: Row) -> list[Message]:
+def with_earlier(messages: list[Message], row: Row) -> list[Message]:
     """Behind the row's own system message and its `history`, a list of earlier requests with their completions."""
     earlier: list[Message] = []
     history = listed(row.get("history"))

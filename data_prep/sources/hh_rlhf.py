@@ -34,7 +34,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _files(folders: list[Path]) -> list[Path]:
-    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.endswith(SUFFIXES)]
+    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.lower().endswith(SUFFIXES)]
 
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:

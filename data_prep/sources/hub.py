@@ -10,6 +10,7 @@ import datasets
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError, first_line
+from data_prep.records import shorten
 from data_prep.sources.rows import SourceRows, demonstrations_from_row, read_rows, table_of
 from data_prep.sources.shapes import TEXT_COLUMNS
 from data_prep.sources.tables import LINES, LISTS, TABLES, ends_in, read_files
@@ -70,7 +71,8 @@ def _without_null_words(placed: list[tuple[str, dict[str, Any]]], config: Source
     texts = TEXT_COLUMNS | {config.prompt_field, config.completion_field}
     faults = []
     for place, row in placed:
-        faults += [f"{place}: {null_word_fault(column, word)}" for column, word in row.items() if column in texts and word in NULL_WORDS]
+        words = [column for column in row if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)]
+        faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
     if faults:
-        raise RecordError(faults[:20])
+        raise RecordError(shorten(faults))
     return [(place, {column: None if word in NULL_WORDS else word for column, word in row.items()}) for place, row in placed]

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 def read(config: SourceConfig) -> list[Demonstration]:
     """A pair whose answer upstream took out for copyright is a prompt without a completion."""
     path = Path(config.path)
-    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() == ".xml")
     if not files:
         raise RecordError(f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository")
     return read_rows(files, _rows, lambda row: _demonstration(row, config))

@@ -9,7 +9,7 @@ from data_prep.config import SourceConfig
 from data_prep.records import Message
 from data_prep.sources.cells import listed
 from data_prep.sources.columns import DIALOGUES, Row, is_given, number, truth
-from data_prep.sources.conversations import Sides, answer_of, request_of, side
+from data_prep.sources.conversations import Sides, answer_of, request_of, side, with_earlier
 from data_prep.sources.messages import messages_of
 
 RANKED = ("completions", "answers", "responses")
@@ -170,10 +170,10 @@ def _asked(row: Row, config: SourceConfig) -> list[Message]:
     context = listed(row.get("context"))
     asked = request_of(row, config)
     if asked is None and isinstance(context, list):
-        asked = messages_of(context, "context")
+        asked = with_earlier(messages_of(context, "context"), row)
     column = next((name for name in DIALOGUES if is_given(row.get(name))), None)
     if asked is None and column:
-        asked = messages_of(row[column], column)
+        asked = with_earlier(messages_of(row[column], column), row)
     if asked is None:
         raise ValueError(f"no {config.prompt_field!r} (columns: {', '.join(map(str, row)) or 'none'}); set the source's prompt_field")
     return asked

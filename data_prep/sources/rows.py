@@ -125,22 +125,32 @@ def table_of(read: Sequence[ReadRow]) -> SourceRows:
     columns = Counter(column for found in read for column in found.unread)
     best: dict[str, tuple[float, ...]] = {}
     for found in read:
-        if found.grades is not None:
-            (row,) = found.rows
-            best[row.id] = max(best.get(row.id, found.grades), found.grades)
-    rows = [_below(row) if found.grades is not None and found.grades < best[row.id] else row for found in read for row in found.rows]
+        for row in found.rows if found.grades is not None else ():
+            best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
+    rows = [_below(row) if found.grades is not None and found.grades < best[_asked(row)] else row for found in read for row in found.rows]
+    return SourceRows(_with_better(rows), columns)
+
+
+def _with_better(rows: list[Demonstration]) -> list[Demonstration]:
     better: defaultdict[str, list[list[Message]]] = defaultdict(list)
+    alone = [is_rejected_alone(row) for row in rows]
+    if not any(alone):
+        return rows
     for row in rows:
         if text_of(row.completion).strip():
-            better[json_line({"prompt": row.prompt})].append(row.completion)
+            better[_asked(row)].append(row.completion)
     joined: Counter[str] = Counter()
     for place, row in enumerate(rows):
-        prompt = json_line({"prompt": row.prompt}) if is_rejected_alone(row) else ""
+        prompt = _asked(row) if alone[place] else ""
         if prompt in better:
             # In turn, so that where there are several of both each is used.
             rows[place] = replace(row, completion=better[prompt][joined[prompt] % len(better[prompt])])
             joined[prompt] += 1
-    return SourceRows(rows, columns)
+    return rows
+
+
+def _asked(row: Demonstration) -> str:
+    return json_line({"prompt": row.prompt})
 
 
 def is_rejected_alone(row: Demonstration) -> bool:

@@ -69,7 +69,7 @@ def csv_rows(path: Path, *, known: Collection[str] = (), texts: Collection[str] 
     faults: list[str] = []
     try:
         for line, row in csv_cells(path, known=known):
-            words = [column for column in texts if row.get(column) in NULL_WORDS]
+            words = [column for column in row if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)]
             faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
             if not words:
                 yield line, {column: None if not cell or cell in NULL_WORDS else cell for column, cell in row.items()}

@@ -159,7 +159,8 @@ def test_other_ways_to_prefer_one_of_two(table: Read, row: dict[str, Any], wante
 
 def test_of_completions_with_grades_the_most_helpful_is_chosen_over_each_other(table: Read) -> None:
     graded = [("middling", 2, 4), ("best", 4, 3), ("best too, less correct", 4, 2), ("worst", 0, 0)]
-    rows = table(*({"prompt": Q, "response": text, "helpfulness": h, "correctness": c, "verbosity": 1} for text, h, c in graded)).rows
+    row = {"prompt": Q, "verbosity": 1}
+    rows = table(*(row | {"id": text, "response": text, "helpfulness": h, "correctness": c} for text, h, c in graded)).rows
     assert [sides(row)[1:] for row in rows] == [
         ("best", "middling"),
         ("best", ""),
@@ -296,6 +297,13 @@ def test_completions_under_their_other_names(table: Read) -> None:
         *({"prompt": Q, name: NO} for name in ("response", "output", "answer")), {"question": Q, "answer": NO}, {"query": Q, "response": NO}
     ).rows
     assert [sides(row) for row in rows] == [(Q, NO, "")] * 5
+
+
+def test_a_system_column_and_history_stand_before_a_dialogue_too(table: Read) -> None:
+    dialogue = [message("human", Q, "from", "value"), message("gpt", NO, "from", "value")]
+    (row,) = table({"conversations": dialogue, "system": "Be kind.", "history": json.dumps([["Hello?", "Hello."]])}).rows
+    assert [part["content"] for part in row.prompt] == ["Be kind.", "Hello?", "Hello.", Q]
+    assert "two system messages" in fault_of(table, {"messages": [message("system", "Be rude."), message("user", Q)], "system": "Be kind."})
 
 
 def test_alpaca_rows_with_system_history_and_context(table: Read) -> None:

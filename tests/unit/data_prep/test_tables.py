@@ -87,14 +87,14 @@ def test_a_key_that_stands_twice_in_an_object_is_refused(tmp_path: Path, source_
 def test_whether_none_is_a_text_is_not_guessed(tmp_path: Path, source_format: Any, word: str) -> None:
     """pandas reads the word as no value, a csv reader as a text: either way a program would decide what the author meant."""
     path = tmp_path / "rows.csv"
-    path.write_text(f"prompt,completion,topic\nP,{word},t\nQ,B,{word}\n")
+    path.write_text(f"prompt,Completion,topic\nP,{word},t\nQ,B,{word}\n")
     (fault,) = faults_of(path, source_format)
-    assert fault.startswith(f":2: 'completion' is the word {word}: a text, or no value? Leave the cell empty")
+    assert fault.startswith(f":2: 'Completion' is the word {word}: a text, or no value? Leave the cell empty")
     folder = tmp_path / "folder"
     folder.mkdir()
     path.rename(folder / "train.csv")
     (fault,) = faults_of(folder, "hub")
-    assert f"row 0 (counted from 0): 'completion' is the word {word}" in fault
+    assert f"row 0 (counted from 0): 'Completion' is the word {word}" in fault
 
 
 @pytest.mark.parametrize("source_format", ["jsonl", "hub"])
