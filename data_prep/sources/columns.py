@@ -23,20 +23,29 @@ VERDICTS = {
     "kto_tag": True,
     "is_safe": True,
     "is_response_safe": True,
-    "is_unsafe": False,
     "is_response_unsafe": False,
-    "is_harmful": False,
+    "response_label": True,
+    "response_safety": True,
+    "response_harm_label": False,
 }
-"""Columns that say of the completion whether it is a good one, and what they say of a good one."""
+"""Columns that say of the completion whether it is a good one, and what they say of a good one: true or false."""
+_SAFE, _UNSAFE = ("safe", "unharmful", "harmless"), ("unsafe", "harmful")
 UNUSABLE = {
     **dict.fromkeys(("tools", "functions"), "tools that the policy may call, which no stage renders"),
     **dict.fromkeys(("tool_calls", "function_call"), "calls of tools, which no stage renders"),
     **dict.fromkeys(("images", "image", "audio", "audios", "video", "videos"), "what is no text"),
     **dict.fromkeys(("options", "choices", "opa"), "the options of a multiple-choice question; write them into the prompt"),
     "labels": "labels of steps or of tokens, which no stage reads",
+    **dict.fromkeys(
+        ("is_harmful", "is_unsafe", "harmful", "unsafe"),
+        "a verdict of which it is not said whether it is the prompt's or the completion's; call it `kind` (harmful, benign) or `is_response_safe`",
+    ),
 }
 """Columns that change what a row means and that nothing here can honour."""
-_TRUE = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+_TRUE = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "desirable"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "undesirable"), False),
+}
 
 
 def is_given(value: Any) -> bool:
@@ -59,6 +68,11 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
         folded = re.sub(r"[ -]", "_", name.strip().lower())
         if name not in exact and folded in exact:
             name = folded
+        again = re.fullmatch(r"(.+)\.[1-9]\d*", name)
+        if again and again[1] in exact and again[1] in row:
+            raise ValueError(
+                f"the column {again[1]!r} is there twice (the second as {name!r}, which is what pandas makes of it); rename one"
+            )
         if name in found:
             raise ValueError(f"the column {name!r} is there twice but for case; rename one, or name it in the source's ignore")
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
@@ -102,6 +116,16 @@ def number(row: Row, column: str) -> float | None:
     if not math.isfinite(found):
         raise ValueError(f"{column!r} must be a number, got {str(value)[:40]!r}")
     return found
+
+
+def is_good(row: Row, column: str) -> bool | None:
+    """What a verdict says of the completion; None where it says nothing. Raises ValueError for what is no verdict."""
+    word = str(row.get(column)).strip().lower()
+    # A bare `label` may be the prompt's.
+    if column != "label" and word in (*_SAFE, *_UNSAFE):
+        return word in _SAFE
+    said = truth(row, column)
+    return None if said is None else said == VERDICTS[column]
 
 
 def truth(row: Row, column: str) -> bool | None:

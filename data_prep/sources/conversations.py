@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.records import Message, assistant, text_of, user
 from data_prep.sources.cells import listed, structured
-from data_prep.sources.columns import COMPLETIONS, DIALOGUES, REQUESTS, VERDICTS, Row, is_given, number, only_one, truth, words
+from data_prep.sources.columns import COMPLETIONS, DIALOGUES, REQUESTS, VERDICTS, Row, is_given, is_good, number, only_one, words
 from data_prep.sources.messages import messages_of
 from data_prep.sources.transcripts import is_transcript, turns
 
@@ -171,11 +171,11 @@ def _judged(sides: Sides, row: Row) -> Sides:
                 f"{present[0]!r} is given without a completion; name it in the source's ignore, or write `kind` (harmful, benign)"
             )
         return sides
-    verdicts = {column: truth(row, column) for column in present}
+    verdicts = {column: is_good(row, column) for column in present}
     missing = [column for column, said in verdicts.items() if said is None]
     if missing:
         raise ValueError(f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill it in, or remove the row")
-    good = {said == VERDICTS[column] for column, said in verdicts.items()}
+    good = set(verdicts.values())
     if len(good) > 1:
         raise ValueError(f"{' and '.join(map(repr, present))} contradict each other; remove the row")
     if sides.rejected:

@@ -156,7 +156,7 @@ def is_divided(rows: list[Any]) -> bool:
     return any(name in row for row in rows for name in ("completions", "answers", "responses"))
 
 
-@tried(60, 2500)
+@tried(60, 2900)
 @given(rows=ROWS, damage=DAMAGE, fields=CONFIGS)
 def test_json_lines(rows: list[Any], damage: tuple[str, int, bytes], fields: dict[str, Any]) -> None:
     content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
@@ -421,7 +421,7 @@ LINES = st.sampled_from(
 )
 
 
-@tried(5, 700)
+@tried(5, 300)
 @given(
     text=st.lists(LINES, max_size=4).map("\n".join) | (st.dictionaries(KEYS, SETTINGS, max_size=3) | SETTINGS).map(json.dumps),
     damage=DAMAGE,

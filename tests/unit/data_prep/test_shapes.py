@@ -67,8 +67,13 @@ def test_several_good_and_bad_completions_are_set_against_each_other_in_turn(tab
 
 
 def test_a_verdict_that_says_harmful_is_one_too(table: Read) -> None:
-    rows = table({"prompt": Q, "response": YES, "is_harmful": True}, {"prompt": Q, "response": NO, "is_unsafe": False}).rows
+    rows = table(
+        {"prompt": Q, "response": YES, "is_response_unsafe": True}, {"prompt": Q, "response": NO, "is_response_unsafe": False}
+    ).rows
     assert [sides(row)[1:] for row in rows] == [(NO, YES), (NO, "")]
+    labels = ("unsafe", "safe", "harmful", "unharmful")
+    rows = table(*({"prompt": Q, "response": label, "response_harm_label": label} for label in labels)).rows
+    assert [sides(row)[1:] for row in rows] == [("safe", "unsafe"), ("safe", ""), ("unharmful", "harmful"), ("unharmful", "")]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +242,8 @@ def test_a_dialogue_with_sides_of_its_own_is_their_prompt(table: Read) -> None:
         ({"messages": [message("user", Q), {"role": "assistant", "content": NO, "weight": 0}]}, "'messages' holds a message of weight 0"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "'messages' must hold messages"),
         ({"messages": [message("user", Q), message("narrator", NO)]}, "unknown roles ['narrator']"),
+        ({"prompt": Q, "response": NO, "is_harmful": True}, "'is_harmful' holds a verdict of which it is not said whether"),
+        ({"prompt": Q, "completion": NO, "completion.1": YES}, "the column 'completion' is there twice"),
         ({"prompt": Q, "image": "x.png"}, "'image' holds what is no text"),
         ({"question": Q, "options": ["a", "b"], "answer": "a"}, "'options' holds the options of a multiple-choice question"),
     ],
