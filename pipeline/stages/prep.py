@@ -29,7 +29,7 @@ def work(context: Context) -> dict[str, Any]:
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
     summary = prepare(data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context))
-    for line in describe(summary, validates=context.config.data.split.val > 0):
+    for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
     return summary
 
@@ -55,16 +55,10 @@ def embedding(context: Context) -> Embed | None:
 
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
-    asked = f" ({summary['prompts']} prompts and further preferences of theirs)" if summary["prompts"] < summary["rows_kept"] else ""
-    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept{asked}, {summary['rows_dropped']} left out"]
+    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
     lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
     for name, count in summary["sources"].items():
         lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
-        if summary["rejected_alone"].get(name):
-            lines.append(f"    {summary['rejected_alone'][name]} with an answer that must not be imitated and no better one: prompts only")
-        if summary["unread_columns"].get(name):
-            unread = (f"{column} ({rows} rows)" for column, rows in summary["unread_columns"][name].items())
-            lines.append(f"    columns that nothing reads: {', '.join(unread)}")
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
     if summary["lint"]:
@@ -79,6 +73,20 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
         for suite in unseen
     ]
     return lines + sentences(summary["restrictions"])
+
+
+def describe_reading(summary: dict[str, Any]) -> list[str]:
+    """What was made of rows that are not plainly one prompt and its completion, and what was not read."""
+    further = summary["rows_kept"] - summary["prompts"]
+    lines = [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"] if further else []
+    lines += [
+        f"  {name}: {count} rows with a completion that must not be imitated and no better one; they are prompts only"
+        for name, count in summary["rejected_alone"].items()
+    ]
+    for name, columns in summary["unread_columns"].items():
+        named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
+        lines.append(f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood")
+    return lines
 
 
 def files(config: RunConfig) -> dict[str, str]:

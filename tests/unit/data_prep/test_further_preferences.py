@@ -16,7 +16,7 @@ from data_prep.pairs import build_pairs, candidates, rejected_id
 from data_prep.prepare import prepare
 from data_prep.records import Demonstration, Prompt, Score, assistant, read_records, text_of
 from data_prep.review import review_items
-from pipeline.stages.prep import describe
+from pipeline.stages.prep import describe_reading
 from pipeline.stages.sft import sft_examples
 from reward.examples import build_examples
 
@@ -50,7 +50,7 @@ def test_no_preference_of_a_prompt_is_dropped_and_each_prompt_is_measured_once(t
     splits = {prompt.id: (prompt.split, prompt.group) for prompt in prompts}
     assert all(splits[row.asks] == (row.split, row.group) for row in rows)
     assert Counter(row.asks for row in rows) == dict.fromkeys(splits, 3)
-    assert "72 rows in, 72 kept (24 prompts and further preferences of theirs), 0 left out" in describe(summary, validates=True)
+    assert describe_reading(summary) == ["  24 prompts, and 48 further preferences of the same prompts"]
     assert "48 further preferences of the same prompts" in (tmp_path / "prep" / "data_card.md").read_text()
 
 
@@ -59,6 +59,17 @@ def test_equal_preferences_are_still_dropped_and_counted(tmp_path: Path) -> None
     summary, _, kept = prepared(tmp_path, [*rows, *rows[:5], {"prompt": rows[0]["prompt"]}])
     assert (summary["rows_kept"], summary["dropped"]) == (16, {"duplicate": 6})
     assert len(kept) == 16
+
+
+def test_prep_says_what_became_of_bad_completions_and_of_unknown_columns(tmp_path: Path) -> None:
+    rows = [{"prompt": f"w{n}a w{n}b?", "completion": CHOSEN[0], "label": n > 2, "lang": "en"} for n in range(9)]
+    summary, prompts, kept = prepared(tmp_path, rows)
+    assert (len(prompts), len(kept)) == (9, 6)
+    assert json.loads((tmp_path / "prep" / "lint.json").read_text())["unread_columns"] == {"mine": {"lang": 9}}
+    assert describe_reading(summary) == [
+        "  mine: 3 rows with a completion that must not be imitated and no better one; they are prompts only",
+        "  mine: columns that nothing reads: lang (9 rows); see docs/data.md, Rows that are understood",
+    ]
 
 
 def test_what_takes_a_prompt_away_takes_all_its_preferences(tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def run(tmp_path):
         scores.append(Score(id=f"{record.id}/reward_model", completion_id=record.id, scorer="reward_model", value=value))
         scores.append(Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label))
     folder = tmp_path / "run"
-    prompts = [Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected", "prompt_id")}) for d in demos]
+    prompts = [
+        Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected", "prompt_id")}) for d in demos
+    ]
     write_stage(folder, "prep", {"prompts.jsonl": prompts, "demonstrations.jsonl": demos})
     write_stage(folder, "sample", {"completions.jsonl": made})
     write_stage(folder, "score", {"scores.jsonl": scores})
