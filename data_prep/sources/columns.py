@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 DESCRIPTIVE = frozenset({"id", "kind", "principle", "suite", "generator", "licence", "license", "topic", "twin_id", "split"})
 """What a row of any shape may say of itself."""
 REQUESTS = ("question", "query", "request", "input")
-"""Names of the prompt's column that are understood beside data.sources.prompt_field; `instruction` is, with `input` or `context` after it."""
+"""Names under which others have the prompt. data.sources.prompt_field says so; only `instruction` is understood without."""
 COMPLETIONS = ("response", "output", "answer")
 """Names of the completion's column that are understood beside data.sources.completion_field."""
 DIALOGUES = ("messages", "conversations", "conversation")

@@ -52,11 +52,12 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         parts = [words(row["instruction"], "instruction"), words(row[context], context) if context else ""]
         asked = user("\n\n".join(part for part in parts if part))
     else:
-        column = only_one(row, REQUESTS, "prompt", "set the source's prompt_field")
-        if column is None:
-            return None
-        value = structured(row[column], column)
-        asked = messages_of(value, column) if isinstance(value, list) else user(words(value, column))
+        named = [column for column in REQUESTS if is_given(row.get(column))]
+        if named:
+            raise ValueError(
+                f"no {field!r} (columns: {', '.join(map(str, row))}); set the source's prompt_field to {named[0]}, or name it in its ignore"
+            )
+        return None
     return with_earlier(asked, row)
 
 

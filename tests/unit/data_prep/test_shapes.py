@@ -151,7 +151,7 @@ def test_what_cannot_be_decided_between_two_completions_is_refused(table: Read, 
         ({"context": [message("user", Q)], "response1": NO, "response2": YES, "overall_preference": -1}, (NO, YES)),
         ({"prompt": Q, "response_a": NO, "response_b": YES, "winner": "model_a"}, (NO, YES)),
         ({"prompt": Q, "response_a": NO, "response_b": YES, "winner": "tie"}, (NO, "")),
-        ({"question": Q, "response_j": NO, "response_k": YES}, (NO, YES)),
+        ({"prompt": Q, "response_j": NO, "response_k": YES}, (NO, YES)),
     ],
 )
 def test_other_ways_to_prefer_one_of_two(table: Read, row: dict[str, Any], wanted: tuple[str, str]) -> None:
@@ -286,7 +286,7 @@ def test_messages_as_text_are_messages(table: Read, written: str) -> None:
         f"[{{'role': 'user', 'content': '{'x' * 1_000_000}'}}]",
     ],
 )
-@pytest.mark.parametrize("column", ["prompt", "messages", "question"])
+@pytest.mark.parametrize("column", ["prompt", "messages", "chosen"])
 def test_messages_as_text_that_cannot_be_read_are_refused(table: Read, column: str, written: str) -> None:
     assert fault_of(table, {column: written, "completion": NO})
 
@@ -300,10 +300,8 @@ def test_a_request_that_only_looks_like_a_list_stays_a_request(table: Read) -> N
 
 
 def test_completions_under_their_other_names(table: Read) -> None:
-    rows = table(
-        *({"prompt": Q, name: NO} for name in ("response", "output", "answer")), {"question": Q, "answer": NO}, {"query": Q, "response": NO}
-    ).rows
-    assert [sides(row) for row in rows] == [(Q, NO, "")] * 5
+    rows = table(*({"prompt": Q, name: NO} for name in ("response", "output", "answer"))).rows
+    assert [sides(row) for row in rows] == [(Q, NO, "")] * 3
 
 
 def test_a_system_column_and_history_stand_before_a_dialogue_too(table: Read) -> None:
@@ -348,7 +346,10 @@ def test_alpaca_numbers_are_text_and_lists_are_refused(tmp_path: Path, source_fo
             {"prompt": Q, "answer": "C", "response": NO},
             "'response' and 'answer' may each be the completion; set the source's completion_field",
         ),
-        ({"question": Q, "query": "Another?"}, "'question' and 'query' may each be the prompt; set the source's prompt_field"),
+        ({"question": Q, "answer": NO}, "no 'prompt' (columns: question, answer); set the source's prompt_field to question"),
+        ({"prompt": Q, "question": "Another?"}, "'question' is a column whose meaning is known"),
+        ({"instruction": Q, "question": "Another?"}, "'question' is a column whose meaning is known"),
+        ({"messages": [message("user", Q)], "question": "Another?"}, "no 'prompt' (columns: messages, question)"),
         ({"prompt": Q, "completion": NO, "chosen": YES, "rejected": NO}, "'completion' and 'chosen' may each be the completion"),
         ({"prompt": Q, "completion": NO, "answer": "C"}, "'answer' is a column whose meaning is known and that has no place in this row"),
         ({"prompt": Q, "input": "of what?"}, "'input' is a column whose meaning is known"),
