@@ -38,7 +38,8 @@ class SourceConfig:
     format: Format = "builtin"
     """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only ever measured on.
     medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
-    instruction_json: a list of {instruction, output}. jsonl: TRL's formats. hub: anything that `datasets.load_dataset` takes."""
+    instruction_json: a list of {instruction, output}. jsonl: files of rows in any known shape. hub: what
+    `datasets.load_dataset` takes."""
     path: str = ""
     """File, directory or hub id; empty for builtin and builtin_evaluation."""
     kind: Literal["harmful", "benign"] = "harmful"
@@ -55,6 +56,8 @@ class SourceConfig:
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
+    ignore: list[str] = field(default_factory=list)
+    """Columns of jsonl, hub and instruction_json rows to pass over, though Primum knows what they mean."""
     dataset_split: str = "train"
     """Split of a hub source."""
     dataset_config: str | None = None

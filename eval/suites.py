@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Prompt, Split, read_json_lines, shorten
-from data_prep.sources.rows import demonstration_from_row
-from data_prep.sources.text_files import read_csv
+from data_prep.sources.rows import demonstrations_from_row
+from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
 
 
@@ -82,7 +82,7 @@ def read_suite(config: SuiteConfig) -> list[Prompt]:
     path = Path(config.path)
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
-    rows = _csv_rows(path) if path.suffix == ".csv" else list(read_json_lines(path))
+    rows = csv_cells(path, known={config.field}) if path.suffix.lower() in (".csv", ".tsv") else read_json_lines(path)
     prompts: dict[str, Prompt] = {}
     faults = []
     for number, row in rows:
@@ -106,7 +106,7 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     source = SourceConfig(
         name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
     )
-    read = demonstration_from_row({config.field: request}, source)
+    (read,) = demonstrations_from_row({config.field: request}, source).rows
     return Prompt(
         id=read.id,
         prompt=read.prompt,
@@ -116,11 +116,3 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
         licence="evaluation only",
         split="test",
     )
-
-
-def _csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    (_, header), *rows = read_csv(path) or [(1, [])]
-    faults = [f"{path}:{n}: {len(cells)} columns, the header has {len(header)}" for n, cells in rows if len(cells) != len(header)]
-    if faults:
-        raise RecordError(shorten(faults))
-    return [(n, dict(zip(header, cells, strict=True))) for n, cells in rows]

@@ -16,6 +16,8 @@ from hypothesis import settings
 
 # A shared machine may stall any example; a property is about values, not about time.
 settings.register_profile("primum", deadline=None)
+# `make fuzz`: the properties in test_fuzz_readers.py, with 10,000 inputs that are new every time.
+settings.register_profile("fuzz", deadline=None)
 settings.load_profile("primum")
 
 # A shell that runs the tests in its background has them ignore Ctrl-C, and with them every command that they start and interrupt.

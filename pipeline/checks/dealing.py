@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.config import DataConfig, SplitConfig
+from data_prep.duplicates import drop_duplicates, prompt_rows
 from data_prep.lint.linter import usable
-from data_prep.prepare import drop_duplicates
 from data_prep.records import Demonstration, Kind, Prompt, Split, text_of
 from data_prep.splits import SPLITS, split
 from pipeline.config import RunConfig
@@ -48,8 +48,8 @@ class Dealt:
 
 def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
     """As prep deals them, by words alone and without decontamination."""
-    unique, _ = drop_duplicates(usable(rows).rows)
-    some, weights = _some(unique)
+    distinct, _ = drop_duplicates(usable(rows).rows)
+    some, weights = _some(prompt_rows(distinct))
     return Dealt(split(some, config.split, seed).kept, weights, config.split)
 
 

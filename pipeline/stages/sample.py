@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.dataset_readme import table, write_readme
+from data_prep.duplicates import prompt_rows
 from data_prep.records import (
     Completion,
     Demonstration,
@@ -131,7 +132,8 @@ def _refusals(context: Context) -> list[Wanted]:
     if context.round > 1:
         return []
     demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
-    found = [(d, split_refusal(text_of(d.completion))) for d in demonstrations if d.kind == "harmful"]
+    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
+    found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 

@@ -68,7 +68,7 @@ def needs_revisions(config: RunConfig) -> tuple[str, ...]:
 def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
     answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
-    return [d for d in demonstrations if (d.kind == "harmful" or d.id not in answered)]
+    return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_length: int) -> list[Score]:
