@@ -124,8 +124,8 @@ def test_a_folder_reads_every_file_of_rows_whatever_the_case_of_its_name(tmp_pat
     (tmp_path / "c.json").write_text('{"prompt": "c"}\n{"prompt": "c2"}\n')
     (tmp_path / "d.CSV").write_text("prompt\nd\n")
     (tmp_path / "e.tsv").write_text("prompt\tcompletion\ne\t1, 2\n")
-    (tmp_path / "f.jsonl.GZ").write_bytes(gzip.compress(b'{"prompt": "f"}\n'))
-    (tmp_path / "g.csv.gz").write_bytes(gzip.compress(b"prompt\ng\n"))
+    (tmp_path / "f.jsonl.GZ").write_bytes(gzip.compress(b'{"prompt": "f"}\n', mtime=0))
+    (tmp_path / "g.csv.gz").write_bytes(gzip.compress(b"prompt\ng\n", mtime=0))
     datasets.Dataset.from_dict({"prompt": ["h"]}).to_parquet(str(tmp_path / "h.PARQUET"))
     for name in ("README.md", "LICENSE", ".hidden.jsonl", "dataset_infos.json", "licence.txt", "notes.md"):
         (tmp_path / name).write_text("no rows")
@@ -185,7 +185,7 @@ def test_the_header_says_the_delimiter(tmp_path: Path, delimiter: str, name: str
     ("content", "said"),
     [
         (b"PAR1\x15\x04", "is Parquet, not text in UTF-8; end its name in .parquet"),
-        (gzip.compress(b"{}"), "is packed with gzip, not text in UTF-8; end its name in .gz"),
+        (gzip.compress(b"{}", mtime=0), "is packed with gzip, not text in UTF-8; end its name in .gz"),
         (b"PK\x03\x04\x14", "is a zip archive or a workbook (.xlsx)"),
         ("\ufeffprompt\nP\n".encode("utf-16-le"), "is UTF-16, not text in UTF-8; save it as UTF-8"),
         ("\ufeffprompt\nP\n".encode("utf-16-be"), "is UTF-16"),
@@ -205,7 +205,7 @@ def test_a_file_that_is_no_text_is_told_for_what_it_is(tmp_path: Path, name: str
     [
         ("rows.parquet", b"PAR1 and no more"),
         ("rows.jsonl.gz", b'{"prompt": "P"}\n'),
-        ("rows.csv.gz", gzip.compress(b"prompt\nP\n")[:-4]),
+        ("rows.csv.gz", gzip.compress(b"prompt\nP\n", mtime=0)[:-4]),
         ("rows.jsonl", b"[" * 100_000),
         ("rows.json", b"[" * 100_000),
         ("rows.json", b'{\n"prompt": "P"\n}\n'),
