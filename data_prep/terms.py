@@ -25,6 +25,7 @@ class Terms:
 
 FORMATS = {
     "builtin": Terms(licence="Apache-2.0"),
+    "builtin_evaluation": Terms(licence="Apache-2.0", use="evaluation"),
     "medsafetybench": Terms(
         licence="MIT", note="its safe answers were written by GPT-4, and its authors ask for research use only, as the requests are harmful"
     ),

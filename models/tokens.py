@@ -1,8 +1,11 @@
 """The one tokenisation contract: messages in, token ids and a completion mask out, for every stage.
 
+- A row is what the chat template itself writes for the conversation, token for token, up to the end of the last turn.
 - Prompt ids are exactly those that generation starts from; the boundary to the completion is exact by construction.
 - One BOS: what the chat template writes, nothing added, a doubled one removed.
-- A whole completion ends in exactly one end token, and that token is in the mask. A cut one has none.
+- The mask holds what the assistant writes, its end-of-turn token included, and nothing else: of a completion of several
+  messages every turn of the assistant, and neither headers nor what a tool said.
+- A whole completion ends in the token that the template writes there, and that token is in the mask. A cut one has none.
 - A pair that model.max_length cuts on one side loses the end token on both: length must not tell chosen from rejected.
 """
 
@@ -12,6 +15,8 @@ from typing import Any, NamedTuple
 
 from data_prep.errors import ModelError
 from data_prep.records import Message
+from models.chat_format import end_of_turn, render
+from models.template_faults import SETTING, parted
 
 MIN_COMPLETION_TOKENS = 2
 
@@ -20,7 +25,8 @@ class TokenRow(NamedTuple):
     """One prompt with one completion."""
 
     input_ids: list[int]
-    completion_mask: list[int]  # 1 on completion tokens (end token included), 0 on the prompt
+    completion_mask: list[int]
+    """1 on what the assistant writes (end of turn included), 0 on the prompt and on what stands between the assistant's turns."""
     truncated: bool
 
     @property
@@ -30,24 +36,7 @@ class TokenRow(NamedTuple):
 
 def prompt_ids(tokenizer: Any, prompt: list[Message]) -> list[int]:
     """Ids up to the point where the assistant begins to write."""
-    return _single_bos(tokenizer, tokenizer(_render(tokenizer, prompt, True), add_special_tokens=False)["input_ids"])
-
-
-def completion_ids(tokenizer: Any, prompt: list[Message], completion: list[Message]) -> list[int]:
-    """Ids of the assistant's text after the prompt, ending in one end token."""
-    before, whole = _render(tokenizer, prompt, True), _render(tokenizer, [*prompt, *completion], False)
-    if not whole.startswith(before):
-        before = _render(tokenizer, prompt, False)
-    if not whole.startswith(before):
-        raise ModelError(
-            "the chat template renders a prompt differently once an answer follows; set model.base.chat_template to one that does not"
-        )
-    start = tokenizer(before, add_special_tokens=False)["input_ids"]
-    ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
-    # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
-    rest = ids[len(start) :] if ids[: len(start)] == start else tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"]
-    end = tokenizer.eos_token_id
-    return [*rest[: rest.index(end)], end] if end in rest else [*rest, end]
+    return _single_bos(tokenizer, _ids(tokenizer, render(tokenizer, prompt, add_generation_prompt=True)))
 
 
 def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int, *, finished: bool = True) -> TokenRow | None:
@@ -56,9 +45,10 @@ def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max
     An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it did not end there.
     """
     start = prompt_ids(tokenizer, prompt)
-    rest = _completion(tokenizer, prompt, completion, finished)
-    room = max_length - len(start)
-    return None if room < MIN_COMPLETION_TOKENS or not rest else _join(start, rest, room, cut=len(rest) > room)
+    row = _whole(tokenizer, prompt, start, completion, finished)
+    if max_length - len(start) < MIN_COMPLETION_TOKENS or not row.num_completion_tokens:
+        return None
+    return _cut(row, max_length) if len(row.input_ids) > max_length else row
 
 
 def encode_pair(
@@ -74,30 +64,61 @@ def encode_pair(
     None when the prompt leaves no room, or when after cutting nothing is left of a side or nothing distinguishes the two.
     """
     start = prompt_ids(tokenizer, prompt)
-    rests = [_completion(tokenizer, prompt, side, whole) for side, whole in zip(sides, finished, strict=True)]
-    room = max_length - len(start)
-    if room < MIN_COMPLETION_TOKENS:
+    rows = [_whole(tokenizer, prompt, start, side, whole) for side, whole in zip(sides, finished, strict=True)]
+    if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None
-    cut = any(len(rest) > room for rest in rests)
-    if cut:
-        rests = [rest[:-1] if whole else rest for rest, whole in zip(rests, finished, strict=True)]
-    chosen, rejected = (_join(start, rest, room, cut=cut) for rest in rests)
-    return None if chosen.input_ids == rejected.input_ids or not all(rests) else (chosen, rejected)
+    if any(len(row.input_ids) > max_length for row in rows):
+        rows = [_without_end(row) if whole else row for row, whole in zip(rows, finished, strict=True)]
+        rows = [_cut(row, max_length) for row in rows]
+    chosen, rejected = rows
+    if chosen.input_ids == rejected.input_ids or not all(row.num_completion_tokens for row in rows):
+        return None
+    return chosen, rejected
 
 
-def _completion(tokenizer: Any, prompt: list[Message], completion: list[Message], finished: bool) -> list[int]:
-    ids = completion_ids(tokenizer, prompt, completion)
-    return ids if finished else ids[:-1]
+def _whole(tokenizer: Any, prompt: list[Message], ids: list[int], completion: list[Message], finished: bool) -> TokenRow:
+    """The row without a limit, `ids` the prompt's: for each turn of the assistant all that comes before it, then what it writes."""
+    mask = [0] * len(ids)
+    for number, message in enumerate(completion):
+        if message["role"] == "assistant":
+            start, written = _turn(tokenizer, [*prompt, *completion[:number]], message)
+            if start[: len(ids)] != ids:
+                raise ModelError(f"{SETTING}: the template writes an earlier turn otherwise once message {number} of a completion follows")
+            mask += [0] * (len(start) - len(ids)) + [1] * len(written)
+            ids = [*start, *written]
+    row = TokenRow(ids, mask, False)
+    return row if finished or not row.num_completion_tokens else _without_end(row)
 
 
-def _join(start: list[int], rest: list[int], room: int, *, cut: bool) -> TokenRow:
-    kept = rest[:room] if cut else rest
-    return TokenRow([*start, *kept], [0] * len(start) + [1] * len(kept), cut)
+def _turn(tokenizer: Any, before: list[Message], message: Message) -> tuple[list[int], list[int]]:
+    """Ids of what comes before a turn of the assistant, and of the turn from its first word to its end token."""
+    start_text = render(tokenizer, before, add_generation_prompt=True)
+    whole_text = render(tokenizer, [*before, message], add_generation_prompt=False)
+    if not whole_text.startswith(start_text):
+        raise ModelError(f"{SETTING}: {parted(start_text, whole_text)}")
+    start, ids = _ids(tokenizer, start_text), _ids(tokenizer, whole_text)
+    # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
+    written = ids[len(start) :] if ids[: len(start)] == start else _ids(tokenizer, whole_text[len(start_text) :])
+    end = end_of_turn(tokenizer)
+    if end not in written:
+        raise ModelError(
+            f"{SETTING}: the template does not end this completion with {tokenizer.convert_ids_to_tokens(end)!r} as it ends others; "
+            "wanted one that ends every turn alike"
+        )
+    # From the first one on: text that holds the token itself would end there too.
+    return _single_bos(tokenizer, start), written[: written.index(end) + 1]
 
 
-def _render(tokenizer: Any, messages: list[Message], add_generation_prompt: bool) -> str:
-    clean = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
-    return tokenizer.apply_chat_template(clean, tokenize=False, add_generation_prompt=add_generation_prompt)
+def _without_end(row: TokenRow) -> TokenRow:
+    return TokenRow(row.input_ids[:-1], row.completion_mask[:-1], row.truncated)
+
+
+def _cut(row: TokenRow, max_length: int) -> TokenRow:
+    return TokenRow(row.input_ids[:max_length], row.completion_mask[:max_length], True)
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _single_bos(tokenizer: Any, ids: list[int]) -> list[int]:

@@ -18,6 +18,7 @@ import torch
 from data_prep.errors import ModelError, ResourceError
 from models import vllm_worker
 from models.config import GenerationConfig, ModelConfig, VllmConfig
+from models.decoding import own_generation_config
 from models.load import model_location
 
 CLOSING_SECONDS = 60
@@ -47,6 +48,7 @@ class VllmEngine:
     def __init__(self, config: VllmConfig, model: ModelConfig, dtype: torch.dtype, *, gpus: list[int], log: Path) -> None:
         vllm_version(config)
         self.log = log
+        self.generation_config = own_generation_config(model)
         with log.open("ab") as printed:
             self._process: subprocess.Popen[str] = subprocess.Popen(
                 [config.python, "-I", vllm_worker.__file__],
@@ -76,13 +78,13 @@ class VllmEngine:
             self.close(at_once=True)
             raise
 
-    def complete(self, ids: list[list[int]], config: GenerationConfig, end: int, seeds: list[int]) -> list[list[int]]:
-        """The tokens that each prompt is answered with, an end token included where one was written."""
+    def complete(self, ids: list[list[int]], config: GenerationConfig, ends: list[int], seeds: list[int]) -> list[list[int]]:
+        """The tokens that each prompt is answered with, the one of `ends` included that was written."""
         sampling = {
             "max_tokens": config.max_new_tokens,
             "temperature": config.temperature,
             "top_p": config.top_p,
-            "stop_token_ids": [end],
+            "stop_token_ids": ends,
             "ignore_eos": True,
             "detokenize": False,
         }

@@ -18,9 +18,10 @@ from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
+from models.inspection import require_model
 from models.lean_layers import keep_less
 from models.lineage import Lineage
-from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
+from models.load import load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
@@ -35,7 +36,7 @@ MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype"
 
 def base_config(config: RunConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""
-    check_model(config.model.base)
+    require_model(config.model.base)
     return replace(config.model.base, path=model_location(config.model.base))
 
 
@@ -59,14 +60,27 @@ def model_files(config: RunConfig) -> dict[str, str]:
     return model_identity(config.model.base)
 
 
-def model_identity(model: ModelConfig) -> dict[str, str]:
+def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
     """Every small file's hash, every large file's size; of a hub id its revision. Raises where there is no such model."""
-    check_model(model)
+    require_model(model, setting)
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
     parts = {p.name: sha256_file(p) if p.stat().st_size < 2**20 else str(p.stat().st_size) for p in sorted(path.iterdir()) if p.is_file()}
     return {f"model {model.path}": sha256_json(parts)}
+
+
+TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_config.json")
+
+
+def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
+    """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
+    require_model(model)
+    path = Path(model_location(model))
+    if not path.is_dir():
+        return {f"tokenizer {model.path}": f"revision {model.revision}"}
+    found = sorted(file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file())
+    return {f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found})}
 
 
 def device(config: RunConfig) -> torch.device:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from data_prep.artifacts import write_json
 from data_prep.records import Prompt
 from data_prep.split_files import read_splits
-from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
+from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.selection import choose_epoch
 from eval.suites import scoreboard_prompts
 from models.adapter import trainable_state
 from models.collation import Collation
@@ -151,10 +152,12 @@ def _loggers(context: Context) -> list[Any]:
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
     rows = read_scoreboard(scoreboard.path)
-    epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
-    context.say(f"epoch {epoch} kept: {reason}")
+    selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
+    epoch = selection.epoch
+    context.say(f"epoch {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
-    write_json(context.path / "selection.json", {"epoch": epoch, "reason": reason, "optimiser_steps": steps, "epochs": training.epochs})
+    kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
+    write_json(context.path / "selection.json", kept)
     state = load_file(epoch_file(scoreboard.epochs_folder, epoch))
     policy = trained_policy(training.start, context.config.model.adapter, state, seed=context.config.seed)
     report = export_policy(policy, load_tokenizer(training.start), context.path, lineage(context.config, training.began_with))

@@ -28,6 +28,7 @@ FAULT_KINDS = {
     "lone_surrogate": FaultKind("rows", "half of a UTF-16 pair, which no UTF-8 file can hold", dropped=True),
     "roles": FaultKind("rows", "messages in an order that no chat template renders", dropped=True),
     "special_token": FaultKind("rows", "a chat template's own token in the text, which would end or fake a turn", dropped=True),
+    "chat_template": FaultKind("rows", "a conversation that the run's chat template refuses, or does not write as it stands", dropped=True),
     "identical_pair": FaultKind("pairs", "chosen and rejected are the same text, white space aside", dropped=True),
     "contradictory_pair": FaultKind("pairs", "its two answers are also ranked the other way round for the same prompt", dropped=True),
     "duplicate_pair": FaultKind("pairs", "the same prompt, chosen and rejected as an earlier pair", dropped=True),

@@ -8,17 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
+from data_prep.duplicates import prompt_rows
 from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS, Fault
 from data_prep.lint.items import Item, of_demonstration, of_pair
 from data_prep.lint.labels import MIN_ROWS_A_KIND, can_compare_words, lookalikes, same_prompts
 from data_prep.lint.pairs import Cut, cut_fault, preference_faults
 from data_prep.lint.report import NO_DETECTOR, LeftOut, Refuses, Report, by_source, units
-from data_prep.lint.rows import unusable_faults
+from data_prep.lint.rows import Renders, template_fault, unusable_faults
 from data_prep.records import Demonstration, Pair, text_of
 
 CUT_KINDS = ("no_room", "identical_after_cut", "cut_pair")
 PROMPT_KINDS = ("duplicate_prompt", "contradictory_kind", "benign_lookalike")
+UNRENDERED = "no chat template was given"
 
 
 class Usable(NamedTuple):
@@ -37,12 +39,13 @@ class LintedPairs(NamedTuple):
     report: dict[str, Any]
 
 
-def usable(rows: Sequence[Demonstration]) -> Usable:
-    """Leave out what cannot be written, rendered or believed."""
+def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> Usable:
+    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat template of each row."""
     items = [of_demonstration(row) for row in rows]
     # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
-    why, faults = _dropped(items, besides=("duplicate_pair",))
-    return Usable([row for place, row in enumerate(rows) if place not in why], why, LeftOut(faults, units(items)))
+    why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
+    kept = [row for place, row in enumerate(rows) if place not in why]
+    return Usable(kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED}))
 
 
 def lint(
@@ -51,14 +54,15 @@ def lint(
     """Of usable rows, and of what was left out before."""
     report = Report([of_demonstration(row) for row in rows], config, left_out)
     report.skip(CUT_KINDS, "there is no tokenizer here; the pairs stage checks it")
-    report.add(same_prompts(rows))
+    prompts = prompt_rows(rows)
+    report.add(same_prompts(prompts))
     report.inspect(refuses)
-    report.add(lookalikes(rows, {fault.id for fault in report.faults if fault.kind == "no_refusal"}))
-    if refuses is None or not can_compare_words(rows):
+    report.add(lookalikes(prompts, {fault.id for fault in report.faults if fault.kind == "no_refusal"}))
+    if refuses is None or not can_compare_words(prompts):
         why = NO_DETECTOR if refuses is None else f"wants {MIN_ROWS_A_KIND} harmful and as many benign rows"
         report.not_checked["benign_lookalike, by the words of all rows"] = why
     words = {
-        "prompt": _lengths([len(text_of(row.prompt).split()) for row in rows]),
+        "prompt": _lengths([len(text_of(row.prompt).split()) for row in prompts]),
         "completion": _lengths([len(text_of(row.completion).split()) for row in rows if row.completion]),
     }
     return {"rows": len(rows), "kinds": dict(Counter(row.kind for row in rows)), "words": words, **report.to_json()}
@@ -81,7 +85,7 @@ def lint_pairs(
     kept = [pair for place, pair in enumerate(pairs) if place not in why]
     report = Report([item for place, item in enumerate(items) if place not in why], config, LeftOut(faults, units(items)))
     report.skip(CUT_KINDS if cut is None else (), "no tokenizer was given")
-    report.skip(PROMPT_KINDS, "a matter of prompts; prep checks it")
+    report.skip((*PROMPT_KINDS, "chat_template"), "a matter of prompts; prep checks it")
     report.add(reported)
     report.inspect(refuses)
     dropped = Counter(fault.kind for fault in why.values())
@@ -106,9 +110,13 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
         raise RecordError(reasons)
 
 
-def _dropped(items: Sequence[Item], besides: Sequence[str] = ()) -> tuple[dict[int, Fault], list[Fault]]:
+def _dropped(items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None) -> tuple[dict[int, Fault], list[Fault]]:
     """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
+    if renders is not None:
+        broken = {place for place, _ in placed}  # a template would only say the same again
+        sound = [(place, item) for place, item in enumerate(items) if place not in broken]
+        placed += [(place, fault) for place, item in sound if (fault := template_fault(item, renders))]
     placed += [(place, fault) for place, fault in preference_faults(items) if FAULT_KINDS[fault.kind].dropped and fault.kind not in besides]
     placed = [(place, fault._replace(source=items[place].source)) for place, fault in placed]
     why: dict[int, Fault] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
@@ -30,6 +31,8 @@ class LeftOut(NamedTuple):
 
     faults: list[Fault]
     read: dict[Unit, int]
+    not_checked: Mapping[str, str] = MappingProxyType({})
+    """Kinds that were not looked for, and why."""
 
 
 def units(items: Sequence[Item]) -> dict[Unit, int]:
@@ -55,7 +58,7 @@ class Report:
         self._whole_set: dict[str, float] = {}
         self._shown: dict[str, Any] = {}
         self.faults: list[Fault] = []
-        self.not_checked: dict[str, str] = {}
+        self.not_checked: dict[str, str] = dict(self._left_out.not_checked)
 
     def skip(self, kinds: Iterable[str], why: str) -> None:
         self.not_checked |= dict.fromkeys(kinds, why)

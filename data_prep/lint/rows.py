@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ftfy.badness import BADNESS_RE
 
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
-from data_prep.records import role_fault, text_of
+from data_prep.records import Message, role_fault, text_of
 from data_prep.wording import normalise, request_text
 
+Renders = Callable[[Sequence[Message], Sequence[Message]], str]
+"""Why the run's chat template does not hold a prompt and its completion as they stand; empty where it does."""
 MAX_WORDS = 2000
 MIN_LEAKED_WORDS = 5
 """A shorter prompt ("what is sepsis") may well come back inside a good answer."""
@@ -46,6 +48,12 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
         if found := SPECIAL_TOKEN.search(text):
             yield Fault("special_token", item.id, f"at character {found.start()} of the {name}")
             break
+
+
+def template_fault(item: Item, renders: Renders) -> Fault | None:
+    """Of the conversation with the completion, or of that with the rejected one."""
+    why = renders(item.prompt, item.answer) or (renders(item.prompt, item.rejected) if item.rejected else "")
+    return Fault("chat_template", item.id, why) if why else None
 
 
 def text_faults(item: Item) -> Iterator[Fault]:

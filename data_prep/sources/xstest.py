@@ -8,8 +8,8 @@ from typing import Any
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Kind
-from data_prep.sources.jsonl import placed_rows
 from data_prep.sources.rows import part_suite, read_rows, single_turn
+from data_prep.sources.tables import placed_rows
 
 FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
 KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}

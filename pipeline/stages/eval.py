@@ -12,11 +12,15 @@ from data_prep.records import Prompt, read_records
 from data_prep.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
+from eval.report_epochs import unheld
 from eval.results import build_results
 from eval.scoreboard import read_scoreboard
+from eval.selection import selection_of
 from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
+from models.decoding import decoding_record
 from models.generate import generation_dtype
+from models.load import load_tokenizer
 from models.vllm_engine import vllm_version
 from pipeline.config import RunConfig
 from pipeline.console import policy_title, safety_table
@@ -48,6 +52,7 @@ def work(context: Context) -> dict[str, Any]:
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
+        suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         provenance=_provenance(context),
     )
     write_records(context.path / "samples.jsonl", samples)
@@ -56,6 +61,8 @@ def work(context: Context) -> dict[str, Any]:
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
     context.say("\n" + safety_table(results))
+    for line in (results["verdict"], *unheld(results)):
+        context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"samples": len(samples), "policies": len(results["policies"])}
 
@@ -74,12 +81,13 @@ def dpo_rounds(config: RunConfig) -> list[str]:
 
 
 def _prompts(context: Context) -> list[Prompt]:
-    own, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    own, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     held_out = held_out_suites(
         read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
     )
+    own = {name: _rendered(context, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
@@ -88,6 +96,17 @@ def _prompts(context: Context) -> list[Prompt]:
         raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
+
+
+def _rendered(context: Context, name: str, prompts: list[Prompt]) -> list[Prompt]:
+    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
+    renders = prep.rendering(context.config)
+    faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
+    if len(faults) == len(prompts):
+        raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
+    if faults:
+        context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
+    return [prompt for prompt in prompts if prompt.id not in faults]
 
 
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> None:
@@ -116,7 +135,22 @@ def _about(context: Context, name: str) -> dict[str, Any]:
     earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
     way = ["sft"] if name == "sft" else ["sft", *earlier, name]
     steps = sum(read_json(context.stage(stage).path / "selection.json")["optimiser_steps"] for stage in way)
-    return {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    about = {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    return {**about, "selection": _selection(context, name)}
+
+
+def _selection(context: Context, name: str) -> dict[str, Any]:
+    """Which epoch was kept and why, as in selection.json.
+
+    A stage done by an earlier version has no bound there; it is read off its scoreboard.
+    """
+    known = read_json(context.stage(name).path / "selection.json")
+    if "held" not in known:
+        rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")
+        kept = next(row for row in rows if row["epoch"] == known["epoch"])
+        base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]
+        known = selection_of(kept, context.config.eval.scoreboard, base).to_json()
+    return {key: known[key] for key in ("epoch", "reason", "held", "limit", "over_refusal")}
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
@@ -147,6 +181,8 @@ def _provenance(context: Context) -> dict[str, Any]:
             "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+            **decoding_record(base_config(config), load_tokenizer(base_config(config))),
+            "template_date": config.model.base.template_date,
         },
         "versions": run["versions"],
         "machine": run["machine"],

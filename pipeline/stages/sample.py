@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.dataset_readme import table, write_readme
+from data_prep.duplicates import prompt_rows
 from data_prep.records import (
     Completion,
     Demonstration,
@@ -22,7 +23,9 @@ from data_prep.records import (
     text_of,
 )
 from data_prep.split_files import LEARNED_FROM, needs, read_splits, write_splits
+from models.decoding import decoding_record
 from models.generate import Generated, generate, rows_at_once, seed_of
+from models.load import load_tokenizer
 from pipeline.config import SampleConfig
 from pipeline.policies import answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
@@ -78,6 +81,7 @@ def work(context: Context) -> dict[str, Any]:
         "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
+        "decoding": decoding_record(start, load_tokenizer(start)),
     }
 
 
@@ -128,7 +132,8 @@ def _refusals(context: Context) -> list[Wanted]:
     if context.round > 1:
         return []
     demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
-    found = [(d, split_refusal(text_of(d.completion))) for d in demonstrations if d.kind == "harmful"]
+    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
+    found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 

@@ -17,6 +17,7 @@ from pipeline.policies import device
 from pipeline.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
 from reward.harmfulness_model import CALIBRATION, HarmfulnessScorer
+from reward.network import HEAD
 from reward.refusal import refusal
 
 Item = tuple[str, list[Message], list[Message]]
@@ -67,7 +68,7 @@ def needs_revisions(config: RunConfig) -> tuple[str, ...]:
 def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
     answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
-    return [d for d in demonstrations if (d.kind == "harmful" or d.id not in answered)]
+    return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_length: int) -> list[Score]:
@@ -89,10 +90,12 @@ def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_le
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
+    wanted = (CALIBRATION, HEAD, "config.json")
+    missing = {folder: [name for name in wanted if not (Path(folder) / name).is_file()] for folder in config.score.reward_models}
     faults = [
-        f"score.reward_models: {folder}: holds no {CALIBRATION}; wanted a reward_model folder that a reward stage has left"
-        for folder in config.score.reward_models
-        if not (Path(folder) / CALIBRATION).is_file()
+        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+        for folder, names in missing.items()
+        if names
     ]
     if faults:
         raise ModelError(faults)

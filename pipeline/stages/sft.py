@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
+from data_prep.duplicates import distinct_completions
+from data_prep.errors import RecordError
 from data_prep.records import Completion, Demonstration, Message, text_of
 from data_prep.split_files import read_splits
 from models.collation import Collation
@@ -54,18 +56,19 @@ def work(context: Context) -> dict[str, Any]:
 def sft_examples(demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str) -> list[Example]:
     """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
 
-    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does.
+    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does. A prompt with several
+    preferences gives each answer that is chosen in one of them.
     """
     own = {
         c.prompt_id: c for c in completions if c.sample == 0 and text_of(c.completion).strip() and refusal(text_of(c.completion)) == "none"
     }
     examples = []
-    for demo in demonstrations:
+    for demo in distinct_completions(demonstrations):
         if demo.kind == "harmful":
             examples.append(Example(demo.prompt, demo.completion, True, "safe answers"))
             continue
-        replay = own.get(demo.id)
-        if replay and benign_answers in ("base", "both"):
+        replay = own.get(demo.asks)
+        if replay and not demo.prompt_id and benign_answers in ("base", "both"):
             examples.append(Example(demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"))
         if benign_answers in ("reference", "both") or not replay:
             examples.append(Example(demo.prompt, demo.completion, True, "helpful answers"))
@@ -82,6 +85,11 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
         write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
+    if not kept:
+        raise RecordError(
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
+            "raise it, or give rows with completions"
+        )
     return SftRows(kept, batch_rows)
 
 

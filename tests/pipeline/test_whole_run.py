@@ -250,7 +250,13 @@ def test_the_released_model_loads_and_writes_without_primum(finished):
 def test_the_card_carries_gates_numbers_and_licence(finished):
     card = (finished / "release" / "tiny-released" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: transformers")
-    assert card.count("- passed: ") == len(read_json(finished / "release" / "tiny-released" / "evidence" / "gates.json"))
+    gates = read_json(finished / "release" / "tiny-released" / "evidence" / "gates.json")
+    assert all(gate["passed"] for gate in gates)
+    assert card.count("- passed: ") == sum(gate["outcome"] == "passed" for gate in gates)
+    assert card.count("- **accepted**: ") == sum(gate["outcome"] == "accepted" for gate in gates)
+    results = read_json(finished / "eval" / "results.json")
+    assert results["verdict"] in card
+    assert results["policies"]["dpo"]["selection"]["reason"] in card
     assert "license: other" in card
     assert "Not intended" in card
 

@@ -225,6 +225,7 @@ def test_a_column_without_a_description_is_our_own_mistake(tmp_path: Path, card:
         croissant(tmp_path, card, {"rows.jsonl": Completion}, STATED)
 
 
+@pytest.mark.process
 def test_the_library_of_the_tests_is_not_needed_to_write(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from data_prep.config import DataConfig; from data_prep.prepare import prepare;"

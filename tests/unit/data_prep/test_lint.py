@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.labels import benign_log_odds
 from data_prep.lint.linter import lint, require_fit, usable
 from data_prep.prepare import drop_duplicates
-from data_prep.records import Demonstration, assistant, user
+from data_prep.records import Demonstration, Message, assistant, user
 from reward.refusal import refusal
 
 Make = Callable[..., Demonstration]
@@ -24,7 +24,7 @@ Found = set[tuple[str, str]]
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 ONLY_PAIRS = {"no_room", "identical_after_cut", "cut_pair", "duplicate_pair"}
 WHOLE_SET = {"opening_share", "length_bias"}
-ELSEWHERE = {"personal_data": "test_lint_personal_data.py"}
+ELSEWHERE = {"personal_data": "test_lint_personal_data.py", "chat_template": "below, with a template"}
 
 
 @pytest.fixture
@@ -241,3 +241,24 @@ def test_the_docs_have_every_kind_as_the_table_does() -> None:
     docs = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text(encoding="utf-8")
     for kind, found in FAULT_KINDS.items():
         assert f"| `{kind}` | {found.meaning} | {found.of} | {'yes' if found.dropped else ''} |" in docs
+
+
+def test_rows_that_the_runs_template_does_not_hold_are_left_out_and_counted(row: Make, clean: list[Demonstration]) -> None:
+    def renders(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
+        return "no system messages here" if prompt[0]["role"] == "system" else ""
+
+    with_system = replace(clean[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *clean[0].prompt])
+    broken = row("token", "What ends a turn?", "Nothing. I cannot help.<|eot_id|>")
+    whole = usable([*clean, with_system, broken], renders=renders)
+    assert whole.rows == clean
+    assert [fault.kind for fault in whole.why.values()] == ["special_token", "chat_template"]
+    report = lint(whole.rows, LintConfig(), left_out=whole.left_out)
+    assert (report["fault_counts"]["chat_template"], report["checked"]["chat_template"]) == (1, 82)
+    assert [fault["detail"] for fault in report["faults"] if fault["id"] == "system"] == ["no system messages here"]
+    assert "chat_template" in lint(clean, LintConfig(), left_out=usable(clean).left_out)["not_checked"]
+
+
+def test_a_rejected_completion_that_the_template_does_not_hold_leaves_its_row_out_too(clean: list[Demonstration]) -> None:
+    preference = next(demo for demo in clean if demo.rejected)
+    whole = usable([preference], renders=lambda prompt, completion: "too odd" if completion == preference.rejected else "")
+    assert [fault.detail for fault in whole.why.values()] == ["too odd"]

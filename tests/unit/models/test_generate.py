@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from scipy.stats import chisquare
 
-from models.config import GenerationConfig
+from models.config import GenerationConfig, ModelConfig
+from models.decoding import decoding_record
 from models.generate import SeededSampling, generate
 from models.grouped_decoding import NAME, decode_grouped
 from models.tokens import encode, prompt_ids
@@ -124,3 +127,34 @@ def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenize
     logits = tiny_model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=step).logits[:, -1]
     tiny_model.set_attn_implementation("sdpa")
     torch.testing.assert_close(logits, tiny_model(input_ids=ids, attention_mask=mask).logits[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"repetition_penalty": 1.8},
+        {"no_repeat_ngram_size": 1},
+        {"min_length": 400},
+        {"suppress_tokens": [10, 11, 12, 13]},
+        {"do_sample": True, "temperature": 3.0},
+    ],
+    ids=str,
+)
+def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(tiny_model, tokenizer, wish):
+    config = GenerationConfig(max_new_tokens=24, batch_size=5, dtype="float32")
+    plain = generate(tiny_model, tokenizer, PROMPTS, config)
+    own = tiny_model.generation_config
+    own.update(**wish)
+    assert generate(tiny_model, tokenizer, PROMPTS, config) == plain
+    assert tiny_model.generation_config is own
+
+
+def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(tiny_directory, tokenizer, tmp_path):
+    folder = shutil.copytree(tiny_directory, tmp_path / "model")
+    (folder / "generation_config.json").write_text('{"repetition_penalty": 1.3, "temperature": 0.6, "eos_token_id": [2, 1]}')
+    assert decoding_record(ModelConfig(path=str(folder)), tokenizer) == {
+        "stop_tokens": ["<|im_end|>", "<|im_start|>"],
+        "not_used_from_generation_config": {"repetition_penalty": 1.3, "temperature": 0.6},
+    }
+    (folder / "generation_config.json").unlink()
+    assert decoding_record(ModelConfig(path=str(folder)), tokenizer)["not_used_from_generation_config"] == {}

@@ -20,6 +20,8 @@ from models.generate import generate
 from models.tokens import prompt_ids
 from models.vllm_engine import VllmEngine, _environment, vllm_version
 
+pytestmark = pytest.mark.process
+
 PROMPTS = [
     [{"role": "user", "content": text}] for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?")
 ]
@@ -102,7 +104,7 @@ def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(st
         pytest.raises(ModelError, match="it ended without an answer"),
         VllmEngine(stand_in, policy, torch.float32, gpus=[], log=log) as engine,
     ):
-        engine.complete([[7, 7]], GREEDY, 2, [0])
+        engine.complete([[7, 7]], GREEDY, [2], [0])
     assert ends(engine_of(log))
 
 

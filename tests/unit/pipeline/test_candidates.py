@@ -75,7 +75,7 @@ def run(tmp_path, tiny_directory):
         demonstration(3, "benign"),
         demonstration(4, "harmful", split="test"),
     ]
-    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected")}) for row in rows]
+    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected", "prompt_id")}) for row in rows]
     write_splits(tmp_path / "prep", "prompts", prompts, lambda row: row.split)
     write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
     finish(tmp_path / "prep")

@@ -101,7 +101,9 @@ def template_that_rewrites_the_prompt(s):
 
 
 def no_end_token(s):
-    s.model_json("tokenizer_config.json", eos_token=None)
+    (s.model / "chat_template.jinja").write_text(
+        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}assistant: "
+    )
 
 
 def override(*words):

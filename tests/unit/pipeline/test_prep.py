@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data_prep.artifacts import StageDirectory, read_json
-from data_prep.errors import ModelError
+from data_prep.errors import ModelError, RecordError
+from data_prep.records import Prompt, user
 from pipeline.config import RunConfig, load_config
-from pipeline.stage import fingerprint, run_stage
+from pipeline.stage import Context, fingerprint, run_stage
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import prep
 
@@ -56,7 +58,7 @@ def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embe
 
 
 def test_a_model_that_is_not_there_stops_prep_before_it_reads(config, tmp_path):
-    with pytest.raises(ModelError, match="gone' cannot be loaded"):
+    with pytest.raises(ModelError, match=r"data\.embedding\.model=.*gone: no such directory"):
         run_stage(prep.STAGE, with_embedding(tmp_path, tmp_path / "gone"))
 
 
@@ -78,3 +80,48 @@ def test_what_prep_says_names_faults_and_suites_without_validation_rows():
         "  no validation rows of medquad: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
     ]
     assert not any("no validation rows" in line for line in prep.describe(summary, validates=False))
+
+
+GEMMA_LIKE = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+
+
+@pytest.fixture
+def without_system(config, tiny_directory, tmp_path) -> RunConfig:
+    """The run with a model whose template refuses a system message, and one such row."""
+    model = Path(shutil.copytree(tiny_directory, tmp_path / "model"))
+    template = model / "chat_template.jinja"
+    template.write_text(GEMMA_LIKE + template.read_text())
+    row = {"messages": [{"role": role, "content": f"A {role} speaks."} for role in ("system", "user", "assistant")]}
+    with (tmp_path / "rows.jsonl").open("a") as rows:
+        rows.write(json.dumps(row) + "\n")
+    return load_config(tmp_path / "run.yaml", [f"model.base.path={model}"])
+
+
+def test_a_row_that_the_models_template_refuses_is_left_out_and_counted(without_system, tmp_path, capsys):
+    run_stage(prep.STAGE, without_system)
+    stage = StageDirectory(tmp_path / "run" / "prep")
+    summary = read_json(stage.manifest_path)["summary"]
+    assert (summary["rows_read"], summary["rows_kept"], summary["dropped"]) == (4, 3, {"chat_template": 1})
+    assert "left out:     1  chat_template" in capsys.readouterr().out
+    (fault,) = [fault for fault in read_json(stage.path / "lint.json")["faults"] if fault["kind"] == "chat_template"]
+    assert "no system here" in fault["detail"]
+
+
+def test_another_template_or_day_is_another_prep_and_other_weights_are_not(without_system, tmp_path):
+    before, _ = fingerprint(prep.STAGE, without_system)
+    assert fingerprint(prep.STAGE, load_config(tmp_path / "run.yaml", ["model.base.template_date=2026-01-02"]))[0] != before
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"others")
+    assert fingerprint(prep.STAGE, without_system)[0] == before
+    template = tmp_path / "model" / "chat_template.jinja"
+    template.write_text(template.read_text() + " ")
+    assert fingerprint(prep.STAGE, without_system)[0] != before
+
+
+def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(without_system, tmp_path, capsys):
+    context = Context(without_system, StageDirectory(tmp_path / "run" / "eval"))
+    prompts = [Prompt(id="plain", prompt=user("Hi"), kind="benign", suite="own", source="own", licence="CC0-1.0")]
+    refused = replace(prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")])
+    assert eval_stage._rendered(context, "own", [*prompts, refused]) == prompts
+    assert "suite own: 1 of 2 prompts left out" in capsys.readouterr().out
+    with pytest.raises(RecordError, match=r"eval.suites 'own': none of its prompts can be rendered .*no system here"):
+        eval_stage._rendered(context, "own", [refused])

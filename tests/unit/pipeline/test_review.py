@@ -77,7 +77,9 @@ def run(tmp_path):
         scores.append(Score(id=f"{record.id}/reward_model", completion_id=record.id, scorer="reward_model", value=value))
         scores.append(Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label))
     folder = tmp_path / "run"
-    prompts = [Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected")}) for d in demos]
+    prompts = [
+        Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected", "prompt_id")}) for d in demos
+    ]
     split_of = {d.id: d.split for d in demos}
     write_stage(folder, "prep", {**by_split("prompts", prompts, split_of), **by_split("demonstrations", demos, split_of)})
     write_stage(folder, "sample", by_split("completions", made, {m.id: split_of[m.prompt_id] for m in made}))

@@ -1,0 +1,69 @@
+"""A training stage that no row is left for says so itself, also when it is started alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from data_prep.artifacts import StageDirectory, write_records
+from data_prep.errors import RecordError
+from data_prep.records import Completion, Demonstration, assistant, user
+from models.collation import padded
+from models.config import LanguageModelConfig, ModelConfig
+from pipeline.config import RunConfig
+from pipeline.stage import Context
+from pipeline.stages import reward
+from pipeline.stages.sft import Example, sft_rows
+
+WORDS = "This is how it is done, step by step and without a doubt."
+
+
+@pytest.fixture
+def context(tmp_path, tiny_directory) -> Context:
+    model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
+    config = replace(RunConfig(), run_dir=str(tmp_path), model=model)
+    return Context(config, StageDirectory(tmp_path / "stage"))
+
+
+def test_sft_says_that_no_row_fits(context, tokenizer):
+    examples = [Example(user("How?"), assistant("Like this."), True, "safe answers")]
+    with pytest.raises(RecordError, match=r"none of 1 rows can be trained on.*model\.max_length=8"):
+        sft_rows(examples, tokenizer, padded(0), context)
+
+
+def test_reward_says_that_no_example_fits(context, tmp_path):
+    """It divided by the number of examples, which was zero."""
+    rows = [
+        Demonstration(
+            id=f"{n}",
+            prompt=user(f"How do I do harm number {n}?"),
+            kind="harmful",
+            suite="harmful",
+            source="made",
+            licence="MIT",
+            group=f"{n}",
+            split="val" if n % 2 else "train",
+            completion=assistant("I can't help with that."),
+        )
+        for n in range(8)
+    ]
+    answers = [
+        Completion(
+            id=f"{row.id}/base/0",
+            prompt_id=row.id,
+            prompt=row.prompt,
+            completion=assistant(WORDS),
+            policy="base",
+            sample=0,
+            seed=0,
+            num_tokens=9,
+            finish_reason="stop",
+        )
+        for row in rows
+    ]
+    write_records(tmp_path / "prep" / "demonstrations.jsonl", rows)
+    write_records(tmp_path / "sample" / "completions.jsonl", answers)
+    write_records(tmp_path / "sample" / "refusals.jsonl", [])
+    with pytest.raises(RecordError, match=r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length"):
+        reward.work(context)
