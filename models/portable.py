@@ -90,7 +90,8 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
     a model takes, and the chat template.
     """
     written = {key: value for key, value in config.items() if key not in LOCAL_KEYS}
-    written["tokenizer_class"] = GENERIC_TOKENIZER
+    if "auto_map" not in written:  # else its author's code is the class
+        written["tokenizer_class"] = GENERIC_TOKENIZER
     written["clean_up_tokenization_spaces"] = bool(tokenizer.clean_up_tokenization_spaces)
     written["model_input_names"] = list(tokenizer.model_input_names)
     extra = written.pop("extra_special_tokens", None)

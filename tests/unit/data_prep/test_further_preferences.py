@@ -14,8 +14,9 @@ from data_prep.config import DataConfig, PairsConfig, SourceConfig, SplitConfig
 from data_prep.duplicates import distinct_completions, drop_duplicates, prompt_rows
 from data_prep.pairs import build_pairs, candidates, rejected_id
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, Score, assistant, read_records, text_of
+from data_prep.records import Demonstration, Prompt, Score, assistant, text_of
 from data_prep.review import review_items
+from data_prep.split_files import read_splits
 from pipeline.stages.prep import describe_reading
 from pipeline.stages.sft import sft_examples
 from reward.examples import build_examples
@@ -38,7 +39,7 @@ def prepared(folder: Path, rows: list[dict[str, Any]], **fields: Any) -> tuple[d
     config = DataConfig(sources=[SourceConfig(name="mine", format="jsonl", path=str(path))], **fields)
     summary = prepare(config, folder / "prep", seed=0, evaluation_texts={})
     read = folder / "prep"
-    return summary, read_records(read / "prompts.jsonl", Prompt), read_records(read / "demonstrations.jsonl", Demonstration)
+    return summary, read_splits(read, "prompts", Prompt), read_splits(read, "demonstrations", Demonstration)
 
 
 def test_no_preference_of_a_prompt_is_dropped_and_each_prompt_is_measured_once(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_
 
 def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(tiny_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(tiny_directory.parent)
-    trained(tiny_directory, tmp_path / "out", Lineage(ModelConfig(path=tiny_directory.name)))
+    trained(tiny_directory, tmp_path / "out", Lineage(ModelConfig(path=f"./{tiny_directory.name}")))
     assert read_json(tmp_path / "out" / "adapter" / "adapter_config.json")["base_model_name_or_path"] == str(tiny_directory)
 
 

@@ -9,12 +9,14 @@ import shutil
 import stat
 from pathlib import Path
 
+import pytest
+
 from data_prep.artifacts import read_json
 from models.config import ModelConfig
 from models.export import export_policy
 from models.lineage import Lineage
 from models.load import load_model, load_tokenizer
-from models.portable import portable_config
+from models.portable import portable_config, portable_tokenizer_config
 
 
 def exported(directory: Path, folder: Path) -> Path:
@@ -73,6 +75,29 @@ def test_the_chat_template_is_where_each_version_looks(tiny_directory, tmp_path)
     assert read_json(policy / "tokenizer_config.json")["chat_template"] == template
     assert (policy / "chat_template.jinja").read_text() == template
     assert read_json(policy / "special_tokens_map.json")["eos_token"] == "<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"image_token": "<|pad|>"}, {"additional_special_tokens": ["<|pad|>"]}, {"tokenizer_class": "GPT2Tokenizer"}],
+    ids=["a token of the model's own", "additional tokens", "a class of the model's own"],
+)
+def test_what_tokenizers_of_the_hub_hold_besides_comes_back(settings, tiny_directory, tmp_path):
+    from transformers import AutoTokenizer
+
+    base = changed(tiny_directory, tmp_path / "base", "tokenizer_config.json", **settings)
+    wanted, found = AutoTokenizer.from_pretrained(base), AutoTokenizer.from_pretrained(exported(base, tmp_path / "out"))
+    assert found.chat_template == wanted.chat_template
+    assert found.special_tokens_map == wanted.special_tokens_map
+    assert found.extra_special_tokens == wanted.extra_special_tokens
+    assert found("What is asthma?")["input_ids"] == wanted("What is asthma?")["input_ids"]
+
+
+def test_several_chat_templates_are_written_as_older_versions_list_them(tokenizer):
+    several = copy.deepcopy(tokenizer)
+    several.chat_template = {"default": "a", "tool_use": "b"}
+    written = portable_tokenizer_config({"tokenizer_class": "TokenizersBackend"}, several)
+    assert written["chat_template"] == [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]
 
 
 def test_every_file_may_be_read_as_the_umask_allows(tiny_directory, tmp_path):

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, write_records
+from data_prep.artifacts import StageDirectory
 from data_prep.errors import RecordError
 from data_prep.records import Completion, Demonstration, assistant, user
+from data_prep.split_files import LEARNED_FROM, write_splits
 from models.collation import padded
 from models.config import LanguageModelConfig, ModelConfig
 from pipeline.config import RunConfig
@@ -62,8 +63,9 @@ def test_reward_says_that_no_example_fits(context, tmp_path):
         )
         for row in rows
     ]
-    write_records(tmp_path / "prep" / "demonstrations.jsonl", rows)
-    write_records(tmp_path / "sample" / "completions.jsonl", answers)
-    write_records(tmp_path / "sample" / "refusals.jsonl", [])
+    split_of = {row.id: row.split for row in rows}
+    write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
+    write_splits(tmp_path / "sample", "completions", answers, lambda row: split_of[row.prompt_id], LEARNED_FROM)
+    write_splits(tmp_path / "sample", "refusals", [], lambda row: row.split, LEARNED_FROM)
     with pytest.raises(RecordError, match=r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length"):
         reward.work(context)
