@@ -26,8 +26,14 @@ def require_model(config: ModelConfig, setting: str = "model.base.path") -> None
         if faults:
             raise ModelError(faults)
         return
+    adapter = _file(config, "adapter_config.json", offline=False)
+    if adapter:
+        raise ModelError(adapter_fault(f"{setting}={config.path}", adapter))
     with explained(config.path):
-        architecture_of(config)
+        architecture = architecture_of(config)
+    faults = quantisation_faults(architecture, f"{setting}={config.path}")
+    if faults:
+        raise ModelError(faults)
 
 
 def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[str]:
@@ -117,10 +123,10 @@ def quantisation_faults(architecture: Any, where: str) -> list[str]:
 def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     if _named_as_folder(config):
         return [f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
-    adapter = _cached(config, "adapter_config.json")
+    adapter = _file(config, "adapter_config.json")
     if adapter:
         return [adapter_fault(f"{setting}={config.path}", adapter)]
-    found = _cached(config, "config.json")
+    found = _file(config, "config.json")
     if not found and "/" not in config.path:
         return [
             f"{setting}={config.path}: no such directory, and no such model in the cache; name one, or a hub id such as epfl-llm/meditron-7b"
@@ -139,10 +145,12 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     return quantised
 
 
-def _cached(config: ModelConfig, name: str) -> Path | None:
-    """A file of a hub id in the cache; None where it is not there."""
+def _file(config: ModelConfig, name: str, *, offline: bool = True) -> Path | None:
+    """A file of a hub id, in the cache or, unless `offline`, on the hub; None where it is not there."""
     try:
-        found = cached_file(config.path, name, revision=config.revision, local_files_only=True, _raise_exceptions_for_missing_entries=False)
+        found = cached_file(
+            config.path, name, revision=config.revision, local_files_only=offline, _raise_exceptions_for_missing_entries=False
+        )
     except (OSError, ValueError):
         return None
     return Path(found) if found else None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError, first_line
@@ -19,7 +18,7 @@ from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelCo
 from pipeline.config_paths import expand_paths
 from pipeline.rounds import named
 from pipeline.setting_names import hint, known_keys
-from pipeline.settings_file import file_settings, override_settings
+from pipeline.settings_file import Setting, file_settings, override_settings
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
@@ -112,12 +111,12 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
-    for where, key, value in [*file_settings(path), *override_settings(overrides or [], faults)]:
+    for setting in [*file_settings(path), *override_settings(overrides or [], faults)]:
         try:
-            OmegaConf.update(merged, key, value, merge=True)
+            OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError) as error:
-            faults.append(f"{where}: {_explain(key, error)}")
+            faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
     faults += expand_paths(merged)
     config = _checked(merged, faults)
     if faults or config is None:
@@ -152,14 +151,25 @@ def _unlocked(node: Any) -> Any:
     return node
 
 
-def _explain(key: str, error: Exception) -> str:
-    """What is wrong with one key, with the setting that was probably meant."""
-    if isinstance(error, ValidationError):
-        return f"{key}: {first_line(error)}"
-    wrong = _unknown(key, error)
-    if wrong:
-        return f"unknown key {wrong!r}; {hint(wrong, RunConfig)}"
-    return f"{key}: {_said(error)}"
+def _explain(setting: Setting, error: Exception) -> list[str]:
+    """What is wrong with one setting; for every unknown key in it, the one that was probably meant."""
+    wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
+    if wrong and not isinstance(error, ValidationError):
+        return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
+    return [f"{setting.key}: {_said(error)}"]
+
+
+def _names(key: str, value: Any) -> Iterator[str]:
+    """The key, and those in the blocks and lists that are its value."""
+    yield key
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, below in inner:
+        yield from _names(f"{key}.{name}", below)
+
+
+def _is_unknown(key: str) -> bool:
+    plain = ".".join(part for part in key.split(".") if not part.isdigit())
+    return plain not in known_keys(RunConfig) and not plain.startswith(FREE)
 
 
 def _said(error: Exception) -> str:
@@ -167,17 +177,6 @@ def _said(error: Exception) -> str:
     if isinstance(error, InterpolationKeyError):
         return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
     return first_line(error)
-
-
-def _unknown(key: str, error: Exception) -> str:
-    """The key that is none: the one that was written, or one in an entry of the list that was; empty where all are known."""
-    known = known_keys(RunConfig)
-    inner = re.sub(r"\[(\d+)\]", r".\1", str(getattr(error, "full_key", None) or ""))
-    for name in (key, inner if isinstance(error, (ConfigKeyError, ConfigAttributeError)) else ""):
-        plain = ".".join(part for part in name.split(".") if not part.isdigit())
-        if plain and plain not in known and not plain.startswith(FREE):
-            return name
-    return ""
 
 
 def _blocks(node: Any) -> Iterator[Any]:

@@ -29,6 +29,8 @@ class Tried:
 
     prompt_lengths: dict[str, int]
     """Tokens, by prompt id."""
+    even: list[str] = field(default_factory=list)
+    """Ids of the prompts at even distances, which alone say how long prompts usually are."""
     kept: dict[Kind, list[TokenRow]] = field(default_factory=dict)
     """Rows with a completion that fit."""
     too_long: dict[Kind, int] = field(default_factory=dict)
@@ -45,12 +47,14 @@ class Tried:
 def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> Tried:
     """Render and tokenise rows at even distances, and the longest prompts."""
     tried = Tried({})
+    even = {row.id for row in _evenly(rows)}
     for row in _chosen(rows):
         if why := row_fault(tokenizer, row.prompt, row.completion):
             tried.rejected.append(why)
             continue
         tried.prompt_lengths[row.id] = len(prompt_ids(tokenizer, row.prompt))
         fits = encode(tokenizer, row.prompt, row.completion, max_length) if text_of(row.completion).strip() else None
+        tried.even.extend([row.id] if row.id in even else [])
         if fits is not None:
             tried.kept.setdefault(row.kind, []).append(fits)
         elif row.completion:
@@ -79,13 +83,12 @@ def fit_in_length(config: RunConfig, tried: Tried) -> list[str]:
 
 def length_faults(config: RunConfig, tried: Tried) -> tuple[list[str], list[str]]:
     """(faults, lines): how long prompts are, and whether many leave little room."""
-    if not tried.prompt_lengths:
+    lengths = _usual(tried)
+    if not lengths:
         return [], []
-    lengths = sorted(tried.prompt_lengths.values())
     middle, high, limit = lengths[len(lengths) // 2], _high(lengths), config.model.max_length
-    said = (
-        f"prompts of {middle} tokens (median), {high} (95 %), {lengths[-1]} (longest of {len(lengths)} tried); model.max_length is {limit}"
-    )
+    longest, count = max(tried.prompt_lengths.values()), len(tried.prompt_lengths)
+    said = f"prompts of {middle} tokens (median), {high} (95 %), {longest} (longest of {count} tried); model.max_length is {limit}"
     lines = [said]
     if tried.rejected:
         lines.append(
@@ -151,9 +154,17 @@ def _length(tokenizer: Any, name: str, prompt: list[Message], tried: Tried) -> i
 
 def _chosen(rows: Sequence[Demonstration]) -> list[Demonstration]:
     """Some rows at even distances, and those with the longest prompts."""
-    some = rows[:: max(1, len(rows) // ROWS_TRIED)]
     longest = sorted(rows, key=_characters, reverse=True)[:LONGEST_TRIED]
-    return list({row.id: row for row in [*some, *longest]}.values())
+    return list({row.id: row for row in [*_evenly(rows), *longest]}.values())
+
+
+def _evenly(rows: Sequence[Demonstration]) -> Sequence[Demonstration]:
+    return rows[:: max(1, len(rows) // ROWS_TRIED)]
+
+
+def _usual(tried: Tried) -> list[int]:
+    """Lengths of prompts at even distances, in order."""
+    return sorted(tried.prompt_lengths[name] for name in tried.even)
 
 
 def _characters(prompt: Prompt) -> int:
@@ -165,4 +176,4 @@ def _high(lengths: list[int]) -> int:
 
 
 def _enough(tried: Tried) -> int:
-    return 4 * _high(sorted(tried.prompt_lengths.values()))
+    return 4 * _high(_usual(tried) or sorted(tried.prompt_lengths.values()))

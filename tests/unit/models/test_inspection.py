@@ -80,6 +80,21 @@ def test_an_adapter_in_the_cache_of_the_hub_is_called_one(tmp_path, monkeypatch)
     assert fault.startswith("model.base.path=org/adapter: a LoRA adapter of org/base")
 
 
+def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    from models import inspection
+
+    file = tmp_path / "adapter_config.json"
+    file.write_text(json.dumps({"base_model_name_or_path": "org/base"}))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(
+        inspection, "cached_file", lambda path, name, *, local_files_only, **_: None if local_files_only or name != file.name else str(file)
+    )
+    with pytest.raises(ModelError, match=r"model\.base\.path=org/adapter: a LoRA adapter of org/base"):
+        require_model(ModelConfig(path="org/adapter"))
+
+
 @pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])
 def test_quantised_weights_are_refused_by_their_method(folder, method):
     changed(folder / "config.json", quantization_config={"quant_method": method, "bits": 4})

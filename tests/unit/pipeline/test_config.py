@@ -57,7 +57,13 @@ def test_an_unknown_key_like_no_other_says_where_to_look(config_file):
 
 def test_an_unknown_key_inside_a_source_is_named(config_file):
     (fault,) = faults_of(config_file("data: {sources: [{name: a, formatt: builtin}]}"))
-    assert "formatt" in fault
+    assert "unknown key 'data.sources.0.formatt'; did you mean 'data.sources.format'?" in fault
+
+
+def test_every_unknown_key_of_a_list_is_named_with_the_one_that_was_meant(config_file):
+    faults = faults_of(config_file("data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"))
+    for wrong, meant in (("data.sources.0.nam", "data.sources.name"), ("eval.suites.0.feild", "eval.suites.field")):
+        assert any(f"unknown key {wrong!r}; did you mean {meant!r}?" in fault for fault in faults), faults
 
 
 def test_faults_of_file_and_overrides_come_all_at_once(config_file):
