@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from data_prep.config import SourceConfig
@@ -59,24 +59,25 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
     """
     if not isinstance(row, Mapping):
         raise ValueError(f"wanted an object with columns by name, got {type(row).__name__}")
-    exact = {*known, config.prompt_field, config.completion_field}
+    own = (config.prompt_field, config.completion_field)
     found: dict[str, Any] = {}
     for column, value in row.items():
         if column in config.ignore:
             continue
-        name = str(column)
-        folded = re.sub(r"[ -]", "_", name.strip().lower())
-        if name not in exact and folded in exact:
-            name = folded
-        again = re.fullmatch(r"(.+)\.[1-9]\d*", name)
-        if again and again[1] in exact and again[1] in row:
-            raise ValueError(
-                f"the column {again[1]!r} is there twice (the second as {name!r}, which is what pandas makes of it); rename one"
-            )
+        name = column if column in known or column in own else _respelled(str(column), row, {*known, *own})
         if name in found:
             raise ValueError(f"the column {name!r} is there twice but for case; rename one, or name it in the source's ignore")
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
+
+
+def _respelled(name: str, row: Row, exact: Set[str]) -> str:
+    """The known name that it is but for case, spaces and hyphens."""
+    again = re.fullmatch(r"(.+)\.[1-9]\d*", name)
+    if again and again[1] in exact and again[1] in row:
+        raise ValueError(f"the column {again[1]!r} is there twice (pandas calls the second {name!r}); rename one")
+    folded = re.sub(r"[ -]", "_", name.strip().lower())
+    return folded if folded in exact else name
 
 
 def only_one(row: Row, names: Collection[str], what: str, remedy: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
@@ -104,14 +105,26 @@ def _unread_within(column: str, value: Any) -> Iterator[str]:
 
 def _read(row: Row, shape: Shape, config: SourceConfig) -> frozenset[str]:
     """What the shape reads of this row: of several columns that may be the prompt, only one."""
-    read = shape.columns | DESCRIPTIVE
     asked = config.prompt_field if row.get(config.prompt_field) is not None else ""
+    answered = config.completion_field if row.get(config.completion_field) is not None else ""
+    return _read_beside(
+        shape.columns,
+        asked,
+        "chosen" if not answered and is_given(row.get("chosen")) else answered,
+        row.get("instruction") is not None,
+        isinstance(listed(row.get("context")), list),
+    )
+
+
+@lru_cache
+def _read_beside(columns: frozenset[str], asked: str, answered: str, instructed: bool, context_is_dialogue: bool) -> frozenset[str]:
+    read = columns | DESCRIPTIVE
     if asked:
         read -= {"instruction", *REQUESTS, "context"} - {asked}
-    elif row.get("instruction") is not None:
+    elif instructed:
         read -= set(REQUESTS) - {"input"}
-    elif not isinstance(listed(row.get("context")), list):
+    elif not context_is_dialogue:
         read -= {"context"}
-    if row.get(config.completion_field) is not None or is_given(row.get("chosen")):
-        read -= set(COMPLETIONS) - {config.completion_field}
+    if answered:
+        read -= set(COMPLETIONS) - {answered}
     return read
