@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from data_prep.licences import same_licence
 from data_prep.lint.faults import FAULT_KINDS
+from data_prep.publication import PublicationConfig as PublicationConfig
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
 
 Format = Literal[
@@ -219,30 +219,6 @@ class LintConfig:
         negative = {name: limit for name, limit in limits.items() if limit < 0}
         if negative:
             raise ValueError(f"data.lint: limits must be >= 0, got {negative}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublicationConfig:
-    """Who publishes the built sets, where and when, for croissant.json; what is not stated is left out there."""
-
-    creator: str = ""
-    """An organisation or a group."""
-    url: str = ""
-    date: str = ""
-    """YYYY-MM-DD. Stated, since the clock's date would make every rebuild another file."""
-
-    def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("https://", "http://")):
-            raise ValueError(f"data.publication.url must begin with https://, got {self.url!r}")
-        if self.date and not _is_date(self.date):
-            raise ValueError(f"data.publication.date must be a day as YYYY-MM-DD, got {self.date!r}")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)

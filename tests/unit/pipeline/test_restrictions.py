@@ -132,8 +132,11 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
     made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
     monkeypatch.setattr(release, "judge", lambda *_: [])
     monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
+    monkeypatch.setattr("pipeline.model_card.verdict", lambda _: "No verdict.")
     monkeypatch.setattr(
-        release, "read_json", lambda path: {"provenance": {"model": "m"}} if path.name == "results.json" else read_json(path)
+        release,
+        "read_json",
+        lambda path: {"provenance": {"model": "m"}, "verdict": "No verdict."} if path.name == "results.json" else read_json(path),
     )
     for stage in (prep.STAGE, *made, release.STAGE):
         run_stage(stage, config)
