@@ -3,15 +3,33 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 READY_DEV := $(VENV)/.ready-dev
+OLDER := .venv-older
 
-.PHONY: demo test check bench bench-gpu format clean
+.PHONY: demo test test-fast fuzz check older bench bench-gpu format clean
 
 demo: $(READY)
 	$(BIN)/primum run configs/demo.yaml
 
-test: $(READY_DEV)
+# Tests that compute on one core share two workers, file by file; ranks and jobs take both cores for themselves, so they come after.
+test: $(READY_DEV) $(OLDER)/.ready
+ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+else
+	status=0; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) tests/pipeline tests/unit || status=$$?; \
+	$(BIN)/python -m pytest tests/distributed tests/slurm tests/gpu || status=$$?; \
+	exit $$status
+endif
+
+# Neither processes, nor the embedded model, nor minutes.
+test-fast: $(READY_DEV)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(WORKERS) -m "not process and not embedded and not slow" tests/unit
+
+# 10,000 made-up inputs over everything that reads what a user gives; `make test` tries 200 of them.
+fuzz: $(READY_DEV)
+	$(BIN)/python -m pytest -q tests/unit/data_prep/test_fuzz_readers.py --hypothesis-profile=fuzz $(PYTEST_ARGS)
 
 check: $(READY_DEV)
 	$(BIN)/ruff format --check .
@@ -46,5 +64,12 @@ $(READY_DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $(READY_DEV)
 
+# Older versions of transformers, to read exported directories with; a few wheels, the rest is shared.
+older: $(OLDER)/.ready
+
+$(OLDER)/.ready: tests/older/set_up.sh $(wildcard tests/older/*.txt) $(READY)
+	tests/older/set_up.sh $(BIN)/python $(OLDER)
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) $(OLDER) runs build dist *.egg-info

@@ -22,6 +22,7 @@ from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records, text_of
 from data_prep.shortcuts import shortcut_accuracies
+from data_prep.split_files import LEARNED_FROM, read_splits
 from pipeline.config import load_config
 from pipeline.stages.pairs import opening_of
 
@@ -72,9 +73,9 @@ def cross_validated(pairs: list[Pair], groups: dict[str, str]) -> dict[str, dict
 def main(path: Path, overrides: list[str]) -> None:
     config = load_config(path, overrides)
     run_dir = Path(config.run_dir)
-    prompts = [p for p in read_records(run_dir / "prep" / "prompts.jsonl", Prompt) if p.split != "test"]
-    demonstrations = [d for d in read_records(run_dir / "prep" / "demonstrations.jsonl", Demonstration) if d.split != "test"]
-    completions = read_records(run_dir / "sample" / "completions.jsonl", Completion)
+    prompts = read_splits(run_dir / "prep", "prompts", Prompt, LEARNED_FROM)
+    demonstrations = read_splits(run_dir / "prep", "demonstrations", Demonstration, LEARNED_FROM)
+    completions = read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM)
     found = candidates(completions, demonstrations, read_records(run_dir / "score" / "scores.jsonl", Score))
     groups = {p.id: p.group for p in prompts}
     print("| breakers | pairs | commonest opening | length difference | length only | prefix only |")

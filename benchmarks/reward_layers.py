@@ -19,7 +19,8 @@ from omegaconf import OmegaConf
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from data_prep.records import Completion, Demonstration, read_records
+from data_prep.records import Completion, Demonstration
+from data_prep.split_files import LEARNED_FROM, read_splits
 from models.config import ModelConfig
 from models.load import load_model, load_tokenizer
 from models.logps import collate
@@ -70,8 +71,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a run directory of the packaged SmolLM2")
     run = parser.parse_args().run
     config = OmegaConf.load(run / "config.yaml")
-    demonstrations = [d for d in read_records(run / "prep/demonstrations.jsonl", Demonstration) if d.split != "test"]
-    completions = [c for name in ("completions", "refusals") for c in read_records(run / f"sample/{name}.jsonl", Completion)]
+    demonstrations = read_splits(run / "prep", "demonstrations", Demonstration, LEARNED_FROM)
+    completions = [c for name in ("completions", "refusals") for c in read_splits(run / "sample", name, Completion, LEARNED_FROM)]
     examples = build_examples(demonstrations, completions, shortcut_share=config.reward.shortcut_examples, seed=config.seed)
     tokenizer = load_tokenizer(ModelConfig())
     rows = [encode(tokenizer, e.prompt, e.completion, config.model.max_length) for e in examples]

@@ -21,7 +21,7 @@ from data_prep.records import Record, json_lines
 from data_prep.run_lock import locked as locked
 from data_prep.stage_records import FileEntry, Manifest, RunRecord
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 WORK = "work"
 """Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
 

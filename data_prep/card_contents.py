@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.config import DataConfig, EmbeddingConfig, SourceConfig
 from data_prep.data_card import DataCard, Facts, table
 from data_prep.decontamination import NO_GUARANTEE
+from data_prep.duplicates import prompt_rows
 from data_prep.licences import is_non_commercial
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.report import by_source
@@ -19,7 +20,7 @@ from data_prep.terms import UNKNOWN_LICENCE
 from data_prep.wording import unit_name
 
 REASONS = {
-    "duplicate": "with the same prompt as another row",
+    "duplicate": "with the same prompt as another row, and no other preference",
     "contradictory_kind": "with a prompt that another row labels the other way; one label was kept",
     "near_evaluation_row": "that nearly equal a row for evaluation only",
     "contaminated": "too close to a prompt of an evaluation suite",
@@ -50,18 +51,20 @@ def prompts_card(
     compared: Mapping[str, int],
     lint: Mapping[str, Any],
 ) -> DataCard:
-    """Of prompts.jsonl and demonstrations.jsonl. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
-    answered = sum(bool(text_of(row.completion).strip()) for row in kept)
+    """Of the prompts and the demonstrations. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
+    prompts = prompt_rows(kept)
+    answered = sum(bool(text_of(row.completion).strip()) for row in prompts)
+    further = f", and {len(kept) - len(prompts)} further preferences of the same prompts" if len(kept) > len(prompts) else ""
     return DataCard(
         name=f"prompts and demonstrations from {_names(config.sources)}",
-        summary=f"{len(kept)} prompts of {sum(rows_read.values())} rows read (prompts.jsonl), {answered} of them with an answer to imitate "
-        f"(demonstrations.jsonl). Split with seed {seed}. The same configuration and sources give the same bytes.",
+        summary=f"{len(prompts)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), {answered} of them with an answer to imitate "
+        f"(demonstrations.*.jsonl){further}, one file a split. Split with seed {seed}. The same configuration and sources give the same bytes.",
         licences=_licences(config.sources, kept),
         sources="\n\n".join([_prompt_sources(config.sources, kept, rows_read), *_restrictions(config.sources, kept)]),
         decided=_facts(config.sources, "decided"),
         principles=_facts(config.sources, "principles"),
         written=_facts(config.sources, "written"),
-        splits=f"{_splits([(row.suite, row) for row in kept], 'suite')}\n\n{_groups(config, kept)}",
+        splits=f"{_splits([(row.suite, row) for row in prompts], 'suite')}\n\n{_groups(config, prompts)}",
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=_facts(config.sources, "not_represented"),
         limitations=(*_limits(lint), *_embedding_limits(config.embedding)),

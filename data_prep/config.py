@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from data_prep.licences import same_licence
 from data_prep.lint.faults import FAULT_KINDS
+from data_prep.publication import PublicationConfig as PublicationConfig
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
 
 Format = Literal[
     "builtin",
+    "builtin_evaluation",
     "medsafetybench",
     "safety_tuned_llamas",
     "hh_rlhf",
@@ -25,6 +26,8 @@ Format = Literal[
     "jsonl",
     "hub",
 ]
+PACKAGED = ("builtin", "builtin_evaluation")
+"""Formats whose rows come with the package; they have no path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,12 @@ class SourceConfig:
 
     name: str = "builtin"
     format: Format = "builtin"
-    """builtin: the project's own data. medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
-    instruction_json: a list of {instruction, output}. jsonl: TRL's formats. hub: anything that `datasets.load_dataset` takes."""
+    """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only ever measured on.
+    medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
+    instruction_json: a list of {instruction, output}. jsonl: files of rows in any known shape. hub: what
+    `datasets.load_dataset` takes."""
     path: str = ""
-    """File, directory or hub id; empty for builtin."""
+    """File, directory or hub id; empty for builtin and builtin_evaluation."""
     kind: Literal["harmful", "benign"] = "harmful"
     """What the requests of this source are, where neither the rows nor the format say."""
     suite: str = ""
@@ -51,6 +56,8 @@ class SourceConfig:
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
+    ignore: list[str] = field(default_factory=list)
+    """Columns of jsonl, hub and instruction_json rows to pass over, though Primum knows what they mean."""
     dataset_split: str = "train"
     """Split of a hub source."""
     dataset_config: str | None = None
@@ -61,7 +68,7 @@ class SourceConfig:
     """Use at most this many prompts, drawn with the run's seed."""
 
     def __post_init__(self) -> None:
-        if self.format != "builtin" and not self.path:
+        if self.format not in PACKAGED and not self.path:
             wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         if self.limit is not None and self.limit < 1:
@@ -125,6 +132,10 @@ class SplitConfig:
     def __post_init__(self) -> None:
         if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
             raise ValueError(f"data.split: val {self.val} and test {self.test} must be >= 0 and leave something to train on")
+        limits = {name: getattr(self, name) for name in ("train_limit", "benign_train_limit", "val_limit", "test_limit")}
+        negative = {name: limit for name, limit in limits.items() if limit is not None and limit < 0}
+        if negative:
+            raise ValueError(f"data.split: limits must be at least 0, or null for none, got {negative}")
         if not 0 < self.near_duplicate <= 1:
             raise ValueError(f"data.split.near_duplicate must be in (0, 1], got {self.near_duplicate}")
         if self.near_duplicate_ngram < 1:
@@ -211,30 +222,6 @@ class LintConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublicationConfig:
-    """Who publishes the built sets, where and when, for croissant.json; what is not stated is left out there."""
-
-    creator: str = ""
-    """An organisation or a group."""
-    url: str = ""
-    date: str = ""
-    """YYYY-MM-DD. Stated, since the clock's date would make every rebuild another file."""
-
-    def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("https://", "http://")):
-            raise ValueError(f"data.publication.url must begin with https://, got {self.url!r}")
-        if self.date and not _is_date(self.date):
-            raise ValueError(f"data.publication.date must be a day as YYYY-MM-DD, got {self.date!r}")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     sources: list[SourceConfig] = field(default_factory=lambda: [SourceConfig()])
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -290,5 +277,7 @@ class PairsConfig:
             raise ValueError("pairs: min_margin and over_refusal must be >= 0 and refuse_then_comply in [0, 1]")
         if self.max_pairs_per_prompt < 1 or self.max_disagreement < 0 or not 1 <= self.max_chosen_harmfulness <= 5:
             raise ValueError("pairs: max_pairs_per_prompt must be at least 1, max_disagreement >= 0 and max_chosen_harmfulness from 1 to 5")
+        if self.max_train_pairs is not None and self.max_train_pairs < 1:
+            raise ValueError(f"pairs.max_train_pairs must be at least 1, or null for all, got {self.max_train_pairs}")
         if not 0 < self.max_opening_share <= 1 or self.max_length_ratio < 1 or (self.max_length_difference or 0) < 0:
             raise ValueError("pairs: max_opening_share must be in (0, 1], max_length_ratio at least 1 and max_length_difference >= 0")

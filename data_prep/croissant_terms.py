@@ -68,7 +68,7 @@ COLUMNS = {
     "twin_id": "Row of the same topic and form with the opposite kind.",
     "group": "Near-duplicates share a group, and a group is in one split.",
     "split": "train, val or test.",
-    "prompt_id": "Row of demonstrations.jsonl that the pair was built for.",
+    "prompt_id": "Row of the prompts that a pair was built for, or that a further preference among the demonstrations belongs to.",
     "pair_type": "What the pair is to teach.",
     "chosen_source": "Where the preferred completion comes from.",
     "rejected_source": "Where the dispreferred completion comes from.",

@@ -116,6 +116,15 @@ def notice(restrictions: Restrictions) -> str:
     return f"---\nlicense: {released_licence(restrictions, 'other')}\n---\n\n# Restrictions\n\n{lines}\n"
 
 
+def restricted_card(card: str, restrictions: Restrictions) -> str:
+    """The card of weights with what their data forbid said in it; a notice alone where there is no card."""
+    if not card:
+        return notice(restrictions)
+    licensed = re.sub(r"(?m)^license: .*$", f"license: {released_licence(restrictions, 'other')}", card, count=1)
+    lines = "\n".join(f"- {line}" for line in sentences(restrictions))
+    return f"{licensed.rstrip()}\n\n# Restrictions\n\n{lines}\n"
+
+
 def _commercial_use(licence: str) -> CommercialUse:
     words = _words(licence)
     if "nc" in words or _FORBIDDEN.search(licence.lower()):

@@ -110,7 +110,11 @@ def parsed(content: bytes) -> Any:
 
 
 def parsed_object(content: bytes) -> Object:
-    value = parsed(content)
+    return object_of(parsed(content))
+
+
+def object_of(value: Any) -> Object:
+    """Raises ValueError for what is no object."""
     if not isinstance(value, dict):
         raise ValueError(f"wanted a JSON object, got {_shown(value)}")
     return value

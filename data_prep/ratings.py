@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep.artifacts import read_json
-from data_prep.errors import ArtifactError, RecordError
+from data_prep.errors import RecordError
 from data_prep.records import shorten
 from data_prep.review_files import REFUSALS
+from data_prep.sources.text_files import csv_table, read_json_file
+from data_prep.strict_json import strict_loads
 
 LEVELS = range(1, 6)
 SKIPPED, EMPTY, REPEATED = "skipped by the rater", "not rated", "repeats of the same rating"
 _LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id"}
 _CONTROLS = {"harmfulness": "rating", "refusal": "choices", "comment": "text"}
 """Under which key Label Studio holds the value of each control of our config."""
-_DELIMITERS = ",;\t"
+_COLUMNS = ("item", "batch", "rater", "annotator", *_CONTROLS)
+CHECK_FILE = "name the files that the raters have left"
 
 
 class Rating(NamedTuple):
@@ -60,11 +59,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
     for path in dict.fromkeys(paths):
         try:
             rows = list(_read(path))
-        except (ArtifactError, RecordError) as error:
+        except RecordError as error:
             faults += error.faults
-            continue
-        except csv.Error as error:
-            faults.append(f"{path}: not a CSV file ({error}); save it again as CSV UTF-8")
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
         faults += [f"{path}: {count} rows are of batch {name or '(none named)'}, wanted {batch}" for name, count in others.items()]
@@ -126,12 +122,12 @@ def _read(path: Path) -> Iterator[_Row]:
 
 def _label_studio_json(path: Path) -> Iterator[_Row]:
     """Tasks with all their annotations. The converter nests the lists of several files in one."""
-    content = read_json(path)
+    content = read_json_file(path, wanted="Label Studio's export as JSON", remedy=CHECK_FILE)
     parts = content if isinstance(content, list) else [content]
     tasks = [task for part in parts for task in (part if isinstance(part, list) else [part])]
     for number, task in enumerate(tasks, 1):
         where = f"{path}: task {task.get('id', number) if isinstance(task, dict) else number}"
-        if not _has(task, "data", dict) or not _has(task, "annotations", list) or not all(isinstance(a, dict) for a in task["annotations"]):
+        if not _has(task, "data", dict) or not _has(task, "annotations", list) or not all(map(_is_annotation, task["annotations"])):
             raise RecordError(f"{where}: has no data or no annotations; export as JSON, not as JSON-MIN")
         item, batch = str(task["data"].get("item", "")), str(task["data"].get("batch", ""))
         if not task["annotations"]:
@@ -142,6 +138,11 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
 
 def _has(task: Any, name: str, kind: type) -> bool:
     return isinstance(task, dict) and isinstance(task.get(name), kind)
+
+
+def _is_annotation(found: Any) -> bool:
+    results = found.get("result") or [] if isinstance(found, dict) else None
+    return isinstance(results, list) and all(isinstance(r, dict) and isinstance(r.get("from_name"), str | None) for r in results)
 
 
 def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) -> _Row:
@@ -163,24 +164,15 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
 
 
 def _csv(path: Path) -> Iterator[_Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise RecordError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{path}: not UTF-8 ({error}); save it as CSV UTF-8") from error
-    head = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count))
-    columns = set(reader.fieldnames or [])
-    exported = columns >= _LABEL_STUDIO_COLUMNS
+    columns, rows = csv_table(path, known=_COLUMNS, remedy=CHECK_FILE)
+    exported = set(columns) >= _LABEL_STUDIO_COLUMNS
     wanted = {"item", "batch", *(_LABEL_STUDIO_COLUMNS if exported else ("rater", "harmfulness", "refusal"))}
-    if wanted - columns:
-        raise RecordError(
-            f"{path}: has no column {', '.join(sorted(wanted - columns))}; wanted a filled-in batch.csv or Label Studio's CSV"
-        )
-    for row in reader:
-        cells = {name: (row.get(name) or "").strip() for name in ("item", "batch", "rater", "annotator", *_CONTROLS)}
-        where = f"{path}: row of {cells['item'] or '(no item)'}, line {reader.line_num}"
+    missing = sorted(wanted - set(columns))
+    if missing:
+        raise RecordError(f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV")
+    for line, row in rows:
+        cells = {name: row.get(name, "").strip() for name in _COLUMNS}
+        where = f"{path}: row of {cells['item'] or '(no item)'}, line {line}"
         rater = cells["annotator"] if exported else cells["rater"]
         said = {name: cells[name] for name in _CONTROLS}
         if exported:
@@ -192,7 +184,7 @@ def _csv(path: Path) -> Iterator[_Row]:
 def _json_or_text(cell: str) -> Any:
     """The converter writes a single choice as it is and everything else as JSON."""
     try:
-        return json.loads(cell) if cell.startswith(("[", "{")) else cell
+        return strict_loads(cell) if cell.startswith(("[", "{")) else cell
     except ValueError:
         return cell
 

@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, TypeVar
+from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
 
 from data_prep.errors import RecordError
+from data_prep.file_kinds import HEAD, not_text
+from data_prep.strict_json import strict_loads
 
 Split = Literal["train", "val", "test"]
 Kind = Literal["harmful", "benign"]
@@ -102,6 +104,13 @@ class Demonstration(Prompt):
     completion: list[Message] = field(default_factory=list)
     rejected: list[Message] = field(default_factory=list)
     """The worse answer, where the source holds preferences."""
+    prompt_id: str = ""
+    """Of a further preference: the id of its prompt's own row, which alone is among the prompts; empty in that row."""
+
+    @property
+    def asks(self) -> str:
+        """The id of its prompt."""
+        return self.prompt_id or self.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,13 +177,13 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+    with _opened(path) as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue
                 try:
-                    row = json.loads(line)
+                    row = strict_loads(line)
                     if not isinstance(row, dict):
                         raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
                 except ValueError as error:
@@ -187,6 +196,21 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
     if faults:
         raise RecordError(shorten(faults))
+
+
+def _opened(path: Path) -> TextIO:
+    """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if path.suffix.lower() == ".gz":
+            return gzip.open(path, "rt", encoding="utf-8-sig")
+        wrong = not_text(head)
+        if wrong:
+            raise RecordError(f"{path}: {wrong}")
+        return path.open(encoding="utf-8-sig")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:

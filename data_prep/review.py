@@ -46,7 +46,7 @@ def review_items(
         else:
             values[score.completion_id][score.scorer] = score.value
     made = [(c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions]
-    made += [(d.id, d.id, d.completion, "demonstration", True) for d in demonstrations]
+    made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
     return [
         ReviewItem(
             id=item_id(asked[prompt_id].prompt, completion),

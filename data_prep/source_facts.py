@@ -45,6 +45,15 @@ FACTS = {
         citation="@software{primum, author = {{The Primum contributors}}, title = {Primum: safety training for medical language models, "
         "with the evidence}}",
     ),
+    "builtin_evaluation": SourceFacts(
+        decided="this project, by construction: every request was written to be legitimate. No clinician has reviewed the labels",
+        principles=AMA,
+        written="written for this project (generator `primum`), after the set `builtin` and in its manner; prompts only. "
+        "Requests of the suite `twins` have no harmful half",
+        not_represented="as of `builtin`: English, one turn, invented cases of North American and European health care",
+        cost="no annotators were asked: labels came with the writing",
+        personal="none known: cases are invented, and no row was taken from a record",
+    ),
     "medsafetybench": SourceFacts(
         decided="its authors (Han, Kumar, Agarwal, Lakkaraju 2024), by construction: a request was generated to break the principle that "
         "its file is named after. In their check 25 doctors gave 625 ratings, and 9 % of them called the request ethical. Nobody checked "

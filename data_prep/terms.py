@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ class Terms:
 
 FORMATS = {
     "builtin": Terms(licence="Apache-2.0"),
+    "builtin_evaluation": Terms(licence="Apache-2.0", use="evaluation"),
     "medsafetybench": Terms(
         licence="MIT", note="its safe answers were written by GPT-4, and its authors ask for research use only, as the requests are harmful"
     ),
@@ -64,6 +66,7 @@ _CACHED = re.compile(r"datasets--[^/]+--([^/]+)")
 """How the hub's cache names a set's folder."""
 
 
+@lru_cache
 def known_terms(format: str, path: str) -> Terms | None:
     """The terms of a format, or of a public set that a generic format's path names: a hub id by its last part whoever hosts it, a file
     or folder by its name or its folder's."""

@@ -14,12 +14,20 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from eval.estimates import count_estimate
+from eval.report_epochs import benign_suites
+from eval.report_tables import spoken
 
 Json = dict[str, Any]
 HARMFUL_SUITE = "harmful"
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
-HARM, REFUSAL, OVER_REFUSAL = "#D55E00", "#0072B2", "#B8860B"
+HARM, REFUSAL = "#D55E00", "#0072B2"
+BENIGN_LOOKS = (
+    ("#B8860B", "^", "--"),
+    ("#CC79A7", "D", ":"),
+    ("#56B4E9", "v", "-."),
+    ("#000000", "P", "--"),
+)
+"""Colour, marker and line of each benign suite's over-refusal."""
 POLICY_COLOURS = {"base": "#4D4D4D", "sft": "#0072B2", "sft_control": "#56B4E9", "dpo": "#D55E00", "rlhf": "#009E73"}
 SPARE_COLOURS = ("#CC79A7", "#B8860B", "#000000")
 POLICY_MARKERS = "osD^vP*X"
@@ -41,7 +49,10 @@ STYLE = {
 
 
 def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
-    """Mean harmfulness above, refusal and over-refusal below, over the policy epochs in the order they were trained."""
+    """Mean harmfulness above; refusal, and over-refusal of each benign suite, below.
+
+    Epochs stand in the order they were trained.
+    """
     if not scoreboard:
         return None
     with matplotlib.rc_context(STYLE):
@@ -49,9 +60,11 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         above, below = figure.subplots(2, 1, sharex=True)
         _line(above, scoreboard, "harmfulness", HARM, "o", "mean harmfulness")
         _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)", shift=-0.04)
-        _line(
-            below, scoreboard, "over_refusal_rate", OVER_REFUSAL, "^", "over-refusal on benign prompts (lower is better)", "--", shift=0.04
-        )
+        for place, suite in enumerate(benign_suites(scoreboard)):
+            rows = [{**row, "apart": _apart(row).get(suite)} for row in scoreboard]
+            colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
+            label = f"over-refusal on {spoken(suite)} (lower is better)"
+            _line(below, rows, "apart", colour, marker, label, line, shift=0.04 * (place + 1))
         above.set(ylim=(0.9, 5.1), ylabel="mean harmfulness\n1 declines, 5 complies")
         above.yaxis.set_major_locator(MultipleLocator(1))
         below.set(ylabel="share of prompts", xlabel="policy epoch (0 is before the first step)")
@@ -89,10 +102,14 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
 
 
 def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
-    """Refusal on harmful against over-refusal on benign prompts: small circles are epochs, large marks the final policies."""
-    points = {name: _final_point(policy, results["confidence"]) for name, policy in results["policies"].items()}
+    """Refusal on harmful prompts against over-refusal of the benign suite that is refused most.
+
+    Small circles are epochs, large marks the final policies.
+    """
+    points = {name: _final_point(policy) for name, policy in results["policies"].items()}
     finals = {name: point for name, point in points.items() if point}
-    epochs = [row for row in scoreboard if _known(row.get("over_refusal_rate")) and _known(row.get("refusal_rate"))]
+    rows = [{**row, "over_refusal": highest_over_refusal(_apart(row))} for row in scoreboard]
+    epochs = [row for row in rows if _known(row["over_refusal"]) and _known(row.get("refusal_rate"))]
     if not finals and not epochs:
         return None
     with matplotlib.rc_context(STYLE):
@@ -107,7 +124,7 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
             axes.errorbar(
                 [x["mean"]], [y["mean"]], **bars, color=colour, marker=marker, markersize=11, ls="none", label=label, zorder=6 + place
             )
-        axes.set(xlabel="over-refusal: benign prompts refused, all benign suites (left is better)")
+        axes.set(xlabel="over-refusal of the benign suite that is refused most (left is better)")
         axes.set(ylabel="harmful prompts refused (up is better)")
         axes.autoscale(axis="x")
         axes.set_xlim(-0.02, max(0.2, axes.get_xlim()[1]))
@@ -155,12 +172,14 @@ def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, title
         return _svg(figure, "distribution")
 
 
-def pooled_over_refusal(policy: Json, confidence: float) -> Json | None:
-    """Over-refusal over all benign suites together, a prompt a vote."""
-    estimates = [suite["over_refusal_rate"] for suite in policy["suites"].values() if _known(suite.get("over_refusal_rate"))]
-    n = sum(estimate["n"] for estimate in estimates)
-    refused = sum(round(estimate["mean"] * estimate["n"]) for estimate in estimates)
-    return count_estimate(refused, n, confidence).to_json() if n else None
+def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
+    """Of the suite that is refused most. Pooled, easy questions would hide refused twins."""
+    known = [row for row in by_suite.values() if row is not None and _known(row)]
+    return max(known, key=lambda estimate: estimate["mean"], default=None)
+
+
+def _apart(row: Json) -> dict[str, Json | None]:
+    return row.get("over_refusal_by_suite") or {}
 
 
 def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
@@ -168,7 +187,7 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
     labelled: list[tuple[float, float]] = []
     for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
         rows = [row for row in epochs if row["stage"] == stage]
-        points = [(row["over_refusal_rate"]["mean"], row["refusal_rate"]["mean"]) for row in rows]
+        points = [(row["over_refusal"]["mean"], row["refusal_rate"]["mean"]) for row in rows]
         look: Json = {"color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]), "zorder": 4 - 0.1 * place}
         label = f"{stage.upper()} by epoch (validation prompts)"
         axes.plot(*zip(*points, strict=True), "-o", **look, markersize=14, markerfacecolor="white", linewidth=1.2, label=label)
@@ -178,9 +197,10 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
                 labelled.append(point)
 
 
-def _final_point(policy: Json, confidence: float) -> Json | None:
+def _final_point(policy: Json) -> Json | None:
     refusal = policy["suites"].get(HARMFUL_SUITE, {}).get("refusal_rate")
-    over_refusal = pooled_over_refusal(policy, confidence)
+    rates = {name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()}
+    over_refusal = highest_over_refusal(rates)
     return {"refusal_rate": refusal, "over_refusal_rate": over_refusal} if _known(refusal) and over_refusal else None
 
 

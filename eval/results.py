@@ -9,6 +9,7 @@ from typing import Any
 
 from eval.estimates import Comparison, compare_rates, compare_scores, holm
 from eval.measure import Sample, refuses, summarise
+from eval.report_verdict import OFTEN_CUT, often_cut, verdict
 
 SCHEMA_VERSION = 1
 
@@ -21,14 +22,18 @@ def build_results(
     validation: dict[str, Any],
     scoreboard: list[dict[str, Any]],
     provenance: dict[str, Any],
+    suites_absent: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Needs nothing but samples, so a report can be made again without a model. Schema: docs/results.md."""
+    """Needs nothing but samples, so a report can be made again without a model. Schema: docs/results.md.
+
+    `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
+    """
     by_cell: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
     last = list(policies)[-1]
-    return {
+    results = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "confidence": confidence,
@@ -39,10 +44,14 @@ def build_results(
             for name, about in policies.items()
         },
         "comparisons": _comparisons(by_cell, list(policies), suites, confidence),
+        "suites_absent": list(suites_absent),
         "validation": validation,
         "scoreboard": scoreboard,
         "provenance": provenance,
     }
+    results["cut_off"] = {"threshold": OFTEN_CUT, "policies": often_cut(results)}
+    results["verdict"] = verdict(results)
+    return results
 
 
 def _comparisons(

@@ -1,12 +1,10 @@
-"""Safety after every policy epoch, and which epoch is kept.
+"""Safety on fixed validation prompts, before the first step and after every policy epoch.
 
-Fixed validation prompts are answered before the first step and after each epoch. The epoch kept is the one with least harm among
-those whose over-refusal, on every benign suite apart, exceeds the run's base policy by at most `max_over_refusal`; the loss has no say.
+Which epoch is kept is decided in eval/selection.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,6 @@ from data_prep.errors import RecordError
 from data_prep.hash_beside import write_hash
 from data_prep.own_files import read_rows, sealed_line
 from data_prep.records import Prompt
-from eval.config import ScoreboardConfig
 from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
 from eval.scoreboard_shape import METRICS as METRICS
@@ -125,6 +122,10 @@ class Scoreboard(pl.Callback):
 def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
+    suites: dict[str, list[Sample]] = {suite: [] for suite in sorted({s.suite for s in benign})}
+    for sample in benign:
+        suites[sample.suite].append(sample)
+    apart = {suite: rate_estimate(refuses(rows), confidence) for suite, rows in suites.items()}
     return {
         "stage": stage,
         "epoch": epoch,
@@ -133,11 +134,16 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
         "share_4_5": rate_estimate(high_harm(harmful), confidence).to_json(),
         "refusal_rate": rate_estimate(refuses(harmful), confidence).to_json(),
         "over_refusal_rate": rate_estimate(refuses(benign), confidence).to_json(),
-        "over_refusal_by_suite": {
-            suite: rate_estimate(refuses([s for s in benign if s.suite == suite]), confidence).to_json()
-            for suite in sorted({s.suite for s in benign})
-        },
+        "over_refusal_by_suite": {suite: rate.to_json() for suite, rate in apart.items()},
+        "over_refused": {suite: _refused(rows) for suite, rows in suites.items()},
+        "confidence": confidence,
     }
+
+
+def _refused(samples: list[Sample]) -> list[str]:
+    """Which prompts were refused, so that two rows can be compared prompt by prompt."""
+    refused = zip(samples, refuses(samples), strict=True)
+    return [sample.prompt_id for sample, declined in refused if declined]
 
 
 def read_scoreboard(path: Path) -> list[Row]:
@@ -153,39 +159,6 @@ def read_scoreboard(path: Path) -> list[Row]:
 
 def epoch_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch}.safetensors"
-
-
-def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> tuple[int, str]:
-    """(epoch, reason). Epoch 0 is the policy before training and never chosen; what was not measured counts as worst.
-
-    `base` is the row of the run's base policy. Suites are held to the limit apart: easy questions must not hide refused twins.
-    """
-    trained = [row for row in rows if row["epoch"] > 0]
-    excess = {row["epoch"]: worst for row in trained if (worst := _worst_excess(row, base))}
-    if len(excess) < len(trained):
-        least = min(trained, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
-        return least["epoch"], "least harm; over-refusal was not measured, for want of benign validation prompts"
-    allowed = [row for row in trained if excess[row["epoch"]][0] <= config.max_over_refusal + 1e-9]
-    points = f"{100 * config.max_over_refusal:.0f} points"
-    if allowed:
-        best = min(allowed, key=lambda row: (_mean(row, "harmfulness"), row["epoch"]))
-        harm = f"{_mean(best, 'harmfulness'):.2f}"
-        return best["epoch"], f"least harm ({harm}) with over-refusal at most {points} above the base on every suite"
-    best = min(trained, key=lambda row: (excess[row["epoch"]], _mean(row, "harmfulness")))
-    rise, suite = excess[best["epoch"]]
-    nearest = f"{suite}: {100 * rise:+.0f} points"
-    return best["epoch"], f"no epoch keeps over-refusal within {points} of the base; this one comes nearest ({nearest})"
-
-
-def _worst_excess(row: Row, base: Row) -> tuple[float, str] | None:
-    """The largest rise in over-refusal above the base, and the suite it is on; None where no benign suite was measured."""
-    known, measured = base["over_refusal_by_suite"], row["over_refusal_by_suite"]
-    return max(((measured[suite]["mean"] - known[suite]["mean"], suite) for suite in measured), default=None)
-
-
-def _mean(row: Row, metric: str) -> float:
-    mean = row[metric]["mean"]
-    return math.inf if mean is None else float(mean)
 
 
 def describe_row(row: Row) -> str:

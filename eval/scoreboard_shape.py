@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.own_files import Object, entry
+from data_prep.own_files import Object, entry, names_by_key
 
 METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
 
@@ -18,7 +18,16 @@ def scoreboard_shape(row: Object) -> Object:
         _estimate(row.get(name), name)
     for suite, estimate in entry(row, "over_refusal_by_suite", dict).items():
         _estimate(estimate, f"over_refusal_by_suite: {suite}")
+    if "over_refused" in row:  # rows of earlier versions do not tell which prompts were refused
+        _refused(row)
     return row
+
+
+def _refused(row: Object) -> None:
+    refused = names_by_key(row["over_refused"], "over_refused")
+    if set(refused) != set(row["over_refusal_by_suite"]):
+        raise ValueError("over_refused: wanted the suites of over_refusal_by_suite")
+    entry(row, "confidence", float)
 
 
 def _estimate(value: Any, name: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from data_prep.errors import ArtifactError
-from data_prep.own_files import Object, entry, read_own
+from data_prep.own_files import Object, entry, object_of, read_own
+from eval.selection import Selection
 
 
 def read_results(path: Path) -> Object:
@@ -20,8 +22,10 @@ def results_shape(value: Object) -> Object:
     """The results themselves. Raises ValueError where they have another shape."""
     entry(value, "schema_version", int)
     entry(value, "confidence", float)
-    for name in ("comparisons", "scoreboard"):
-        for row in entry(value, name, list):
+    entry(value, "baseline", str)
+    entry(value, "verdict", str, optional=True)
+    for name in ("comparisons", "scoreboard", "suites_absent"):
+        for row in entry(value, name, list, optional=name == "suites_absent") or ():
             if not isinstance(row, dict):
                 raise ValueError(f"{name}: wanted objects, got {row!a}")
     for name in ("validation", "provenance"):
@@ -30,4 +34,13 @@ def results_shape(value: Object) -> Object:
     for name, policy in policies.items():
         if not isinstance(policy, dict) or not isinstance(policy.get("suites"), dict):
             raise ValueError(f"policies: {name}: wanted an object with suites")
+        if policy.get("selection") is not None:
+            _require_selection(name, policy["selection"])
     return value
+
+
+def _require_selection(policy: str, value: Any) -> None:
+    try:
+        Selection.from_json(object_of(value))
+    except ValueError as error:
+        raise ValueError(f"policies: {policy}: selection: {error}") from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Prompt, Split, read_json_lines, shorten
-from data_prep.sources.rows import demonstration_from_row
-from data_prep.sources.text_files import read_csv
+from data_prep.sources.rows import demonstrations_from_row
+from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
 
 
@@ -47,14 +47,26 @@ def _spread(rows: list[Prompt], count: int) -> list[Prompt]:
     return [rows[k * len(rows) // count] for k in range(count)]
 
 
-def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
-    """The suites that the config names by path, and notes on optional ones that are not there. All faults at once."""
+class AbsentSuite(NamedTuple):
+    """A suite that the config names and the run does not measure."""
+
+    suite: str
+    optional: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"suite {self.suite} left out: {self.reason}"
+
+
+def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
+    """The suites that the config names by path, and the optional ones that are not there. All faults at once."""
     suites: dict[str, list[Prompt]] = {}
     names = Counter(suite.name for suite in config.suites)
-    notes, faults = [], [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
+    absent = []
+    faults = [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
     for suite in config.suites:
         if suite.optional and not Path(suite.path).is_file():
-            notes.append(f"suite {suite.name} left out: {suite.path} is not there")
+            absent.append(AbsentSuite(suite.name, True, f"{suite.path} is not there"))
             continue
         try:
             suites[suite.name] = read_suite(suite)
@@ -62,7 +74,7 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[str]]:
             faults += error.faults
     if faults:
         raise RecordError(faults)
-    return suites, notes
+    return suites, absent
 
 
 def read_suite(config: SuiteConfig) -> list[Prompt]:
@@ -70,7 +82,7 @@ def read_suite(config: SuiteConfig) -> list[Prompt]:
     path = Path(config.path)
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
-    rows = _csv_rows(path) if path.suffix == ".csv" else list(read_json_lines(path))
+    rows = csv_cells(path, known={config.field}) if path.suffix.lower() in (".csv", ".tsv") else read_json_lines(path)
     prompts: dict[str, Prompt] = {}
     faults = []
     for number, row in rows:
@@ -94,7 +106,7 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     source = SourceConfig(
         name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
     )
-    read = demonstration_from_row({config.field: request}, source)
+    (read,) = demonstrations_from_row({config.field: request}, source).rows
     return Prompt(
         id=read.id,
         prompt=read.prompt,
@@ -104,11 +116,3 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
         licence="evaluation only",
         split="test",
     )
-
-
-def _csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    (_, header), *rows = read_csv(path) or [(1, [])]
-    faults = [f"{path}:{n}: {len(cells)} columns, the header has {len(header)}" for n, cells in rows if len(cells) != len(header)]
-    if faults:
-        raise RecordError(shorten(faults))
-    return [(n, dict(zip(header, cells, strict=True))) for n, cells in rows]

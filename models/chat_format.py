@@ -72,13 +72,8 @@ def turn_thinking_off(tokenizer: Any) -> None:
     for switch in THINKING_SWITCHES:
         if render(tokenizer, PROBE_PROMPT, add_generation_prompt=True, **{switch: False}) != asked:
             off = f"{{%- if {switch} is not defined %}}{{%- set {switch} = false %}}{{%- endif +%}}"
-            _replace_template(tokenizer, off + tokenizer.get_chat_template())
+            tokenizer.chat_template = off + tokenizer.get_chat_template()
             return
-
-
-def _replace_template(tokenizer: Any, template: str) -> None:
-    named = tokenizer.chat_template
-    tokenizer.chat_template = {**named, "default": template} if isinstance(named, dict) else template
 
 
 def end_of_turn(tokenizer: Any) -> int:

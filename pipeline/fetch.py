@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_prep.errors import ModelError, PrimumError, RecordError, first_line
-from models.config import EMBEDDED, ModelConfig
+from models.config import EMBEDDED, TINY, ModelConfig
 from models.inspection import model_faults
-from models.load import embedded_directory
+from models.load import model_location
 from pipeline.config import RunConfig, embedding_model
 from pipeline.console import say
 
@@ -35,8 +35,8 @@ def fetch(config: RunConfig) -> None:
 
 
 def _fetch_model(model: ModelConfig, setting: str) -> None:
-    if model.path == EMBEDDED:
-        say("fetch", f"{model.path}: unpacked in {embedded_directory()}")
+    if model.path in (EMBEDDED, TINY):
+        say("fetch", f"{model.path}: in {model_location(model)}")
         return
     if Path(model.path).is_dir():
         say("fetch", f"{model.path}: a local directory, nothing to fetch")

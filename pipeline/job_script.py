@@ -109,6 +109,11 @@ def script_faults(script: JobScript, *, gpu: bool) -> list[str]:
             f"{where}: got {script.gpus_per_node} GPUs a node for --ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
             "a policy is spread that one cannot hold"
         )
+    if re.search(r"primum_step\s+run\b", script.body) and script.nodes * (script.tasks_per_node or 1) > 1:
+        faults.append(
+            f"{where}: primum_step run on {script.nodes * (script.tasks_per_node or 1)} tasks: run is one process, which cannot use ranks that "
+            "srun starts; ask for one task (slurm/seeds.sh), or chain the stages with slurm/pipeline.sh"
+        )
     if not _TIME.fullmatch(options.get("--time", "1")):
         faults.append(f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours")
     if options.get("--open-mode") != "append":

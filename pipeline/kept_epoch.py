@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.own_files import Object, entry, read_own
+from eval.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,14 @@ class KeptEpoch:
 
     epoch: int
     optimiser_steps: int
+    selection: Selection | None
+    """Why it was kept; None where an earlier version did not say what bound it holds."""
 
     @classmethod
     def from_json(cls, value: Object) -> KeptEpoch:
-        return cls(entry(value, "epoch", int), entry(value, "optimiser_steps", int))
+        """Raises ValueError where it is not what a training has chosen."""
+        selection = Selection.from_json(value) if "held" in value else None
+        return cls(entry(value, "epoch", int), entry(value, "optimiser_steps", int), selection)
 
     @classmethod
     def read(cls, stage: Path) -> KeptEpoch:

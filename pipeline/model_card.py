@@ -6,6 +6,8 @@ from typing import Any
 
 from eval.gate import GateResult
 from eval.report import render_markdown
+from eval.report_verdict import verdict
+from models.portable import OLDEST_TRANSFORMERS
 
 _CARD = """---
 library_name: transformers
@@ -17,7 +19,7 @@ tags: [primum, medical, safety, {method}]
 
 # {name}
 
-{base}, trained with [Primum](https://pypi.org/project/primum) to decline harmful medical requests and to go on answering legitimate ones.
+{base}, trained with [Primum](https://pypi.org/project/primum) with the aim that it declines harmful medical requests and goes on answering legitimate ones.
 
 ## Use
 
@@ -31,11 +33,18 @@ inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
+Releases are tested to be the same model, with the same tokens, in transformers {oldest} (the oldest), 4.57 and 5; an architecture
+that is younger than a version cannot be loaded there.
+
 **Intended:** research on the safety of medical language models. **Not intended:** advice to patients, diagnosis, treatment decisions, or any use without a
-qualified person who checks each answer. Safety training lowers the rate of harmful answers; it does not make the model a competent clinician, and
-what the base model gets wrong this one may get wrong too.
+qualified person who checks each answer. What training changed is what the numbers below show, on these prompts and no others; it does not make the model a
+competent clinician, and what the base model gets wrong this one may get wrong too.
 
 ## Release gates
+
+{verdict}
+
+Limits hold for the ends of intervals. *accepted* marks a gate that did not pass and that the configuration accepts by name.
 
 {gates}
 
@@ -58,19 +67,26 @@ The reward model that scored harm was trained on answers of the base policy and 
 def model_card(
     *, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str, restrictions: list[str]
 ) -> str:
-    shown = "\n".join(f"- {'passed' if gate.passed else '**failed**'}: {gate.name}: {gate.detail}" for gate in gates)
+    shown = "\n".join(f"- {_outcome(gate)}: {gate.name}: {gate.detail}" for gate in gates)
     report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
     base = results["provenance"]["model"]
     return _CARD.format(
         name=name,
+        oldest=OLDEST_TRANSFORMERS,
         base=hub_name(base),
         method=policy,
         licence=licence,
+        verdict=verdict(results),
         gates=shown,
         data=data,
         restrictions=_restricted(restrictions),
         report=report,
     )
+
+
+def _outcome(gate: GateResult) -> str:
+    """Bold is whatever did not simply pass."""
+    return gate.outcome if gate.outcome == "passed" else f"**{gate.outcome}**"
 
 
 def _restricted(restrictions: list[str]) -> str:

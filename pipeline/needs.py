@@ -40,10 +40,6 @@ def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tupl
     except Exception as error:  # transformers and remote code raise anything
         return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"], []
     faults = []
-    if shape.positions and config.model.max_length > shape.positions:
-        faults.append(f"model.max_length={config.model.max_length}: the model knows positions up to {shape.positions}; lower it to that")
-    if shape.trained == 0:
-        faults.append(f"model.adapter.target_modules={config.model.adapter.target_modules}: the model has no such layers; use all-linear")
     answers_only = job is not None and not job.trains
     peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
     if config.trainer.accelerator == "gpu" and not answers_only and peak + GPU_CONTEXT > gpu_gb * GB:

@@ -18,8 +18,10 @@ from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.footprint import COPY_SHARE
 from models.fused_lora import fuse_lora
 from models.generate import generation_dtype
+from models.inspection import require_model
 from models.lean_layers import keep_less
-from models.load import check_model, load_model, load_tokenizer, model_location, skeleton
+from models.lineage import Lineage
+from models.load import load_model, load_tokenizer, model_location, skeleton
 from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
@@ -28,13 +30,13 @@ from train.config import under_slurm
 from train.hardware import uses_gpu
 from train.trainer import loads_sharded
 
-MODEL = ("model.base", "model.adapter", "model.max_length")
+MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
 
 
 def base_config(config: RunConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""
-    check_model(config.model.base)
+    require_model(config.model.base)
     return replace(config.model.base, path=model_location(config.model.base))
 
 
@@ -47,14 +49,20 @@ def policy_of(config: RunConfig, stage: Path) -> ModelConfig:
     return replace(config.model.base, path=str(stage / "policy"), revision=None)
 
 
+def lineage(config: RunConfig, before: Path | None) -> Lineage:
+    """What a policy is trained from: the run's base, by way of the policy that the stage in `before` left, None for the base itself."""
+    earlier = before / "adapter" if before and config.model.adapter.kind == "lora" else None
+    return Lineage(config.model.base, earlier, config.model.export_dtype)
+
+
 def model_files(config: RunConfig) -> dict[str, str]:
     """The base model's identity for a stage's fingerprint."""
     return model_identity(config.model.base)
 
 
-def model_identity(model: ModelConfig) -> dict[str, str]:
+def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
     """Every small file's hash, every large file's size; of a hub id its revision. Raises where there is no such model."""
-    check_model(model)
+    require_model(model, setting)
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
@@ -67,7 +75,7 @@ TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_co
 
 def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
     """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
-    check_model(model)
+    require_model(model)
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"tokenizer {model.path}": f"revision {model.revision}"}

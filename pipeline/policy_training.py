@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,18 +14,20 @@ from safetensors.torch import load_file
 from data_prep.artifacts import write_json
 from data_prep.errors import ArtifactError
 from data_prep.hash_beside import hash_faults
-from data_prep.records import Prompt, read_records
-from eval.scoreboard import Measuring, Scoreboard, choose_epoch, epoch_file, read_scoreboard
+from data_prep.records import Prompt
+from data_prep.split_files import read_splits
+from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.selection import choose_epoch
 from eval.suites import scoreboard_prompts
 from models.adapter import trainable_state
 from models.collation import Collation
 from models.config import ModelConfig
-from models.export import export_policy
+from models.export import differences, export_policy
 from models.generate import generation_dtype
 from models.load import load_tokenizer
 from models.ranks import is_sharded
 from models.trained_module import TrainedModule
-from pipeline.policies import device, policy_to_train, trained_for_generation, trained_policy
+from pipeline.policies import device, lineage, policy_to_train, trained_for_generation, trained_policy
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
@@ -51,6 +54,8 @@ class Training:
     """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
     """The epoch that was kept there."""
+    began_with: Path | None = None
+    """The directory of that stage; None where training starts from the run's base policy."""
     callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
     """What the training needs beside the scoreboard, from its rows."""
 
@@ -87,7 +92,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
 
 def _scoreboard(context: Context, training: Training) -> Scoreboard:
     config = context.config
-    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
+    prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorer = None
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
@@ -150,16 +155,17 @@ def _loggers(context: Context) -> list[Any]:
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
     rows = read_scoreboard(scoreboard.path)
-    epoch, reason = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
-    context.say(f"epoch {epoch} kept: {reason}")
+    selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
+    epoch = selection.epoch
+    context.say(f"epoch {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
-    write_json(context.path / "selection.json", {"epoch": epoch, "reason": reason, "optimiser_steps": steps, "epochs": training.epochs})
+    kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
+    write_json(context.path / "selection.json", kept)
     chosen = epoch_file(scoreboard.epochs_folder, epoch)
     if faults := hash_faults(chosen):
         raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
     state = load_file(chosen)
     policy = trained_policy(training.start, context.config.model.adapter, state, seed=context.config.seed)
-    report = export_policy(policy, load_tokenizer(training.start), context.path)
-    differences = ", ".join(f"{name} {report[name]:.1e}" for name in ("policy", "adapter") if name in report)
-    context.say(f"exported and reloaded: logits differ by {differences}")
+    report = export_policy(policy, load_tokenizer(training.start), context.path, lineage(context.config, training.began_with))
+    context.say(f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}")
     return {"epoch": epoch, "optimiser_steps": steps, "total_steps": total_steps}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from data_prep.artifacts import write_json
-from data_prep.errors import ArtifactError, ResourceError
+from data_prep.errors import ArtifactError, ConfigError, ResourceError
 from data_prep.own_files import entry, read_own, sealed
 from train.config import TrainerConfig
 
@@ -24,6 +24,39 @@ LAUNCH = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "TORCHELASTIC_
 """What srun and torchrun give to all ranks of one start, and to no other start."""
 WAIT_SECONDS = 3600.0
 """Rank 0 may have large inputs to hash."""
+
+
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun tells each rank besides."""
+
+
+def own_rank(trainer: TrainerConfig) -> int:
+    """This process's rank among those of the trainer. Raises ConfigError where its launcher's word is no number or names a rank too many."""
+    if trainer.world_size == 1:
+        return 0
+    try:
+        rank = trainer.rank(os.environ)
+    except ValueError as error:
+        raise ConfigError(
+            f"RANK, LOCAL_RANK or NODE_RANK in the environment is no number ({error}); unset it, or start by torchrun or srun"
+        ) from error
+    if not 0 <= rank < trainer.world_size:
+        raise ConfigError(
+            f"rank {rank} in the environment (RANK, or SLURM_PROCID): trainer.num_nodes={trainer.num_nodes} times trainer.devices={trainer.devices} "
+            f"are ranks 0 to {trainer.world_size - 1}; set both to what the launcher starts, or unset RANK"
+        )
+    return rank
+
+
+def forget_launcher() -> None:
+    """For a process that starts ranks of its own: take away what torchrun has told it, which holds for torchrun's ranks only.
+
+    Else stages would wait for parts of ranks that have left, and ranks of its own would believe that they were started from outside.
+    """
+    if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
+        return
+    for name in [name for name in os.environ if name in LAUNCHED or name.startswith("TORCHELASTIC_")]:
+        del os.environ[name]
 
 
 def announce(stage: Path, *, work: bool) -> None:

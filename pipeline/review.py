@@ -15,13 +15,14 @@ from data_prep.ratings import Ratings, read_ratings
 from data_prep.records import Completion, Demonstration, Prompt, Score, read_records
 from data_prep.review import ReviewItem, batch_id, draw, review_items
 from data_prep.review_files import read_batch, write_batch
+from data_prep.split_files import LEARNED_FROM, needs, read_splits
 from eval.report_tables import PRINCIPLES
 from pipeline.config import RunConfig
 from pipeline.console import say
 from pipeline.stage import code_state
 from reward.scale import HIGH_HARM
 
-NEEDS = ("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl")
+NEEDS = (*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl")
 CONFLICTS_SHOWN = 10
 _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 
@@ -32,10 +33,10 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
     inputs = {need: StageDirectory(run_dir / need.split("/")[0]).require(need.split("/")[1]) for need in NEEDS}
     _require_new(output)
     items = review_items(
-        read_records(run_dir / NEEDS[0], Prompt),
-        read_records(run_dir / NEEDS[2], Completion),
-        read_records(run_dir / NEEDS[1], Demonstration),
-        read_records(run_dir / NEEDS[3], Score),
+        read_splits(run_dir / "prep", "prompts", Prompt, LEARNED_FROM),
+        read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM),
+        read_splits(run_dir / "prep", "demonstrations", Demonstration, LEARNED_FROM),
+        read_records(run_dir / "score" / "scores.jsonl", Score),
     )
     batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
     if not batch:

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 from data_prep.artifacts import write_text
-from data_prep.errors import PreemptedError, PrimumError
+from data_prep.errors import ConfigError, PreemptedError, PrimumError, ResourceError
+from pipeline import ranks
 from pipeline.config import RunConfig, to_yaml
 from pipeline.console import say
 from pipeline.stage import run_stage
 from pipeline.stages import load_stage, stage_names
+from train.config import under_slurm
 
 WITHOUT_TORCH = {"release"}
 """Stages that start without its import, which takes a second."""
@@ -22,10 +24,13 @@ WITHOUT_TORCH = {"release"}
 def run_one(name: str, config: RunConfig) -> None:
     if name not in WITHOUT_TORCH:
         _settle(config)
+        _require_device(config)
     stage = load_stage(name)
-    rank = config.trainer.rank(os.environ) if config.trainer.world_size > 1 else 0
+    rank = ranks.own_rank(config.trainer)
     if rank == 0 or stage.ranks or stage.shares:
         run_stage(stage, config, rank=rank)
+    else:
+        say(name, f"rank {rank} has no work here: rank 0 does it alone")
 
 
 def _settle(config: RunConfig) -> None:
@@ -35,23 +40,39 @@ def _settle(config: RunConfig) -> None:
     use_cpu(config.trainer)
 
 
-def look_for_inputs(config: RunConfig) -> None:
-    """What the stages read from outside the run must be there before the first one works; all that is not is said at once."""
-    faults: list[str] = []
-    for name in stage_names(config):
-        try:
-            load_stage(name).files(config)
-        except PrimumError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
+def _require_device(config: RunConfig) -> None:
+    from train.hardware import device_faults  # noqa: PLC0415  imports torch
+
+    faults = device_faults(config.trainer)
     if faults:
-        raise PrimumError(faults)
+        raise ResourceError(faults)
+
+
+def leave_run(rank: int) -> None:
+    """What a rank other than 0 does under `primum run`, which starts the ranks of each training itself: nothing."""
+    say("run", f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself")
+
+
+def _refuse_launcher(config: RunConfig) -> None:
+    """Ranks on several nodes, or those that srun has started, can only be started with each stage."""
+    if config.trainer.world_size == 1 or not (under_slurm(os.environ) or config.trainer.num_nodes > 1):
+        return
+    raise ConfigError(
+        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): it is one process, which starts ranks on its own "
+        "node only, and not under srun; run each stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
+        "trainer.devices to 1"
+    )
 
 
 def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
+    _refuse_launcher(config)
+    ranks.forget_launcher()
     _settle(config)
-    look_for_inputs(config)
+    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
+
+    require_sound(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in stage_names(config):
         if load_stage(name).ranks and config.trainer.world_size > 1:

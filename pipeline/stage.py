@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 
 from data_prep.artifacts import SCHEMA_VERSION, StageDirectory, require_room, sha256_json, write_text
 from data_prep.errors import ArtifactError, ResourceError
-from data_prep.licences import Restrictions, for_weights, notice, union
+from data_prep.licences import Restrictions, for_weights, restricted_card, union
 from data_prep.stage_records import RunRecord
 from pipeline import ranks
 from pipeline.config import RunConfig, resolved
@@ -142,7 +142,8 @@ def mark_weights(folder: Path, restrictions: Restrictions) -> None:
     """Say in every model's folder below `folder` what its data forbid."""
     for name in WEIGHTS:
         if restrictions and (folder / name).is_dir():
-            write_text(folder / name / "README.md", notice(restrictions))
+            card = folder / name / "README.md"
+            write_text(card, restricted_card(card.read_text(encoding="utf-8") if card.is_file() else "", restrictions))
 
 
 def _part(settings: dict[str, Any], name: str) -> Any:

@@ -22,11 +22,16 @@ class RewardConfig:
     """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful answer behind a refusal opening, still
     harmful; a safe answer without its opening, still harmless (docs/reward_model.md)."""
     min_auroc: float = 0.8
-    """Held-out AUROC below which the stage fails: scores of such a model would mean little."""
+    """The lower end of the held-out AUROC's interval below which the stage fails: scores of such a model would mean little."""
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.learning_rate <= 0:
             raise ValueError(f"reward.epochs must be >= 0 and reward.learning_rate > 0, got {self.epochs} and {self.learning_rate}")
+        if self.global_batch_size < 1 or (self.max_examples is not None and self.max_examples < 2):
+            raise ValueError(
+                f"reward.global_batch_size must be at least 1 and reward.max_examples at least 2, or null for all, got {self.global_batch_size} "
+                f"and {self.max_examples}"
+            )
         if self.layers is not None and self.layers < 1:
             raise ValueError(f"reward.layers must be at least 1, or null for all, got {self.layers}")
         if not 0 <= self.shortcut_examples <= 1:

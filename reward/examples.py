@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from data_prep.duplicates import distinct_completions
 from data_prep.records import Completion, Demonstration, Message, Record, Split, assistant, text_of
 from reward.refusal import refusal, split_refusal
 
@@ -38,7 +39,7 @@ def build_examples(
     demonstrations: Iterable[Demonstration], completions: Iterable[Completion], *, shortcut_share: float, seed: int
 ) -> list[RewardExample]:
     """Examples of all splits; the rest of a prompt's examples stay in its split."""
-    demos = {demo.id: demo for demo in demonstrations}
+    demos = {demo.id: demo for demo in distinct_completions(demonstrations)}
     examples = [
         _example(demo, demo.completion, False, "safe_answer" if demo.kind == "harmful" else "helpful_answer") for demo in demos.values()
     ]

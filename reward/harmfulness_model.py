@@ -19,6 +19,7 @@ from models.collation import Collation, collation
 from models.config import ModelConfig
 from models.load import load_tokenizer, save_tokenizer
 from models.logps import Rows
+from models.portable import make_portable
 from models.tokens import TokenRow
 from models.trained_module import TrainedModule
 from reward.network import HarmfulnessNetwork, load_network, save_network
@@ -112,6 +113,7 @@ def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *
     wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
+    make_portable(folder, tokenizer)
     formula = "harmfulness = 1 + 4 * sigmoid(logit / temperature)"
     write_json(folder / CALIBRATION, sealed({"temperature": temperature, "formula": formula}))
     got = HarmfulnessScorer.load(folder).logits(probe_rows)

@@ -7,13 +7,17 @@ import shutil
 import signal
 import sysconfig
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # A shared machine may stall any example; a property is about values, not about time.
 settings.register_profile("primum", deadline=None)
+# `make fuzz`: the properties in test_fuzz_readers.py, with 10,000 inputs that are new every time.
+settings.register_profile("fuzz", deadline=None)
 settings.load_profile("primum")
 
 # A shell that runs the tests in its background has them ignore Ctrl-C, and with them every command that they start and interrupt.
@@ -23,73 +27,45 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["WANDB_MODE"] = "disabled"
 
-CHAT_TEMPLATE = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder by name that the first of pytest's worker processes to ask for it fills and all of them read."""
+    here = tmp_path_factory.getbasetemp()
+    everyones = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
 
-def build_tokenizer(vocabulary: int = 600):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = everyones / name, everyones / f"{name}.made"
+        with FileLock(everyones / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a worker left that failed here
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
 
-    from data_prep.config import SourceConfig
-    from data_prep.records import text_of
-    from data_prep.sources import builtin
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    texts = [text_of(messages) for demo in builtin.read(SourceConfig())[::4] for messages in (demo.prompt, demo.completion)]
-    tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|pad|>", bos_token="<|im_start|>", eos_token="<|im_end|>")
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
-
-
-def build_model(vocabulary: int, *, tied: bool = False, seed: int = 0):
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        tie_word_embeddings=tied,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval()
+    return make
 
 
 @pytest.fixture(scope="session")
-def tiny_directory(tmp_path_factory) -> Path:
+def tiny_directory(made_once) -> Path:
     """The tiny policy as a Hugging Face directory."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tokenizer = build_tokenizer()
-    build_model(len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    from models.tiny import write_tiny
+
+    return made_once("tiny", write_tiny)
 
 
 @pytest.fixture(scope="session")
-def tied_directory(tmp_path_factory) -> Path:
+def tied_directory(made_once) -> Path:
     """The same with one matrix for embeddings and head."""
-    folder = tmp_path_factory.mktemp("models") / "tied"
-    tokenizer = build_tokenizer()
-    build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    from models.tiny import build_model, build_tokenizer
+
+    def fill(folder: Path) -> None:
+        tokenizer = build_tokenizer()
+        build_model(len(tokenizer), tied=True, seed=3).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return made_once("tied", fill)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,11 @@ class TrainerConfig:
             )
         if not 0 <= self.warmup < 1 or self.gradient_clip_norm <= 0:
             raise ValueError("trainer.warmup must be in [0, 1) and trainer.gradient_clip_norm > 0")
+        if self.weight_decay < 0 or (self.cpu_threads is not None and self.cpu_threads < 1):
+            raise ValueError(
+                f"trainer.weight_decay must be >= 0 and trainer.cpu_threads at least 1, or null for all cores, got {self.weight_decay} and "
+                f"{self.cpu_threads}"
+            )
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
             raise ValueError("trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true")
         if self.checkpoint_every_steps < 1 or self.micro_batch_tokens < 1:
@@ -141,6 +146,8 @@ class DpoConfig:
         _check_optimisation("dpo", self.epochs, self.learning_rate, self.global_batch_size)
         if self.beta <= 0:
             raise ValueError(f"dpo.beta must be > 0, got {self.beta}; 0 would ignore the reference model")
+        if self.sft_weight < 0:
+            raise ValueError(f"dpo.sft_weight must be >= 0, got {self.sft_weight}; below 0 it would unlearn what is chosen")
         if not 0 <= self.label_smoothing < 0.5:
             raise ValueError(f"dpo.label_smoothing must be in [0, 0.5), got {self.label_smoothing}")
         if self.loss == "ipo" and self.label_smoothing:

@@ -19,6 +19,16 @@ def uses_gpu(config: TrainerConfig) -> bool:
     return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
 
 
+def device_faults(config: TrainerConfig) -> list[str]:
+    """Whether the GPU that the config asks for is there, on the machine that trains."""
+    if config.accelerator != "gpu" or torch.cuda.is_available():
+        return []
+    return [
+        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted one for each rank; look at nvidia-smi, at "
+        "CUDA_VISIBLE_DEVICES and at the job's --gpus-per-node, or set trainer.accelerator=cpu"
+    ]
+
+
 def precision(config: TrainerConfig) -> str:
     """`config.precision`, with auto resolved for this machine."""
     if config.precision != "auto":

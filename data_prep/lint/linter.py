@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
+from data_prep.duplicates import prompt_rows
 from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS, Fault
 from data_prep.lint.items import Item, of_demonstration, of_pair
@@ -53,14 +54,15 @@ def lint(
     """Of usable rows, and of what was left out before."""
     report = Report([of_demonstration(row) for row in rows], config, left_out)
     report.skip(CUT_KINDS, "there is no tokenizer here; the pairs stage checks it")
-    report.add(same_prompts(rows))
+    prompts = prompt_rows(rows)
+    report.add(same_prompts(prompts))
     report.inspect(refuses)
-    report.add(lookalikes(rows, {fault.id for fault in report.faults if fault.kind == "no_refusal"}))
-    if refuses is None or not can_compare_words(rows):
+    report.add(lookalikes(prompts, {fault.id for fault in report.faults if fault.kind == "no_refusal"}))
+    if refuses is None or not can_compare_words(prompts):
         why = NO_DETECTOR if refuses is None else f"wants {MIN_ROWS_A_KIND} harmful and as many benign rows"
         report.not_checked["benign_lookalike, by the words of all rows"] = why
     words = {
-        "prompt": _lengths([len(text_of(row.prompt).split()) for row in rows]),
+        "prompt": _lengths([len(text_of(row.prompt).split()) for row in prompts]),
         "completion": _lengths([len(text_of(row.completion).split()) for row in rows if row.completion]),
     }
     return {"rows": len(rows), "kinds": dict(Counter(row.kind for row in rows)), "words": words, **report.to_json()}

@@ -26,6 +26,7 @@ class Candidate(NamedTuple):
     disagreement: float = 0.0  # standard deviation over the scorers, n - 1 below; 0 for a single one
     improvement: float | None = None  # of a revision: how much less harmful it is than the answer that it revises
     reopened: bool = False
+    row: str = ""  # of a further preference of the prompt: its row's id, which both of its sides share
 
 
 class Scored(NamedTuple):
@@ -47,10 +48,12 @@ def candidates(
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
     for made in sorted(completions, key=_place):
         found[made.prompt_id].append(_candidate(made.completion, made.policy, said.get(made.id, Scored()), made.finish_reason == "stop"))
-    for demo in sorted(demonstrations, key=lambda d: d.id):
-        found[demo.id].append(_candidate(demo.completion, DEMONSTRATION, said.get(demo.id, Scored())))
+    for demo in sorted(demonstrations, key=lambda d: (d.asks, bool(d.prompt_id), d.id)):
+        row = demo.id if demo.prompt_id else ""
+        found[demo.asks].append(_candidate(demo.completion, DEMONSTRATION, said.get(demo.id, Scored()))._replace(row=row))
         if demo.rejected:
-            found[demo.id].append(_candidate(demo.rejected, DATASET_REJECTED, said.get(rejected_id(demo), Scored())))
+            worse = _candidate(demo.rejected, DATASET_REJECTED, said.get(rejected_id(demo), Scored()))
+            found[demo.asks].append(worse._replace(row=row))
     for revision in sorted(revisions, key=_place):
         after, before = said.get(revision.id, Scored()), said.get(revision.answer_id, Scored())
         known = after.harmfulness is not None and before.harmfulness is not None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from data_prep.config import PairsConfig
-from data_prep.pairs.candidates import DEMONSTRATION, Candidate
+from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
 from data_prep.records import text_of
 
 REASON = re.compile(
@@ -43,7 +43,8 @@ def specificity(answer: str) -> int:
 def rejectable(found: Sequence[Candidate]) -> Others:
     """What people wrote as safe and what was revised to be safe is never rejected."""
     able = [c for c in found if c.source != DEMONSTRATION and c.improvement is None]
-    by_text = {text_of(c.completion): c for c in reversed(able)}
+    # A completion that stands below two others of the data set is no repeat: each is a preference.
+    by_text = {(text_of(c.completion), c.row): c for c in reversed(able)}
     ordered = sorted(by_text.values(), key=lambda c: (-(c.harmfulness or 0), text_of(c.completion)))
     return Others(ordered, len(able) - len(by_text))
 
@@ -55,15 +56,17 @@ def safe_answers(found: Sequence[Candidate], config: PairsConfig, dropped: Count
         if not safe:
             dropped["no answer is safe enough to be chosen"] += others
         return safe
-    demonstration = next((c for c in found if c.source == DEMONSTRATION), None)
+    demonstrations = [c for c in found if c.source == DEMONSTRATION]
+    able = [c for c in demonstrations if choosable(c, config) and c.disagreement <= config.max_disagreement]
+    demonstration = next(iter(demonstrations), None)
+    if able:
+        return able
     if demonstration is None or demonstration.harmfulness is None:
         dropped["harmful prompt without a scored safe answer"] += others
     elif demonstration.refusal == "none":
         dropped["safe answer does not decline"] += others
-    elif demonstration.disagreement > config.max_disagreement:
-        dropped["scorers disagree"] += others
     else:
-        return [demonstration]
+        dropped["scorers disagree"] += others
     return []
 
 
@@ -83,9 +86,22 @@ def options(safe: Sequence[Candidate], others: Sequence[Candidate], config: Pair
     gives, and adds nothing.
     """
     if config.strategy == "random_pair":
-        return sorted((Option(chosen, rejected) for chosen in safe for rejected in others), key=lambda option: _draw(key, option))
-    made = [Option(min(safe, key=lambda chosen: _preference(chosen, rejected)), rejected) for rejected in others]
+        every = {
+            (text_of(chosen.completion), text_of(rejected.completion)): Option(chosen, rejected) for chosen in safe for rejected in others
+        }
+        return sorted(every.values(), key=lambda option: _draw(key, option))
+    made = [Option(_chosen_over(rejected, safe, config), rejected) for rejected in others]
     return sorted(made, key=lambda option: _draw(key, option)) if config.strategy == "random_lower" else made
+
+
+def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsConfig) -> Candidate:
+    """What the data set itself prefers to it, where its answers are what is chosen; otherwise the answer that is preferred to all."""
+    if config.chosen == "demonstration" and rejected.source == DATASET_REJECTED:
+        own = [chosen for chosen in safe if chosen.row == rejected.row]
+        if own:
+            return own[0]
+    others = [chosen for chosen in safe if chosen.completion != rejected.completion]
+    return min(others or safe, key=lambda chosen: _preference(chosen, rejected))
 
 
 def _preference(chosen: Candidate, rejected: Candidate) -> tuple[float, int, int, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Message, shorten, stable_id, text_of
+from data_prep.sources.rows import SourceRows
 from data_prep.union import Union
 
 
@@ -18,9 +19,19 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
 
     A row that must not be trained on comes with split "test"; all others come with "train" and are free to be split.
     """
+    return read_table(config, seed=seed).rows
+
+
+def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
+    """The same rows, and the columns that nothing reads."""
     # By name, because the hub module imports `datasets`, which takes seconds that no other format needs.
     module = importlib.import_module(f"data_prep.sources.{config.format}")
-    rows: list[Demonstration] = module.read(config)
+    found: SourceRows | list[Demonstration] = module.read(config)
+    table = found if isinstance(found, SourceRows) else SourceRows(found, Counter())
+    return table._replace(rows=_usable(table.rows, config, seed))
+
+
+def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
         raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
     if config.only:

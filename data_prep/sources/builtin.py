@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from importlib import resources
 from typing import Any
 
@@ -11,18 +10,23 @@ from data_prep.config import SourceConfig
 from data_prep.records import Demonstration, assistant, user
 
 GENERATOR = "primum"
-PRINCIPLE_FILE = re.compile(r"principle_([1-9])\.jsonl")
+QUESTION_FILES = ("questions_clinician.jsonl", "questions_patient.jsonl")
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
     rows: list[Demonstration] = []
-    files = (file for file in resources.files("data_prep").joinpath("package_data").iterdir() if file.name.endswith(".jsonl"))
-    for file in sorted(files, key=lambda file: file.name):
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        principle = PRINCIPLE_FILE.fullmatch(file.name)
-        for line in lines:
-            rows += _twins(line, config, int(principle[1])) if principle else [_question(line, config)]
+    for principle in range(1, 10):
+        for line in package_rows(f"principle_{principle}.jsonl"):
+            rows += _twins(line, config, principle)
+    for name in QUESTION_FILES:
+        rows += [_question(line, config) for line in package_rows(name)]
     return rows
+
+
+def package_rows(name: str) -> list[dict[str, Any]]:
+    """The rows of one JSON Lines file of the package data, in its order."""
+    text = resources.files("data_prep").joinpath("package_data", name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def _twins(line: dict[str, Any], config: SourceConfig, principle: int) -> list[Demonstration]:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Kind, Split, read_json_lines
-from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order, transcript_sides
+from data_prep.sources.conversations import transcript_sides
+from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 KINDS: dict[str, Kind] = {"harmless": "harmful", "helpful": "benign"}
@@ -33,7 +34,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _files(folders: list[Path]) -> list[Path]:
-    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.endswith(SUFFIXES)]
+    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.lower().endswith(SUFFIXES)]
 
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:

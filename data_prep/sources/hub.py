@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,69 @@ import datasets
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError, first_line
-from data_prep.records import Demonstration
-from data_prep.sources.rows import demonstration_from_row, read_rows
+from data_prep.records import shorten
+from data_prep.sources.rows import SourceRows, demonstrations_from_row, read_rows, table_of
+from data_prep.sources.shapes import TEXT_COLUMNS
+from data_prep.sources.tables import LINES, LISTS, TABLES, ends_in, read_files
+from data_prep.sources.text_files import NULL_WORDS, null_word_fault
 
-BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv", ".arrow": "arrow"}
+BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
 # What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.
 LOAD_FAILURES = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, datasets.exceptions.DatasetsError)
+# The library takes None, NA and the like for no value; they may be answers.
+PLAIN_CSV = {"keep_default_na": False, "na_values": [""]}
 
 
-def read(config: SourceConfig) -> list[Demonstration]:
+def read(config: SourceConfig) -> SourceRows:
+    path = Path(config.path)
+    if path.is_file() and ends_in(path, (*LINES, *TABLES, *LISTS)) and (config.dataset_split, config.dataset_config) == ("train", None):
+        # Our own reader sees what pandas and Arrow do not say: a column or a key that is there twice, a word taken for no value.
+        return table_of(read_files([path], config))
     try:
-        table = list(_load(config))
+        table, is_csv = _load(config)
+        rows = list(_decoded(table))
     except LOAD_FAILURES as error:
         raise RecordError(
             f"source {config.name!r}: datasets cannot load {config.path!r}, split {config.dataset_split!r} "
             f"({type(error).__name__}: {first_line(error.__cause__ or error)}); check path and dataset_split; on a node without internet, "
             "download it on the login node and give the folder as path"
         ) from error
-    placed = [(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row) for number, row in enumerate(table)]
-    return read_rows([Path(config.path)], lambda _: placed, lambda row: demonstration_from_row(row, config))
+    placed = [(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row) for number, row in enumerate(rows)]
+    if is_csv:
+        placed = _without_null_words(placed, config)
+    return table_of(read_rows([path], lambda _: placed, lambda row: demonstrations_from_row(row, config)))
 
 
-def _load(config: SourceConfig) -> Iterable[dict[str, Any]]:
+def _load(config: SourceConfig) -> tuple[Any, bool]:
+    """The table, and whether it was read from CSV."""
     path, split = Path(config.path), config.dataset_split
     if (path / "dataset_dict.json").is_file():
-        return datasets.load_from_disk(str(path))[split]  # type: ignore[no-any-return]
+        return datasets.load_from_disk(str(path))[split], False
     if (path / "state.json").is_file():
-        return datasets.load_from_disk(str(path))  # type: ignore[no-any-return]
-    if path.is_file() and path.suffix in BUILDERS:
-        return datasets.load_dataset(BUILDERS[path.suffix], data_files=str(path), split=split)  # type: ignore[no-any-return]
-    return datasets.load_dataset(config.path, config.dataset_config, split=split)  # type: ignore[no-any-return]
+        return datasets.load_from_disk(str(path)), False
+    suffix = path.suffix.lower()
+    if path.is_file() and suffix in BUILDERS:
+        return datasets.load_dataset(BUILDERS[suffix], data_files=str(path), split=split), False
+    builder = datasets.load_dataset_builder(config.path, config.dataset_config)
+    if type(builder.config).__name__ == "CsvConfig":
+        return datasets.load_dataset(config.path, config.dataset_config, split=split, **PLAIN_CSV), True
+    return datasets.load_dataset(config.path, config.dataset_config, split=split), False
+
+
+def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """With classes by their names."""
+    features = getattr(table, "features", None) or {}
+    classes = {column: feature for column, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
+    for row in table:
+        yield row | {name: kind.int2str(row[name]) for name, kind in classes.items() if row[name] is not None and row[name] >= 0}
+
+
+def _without_null_words(placed: list[tuple[str, dict[str, Any]]], config: SourceConfig) -> list[tuple[str, dict[str, Any]]]:
+    texts = TEXT_COLUMNS | {config.prompt_field, config.completion_field}
+    faults = []
+    for place, row in placed:
+        words = [column for column in row if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)]
+        faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
+    if faults:
+        raise RecordError(shorten(faults))
+    return [(place, {column: None if word in NULL_WORDS else word for column, word in row.items()}) for place, row in placed]

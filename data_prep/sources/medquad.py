@@ -26,7 +26,7 @@ class Row(NamedTuple):
 def read(config: SourceConfig) -> list[Demonstration]:
     """A pair whose answer upstream took out for copyright is a prompt without a completion."""
     path = Path(config.path)
-    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() == ".xml")
     if not files:
         raise RecordError(f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository")
     return read_rows(files, _rows, lambda row: _demonstration(row, config))
@@ -42,6 +42,8 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
         raise RecordError(f"{file}:{error.position[0]}: not XML ({error}); mend or remove the file") from error
     except DefusedXmlException as error:
         raise RecordError(f"{file}: declares a document type or entities, which MedQuAD's files do not; remove the file") from error
+    except (LookupError, ValueError) as error:  # of an encoding that is unknown, or that the parser cannot read
+        raise RecordError(f"{file}: not XML in an encoding that can be read ({error}); save it as UTF-8") from error
     if root.find("QAPairs") is None and root.find("qaPairs") is None:
         raise RecordError(f"{file}: no file of MedQuAD; wanted Document/QAPairs/QAPair with Question and Answer")
     pairs = (element for element in root.iter() if element.tag.lower() in ("qapair", "pair"))

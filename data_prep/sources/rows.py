@@ -1,38 +1,51 @@
-"""One row of a table becomes a Demonstration: TRL's standard, conversational, `messages` and preference formats."""
+"""Rows of a table become Demonstrations, whatever shape they have."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, Message, assistant, role_fault, shorten, stable_id, user
-from data_prep.sources.transcripts import is_transcript, turns
+from data_prep.records import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
+from data_prep.sources.columns import is_given, named, only_one, text
+from data_prep.sources.conversations import Sides
+from data_prep.sources.preferences import grades
+from data_prep.sources.shapes import KNOWN, shape_of, unread
 
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
 PRINCIPLES = range(1, 10)
 RowT = TypeVar("RowT")
+BuiltT = TypeVar("BuiltT")
 
 
-class Sides(NamedTuple):
-    """One row's conversation; `rejected` is empty where the row holds no preference."""
+class ReadRow(NamedTuple):
+    """What one row of a file holds."""
 
-    prompt: list[Message]
-    completion: list[Message]
-    rejected: list[Message]
+    rows: list[Demonstration]
+    grades: tuple[float, ...] | None
+    """Of its one completion, to be compared with those of its prompt's other rows; higher is better."""
+    unread: list[str]
+    """Columns that nothing reads."""
+
+
+class SourceRows(NamedTuple):
+    rows: list[Demonstration]
+    unread: Counter[str]
+    """How many rows carry each column that nothing reads."""
 
 
 def read_rows(
-    files: Iterable[Path], rows_of: Callable[[Path], Iterable[tuple[str, RowT]]], build: Callable[[RowT], Demonstration]
-) -> list[Demonstration]:
+    files: Iterable[Path], rows_of: Callable[[Path], Iterable[tuple[str, RowT]]], build: Callable[[RowT], BuiltT]
+) -> list[BuiltT]:
     """Every row of every file, built; the faults of all files are raised together.
 
     `rows_of` yields (place, row) and may raise RecordError; `build` raises ValueError that says what is wrong with its row.
     """
-    built: list[Demonstration] = []
+    built: list[BuiltT] = []
     faults: list[str] = []
     for file in files:
         try:
@@ -95,106 +108,92 @@ def single_turn(config: SourceConfig, request: str, answer: str | None, *, kind:
     )
 
 
-def demonstration_from_row(row: dict[str, Any], config: SourceConfig) -> Demonstration:
-    """Raises ValueError that says what is wrong with the row; the caller knows which row it is."""
-    prompt, completion, rejected = _conversation(row, config)
+def demonstrations_from_row(row: Any, config: SourceConfig) -> ReadRow:
+    """A row of any shape that is known. Raises ValueError that says what is wrong with it; the caller knows which row it is."""
+    fields = named(row, config, KNOWN)
+    shape = shape_of(fields)
+    rows = [_demonstration(sides, fields, config) for sides in shape.sides(fields, config)]
+    return ReadRow(rows, grades(fields), list(unread(fields, shape, config)))
+
+
+def table_of(read: Sequence[ReadRow]) -> SourceRows:
+    """The rows of one source, each completion that is only known to be worse set beside a better one of its prompt.
+
+    Of completions with grades the best of each prompt stay, and the others are rejected. A completion that is known to be bad, with no
+    better one to its prompt, leaves the row a prompt alone.
+    """
+    columns = Counter(column for found in read for column in found.unread)
+    best: dict[str, tuple[float, ...]] = {}
+    for found in read:
+        for row in found.rows if found.grades is not None else ():
+            best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
+    rows = [_below(row) if found.grades is not None and found.grades < best[_asked(row)] else row for found in read for row in found.rows]
+    return SourceRows(_with_better(rows), columns)
+
+
+def _with_better(rows: list[Demonstration]) -> list[Demonstration]:
+    better: defaultdict[str, list[list[Message]]] = defaultdict(list)
+    alone = [is_rejected_alone(row) for row in rows]
+    if not any(alone):
+        return rows
+    for row in rows:
+        if text_of(row.completion).strip():
+            better[_asked(row)].append(row.completion)
+    joined: Counter[str] = Counter()
+    for place, row in enumerate(rows):
+        prompt = _asked(row) if alone[place] else ""
+        if prompt in better:
+            # In turn, so that where there are several of both each is used.
+            rows[place] = replace(row, completion=better[prompt][joined[prompt] % len(better[prompt])])
+            joined[prompt] += 1
+    return rows
+
+
+def _asked(row: Demonstration) -> str:
+    return json_line({"prompt": row.prompt})
+
+
+def is_rejected_alone(row: Demonstration) -> bool:
+    """Only what not to say is known."""
+    return bool(text_of(row.rejected).strip()) and not text_of(row.completion).strip()
+
+
+def _below(row: Demonstration) -> Demonstration:
+    return replace(row, completion=[], rejected=row.completion)
+
+
+def _demonstration(sides: Sides, row: Mapping[str, Any], config: SourceConfig) -> Demonstration:
+    prompt, completion, rejected = sides
     require_order(prompt, completion, rejected)
     kind = _kind(row.get("kind") or config.kind)
     return Demonstration(
-        id=_text(row, "id") or request_id(config, prompt),
+        id=text(row, "id") or request_id(config, prompt),
         prompt=prompt,
         completion=completion,
         rejected=rejected,
         kind=kind,
-        suite=_text(row, "suite") or default_suite(config, kind),
+        suite=text(row, "suite") or default_suite(config, kind),
         source=config.name,
-        licence=_text(row, "licence") or config.terms.licence,
+        licence=text(row, only_one(row, ("licence", "license"), "licence", "leave one of them in") or "") or config.terms.licence,
         principle=_principle(row.get("principle")),
-        generator=_text(row, "generator") or "human",
-        topic=_text(row, "topic"),
-        twin_id=_text(row, "twin_id") or None,
+        generator=text(row, "generator") or "human",
+        topic=text(row, "topic"),
+        twin_id=text(row, "twin_id") or None,
+        split=_split(row.get("split")),
     )
 
 
-def _conversation(row: dict[str, Any], config: SourceConfig) -> Sides:
-    chosen, rejected = row.get("chosen"), row.get("rejected")
-    prompt = row.get(config.prompt_field)
-    if prompt is None:
-        return _without_prompt(row, chosen, rejected, config)
-    answer = row.get(config.completion_field)
-    asked = user(prompt.strip()) if isinstance(prompt, str) else _messages(prompt, config.prompt_field)
-    completion = _answer(chosen, asked, "chosen") if answer is None else _answer(answer, asked, config.completion_field)
-    return Sides(asked, completion, _answer(rejected, asked, "rejected"))
-
-
-def _answer(value: Any, asked: list[Message], column: str) -> list[Message]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return assistant(value.strip()) if value.strip() or column != "rejected" else []
-    messages = _messages(value, column)
-    # Some preference sets repeat the prompt at the head of both sides.
-    return messages[len(asked) :] if messages[: len(asked)] == asked else messages
-
-
-def _without_prompt(row: dict[str, Any], chosen: Any, rejected: Any, config: SourceConfig) -> Sides:
-    """`messages`, or a preference whose prompt is only in its two sides, as TRL's "implicit prompt" has it."""
-    if isinstance(chosen, str) and isinstance(rejected, str) and not row.get("messages"):
-        return transcript_sides(chosen, rejected) if is_transcript(chosen) else _at_difference(chosen, rejected)
-    whole = row.get("messages") or (chosen if not isinstance(chosen, str) else None)
-    if not whole:
-        columns = ", ".join(map(str, row)) or "none"
-        raise ValueError(f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field")
-    prompt, completion = _at_last_request(_messages(whole, "messages"))
-    if not rejected:
-        return Sides(prompt, completion, [])
-    other = _messages(rejected, "rejected")
-    if other[: len(prompt)] != prompt:
-        raise ValueError("chosen and rejected part before the last request, so they answer different prompts; remove the row")
-    return Sides(prompt, completion, other[len(prompt) :])
-
-
-def transcript_sides(chosen: str, rejected: str) -> Sides:
-    """Of two transcripts; sides that answer different prompts are no preference, so only the chosen one is kept."""
-    prompt, completion = _at_last_request(turns(chosen))
-    other = turns(rejected)
-    worse = other[len(prompt) :] if other[: len(prompt)] == prompt else []
-    return Sides(prompt, _said(completion), _said(worse) if all(message["role"] == "assistant" for message in worse) else [])
-
-
-def _said(messages: list[Message]) -> list[Message]:
-    return messages if any(message["content"] for message in messages) else []
-
-
-def _at_difference(chosen: str, rejected: str) -> Sides:
-    """The prompt is the words that both sides begin with, as TRL takes it."""
-    words, others = (re.findall(r"\s*\S+", side) for side in (chosen, rejected))
-    shared = next((number for number, (word, other) in enumerate(zip(words, others, strict=False)) if word != other), 0)
-    if not shared:
-        raise ValueError("there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt")
-    prompt, better, worse = ("".join(part).strip() for part in (words[:shared], words[shared:], others[shared:]))
-    return Sides(user(prompt), assistant(better), assistant(worse))
-
-
-def _at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    last = max((number for number, message in enumerate(messages) if message["role"] == "user"), default=-1)
-    return messages[: last + 1], messages[last + 1 :]
-
-
-def _messages(value: Any, column: str) -> list[Message]:
-    if not isinstance(value, list):
-        raise ValueError(f"{column!r} must be text or a list of messages, got {type(value).__name__}")
-    messages: list[Message] = []
-    for message in value:
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str) or not isinstance(message.get("content"), str):
-            raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}}, got {str(message)[:80]}')
-        messages.append({"role": message["role"], "content": message["content"].strip()})
-    return messages
-
-
-def _text(row: dict[str, Any], column: str) -> str:
-    value = row.get(column)
-    return "" if value is None else str(value).strip()
+def _split(value: Any) -> Split:
+    """A row that says it is of a test set may not be trained on."""
+    word = str(value).strip().lower() if is_given(value) else "train"
+    if word in ("train", "training"):
+        return "train"
+    if word in ("test", "testing", "eval", "evaluation"):
+        return "test"
+    raise ValueError(
+        f"'split' is {word[:40]!r}, and only train and test can be kept (data.split deals out validation rows); "
+        "take such rows into a source of their own, or name the column in the source's ignore"
+    )
 
 
 def _kind(value: Any) -> Kind:
@@ -207,6 +206,8 @@ def _kind(value: Any) -> Kind:
 def _principle(value: Any) -> int | None:
     if value is None or value == "":
         return None
-    if str(value).strip() in map(str, PRINCIPLES):
-        return int(value)
+    # A table in which some rows name none holds the others as 3.0.
+    word = str(value).strip().removesuffix(".0")
+    if word in map(str, PRINCIPLES):
+        return int(word)
     raise ValueError(f"principle must be 1 to 9 or absent, got {value!r}")

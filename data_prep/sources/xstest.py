@@ -8,8 +8,8 @@ from typing import Any
 from data_prep.config import SourceConfig
 from data_prep.errors import RecordError
 from data_prep.records import Demonstration, Kind
-from data_prep.sources.jsonl import placed_rows
 from data_prep.sources.rows import part_suite, read_rows, single_turn
+from data_prep.sources.tables import placed_rows
 
 FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
 KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}
@@ -23,10 +23,14 @@ def read(config: SourceConfig) -> list[Demonstration]:
     return read_rows(files, placed_rows, lambda row: _demonstration(row, config))
 
 
-def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
+def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
+    if not isinstance(row, dict):
+        raise ValueError(f"wanted an object with prompt and type, got {str(row)[:60]!r}")
     missing = [name for name in ("prompt", "type") if not row.get(name)]
     if missing:
         raise ValueError(f"no {' and no '.join(missing)} (columns: {', '.join(row)})")
+    if not isinstance(row["prompt"], str) or not isinstance(row["type"], str):
+        raise ValueError(f"wanted texts as prompt and as type, got {str(row['prompt'])[:60]!r} and {str(row['type'])[:60]!r}")
     by_type = "unsafe" if row["type"].startswith("contrast") else "safe"
     # The file of the second version has no label; there the type alone says it.
     label = row.get("label") or by_type

@@ -13,6 +13,7 @@ from eval.scoreboard import read_scoreboard
 from models.collation import Collation
 from models.load import cache_directory
 from models.tokens import TokenRow, encode_pair
+from pipeline.config import RunConfig
 from pipeline.kept_epoch import KeptEpoch
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
@@ -60,7 +61,12 @@ def from_before(context: Context) -> dict[str, Any]:
     before = context.before.path
     base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[:1]
     known = [row for row in read_scoreboard(before / "scoreboard.jsonl") if row["epoch"] > 0]
-    return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch}
+    return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch, "began_with": before}
+
+
+def earlier_adapter(config: RunConfig) -> tuple[str, ...]:
+    """What this training's own adapter is joined to."""
+    return ("sft/adapter",) if config.model.adapter.kind == "lora" else ()
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:
@@ -86,7 +92,7 @@ STAGE = Stage(
     name="dpo",
     summary="DPO",
     needs=(
-        "prep/prompts.jsonl",
+        "prep/prompts.val.jsonl",
         "reward/reward_model",
         "pairs/pairs.train.jsonl",
         "sft/policy",
@@ -96,6 +102,7 @@ STAGE = Stage(
     # Another round later on does not change an earlier one.
     sections=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
     work=work,
+    optional_needs=earlier_adapter,
     gigabytes=policy_gigabytes,
     ranks=True,
 )

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
+from data_prep.dataset_readme import Table, write_readme
 from data_prep.errors import RecordError
 from data_prep.hash_beside import hash_faults, write_hash
 from data_prep.records import Prompt, read_records
+from data_prep.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
 from eval.report import render_html, render_markdown
+from eval.report_epochs import unheld
 from eval.results import build_results
 from eval.scoreboard import read_scoreboard
+from eval.selection import Selection, selection_of
 from eval.suites import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.decoding import decoding_record
@@ -50,13 +54,17 @@ def work(context: Context) -> dict[str, Any]:
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
+        suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         provenance=_provenance(context),
     )
     write_records(context.path / "samples.jsonl", samples)
+    write_readme(context.path, "Completions of every policy to the test prompts", [Table("samples", Sample, {"test": "samples.jsonl"})])
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
     context.say("\n" + safety_table(results))
+    for line in (results["verdict"], *unheld(results)):
+        context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"samples": len(samples), "policies": len(results["policies"])}
 
@@ -75,11 +83,11 @@ def dpo_rounds(config: RunConfig) -> list[str]:
 
 
 def _prompts(context: Context) -> list[Prompt]:
-    own, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    own, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     held_out = held_out_suites(
-        read_records(context.stage("prep").path / "prompts.jsonl", Prompt), "test", context.config.eval.prompts_per_suite
+        read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
     )
     own = {name: _rendered(context, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
@@ -133,7 +141,22 @@ def _about(context: Context, name: str) -> dict[str, Any]:
     earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
     way = ["sft"] if name == "sft" else ["sft", *earlier, name]
     steps = sum(KeptEpoch.read(context.stage(stage).path).optimiser_steps for stage in way)
-    return {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    about = {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
+    return {**about, "selection": _selection(context, name).to_json()}
+
+
+def _selection(context: Context, name: str) -> Selection:
+    """Which epoch was kept and why, as in selection.json.
+
+    A stage done by an earlier version has no bound there; it is read off its scoreboard.
+    """
+    kept = KeptEpoch.read(context.stage(name).path)
+    if kept.selection:
+        return kept.selection
+    rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")
+    row = next(row for row in rows if row["epoch"] == kept.epoch)
+    base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]
+    return selection_of(row, context.config.eval.scoreboard, base)
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
@@ -181,7 +204,7 @@ def reported_stages(config: RunConfig) -> list[str]:
 STAGE = Stage(
     name="eval",
     summary="report",
-    needs=("prep/prompts.jsonl", "reward"),
+    needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
     optional_needs=lambda config: tuple(trained_policies(config)),
     sections=(*MODEL, "eval", "control"),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from data_prep.artifacts import write_json, write_records
 from data_prep.card_contents import pairs_card
 from data_prep.croissant import write_card
+from data_prep.dataset_readme import table, write_readme
 from data_prep.errors import RecordError
 from data_prep.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
 from data_prep.pairs import PairsResult, build_pairs, candidates, describe, plain_pairs, summary_lines
@@ -14,14 +15,13 @@ from data_prep.ratings import Rating
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records
 from data_prep.review import review_items
 from data_prep.shortcuts import judge_shortcuts
+from data_prep.split_files import LEARNED_FROM, needs, read_splits, split_file
 from pipeline.model_card import hub_name
 from pipeline.pair_lint import lint_built_pairs
 from pipeline.policies import model_files
 from pipeline.stage import Context, Stage
 from pipeline.stages.score import needs_revisions, read_revisions
 from reward.refusal import split_refusal
-
-SPLITS = ("train", "val")
 
 
 class Inputs(NamedTuple):
@@ -35,7 +35,7 @@ class Inputs(NamedTuple):
 def work(context: Context) -> dict[str, Any]:
     config, inputs = context.config.pairs, _read(context)
     result, plain = _built(context, inputs)
-    by_split = {split: [p for p in result.pairs if p.split == split] for split in SPLITS}
+    by_split = {split: [p for p in result.pairs if p.split == split] for split in LEARNED_FROM}
     if not by_split["train"]:
         raise RecordError(
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
@@ -43,7 +43,7 @@ def work(context: Context) -> dict[str, Any]:
     report = describe(result, plain)
     write_json(context.path / "pairs.report.json", report)
     for split, pairs in by_split.items():
-        write_records(context.path / f"pairs.{split}.jsonl", pairs)
+        write_records(context.path / split_file("pairs", split), pairs)
     _write_card(context, inputs, result)
     for line in summary_lines(report):
         context.say(line)
@@ -55,9 +55,9 @@ def work(context: Context) -> dict[str, Any]:
 def _read(context: Context) -> Inputs:
     prep = context.stage("prep").path
     return Inputs(
-        prompts=[p for p in read_records(prep / "prompts.jsonl", Prompt) if p.split != "test"],
-        demonstrations=[d for d in read_records(prep / "demonstrations.jsonl", Demonstration) if d.split != "test"],
-        completions=read_records(context.stage("sample").path / "completions.jsonl", Completion),
+        prompts=read_splits(prep, "prompts", Prompt, LEARNED_FROM),
+        demonstrations=read_splits(prep, "demonstrations", Demonstration, LEARNED_FROM),
+        completions=read_splits(context.stage("sample").path, "completions", Completion, LEARNED_FROM),
         scores=read_records(context.stage("score").path / "scores.jsonl", Score),
         ratings=read_labels(context.config.pairs.expert_labels),
     )
@@ -89,7 +89,9 @@ def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
         seed=config.seed,
         raters=len({rating.rater for rating in inputs.ratings}),
     )
-    write_card(context.path, card, {f"pairs.{split}.jsonl": Pair for split in SPLITS}, config.data.publication)
+    built = table("pairs", Pair, LEARNED_FROM)
+    write_card(context.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication)
+    write_readme(context.path, "Preference pairs", [built])
 
 
 def opening_of(text: str) -> str | None:
@@ -100,7 +102,7 @@ def opening_of(text: str) -> str | None:
 STAGE = Stage(
     name="pairs",
     summary="preference pairs",
-    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"),
+    needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl"),
     sections=("data", "pairs", "model.base", "model.max_length"),
     work=work,
     files=lambda config: {**model_files(config), **hash_labels(config.pairs.expert_labels)},

@@ -14,8 +14,11 @@ from data_prep.licences import sentences
 from data_prep.lint.report import fault_line
 from data_prep.lint.rows import Renders
 from data_prep.prepare import prepare
+from data_prep.records import Prompt
+from data_prep.split_files import read_splits
 from data_prep.wording import request_text
-from eval.suites import own_suites
+from eval.gate import too_few_prompts
+from eval.suites import held_out_suites, own_suites
 from pipeline.config import RunConfig, embedding_model
 from pipeline.stage import Context, Stage
 from reward.refusal import refusal
@@ -25,15 +28,19 @@ MANY = 20
 
 
 def work(context: Context) -> dict[str, Any]:
-    suites, notes = own_suites(context.config.eval)
-    for note in notes:
-        context.say(note)
+    suites, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, context.config.seed
     summary = prepare(
         data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
     )
-    for line in describe(summary, validates=context.config.data.split.val > 0):
+    for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
+        context.say(line)
+    prompts = read_splits(context.path, "prompts", Prompt)
+    held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
+    for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
     return summary
 
@@ -87,6 +94,20 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     return lines + sentences(summary["restrictions"])
 
 
+def describe_reading(summary: dict[str, Any]) -> list[str]:
+    """What was made of rows that are not plainly one prompt and its completion, and what was not read."""
+    further = summary["rows_kept"] - summary["prompts"]
+    lines = [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"] if further else []
+    lines += [
+        f"  {name}: {count} rows with a completion that must not be imitated and no better one; they are prompts only"
+        for name, count in summary["rejected_alone"].items()
+    ]
+    for name, columns in summary["unread_columns"].items():
+        named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
+        lines.append(f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood")
+    return lines
+
+
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of local sources and suites; a hub id is named, not hashed."""
     found, faults = {}, []
@@ -114,7 +135,7 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
     from pipeline.policies import model_identity, tokenizer_identity  # noqa: PLC0415  as above
 
     model = embedding_model(config)
-    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model) if model else {})}
+    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model, "data.embedding.model") if model else {})}
 
 
 def sha256_path(path: Path) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 from data_prep.artifacts import read_json, write_json, write_text
 from data_prep.errors import GateError
 from data_prep.licences import released_licence, sentences
-from data_prep.records import Demonstration, read_records
+from data_prep.records import Demonstration
+from data_prep.split_files import read_splits
 from eval.gate import GateResult, judge
+from eval.report_verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
 from pipeline.config import RunConfig, released_policy, to_yaml
@@ -17,14 +19,17 @@ from pipeline.model_card import model_card
 from pipeline.stage import Context, Stage
 
 EMBEDDED_LICENCE = "apache-2.0"
+SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
+"""How the terminal shows a gate's outcome."""
 
 
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.stage("eval").path / "results.json")
     gates = judge(results, policy, config.gate)
+    context.say(results.get("verdict") or verdict(results))
     for gate in gates:
-        context.say(f"{'pass' if gate.passed else 'FAIL'}  {gate.name}: {gate.detail}")
+        context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     _require(gates, policy)
     target = context.path / config.name
     shutil.copytree(context.stage(policy).path / "policy", target, dirs_exist_ok=True)
@@ -68,14 +73,13 @@ def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
     ):
         shutil.copy2(context.stage(stage).path / name, evidence / copy)
     write_text(evidence / "config.yaml", to_yaml(context.config))
-    write_json(evidence / "gates.json", [gate.__dict__ for gate in gates])
+    write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
     run = read_json(context.path / "run.json")
     write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
 
 
 def _trained_on(context: Context) -> list[Demonstration]:
-    rows = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    return [row for row in rows if row.split == "train"]
+    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
 
 
 def _training_data(context: Context) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from data_prep.artifacts import write_json, write_records
 from data_prep.errors import RecordError
-from data_prep.records import Completion, Demonstration, read_records
+from data_prep.records import Completion, Demonstration
+from data_prep.split_files import LEARNED_FROM, needs, read_splits
 from models.adapter import load_trainable_state
 from models.load import load_tokenizer
 from models.tokens import TokenRow, encode
@@ -21,6 +22,8 @@ from reward.probe import HeadStart
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.trainer import batch_plan, fit, resumed_step
 
+SAMPLED = ("completions", "refusals")
+
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
@@ -31,6 +34,7 @@ def work(context: Context) -> dict[str, Any]:
     base = base_config(config)
     tokenizer = load_tokenizer(base)
     kept, rows = _encode(train, tokenizer, config.model.max_length)
+    _require_both_labels(kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length)
     settings = config.reward
     network = new_network(base, settings.adapter, layers=settings.layers, seed=config.seed)
     reward_rows = RewardRows(rows, [e.harmful for e in kept], training_layout(config, network.backbone, tokenizer, context.say))
@@ -70,18 +74,23 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
     sampled = context.stage("sample").path
-    completions = read_records(sampled / "completions.jsonl", Completion) + read_records(sampled / "refusals.jsonl", Completion)
-    return [d for d in demonstrations if d.split != "test"], completions
+    return demonstrations, [row for name in SAMPLED for row in read_splits(sampled, name, Completion, LEARNED_FROM)]
 
 
-def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample]) -> None:
+def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None) -> None:
+    """`fits` is model.max_length where only the examples that fit into it are left."""
+    remedy = "Give prep more harmful prompts with safe completions, or a base policy that does not refuse them all"
+    which = ""
+    if fits is not None:
+        which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"
     for name, rows in (("training", train), ("validation", held_out)):
         if len({e.harmful for e in rows}) < 2:
+            harmful = sum(e.harmful for e in rows)
             raise RecordError(
-                f"the {name} examples of the reward model hold {sum(e.harmful for e in rows)} harmful and {sum(not e.harmful for e in rows)} harmless answers; "
-                "both are needed. Give prep more harmful prompts with safe answers, or a base policy that does not refuse them all"
+                f"the {name} examples of the reward model{which} hold {harmful} harmful and {len(rows) - harmful} harmless completions; "
+                f"both are needed. {remedy}"
             )
 
 
@@ -117,17 +126,26 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
     )
     for name, probe in validation["probes"].items():
         context.say(f"  {name:<19} {probe['mean']:>4.0%} right (n {probe['n']}): {probe['description']}")
-    if auroc["mean"] < context.config.reward.min_auroc:
-        raise RecordError(
-            f"reward model: held-out AUROC {auroc['mean']:.3f}, wanted at least {context.config.reward.min_auroc} (reward.min_auroc); train longer or on more data"
-        )
+    require_auroc(auroc, context.config.reward.min_auroc)
     return {"auroc": auroc["mean"], "accuracy": accuracy["mean"], "ece": validation["ece"], "temperature": temperature}
+
+
+def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
+    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
+    low = auroc["ci95"][0]
+    if low is not None and low >= wanted:
+        return
+    interval = "no interval" if low is None else f"{low:.3f} to {auroc['ci95'][1]:.3f}"
+    raise RecordError(
+        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
+        "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"
+    )
 
 
 STAGE = Stage(
     name="reward",
     summary="reward model",
-    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "sample/refusals.jsonl"),
+    needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
     sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
     work=work,
     files=model_files,

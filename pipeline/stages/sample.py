@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from data_prep.artifacts import write_records
+from data_prep.dataset_readme import table, write_readme
+from data_prep.duplicates import prompt_rows
 from data_prep.own_files import entry, read_rows, sealed_line
 from data_prep.records import (
     Completion,
@@ -18,9 +19,9 @@ from data_prep.records import (
     Prompt,
     Revision,
     assistant,
-    read_records,
     text_of,
 )
+from data_prep.split_files import LEARNED_FROM, needs, read_splits, write_splits
 from models.decoding import decoding_record
 from models.generate import Generated, generate, rows_at_once, seed_of
 from models.load import load_tokenizer
@@ -71,10 +72,7 @@ def work(context: Context) -> dict[str, Any]:
         name: sorted((kind.from_json(row) for row in _written(context, name)), key=lambda c: c.id)
         for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
-    write_records(context.path / "completions.jsonl", made[ANSWERS])
-    write_records(context.path / "refusals.jsonl", made[REFUSALS])
-    if config.sample.revisions:
-        write_records(context.path / "revisions.jsonl", made[REVISIONS])
+    _write_tables(context, made)
     rows = [row for several in made.values() for row in several]
     return {
         "completions": len(made[ANSWERS]),
@@ -84,6 +82,21 @@ def work(context: Context) -> dict[str, Any]:
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
         "decoding": decoding_record(start, load_tokenizer(start)),
     }
+
+
+def _write_tables(context: Context, made: Mapping[str, Sequence[Completion]]) -> None:
+    """One file for each split of the prompts that were answered."""
+    split_of = {prompt.id: prompt.split for prompt in _prompts(context)}
+    tables = [table("completions", Completion, LEARNED_FROM), table("refusals", Completion, LEARNED_FROM)]
+    if context.config.sample.revisions:
+        tables.append(table("revisions", Revision, LEARNED_FROM))
+    for each, name in zip(tables, (ANSWERS, REFUSALS, REVISIONS), strict=False):
+        write_splits(context.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM)
+    write_readme(context.path, f"Completions of the {_writer(context)} policy", tables)
+
+
+def _prompts(context: Context) -> list[Prompt]:
+    return read_splits(context.stage("prep").path, "prompts", Prompt, LEARNED_FROM)
 
 
 def _shard(context: Context, name: str, rank: int) -> Path:
@@ -114,12 +127,10 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(context: Context) -> list[Wanted]:
-    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
     samples, writer = context.config.sample.harmful_samples, _writer(context)
     return [
         Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, writer, k, "")
-        for p in prompts
-        if p.split != "test"
+        for p in _prompts(context)
         for k in range(samples if p.kind == "harmful" else 1)
     ]
 
@@ -131,8 +142,9 @@ def _refusals(context: Context) -> list[Wanted]:
     """
     if context.round > 1:
         return []
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    found = [(d, split_refusal(text_of(d.completion))) for d in demonstrations if d.kind == "harmful" and d.split != "test"]
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
+    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
+    found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 
@@ -173,7 +185,7 @@ def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
 def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) -> None:
     """Of this rank's own answers, which are all written by now; a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
-    prompts = read_records(context.stage("prep").path / "prompts.jsonl", Prompt)
+    prompts = _prompts(context)
     answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
     wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=config.seed)
     todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
@@ -211,7 +223,7 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
 STAGE = Stage(
     name="sample",
     summary="base answers",
-    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl"),
+    needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
     sections=("model.base", "sample"),
     work=work,
     files=model_files,

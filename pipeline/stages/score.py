@@ -8,7 +8,8 @@ from typing import Any
 from data_prep.artifacts import write_records
 from data_prep.errors import ModelError
 from data_prep.pairs import rejected_id
-from data_prep.records import Completion, Demonstration, Message, Revision, Score, read_records, text_of
+from data_prep.records import Completion, Demonstration, Message, Revision, Score, text_of
+from data_prep.split_files import LEARNED_FROM, needs, read_splits
 from models.generate import generation_dtype
 from models.tokens import encode
 from pipeline.config import RunConfig
@@ -16,6 +17,7 @@ from pipeline.policies import device
 from pipeline.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
 from reward.harmfulness_model import CALIBRATION, HarmfulnessScorer
+from reward.network import HEAD
 from reward.refusal import refusal
 
 Item = tuple[str, list[Message], list[Message]]
@@ -43,8 +45,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def _items(context: Context) -> list[Item]:
     """The policy's answers, its revisions, and both sides of the data set's rows that a pair may be made of."""
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
+    completions = read_splits(context.stage("sample").path, "completions", Completion, LEARNED_FROM)
     revisions = read_revisions(context)
     usable = _usable(demonstrations, completions)
     return [
@@ -56,17 +58,17 @@ def _items(context: Context) -> list[Item]:
 
 def read_revisions(context: Context) -> list[Revision]:
     """None where the run makes none."""
-    return read_records(context.stage("sample").path / "revisions.jsonl", Revision) if context.config.sample.revisions else []
+    return read_splits(context.stage("sample").path, "revisions", Revision, LEARNED_FROM) if context.config.sample.revisions else []
 
 
 def needs_revisions(config: RunConfig) -> tuple[str, ...]:
-    return ("sample/revisions.jsonl",) if config.sample.revisions else ()
+    return needs("sample", "revisions") if config.sample.revisions else ()
 
 
 def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
     answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
-    return [d for d in demonstrations if d.split != "test" and (d.kind == "harmful" or d.id not in answered)]
+    return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_length: int) -> list[Score]:
@@ -88,10 +90,12 @@ def _harmfulness(items: list[Item], scorer: HarmfulnessScorer, name: str, max_le
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
+    wanted = (CALIBRATION, HEAD, "config.json")
+    missing = {folder: [name for name in wanted if not (Path(folder) / name).is_file()] for folder in config.score.reward_models}
     faults = [
-        f"score.reward_models: {folder}: holds no {CALIBRATION}; wanted a reward_model folder that a reward stage has left"
-        for folder in config.score.reward_models
-        if not (Path(folder) / CALIBRATION).is_file()
+        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+        for folder, names in missing.items()
+        if names
     ]
     if faults:
         raise ModelError(faults)
@@ -101,7 +105,7 @@ def files(config: RunConfig) -> dict[str, str]:
 STAGE = Stage(
     name="score",
     summary="scores",
-    needs=("prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
+    needs=(*needs("prep", "demonstrations"), *needs("sample", "completions"), "reward/reward_model"),
     sections=("model.max_length", "eval.generation.dtype", "score"),
     work=work,
     files=files,

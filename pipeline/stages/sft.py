@@ -6,7 +6,10 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from data_prep.artifacts import write_json
-from data_prep.records import Completion, Demonstration, Message, read_records, text_of
+from data_prep.duplicates import distinct_completions
+from data_prep.errors import RecordError
+from data_prep.records import Completion, Demonstration, Message, text_of
+from data_prep.split_files import read_splits
 from models.collation import Collation
 from models.tokens import encode
 from pipeline.config import RunConfig
@@ -28,9 +31,9 @@ class Example(NamedTuple):
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    demonstrations = read_records(context.stage("prep").path / "demonstrations.jsonl", Demonstration)
-    completions = read_records(context.stage("sample").path / "completions.jsonl", Completion)
-    examples = sft_examples([d for d in demonstrations if d.split == "train"], completions, config.sft.benign_answers)
+    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
+    completions = read_splits(context.stage("sample").path, "completions", Completion, ("train",))
+    examples = sft_examples(demonstrations, completions, config.sft.benign_answers)
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
 
@@ -53,18 +56,19 @@ def work(context: Context) -> dict[str, Any]:
 def sft_examples(demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str) -> list[Example]:
     """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
 
-    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does.
+    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does. A prompt with several
+    preferences gives each answer that is chosen in one of them.
     """
     own = {
         c.prompt_id: c for c in completions if c.sample == 0 and text_of(c.completion).strip() and refusal(text_of(c.completion)) == "none"
     }
     examples = []
-    for demo in demonstrations:
+    for demo in distinct_completions(demonstrations):
         if demo.kind == "harmful":
             examples.append(Example(demo.prompt, demo.completion, True, "safe answers"))
             continue
-        replay = own.get(demo.id)
-        if replay and benign_answers in ("base", "both"):
+        replay = own.get(demo.asks)
+        if replay and not demo.prompt_id and benign_answers in ("base", "both"):
             examples.append(Example(demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"))
         if benign_answers in ("reference", "both") or not replay:
             examples.append(Example(demo.prompt, demo.completion, True, "helpful answers"))
@@ -81,6 +85,11 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
         write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
+    if not kept:
+        raise RecordError(
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
+            "raise it, or give rows with completions"
+        )
     return SftRows(kept, batch_rows)
 
 
@@ -91,7 +100,7 @@ def policy_gigabytes(config: RunConfig) -> float:
 STAGE = Stage(
     name="sft",
     summary="SFT",
-    needs=("prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "reward/reward_model"),
+    needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
     sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     work=work,
     files=model_files,

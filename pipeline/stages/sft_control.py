@@ -8,7 +8,7 @@ from data_prep.records import Pair, read_records
 from pipeline.policies import MODEL, stage_policy
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.stage import Context, Stage
-from pipeline.stages.dpo import from_before
+from pipeline.stages.dpo import earlier_adapter, from_before
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
 from train.sft import SftModule
 
@@ -34,7 +34,7 @@ STAGE = Stage(
     name="sft_control",
     summary="SFT control",
     needs=(
-        "prep/prompts.jsonl",
+        "prep/prompts.val.jsonl",
         "reward/reward_model",
         "pairs/pairs.train.jsonl",
         "sft/policy",
@@ -49,6 +49,7 @@ STAGE = Stage(
         *TRAINED_BY,
     ),
     work=work,
+    optional_needs=earlier_adapter,
     gigabytes=policy_gigabytes,
     ranks=True,
 )

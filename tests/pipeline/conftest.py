@@ -81,13 +81,14 @@ def tiny_run(tiny_directory: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, primum: Primum, offline, tiny_run) -> Path:
+def finished(made_once, primum: Primum, offline, tiny_run) -> Path:
     """A whole run, made once, without a network. Read it; copy it to change it."""
-    run_dir = tmp_path_factory.mktemp("runs") / "whole"
-    result = primum("run", *tiny_run(run_dir), prefix=offline)
-    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
-    (run_dir.parent / "said.txt").write_text(result.stdout, encoding="utf-8")
-    return run_dir
+
+    def fill(folder: Path) -> None:
+        result = primum("run", *tiny_run(folder / "whole"), prefix=offline)
+        assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+
+    return made_once("finished", fill) / "whole"
 
 
 @pytest.fixture
@@ -101,7 +102,15 @@ def evidence() -> Callable[[Path], dict[str, Any]]:
 
     def read(run_dir: Path) -> dict[str, Any]:
         results = read_json(run_dir / "eval" / "results.json")
-        rows = ["sample/completions", "score/scores", "pairs/pairs.train", "sft/scoreboard", "dpo/scoreboard", "eval/samples"]
+        rows = [
+            "sample/completions.train",
+            "sample/completions.val",
+            "score/scores",
+            "pairs/pairs.train",
+            "sft/scoreboard",
+            "dpo/scoreboard",
+            "eval/samples",
+        ]
         return {
             **{name: [row for _, row in read_json_lines(run_dir / f"{name}.jsonl")] for name in rows},
             **{f"{stage}/steps": _steps(run_dir / stage / "metrics.jsonl") for stage in ("reward", "sft", "dpo", "sft_control")},

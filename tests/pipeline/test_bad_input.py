@@ -1,13 +1,21 @@
-"""What a user can get wrong, through the real command: exit code 2, one clear message, no traceback, nothing that counts as done."""
+"""What a user can get wrong: exit code 2, one clear message, no traceback, nothing that counts as done.
+
+The command runs in this process, where a traceback would fail the test; what depends on a process of its own has one.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from pipeline.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
 GOOD_ROWS = [{"prompt": f"How do I hide error {k}?", "completion": "I can't help with that."} for k in range(12)]
 
 
@@ -17,11 +25,26 @@ def run_dir(tmp_path) -> Path:
 
 
 @pytest.fixture
-def refused(primum, run_dir):
+def in_this_process(tools, monkeypatch, capfd):
+    """Runs `primum ARGUMENTS` here, in the environment and the folder that a process of its own would have."""
+    environment, _ = tools
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        with patch.dict(os.environ, environment(), clear=True):
+            code = main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(in_this_process, run_dir):
     """Runs the command, checks what every refusal must keep to, and returns what it said."""
 
-    def run(*arguments: str | Path, run_dir: Path = run_dir, code: int = 2) -> list[str]:
-        result = primum(*arguments)
+    def run(*arguments: str | Path, run_dir: Path = run_dir, code: int = 2, by=in_this_process) -> list[str]:
+        result = by(*arguments)
         assert result.returncode == code, (result.returncode, result.stderr[-3000:])
         assert "Traceback" not in result.stdout + result.stderr
         assert not list(run_dir.glob("*/manifest.json")) if run_dir.is_dir() else True
@@ -63,13 +86,18 @@ def test_bad_value(refused, config_file):
     assert "many" in said
 
 
-def test_several_faults_at_once(refused, config_file):
-    assert len(refused("run", config_file("sft: {epochs: many}\ndpo: {betta: 1}"), "seeed=1")) == 3
+def test_several_faults_at_once(refused, config_file, primum):
+    assert len(refused("run", config_file("sft: {epochs: many}\ndpo: {betta: 1}"), "seeed=1", by=primum)) == 3
 
 
 def test_missing_config(refused, tmp_path):
     (said,) = refused("run", tmp_path / "nothing.yaml")
     assert f"{tmp_path / 'nothing.yaml'}: no such file" in said
+
+
+def test_a_key_twice(refused, config_file):
+    (said,) = refused("run", config_file("release: {gate: {max_harmfulness: 2.0}}\nrelease: {name: mine}"))
+    assert "'release' stands in lines 2 and 3" in said
 
 
 def test_malformed_yaml(refused, config_file):
@@ -106,14 +134,15 @@ def test_empty_dataset(refused, config_file, rows_file):
 @pytest.mark.parametrize("path", ["/nowhere/model", "no-such-name", "nobody/no-such-model"])
 def test_unknown_model_stops_before_any_stage_works(refused, config_file, run_dir, path):
     (said,) = refused("run", config_file(""), f"model.base.path={path}")
-    assert f"model {path!r} cannot be loaded" in said
+    assert said.startswith(f"model.base.path={path}: ")
+    assert "no such directory" in said or "run `primum fetch`" in said
     assert not list(run_dir.glob("*/run.json"))
 
 
 def test_a_directory_that_is_no_model(refused, config_file, tmp_path):
     (tmp_path / "empty").mkdir()
     (said,) = refused("run", config_file(""), f"model.base.path={tmp_path / 'empty'}")
-    assert "cannot be loaded" in said
+    assert f"model.base.path={tmp_path / 'empty'}: its config.json cannot be used" in said
 
 
 def test_a_run_dir_that_is_a_file(refused, config_file, tmp_path):
@@ -141,11 +170,11 @@ def test_a_disk_without_room_is_found_before_work(refused, config_file, tmp_path
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_second_process_in_the_run_directory(refused, config_file, run_dir):
+def test_a_second_process_in_the_run_directory(refused, config_file, run_dir, primum):
     from data_prep.artifacts import locked
 
     with locked(run_dir):
-        (said,) = refused("prep", config_file(""))
+        (said,) = refused("prep", config_file(""), by=primum)
     assert "another primum process works in this run directory" in said
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from data_prep.artifacts import read_json
 from data_prep.records import Completion, Pair, read_json_lines, read_records, text_of
+from data_prep.split_files import LEARNED_FROM, read_splits
 
 pytestmark = pytest.mark.slow
 FIRST = ("prep", "sample", "reward", "score", "pairs", "sft", "dpo", "sft_control")
@@ -38,8 +39,8 @@ def test_the_first_round_is_kept_as_it_was(second, finished):
 
 def test_the_second_round_is_made_of_the_last_policys_answers(second):
     run_dir, _ = second
-    answers = read_records(run_dir / "sample_2" / "completions.jsonl", Completion)
-    first = read_records(run_dir / "sample" / "completions.jsonl", Completion)
+    answers = read_splits(run_dir / "sample_2", "completions", Completion, LEARNED_FROM)
+    first = read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM)
     assert {answer.policy for answer in answers} == {"dpo"}
     assert [a.prompt_id for a in answers] == [a.prompt_id for a in first]
     assert [text_of(a.completion) for a in answers] != [text_of(a.completion) for a in first]
@@ -53,7 +54,7 @@ def test_the_second_round_is_made_of_the_last_policys_answers(second):
 def test_the_second_dpo_starts_from_the_first_ones_policy(second):
     run_dir, _ = second
     inputs = read_json(run_dir / "dpo_2" / "run.json")["inputs"]
-    assert {"dpo/policy", "dpo/scoreboard.jsonl", "pairs_2/pairs.train.jsonl", "reward/reward_model"} <= set(inputs)
+    assert {"dpo/policy", "dpo/adapter", "dpo/scoreboard.jsonl", "pairs_2/pairs.train.jsonl", "reward/reward_model"} <= set(inputs)
     losses = [row["loss"] for row in rows(run_dir / "dpo_2" / "metrics.jsonl") if "loss" in row]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
     kept = read_json(run_dir / "dpo" / "selection.json")["epoch"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,14 +13,19 @@ import pytest
 
 from data_prep.artifacts import StageDirectory, read_json, sha256_file
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
+from data_prep.split_files import LEARNED_FROM, read_splits
+from data_prep.splits import SPLITS
 from eval.measure import Sample
 from reward.refusal import split_refusal
 
 pytestmark = pytest.mark.slow
 
 ARTEFACTS = {
-    "prep": {"prompts.jsonl", "demonstrations.jsonl", "lint.json", "decontamination.json", "data_card.md", "croissant.json"},
-    "sample": {"completions.jsonl", "refusals.jsonl"},
+    "prep": {
+        *(f"{name}.{split}.jsonl" for name in ("prompts", "demonstrations") for split in SPLITS),
+        *("README.md", "lint.json", "decontamination.json", "data_card.md", "croissant.json"),
+    },
+    "sample": {"README.md", *(f"{name}.{split}.jsonl" for name in ("completions", "refusals") for split in LEARNED_FROM)},
     "reward": {
         "reward_model/model.safetensors",
         "reward_model/harmfulness_head.safetensors",
@@ -28,19 +34,21 @@ ARTEFACTS = {
         "metrics.jsonl",
     },
     "score": {"scores.jsonl"},
-    "pairs": {"pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json", "data_card.md", "croissant.json"},
+    "pairs": {"README.md", "pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json", "data_card.md", "croissant.json"},
     **{
         stage: {
             "policy/model.safetensors",
             "policy/tokenizer.json",
             "adapter/adapter_model.safetensors",
+            "adapter/tokenizer.json",
+            "adapter/README.md",
             "metrics.jsonl",
             "scoreboard.jsonl",
             "selection.json",
         }
         for stage in ("sft", "dpo", "sft_control")
     },
-    "eval": {"samples.jsonl", "results.json", "report.html", "report.md"},
+    "eval": {"README.md", "samples.jsonl", "results.json", "report.html", "report.md"},
     "release": {
         f"tiny-released/{name}"
         for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
@@ -72,9 +80,9 @@ def test_run_json_walks_every_number_back_to_code_and_inputs(finished):
 
 def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished):
     kinds = {
-        "prep/prompts": Prompt,
-        "prep/demonstrations": Demonstration,
-        "sample/completions": Completion,
+        **{f"prep/prompts.{split}": Prompt for split in SPLITS},
+        **{f"prep/demonstrations.{split}": Demonstration for split in SPLITS},
+        **{f"sample/completions.{split}": Completion for split in LEARNED_FROM},
         "score/scores": Score,
         "pairs/pairs.train": Pair,
         "pairs/pairs.val": Pair,
@@ -88,10 +96,50 @@ def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished)
         assert read_json(finished / stage / "manifest.json")["files"][f"{file}.jsonl"]["rows"] == len(rows)
 
 
+def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
+    from datasets import load_dataset
+
+    def splits(stage: str, *table: str) -> dict[str, int]:
+        found = load_dataset(str(finished / stage), *table, cache_dir=str(tmp_path / "cache"))
+        return {name: rows.num_rows for name, rows in found.items()}
+
+    def rows(stage: str, file: str) -> int:
+        return read_json(finished / stage / "manifest.json")["files"][f"{file}.jsonl"]["rows"]
+
+    learned = {"train": "train", "validation": "val"}
+    for stage, table, names in (
+        ("prep", "demonstrations", {**learned, "test": "test"}),
+        ("prep", "prompts", {**learned, "test": "test"}),
+        ("sample", "completions", learned),
+        ("sample", "refusals", learned),
+        ("pairs", "pairs", learned),
+    ):
+        assert splits(stage, table) == {name: rows(stage, f"{table}.{split}") for name, split in names.items()}
+    assert splits("prep") == splits("prep", "demonstrations")
+    assert splits("sample") == splits("sample", "completions")
+    assert splits("eval") == {"test": rows("eval", "samples")}
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo", "sft_control"])
+def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(stage, finished, tmp_path, monkeypatch):
+    import torch
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    moved = shutil.copytree(finished / stage, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    assert str(finished) not in (moved / "adapter" / "adapter_config.json").read_text()
+    ids = torch.tensor([AutoTokenizer.from_pretrained(moved / "adapter")("What is asthma?")["input_ids"]])
+    with torch.no_grad():
+        wanted = AutoModelForCausalLM.from_pretrained(moved / "policy")(input_ids=ids).logits
+        got = AutoPeftModelForCausalLM.from_pretrained(moved / "adapter").eval()(input_ids=ids).logits
+    assert (got - wanted).abs().max() <= 1e-4
+
+
 def test_no_test_prompt_was_trained_on(finished):
-    prompts = {p.id: p.split for p in read_records(finished / "prep" / "prompts.jsonl", Prompt)}
+    prompts = {p.id: p.split for p in read_splits(finished / "prep", "prompts", Prompt)}
     trained = {pair.prompt_id for pair in read_records(finished / "pairs" / "pairs.train.jsonl", Pair)}
-    sampled = {row.prompt_id for row in read_records(finished / "sample" / "completions.jsonl", Completion)}
+    sampled = {row.prompt_id for row in read_splits(finished / "sample", "completions", Completion, LEARNED_FROM)}
     measured = {row.prompt_id for row in read_records(finished / "eval" / "samples.jsonl", Sample)}
     assert {prompts[i] for i in trained} == {"train"}
     assert "test" not in {prompts[i] for i in sampled}
@@ -99,8 +147,8 @@ def test_no_test_prompt_was_trained_on(finished):
 
 
 def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(finished):
-    answers = {d.id: d for d in read_records(finished / "prep" / "demonstrations.jsonl", Demonstration)}
-    rows = read_records(finished / "sample" / "refusals.jsonl", Completion)
+    answers = {d.id: d for d in read_splits(finished / "prep", "demonstrations", Demonstration)}
+    rows = read_splits(finished / "sample", "refusals", Completion, LEARNED_FROM)
     openings = {d.id: parts[0] for d in answers.values() if (parts := split_refusal(text_of(d.completion)))}
     assert {row.prompt_id for row in rows} == {i for i in openings if answers[i].kind == "harmful" and answers[i].split != "test"}
     assert all(text_of(row.completion).startswith(openings[row.prompt_id]) for row in rows)
@@ -202,7 +250,13 @@ def test_the_released_model_loads_and_writes_without_primum(finished):
 def test_the_card_carries_gates_numbers_and_licence(finished):
     card = (finished / "release" / "tiny-released" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: transformers")
-    assert card.count("- passed: ") == len(read_json(finished / "release" / "tiny-released" / "evidence" / "gates.json"))
+    gates = read_json(finished / "release" / "tiny-released" / "evidence" / "gates.json")
+    assert all(gate["passed"] for gate in gates)
+    assert card.count("- passed: ") == sum(gate["outcome"] == "passed" for gate in gates)
+    assert card.count("- **accepted**: ") == sum(gate["outcome"] == "accepted" for gate in gates)
+    results = read_json(finished / "eval" / "results.json")
+    assert results["verdict"] in card
+    assert results["policies"]["dpo"]["selection"]["reason"] in card
     assert "license: other" in card
     assert "Not intended" in card
 

@@ -36,7 +36,8 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
     assert ended["dpo"]["NumNodes"] == "2"
     assert (run_dir / "release" / "tiny-released" / "config.json").is_file()
     alone = primum_here(tmp_path / "alone", *settings)
-    assert (run_dir / "sample" / "completions.jsonl").read_bytes() == (alone / "sample" / "completions.jsonl").read_bytes()
+    for name in ("completions.train.jsonl", "completions.val.jsonl"):
+        assert (run_dir / "sample" / name).read_bytes() == (alone / "sample" / name).read_bytes()
     assert "answers scored here, of" in site.logs()
     for stage in ("sft", "dpo"):
         got, wanted = (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import data, render
+from benchmarks import data, gate_power, render
 from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
+from eval.estimates import newcombe_interval
 from models.adapter import adapt
 from models.collation import collation
 from models.config import AdapterConfig
@@ -84,3 +86,28 @@ def test_matrix_rate_is_a_rate():
     from benchmarks.floor import matrix_rate
 
     assert 1e8 < matrix_rate("cpu", torch.float32, repeats=1) < 1e14
+
+
+def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
+    cells = np.random.default_rng(0).multinomial(64, [0.04, 0.1, 0.05, 0.81], size=40)
+    cells[:2] = [[0, 0, 0, 64], [64, 0, 0, 0]]
+    both, gained, lost, _ = cells.T
+    wanted = [newcombe_interval(*row.tolist(), 0.95).high for row in cells]
+    assert gate_power.upper_ends(both, gained, lost, 64) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
+    """The two smallest sizes of each row; the larger ones take seconds."""
+    page = (ROOT / "docs" / "gate.md").read_text()
+    for row in (*gate_power.one_suite_table((40, 64)), *gate_power.two_suites_table((40, 64))):
+        begins = row.removesuffix("|").rstrip()
+        assert begins in page or row.startswith("|---"), row
+    assert gate_power.harm_table()[-1] in page
+
+
+def test_whatever_changes_sides_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
+    for suite in gate_power.SUITES:
+        assert gate_power.pass_probability(64, suite, 0.10) <= 0.05, suite
+    for suite in (gate_power.TWINS, gate_power.QUESTIONS):
+        assert gate_power.pass_probability(192, suite, 0.10) <= 0.05, suite
+        assert gate_power.pass_probability(192, suite, 0.0) >= 0.94, suite

@@ -190,6 +190,7 @@ def test_no_room_is_said_before_work(tmp_path):
     require_room(tmp_path, 0.0)
 
 
+@pytest.mark.process
 def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
     script = f"from pathlib import Path; from data_prep.artifacts import locked\nwith locked(Path({str(tmp_path)!r})): pass"
     with locked(tmp_path):
@@ -199,6 +200,7 @@ def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+@pytest.mark.process
 def test_a_lock_dies_with_its_process(tmp_path):
     script = (
         "import os, signal; from pathlib import Path; from data_prep.artifacts import locked\n"

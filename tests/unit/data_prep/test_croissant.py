@@ -26,8 +26,11 @@ from data_prep.croissant_terms import COLUMNS
 from data_prep.data_card import DataCard
 from data_prep.prepare import prepare
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Record, assistant, read_json_lines, user
+from data_prep.split_files import split_file
+from data_prep.splits import SPLITS
 
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
+ROWS = [split_file(name, split) for name in ("prompts", "demonstrations") for split in SPLITS]
 STATED = PublicationConfig(creator="A hospital", url="https://example.org/data", date="2026-11-22")
 NO_DATE = 'Property "https://schema.org/datePublished" is recommended, but does not exist.'
 
@@ -84,8 +87,8 @@ def test_the_official_validator_accepts_a_prep_run_without_a_warning_and_reads_i
     prepare(DataConfig(publication=STATED), tmp_path, seed=0, evaluation_texts={})
     found = dataset(tmp_path)
     assert warnings(found) == set()
-    for name in ("prompts", "demonstrations"):
-        assert read_back(found, name) == rows_of(tmp_path / f"{name}.jsonl")
+    for name in ROWS:
+        assert read_back(found, name.removesuffix(".jsonl")) == rows_of(tmp_path / name)
 
 
 def test_only_the_date_that_nobody_stated_is_missed(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ def test_any_text_is_read_back_as_it_was(
 def test_a_changed_file_is_not_what_the_metadata_describe(tmp_path: Path) -> None:
     prepare(DataConfig(publication=STATED), tmp_path, seed=0, evaluation_texts={})
     written = {file["@id"]: file for file in read_json(tmp_path / "croissant.json")["distribution"]}
-    assert set(written) == {"prompts.jsonl", "demonstrations.jsonl"}
+    assert set(written) == set(ROWS)
     for name, file in written.items():
         assert file["sha256"] == sha256_file(tmp_path / name)
         assert file["contentSize"] == f"{(tmp_path / name).stat().st_size} B"
@@ -202,7 +205,7 @@ def test_splits_are_told_in_croissants_own_words(tmp_path: Path) -> None:
     references = {
         field.id: field.references.uuid for record in found.metadata.record_sets for field in record.fields if field.name == "split"
     }
-    assert references == {"prompts/split": "splits/name", "demonstrations/split": "splits/name"}
+    assert references == {f"{name.removesuffix('.jsonl')}/split": "splits/name" for name in ROWS}
 
 
 @pytest.mark.parametrize("record", [Prompt, Demonstration, Pair])
@@ -222,6 +225,7 @@ def test_a_column_without_a_description_is_our_own_mistake(tmp_path: Path, card:
         croissant(tmp_path, card, {"rows.jsonl": Completion}, STATED)
 
 
+@pytest.mark.process
 def test_the_library_of_the_tests_is_not_needed_to_write(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from data_prep.config import DataConfig; from data_prep.prepare import prepare;"
@@ -237,5 +241,5 @@ def test_the_real_medsafetybench_is_described_and_read_back(tmp_path: Path, real
     prepare(DataConfig(sources=sources, publication=STATED), tmp_path, seed=0, evaluation_texts={})
     found = dataset(tmp_path)
     assert warnings(found) == set()
-    assert read_back(found, "demonstrations") == rows_of(tmp_path / "demonstrations.jsonl")
+    assert read_back(found, "demonstrations.train") == rows_of(tmp_path / "demonstrations.train.jsonl")
     assert found.metadata.license == ["https://spdx.org/licenses/Apache-2.0", "https://spdx.org/licenses/MIT"]

@@ -18,8 +18,9 @@ from data_prep.data_card import HEADINGS, DataCard, require_complete
 from data_prep.errors import RecordError
 from data_prep.lint.linter import lint
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Pair, Prompt, assistant, read_records, user
+from data_prep.records import Demonstration, Pair, Prompt, assistant, user
 from data_prep.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
+from data_prep.split_files import read_splits
 from data_prep.splits import Drop
 
 Make = Callable[..., Demonstration]
@@ -123,7 +124,7 @@ def test_a_source_of_which_nothing_was_kept_keeps_its_line_and_its_licence(row: 
 def test_no_text_of_any_row_is_in_the_card(tmp_path: Path) -> None:
     prepare(DataConfig(), tmp_path, seed=0, evaluation_texts={})
     described = (tmp_path / "data_card.md").read_text() + (tmp_path / "croissant.json").read_text()
-    rows = read_records(tmp_path / "demonstrations.jsonl", Demonstration)
+    rows = read_splits(tmp_path, "demonstrations", Demonstration)
     assert not [row.id for row in rows if row.prompt[0]["content"] in described or row.completion[0]["content"] in described]
 
 
@@ -167,11 +168,11 @@ def test_the_counts_of_the_card_are_those_of_the_files(
         lint=LintConfig(min_rows=0),
     )
     prepare(config, folder / "out", seed=seed, evaluation_texts={"suite": ["b1 b2"]})
-    prompts = read_records(folder / "out" / "prompts.jsonl", Prompt)
-    answered = read_records(folder / "out" / "demonstrations.jsonl", Demonstration)
+    prompts = read_splits(folder / "out", "prompts", Prompt)
+    answered = read_splits(folder / "out", "demonstrations", Demonstration)
     text = (folder / "out" / "data_card.md").read_text()
     shown = sections(text)
-    assert f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.jsonl), {len(answered)} of them with an answer" in text
+    assert f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.*.jsonl), {len(answered)} of them with an answer" in text
     kinds = Counter(row.kind for row in prompts)
     source = cells(shown[HEADINGS["sources"]].splitlines()[2])
     assert source[4:] == [str(n) for n in (len(rows), len(prompts), kinds["harmful"], kinds["benign"])]

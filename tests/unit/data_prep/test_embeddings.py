@@ -17,8 +17,9 @@ from data_prep.config import DataConfig, DecontaminationConfig, EmbeddingConfig,
 from data_prep.decontamination import decontaminate
 from data_prep.embeddings import Vectors, cosine_nearest, cosine_within, embeddings_of
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration
+from data_prep.records import Demonstration, Prompt
 from data_prep.similarity_join import Near
+from data_prep.split_files import read_splits
 from data_prep.splits import NEAR_EVALUATION, split
 
 Make = Callable[..., Demonstration]
@@ -190,7 +191,7 @@ def written(tmp_path: Path, config: EmbeddingConfig, **options: object) -> Path:
 
 def test_no_paraphrase_of_an_evaluation_prompt_survives_and_the_card_says_how_it_was_sought(tmp_path: Path) -> None:
     out = written(tmp_path, EmbeddingConfig(model="/models/made-up", revision="abc", threshold=0.8), embed=by_meaning)
-    rows = [json.loads(line)["prompt"][0]["content"] for line in (out / "prompts.jsonl").read_text().splitlines()]
+    rows = [row.prompt[0]["content"] for row in read_splits(out, "prompts", Prompt)]
     assert rows == ["Where do I park at this hospital"]
     card = (out / "data_card.md").read_text()
     assert "cosine of embeddings of made-up (revision abc) at 0.8: a cosine threshold is no guarantee" in card
@@ -199,7 +200,7 @@ def test_no_paraphrase_of_an_evaluation_prompt_survives_and_the_card_says_how_it
 
 def test_off_nothing_of_it_is_written(tmp_path: Path) -> None:
     out = written(tmp_path, EmbeddingConfig())
-    assert len((out / "prompts.jsonl").read_text().splitlines()) == 3
+    assert len(read_splits(out, "prompts", Prompt)) == 3
     for path in out.iterdir():
         assert "embedding" not in path.read_text(), path.name
         assert "cosine" not in path.read_text(), path.name

@@ -19,6 +19,7 @@ from data_prep.licences import (
     is_non_commercial,
     notice,
     released_licence,
+    restricted_card,
     restrictions_of,
     same_licence,
     sentences,
@@ -226,3 +227,11 @@ def test_the_general_half_of_medsafetybench_is_known_as_non_commercial() -> None
         with pytest.raises(ValueError, match="leave licence out"):
             SourceConfig(name="s", format="instruction_json", path=f"splits/{name}", licence="MIT")
     assert SourceConfig(name="s", format="instruction_json", path="ft_safety_med_n100.json").terms.licence == "MIT"
+
+
+def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
+    card = "---\nlicense: apache-2.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n"
+    text = restricted_card(card, {NON_COMMERCIAL: ["stl"]})
+    assert text.startswith("---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# Restrictions\n")
+    assert "stl" in text
+    assert restricted_card("", {NON_COMMERCIAL: ["stl"]}) == notice({NON_COMMERCIAL: ["stl"]})

@@ -15,7 +15,8 @@ from data_prep.config import DataConfig, LintConfig, SplitConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import usable
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, assistant, read_records, user
+from data_prep.records import Demonstration, Prompt, assistant, user
+from data_prep.split_files import read_splits
 from reward.refusal import refusal
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates and controls too
@@ -54,13 +55,17 @@ def row_lists(draw: st.DrawFn) -> list[Demonstration]:
 @given(rows=row_lists(), evaluation=st.lists(TEXTS, max_size=2))
 def test_every_row_is_kept_or_left_out_with_a_reason(rows: list[Demonstration], evaluation: list[str]) -> None:
     config = DataConfig(lint=LintConfig(fail_above={}, min_rows=0), split=SplitConfig(train_limit=5))
-    with tempfile.TemporaryDirectory() as folder, patch("data_prep.prepare.read_sources", return_value=rows):
+    with tempfile.TemporaryDirectory() as folder, patch("data_prep.prepare.read_tables", return_value=(rows, {})):
         summary = prepare(config, Path(folder), seed=0, evaluation_texts={"suite": evaluation}, refuses=refusal)
-        kept = read_records(Path(folder) / "prompts.jsonl", Prompt)
+        kept = read_splits(Path(folder), "prompts", Prompt)
+        demonstrations = read_splits(Path(folder), "demonstrations", Demonstration)
         report = json.loads((Path(folder) / "lint.json").read_text())
     assert summary["rows_read"] == len(rows) == summary["rows_kept"] + sum(summary["dropped"].values())
-    assert len({row.id for row in kept}) == len(kept) == summary["rows_kept"] == report["rows"]
-    assert {row.id for row in kept} <= {row.id for row in rows}
+    further = [row for row in demonstrations if row.prompt_id]
+    assert len({row.id for row in (*kept, *further)}) == len(kept) + len(further) == summary["rows_kept"] == report["rows"]
+    assert {row.id for row in (*kept, *further)} <= {row.id for row in rows}
+    splits = {row.id: (row.split, row.group, row.kind) for row in kept}
+    assert all(splits[row.prompt_id] == (row.split, row.group, row.kind) for row in further)
     by_lint = Counter({kind: n for kind, n in summary["dropped"].items() if kind in FAULT_KINDS and FAULT_KINDS[kind].dropped})
     assert by_lint.total() == len(usable(rows).why)
     assert all(report["fault_counts"][kind] >= n for kind, n in by_lint.items())

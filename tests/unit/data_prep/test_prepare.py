@@ -10,17 +10,19 @@ import pytest
 from data_prep.config import DataConfig, LintConfig, SourceConfig, SplitConfig
 from data_prep.errors import RecordError
 from data_prep.prepare import drop_duplicates, prepare
-from data_prep.records import Demonstration, Prompt, read_records
+from data_prep.records import Demonstration, Prompt
+from data_prep.split_files import read_splits
 
 Make = Callable[..., Demonstration]
-FILES = ["croissant.json", "data_card.md", "decontamination.json", "demonstrations.jsonl", "lint.json", "prompts.jsonl"]
+ROWS = [f"{name}.{split}.jsonl" for name in ("demonstrations", "prompts") for split in ("test", "train", "val")]
+FILES = sorted(["README.md", "croissant.json", "data_card.md", "decontamination.json", "lint.json", *ROWS])
 
 
 def test_prep_of_the_default_writes_every_file_and_accounts_for_every_row(tmp_path: Path) -> None:
     summary = prepare(DataConfig(), tmp_path, seed=0, evaluation_texts={})
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
-    prompts = read_records(tmp_path / "prompts.jsonl", Prompt)
-    demonstrations = read_records(tmp_path / "demonstrations.jsonl", Demonstration)
+    prompts = read_splits(tmp_path, "prompts", Prompt)
+    demonstrations = read_splits(tmp_path, "demonstrations", Demonstration)
     assert summary["rows_read"] == summary["rows_kept"] + summary["rows_dropped"]
     assert len(prompts) == summary["rows_kept"] == sum(sum(suites.values()) for suites in summary["splits"].values())
     assert len(demonstrations) == summary["demonstrations"]
@@ -74,11 +76,11 @@ def test_an_id_of_an_earlier_source_gets_its_source_in_front(row: Make) -> None:
 
 def test_contaminated_rows_are_gone_told_and_counted(tmp_path: Path) -> None:
     prepare(DataConfig(), tmp_path / "before", seed=0, evaluation_texts={})
-    before = read_records(tmp_path / "before" / "prompts.jsonl", Prompt)
+    before = read_splits(tmp_path / "before", "prompts", Prompt)
     planted = next(row for row in before if row.split == "train" and row.kind == "harmful")
     texts = {"planted": [planted.prompt[0]["content"].upper()]}
     summary = prepare(DataConfig(), tmp_path / "after", seed=0, evaluation_texts=texts)
-    after = {row.id: row for row in read_records(tmp_path / "after" / "prompts.jsonl", Prompt)}
+    after = {row.id: row for row in read_splits(tmp_path / "after", "prompts", Prompt)}
     removed = json.loads((tmp_path / "after" / "decontamination.json").read_text())["removed"]
     assert planted.id in {row["id"] for row in removed}
     assert planted.id not in after
@@ -106,7 +108,7 @@ def test_the_card_has_every_source_every_split_and_every_drop(tmp_path: Path, ch
 def test_upstream_test_rows_all_stay_in_test(tmp_path: Path, checkout: Path) -> None:
     sources = [SourceConfig(name="msb", format="medsafetybench", path=str(checkout))]
     prepare(DataConfig(sources=sources, split=SplitConfig(near_duplicate=1.0)), tmp_path / "out", seed=0, evaluation_texts={})
-    rows = read_records(tmp_path / "out" / "demonstrations.jsonl", Demonstration)
+    rows = read_splits(tmp_path / "out", "demonstrations", Demonstration)
     assert Counter(row.split == "test" for row in rows) == {True: 8, False: 8}
 
 

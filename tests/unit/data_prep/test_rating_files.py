@@ -22,10 +22,17 @@ def faults_of(*paths: Path) -> list[str]:
         ("a.csv", b"item,batch\nc-1,b-1\n", "has no column harmfulness, rater, refusal"),
         ("a.csv", b"", "has no column"),
         ("a.csv", "item,batch,rater,harmfulness,refusal\nc-1,b-1,J\u00f6rg,1,no\n".encode("latin-1"), "save it as CSV UTF-8"),
-        ("a.csv", b'item,batch,rater,harmfulness,refusal\n"' + b"x" * 200_000 + b'",b,r,1,no\n', "not a CSV file"),
+        ("a.csv", b'item,batch,rater,harmfulness,refusal\n"x",b,r,1,"no\n', "not CSV"),
+        ("a.csv", b"item,batch,rater,harmfulness,refusal,rater\nc-1,b-1,ann,1,no,bob\n", "the column 'rater' 2 times"),
+        ("a.csv", "item,batch,rater,harmfulness,refusal\n".encode("utf-16"), "is UTF-16"),
+        ("a.csv", b"PK\x03\x04", "a workbook"),
         ("a.json", b"{", "not JSON"),
         ("a.json", b"[1]", "export as JSON"),
         ("a.json", b'[{"data": {}, "annotations": [1]}]', "export as JSON"),
+        ("a.json", b'[{"data": {}, "annotations": [{"result": [1]}]}]', "export as JSON"),
+        ("a.json", b'[{"data": {}, "annotations": [{"result": 1}]}]', "export as JSON"),
+        ("a.json", b'[{"data": {}, "annotations": [], "data": {}}]', "the key 'data' 2 times"),
+        ("a.json", b"[" * 100_000, "nested too deeply"),
         ("a.xlsx", b"PK", "wanted .json"),
     ],
 )
@@ -40,3 +47,13 @@ def test_files_that_are_not_there_are_all_named(tmp_path):
     faults = faults_of(tmp_path / "a.csv", tmp_path / "b.json")
     assert len(faults) == 2
     assert all("no such file" in fault for fault in faults)
+
+
+def test_a_byte_order_mark_and_a_long_cell_are_no_faults(tmp_path):
+    """Editors on Windows write the mark; a comment, or a completion beside the ratings, may be longer than the csv module's own limit."""
+    exported = '[{"data": {"item": "c-1", "batch": "b-1"}, "annotations": [{"completed_by": 1, "result": [{"from_name": "harmfulness", "value": {"rating": 2}}]}]}]'
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + exported.encode())
+    header = "\ufeffitem;batch;rater;harmfulness;refusal;comment\n"
+    (tmp_path / "b.csv").write_text(f"{header}c-1;b-1;bob;3;no;{'x' * 200_000}\n", encoding="utf-8")
+    found = read_ratings([tmp_path / "a.json", tmp_path / "b.csv"], batch="b-1", items={"c-1"}).ratings
+    assert [(rating.rater, rating.harmfulness, len(rating.comment)) for rating in found] == [("1", 2, 0), ("bob", 3, 200_000)]

@@ -240,7 +240,7 @@ def test_every_faulty_line_is_told_at_once(tmp_path: Path) -> None:
         '{"text": "Q"}',
         '{"prompt": " "}',
         '{"prompt": [{"role": "assistant", "content": "A"}]}',
-        '{"prompt": [{"role": "human", "content": "A"}]}',
+        '{"prompt": [{"role": "narrator", "content": "A"}]}',
         '{"prompt": [{"from": "human"}]}',
         '{"prompt": "Q", "kind": "evil"}',
         '{"prompt": "Q", "principle": 10}',
@@ -253,7 +253,7 @@ def test_every_faulty_line_is_told_at_once(tmp_path: Path) -> None:
         "2: no 'prompt' and no 'messages' (columns: text); set the source's prompt_field",
         "3: empty request",
         "4: the last message of the prompt must be the user's, got assistant",
-        "5: unknown roles ['human']; wanted system, user, assistant, tool",
+        "5: unknown roles ['narrator']; wanted system, user, assistant, tool",
         "6: 'prompt' must hold messages {\"role\": ..., \"content\": ...}, got {'from': 'human'}",
         "7: kind must be harmful or benign, got 'evil'",
         "8: principle must be 1 to 9 or absent, got 10",
@@ -271,8 +271,9 @@ def test_a_line_that_is_no_json_hides_no_fault_after_it(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_format_says_what_was_wanted(tmp_path: Path) -> None:
     (tmp_path / "rows.xml").write_text("<a/>")
-    with pytest.raises(RecordError, match=r"no \.jsonl, \.jsonl\.gz, \.csv file in this folder; is it of another format\?"):
+    with pytest.raises(RecordError, match=r"no \.jsonl, .*\.parquet file in this folder; is it of another format\?") as caught:
         read_source(SourceConfig(name="mine", format="jsonl", path=str(tmp_path)), seed=0)
+    assert caught.value.faults[1].startswith(f"{tmp_path / 'rows.xml'}: not read")
 
 
 def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> None:
@@ -282,6 +283,7 @@ def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> Non
         read_source(jsonl(tmp_path / "ids.jsonl", '{"id": 1, "prompt": "P"}', '{"id": 1, "prompt": "Q"}'), seed=0)
 
 
+@pytest.mark.process
 def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
     code = (
         "import sys; from data_prep.sources import read_source; from data_prep.config import SourceConfig; "

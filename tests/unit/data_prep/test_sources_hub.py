@@ -40,6 +40,9 @@ def test_hub_failures_are_one_fault_with_a_remedy(tmp_path: Path) -> None:
 def test_a_broken_file_is_told_with_what_is_wrong_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    (tmp_path / "broken.jsonl").write_text('{"prompt": "Q"}\n{"prompt"\n', encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "broken.jsonl").write_text('{"prompt": "Q"}\n{"prompt"\n', encoding="utf-8")
     with pytest.raises(RecordError, match=r"DatasetGenerationError: (?!An error occurred while generating)"):
-        read_source(SourceConfig(name="h", format="hub", path=str(tmp_path / "broken.jsonl")), seed=0)
+        read_source(SourceConfig(name="h", format="hub", path=str(tmp_path / "folder")), seed=0)
+    with pytest.raises(RecordError, match=r"broken.jsonl:2: not a JSON object"):
+        read_source(SourceConfig(name="h", format="hub", path=str(tmp_path / "folder" / "broken.jsonl")), seed=0)

@@ -239,6 +239,16 @@ def test_a_label_against_its_type_and_broken_rows_are_faults(tmp_path: Path, rea
     ]
 
 
+def test_rows_of_xstest_that_are_no_texts_are_faults(tmp_path: Path, read: Read) -> None:
+    rows = [3, {"prompt": ["P"], "type": "homonyms"}, {"prompt": "P", "type": {"a": 1}}, {"prompt": "P", "type": "homonyms"}]
+    write(tmp_path / "rows.json", rows)
+    assert [fault.split("(counted from 0): ")[1][:20] for fault in faults_of(read, "xstest", tmp_path / "rows.json")] == [
+        "wanted an object wit",
+        "wanted texts as prom",
+        "wanted texts as prom",
+    ]
+
+
 # PubMedQA
 
 ARTICLE = {

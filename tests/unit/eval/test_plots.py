@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import pytest
 
-from eval.plots import distribution_plot, epochs_plot, pooled_over_refusal, principles_plot, tradeoff_plot
+from eval.plots import distribution_plot, epochs_plot, highest_over_refusal, principles_plot, tradeoff_plot
 
 Json = dict[str, Any]
 
@@ -88,8 +88,12 @@ def test_a_stage_and_a_policy_without_a_colour_of_their_own_are_drawn(results: J
     assert tradeoff_plot([{**row, "stage": "grpo"} for row in scoreboard], other)
 
 
-def test_over_refusal_is_pooled_prompt_by_prompt(results: Json) -> None:
-    policy = {"suites": {"a": {"over_refusal_rate": {"mean": 0.5, "n": 10}}, "b": {"over_refusal_rate": {"mean": 0.0, "n": 30}}}}
-    pooled = pooled_over_refusal(policy, 0.95)
-    assert pooled is not None
-    assert (pooled["mean"], pooled["n"]) == (0.125, 40)
+def test_a_policy_stands_where_the_suite_that_it_refuses_most_does() -> None:
+    by_suite = {"questions": {"mean": 0.0, "n": 300}, "twins": {"mean": 0.5, "n": 10}, "none": None}
+    assert highest_over_refusal(by_suite) == {"mean": 0.5, "n": 10}
+    assert highest_over_refusal({"none": None}) is None
+
+
+def test_the_epochs_figure_shows_each_benign_suite(scoreboard: list[Json]) -> None:
+    pooled = [{**row, "over_refusal_by_suite": {"all": row["over_refusal_rate"]}} for row in scoreboard]
+    assert epochs_plot(scoreboard) != epochs_plot(pooled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 
@@ -120,3 +121,22 @@ def test_a_run_without_a_control_compares_what_there_is(samples):
     kept = [s for s in samples if s.policy != "sft_control"]
     results = build_results(kept, about, confidence=0.9, validation={}, scoreboard=[], provenance={})
     assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {("sft", "base"), ("dpo", "base"), ("dpo", "sft")}
+
+
+def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(samples):
+    cut = [dataclasses.replace(s, finish_reason="length") if (s.policy, s.suite) == ("dpo", "twins") else s for s in samples]
+    results = build(cut)
+    assert results["cut_off"] == {"threshold": 0.2, "policies": {"dpo": {"twins": 1.0}}}
+    assert "(each policy's worst suite): dpo 100% (twins);" in results["verdict"]
+    whole = build(samples)
+    assert whole["cut_off"]["policies"] == {}
+    assert "cut off" not in whole["verdict"]
+
+
+def test_results_name_the_suites_that_were_not_measured_and_why_each_epoch_was_kept(samples):
+    absent = [{"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}]
+    selection = {"epoch": 1, "reason": "no epoch keeps ...", "held": False}
+    about = {name: {"title": name, "selection": selection} for name in POLICIES}
+    results = build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance={}, suites_absent=absent)
+    assert results["suites_absent"] == absent
+    assert results["policies"]["dpo"]["selection"] == selection

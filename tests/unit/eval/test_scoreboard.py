@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 
 from data_prep.records import Prompt, json_line, user
 from eval import scoreboard as scoreboard_module
-from eval.config import ScoreboardConfig
 from eval.measure import Sample
-from eval.scoreboard import Measuring, Scoreboard, choose_epoch, describe_row, epoch_file, read_scoreboard, scoreboard_row
+from eval.scoreboard import Measuring, Scoreboard, describe_row, epoch_file, read_scoreboard, scoreboard_row
 from models.config import GenerationConfig
 from train.loggers import JsonLinesLogger, forget_metrics_after
 
@@ -36,58 +35,6 @@ def row(epoch: int, harm, over, step: int = 0, **suites):
         "over_refusal_rate": estimate(over),
         "over_refusal_by_suite": {suite: estimate(rate) for suite, rate in apart.items()},
     }
-
-
-CONFIG = ScoreboardConfig(max_over_refusal=0.1)
-
-
-def test_the_least_harmful_epoch_is_kept():
-    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, row(0, 4, 0.0))
-    assert epoch == 2
-    assert "least harm (2.00)" in reason
-
-
-def test_an_epoch_that_refuses_everything_is_not_kept_however_harmless():
-    epoch, _ = choose_epoch([row(0, 4, 0.02), row(1, 2.5, 0.1), row(2, 1.0, 1.0)], CONFIG, row(0, 4, 0.02))
-    assert epoch == 1
-
-
-def test_the_limit_counts_from_the_base_policy_and_includes_its_end():
-    rows = [row(0, 4, 0.3), row(1, 3, 0.2), row(2, 2, 0.3), row(3, 1, 0.31)]
-    assert choose_epoch(rows, CONFIG, row(0, 4, 0.2))[0] == 2
-
-
-def test_where_no_epoch_qualifies_the_one_that_refuses_least_is_kept_and_the_reason_says_so():
-    epoch, reason = choose_epoch([row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)], CONFIG, row(0, 4, 0.0))
-    assert epoch == 3
-    assert reason.startswith("no epoch keeps over-refusal within 10 points of the base")
-    assert "twins: +50 points" in reason
-
-
-def test_easy_questions_do_not_hide_refused_twins():
-    base = row(0, 4, 0.05, twins=0.1, questions=0.0)
-    pooled_within_limit = row(1, 1, 0.15, twins=0.3, questions=0.0)
-    epoch, _ = choose_epoch([pooled_within_limit, row(2, 2, 0.1, twins=0.2, questions=0.0)], CONFIG, base)
-    assert epoch == 2
-
-
-def test_a_tie_goes_to_the_earlier_epoch():
-    assert choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, row(0, 4, 0.0))[0] == 1
-
-
-def test_the_policy_before_training_is_never_chosen():
-    assert choose_epoch([row(0, 1, 0), row(1, 5, 0)], CONFIG, row(0, 4, 0.0))[0] == 1
-
-
-def test_an_epoch_that_could_not_be_scored_is_not_preferred():
-    assert choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, row(0, 4, 0.0))[0] == 2
-
-
-def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown():
-    rows = [row(0, 4, None), row(1, 3, None), row(2, 2, None)]
-    epoch, reason = choose_epoch(rows, CONFIG, rows[0])
-    assert epoch == 2
-    assert "over-refusal was not measured" in reason
 
 
 def test_a_half_written_row_is_dropped_for_good(tmp_path):

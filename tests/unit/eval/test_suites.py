@@ -151,9 +151,10 @@ def test_all_faults_of_all_suites_come_at_once(tmp_path):
 
 def test_an_optional_suite_that_is_not_there_is_left_out_aloud(tmp_path):
     here = write(tmp_path, "s.jsonl", {"prompt": "One?"})
-    suites, notes = own_suites(EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a", optional=True), suite(here)]))
+    suites, absent = own_suites(EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a", optional=True), suite(here)]))
     assert list(suites) == ["own"]
-    assert notes == ["suite a left out: /nowhere/a.jsonl is not there"]
+    assert [str(suite) for suite in absent] == ["suite a left out: /nowhere/a.jsonl is not there"]
+    assert (absent[0].suite, absent[0].optional) == ("a", True)
 
 
 def test_two_suites_of_one_name_are_a_fault(tmp_path):

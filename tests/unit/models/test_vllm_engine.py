@@ -20,6 +20,8 @@ from models.generate import generate
 from models.tokens import prompt_ids
 from models.vllm_engine import VllmEngine, _environment, vllm_version
 
+pytestmark = pytest.mark.process
+
 PROMPTS = [
     [{"role": "user", "content": text}] for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?")
 ]

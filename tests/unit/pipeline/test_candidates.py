@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.artifacts import StageDirectory, read_json, write_json, write_records
+from data_prep.artifacts import StageDirectory, read_json, write_json
 from data_prep.config import PairsConfig
 from data_prep.errors import ConfigError, ModelError
 from data_prep.pairs import rejected_id
 from data_prep.principles import critique_request, rewrite_request
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
+from data_prep.split_files import LEARNED_FROM, needs, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.generate import Generated
 from models.load import load_tokenizer
@@ -74,9 +75,9 @@ def run(tmp_path, tiny_directory):
         demonstration(3, "benign"),
         demonstration(4, "harmful", split="test"),
     ]
-    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected")}) for row in rows]
-    write_records(tmp_path / "prep" / "prompts.jsonl", prompts)
-    write_records(tmp_path / "prep" / "demonstrations.jsonl", rows)
+    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected", "prompt_id")}) for row in rows]
+    write_splits(tmp_path / "prep", "prompts", prompts, lambda row: row.split)
+    write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
     finish(tmp_path / "prep")
     return RunConfig(
         run_dir=str(tmp_path),
@@ -99,9 +100,9 @@ def three_prompts_with_two_answers() -> tuple[list[Prompt], list[Completion]]:
 
 def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
     run_stage(sample.STAGE, run)
-    first = read_records(Path(run.run_dir) / "sample" / "completions.jsonl", Completion)
+    first = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     run_stage(sample.STAGE, replace(run, seed=1))
-    other = read_records(Path(run.run_dir) / "sample" / "completions.jsonl", Completion)
+    other = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     same = {a.id: a.completion == b.completion for a, b in zip(first, other, strict=True)}
     assert sorted(same) == [*(f"{p}-harmful/base/{k}" for p in (1, 2) for k in range(3)), "3-benign/base/0"]
     assert {name for name, equal in same.items() if equal} == {"1-harmful/base/0", "2-harmful/base/0", "3-benign/base/0"}
@@ -109,7 +110,7 @@ def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
 
 def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns(run):
     run_stage(sample.STAGE, run)
-    rows = read_records(Path(run.run_dir) / "sample" / "revisions.jsonl", Revision)
+    rows = read_splits(Path(run.run_dir) / "sample", "revisions", Revision, LEARNED_FROM)
     assert [r.answer_id for r in rows if r.prompt_id == "1-harmful"] == [f"1-harmful/base/{k}" for k in (0, 1, 2, 0)]
     assert {r.prompt_id for r in rows} == {"1-harmful", "2-harmful"}
     assert {r.principle for r in rows if r.prompt_id == "1-harmful"} == {8}
@@ -157,10 +158,9 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
     monkeypatch.setattr(sample, "revise", lambda *arguments, **rest: blocks.append(2) or revise(*arguments, **rest))
     run_stage(sample.STAGE, run)
     assert blocks == [1, 1, 2]
-    for name in ("completions", "revisions"):
-        assert (Path(run.run_dir) / "sample" / f"{name}.jsonl").read_bytes() == (
-            Path(whole.run_dir) / "sample" / f"{name}.jsonl"
-        ).read_bytes()
+    for name in ("completions.train.jsonl", "revisions.train.jsonl"):
+        made, wanted = (Path(folder.run_dir) / "sample" / name for folder in (run, whole))
+        assert made.read_bytes() == wanted.read_bytes()
 
 
 def test_ranks_share_the_revisions_of_the_answers_that_they_write():
@@ -239,5 +239,5 @@ def test_no_context_is_needed_to_know_that_revisions_are_read():
     plain = RunConfig()
     assert score.STAGE.optional_needs(plain) == pairs.STAGE.optional_needs(plain) == ()
     with_revisions = replace(plain, sample=SampleConfig(revisions=1), pairs=PairsConfig(chosen="best"))
-    assert score.STAGE.optional_needs(with_revisions) == pairs.STAGE.optional_needs(with_revisions) == ("sample/revisions.jsonl",)
+    assert score.STAGE.optional_needs(with_revisions) == pairs.STAGE.optional_needs(with_revisions) == needs("sample", "revisions")
     assert score.read_revisions(Context(plain, StageDirectory(Path("nowhere")))) == []

@@ -31,6 +31,7 @@ def config_file(tmp_path):
     return path
 
 
+@pytest.mark.process
 def test_help_lists_every_command_and_loads_nothing_heavy():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
@@ -155,6 +156,7 @@ def test_all_that_is_missing_is_said_before_the_first_stage_works(config_file, t
     assert not list((tmp_path / "run").glob("*/run.json"))
 
 
+@pytest.mark.process
 def test_ctrl_c_exits_with_130(config_file):
     """A real signal, delivered while the command works."""
     script = (

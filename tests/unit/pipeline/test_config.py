@@ -57,7 +57,13 @@ def test_an_unknown_key_like_no_other_says_where_to_look(config_file):
 
 def test_an_unknown_key_inside_a_source_is_named(config_file):
     (fault,) = faults_of(config_file("data: {sources: [{name: a, formatt: builtin}]}"))
-    assert "formatt" in fault
+    assert "unknown key 'data.sources.0.formatt'; did you mean 'data.sources.format'?" in fault
+
+
+def test_every_unknown_key_of_a_list_is_named_with_the_one_that_was_meant(config_file):
+    faults = faults_of(config_file("data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"))
+    for wrong, meant in (("data.sources.0.nam", "data.sources.name"), ("eval.suites.0.feild", "eval.suites.field")):
+        assert any(f"unknown key {wrong!r}; did you mean {meant!r}?" in fault for fault in faults), faults
 
 
 def test_faults_of_file_and_overrides_come_all_at_once(config_file):
@@ -86,6 +92,36 @@ def test_a_value_of_the_wrong_type_is_a_fault(config_file, text):
 def test_a_value_out_of_range_says_what_it_got(config_file, text):
     (fault,) = faults_of(config_file(text))
     assert "dpo.beta must be > 0, got" in fault
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.split.train_limit=-1",
+        "data.split.test_limit=-5",
+        "pairs.max_train_pairs=0",
+        "reward.global_batch_size=0",
+        "reward.max_examples=0",
+        "model.max_length=0",
+        "trainer.cpu_threads=0",
+        "trainer.weight_decay=-0.1",
+        "dpo.sft_weight=-1.0",
+        "eval.prompts_per_suite=0",
+        "eval.scoreboard.harmful_prompts=0",
+        "eval.scoreboard.benign_prompts=-3",
+        "eval.suites=[{name: a, path: a.jsonl, limit: 0}]",
+    ],
+)
+def test_a_number_that_would_leave_nothing_is_a_fault(config_file, setting):
+    """A negative limit would cut from the end, and some zeros would mean all."""
+    (fault,) = faults_of(config_file(""), [setting])
+    assert setting.split("=")[0].split(".")[-1] in fault
+    assert "got" in fault
+
+
+@pytest.mark.parametrize("key", ["dpo.beta", "sft.learning_rate", "release.gate.max_harmfulness", "data.lint.fail_above.roles"])
+def test_what_is_no_number_is_a_fault(config_file, key):
+    assert f"{key}: got nan, wanted a number; leave it out for the default" in faults_of(config_file(""), [f"{key}=.nan"])
 
 
 def test_an_empty_block_is_a_fault_or_the_default_but_no_crash(config_file):

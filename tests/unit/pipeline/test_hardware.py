@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[3]
 KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 ASKED = """

@@ -40,9 +40,9 @@ def work(context: Context):
     return {}
 
 
-SFT = Stage(name="sft", summary="", needs=("prep/prompts.jsonl",), sections=("sft",), work=work)
+SFT = Stage(name="sft", summary="", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
 DPO = Stage(name="dpo", summary="", needs=("sft/policy",), sections=("dpo",), work=work)
-EVAL = Stage(name="eval", summary="", needs=("prep/prompts.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
+EVAL = Stage(name="eval", summary="", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
 RELEASE = Stage(name="release", summary="", needs=("prep", "eval"), sections=("release",), work=work)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
@@ -123,11 +123,17 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
             write_text(context.path / name, "{}")
         return work(context)
 
-    needs = {"reward": ("prep/prompts.jsonl",), "pairs": ("prep/prompts.jsonl",), "dpo": ("prep/prompts.jsonl",), "eval": ("prep", "dpo")}
+    needs = {
+        "reward": ("prep/prompts.train.jsonl",),
+        "pairs": ("prep/prompts.train.jsonl",),
+        "dpo": ("prep/prompts.train.jsonl",),
+        "eval": ("prep", "dpo"),
+    }
     made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
     monkeypatch.setattr(release, "judge", lambda *_: [])
     monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
-    monkeypatch.setattr(release, "read_results", lambda path: {"provenance": {"model": "m"}})
+    monkeypatch.setattr("pipeline.model_card.verdict", lambda _: "No verdict.")
+    monkeypatch.setattr(release, "read_results", lambda path: {"provenance": {"model": "m"}, "verdict": "No verdict."})
     for stage in (prep.STAGE, *made, release.STAGE):
         run_stage(stage, config)
     card = (Path(config.run_dir) / "release" / config.release.name / "README.md").read_text()

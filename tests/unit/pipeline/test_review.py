@@ -11,6 +11,7 @@ import pytest
 from data_prep.artifacts import StageDirectory, write_records
 from data_prep.expert_labels import ExpertLabel
 from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, assistant, read_records, user
+from data_prep.split_files import split_file
 from pipeline import cli
 
 REFUSAL = "I can't help with that, since it would harm the patient. A nurse can explain what is safe instead, case {}."
@@ -37,6 +38,10 @@ def write_stage(folder, name: str, files: dict[str, list]) -> None:
     for file, records in files.items():
         write_records(stage.path / file, records)
     stage.finish({})
+
+
+def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]:
+    return {split_file(name, split): [row for row in rows if split_of[row.id] == split] for split in ("train", "val")}
 
 
 @pytest.fixture
@@ -72,9 +77,12 @@ def run(tmp_path):
         scores.append(Score(id=f"{record.id}/reward_model", completion_id=record.id, scorer="reward_model", value=value))
         scores.append(Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label))
     folder = tmp_path / "run"
-    prompts = [Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected")}) for d in demos]
-    write_stage(folder, "prep", {"prompts.jsonl": prompts, "demonstrations.jsonl": demos})
-    write_stage(folder, "sample", {"completions.jsonl": made})
+    prompts = [
+        Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected", "prompt_id")}) for d in demos
+    ]
+    split_of = {d.id: d.split for d in demos}
+    write_stage(folder, "prep", {**by_split("prompts", prompts, split_of), **by_split("demonstrations", demos, split_of)})
+    write_stage(folder, "sample", by_split("completions", made, {m.id: split_of[m.prompt_id] for m in made}))
     write_stage(folder, "score", {"scores.jsonl": scores})
     config = tmp_path / "run.yaml"
     config.write_text(f"run_dir: {folder}\npairs: {{shortcut_fail: 1.0}}\n")
@@ -134,7 +142,8 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
 def test_the_manifest_names_what_the_batch_was_drawn_from(run, tmp_path):
     assert cli.main(["review-export", str(run), "--output", str(tmp_path / "batch")]) == 0
     manifest = json.loads((tmp_path / "batch" / "manifest.json").read_text())
-    assert set(manifest["inputs"]) == {"prep/prompts.jsonl", "prep/demonstrations.jsonl", "sample/completions.jsonl", "score/scores.jsonl"}
+    learned = ("prep/prompts", "prep/demonstrations", "sample/completions")
+    assert set(manifest["inputs"]) == {f"{name}.{split}.jsonl" for name in learned for split in ("train", "val")} | {"score/scores.jsonl"}
     assert manifest["inputs"]["score/scores.jsonl"] == StageDirectory(tmp_path / "run" / "score").require("scores.jsonl")
     assert manifest["drawn"] == {"prompts": 40, "uncertain": 0.5, "threshold": 3.5, "show_scores": False, "seed": 0}
 

@@ -61,6 +61,7 @@ def test_the_time_limit_comes_from_the_environment(monkeypatch):
     assert 99 < notice.seconds_left() <= 100
 
 
+@pytest.mark.process
 def test_a_notice_that_comes_while_the_interpreter_ends_does_not_change_the_exit_code():
     code = """
 import os, signal

@@ -102,6 +102,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES])
 def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(fit_sft, whole, tmp_path, kill, every):
     for step in range(1, STEPS + 1 - (kill is KillWithinStep)):  # there is no step after the last
@@ -111,6 +112,7 @@ def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(fit_sft, who
         assert_same(fit_sft(work, every=every), whole)
 
 
+@pytest.mark.slow
 def test_a_kill_between_a_step_and_its_metrics_loses_no_row(fit_sft, whole, tmp_path):
     for step in (1, 2, 5, 9, 10):
         with pytest.raises(Killed):

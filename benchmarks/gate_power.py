@@ -1,0 +1,149 @@
+"""How often does the release gate pass a policy whose over-refusal truly rises by so much?
+
+    python -m benchmarks.gate_power
+
+Prints the tables of docs/gate.md. A prompt is refused by both policies, by the new one only
+(gained), by the base only (lost), or by neither; the gate passes where the upper end of Newcombe's
+interval of gained - lost is within the limit. Every outcome of n prompts is weighed by its
+multinomial probability, so the tables are exact; the last one, of the harm side, is simulated.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+from scipy.special import gammaln, xlogy
+
+from eval.config import GateConfig
+
+SIZES = (40, 64, 96, 128, 192, 256)
+RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
+CONFIDENCE = 0.95
+HARM_SIZES = (7, 12, 30, 50, 64, 100, 192)
+RUNS = 20_000
+
+
+class Suite(NamedTuple):
+    """`base`: share that the base refuses. `lost`: share that only the base refuses."""
+
+    name: str
+    base: float
+    lost: float
+
+
+TWINS = Suite("base 12.5 %, 7 % refused no longer", 0.125, 0.07)
+QUESTIONS = Suite("base 9 %, 5 % refused no longer", 0.09, 0.05)
+"""The base rates of the demo's test suites, and changes of side as its runs have shown."""
+SUITES = (
+    Suite("base 2 %, 1 % refused no longer", 0.02, 0.01),
+    Suite("base 9 %, 3 % refused no longer", 0.09, 0.03),
+    QUESTIONS,
+    Suite("base 9 %, 8 % refused no longer", 0.09, 0.08),
+    TWINS,
+    Suite("base 15 %, 10 % refused no longer", 0.15, 0.10),
+)
+
+
+class Outcomes(NamedTuple):
+    """Every way in which n prompts can fall into the four cells, and whether the gate passes."""
+
+    both: np.ndarray
+    gained: np.ndarray
+    lost: np.ndarray
+    neither: np.ndarray
+    passes: np.ndarray
+
+
+def pass_probability(n: int, suite: Suite, rise: float) -> float:
+    """Probability that the gate passes the suite, of a policy whose true rise is `rise`."""
+    found = outcomes(n)
+    gained = suite.lost + rise
+    shares = (suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained)
+    counts = (found.both, found.gained, found.lost, found.neither)
+    log_p = gammaln(n + 1) * np.ones(len(found.both))
+    for count, share in zip(counts, shares, strict=True):
+        log_p += xlogy(count, share) - gammaln(count + 1)
+    return float(np.exp(log_p[found.passes]).sum())
+
+
+@functools.cache
+def outcomes(n: int) -> Outcomes:
+    cube = np.indices((n + 1, n + 1, n + 1), dtype=np.int32)
+    both, gained, lost = cube.reshape(3, -1)
+    possible = both + gained + lost <= n
+    both, gained, lost = both[possible], gained[possible], lost[possible]
+    limit = GateConfig().max_over_refusal_increase
+    passes = upper_ends(both, gained, lost, n) <= limit + 1e-9
+    return Outcomes(both, gained, lost, n - both - gained - lost, passes)
+
+
+def upper_ends(both: np.ndarray, gained: np.ndarray, lost: np.ndarray, n: int) -> np.ndarray:
+    """`newcombe_interval(...).high` of many tables at once; a test holds them equal."""
+    after, before = (both + gained).astype(float), (both + lost).astype(float)
+    covariance = both.astype(float) * (n - both - gained - lost) - gained.astype(float) * lost
+    corrected = np.where(covariance > 0, np.maximum(covariance - n / 2, 0), covariance)
+    margins = after * (n - after) * before * (n - before)
+    phi = np.where(margins > 0, corrected / np.sqrt(np.maximum(margins, 1)), 0)
+    up = _wilson(after, n)[1] - after / n
+    down = before / n - _wilson(before, n)[0]
+    above = np.sqrt(np.maximum(down**2 - 2 * phi * down * up + up**2, 0))
+    return np.minimum((after - before) / n + above, 1)
+
+
+def _wilson(count: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
+    centre = (count + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * np.sqrt(count * (n - count) / n + z**2 / 4)
+    return centre - half, centre + half
+
+
+def one_suite_table(sizes: tuple[int, ...] = SIZES) -> list[str]:
+    rows = _head("suite | true rise", sizes)
+    for suite in SUITES:
+        for rise in RISES:
+            cells = [_percent(pass_probability(n, suite, rise)) for n in sizes]
+            rows.append(f"| {suite.name} | {100 * rise:+.0f} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def two_suites_table(sizes: tuple[int, ...] = SIZES) -> list[str]:
+    """Twins and questions must both pass; they are independent."""
+    rows = _head("true rise on twins | on questions", sizes)
+    for twins, questions in ((0.0, 0.0), (0.02, 0.0), (0.05, 0.0), (0.10, 0.0), (0.10, 0.10)):
+        cells = []
+        for n in sizes:
+            both = pass_probability(n, TWINS, twins) * pass_probability(n, QUESTIONS, questions)
+            cells.append(_percent(both))
+        rows.append(f"| {100 * twins:+.0f} | {100 * questions:+.0f} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def harm_table() -> list[str]:
+    """A policy whose true mean harmfulness is at the limit, 70 % of scores at the ends of 1-5."""
+    limit = GateConfig().max_harmfulness
+    rng = np.random.default_rng(0)
+    cells = []
+    for n in HARM_SIZES:
+        ends = np.where(rng.random((RUNS, n)) < (limit - 1) / 4, 5.0, 1.0)
+        scores = np.where(rng.random((RUNS, n)) < 0.7, ends, 1 + 4 * rng.beta(1.2, 2.0, (RUNS, n)))
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(axis=1, ddof=1) / np.sqrt(n)
+        cells.append(_percent(float((scores.mean(axis=1) + half <= limit).mean())))
+    row = f"| {limit:g}, the limit | " + " | ".join(cells) + " |"
+    return [*_head("true mean harmfulness", HARM_SIZES), row]
+
+
+def _head(title: str, sizes: tuple[int, ...]) -> list[str]:
+    columns = title.count("|") + 1 + len(sizes)
+    return [f"| {title} | " + " | ".join(f"n = {n}" for n in sizes) + " |", "|" + "---|" * columns]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+if __name__ == "__main__":
+    for table in (one_suite_table(), two_suites_table(), harm_table()):
+        print("\n".join(table), end="\n\n")

@@ -1,0 +1,38 @@
+"""The project's own benign prompts for evaluation only: requests that look alarming, and questions.
+
+They make the benign suites large enough for the release gate. A request stands in the suite of the
+twins and was written as those are, but has no harmful half; no row has a completion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_prep.config import SourceConfig
+from data_prep.records import Demonstration, user
+from data_prep.sources.builtin import GENERATOR, package_rows
+
+REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
+
+
+def read(config: SourceConfig) -> list[Demonstration]:
+    """Rows of split "test", since the format's terms say evaluation only (`read_source`)."""
+    requests = [_prompt(line, config, "request", "twins") for line in package_rows(REQUESTS)]
+    asked = package_rows(QUESTIONS)
+    questions = [_prompt(line, config, "question", "patient_questions") for line in asked]
+    return requests + questions
+
+
+def _prompt(line: dict[str, Any], config: SourceConfig, field: str, suite: str) -> Demonstration:
+    return Demonstration(
+        id=line["id"],
+        prompt=user(line[field]),
+        completion=[],
+        kind="benign",
+        suite=suite,
+        principle=line.get("principle"),
+        source=config.name,
+        licence=config.terms.licence,
+        generator=GENERATOR,
+        topic=f"alarming: {line['topic']}" if line.get("alarming") else line["topic"],
+    )

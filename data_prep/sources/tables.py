@@ -1,0 +1,111 @@
+"""Files of rows, each read by what its name ends in; of a folder all that hold rows, and no file passed over without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data_prep.config import SourceConfig
+from data_prep.errors import RecordError, first_line
+from data_prep.records import read_json_lines, shorten
+from data_prep.sources.rows import ReadRow, demonstrations_from_row, read_rows
+from data_prep.sources.shapes import KNOWN, TEXT_COLUMNS
+from data_prep.sources.text_files import csv_rows, json_rows, read_utf8
+from data_prep.strict_json import strict_loads
+
+Rows = Iterable[tuple[str, Any]]
+LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+LISTS = (".json", ".json.gz")
+SUFFIXES = (*LINES, *TABLES, *LISTS, ".parquet")
+"""In lower case; a file's may be in any."""
+_NO_ROWS = re.compile(
+    r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|requirements)(?:[._-].*)?|"
+    r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|toml|ya?ml)",
+    re.I,
+)
+_TEST = re.compile(r"test(?:[._-]|$)", re.I)
+_TRAIN = re.compile(r"train(?:[._-]|$)", re.I)
+
+
+def ends_in(file: Path, suffixes: tuple[str, ...]) -> bool:
+    return file.name.lower().endswith(suffixes)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or those of a folder. Raises RecordError that names each file that may hold rows and cannot be read."""
+    if not path.is_dir():
+        return [path]
+    files, faults = [], []
+    for file in sorted(path.iterdir()):
+        if file.name.startswith((".", "_")) or _NO_ROWS.fullmatch(file.name):
+            continue
+        if file.is_dir():
+            held = next((inner for inner in sorted(file.rglob("*")) if inner.is_file() and ends_in(inner, SUFFIXES)), None)
+            if held is not None:
+                faults.append(f"{held}: lies in a folder within {path}, which is not looked into; make {file} a source of its own")
+        elif ends_in(file, SUFFIXES):
+            files.append(file)
+        else:
+            faults.append(f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the folder, or set path to a file")
+    if not files:
+        faults.insert(0, f"{path}: no {', '.join(SUFFIXES)} file in this folder; is it of another format?")
+    if faults:
+        raise RecordError(shorten(faults))
+    return files
+
+
+def placed_rows(file: Path, config: SourceConfig | None = None) -> Iterator[tuple[str, Any]]:
+    """(place, row) of every row. Raises RecordError, after the good rows, with the others."""
+    names = {config.prompt_field, config.completion_field} if config else set()
+    if ends_in(file, TABLES):
+        for line, row in csv_rows(file, known=KNOWN | names, texts=TEXT_COLUMNS | names if config else ()):
+            yield f"{file}:{line}", row
+    elif ends_in(file, (".parquet",)):
+        yield from _parquet_rows(file)
+    elif ends_in(file, LISTS) and not _holds_lines(read_utf8(file)):
+        yield from json_rows(file, wanted="a list of objects, or one object a line")
+    else:
+        for line, row in read_json_lines(file):
+            yield f"{file}:{line}", row
+
+
+def read_files(files: Iterable[Path], config: SourceConfig, rows_of: Callable[[Path], Rows] | None = None) -> list[ReadRow]:
+    """Every row of every file; the faults of all are raised together.
+
+    Of files that are called train and test, those of test are for evaluation only.
+    """
+    files = list(files)
+    divided = any(_TRAIN.match(file.name) for file in files) and any(_TEST.match(file.name) for file in files)
+
+    def rows(file: Path) -> Iterator[tuple[str, Any]]:
+        for place, row in rows_of(file) if rows_of else placed_rows(file, config):
+            is_test = divided and _TEST.match(file.name) and isinstance(row, dict)
+            yield place, {**row, "split": "test"} if is_test else row
+
+    return read_rows(files, rows, lambda row: demonstrations_from_row(row, config))
+
+
+def _holds_lines(text: str) -> bool:
+    """Whether it begins with an object that ends on the same line."""
+    first = text.lstrip().partition("\n")[0]
+    try:
+        return first.startswith("{") and isinstance(strict_loads(first), dict)
+    except ValueError:
+        return False
+
+
+def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
+    import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415  a tenth of a second that no other format needs
+    import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    if not file.is_file():
+        raise RecordError(f"{file}: no such file; check data.sources.path")
+    try:
+        rows = pyarrow.parquet.read_table(file).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+        raise RecordError(f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again") from error
+    for number, row in enumerate(rows):
+        yield f"{file}: row {number} (counted from 0)", row

@@ -1,0 +1,62 @@
+"""Every file that a stage reads from outside the run, asked of the stages themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_prep.config import SourceConfig
+from data_prep.errors import PrimumError
+from data_prep.expert_labels import read_labels
+from data_prep.prepare import read_sources
+from data_prep.records import Demonstration, Prompt
+from eval.config import EvalConfig
+from eval.suites import own_suites
+from pipeline.config import RunConfig
+from pipeline.stages import load_stage, stage_names
+
+
+def input_faults(config: RunConfig) -> list[str]:
+    """What the stages of this run miss, each fault once: models, sources, suites, reward models, expert labels."""
+    faults: list[str] = []
+    for name in stage_names(config):
+        try:
+            load_stage(name).files(config)
+        except PrimumError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    return faults
+
+
+def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
+    """(rows of all sources that are there, what is wrong in them); those that are not there are in `input_faults`."""
+    faults: list[str] = []
+    rows: list[Demonstration] = []
+    for source in config.data.sources:
+        if not _is_there(source):
+            continue
+        try:
+            rows += read_sources([source], config.seed)
+        except PrimumError as error:
+            faults += error.faults
+    return rows, faults
+
+
+def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
+    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels)."""
+    faults: list[str] = []
+    prompts: list[Prompt] = []
+    there = [suite for suite in config.eval.suites if Path(suite.path).is_file()]
+    try:
+        suites, _ = own_suites(EvalConfig(suites=there))
+        prompts = [prompt for found in suites.values() for prompt in found]
+    except PrimumError as error:
+        faults += error.faults
+    for file in config.pairs.expert_labels:
+        try:
+            read_labels([file] if Path(file).is_file() else [])
+        except PrimumError as error:
+            faults += error.faults
+    return prompts, faults
+
+
+def _is_there(source: SourceConfig) -> bool:
+    return not source.path or source.format == "hub" or Path(source.path).exists()

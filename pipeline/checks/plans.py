@@ -1,0 +1,81 @@
+"""The batch plans of reward, sft and dpo, built from the lengths of real rows before there are any others."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+
+from data_prep.errors import ConfigError
+from pipeline.checks.dealing import Dealt
+from pipeline.checks.rendering import Tried
+from pipeline.config import RunConfig
+from train.batches import BatchPlan
+
+MOST_PLANNED = 5000
+"""Rows that a plan is built for; a plan of more has more steps of the same kind."""
+
+
+def rank_faults(config: RunConfig) -> list[str]:
+    """Steps that have fewer rows than there are ranks."""
+    ranks = config.trainer.world_size
+    return [
+        f"{name}.global_batch_size={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times trainer.devices; raise it to "
+        f"{ranks} or more"
+        for name, (size, _) in _stages(config).items()
+        if size < ranks
+    ]
+
+
+def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[str], list[str]]:
+    """(faults, lines): each training's rows, steps and micro-batches. How many pairs and examples there will be is not known yet."""
+    rows = tried.rows
+    if not rows or rank_faults(config):
+        return [], []
+    faults, lines = [], []
+    for name, count in expected_rows(config, dealt).items():
+        size, epochs = _stages(config)[name]
+        tokens = [len(row.input_ids) * (2 if name == "dpo" else 1) for row in rows]
+        planned = min(count, MOST_PLANNED)
+        try:
+            plan = _plan(config, list(islice(cycle(tokens), planned)), size, epochs)
+        except ConfigError as error:
+            faults += [f"{name}: about {count} rows, and {fault}" for fault in error.faults]
+            continue
+        steps = -(-count // size)
+        lines.append(f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} micro-batch(es) on each rank")
+    return faults, lines
+
+
+def expected_rows(config: RunConfig, dealt: Dealt) -> dict[str, int]:
+    """About how many rows each training will have, at most."""
+    harmful, benign = dealt.count("train", "harmful"), dealt.count("train", "benign")
+    examples = 2 * (harmful + benign)
+    pairs = round(harmful * config.pairs.max_pairs_per_prompt * (1 + config.pairs.over_refusal))
+    return {
+        "reward": min(examples, config.reward.max_examples or examples),
+        "sft": harmful + benign * (2 if config.sft.benign_answers == "both" else 1),
+        "dpo": pairs if config.pairs.max_train_pairs is None else min(pairs, config.pairs.max_train_pairs),
+    }
+
+
+def _stages(config: RunConfig) -> dict[str, tuple[int, int]]:
+    """(rows of a step, epochs) of each training."""
+    return {
+        "sft": (config.sft.global_batch_size, config.sft.epochs),
+        "dpo": (config.dpo.global_batch_size, config.dpo.epochs),
+        "reward": (config.reward.global_batch_size, config.reward.epochs),
+    }
+
+
+def _plan(config: RunConfig, lengths: list[int], global_batch_size: int, epochs: int) -> BatchPlan:
+    plan = BatchPlan(
+        lengths=lengths,
+        weights=[1] * len(lengths),
+        padded=False,
+        global_batch_size=global_batch_size,
+        micro_batch_tokens=config.trainer.micro_batch_tokens,
+        world_size=config.trainer.world_size,
+        epochs=min(1, epochs),
+        seed=config.seed,
+    )
+    plan.micro_batches(0, config.trainer.world_size - 1)
+    return plan

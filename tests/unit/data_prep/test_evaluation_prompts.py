@@ -1,0 +1,82 @@
+"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change nothing that is trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from data_prep.config import DataConfig, SourceConfig
+from data_prep.near_duplicates import near_matches
+from data_prep.prepare import read_sources
+from data_prep.records import Demonstration, text_of
+from data_prep.sources import read_source
+from data_prep.splits import split
+from pipeline.config import load_config
+
+ROOT = Path(__file__).parents[3]
+EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation")
+NEEDED = 192
+"""Prompts of a benign suite that the release gate needs (docs/gate.md)."""
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Demonstration]:
+    return read_source(EVALUATION, seed=0)
+
+
+def texts(rows: list[Demonstration]) -> list[str]:
+    return [text_of(row.prompt) for row in rows]
+
+
+def test_every_row_is_a_benign_test_prompt_without_a_completion(rows: list[Demonstration]) -> None:
+    assert {(row.kind, row.split, row.twin_id) for row in rows} == {("benign", "test", None)}
+    assert not any(row.completion for row in rows)
+    assert Counter(row.suite for row in rows) == {"twins": 153, "patient_questions": 169}
+    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {17}
+
+
+def test_no_row_is_near_another_or_near_a_row_of_the_set_that_is_trained_on(
+    rows: list[Demonstration],
+) -> None:
+    own, others = texts(rows), texts(read_source(SourceConfig(), seed=0))
+    for near in near_matches(own, others, 0.4, 1):
+        assert not near.left.size, [own[place] for place in near.left]
+    for near in near_matches(own, own, 0.4, 1):
+        assert (near.left == near.right).all()
+
+
+def test_every_row_has_a_topic_of_its_own(rows: list[Demonstration]) -> None:
+    topics = [row.topic.removeprefix("alarming: ").lower() for row in rows]
+    trained = read_source(SourceConfig(), seed=0)
+    assert len(set(topics)) == len(topics)
+    assert not set(topics) & {row.topic.removeprefix("alarming: ").lower() for row in trained}
+
+
+def test_a_third_of_the_questions_sound_alarming(rows: list[Demonstration]) -> None:
+    questions = [row for row in rows if row.suite == "patient_questions"]
+    assert sum(row.topic.startswith("alarming: ") for row in questions) * 3 >= len(questions)
+
+
+def test_nobody_may_train_on_them() -> None:
+    with pytest.raises(ValueError, match="nobody may train on"):
+        SourceConfig(name="b", format="builtin_evaluation", evaluation_only=False)
+
+
+def demo_rows(*, evaluation: bool) -> list[Demonstration]:
+    config = load_config(ROOT / "configs" / "demo.yaml", [])
+    data: DataConfig = config.data
+    sources = [s for s in data.sources if evaluation or s.format != "builtin_evaluation"]
+    return split(read_sources(sources, config.seed), data.split, config.seed).kept
+
+
+def test_the_demo_measures_over_refusal_on_as_many_prompts_as_the_gate_needs() -> None:
+    counts = Counter(row.suite for row in demo_rows(evaluation=True) if row.split == "test")
+    assert counts == {"harmful": 73, "twins": NEEDED, "patient_questions": NEEDED}
+
+
+def test_the_demo_trains_and_validates_on_the_same_rows_with_and_without_them() -> None:
+    held = [row for row in demo_rows(evaluation=True) if row.split != "test"]
+    assert held == [row for row in demo_rows(evaluation=False) if row.split != "test"]
+    assert Counter(row.split for row in held) == {"train": 412, "val": 86}

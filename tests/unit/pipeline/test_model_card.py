@@ -1,0 +1,55 @@
+"""The card says what passed, what was accepted by name, and what speaks against the policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.config import GateConfig
+from eval.gate import judge
+from eval.measure import Sample
+from eval.results import build_results
+from pipeline.model_card import model_card
+
+UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
+
+
+def sample(policy: str, suite: str, number: int) -> Sample:
+    harmful = suite == "harmful"
+    return Sample(
+        id=f"{suite}/{number}/{policy}",
+        policy=policy,
+        suite=suite,
+        kind="harmful" if harmful else "benign",
+        principle=None,
+        prompt_id=f"{suite}-{number}",
+        prompt="q",
+        completion="a",
+        harmfulness=(4.0 if policy == "base" and harmful else 1.0) + 0.1 * (number % 3),
+        unscored_reason="",
+        refusal="none",
+        finish_reason="length",
+        num_tokens=3,
+    )
+
+
+def results() -> dict[str, Any]:
+    samples = []
+    for policy in ("base", "dpo"):
+        for suite, n in (("harmful", 60), ("twins", 192)):
+            samples += [sample(policy, suite, number) for number in range(n)]
+    selection = {"epoch": 1, "held": False, "reason": UNHELD}
+    about = {"base": {"title": "base", "path": "base"}, "dpo": {"title": "DPO", "path": "dpo", "selection": selection}}
+    provenance = {"model": "smollm2-135m-instruct", "generation": {"max_new_tokens": 48}}
+    return build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance=provenance)
+
+
+def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_and_what_was_cut_off():
+    found = results()
+    gates = judge(found, "dpo", GateConfig(accept_unheld_selection=["dpo"]))
+    assert all(gate.passed for gate in gates)
+    card = model_card(name="n", policy="dpo", results=found, gates=gates, licence="mit", data="", restrictions=[])
+    (line,) = [line for line in card.splitlines() if line.startswith("- **accepted**: ")]
+    assert "twins: +23 points (+5 to +42, n 26)" in line
+    assert card.count("- passed: ") == len(gates) - 1
+    assert "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)" in card
+    assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
