@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml  # type: ignore[import-untyped]
 
 from data_prep.errors import ConfigError
+from pipeline.settings_bounds import program_faults, size_faults
 
 
 class Setting(NamedTuple):
@@ -28,6 +29,9 @@ def file_settings(path: Path) -> list[Setting]:
     """Every leaf of a YAML file. Raises ConfigError where it cannot be read, is no mapping, or sets a key twice."""
     text = _text(path)
     try:
+        too_much = size_faults(text)
+        if too_much:
+            raise ConfigError([f"{path}: {fault}" for fault in too_much])
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # a day that is not in the calendar is a ValueError
@@ -36,10 +40,16 @@ def file_settings(path: Path) -> list[Setting]:
         return []
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: wanted settings by name, got {type(content).__name__}")
+    nameless = [key for key in content if not isinstance(key, str)]
+    if nameless:
+        raise ConfigError([f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there are" for key in nameless])
     repeated = [f"{path}: {fault}" for fault in _repeated(node)]
-    if repeated:
-        raise ConfigError(repeated)
-    return [Setting(str(path), key, value) for key, value in _leaves(content)]
+    settings = [Setting(str(path), key, value) for key, value in _leaves(content)]
+    programs = [fault for setting in settings for fault in program_faults(setting.key, setting.value)]
+    faults = [*repeated, *(f"{path}: {fault}" for fault in programs)]
+    if faults:
+        raise ConfigError(faults)
+    return settings
 
 
 def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
@@ -52,6 +62,9 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
             continue
         where = f"override {text!r}"
         try:
+            if wrong := [*size_faults(value), *program_faults(key, value)]:
+                faults += [f"{where}: {fault}" for fault in wrong]
+                continue
             node = yaml.compose(value, Loader=yaml.SafeLoader)
             settings.append(Setting(where, key, _plain(yaml.safe_load(value)) if value else ""))
         except (yaml.YAMLError, ValueError) as error:
