@@ -59,7 +59,9 @@ def test_the_selection_comes_back_as_it_was_written(tmp_path):
     kept = KeptEpoch.read(tmp_path)
     assert (kept.epoch, kept.optimiser_steps) == (1, 3)
     assert kept.selection is not None
-    assert kept.selection.to_json() == {name: KEPT[name] for name in ("epoch", "reason", "held", "limit", "over_refusal")}
+    told = kept.selection.to_json()
+    assert told.keys() == {"epoch", "reason", "held", "limit", "over_refusal"}
+    assert told.items() <= KEPT.items()
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
