@@ -125,7 +125,10 @@ def test_a_model_that_is_not_there_is_named_with_its_setting(path):
     assert fault.startswith(f"data.embedding.model={path}: ")
 
 
-NAMED = [{"name": "default", "template": "D{{ messages[-1].content }}"}, {"name": "tool_use", "template": "T"}]
+TURNS = (
+    "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+)
+NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "template": "T"}]
 
 
 @pytest.fixture
@@ -140,7 +143,7 @@ def with_templates(folder):
 
 def test_of_several_named_templates_the_default_is_used(with_templates):
     tokenizer = load_tokenizer(with_templates(NAMED))
-    assert tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False) == "Dx"
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False) == "Duser:x<|im_end|>"
 
 
 def test_named_templates_without_a_default_are_refused(with_templates):
@@ -151,5 +154,5 @@ def test_named_templates_without_a_default_are_refused(with_templates):
 
 def test_a_template_of_the_config_stands_before_named_ones(with_templates, tmp_path):
     config = with_templates(NAMED[1:])
-    (tmp_path / "own.jinja").write_text("O")
-    assert load_tokenizer(ModelConfig(path=config.path, chat_template=str(tmp_path / "own.jinja"))).chat_template == "O"
+    (tmp_path / "own.jinja").write_text(f"O{TURNS}")
+    assert load_tokenizer(ModelConfig(path=config.path, chat_template=str(tmp_path / "own.jinja"))).chat_template == f"O{TURNS}"
