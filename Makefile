@@ -9,8 +9,11 @@ OLDER := .venv-older
 
 .PHONY: demo test test-fast fuzz check older bench bench-gpu format clean
 
+# A policy that the release gate declines is a result of the demo, and no failure of it.
 demo: $(READY)
-	$(BIN)/primum run configs/demo.yaml
+	@echo "$(BIN)/primum run configs/demo.yaml"
+	@$(BIN)/primum run configs/demo.yaml || { status=$$?; [ $$status = 3 ] || exit $$status; \
+		echo "The pipeline ran to its end, and its release gate declined the policy for the reasons above (exit code 3 of primum run)."; }
 
 # Tests that compute on one core share two workers, file by file; ranks and jobs take both cores for themselves, so they come after.
 test: $(READY_DEV) $(OLDER)/.ready
