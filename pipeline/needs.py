@@ -25,7 +25,7 @@ from pipeline.config import RunConfig
 from pipeline.job_script import JobScript
 from pipeline.rounds import parsed
 from pipeline.stages import stage_names
-from train.trainer import loads_sharded
+from train.config import loads_sharded
 
 GPU_SPEED = 330e12
 """Operations a second of an H100 in bfloat16, as training reaches them."""

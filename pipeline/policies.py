@@ -26,9 +26,8 @@ from models.recompute import recompute_layers
 from models.vllm_engine import VllmEngine
 from pipeline.config import RunConfig
 from pipeline.stage import Context
-from train.config import under_slurm
+from train.config import loads_sharded, under_slurm
 from train.hardware import uses_gpu
-from train.trainer import loads_sharded
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""

@@ -30,8 +30,9 @@ from models.trained_module import TrainedModule
 from pipeline.policies import device, lineage, policy_to_train, trained_for_generation, trained_policy
 from pipeline.stage import Context
 from reward.harmfulness_model import HarmfulnessScorer
+from train.config import loads_sharded
 from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
-from train.trainer import batch_plan, fit, loads_sharded, resumed_step
+from train.trainer import batch_plan, fit, resumed_step
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""

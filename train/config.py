@@ -161,6 +161,11 @@ class ControlConfig:
     enabled: bool = True
 
 
+def loads_sharded(config: TrainerConfig) -> bool:
+    """Whether ranks read their shards of a model only, once they can talk; until then nobody has any weight."""
+    return config.strategy == "deepspeed" and config.zero_stage == 3
+
+
 def _check_optimisation(stage: str, epochs: int, learning_rate: float, global_batch: int) -> None:
     if epochs < 1 or learning_rate <= 0:
         raise ValueError(f"{stage}.epochs must be >= 1 and {stage}.learning_rate > 0, got {epochs} and {learning_rate}")

@@ -23,10 +23,9 @@ from models.logps import completion_logps
 from models.ranks import is_sharded, over_ranks
 from models.tokens import TokenRow
 from train.batches import within_budget
-from train.config import TrainerConfig
+from train.config import TrainerConfig, loads_sharded
 from train.hardware import autocast, uses_gpu
 from train.notice import heard
-from train.trainer import loads_sharded
 
 Logps = dict[str, float]
 

@@ -58,11 +58,6 @@ def _plugins(config: TrainerConfig) -> list[Any]:
     return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
 
 
-def loads_sharded(config: TrainerConfig) -> bool:
-    """Whether ranks read their shards of a model only, once they can talk; until then nobody has any weight."""
-    return config.strategy == "deepspeed" and config.zero_stage == 3
-
-
 def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
     if config.strategy == "deepspeed":
         from train.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds

@@ -29,12 +29,12 @@ from models.load import load_model, load_tokenizer, skeleton
 from models.recompute import recompute_layers
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
-from train.config import DpoConfig, TrainerConfig
+from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.loggers import JsonLinesLogger, forget_metrics_after
 from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
-from train.trainer import batch_plan, fit, loads_sharded, resumed_step, world
+from train.trainer import batch_plan, fit, resumed_step, world
 
 STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
     f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)
