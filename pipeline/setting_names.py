@@ -32,6 +32,8 @@ def hint(key: str, cls: type) -> str:
     A name that other trainers use is known as such; else the nearest name of the same block; else the same name elsewhere.
     """
     known, parts = known_keys(cls), [part for part in key.split(".") if not part.isdigit()]
+    if not parts:  # a number alone, which names nothing
+        return "`primum config CONFIG` prints all there are"
     block, wrong, rest = _split(parts, known)
     name = parts[-1].replace("-", "_").lower()
     siblings = [entry.removeprefix(block) for entry in known if entry.startswith(block) and "." not in entry.removeprefix(block)]
