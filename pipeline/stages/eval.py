@@ -9,6 +9,7 @@ from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_js
 from data_prep.dataset_readme import Table, write_readme
 from data_prep.errors import RecordError
 from data_prep.hash_beside import hash_faults, write_hash
+from data_prep.lint.rows import Renders
 from data_prep.records import Prompt, read_records
 from data_prep.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
@@ -89,7 +90,9 @@ def _prompts(context: Context) -> list[Prompt]:
     held_out = held_out_suites(
         read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
     )
-    own = {name: _rendered(context, name, rows) for name, rows in own.items()}
+    if own:
+        renders = prep.rendering(context.config)
+        own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
@@ -100,9 +103,8 @@ def _prompts(context: Context) -> list[Prompt]:
     return [prompt for rows in suites.values() for prompt in rows]
 
 
-def _rendered(context: Context, name: str, prompts: list[Prompt]) -> list[Prompt]:
+def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
     """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
-    renders = prep.rendering(context.config)
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
         raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
@@ -168,7 +170,7 @@ def _scoreboards(context: Context) -> list[dict[str, Any]]:
 
 
 def _provenance(context: Context) -> dict[str, Any]:
-    config = context.config
+    config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
     stages = reported_stages(config)
     seconds = {name: context.stage(name).manifest().summary.get("seconds") for name in stages}
@@ -187,7 +189,7 @@ def _provenance(context: Context) -> dict[str, Any]:
             "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
-            **decoding_record(base_config(config), load_tokenizer(base_config(config))),
+            **decoding_record(base, load_tokenizer(base)),
             "template_date": config.model.base.template_date,
         },
         "versions": run["versions"],

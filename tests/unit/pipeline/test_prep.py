@@ -120,9 +120,10 @@ def test_another_template_or_day_is_another_prep_and_other_weights_are_not(witho
 
 def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(without_system, tmp_path, capsys):
     context = Context(without_system, StageDirectory(tmp_path / "run" / "eval"))
+    renders = prep.rendering(without_system)
     prompts = [Prompt(id="plain", prompt=user("Hi"), kind="benign", suite="own", source="own", licence="CC0-1.0")]
     refused = replace(prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")])
-    assert eval_stage._rendered(context, "own", [*prompts, refused]) == prompts
+    assert eval_stage._rendered(context, renders, "own", [*prompts, refused]) == prompts
     assert "suite own: 1 of 2 prompts left out" in capsys.readouterr().out
     with pytest.raises(RecordError, match=r"eval.suites 'own': none of its prompts can be rendered .*no system here"):
-        eval_stage._rendered(context, "own", [refused])
+        eval_stage._rendered(context, renders, "own", [refused])
