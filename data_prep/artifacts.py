@@ -17,7 +17,7 @@ from data_prep.folder_contents import Contents, contents, intruder, odd_one, sho
 from data_prep.licences import Restrictions, union
 from data_prep.own_files import parsed, regular_bytes, sealed
 from data_prep.own_files import sha256_json as sha256_json
-from data_prep.records import Record, json_lines
+from data_prep.records import Record, json_line
 from data_prep.run_lock import locked as locked
 from data_prep.stage_records import FileEntry, Manifest, RunRecord
 
@@ -28,12 +28,16 @@ WORK = "work"
 
 def write_text(path: Path, text: str) -> None:
     """Write beside and rename: readers see the old file or the new one, never half of either."""
+    _write_parts(path, [text])
+
+
+def _write_parts(path: Path, parts: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     beside.unlink(missing_ok=True)
     # "x": a link that somebody put there is not written through
     with beside.open("x", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
@@ -44,7 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:
-    write_text(path, json_lines(records))
+    _write_parts(path, map(json_line, records))
 
 
 def read_json(path: Path) -> Any:

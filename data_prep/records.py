@@ -170,6 +170,7 @@ class Pair(Record):
 
 
 RecordT = TypeVar("RecordT", bound=Record)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -232,8 +233,9 @@ def shorten(faults: list[str]) -> list[str]:
 
 
 def json_line(record: Record | dict[str, Any]) -> str:
-    row = record.to_json() if isinstance(record, Record) else record
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    row = vars(record) if isinstance(record, Record) else record
+    return _ENCODER.encode(row) + "\n"
 
 
 def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
