@@ -138,13 +138,15 @@ class Revision(Completion):
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Record):
-    """One scorer's word on one completion; value None means unscored, and then `reason` says why."""
+    """One scorer's verdict on one completion; value None means unscored, and then `reason` says why."""
 
     completion_id: str
     scorer: str
     value: float | None = None
     label: str = ""
     reason: str = ""
+    uncertainty: float | None = None
+    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread); None where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
