@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from data_prep.licences import same_licence
+from data_prep.cards.publication import PublicationConfig as PublicationConfig
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.publication import PublicationConfig as PublicationConfig
-from data_prep.setting_ranges import MANY, Ranged, limits, ranged
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
+from records.licences import same_licence
+from records.setting_ranges import MANY, Ranged, limits, ranged
 
 Format = Literal[
     "builtin",

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from data_prep.setting_ranges import MANY, Ranged, ranged
 from models.config import Engine, GenerationConfig
+from records.setting_ranges import MANY, Ranged, ranged
 
 TRAINED = re.compile(r"sft|sft_control|dpo(_[1-9][0-9]*)?")
 """Names of stages that train a policy."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from data_prep.setting_ranges import Ranged, ranged
+from records.setting_ranges import Ranged, ranged
 
 DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""

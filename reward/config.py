@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from data_prep.setting_ranges import MANY, Ranged, ranged
 from models.config import AdapterConfig
+from records.setting_ranges import MANY, Ranged, ranged
 
 
 @dataclass(frozen=True, kw_only=True)

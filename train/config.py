@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data_prep.setting_ranges import MANY, Ranged, ranged
+from records.setting_ranges import MANY, Ranged, ranged
 
 
 @dataclass(frozen=True, kw_only=True)
