@@ -32,6 +32,9 @@ from train.engine.hardware import uses_gpu
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
 
+HARDWARE = ("trainer",)
+"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result does not depend on."""
+
 
 def base_config(config: RunConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""
