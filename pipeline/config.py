@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
 from data_prep.errors import ConfigError, first_line
+from data_prep.escaping import UNSEEN
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.config_paths import expand_paths
@@ -138,7 +140,9 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
 
 
 def _unlocked(node: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from data_prep.artifacts import read_json, write_json, write_text
 from data_prep.errors import GateError
+from data_prep.escaping import markdown_text
 from data_prep.licences import released_licence, sentences
 from data_prep.records import Demonstration
 from data_prep.split_files import read_splits
@@ -87,10 +88,10 @@ def _training_data(context: Context) -> str:
     for row in _trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [f"- {source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
     used = {source for source, _, _ in counts}
-    lines += [f"- of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
-    return "\n".join(lines)
+    lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 
 def _gigabytes(config: RunConfig) -> float:
