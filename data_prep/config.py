@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from data_prep.licences import licence_fault, same_licence
+from data_prep.cards.publication import PublicationConfig as PublicationConfig
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.publication import PublicationConfig as PublicationConfig
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
+from records.licences import licence_fault, same_licence
 
 Format = Literal[
     "builtin",

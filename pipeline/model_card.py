@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.escaping import json_text, markdown_text, yaml_text
 from eval.gate import GateResult
-from eval.report import render_markdown
-from eval.report_verdict import verdict
+from eval.report.page import render_markdown
+from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
+from records.escaping import json_text, markdown_text, yaml_text
 
 _CARD = """---
 library_name: transformers

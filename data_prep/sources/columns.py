@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.excerpts import excerpt
+from records.excerpts import excerpt
 
 Row = Mapping[str, Any]
 

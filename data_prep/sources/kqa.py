@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.excerpts import column_names
-from data_prep.records import Demonstration, read_json_lines
 from data_prep.sources.rows import default_suite, read_rows, single_turn
+from records.errors import RecordError
+from records.excerpts import column_names
+from records.rows import Demonstration, read_json_lines
 
 FILES = ("questions_w_answers.jsonl", "questions.jsonl")
 

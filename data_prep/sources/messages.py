@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data_prep.excerpts import excerpt
-from data_prep.records import Message
 from data_prep.sources.cells import listed, structured
+from records.excerpts import excerpt
+from records.rows import Message
 
 ROLES = {
     **dict.fromkeys(("human", "prompter", "User", "Human", "USER", "HUMAN"), "user"),

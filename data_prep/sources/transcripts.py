@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from data_prep.excerpts import excerpt
-from data_prep.records import Message
+from records.excerpts import excerpt
+from records.rows import Message
 
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 _TURN = re.compile(r"\n\n(Human|Assistant):")

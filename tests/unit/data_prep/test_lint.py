@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import LintConfig
-from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.labels import benign_log_odds
 from data_prep.lint.linter import lint, require_fit, usable
 from data_prep.prepare import drop_duplicates
-from data_prep.records import Demonstration, Message, assistant, user
-from reward.refusal import refusal
+from records.errors import RecordError
+from records.rows import Demonstration, Message, assistant, user
+from reward.refusal.rule import refusal
 
 Make = Callable[..., Demonstration]
 Found = set[tuple[str, str]]

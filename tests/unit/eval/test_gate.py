@@ -9,12 +9,12 @@ import math
 import numpy as np
 import pytest
 
-from data_prep.records import Prompt, user
 from eval.config import GateConfig
-from eval.estimates import newcombe_interval
 from eval.gate import judge, too_few_prompts
 from eval.measure import Sample
 from eval.results import build_results
+from measures.estimates import newcombe_interval
+from records.rows import Prompt, user
 
 CONFIG = GateConfig()
 
