@@ -27,7 +27,7 @@ def excerpt(value: Any, characters: int = CHARACTERS) -> str:
     text = str(value)
     shown = _NUMBER.sub(lambda found: "#" * len(found[0]), text)
     if len(text) <= SHORT or (len(text) <= characters and len(text.split()) < 2):
-        return repr(shown)
+        return repr(shown) if isinstance(value, str) else shown
     first = "".join(shown.split()[:1])
     return f"{f'{first[: characters - 4]} ...'!r} ({len(text)} characters)"
 

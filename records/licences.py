@@ -43,7 +43,7 @@ _FORBIDDEN = re.compile(
 _ALLOWED = re.compile(
     r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|postgresql|public-domain|wtfpl)(?:-.*)?"
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
 
 
 def licence_fault(licence: str) -> str:
@@ -52,7 +52,7 @@ def licence_fault(licence: str) -> str:
         return ""
     return (
         f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: letters, digits, spaces "
-        "and . , : + / ( ) _ - on one line, 100 at most; write its SPDX name, or `unknown`"
+        "and . , : + / ( ) _ - on one line, 80 at most; write its SPDX name, or `unknown`"
     )
 
 
