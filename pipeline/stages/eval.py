@@ -63,8 +63,7 @@ def work(context: Context) -> dict[str, Any]:
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
-    context.say("\n" + safety_table(results))
-    for line in (results["verdict"], *unheld(results)):
+    for line in (*safety_table(results), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"samples": len(samples), "policies": len(results["policies"])}

@@ -14,6 +14,7 @@ from pipeline.model_card import model_card
 from pipeline.run.config import RunConfig, released_policy, yaml_of
 from pipeline.run.stage import Context, Stage
 from records.errors import GateError
+from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.rows import Demonstration
 from records.stage_folder import read_json, write_json, write_text
@@ -87,10 +88,10 @@ def _training_data(context: Context) -> str:
     for row in _trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [f"- {source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
     used = {source for source, _, _ in counts}
-    lines += [f"- of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
-    return "\n".join(lines)
+    lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 
 def _gigabytes(config: RunConfig) -> float:
