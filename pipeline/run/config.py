@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
@@ -19,6 +19,8 @@ from pipeline.run.rounds import named
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
+from records.escaping import UNSEEN
+from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
@@ -27,25 +29,22 @@ FREE = ("data.lint.fail_above.",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig:
+class SampleConfig(Ranged):
     """The policy's own answers to training and validation prompts."""
 
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
     engine: Engine = "transformers"
     """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
-    harmful_samples: int = 1
+    harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
     """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
-    revisions: int = 0
+    revisions: int = ranged(0, at_least=0, at_most=10_000)
     """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
     it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
-        if self.harmful_samples < 1:
-            raise ValueError(f"sample.harmful_samples must be at least 1, got {self.harmful_samples}")
+        super().__post_init__()
         if self.harmful_samples > 1 and self.generation.temperature == 0:
             raise ValueError("sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same")
-        if self.revisions < 0:
-            raise ValueError(f"sample.revisions must be at least 0, got {self.revisions}")
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
                 f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
@@ -76,9 +75,9 @@ class ReleaseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(Ranged):
     run_dir: str = "runs/run"
-    seed: int = 0
+    seed: int = ranged(0, at_least=0, at_most=2**31 - 1)
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
@@ -94,6 +93,7 @@ class RunConfig:
     wandb: WandbConfig = field(default_factory=WandbConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.run_dir.strip():
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
@@ -111,14 +111,15 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
-    for setting in [*file_settings(path), *override_settings(overrides or [], faults)]:
+    settings = [*file_settings(path), *override_settings(overrides or [], faults)]
+    for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
-        except (OmegaConfBaseException, ValueError, TypeError, IndexError) as error:
+        except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
     faults += expand_paths(merged)
-    config = _checked(merged, faults)
+    config = _checked(merged, settings, faults)
     if faults or config is None:
         raise ConfigError(faults)
     return config
@@ -138,7 +139,14 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
+
+
+def yaml_of(values: dict[str, Any]) -> str:
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
+    return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
 def _unlocked(node: Any) -> Any:
@@ -156,7 +164,8 @@ def _explain(setting: Setting, error: Exception) -> list[str]:
     wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
     if wrong and not isinstance(error, ValidationError):
         return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
-    return [f"{setting.key}: {_said(error)}"]
+    numbers = [f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)]
+    return numbers or [f"{setting.key}: {_said(error)}"]
 
 
 def _names(key: str, value: Any) -> Iterator[str]:
@@ -179,34 +188,37 @@ def _said(error: Exception) -> str:
     return first_line(error)
 
 
-def _blocks(node: Any) -> Iterator[Any]:
-    """Inner blocks before those that hold them, so that one broken source hides no other."""
+def _blocks(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """(key, block), inner ones before those that hold them, so that one broken source hides no other."""
     if OmegaConf.is_config(node):
-        for child in node.values() if OmegaConf.is_dict(node) else node:
-            yield from _blocks(child)
-        yield node
+        for name, child in node.items() if OmegaConf.is_dict(node) else enumerate(node):
+            yield from _blocks(f"{key}.{name}", child)
+        yield key, node
 
 
-def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Every float of a tree of plain values, by its dotted key."""
-    inner = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
-    for key, value in inner:
-        if isinstance(value, float):
-            yield f"{prefix}{key}", value
-        yield from _numbers(value, f"{prefix}{key}.")
+def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
+    """What is wrong with each number that is out of its range, by its key, and who set it."""
+    found = {}
+    for key, text in range_faults(RunConfig, values):
+        setters = [setting.where for setting in settings if f"{key}.".startswith(f"{setting.key}.")]
+        found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
+    return found
 
 
-def _checked(merged: Any, faults: list[str]) -> RunConfig | None:
+def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConfig | None:
     """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
     try:
         values = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
         faults.append(_said(error))
         return None
-    # Every comparison with NaN is false, so no block would find fault with it.
-    faults += [f"{key}: got nan, wanted a number; leave it out for the default" for key, value in _numbers(values) if math.isnan(value)]
+    beyond = _out_of_range(values, settings)
+    faults += beyond.values()
     for entry in fields(RunConfig):
-        for node in _blocks(merged[entry.name]):
+        for key, node in _blocks(entry.name, merged[entry.name]):
+            # What a block says of its settings together means nothing while one of them is no number.
+            if any(number.startswith(f"{key}.") for number in beyond):
+                continue
             try:
                 OmegaConf.to_object(node)
             except (OmegaConfBaseException, ValueError) as error:

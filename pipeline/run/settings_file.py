@@ -16,6 +16,9 @@ import yaml  # type: ignore[import-untyped]
 from pipeline.run.settings_bounds import program_faults, size_faults
 from records.errors import ConfigError
 
+MOST_SHOWN = 100
+"""Characters of an override that a message repeats."""
+
 
 class Setting(NamedTuple):
     """One value for one dotted key; `where` names the file or the override for messages."""
@@ -60,7 +63,7 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
         if not sign or not key:
             faults.append(f"{text!r}: wanted key=value, as in dpo.beta=0.2")
             continue
-        where = f"override {text!r}"
+        where = f"override {text!r}" if len(text) <= MOST_SHOWN else f"override {text[:MOST_SHOWN]!r}..."
         try:
             if wrong := [*size_faults(value), *program_faults(key, value)]:
                 faults += [f"{where}: {fault}" for fault in wrong]

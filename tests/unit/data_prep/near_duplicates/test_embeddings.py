@@ -122,7 +122,7 @@ def test_each_text_is_embedded_once() -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("threshold", 0), ("threshold", 1.5), ("batch_size", 0)])
 def test_a_setting_out_of_range_is_refused(field: str, value: float) -> None:
-    with pytest.raises(ValueError, match=rf"data.embedding.{field} must be .* got {value}"):
+    with pytest.raises(ValueError, match=rf"EmbeddingConfig.{field}: got {value}, wanted"):
         EmbeddingConfig(**{field: value})  # type: ignore[arg-type]
 
 

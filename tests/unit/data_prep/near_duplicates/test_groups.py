@@ -116,7 +116,7 @@ def test_a_shared_system_message_does_not_make_requests_alike() -> None:
 
 
 def test_a_run_of_no_words_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"data.split.near_duplicate_ngram must be at least 1 word, got 0"):
+    with pytest.raises(ValueError, match=r"SplitConfig.near_duplicate_ngram: got 0, wanted a whole number from 1"):
         SplitConfig(near_duplicate_ngram=0)
 
 

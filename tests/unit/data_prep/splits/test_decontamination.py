@@ -59,7 +59,7 @@ def test_prompts_without_a_word_contaminate_nothing(row: Make) -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("threshold", 0), ("threshold", 1.1), ("ngram", 0)])
 def test_a_threshold_or_run_length_out_of_range_is_refused(field: str, value: float) -> None:
-    with pytest.raises(ValueError, match=rf"data.decontamination.{field} must be .* got {value}"):
+    with pytest.raises(ValueError, match=rf"DecontaminationConfig.{field}: got {value}, wanted"):
         DecontaminationConfig(**{field: value})
 
 
