@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.machine import ROOT, machine
 from benchmarks.prep_rows import write_rows
-from data_prep.artifacts import read_json
+from records.stage_folder import read_json
 
 MODELS = ("tiny", "smollm2-135m-instruct")
 CONFIG = """\

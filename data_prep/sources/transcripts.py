@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from data_prep.records import Message
+from records.excerpts import excerpt
+from records.rows import Message
 
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 _TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -21,7 +22,7 @@ def turns(text: str) -> list[Message]:
     """
     before, *parts = _TURN.split(text)
     if before.strip() or not parts:
-        raise ValueError(f"wanted a transcript that begins with an empty line and 'Human:', got {text[:40]!r}")
+        raise ValueError(f"wanted a transcript that begins with an empty line and 'Human:', got {excerpt(text)}")
     messages: list[Message] = []
     for speaker, said in zip(parts[::2], parts[1::2], strict=True):
         role, content = SPEAKERS[speaker], said.strip()
