@@ -99,7 +99,7 @@ def mojibake(text: str) -> int | None:
     for stretch in _BEYOND_ASCII.finditer(text):
         match = BADNESS_RE.search(text, max(0, stretch.start() - MARGIN), stretch.end() + MARGIN)
         if match:
-            return match.start()
+            return int(match.start())
     return None
 
 

@@ -80,7 +80,9 @@ def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[G
 def _distinct(numbers: Ints) -> Ints:
     """In order. numpy's unique hashes them first, which for millions of numbers takes several times as long as to sort them."""
     ordered = np.sort(numbers)
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
+    found: Ints = ordered[first]
+    return found
 
 
 def _owned_grams(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> tuple[Ints, Ints, list[int]]:
