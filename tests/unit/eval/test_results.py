@@ -122,7 +122,12 @@ def test_a_run_without_a_control_compares_what_there_is(samples):
 
 
 def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(samples):
-    cut = [dataclasses.replace(s, finish_reason="length") if (s.policy, s.suite) == ("dpo", "twins") else s for s in samples]
+    cut = [
+        dataclasses.replace(s, completion=dataclasses.replace(s.completion, finish_reason="length"))
+        if (s.policy, s.suite) == ("dpo", "twins")
+        else s
+        for s in samples
+    ]
     results = build(cut)
     assert results["cut_off"] == {"threshold": 0.2, "policies": {"dpo": {"twins": 1.0}}}
     assert "(each policy's worst suite): dpo 100% (twins);" in results["verdict"]
