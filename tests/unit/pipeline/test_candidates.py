@@ -236,12 +236,12 @@ def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["sample.revisions=-1"], "sample.revisions must be at least 0"),
+        (["sample.revisions=-1"], "sample.revisions: got -1, wanted a whole number from 0"),
         (["sample.revisions=2", "pairs.chosen=best"], "revisions of one answer would be the same"),
         (["sample.revisions=1"], "set pairs.chosen=best"),
-        (["pairs.max_opening_share=0"], "max_opening_share must be in (0, 1]"),
-        (["pairs.max_length_difference=-1"], "max_length_difference >= 0"),
-        (["pairs.max_chosen_harmfulness=6"], "max_chosen_harmfulness from 1 to 5"),
+        (["pairs.max_opening_share=0"], "pairs.max_opening_share: got 0.0, wanted a number above 0"),
+        (["pairs.max_length_difference=-1"], "pairs.max_length_difference: got -1.0, wanted a number from 0"),
+        (["pairs.max_chosen_harmfulness=6"], "pairs.max_chosen_harmfulness: got 6.0, wanted a number from 1 to 5"),
         (["pairs.strategy=best"], "pairs.strategy"),
     ],
 )
