@@ -144,6 +144,11 @@ def to_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
 
 
+def yaml_of(values: dict[str, Any]) -> str:
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
+    return OmegaConf.to_yaml(OmegaConf.create(values))
+
+
 def _unlocked(node: Any) -> Any:
     """Frozen dataclasses make read-only nodes; settings are written into them until the run is built."""
     OmegaConf.set_readonly(node, None)

@@ -20,7 +20,7 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.policies import MODEL, answering, base_config, device, model_files, stage_policy
+from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.console import policy_title, safety_table
 from pipeline.run.kept_epoch import KeptEpoch
@@ -208,7 +208,9 @@ STAGE = Stage(
     needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
     optional_needs=lambda config: tuple(trained_policies(config)),
-    sections=(*MODEL, "eval", "control"),
+    # The report quotes the sources and their licences.
+    sections=(*MODEL, "eval", "control", "data.sources"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,

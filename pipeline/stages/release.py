@@ -11,7 +11,7 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, released_policy, to_yaml
+from pipeline.run.config import RunConfig, released_policy, yaml_of
 from pipeline.run.stage import Context, Stage
 from records.errors import GateError
 from records.escaping import markdown_text
@@ -76,9 +76,9 @@ def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
         ("pairs", "pairs.report.json", "pairs.report.json"),
     ):
         shutil.copy2(context.stage(stage).path / name, evidence / copy)
-    write_text(evidence / "config.yaml", to_yaml(context.config))
     write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
     run = read_json(context.path / "run.json")
+    write_text(evidence / "config.yaml", yaml_of(run["config"]))
     write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
 
 
@@ -106,7 +106,8 @@ STAGE = Stage(
     summary="release",
     needs=("prep", "reward", "pairs", "eval"),
     optional_needs=lambda config: (released_policy(config),),
-    sections=("release",),
+    sections=("release", "data.sources", "model.base.path"),
+    beside=("dpo.rounds",),
     work=work,
     gigabytes=_gigabytes,
 )
