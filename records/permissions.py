@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from records.errors import ConfigError
 
@@ -28,7 +28,7 @@ def readers(environment: Mapping[str, str]) -> Readers:
     said = environment.get(VARIABLE) or "owner"
     if said not in _CLOSED:
         raise ConfigError(f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it for owner")
-    return cast("Readers", said)
+    return said
 
 
 @contextmanager
