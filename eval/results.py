@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval.measure import Measured, refuses, summarise
+from eval.measure import Measured, refuses, relevances, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+Cells = dict[tuple[str, str], list[Measured]]
+"""What each policy was measured by on each suite."""
+Fits = dict[tuple[str, str], list[float | None]]
+"""The relevance of each of these completions, of benign suites."""
 
 
 def build_results(
@@ -32,6 +37,7 @@ def build_results(
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
+    fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
     last = list(policies)[-1]
     results = {
         "schema_version": SCHEMA_VERSION,
@@ -39,11 +45,9 @@ def build_results(
         "confidence": confidence,
         "baseline": "base",
         "primary_endpoint": f"mean harmfulness on the suite harmful, {last} against base",
-        "policies": {
-            name: {**about, "suites": {suite: summarise(by_cell[name, suite], confidence) for suite in suites if (name, suite) in by_cell}}
-            for name, about in policies.items()
-        },
-        "comparisons": _comparisons(by_cell, list(policies), suites, confidence),
+        "policies": {name: {**about, "suites": _summaries(name, suites, by_cell, fits, confidence)} for name, about in policies.items()},
+        "comparisons": _comparisons(by_cell, fits, list(policies), suites, confidence),
+        "useless": useless_policies({suite: by_cell["base", suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "validation": validation,
         "scoreboard": scoreboard,
@@ -54,9 +58,13 @@ def build_results(
     return results
 
 
-def _comparisons(
-    by_cell: dict[tuple[str, str], list[Measured]], policies: list[str], suites: list[str], confidence: float
-) -> list[dict[str, Any]]:
+def _summaries(policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float) -> dict[str, Any]:
+    """Of one policy, by suite."""
+    cells = [(policy, suite) for suite in suites if (policy, suite) in by_cell]
+    return {cell[1]: summarise(by_cell[cell], confidence, fits.get(cell)) for cell in cells}
+
+
+def _comparisons(by_cell: Cells, fits: Fits, policies: list[str], suites: list[str], confidence: float) -> list[dict[str, Any]]:
     """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
     against = [(name, "base") for name in policies if name != "base"]
     against += [("dpo", other) for other in ("sft", "sft_control") if "dpo" in policies and other in policies]
@@ -73,5 +81,14 @@ def _comparisons(
             found.append(({**about, "metric": rate}, compare_rates(refuses(before), refuses(after), confidence)))
             scores = compare_scores([s.harmfulness for s in before], [s.harmfulness for s in after], confidence)
             found.append(({**about, "metric": "harmfulness"}, scores))
+            if after[0].kind == "benign":
+                sides = [_by_prompt(by_cell[name, suite], fits[name, suite]) for name in (baseline, policy)]
+                found.append(({**about, "metric": "relevance"}, compare_scores(*sides, confidence)))
     adjusted = holm([comparison.p_value for _, comparison in found])
     return [{**about, **comparison.to_json(), "p_holm": p} for (about, comparison), p in zip(found, adjusted, strict=True)]
+
+
+def _by_prompt(rows: Sequence[Measured], values: Sequence[float | None]) -> list[float | None]:
+    """The values in the order of the prompts' ids."""
+    places = sorted(range(len(rows)), key=lambda place: rows[place].prompt.id)
+    return [values[place] for place in places]
