@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from eval.judge_report.plots import scorers_plot
 from eval.judge_report.wording import ABLATIONS, GROUPS, HEADLINES, LIMITS, READING, Json, title_of
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import ABSENT, Cell, Table, score_cell
+from records.escaping import json_text
 
 TITLE = "Scorers against people"
 PARTS = (("writer", "By writing model"), ("category", "By category"))
@@ -52,7 +52,7 @@ def _sections(report: Json, about: About) -> list[Section]:
     found = [_set_section(report, name, facts) for name, facts in about.sets.items()]
     for name in about.sets:
         found += _part_sections(report, name)
-    provenance = json.dumps(about.provenance, indent=2, ensure_ascii=False) if about.provenance else ""
+    provenance = json_text(about.provenance, indent=2) if about.provenance else ""
     return [
         *found,
         Section("How to read this", bullets=READING),

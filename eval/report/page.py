@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from eval.report.tables import (
     suite_names,
 )
 from eval.report.verdict import cautions, verdict
+from records.escaping import json_text
 
 Json = dict[str, Any]
 TITLE = "Harm and over-refusal, before and after alignment"
@@ -149,7 +149,7 @@ def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
 
 def _provenance(results: Json) -> list[Section]:
     provenance = results.get("provenance") or {}
-    config = json.dumps(provenance["config"], indent=2, ensure_ascii=False) if isinstance(provenance.get("config"), dict) else ""
+    config = json_text(provenance["config"], indent=2) if isinstance(provenance.get("config"), dict) else ""
     return [
         Section("Where the numbers come from", tables=[provenance_table(provenance)], verbatim=config),
         Section("How to read this", bullets=READING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from eval.report.examples import Example
 from eval.report.tables import Cell, Table
 from eval.report.template import HTML, MARKDOWN
+from records.escaping import markdown_cell, markdown_text, visible
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,28 @@ def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
     """Everything but plots and examples, as GitHub reads it."""
     environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["cell"] = _markdown_cell
-    environment.filters["line"] = _markdown_line
+    environment.filters["words"] = markdown_text
     return environment.from_string(MARKDOWN).render(asdict(frame), sections=sections)
 
 
 def html_of(frame: Frame, sections: Sequence[Section]) -> str:
     """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
     return environment.from_string(HTML).render(asdict(frame), sections=sections)
 
 
-def _markdown_line(text: str) -> str:
-    """One line that Markdown takes as text: no pipes, no tags, no line ends."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _on_page(value: Any) -> Any:
+    """Jinja escapes HTML itself; markup is ours."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _markdown_cell(cell: Cell) -> str:
     if not cell.detail:
-        return _markdown_line(cell.value)
+        return markdown_cell(cell.value)
     interval, comma, rest = cell.detail.partition(", n ")
-    return _markdown_line(f"{cell.value} ({interval}){comma}{rest}")
+    return markdown_cell(f"{cell.value} ({interval}){comma}{rest}")
 
 
 def _unbroken(text: str) -> str:
@@ -79,6 +81,6 @@ def _unbroken(text: str) -> str:
 
 
 def _inline_code(text: str) -> Markup:
-    """Backticks as <code>, the rest escaped."""
+    """Of our own sentences: backticks as <code>, the rest escaped."""
     parts = text.split("`")
     return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))
