@@ -62,7 +62,7 @@ class Slice(NamedTuple):
     def rows(self, labelled: Sequence[bool], scored: Sequence[bool]) -> Rows:
         asked, both = np.asarray(labelled, dtype=bool), np.asarray(labelled, dtype=bool) & np.asarray(scored, dtype=bool)
         places = np.flatnonzero(both)
-        groups = [self.items[place].group for place in places]
+        groups = [self.items[place].group for place in places.tolist()]
         return Rows(places, self.weights[:, places], int(asked.sum() - both.sum()), groups)
 
 
