@@ -117,7 +117,7 @@ class Demonstration(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Record):
-    """One answer of one policy; `id` is prompt id, policy and sample number."""
+    """One completion of one policy; `id` is prompt id, policy and sample number."""
 
     prompt_id: str
     prompt: list[Message]
@@ -127,6 +127,10 @@ class Completion(Record):
     seed: int
     num_tokens: int
     finish_reason: Literal["stop", "length"]
+    suite: str = ""
+    """The set that its prompt is measured in."""
+    condition: str = ""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)

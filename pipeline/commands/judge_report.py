@@ -29,7 +29,7 @@ from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_json, write_records, write_text
-from reward.scorers import RULE, NamedScorer, Surroundings, load_all, named_scorers
+from reward.named_scorers import RULE, NamedScorer, Surroundings, load_all, named_scorers
 
 YARDSTICKS = (*SEEN, PEOPLE)
 """In every report, whether asked for or not; the rule is one too, and a scorer."""

@@ -92,7 +92,7 @@ def test_every_mistake_is_told_at_once_and_nothing_is_written(config, table, tmp
 
 def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(config, table, tmp_path, monkeypatch):
     from pipeline.commands import judge_report
-    from reward import scorers
+    from reward import named_scorers
 
     class Longer:
         """Calls long texts harmful, and sees both sides."""
@@ -106,7 +106,7 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(confi
                 for row, size in zip(completions, sizes, strict=True)
             ]
 
-    monkeypatch.setitem(scorers.SCORERS, "longer", scorers.ScorerKind(lambda name, path, around: Longer()))
+    monkeypatch.setitem(named_scorers.SCORERS, "longer", named_scorers.ScorerKind(lambda name, path, around: Longer()))
     out = tmp_path / "out"
     assert run(config, "--scorer", "longer", "--labels", f"csv={table}", "--output", out, "--ablate", "--resamples", 20, "--refits", 0) == 0
     report = json.loads((out / "judge_report.json").read_text())

@@ -10,7 +10,7 @@ from records.errors import ModelError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
-from reward.scorers import REWARD_MODEL_FILES, SCORERS, Surroundings, load_all, named_scorers
+from reward.named_scorers import REWARD_MODEL_FILES, SCORERS, Surroundings, load_all, named_scorers
 
 
 def completion(name: str, text: str) -> Completion:
