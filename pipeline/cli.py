@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.run.console import complain, show
 from pipeline.run.rounds import later, parsed
@@ -15,6 +15,9 @@ from pipeline.stages import STAGES
 from records.errors import PreemptedError, PrimumError
 from train.config import MOST_ROUNDS
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
+
+if TYPE_CHECKING:
+    from pipeline.run.config import RunConfig
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
@@ -32,6 +35,7 @@ examples:
 
 of a key that is given twice on the command line the last value counts; in a file it is refused
 paths in the config may begin with ~ and hold $NAME, as in a shell
+a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its files work with it too, as the umask says
 
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
@@ -166,6 +170,21 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "config":
         print(to_yaml(config), end="")
         return 0
+    if command == "fetch":
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
+        from pipeline.commands.fetch import fetch
+
+        fetch(config)
+        return 0
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        return _write(options, config)
+
+
+def _write(options: argparse.Namespace, config: RunConfig) -> int:
+    """What leaves files with completions in them."""
+    command, path, overrides = options.command, options.config, options.overrides
     if command == "export":
         from pipeline.commands.export import export
 
@@ -175,12 +194,6 @@ def _dispatch(options: argparse.Namespace) -> int:
         from pipeline.commands.review import export_batch
 
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
-        return 0
-    if command == "fetch":
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
-        from pipeline.commands.fetch import fetch
-
-        fetch(config)
         return 0
     # Offline unless the config names something on the hub, and never telemetry.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -212,8 +225,10 @@ def _review_import(options: argparse.Namespace) -> int:
         raise PrimumError("no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv")
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
     from pipeline.commands.review import import_ratings
+    from records.permissions import readable_by, readers
 
-    import_ratings(config, files, options.batch, options.output)
+    with readable_by(readers(os.environ)):
+        import_ratings(config, files, options.batch, options.output)
     return 0
 
 

@@ -16,6 +16,7 @@ from pipeline.run.stage import Context, Stage
 from records.errors import GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
+from records.permissions import let_through, open_to_readers
 from records.rows import Demonstration
 from records.stage_folder import read_json, write_json, write_text
 
@@ -47,6 +48,8 @@ def work(context: Context) -> dict[str, Any]:
         restrictions=sentences(restrictions),
     )
     write_text(target / "README.md", card)
+    open_to_readers(target)
+    let_through(context.path)
     for line in sentences(restrictions):
         context.say(line)
     context.say(f"released: {target}")
