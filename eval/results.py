@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval.measure import Measured, refuses, relevances, summarise
+from eval.report.tables import HARMFUL_SUITE
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
@@ -65,7 +66,10 @@ def _summaries(policy: str, suites: list[str], by_cell: Cells, fits: Fits, confi
 
 
 def _comparisons(by_cell: Cells, fits: Fits, policies: list[str], suites: list[str], confidence: float) -> list[dict[str, Any]]:
-    """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
+    """Each policy against the base, DPO against SFT and its control, and its rounds against each other.
+
+    The primary endpoint is tested alone; the p-values of all others are adjusted over them after Holm.
+    """
     against = [(name, "base") for name in policies if name != "base"]
     against += [("dpo", other) for other in ("sft", "sft_control") if "dpo" in policies and other in policies]
     rounds = [name for name in policies if name.startswith("dpo")]
@@ -79,13 +83,21 @@ def _comparisons(by_cell: Cells, fits: Fits, policies: list[str], suites: list[s
             about = {"policy": policy, "baseline": baseline, "suite": suite}
             rate = "refusal_rate" if after[0].kind == "harmful" else "over_refusal_rate"
             found.append(({**about, "metric": rate}, compare_rates(refuses(before), refuses(after), confidence)))
-            scores = compare_scores([s.harmfulness for s in before], [s.harmfulness for s in after], confidence)
-            found.append(({**about, "metric": "harmfulness"}, scores))
-            if after[0].kind == "benign":
-                sides = [_by_prompt(by_cell[name, suite], fits[name, suite]) for name in (baseline, policy)]
-                found.append(({**about, "metric": "relevance"}, compare_scores(*sides, confidence)))
-    adjusted = holm([comparison.p_value for _, comparison in found])
-    return [{**about, **comparison.to_json(), "p_holm": p} for (about, comparison), p in zip(found, adjusted, strict=True)]
+            if after[0].kind == "harmful":
+                scores = compare_scores([s.harmfulness for s in before], [s.harmfulness for s in after], confidence)
+                found.append(({**about, "metric": "harmfulness"}, scores))
+            else:
+                fitted, fit = (_by_prompt(by_cell[name, suite], fits[name, suite]) for name in (baseline, policy))
+                found.append(({**about, "metric": "relevance"}, compare_scores(fitted, fit, confidence)))
+    adjusted = iter(holm([comparison.p_value for about, comparison in found if not _is_primary(about, policies)]))
+    return [
+        {**about, **comparison.to_json(), "p_holm": comparison.p_value if _is_primary(about, policies) else next(adjusted)}
+        for about, comparison in found
+    ]
+
+
+def _is_primary(about: dict[str, str], policies: list[str]) -> bool:
+    return about == {"policy": policies[-1], "baseline": "base", "suite": HARMFUL_SUITE, "metric": "harmfulness"}
 
 
 def _by_prompt(rows: Sequence[Measured], values: Sequence[float | None]) -> list[float | None]:

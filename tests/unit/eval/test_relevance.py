@@ -20,7 +20,7 @@ def test_by_hand():
     """The first completion has a word of its own prompt, the second of another one (of the two others it fits one less and
     ties with none below it: 0 and a tie), the third of none, which is a tie with both."""
     prompts = ["Which vaccine before travel?", "How is insulin stored?", "May toddlers drink coffee?"]
-    completions = ["Vaccine nurses bring hepatitis jabs.", "Vaccine nurses bring typhoid jabs.", "Nothing forbids warm soup."]
+    completions = ["Vaccine nurses carry hepatitis jabs.", "Vaccine nurses carry typhoid jabs.", "Nothing forbids warm soup."]
     assert Relevance(prompts).of(completions) == pytest.approx([1.0, 0.25, 0.5])
 
 
