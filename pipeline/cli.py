@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.run.console import complain, show
+from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
 from records.errors import PreemptedError, PrimumError
@@ -17,6 +18,7 @@ from train.config import MOST_ROUNDS
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
+_PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
@@ -48,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in {
         "run": "all stages in order; finished ones are skipped",
-        **STAGES,
+        **{stage.name: stage.help for stage in STAGES.values()},
         "fetch": _FETCH,
         "config": "print the resolved run",
         **{name: "" for name in later(MOST_ROUNDS)},
@@ -60,12 +62,19 @@ def parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
-    trainings = ["sft", "dpo", *(name for name in later(MOST_ROUNDS) if name.startswith("dpo")), "sft_control"]
     exporting.add_argument(
-        "--stage", default="dpo", choices=trainings, metavar="STAGE", help="sft, dpo (default), dpo_2 ... or sft_control"
+        "--stage",
+        default=main_policy(),
+        choices=trainings(MOST_ROUNDS),
+        metavar="STAGE",
+        help=f"a stage that trains a policy: {', '.join(trainings(2))} ... (default: {main_policy()})",
     )
     exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     _add_review(commands)
+    planning = commands.add_parser("plan", help=_PLAN, description=_PLAN)
+    planning.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -165,6 +174,11 @@ def _dispatch(options: argparse.Namespace) -> int:
     config = load_config(path, overrides)
     if command == "config":
         print(to_yaml(config), end="")
+        return 0
+    if command == "plan":
+        from pipeline.commands.plan import plan_lines, slurm_lines
+
+        show(slurm_lines(config) if options.slurm else plan_lines(config))
         return 0
     if command == "export":
         from pipeline.commands.export import export

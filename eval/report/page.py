@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
 from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
@@ -91,7 +92,7 @@ def _frame(results: Json) -> Json:
     return {
         "title": TITLE,
         "verdict": verdict(results),
-        "endpoint": results.get("primary_endpoint", ""),
+        "endpoint": str(Endpoint.of(results)),
         "created": results.get("created", ""),
         "level": f"{results['confidence']:.0%}",
         "cautions": cautions(results),
