@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.measure import Sample, refuses, summarise
+from eval.measure import Measured, refuses, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy
@@ -17,7 +17,7 @@ SCHEMA_VERSION = 2
 
 
 def build_results(
-    samples: Sequence[Sample],
+    samples: Sequence[Measured],
     policies: Mapping[Policy, dict[str, Any]],
     *,
     endpoint: Endpoint,
@@ -31,7 +31,7 @@ def build_results(
 
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
-    by_cell: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
@@ -78,14 +78,14 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
 
 
 def _comparisons(
-    by_cell: dict[tuple[str, str], list[Sample]], against: list[tuple[str, str]], suites: list[str], confidence: float
+    by_cell: dict[tuple[str, str], list[Measured]], against: list[tuple[str, str]], suites: list[str], confidence: float
 ) -> list[dict[str, Any]]:
     """Of each (policy, baseline) on every suite that both were measured on; p-values adjusted over all of them."""
     found: list[tuple[dict[str, str], Comparison]] = []
     for policy, baseline in against:
         for suite in suites:
-            after, before = (sorted(by_cell[name, suite], key=lambda s: s.prompt_id) for name in (policy, baseline))
-            if not after or [s.prompt_id for s in after] != [s.prompt_id for s in before]:
+            after, before = (sorted(by_cell[name, suite], key=lambda s: s.prompt.id) for name in (policy, baseline))
+            if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
                 continue
             about = {"policy": policy, "baseline": baseline, "suite": suite}
             rate = "refusal_rate" if after[0].kind == "harmful" else "over_refusal_rate"

@@ -20,6 +20,7 @@ from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.own_files import Object
+from records.permissions import let_through, open_to_readers
 from records.rows import Demonstration
 from records.stage_folder import read_json, write_json, write_text
 
@@ -52,6 +53,8 @@ def work(context: Context) -> dict[str, Any]:
         restrictions=sentences(restrictions),
     )
     write_text(target / "README.md", card)
+    open_to_readers(target)
+    let_through(context.path)
     for line in sentences(restrictions):
         context.say(line)
     context.say(f"released: {target}")
