@@ -16,16 +16,13 @@ from safetensors.torch import save_file
 
 from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
 from eval.scoreboard_shape import METRICS as METRICS
-from eval.scoreboard_shape import scoreboard_shape
+from eval.scoreboard_shape import Row, read_scoreboard
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
-from records.errors import RecordError
 from records.hash_beside import write_hash
-from records.own_files import read_rows, sealed_line
+from records.own_files import sealed_line
 from records.rows import Prompt
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -144,17 +141,6 @@ def _refused(samples: list[Sample]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
     refused = zip(samples, refuses(samples), strict=True)
     return [sample.prompt_id for sample, declined in refused if declined]
-
-
-def read_scoreboard(path: Path) -> list[Row]:
-    """Rows so far; a half-written last line (a kill while writing) is cut off for good.
-
-    Raises RecordError where a row is damaged.
-    """
-    rows, faults = read_rows(path, scoreboard_shape)
-    if faults:
-        raise RecordError([*faults, "run the same command again: the stage is begun anew"])
-    return rows
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:

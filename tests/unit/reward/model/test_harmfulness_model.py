@@ -12,7 +12,8 @@ from models.layout.logps import collate
 from records.errors import ModelError
 from records.harm_scale import harmfulness
 from reward.model import harmfulness_model
-from reward.model.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.training import RewardModule, RewardRows
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
