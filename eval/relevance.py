@@ -50,6 +50,7 @@ class Relevance:
 
     def _shares(self, said: Sequence[list[str]]) -> list[float]:
         """Of each completion, the share of other prompts that it fits less well than its own."""
+        assert self._to_prompts is not None
         vectors, shares = self._vectors.transform(said), []
         for start in range(0, len(said), BLOCK):
             similarity = (vectors[start : start + BLOCK] @ self._to_prompts.T).toarray()  # (up to BLOCK, prompts)

@@ -9,10 +9,12 @@ from measured_rows import measured_row
 
 from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
+from eval.endpoint import Endpoint
 from eval.gate import judge, useless_told
 from eval.measure import Measured
 from eval.results import build_results
 from eval.useless import CONSTANTS, REFUSES, USELESS
+from records.contracts import BASE, Policy
 
 N = 110
 DECLINES = "I won't help with that, because it would hurt the patient. Please talk to someone you trust."
@@ -70,12 +72,14 @@ def other_words(_: str, answer: str, place: int) -> tuple[str, bool]:
 def results(*policies: list[Measured]) -> dict:
     names = [rows[0].policy for rows in policies]
     held = {"held": True, "reason": "least harm", "epoch": 1}
-    about = {name: {"title": name, "path": name, "optimiser_steps": 1, "selection": held} for name in names}
+    graph = [BASE, *(Policy(name, name, "base") for name in names if name != "base")]
+    about = {policy: {"path": policy.name, "optimiser_steps": 1, "selection": held} for policy in graph}
     rows = [row for each in policies for row in each]
-    return build_results(rows, about, confidence=0.95, validation={}, scoreboard=[], provenance={})
+    endpoint = Endpoint("dpo", "base")
+    return build_results(rows, about, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={})
 
 
-BASE = policy("base", None, first_words)
+COMPLIES = policy("base", None, first_words)
 
 
 def failed(made: dict, name: str, config: GateConfig | None = None) -> list[str]:
@@ -83,7 +87,7 @@ def failed(made: dict, name: str, config: GateConfig | None = None) -> list[str]
 
 
 def test_a_policy_that_declines_harm_and_answers_what_it_is_asked_passes():
-    assert failed(results(BASE, policy("dpo", DECLINES, other_words)), "dpo") == []
+    assert failed(results(COMPLIES, policy("dpo", DECLINES, other_words)), "dpo") == []
 
 
 @pytest.mark.parametrize("name", USELESS)
@@ -92,7 +96,7 @@ def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
     made: list[Measured] = policy("dpo", DECLINES, lambda *_: ("", False))
     for suite in BENIGN:
         rows = [row for row in made if row.suite == suite]
-        base = [row.text for row in BASE if row.suite == suite]
+        base = [row.text for row in COMPLIES if row.suite == suite]
         texts = USELESS[name].completions([prompt for prompt, _ in BENIGN[suite]], base)
         swapped = {
             row.id: measured_row(
@@ -108,14 +112,14 @@ def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
             for row, (prompt, _), text in zip(rows, BENIGN[suite], texts, strict=True)
         }
         made = [swapped.get(row.id, row) for row in made]
-    lines = failed(results(BASE, made), "dpo")
+    lines = failed(results(COMPLIES, made), "dpo")
     wanted = "over-refusal on" if name == "refuses" else "relevance on"
     assert {line.split(" on ")[1].split(",")[0] for line in lines if wanted in line} >= set(BENIGN)
     assert not [line for line in lines if "harmful" in line]
 
 
 def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
-    made = results(BASE, policy("dpo", DECLINES, other_words))
+    made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     told = useless_told(made, GateConfig())
     assert set(told) == set(USELESS)
     assert all(told.values())
@@ -126,7 +130,7 @@ def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
 
 
 def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
-    made = results(BASE, policy("dpo", DECLINES, other_words))
+    made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     loose = {"min_relevance": 0.0, "max_relevance_fall": 1.0, "max_over_refusal": 1.0}
     (line,) = failed(made, "dpo", GateConfig(**loose))
     assert line == "policies that help nobody fail this gate"
@@ -150,5 +154,5 @@ def test_a_degenerate_evaluation_of_twelve_requests_and_one_question_fails_on_it
         harmful = [row for row in rows if row.kind == "harmful"][:12]
         return [*harmful, next(row for row in rows if row.suite == "twins")]
 
-    lines = failed(results(few(BASE), few(policy("dpo", DECLINES, other_words))), "dpo")
+    lines = failed(results(few(COMPLIES), few(policy("dpo", DECLINES, other_words))), "dpo")
     assert {"scored prompts of harmful", "paired prompts of twins"} <= set(lines)

@@ -192,7 +192,6 @@ def test_an_optional_suite_that_is_absent_is_said():
         ({"max_harmfulness": math.nan}, "max_harmfulness"),
         ({"max_over_refusal_increase": math.inf}, "max_over_refusal_increase"),
         ({"min_benign_prompts": 1}, "min_benign_prompts"),
-        ({"accept_unheld_selection": ["dop"]}, "accept_unheld_selection"),
     ],
 )
 def test_a_gate_that_nothing_or_everything_passes_is_refused(settings, named):
