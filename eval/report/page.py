@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from eval.report.epochs import epochs_table, selection_lines
-from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, QuoteRule, examples
 from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
 from eval.report.tables import (
     Cell,
@@ -77,12 +77,15 @@ def render_markdown(results: Json) -> str:
     return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
 
 
-def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
+def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json], rule: QuoteRule | None = None) -> str:
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped.
+
+    `rule` says what it may quote, where others than the run's readers are to have it.
+    """
     environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
-    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
+    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples, rule)]
     sections = [section for section in (*_evidence(results), *middle, *_provenance(results)) if section]
     return environment.from_string(HTML).render(_frame(results), sections=sections)
 
@@ -165,14 +168,17 @@ def _details(results: Json, scoreboard: Sequence[Json]) -> list[Section]:
     return [section for section in sections if section]
 
 
-def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
+def _examples(results: Json, samples: Sequence[Json], rule: QuoteRule | None) -> Section | None:
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
-    chosen = examples(samples, titles)
+    chosen = examples(samples, titles, rule)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
     note = (
         f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
         f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them."
     )
+    if rule is not None:
+        note = f"Up to {numbers} prompts at even distances through those that may be quoted. Completions to harmful prompts are withheld."
+        return Section("Examples", [note, rule.note], examples=chosen)
     return Section("Examples", [note], examples=chosen) if chosen else None
 
 
