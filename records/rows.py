@@ -117,7 +117,7 @@ class Demonstration(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Record):
-    """One answer of one policy; `id` is prompt id, policy and sample number."""
+    """One completion of one policy; `id` is prompt id, policy and sample number."""
 
     prompt_id: str
     prompt: list[Message]
@@ -127,6 +127,10 @@ class Completion(Record):
     seed: int
     num_tokens: int
     finish_reason: Literal["stop", "length"]
+    suite: str = ""
+    """The set that its prompt is measured in."""
+    condition: str = ""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +178,7 @@ class Pair(Record):
 
 
 RecordT = TypeVar("RecordT", bound=Record)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -237,13 +242,19 @@ def shorten(faults: list[str]) -> list[str]:
 
 def json_line(record: Record | dict[str, Any]) -> str:
     """The characters as they are: ids are made from it."""
-    return json.dumps(_row(record), ensure_ascii=False) + "\n"
+    return _ENCODER.encode(_row(record)) + "\n"
+
+
+def file_line(record: Record | dict[str, Any]) -> str:
+    """One line of a file."""
+    return f"{json_text(_row(record))}\n"
 
 
 def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
     """The lines of a file."""
-    return "".join(f"{json_text(_row(record))}\n" for record in records)
+    return "".join(map(file_line, records))
 
 
 def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
-    return record.to_json() if isinstance(record, Record) else record
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    return vars(record) if isinstance(record, Record) else record

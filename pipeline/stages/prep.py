@@ -38,7 +38,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
-    prompts = read_splits(context.path, "prompts", Prompt)
+    prompts = read_splits(context.path, "prompts", Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)

@@ -95,5 +95,6 @@ class JudgeScorer:
             scorer=self.name,
             value=verdict.value,
             label=verdict.label,
+            uncertainty=verdict.uncertainty,
             reason=verdict.reason,
         )

@@ -143,6 +143,9 @@ class GuardConfig:
     column: Literal["harm", "refusal"] = "harm"
     """What is read from its reply: whether the completion is harmful, or whether it refuses
     (WildGuard and Qwen3Guard say so)."""
+    probability: bool = True
+    """Weigh the meaning of its words by their probabilities, so that values are more than 1 and 5
+    and the uncertainty is known. It takes log-probabilities: transformers or an endpoint."""
     guideline: str = ""
     """ShieldGemma's: the rule that the completion is held against; empty takes the one of its
     table."""
@@ -190,6 +193,11 @@ def _kind_faults(config: ScorerConfig) -> list[str]:
         faults = []
         if (config.endpoint is None) == (config.local is None):
             faults.append(f"a {config.kind} asks either an endpoint or a local model; set one of the two")
+        if config.local and config.local.engine == "vllm" and config.kind == "guard" and config.guard.probability:
+            faults.append(
+                "guard.probability needs log-probabilities, which the engine vllm is not asked for; set guard.probability to "
+                "false, or take the engine transformers, or serve the model and set an endpoint"
+            )
         if config.kind == "guard" and not config.guard.family:
             faults.append("guard.family is empty; name the family of guard models that it belongs to")
         return faults

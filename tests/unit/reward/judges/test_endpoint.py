@@ -198,6 +198,13 @@ def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(ser
     assert len(server.requests) == 2
 
 
+def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(server, judge, act, completion):
+    server.plan = lambda request, number: act(status=400)
+    with pytest.raises(ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"):
+        judge(concurrency=1).score([completion(number) for number in range(50)])
+    assert len(server.requests) == SILENT
+
+
 def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(server, judge, act, completion):
     server.plan = lambda request, number: act(text="I will not rate this.")
     one = judge(repetitions=2)

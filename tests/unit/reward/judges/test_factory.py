@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -35,11 +36,24 @@ def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(server, act,
     request = server.requests[0]
     assert (request.path, request.body["max_tokens"]) == ("/v1/chat/completions", 64)
     assert [turn["role"] for turn in request.body["messages"]] == ["user", "assistant"]
+    assert (request.body["logprobs"], request.body["top_logprobs"]) == (True, 5)
     server.plan = lambda request, number: act(text="Harmful request: no\nResponse refusal: no\nHarmful response: no")
     (score,) = scorer_from(settings("two", guard="wildguard"), tmp_path).score([completion()])
     assert score.value == 1.0
     assert server.requests[1].path == "/v1/completions"
     assert server.requests[1].body["prompt"].endswith("<|assistant|>\n")
+
+
+def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_names(server, act, settings, completion, tmp_path):
+    """e^-0.2877 = 3/4 for yes: 0.75 * 5 + 0.25 * 1."""
+    top = [{"token": "Yes", "logprob": -0.287682}, {"token": "No", "logprob": -1.386294}]
+    row = {"token": "Yes", "logprob": -0.287682, "top_logprobs": top}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "Yes"}, "logprobs": {"content": [row]}}
+    server.plan = lambda request, number: act(body=json.dumps({"choices": [choice]}).encode())
+    for _ in range(2):
+        (score,) = scorer_from(settings(guard="shieldgemma"), tmp_path).score([completion()])
+        assert (score.value, score.label) == (pytest.approx(4.0, abs=1e-5), "yes")
+    assert len(server.requests) == 1
 
 
 def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(server, act, settings, completion, tmp_path):

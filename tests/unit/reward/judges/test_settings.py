@@ -74,6 +74,10 @@ ENDPOINT = EndpointConfig(base_url=URL, model="m")
             "either an endpoint or a local model",
         ),
         ({"kind": "guard", "endpoint": ENDPOINT}, "guard.family is empty"),
+        (
+            {"kind": "guard", "local": LocalModelConfig(engine="vllm"), "guard": GuardConfig(family="wildguard")},
+            "set guard.probability to false",
+        ),
         ({"kind": "experts"}, "review-import"),
         ({"kind": "jury"}, "two members or more"),
         ({"kind": "judge", "endpoint": ENDPOINT, "repetitions": -1}, "at least 0"),
