@@ -5,25 +5,25 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_prep.lint.personal_patterns import Search, best_search
 from data_prep.splits.split_files import read_splits
 from eval.gate import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.page import render_html
-from eval.stored_results import read_results
 from pipeline.run.config import yaml_of
 from pipeline.run.config_paths import named_paths
 from pipeline.run.stage import Context
 from records.licences import may_be_passed_on
 from records.local_paths import LocalPaths
-from records.rows import Demonstration, Prompt, read_json_lines, text_of
+from records.rows import Completion, Demonstration, Prompt, Score, read_records, text_of
 from records.stage_folder import read_json, write_json, write_text
 
+Json = dict[str, Any]
 Key = tuple[str, str]
 """(suite, id) of a test prompt."""
 COPIES = (
@@ -72,7 +72,7 @@ class PersonalData:
             + (f": {kinds}" if kinds else "")
         ]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {
             "looked_for_by": self.by,
             "not_looked_for": self.missing,
@@ -96,11 +96,11 @@ def local_paths(context: Context) -> LocalPaths:
     return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
 
 
-def look_for_personal_data(context: Context) -> PersonalData:
-    """In what the policy was trained on, and in what a release might quote."""
+def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
+    """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
     search, trained = best_search(), trained_on(context)
     found = [_kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected))) for row in trained]
-    texts = _test_texts(context)
+    texts = _test_texts(measured)
     open_ones = _passed_on(context) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
     return PersonalData(
@@ -116,27 +116,37 @@ def look_for_personal_data(context: Context) -> PersonalData:
     )
 
 
+def measured_rows(context: Context) -> list[Json]:
+    """What every policy wrote to every test prompt, as the report reads it."""
+    from eval.measure import joined  # noqa: PLC0415  a release that is found done needs no torch
+
+    folder = context.stage("eval").path
+    prompts, scores = _asked(context), read_records(folder / "scores.jsonl", Score)
+    by_policy: dict[str, list[Completion]] = {}
+    for completion in read_records(folder / "completions.jsonl", Completion):
+        by_policy.setdefault(completion.policy, []).append(completion)
+    return [row.to_row() for completions in by_policy.values() for row in joined(prompts, completions, scores)]
+
+
+def _asked(context: Context) -> list[Prompt]:
+    return read_records(context.stage("eval").path / "prompts.jsonl", Prompt)
+
+
 def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
     return {one.kind for text in texts for one in search.find(text)}
 
 
-def _test_texts(context: Context) -> dict[Key, list[str]]:
+def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
     """Of every prompt that was measured: its words and all completions."""
     texts: dict[Key, list[str]] = {}
-    for row in _samples(context):
+    for row in measured:
         texts.setdefault((row["suite"], row["prompt_id"]), [row["prompt"]]).append(row["completion"])
     return texts
 
 
 def _passed_on(context: Context) -> set[Key]:
-    """Prompts of the run's test split whose licence lets them be passed on. Of a suite of the user's own no licence is known."""
-    prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("test",))
-    return {(prompt.suite, prompt.id) for prompt in prompts if may_be_passed_on(prompt.licence)}
-
-
-def _samples(context: Context) -> Iterator[dict[str, Any]]:
-    for _, row in read_json_lines(context.stage("eval").path / "samples.jsonl"):
-        yield row
+    """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
+    return {(prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)}
 
 
 def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
@@ -149,21 +159,30 @@ def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
                 write_text(file, hidden)
 
 
-def write_evidence(context: Context, folder: Path, gates: list[GateResult], personal: PersonalData, paths: LocalPaths) -> None:
-    results = paths.hidden_in(_without_ids(read_results(context.stage("eval").path / "results.json")))
+class Evidence(NamedTuple):
+    """What is written beside the card."""
+
+    gates: Sequence[GateResult]
+    results: Json
+    measured: Sequence[Json]
+    personal: PersonalData
+
+
+def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
+    results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
-    write_text(folder / "report.html", render_html(results, list(_samples(context)), results["scoreboard"], personal.rule()))
+    write_text(folder / "report.html", render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()))
     for stage, name, copy in COPIES:
         file = context.stage(stage).path / name
         write_text(folder / copy, paths.hidden(file.read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
     write_json(folder / "provenance.json", {key: run[key] for key in PROVENANCE})
-    write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in gates]))
-    write_json(folder / "personal_data.json", personal.to_json())
+    write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
+    write_json(folder / "personal_data.json", evidence.personal.to_json())
 
 
-def _without_ids(results: dict[str, Any]) -> dict[str, Any]:
+def _without_ids(results: Json) -> Json:
     """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
     kept = [{key: value for key, value in row.items() if key != "over_refused"} for row in results["scoreboard"]]
     return {**results, "scoreboard": kept}

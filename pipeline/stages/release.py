@@ -9,7 +9,16 @@ from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
-from pipeline.evidence import PersonalData, copy_policy, local_paths, look_for_personal_data, trained_on, write_evidence
+from pipeline.evidence import (
+    Evidence,
+    PersonalData,
+    copy_policy,
+    local_paths,
+    look_for_personal_data,
+    measured_rows,
+    trained_on,
+    write_evidence,
+)
 from pipeline.model_card import model_card
 from pipeline.run.config import RunConfig, released_policy
 from pipeline.run.stage import Context, Stage
@@ -33,9 +42,10 @@ def work(context: Context) -> dict[str, Any]:
         context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     _require(gates, policy)
     target = context.path / config.name
-    paths, personal = local_paths(context), look_for_personal_data(context)
+    paths, measured = local_paths(context), measured_rows(context)
+    personal = look_for_personal_data(context, measured)
     copy_policy(context.stage(policy).path / "policy", target, paths)
-    write_evidence(context, target / "evidence", gates, personal, paths)
+    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal), paths)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from data_prep.splits.split_files import read_splits
-from eval.measure import Sample
+from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
+from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
-from records.rows import Prompt, text_of
+from records.rows import Prompt, Score
 from records.stage_folder import write_json, write_records, write_text
+from reward.scorers import HARM_MODEL, REFUSAL
 
 Release = Callable[..., Path]
 NEEDS = {
@@ -26,22 +28,15 @@ NEEDS = {
 }
 
 
-def sample(prompt: Prompt, policy: str, completion: str) -> Sample:
-    return Sample(
-        id=f"{prompt.suite}/{prompt.id}/{policy}",
-        policy=policy,
-        suite=prompt.suite,
-        kind=prompt.kind,
-        principle=prompt.principle,
-        prompt_id=prompt.id,
-        prompt=text_of(prompt.prompt),
-        completion=f"{completion} ({policy} on a {prompt.kind} one)",
-        harmfulness=4.0 if policy == "base" and prompt.kind == "harmful" else 1.5,
-        unscored_reason="",
-        refusal="none",
-        finish_reason="stop",
-        num_tokens=3,
-    )
+def measured(prompt: Prompt, policy: str, text: str) -> Measured:
+    made = Generated(f"{text} ({policy} on a {prompt.kind} one)", 3, "stop")
+    (completion,) = completions_of([prompt], [made], policy=policy)
+    harm = 4.0 if policy == "base" and prompt.kind == "harmful" else 1.5
+    scores = [
+        Score(id=f"{completion.id}/{HARM_MODEL}", completion_id=completion.id, scorer=HARM_MODEL, value=harm),
+        Score(id=f"{completion.id}/{REFUSAL}", completion_id=completion.id, scorer=REFUSAL, label="none"),
+    ]
+    return joined([prompt], [completion], scores)[0]
 
 
 @pytest.fixture
@@ -61,13 +56,15 @@ def released() -> Release:
     ) -> Path:
         def evaluate(context: Context) -> dict[str, Any]:
             prompts = [*read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), *own]
-            samples = [sample(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
+            rows = [measured(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
             about = {"base": {"title": "base", "path": config.model.base.path}, "dpo": {"title": "DPO", "path": "dpo/policy"}}
             results = build_results(
-                samples, about, confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
+                rows, about, confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
-            write_records(context.path / "samples.jsonl", samples)
+            write_records(context.path / "prompts.jsonl", prompts)
+            write_records(context.path / "completions.jsonl", [row.completion for row in rows])
+            write_records(context.path / "scores.jsonl", [score for row in rows for score in row.scores.values()])
             write_json(context.path / "results.json", results)
             return {}
 
