@@ -26,12 +26,8 @@ from records.stage_folder import read_json, write_json, write_text
 Json = dict[str, Any]
 Key = tuple[str, str]
 """(suite, id) of a test prompt."""
-COPIES = (
-    ("reward", "validation.json", "validation.json"),
-    ("prep", "data_card.md", "data_card.md"),
-    ("pairs", "data_card.md", "pairs.data_card.md"),
-    ("pairs", "pairs.report.json", "pairs.report.json"),
-)
+COPIES = (("reward", "validation.json", "validation.json"), ("prep", "data_card.md", "data_card.md"))
+PAIRS = ("data_card.md", "pairs.report.json")
 PROVENANCE = ("commit", "dirty", "versions", "seed", "machine", "inputs")
 SMALL = 2**20
 """Bytes up to which a policy's text files are searched for paths: settings, not vocabularies."""
@@ -166,13 +162,16 @@ class Evidence(NamedTuple):
     results: Json
     measured: Sequence[Json]
     personal: PersonalData
+    pairs: Sequence[str]
+    """Stages whose pairs the policy was trained on."""
 
 
 def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
     results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
     write_text(folder / "report.html", render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()))
-    for stage, name, copy in COPIES:
+    of_pairs = [(stage, name, f"{stage}.{name.removeprefix('pairs.')}") for stage in evidence.pairs for name in PAIRS]
+    for stage, name, copy in (*COPIES, *of_pairs):
         file = context.stage(stage).path / name
         write_text(folder / copy, paths.hidden(file.read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))

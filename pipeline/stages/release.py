@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
@@ -20,11 +21,14 @@ from pipeline.evidence import (
     write_evidence,
 )
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, released_policy
+from pipeline.run.config import RunConfig
+from pipeline.run.graph import policy_left_by, released_policy
+from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
-from records.errors import GateError
+from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
+from records.own_files import Object
 from records.permissions import let_through, open_to_readers
 from records.stage_folder import write_text
 
@@ -36,6 +40,7 @@ SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measur
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.stage("eval").path / "results.json")
+    _require_endpoint(results, policy)
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:
@@ -45,7 +50,7 @@ def work(context: Context) -> dict[str, Any]:
     paths, measured = local_paths(context), measured_rows(context)
     personal = look_for_personal_data(context, measured)
     copy_policy(context.stage(policy).path / "policy", target, paths)
-    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal), paths)
+    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal, _pairs_of(context.config)), paths)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
@@ -64,6 +69,22 @@ def work(context: Context) -> dict[str, Any]:
         context.say(line)
     context.say(f"released: {target}")
     return {"policy": policy, "gates": len(gates)}
+
+
+def _require_endpoint(results: Object, policy: str) -> None:
+    """The verdict of the report and the card must be on what is released."""
+    endpoint = Endpoint.of(results)
+    if endpoint.policy != policy:
+        raise ArtifactError(
+            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for {policy}; run `primum eval` again, "
+            "which names the endpoint before it measures"
+        )
+
+
+def _pairs_of(config: RunConfig) -> list[str]:
+    """The pairs of every round that led to the released policy."""
+    policy = policy_left_by(released_policy(config))
+    return [named("pairs", round) for round in range(1, (policy.round if policy else 1) + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -92,9 +113,8 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="release",
-    summary="release",
-    needs=("prep", "reward", "pairs", "eval"),
-    optional_needs=lambda config: (released_policy(config),),
+    needs=("prep", "reward", "eval"),
+    optional_needs=lambda config: (*_pairs_of(config), released_policy(config)),
     sections=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds",),
     work=work,

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from data_prep.splits.split_files import read_splits
+from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
+from records.contracts import BASE, Policy
 from records.rows import Prompt, Score
 from records.stage_folder import write_json, write_records, write_text
 from reward.scorers import HARM_MODEL, REFUSAL
@@ -57,9 +59,9 @@ def released() -> Release:
         def evaluate(context: Context) -> dict[str, Any]:
             prompts = [*read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), *own]
             rows = [measured(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
-            about = {"base": {"title": "base", "path": config.model.base.path}, "dpo": {"title": "DPO", "path": "dpo/policy"}}
+            about = {BASE: {"path": config.model.base.path}, Policy("dpo", "DPO", "base"): {"path": "dpo/policy"}}
             results = build_results(
-                rows, about, confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
+                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
             write_records(context.path / "prompts.jsonl", prompts)
@@ -77,7 +79,7 @@ def released() -> Release:
             write_json(context.path / "policy" / "config.json", {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"})
             return {}
 
-        made = [Stage(name=n, summary="", needs=of, sections=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
+        made = [Stage(name=n, needs=of, sections=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
         for stage in (prep.STAGE, *made, release.STAGE):
             run_stage(stage, config)
         return Path(config.run_dir) / "release" / config.release.name

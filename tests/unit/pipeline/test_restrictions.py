@@ -40,10 +40,10 @@ def work(context: Context):
     return {}
 
 
-SFT = Stage(name="sft", summary="", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
-DPO = Stage(name="dpo", summary="", needs=("sft/policy",), sections=("dpo",), work=work)
-EVAL = Stage(name="eval", summary="", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
-RELEASE = Stage(name="release", summary="", needs=("prep", "eval"), sections=("release",), work=work)
+SFT = Stage(name="sft", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
+DPO = Stage(name="dpo", needs=("sft/policy",), sections=("dpo",), work=work)
+EVAL = Stage(name="eval", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
+RELEASE = Stage(name="release", needs=("prep", "eval"), sections=("release",), work=work)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
 ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}
