@@ -55,7 +55,7 @@ class EndpointConfig:
     concurrency: int = 8
     """Requests under way at once."""
     timeout: float = 120.0
-    """Seconds until a request without a reply is given up and sent again."""
+    """Seconds without a byte from the server until a request is given up and sent again."""
     retries: int = 6
     """Times that a request is sent again after 429, 5xx, a time-out, a cut connection or a reply
     that is none."""
