@@ -24,6 +24,7 @@ _FETCH = "bring the model and data that the config names on the hub, on a node w
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
+_JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     _add_review(commands)
+    _add_judge_report(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -102,6 +104,39 @@ def _add_review(commands: Any) -> None:
     )
     importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
     importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def _add_judge_report(commands: Any) -> None:
+    judging = commands.add_parser("judge-report", help=_JUDGE_REPORT, description=_JUDGE_REPORT)
+    judging.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run: its scorers, device and float type")
+    judging.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    judging.add_argument(
+        "--scorer",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[=PATH]",
+        help="default (what eval uses), rule, reward_model=FOLDER, file=SCORES ...; rule and TF-IDF stand in every report",
+    )
+    judging.add_argument(
+        "--labels",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="SET=PATH",
+        help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
+    )
+    judging.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    judging.add_argument("--resamples", type=whole_number, default=1000, metavar="N", help="draws of prompts an interval (default: 1000)")
+    judging.add_argument(
+        "--refits", type=int, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+    )
+    judging.add_argument(
+        "--ablate", action="store_true", help="score also with the prompt alone and with the completion alone (a leak test)"
+    )
+    judging.add_argument(
+        "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+    )
 
 
 def whole_number(text: str) -> int:
@@ -195,9 +230,12 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
 
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
-    # Offline unless the config names something on the hub, and never telemetry.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _offline()
+    if command == "judge-report":
+        from pipeline.commands.judge_report import Request, judge_report
+
+        judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
+        return 0
     from pipeline.run.ranks import own_rank
     from pipeline.run.runner import leave_run, run, run_one
     from records.stage_folder import locked
@@ -215,6 +253,15 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         else:
             run_one(command, config)
     return 0
+
+
+_JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions")
+
+
+def _offline() -> None:
+    """Offline unless the config names something on the hub, and never telemetry."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def _review_import(options: argparse.Namespace) -> int:
