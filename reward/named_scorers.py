@@ -16,6 +16,7 @@ import torch
 from records.contracts import Scorer
 from records.errors import ModelError, PrimumError
 from records.rows import Completion, Score, read_records
+from reward.judges.factory import judge_of_file
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.model.network import HEAD
 from reward.scorers import RefusalRule, score_id
@@ -111,6 +112,7 @@ SCORERS: dict[str, ScorerKind] = {
     ),
     "reward_model": ScorerKind(_reward_model, takes="FOLDER", holds=REWARD_MODEL_FILES),
     "file": ScorerKind(lambda name, path, around: FileScorer(name, path), takes="FILE"),
+    "judge": ScorerKind(lambda name, path, around: judge_of_file(name, path), takes="FILE"),
 }
 
 
