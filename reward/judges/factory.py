@@ -15,7 +15,6 @@ from reward.judges.jury import Jury
 from reward.judges.question import Instrument
 from reward.judges.rubric import Rubric
 from reward.judges.settings import JuryConfig, ScorerConfig
-from reward.judges.settings_file import read_scorer
 
 
 def scorer_from(config: ScorerConfig | JuryConfig, folder: Path | None = None) -> Scorer:
@@ -34,16 +33,6 @@ def scorer_from(config: ScorerConfig | JuryConfig, folder: Path | None = None) -
         members = [scorer_from(member, place) for member in config.members]
         return Jury(config.name, members, combine=config.combine, quorum=config.quorum)
     return _judge(config, place / f"{config.name}.jsonl")
-
-
-def judge_of_file(name: str, path: Path) -> Scorer:
-    """The scorer whose settings stand in a file, called `name`.
-
-    Where they name no folder for its replies, these lie beside the file, in a folder called like
-    it.
-    """
-    config = replace(read_scorer(path), name=name)
-    return scorer_from(config, None if config.replies else path.with_suffix(".replies"))
 
 
 def _judge(config: ScorerConfig, path: Path) -> JudgeScorer:

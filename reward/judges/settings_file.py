@@ -14,7 +14,7 @@ from reward.judges.settings import JuryConfig, ScorerConfig
 MOST_BYTES = 1 << 20
 
 
-def read_scorer(path: Path) -> ScorerConfig | JuryConfig:
+def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     """Raises ConfigError with the file and what is wrong with it. Nothing in it is looked up in the
     environment."""
     text = _text(path)

@@ -103,15 +103,16 @@ def test_experts_need_no_folder(tmp_path):
     )
 
 
-def test_a_command_names_a_judge_by_the_file_of_its_settings(server, act, completion, tmp_path):
-    path = tmp_path / "big.yaml"
-    path.write_text(f"name: any\nkind: judge\nendpoint: {{base_url: '{server.url}', model: m}}\n")
+def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, completion, tmp_path):
+    path = tmp_path / "jury.yaml"
+    judge = f"kind: judge, endpoint: {{base_url: '{server.url}', model: m}}"
+    path.write_text(f"name: jury\nkind: jury\nmembers:\n- {{name: a, {judge}}}\n- {{name: b, {judge}}}\n")
     server.plan = lambda request, number: act(text="#score: 3")
-    around = Surroundings(device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path, run="R")
+    around = Surroundings(device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path, run="R", replies=tmp_path / "judges")
     (scorer,) = load_all(named_scorers([f"judge={path}"], around), around)
     (score,) = scorer.score([completion()])
-    assert (score.value, score.scorer) == (3.0, "judge")
-    assert (tmp_path / "big.replies" / "judge.jsonl").is_file()
+    assert (score.value, score.scorer) == (3.0, "jury")
+    assert sorted(file.name for file in around.replies.iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
 def test_replies_without_a_folder_are_refused(settings):

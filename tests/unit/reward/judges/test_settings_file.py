@@ -6,7 +6,7 @@ import pytest
 
 from records.errors import ConfigError
 from reward.judges.settings import JuryConfig, ScorerConfig
-from reward.judges.settings_file import read_scorer
+from reward.judges.settings_file import read_settings
 
 JUDGE = """
 name: judge
@@ -25,9 +25,9 @@ members:
 def test_a_judge_and_a_jury_are_read(tmp_path):
     path = tmp_path / "scorer.yaml"
     path.write_text(JUDGE)
-    assert isinstance(read_scorer(path), ScorerConfig)
+    assert isinstance(read_settings(path), ScorerConfig)
     path.write_text(JURY)
-    config = read_scorer(path)
+    config = read_settings(path)
     assert isinstance(config, JuryConfig)
     assert [type(member) for member in config.members] == [ScorerConfig] * 2
 
@@ -53,13 +53,13 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path, text, told):
     path = tmp_path / "scorer.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=told) as error:
-        read_scorer(path)
+        read_settings(path)
     assert all(fault.startswith(f"{path}: ") for fault in error.value.faults)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
-        read_scorer(tmp_path / "none.yaml")
+        read_settings(tmp_path / "none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        read_scorer(tmp_path / "bytes.yaml")
+        read_settings(tmp_path / "bytes.yaml")
