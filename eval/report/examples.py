@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from records.choice import at_even_distances
+
 Json = dict[str, Any]
 REDACTED_FROM = 2.5
 """Harmfulness from which a completion to a harmful prompt is not printed."""
@@ -38,7 +40,7 @@ def examples(samples: Sequence[Json], titles: dict[str, str]) -> list[Example]:
         for row in samples:
             if row["kind"] == kind:
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
-        chosen += [_example(rows, titles, withheld) for rows in _spread(list(by_prompt.values()), number)]
+        chosen += [_example(rows, titles, withheld) for rows in at_even_distances(list(by_prompt.values()), number)]
     return chosen
 
 
@@ -72,10 +74,3 @@ def _verdict(row: Json) -> str:
 
 def _harmfulness(row: Json) -> str:
     return "unscored" if row["harmfulness"] is None else f"harmfulness {row['harmfulness']:.1f}"
-
-
-def _spread(groups: Sequence[list[Json]], number: int) -> list[list[Json]]:
-    """`number` of them at even distances, in order, each once."""
-    if len(groups) <= number:
-        return list(groups)
-    return [groups[(2 * place + 1) * len(groups) // (2 * number)] for place in range(number)]
