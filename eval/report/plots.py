@@ -14,13 +14,13 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
+from eval.endpoint import HARMFUL_SUITE
 from eval.report.epochs import benign_suites
 from eval.report.tables import spoken
 from records.escaping import one_line
 from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
-HARMFUL_SUITE = "harmful"
 HARM, REFUSAL = "#D55E00", "#0072B2"
 BENIGN_LOOKS = (
     ("#B8860B", "^", "--"),

@@ -15,14 +15,15 @@ from data_prep.config import DataConfig, PairsConfig
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import expand_paths
-from pipeline.run.rounds import named
+from pipeline.run.graph import releasable, trainings
+from pipeline.run.registry import STAGES
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
 from records.escaping import UNSEEN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
-from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+from train.config import MOST_ROUNDS, ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
 FREE = ("data.lint.fail_above.",)
 """Blocks whose keys are the user's own words."""
@@ -68,8 +69,12 @@ class ReleaseConfig:
     gate: GateConfig = field(default_factory=GateConfig)
 
     def __post_init__(self) -> None:
-        if self.policy not in ("dpo", "sft", "sft_control"):
-            raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
+        if self.policy not in releasable():
+            raise ValueError(f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}")
+        unknown = sorted(set(self.gate.accept_unheld_selection) - set(trainings(MOST_ROUNDS)))
+        if unknown:
+            known = f"stages that train a policy ({', '.join(trainings(2))}, ...)"
+            raise ValueError(f"release.gate.accept_unheld_selection names {known}, got {unknown}")
         if self.name in ("", ".", "..", "work", "run.json", "manifest.json") or "/" in self.name:
             raise ValueError(f"release.name names the folder of the released model inside the run's release/, got {self.name!r}")
 
@@ -98,13 +103,10 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
-        if self.release.policy == "sft_control" and not self.control.enabled:
-            raise ValueError("release.policy is sft_control but control.enabled is false")
-
-
-def released_policy(config: RunConfig) -> str:
-    """The stage whose policy is released."""
-    return named(config.release.policy, config.dpo.rounds)
+        if not STAGES[self.release.policy].is_wanted(self):
+            raise ValueError(
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+            )
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
@@ -139,14 +141,13 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
-    text = OmegaConf.to_yaml(OmegaConf.structured(config))
-    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
+    return yaml_of(resolved(config))
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
-    return OmegaConf.to_yaml(OmegaConf.create(values))
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.create(values))
+    return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text
 
 
 def _unlocked(node: Any) -> Any:
