@@ -13,9 +13,10 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, Vali
 from data_prep.config import DataConfig, PairsConfig
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
-from pipeline.run.config_paths import expand_paths
+from pipeline.run.config_paths import expand_paths, path_fault, path_faults
 from pipeline.run.rounds import named
 from pipeline.run.setting_names import hint, known_keys
+from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
@@ -68,8 +69,13 @@ class ReleaseConfig:
     def __post_init__(self) -> None:
         if self.policy not in ("dpo", "sft", "sft_control"):
             raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
-        if self.name in ("", ".", "..", "work", "run.json", "manifest.json") or "/" in self.name:
-            raise ValueError(f"release.name names the folder of the released model inside the run's release/, got {self.name!r}")
+        taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
+        fault = path_fault(self.name)
+        if fault or taken or "/" in self.name or self.name != self.name.strip():
+            raise ValueError(
+                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
+                "model; choose another, as in aligned-medical-model"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +122,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
-    faults += expand_paths(merged)
+    faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
     if faults or config is None:
         raise ConfigError(faults)
@@ -173,7 +179,9 @@ def _is_unknown(key: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """The first line of an error; the braces that OmegaConf takes for another key of the config are explained."""
+    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces that it takes for another key are explained."""
+    if type(error) is ValueError:
+        return str(error)
     if isinstance(error, InterpolationKeyError):
         return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
     return first_line(error)

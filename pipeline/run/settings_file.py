@@ -13,11 +13,8 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
-from pipeline.run.settings_bounds import program_faults, size_faults
+from pipeline.run.settings_bounds import MOST_SHOWN, program_faults, size_faults
 from records.errors import ConfigError
-
-MOST_SHOWN = 100
-"""Characters of an override that a message repeats."""
 
 
 class Setting(NamedTuple):
