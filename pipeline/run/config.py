@@ -19,6 +19,7 @@ from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
+from records.rows import FAULTS_SHOWN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
@@ -115,13 +116,22 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
+    unknown = 0
     settings = [*file_settings(path), *override_settings(overrides or [], faults)]
     for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
-            faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
+            told = wrong[: max(0, FAULTS_SHOWN - unknown)]
+            faults += [f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}" for name in told]
+            faults += [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            unknown += len(wrong)
+    if unknown > FAULTS_SHOWN:
+        faults.append(
+            f"{path}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+        )
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
     if faults or config is None:
@@ -157,12 +167,13 @@ def _unlocked(node: Any) -> Any:
 
 
 def _explain(setting: Setting, error: Exception) -> list[str]:
-    """What is wrong with one setting; for every unknown key in it, the one that was probably meant."""
-    wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
-    if wrong and not isinstance(error, ValidationError):
-        return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
+    """What is wrong with the value of one setting."""
     numbers = [f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)]
     return numbers or [f"{setting.key}: {_said(error)}"]
+
+
+def _unknown_keys(setting: Setting) -> list[str]:
+    return [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
 
 
 def _names(key: str, value: Any) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Any
 from pipeline.run.rounds import parsed
 
 WIDTH = 11
+MOST_FAULTS = 50
+"""Faults that are printed; nobody reads more at once."""
 TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
 
 
@@ -22,7 +24,9 @@ def say(stage: str, text: str) -> None:
 
 
 def complain(faults: list[str]) -> None:
-    """Every fault, one a line, on standard error."""
+    """Every fault, one a line, on standard error; of very many the first and a count."""
+    if len(faults) > MOST_FAULTS:
+        faults = [*faults[:MOST_FAULTS], f"... and {len(faults) - MOST_FAULTS} more; mend these first"]
     print("\n".join(f"primum: {fault}" for fault in faults), file=sys.stderr, flush=True)
 
 
