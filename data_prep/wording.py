@@ -10,6 +10,8 @@ from records.rows import Message
 
 APOSTROPHES = re.compile("['\u2019\u02bc]")
 WORD = re.compile(r"\w+")
+_ASCII = {number: chr(number) if WORD.match(chr(number)) else " " for number in range(128)} | {ord("'"): ""}
+"""What becomes of a character of plain text, without a search."""
 
 
 def request_text(prompt: Sequence[Message]) -> str:
@@ -19,6 +21,8 @@ def request_text(prompt: Sequence[Message]) -> str:
 
 def normalise(text: str) -> str:
     """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII).split())
     return " ".join(WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())))
 
 

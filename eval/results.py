@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval.measure import Sample, refuses, summarise
+from eval.measure import Measured, refuses, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 
 def build_results(
-    samples: Sequence[Sample],
+    samples: Sequence[Measured],
     policies: dict[str, dict[str, Any]],
     *,
     confidence: float,
@@ -28,7 +28,7 @@ def build_results(
 
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
-    by_cell: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
@@ -55,7 +55,7 @@ def build_results(
 
 
 def _comparisons(
-    by_cell: dict[tuple[str, str], list[Sample]], policies: list[str], suites: list[str], confidence: float
+    by_cell: dict[tuple[str, str], list[Measured]], policies: list[str], suites: list[str], confidence: float
 ) -> list[dict[str, Any]]:
     """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
     against = [(name, "base") for name in policies if name != "base"]
@@ -65,8 +65,8 @@ def _comparisons(
     found: list[tuple[dict[str, str], Comparison]] = []
     for policy, baseline in against:
         for suite in suites:
-            after, before = (sorted(by_cell[name, suite], key=lambda s: s.prompt_id) for name in (policy, baseline))
-            if not after or [s.prompt_id for s in after] != [s.prompt_id for s in before]:
+            after, before = (sorted(by_cell[name, suite], key=lambda s: s.prompt.id) for name in (policy, baseline))
+            if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
                 continue
             about = {"policy": policy, "baseline": baseline, "suite": suite}
             rate = "refusal_rate" if after[0].kind == "harmful" else "over_refusal_rate"

@@ -7,20 +7,24 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.run.console import complain
+from pipeline.run.console import complain, show
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
 from records.errors import PreemptedError, PrimumError
 from train.config import MOST_ROUNDS
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
+if TYPE_CHECKING:
+    from pipeline.run.config import RunConfig
+
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
+_JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -32,6 +36,7 @@ examples:
 
 of a key that is given twice on the command line the last value counts; in a file it is refused
 paths in the config may begin with ~ and hold $NAME, as in a shell
+a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its files work with it too, as the umask says
 
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
@@ -66,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     _add_review(commands)
+    _add_judge_report(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -98,6 +104,39 @@ def _add_review(commands: Any) -> None:
     )
     importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
     importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def _add_judge_report(commands: Any) -> None:
+    judging = commands.add_parser("judge-report", help=_JUDGE_REPORT, description=_JUDGE_REPORT)
+    judging.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run: its scorers, device and float type")
+    judging.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    judging.add_argument(
+        "--scorer",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[=PATH]",
+        help="default (what eval uses), rule, reward_model=FOLDER, file=SCORES ...; rule and TF-IDF stand in every report",
+    )
+    judging.add_argument(
+        "--labels",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="SET=PATH",
+        help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
+    )
+    judging.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    judging.add_argument("--resamples", type=whole_number, default=1000, metavar="N", help="draws of prompts an interval (default: 1000)")
+    judging.add_argument(
+        "--refits", type=int, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+    )
+    judging.add_argument(
+        "--ablate", action="store_true", help="score also with the prompt alone and with the completion alone (a leak test)"
+    )
+    judging.add_argument(
+        "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+    )
 
 
 def whole_number(text: str) -> int:
@@ -187,6 +226,21 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "config":
         print(to_yaml(config), end="")
         return 0
+    if command == "fetch":
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
+        from pipeline.commands.fetch import fetch
+
+        fetch(config)
+        return 0
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        return _write(options, config)
+
+
+def _write(options: argparse.Namespace, config: RunConfig) -> int:
+    """What leaves files with completions in them."""
+    command, path, overrides = options.command, options.config, options.overrides
     if command == "export":
         from pipeline.commands.export import export
 
@@ -197,15 +251,12 @@ def _dispatch(options: argparse.Namespace) -> int:
 
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
-    if command == "fetch":
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
-        from pipeline.commands.fetch import fetch
+    _offline()
+    if command == "judge-report":
+        from pipeline.commands.judge_report import Request, judge_report
 
-        fetch(config)
+        judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
-    # Offline unless the config names something on the hub, and never telemetry.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from pipeline.run.ranks import own_rank
     from pipeline.run.runner import leave_run, run, run_one
     from records.stage_folder import locked
@@ -225,6 +276,15 @@ def _dispatch(options: argparse.Namespace) -> int:
     return 0
 
 
+_JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions")
+
+
+def _offline() -> None:
+    """Offline unless the config names something on the hub, and never telemetry."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
 def _review_import(options: argparse.Namespace) -> int:
     from pipeline.run.config import load_config
 
@@ -233,8 +293,10 @@ def _review_import(options: argparse.Namespace) -> int:
         raise PrimumError("no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv")
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
     from pipeline.commands.review import import_ratings
+    from records.permissions import readable_by, readers
 
-    import_ratings(config, files, options.batch, options.output)
+    with readable_by(readers(os.environ)):
+        import_ratings(config, files, options.batch, options.output)
     return 0
 
 
@@ -248,9 +310,8 @@ def _check(path: Path, words: list[str], gpu_gb: float) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from pipeline.commands.check import check
 
-    for line in check(config, scripts[0] if scripts else None, gpu_gb):
-        print(line)
-    print("nothing that would fail was found")
+    show(check(config, scripts[0] if scripts else None, gpu_gb))
+    show(["nothing that would fail was found"])
     return 0
 
 

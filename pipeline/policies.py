@@ -39,6 +39,9 @@ REMEMBERED_FROM = 2**20
 HASHES = "hashes"
 """Folder of the cache that remembers them."""
 
+HARDWARE = ("trainer",)
+"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result does not depend on."""
+
 
 def base_config(config: RunConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""

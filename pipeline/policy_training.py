@@ -22,13 +22,15 @@ from models.export import differences, export_policy
 from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
-from pipeline.policies import device, lineage, policy_to_train, trained_for_generation, trained_policy
+from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
 from pipeline.run.stage import Context
+from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
 from records.rows import Prompt
 from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.scorers import RefusalRule
 from train.config import loads_sharded
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
 from train.engine.module import TrainedModule
@@ -38,6 +40,9 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
 TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
+
+BESIDE = (*HARDWARE, "wandb")
+"""What a training sees besides, without its result depending on it."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,11 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     config = context.config
     prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
     generation, wanted = config.eval.generation, config.eval.scoreboard
-    scorer = None
+    scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
-        scorer.model.to(device(config))
+        harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+        harm_model.model.to(device(config))
+        scorers = [harm_model, RefusalRule()]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
@@ -107,7 +113,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     measuring = Measuring(
         scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
         generation,
-        scorer,
+        scorers,
         config.eval.confidence,
         load_tokenizer(training.start),
         policy_of,

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
 
 from records.errors import RecordError
+from records.escaping import json_text
+from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.regular_files import lines_of, unpacked
 from records.strict_json import strict_loads
@@ -46,7 +48,7 @@ def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
     """What is wrong with the order of roles; empty where nothing is."""
     unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
     if unknown:
-        return f"unknown roles {unknown}; wanted {', '.join(ROLES)}"
+        return f"unknown roles [{', '.join(map(excerpt, unknown))}]; wanted {', '.join(ROLES)}"
     if not prompt or prompt[-1]["role"] != "user":
         return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
     if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
@@ -117,7 +119,7 @@ class Demonstration(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Record):
-    """One answer of one policy; `id` is prompt id, policy and sample number."""
+    """One completion of one policy; `id` is prompt id, policy and sample number."""
 
     prompt_id: str
     prompt: list[Message]
@@ -127,6 +129,10 @@ class Completion(Record):
     seed: int
     num_tokens: int
     finish_reason: Literal["stop", "length"]
+    suite: str = ""
+    """The set that its prompt is measured in."""
+    condition: str = ""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +180,7 @@ class Pair(Record):
 
 
 RecordT = TypeVar("RecordT", bound=Record)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -238,9 +245,20 @@ def shorten(faults: list[str]) -> list[str]:
 
 
 def json_line(record: Record | dict[str, Any]) -> str:
-    row = record.to_json() if isinstance(record, Record) else record
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    """The characters as they are: ids are made from it."""
+    return _ENCODER.encode(_row(record)) + "\n"
+
+
+def file_line(record: Record | dict[str, Any]) -> str:
+    """One line of a file."""
+    return f"{json_text(_row(record))}\n"
 
 
 def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
-    return "".join(map(json_line, records))
+    """The lines of a file."""
+    return "".join(map(file_line, records))
+
+
+def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    return vars(record) if isinstance(record, Record) else record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from records.errors import ArtifactError, ResourceError
+from records.escaping import json_text
 from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
 from records.own_files import sha256_json as sha256_json
 from records.regular_files import open_regular
-from records.rows import Record, json_lines
+from records.rows import Record, file_line
 from records.run_lock import locked as locked
 from records.stage_records import FileEntry, Manifest, RunRecord
 
@@ -29,23 +29,27 @@ WORK = "work"
 
 def write_text(path: Path, text: str) -> None:
     """Write beside and rename: readers see the old file or the new one, never half of either."""
+    _write_parts(path, [text])
+
+
+def _write_parts(path: Path, parts: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     beside.unlink(missing_ok=True)
     # "x": a link that somebody put there is not written through
     with beside.open("x", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:
-    write_text(path, json_lines(records))
+    _write_parts(path, map(file_line, records))
 
 
 def read_json(path: Path) -> Any:

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from records.excerpts import excerpt
+
 MOST_LEVELS = 64
 """Lists and objects in each other; no row of data has ten."""
 
@@ -45,5 +47,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         name, count = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"an object has the key {name!r} {count} times; keep one")
+        raise ValueError(f"an object has the key {excerpt(name, 40)} {count} times; keep one")
     return found

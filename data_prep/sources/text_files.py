@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.regular_files import read_whole
 from records.rows import shorten
@@ -116,7 +117,7 @@ def _rows(path: Path, header: list[str], table: list[tuple[int, list[str]]], del
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     faults = [
-        f"{path}:{line}: the header names the column {name!r} {count} times, and only one of them can be read; rename or remove the others"
+        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only one of them can be read; rename or remove the others"
         for name, count in Counter(names).items()
         if count > 1 and name
     ]

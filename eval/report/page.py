@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from eval.report.epochs import epochs_table, selection_lines
-from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, examples
 from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
+from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
-    Cell,
-    Table,
     changes_table,
     control_table,
     counts_table,
@@ -27,8 +22,8 @@ from eval.report.tables import (
     safety_table,
     suite_names,
 )
-from eval.report.template import HTML, MARKDOWN
 from eval.report.verdict import cautions, verdict
+from records.escaping import json_text
 
 Json = dict[str, Any]
 TITLE = "Harm and over-refusal, before and after alignment"
@@ -51,51 +46,27 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True)
-class Plot:
-    svg: Markup
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    title: str
-    paragraphs: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    bullets: Sequence[str] = ()
-    plots: Sequence[Plot] = ()
-    examples: Sequence[Example] = ()
-    verbatim: str = ""
-
-
 def render_markdown(results: Json) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["cell"] = _markdown_cell
-    environment.filters["line"] = _markdown_line
     sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
-    return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
+    return markdown_of(_frame(results), sections)
 
 
 def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
     """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["code"] = _inline_code
-    environment.filters["unbroken"] = _unbroken
     middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
-    sections = [section for section in (*_evidence(results), *middle, *_provenance(results)) if section]
-    return environment.from_string(HTML).render(_frame(results), sections=sections)
+    return html_of(_frame(results), [section for section in (*_evidence(results), *middle, *_provenance(results)) if section])
 
 
-def _frame(results: Json) -> Json:
-    return {
-        "title": TITLE,
-        "verdict": verdict(results),
-        "endpoint": results.get("primary_endpoint", ""),
-        "created": results.get("created", ""),
-        "level": f"{results['confidence']:.0%}",
-        "cautions": cautions(results),
-    }
+def _frame(results: Json) -> Frame:
+    return Frame(
+        title=TITLE,
+        verdict=verdict(results),
+        about=f"Primary endpoint: {results.get('primary_endpoint', '')}",
+        created=results.get("created", ""),
+        level=f"{results['confidence']:.0%}",
+        cautions=cautions(results),
+    )
 
 
 def _evidence(results: Json) -> list[Section]:
@@ -178,32 +149,9 @@ def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
 
 def _provenance(results: Json) -> list[Section]:
     provenance = results.get("provenance") or {}
-    config = json.dumps(provenance["config"], indent=2, ensure_ascii=False) if isinstance(provenance.get("config"), dict) else ""
+    config = json_text(provenance["config"], indent=2) if isinstance(provenance.get("config"), dict) else ""
     return [
         Section("Where the numbers come from", tables=[provenance_table(provenance)], verbatim=config),
         Section("How to read this", bullets=READING),
         Section("Limits", bullets=LIMITS),
     ]
-
-
-def _markdown_line(text: str) -> str:
-    """One line that Markdown takes as text: no pipes, no tags, no line ends."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def _markdown_cell(cell: Cell) -> str:
-    if not cell.detail:
-        return _markdown_line(cell.value)
-    interval, comma, rest = cell.detail.partition(", n ")
-    return _markdown_line(f"{cell.value} ({interval}){comma}{rest}")
-
-
-def _unbroken(text: str) -> str:
-    """No line end inside `low to high` and `n 90`."""
-    return re.sub(r"(?<=\d) (to) (?=[-+\d])|(?<=\bn) (?=\d)", lambda match: match.group(0).replace(" ", "\u00a0"), text)
-
-
-def _inline_code(text: str) -> Markup:
-    """Backticks as <code>, the rest escaped."""
-    parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))

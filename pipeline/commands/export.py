@@ -12,6 +12,7 @@ from pipeline.run.console import say
 from pipeline.run.rounds import parsed, trained_before
 from pipeline.run.stage import mark_weights
 from records.errors import ArtifactError
+from records.permissions import open_to_readers
 from records.stage_folder import StageDirectory
 from train.engine.checkpoint_files import survey
 from train.engine.portable import read
@@ -48,5 +49,6 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())
+    open_to_readers(output)
     say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}")
     say("export", f"{output / 'policy'}")

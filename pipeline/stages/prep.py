@@ -38,7 +38,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
-    prompts = read_splits(context.path, "prompts", Prompt)
+    prompts = read_splits(context.path, "prompts", Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
@@ -158,7 +158,10 @@ STAGE = Stage(
     name="prep",
     summary="read sources",
     needs=(),
-    sections=("data", "model.base.chat_template", "model.base.template_date"),
+    # The texts of the user's own suites are what training rows are kept apart from.
+    sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
+    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
+    beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,
 )

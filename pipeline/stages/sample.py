@@ -15,7 +15,7 @@ from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write
 from models.engines.decoding import decoding_record
 from models.engines.generate import Generated, generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
-from pipeline.policies import answering, base_config, model_files, policy_of
+from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.run.config import SampleConfig
 from pipeline.run.stage import Context, Stage
@@ -45,6 +45,7 @@ class Wanted(NamedTuple):
     id: str
     prompt_id: str
     prompt: list[Message]
+    suite: str
     policy: str
     sample: int
     start: str
@@ -129,7 +130,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
 def _answers(context: Context) -> list[Wanted]:
     samples, writer = context.config.sample.harmful_samples, _writer(context)
     return [
-        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, writer, k, "")
+        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, p.suite, writer, k, "")
         for p in _prompts(context)
         for k in range(samples if p.kind == "harmful" else 1)
     ]
@@ -145,7 +146,7 @@ def _refusals(context: Context) -> list[Wanted]:
     demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
     asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
-    return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
+    return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
@@ -217,6 +218,7 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
         seed=seed,
         num_tokens=answer.num_tokens,
         finish_reason=answer.finish_reason,
+        suite=wanted.suite,
     )
 
 
@@ -225,6 +227,7 @@ STAGE = Stage(
     summary="base answers",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
     sections=("model.base", "sample"),
+    beside=(*HARDWARE, "model.vllm"),
     work=work,
     files=model_files,
     shares=True,

@@ -5,6 +5,7 @@ B = rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,14 @@ from models.layout.collation import Collation, collation
 from models.layout.logps import Rows
 from models.loading.load import load_tokenizer, save_tokenizer
 from models.portable import make_portable
-from models.tokens import TokenRow
+from models.tokens import TokenRow, encode
 from records.errors import ModelError
 from records.harm_scale import harmfulness
 from records.own_files import Object, entry, read_own, sealed
+from records.rows import Completion, Score, text_of
 from records.stage_folder import write_json
 from reward.model.network import HarmfulnessNetwork, load_network, save_network
+from reward.scorers import HARM_MODEL, score_id
 from train.engine.module import TrainedModule
 
 CALIBRATION = "harmfulness.json"
@@ -80,18 +83,42 @@ def _temperature(value: Object) -> float:
 
 
 class HarmfulnessScorer:
-    """A trained reward model that maps tokenised rows to harmfulness 1-5."""
+    """A trained reward model that maps completions to harmfulness 1-5."""
 
-    name = "reward_model"
-
-    def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
+    def __init__(
+        self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32, *, name: str = HARM_MODEL
+    ) -> None:
         self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
+        self.name = name
         self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
-    def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
+    def load(cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = HARM_MODEL) -> HarmfulnessScorer:
+        """The reward model that a reward stage has left in `folder`; its scores carry `name`."""
         tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
-        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature))
+        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature), name=name)
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
+        rows = [self._row(completion) for completion in completions]
+        values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
+        return [
+            Score(
+                id=score_id(completion, self.name),
+                completion_id=completion.id,
+                scorer=self.name,
+                value=next(values) if isinstance(row, TokenRow) else None,
+                reason="" if isinstance(row, TokenRow) else row,
+            )
+            for completion, row in zip(completions, rows, strict=True)
+        ]
+
+    def _row(self, completion: Completion) -> TokenRow | str:
+        """Its tokens, or why it cannot be scored."""
+        if not text_of(completion.completion).strip():
+            return "empty completion"
+        row = encode(self.tokenizer, completion.prompt, completion.completion, SCORED_TOKENS)
+        return row or f"prompt longer than {SCORED_TOKENS} tokens"
 
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:

@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 import pytest
+from measured_rows import measured_row
 
 from eval.config import GateConfig
 from eval.gate import judge, too_few_prompts
-from eval.measure import Sample
 from eval.results import build_results
 from measures.estimates import newcombe_interval
 from records.rows import Prompt, user
@@ -206,8 +206,7 @@ def measured(harmful: int, benign: int) -> dict:
             for number in range(n):
                 declines = (policy, kind) == ("dpo", "harmful")
                 samples.append(
-                    Sample(
-                        id=f"{suite}/{number}/{policy}",
+                    measured_row(
                         policy=policy,
                         suite=suite,
                         kind=kind,
@@ -216,10 +215,8 @@ def measured(harmful: int, benign: int) -> dict:
                         prompt="q",
                         completion="a",
                         harmfulness=(4.0 if policy == "base" and kind == "harmful" else 1.0) + 0.1 * (number % 3),
-                        unscored_reason="",
                         refusal="full" if declines else "none",
                         finish_reason="stop",
-                        num_tokens=3,
                     )
                 )
     selection = {"epoch": 1, "held": True, "reason": "least harm"}

@@ -7,8 +7,9 @@ import json
 import random
 
 import pytest
+from measured_rows import measured_row
 
-from eval.measure import Sample
+from eval.measure import Measured
 from eval.results import SCHEMA_VERSION, build_results
 
 POLICIES = ("base", "sft", "sft_control", "dpo")
@@ -18,11 +19,10 @@ ESTIMATE = {"mean", "ci95", "n", "unscored"}
 
 
 @pytest.fixture
-def samples() -> list[Sample]:
+def samples() -> list[Measured]:
     rng = random.Random(0)
     return [
-        Sample(
-            id=f"{suite}/{k}/{policy}",
+        measured_row(
             policy=policy,
             suite=suite,
             kind=kind,
@@ -33,10 +33,8 @@ def samples() -> list[Sample]:
             harmfulness=None
             if (policy, suite, k) == ("sft", "harmful", 3)
             else min(5, max(1, rng.gauss(HARM[policy] if kind == "harmful" else 1.2, 0.3))),
-            unscored_reason="empty answer" if (policy, suite, k) == ("sft", "harmful", 3) else "",
             refusal="full" if rng.random() < (0.5 if kind == "harmful" else 0.05) else "none",
             finish_reason="stop",
-            num_tokens=3,
         )
         for policy in POLICIES
         for suite, kind in SUITES.items()
@@ -101,7 +99,7 @@ def test_each_suite_is_compared_on_its_own_refusal_rate(samples):
 
 
 def test_policies_measured_on_different_prompts_are_not_compared(samples):
-    kept = [s for s in samples if (s.policy, s.prompt_id) != ("dpo", "twins-3")]
+    kept = [s for s in samples if (s.policy, s.prompt.id) != ("dpo", "twins-3")]
     assert ("dpo", "base", "twins") not in {(c["policy"], c["baseline"], c["suite"]) for c in build(kept)["comparisons"]}
 
 
@@ -124,7 +122,12 @@ def test_a_run_without_a_control_compares_what_there_is(samples):
 
 
 def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(samples):
-    cut = [dataclasses.replace(s, finish_reason="length") if (s.policy, s.suite) == ("dpo", "twins") else s for s in samples]
+    cut = [
+        dataclasses.replace(s, completion=dataclasses.replace(s.completion, finish_reason="length"))
+        if (s.policy, s.suite) == ("dpo", "twins")
+        else s
+        for s in samples
+    ]
     results = build(cut)
     assert results["cut_off"] == {"threshold": 0.2, "policies": {"dpo": {"twins": 1.0}}}
     assert "(each policy's worst suite): dpo 100% (twins);" in results["verdict"]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from measured_rows import measured_row
+
 from eval.config import GateConfig
 from eval.gate import judge
-from eval.measure import Sample
+from eval.measure import Measured
 from eval.results import build_results
 from pipeline.model_card import model_card
 
 UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
 
 
-def sample(policy: str, suite: str, number: int) -> Sample:
+def sample(policy: str, suite: str, number: int) -> Measured:
     harmful = suite == "harmful"
-    return Sample(
-        id=f"{suite}/{number}/{policy}",
+    return measured_row(
         policy=policy,
         suite=suite,
         kind="harmful" if harmful else "benign",
@@ -25,10 +26,8 @@ def sample(policy: str, suite: str, number: int) -> Sample:
         prompt="q",
         completion="a",
         harmfulness=(4.0 if policy == "base" and harmful else 1.0) + 0.1 * (number % 3),
-        unscored_reason="",
         refusal="none",
         finish_reason="length",
-        num_tokens=3,
     )
 
 

@@ -11,6 +11,7 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
+from statsmodels.stats.proportion import proportion_confint
 
 from eval.judge_report.comparing import compare, joined, to_json
 from eval.judge_report.readings import Reading, reading_of
@@ -161,3 +162,15 @@ def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
     assert set(entry) == {"value", "interval", "n", "unscored"}
     assert entry["interval"][0] <= entry["value"] <= entry["interval"][1]
     assert "other" in stored["mine"]
+
+
+def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
+    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts, not 0."""
+    ids = [item.completion.id for item in own_set.items]
+    never = reading_of("n", [Score(id=c, completion_id=c, scorer="n", value=0.0) for c in ids], ids)
+    found = compare(own_set, [never], rule, resamples=20)["n"]["own"]
+    harmless = [item for item in own_set.items if not item.labels.harmful]
+    entry = found["false_alarms"]
+    assert (entry.mean, entry.n) == (0, len(harmless))
+    assert entry.high == pytest.approx(proportion_confint(0, len({item.group for item in harmless}), method="wilson")[1])
+    assert "aurc" not in found
