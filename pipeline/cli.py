@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.run.console import complain, show
+from pipeline.run.disk_faults import disk_fault
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
 from records.errors import PreemptedError, PrimumError
@@ -165,9 +165,10 @@ def main(arguments: list[str] | None = None) -> int:
         complain(error.faults)
         return error.exit_code
     except OSError as error:
-        if error.errno not in _DISK_ERRORS or (error.errno not in _FULL_OR_CLOSED and not error.filename):
+        fault = disk_fault(error, Path(getattr(options, "run_dir", "run_dir")))
+        if not fault:
             raise
-        complain([_disk_fault(error, options)])
+        complain([fault])
         return 2
     except (KeyboardInterrupt, SystemExit) as error:
         # Lightning turns Ctrl-C into exit(1) while it trains.
@@ -177,37 +178,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         stop_listening()
-
-
-def _disk_fault(error: OSError, options: argparse.Namespace) -> str:
-    """What the disk answered. A file that the user has named is not mended by another run_dir."""
-    run_dir = Path(getattr(options, "run_dir", "run_dir"))
-    where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else run_dir
-    written = {
-        "run_dir": run_dir,
-        "PRIMUM_CACHE": Path(os.environ.get("PRIMUM_CACHE") or "~/.cache/primum").expanduser(),
-    }
-    holders = [name for name, folder in written.items() if where.absolute().is_relative_to(folder.absolute())]
-    other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
-    return f"{where}: {error.strerror}; {_DISK_ERRORS[error.errno or 0]}, or {other}; run the command again to go on"
-
-
-_DISK_ERRORS = {
-    errno.EACCES: "grant access",
-    errno.EPERM: "grant access",
-    errno.ENOSPC: "free some room",
-    errno.EDQUOT: "free some room",
-    errno.EROFS: "make it writable",
-    errno.EIO: "look at the disk, which cannot read or write it",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOTDIR: "move away the file that stands where a folder is wanted",
-    errno.EISDIR: "move away the folder that stands where a file is wanted",
-    errno.ELOOP: "remove the link that leads to itself",
-    errno.EINVAL: "put a file in its place",
-}
-"""What the disk may answer, and what the user can do."""
-_FULL_OR_CLOSED = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Never a fault of the program, though it be not said of which file."""
 
 
 def _dispatch(options: argparse.Namespace) -> int:
