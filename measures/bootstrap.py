@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from measures.estimates import Estimate
 
@@ -55,7 +55,7 @@ def refitted_estimate(value: float, draws: ArrayLike, n: int, *, confidence: flo
     found = found[np.isfinite(found)]
     if len(found) < 2 or len(found) <= DEFINED * np.size(draws):
         return Estimate(value, None, None, n)
-    half = float(stats.norm.ppf((1 + confidence) / 2) * found.std(ddof=1))
+    half = float(scipy.stats.norm.ppf((1 + confidence) / 2) * found.std(ddof=1))
     return Estimate(value, max(value - half, -1.0), min(value + half, 1.0), n)
 
 

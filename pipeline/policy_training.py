@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from data_prep.splits.split_files import read_splits
-from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.scoreboard import Measuring, Scoreboard, epoch_file
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.adapters.lora import trainable_state

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from data_prep.config import PairsConfig
+from measures.estimates import wilson_interval
 from records.errors import RecordError
 from records.rows import Pair, text_of
 
@@ -42,6 +40,9 @@ def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
 
 def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Logistic regression on the first three words, as a sequence and one by one."""
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
+
     texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
     vectorizer = CountVectorizer(ngram_range=(1, PREFIX_WORDS), token_pattern=r"[^ ]+", lowercase=False)
     features = vectorizer.fit_transform(texts)
@@ -57,13 +58,13 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
     """By type as well: 1.0 on one type and 0.0 on another is a shortcut that the mean hides."""
     margins = [value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs]
     won = [1.0 if m > 0 else 0.5 if m == 0 else 0.0 for m in margins]
-    interval = binomtest(round(sum(won)), len(pairs)).proportion_ci(method="wilson")
+    low, high = wilson_interval(round(sum(won)), len(pairs), 0.95)
     by_type: dict[str, list[float]] = {}
     for pair, win in zip(pairs, won, strict=True):
         by_type.setdefault(pair.pair_type, []).append(win)
     return {
         "accuracy": sum(won) / len(pairs),
-        "ci95": [float(interval.low), float(interval.high)],
+        "ci95": [low, high],
         "n": len(pairs),
         "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
     }

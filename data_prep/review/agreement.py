@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import krippendorff
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from data_prep.pairs.expert_labels import majority
 from data_prep.review.items import ReviewItem
@@ -82,7 +82,7 @@ def _scorer(name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: i
     def spearman(rows: Index) -> float | None:
         if len(rows) < 3 or np.ptp(machine[rows]) == 0 or np.ptp(experts[rows]) == 0:
             return None
-        return float(stats.spearmanr(machine[rows], experts[rows]).statistic)
+        return float(scipy.stats.spearmanr(machine[rows], experts[rows]).statistic)
 
     def distance(rows: Index) -> float | None:
         return float(np.abs(machine[rows] - experts[rows]).mean()) if len(rows) else None

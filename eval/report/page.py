@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, examples
-from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
     changes_table,
@@ -92,6 +91,13 @@ def _evidence(results: Json) -> list[Section]:
 
 
 def _plots(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> Section | None:
+    from eval.report.plots import (  # noqa: PLC0415  matplotlib costs seconds, and only the page needs it
+        distribution_plot,
+        epochs_plot,
+        principles_plot,
+        tradeoff_plot,
+    )
+
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     level = f"bars are {results['confidence']:.0%} intervals"
     drawn = [

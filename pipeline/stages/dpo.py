@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
 from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair

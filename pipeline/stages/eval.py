@@ -13,7 +13,7 @@ from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.page import render_html, render_markdown
 from eval.results import build_results
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs import rejected_id
+from data_prep.pairs.candidates import rejected_id
 from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from models.engines.generate import generation_dtype
 from pipeline.policies import HARDWARE, device

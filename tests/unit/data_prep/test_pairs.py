@@ -8,7 +8,9 @@ from collections import Counter
 import pytest
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import Candidate, build_pairs, describe, summary_lines
+from data_prep.pairs.building import build_pairs
+from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import PairsConfig, SourceConfig
-from data_prep.pairs import Candidate
+from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.openings import LEADS, opening_shares, vary_openings
 from data_prep.pairs.shortcuts import opening_words
 from data_prep.sources import builtin, medsafetybench
