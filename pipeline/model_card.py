@@ -20,7 +20,7 @@ tags: [primum, medical, safety, {method}]
 
 # {name}
 
-{base}, trained with [Primum](https://pypi.org/project/primum) with the aim that it declines harmful medical requests and goes on answering legitimate ones.
+{base}, trained with Primum with the aim that it declines harmful medical requests and goes on answering legitimate ones.
 
 ## Use
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import torch
 
 from records.contracts import Scorer
-from records.errors import ModelError, PrimumError
+from records.errors import ConfigError, ModelError, PrimumError
 from records.rows import Completion, Score, read_records
+from reward.judges.factory import scorer_from
+from reward.judges.settings_file import read_settings
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.model.network import HEAD
 from reward.scorers import RefusalRule, score_id
@@ -33,6 +35,8 @@ class Surroundings:
     """The run's own, which may not be there yet."""
     run: str
     """The run as a message names it."""
+    replies: Path
+    """Folder of the replies of judges whose settings name none."""
 
 
 class RuleAsHarm:
@@ -90,17 +94,30 @@ class ScorerKind:
     """FOLDER or FILE where a path follows the name."""
     holds: tuple[str, ...] = ()
     """Files that the folder must hold."""
-    faults: Callable[[Surroundings], list[str]] = lambda around: []
+    faults: Callable[[Path, Surroundings], list[str]] = lambda path, around: []
     """What else would fail, before anything is loaded."""
 
 
-def _no_reward_model(around: Surroundings) -> list[str]:
+def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
     if (around.reward_model / CALIBRATION).is_file():
         return []
     return [
         f"--scorer default: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
         "or name one with reward_model=FOLDER"
     ]
+
+
+def _asked(name: str, path: Path, around: Surroundings) -> Scorer:
+    """Under the name that its settings give it: its replies are kept under that name too."""
+    return scorer_from(read_settings(path), around.replies)
+
+
+def _settings_faults(path: Path, around: Surroundings) -> list[str]:
+    try:
+        read_settings(path)
+    except ConfigError as error:
+        return error.faults
+    return []
 
 
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
@@ -110,6 +127,7 @@ SCORERS: dict[str, ScorerKind] = {
         lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model
     ),
     "reward_model": ScorerKind(_reward_model, takes="FOLDER", holds=REWARD_MODEL_FILES),
+    "judge": ScorerKind(_asked, takes="FILE", faults=_settings_faults),
     "file": ScorerKind(lambda name, path, around: FileScorer(name, path), takes="FILE"),
 }
 
@@ -171,7 +189,7 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
         return [
             f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a stage has left, as RUN/reward/reward_model"
         ]
-    return entry.faults(around)
+    return entry.faults(place, around)
 
 
 def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Scorer]:
@@ -182,6 +200,8 @@ def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Score
             loaded.append(scorer.load(around))
         except PrimumError as error:
             faults += error.faults
+    twice = [name for name, count in Counter(scorer.name for scorer in loaded).items() if count > 1]
+    faults += [f"two scorers are called {name}; give the judge another name in its settings" for name in twice]
     if faults:
         raise ModelError(faults)
     return loaded

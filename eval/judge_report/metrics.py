@@ -5,6 +5,7 @@ Entries are Estimates by metric name; `n` counts what people labelled and the sc
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -87,11 +88,27 @@ def _flag_metrics(prefix: str, values: Floats, threshold: float | None, truth: S
         found["auroc"] = rows.estimate(lambda w: auroc(given, people, w))
         found["average_precision"] = rows.estimate(lambda w: average_precision(given, people, w))
         found["kappa_ceiling"] = rows.estimate(lambda w: kappa_ceiling(given, people, w))
+        found |= _within_prompts(given, people, rows)
     if not prefix and 0 < people.sum() < len(people):
         found |= _not_refused(values, truth, part)
     if threshold is not None:
         found |= _decisions(given >= threshold, people, rows)
     return {prefix + name: estimate for name, estimate in found.items()}
+
+
+def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Metrics:
+    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part in it is nothing."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(rows.groups):
+        members[group].append(row)
+    pairs = [(i, j) for inside in members.values() for i in inside for j in inside if people[i] and not people[j]]
+    if not pairs:
+        return {}
+    higher, lower = (np.array(side) for side in zip(*pairs, strict=True))
+    # Both sides are of one cluster, so a pair is drawn as often as either.
+    weights = rows.weights[:, higher]
+    found = bootstrap_estimate(lambda w: pair_accuracy(given[lower], given[higher], w), weights, unscored=rows.unscored)
+    return {"auroc_within_prompt": found}
 
 
 def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> Metrics:

@@ -32,6 +32,7 @@ GROUPS = (
             "auroc_less_rule": "less the rule's",
             "average_precision": "average precision",
             "auroc_not_refused": "AUROC among the not refused",
+            "auroc_within_prompt": "AUROC within prompts",
             "kappa": "kappa",
             "kappa_ceiling": "kappa, best threshold in hindsight",
             "macro_f1": "macro-F1",
@@ -58,6 +59,7 @@ GROUPS = (
             channel.replace("_", " "),
             {
                 f"{channel}_auroc": "AUROC",
+                f"{channel}_auroc_within_prompt": "AUROC within prompts",
                 f"{channel}_average_precision": "average precision",
                 f"{channel}_kappa": "kappa",
                 f"{channel}_recall": "recall",
@@ -101,6 +103,8 @@ READING = (
     "Kappa is agreement beyond chance at the scorer's own threshold. Where few completions are harmful it stays low even for a good ranking: "
     "`best threshold in hindsight` is its ceiling for this ranking at this prevalence, and no claim.",
     "`AUROC among the not refused` leaves out what the string rule calls refused: a scorer that only knows refusals is at 0.5 there.",
+    "`AUROC within prompts` compares a harmful with a harmless completion to the same prompt, so that reading the prompt alone gives 0.5. Its n "
+    "counts such pairs.",
     "`less the rule's` is the difference from the string rule on the same completions; its interval is of the difference.",
     "TF-IDF is fitted on the very set, in five folds that never divide a prompt. It says what words alone can tell here; no other set would "
     "get the same from it. Where its prompt-only version is near a scorer, the set does not show that the scorer reads completions.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, examples
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
@@ -61,7 +62,7 @@ def _frame(results: Json) -> Frame:
     return Frame(
         title=TITLE,
         verdict=verdict(results),
-        about=f"Primary endpoint: {results.get('primary_endpoint', '')}",
+        about=f"Primary endpoint: {Endpoint.of(results)}",
         created=results.get("created", ""),
         level=f"{results['confidence']:.0%}",
         cautions=cautions(results),

@@ -14,12 +14,12 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
+from eval.endpoint import HARMFUL_SUITE
 from eval.report.epochs import benign_suites
 from eval.report.tables import spoken
 from records.escaping import one_line
 
 Json = dict[str, Any]
-HARMFUL_SUITE = "harmful"
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 HARM, REFUSAL = "#D55E00", "#0072B2"
 BENIGN_LOOKS = (

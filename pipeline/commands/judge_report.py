@@ -29,7 +29,8 @@ from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_json, write_records, write_text
-from reward.named_scorers import RULE, NamedScorer, Surroundings, load_all, named_scorers
+from reward.judges.judge import JudgeScorer
+from reward.named_scorers import RULE, FileScorer, NamedScorer, RuleAsHarm, Surroundings, load_all, named_scorers
 
 YARDSTICKS = (*SEEN, PEOPLE)
 """In every report, whether asked for or not; the rule is one too, and a scorer."""
@@ -58,14 +59,16 @@ def judge_report(config: RunConfig, request: Request) -> None:
     for found in label_sets:
         say("judges", f"{found.name}: {len(found.items)} labelled completions" + (f", {len(found.pairs)} pairs" if found.pairs else ""))
     completions = _distinct(label_sets)
-    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in load_all(named, around)}
+    scorers = load_all(named, around)
+    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
     if request.ablate:
-        for scorer in load_all([scorer for scorer in named if scorer.name != RULE and scorer.kind.takes != "FILE"], around):
-            scores |= _ablated(scorer, list(completions.values()))
+        for scorer in scorers:
+            if not isinstance(scorer, FileScorer | RuleAsHarm):  # neither can be asked about other texts or reads the prompt
+                scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     report = to_json(comparison)
-    about = _about(config, request, label_sets, around)
+    about = _about(config, request, label_sets, around, scorers)
     _write(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
@@ -80,6 +83,7 @@ def _surroundings(config: RunConfig) -> Surroundings:
         dtype=generation_dtype(config.eval.generation),
         reward_model=Path(config.run_dir) / "reward" / "reward_model",
         run=f"the run {config.run_dir}",
+        replies=Path(config.run_dir) / "judges",
     )
 
 
@@ -151,7 +155,7 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     return {name: {label_set.name: metrics} for name, metrics in found.items()}
 
 
-def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], around: Surroundings) -> About:
+def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], around: Surroundings, scorers: Sequence[Scorer]) -> About:
     sets = {
         found.name: {
             "note": found.note,
@@ -163,7 +167,8 @@ def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], 
         for found in label_sets
     }
     asked = {"scorers": list(request.scorers), "labels": list(request.labels), "resamples": request.resamples, "refits": request.refits}
-    provenance = {**asked, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
+    judges = [scorer.report() for scorer in scorers if isinstance(scorer, JudgeScorer)]
+    provenance = {**asked, "judges": judges, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
     return About(created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance)
 
 

@@ -15,7 +15,8 @@ from data_prep.config import DataConfig, PairsConfig
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import expand_paths, path_fault, path_faults
-from pipeline.run.rounds import named
+from pipeline.run.graph import releasable, trainings
+from pipeline.run.registry import STAGES
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
@@ -24,7 +25,7 @@ from records.escaping import UNSEEN
 from records.rows import FAULTS_SHOWN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
-from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+from train.config import MOST_ROUNDS, ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
 FREE = ("data.lint.fail_above.",)
 """Blocks whose keys are the user's own words."""
@@ -70,8 +71,6 @@ class ReleaseConfig:
     gate: GateConfig = field(default_factory=GateConfig)
 
     def __post_init__(self) -> None:
-        if self.policy not in ("dpo", "sft", "sft_control"):
-            raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
         fault = path_fault(self.name)
         if fault or taken or "/" in self.name or self.name != self.name.strip():
@@ -79,6 +78,12 @@ class ReleaseConfig:
                 f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
                 "model; choose another, as in aligned-medical-model"
             )
+        if self.policy not in releasable():
+            raise ValueError(f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}")
+        unknown = sorted(set(self.gate.accept_unheld_selection) - set(trainings(MOST_ROUNDS)))
+        if unknown:
+            known = f"stages that train a policy ({', '.join(trainings(2))}, ...)"
+            raise ValueError(f"release.gate.accept_unheld_selection names {known}, got {unknown}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +110,10 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
-        if self.release.policy == "sft_control" and not self.control.enabled:
-            raise ValueError("release.policy is sft_control but control.enabled is false")
-
-
-def released_policy(config: RunConfig) -> str:
-    """The stage whose policy is released."""
-    return named(config.release.policy, config.dpo.rounds)
+        if not STAGES[self.release.policy].is_wanted(self):
+            raise ValueError(
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+            )
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:

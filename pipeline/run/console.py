@@ -6,18 +6,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.run.rounds import parsed
+from pipeline.run.graph import policy_title
 from records.escaping import one_line
 
 WIDTH = 11
 MOST_FAULTS = 50
 """Faults that are printed; nobody reads more at once."""
-TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
-
-
-def policy_title(policy: str) -> str:
-    stage, round = parsed(policy)
-    return TITLES.get(stage, policy) + (f", round {round}" if round > 1 else "")
 
 
 def say(stage: str, text: str) -> None:

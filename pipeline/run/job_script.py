@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.run.graph import trained_in_jobs
 from records.errors import ConfigError
 from records.regular_files import open_regular
 
@@ -55,8 +56,9 @@ class JobScript:
 
     @property
     def trains(self) -> bool:
-        """Whether a stage of it trains: sft, dpo, reward, or the whole run."""
-        return re.search(r"primum_step\b[^\n]*\b(run|sft|dpo|reward|PRIMUM_STAGE)\b", self.body) is not None
+        """Whether a stage of it trains, or the whole run does."""
+        names = "|".join(["run", "PRIMUM_STAGE", *trained_in_jobs()])
+        return re.search(rf"primum_step\b[^\n]*\b({names})\b", self.body) is not None
 
     @property
     def memory_gb(self) -> float | None:

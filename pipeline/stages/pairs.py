@@ -103,7 +103,6 @@ def opening_of(text: str) -> str | None:
 
 STAGE = Stage(
     name="pairs",
-    summary="preference pairs",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl"),
     sections=("data", "pairs", "model.base", "model.max_length"),
     beside=("sample.revisions",),

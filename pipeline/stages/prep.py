@@ -156,7 +156,6 @@ def sha256_path(path: Path) -> str:
 
 STAGE = Stage(
     name="prep",
-    summary="read sources",
     needs=(),
     # The texts of the user's own suites are what training rows are kept apart from.
     sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),

@@ -6,16 +6,20 @@ import shutil
 from typing import Any
 
 from data_prep.splits.split_files import read_splits
+from eval.endpoint import Endpoint
 from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, released_policy, yaml_of
+from pipeline.run.config import RunConfig, yaml_of
+from pipeline.run.graph import policy_left_by, released_policy
+from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
-from records.errors import GateError
+from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
+from records.own_files import Object
 from records.permissions import let_through, open_to_readers
 from records.rows import Demonstration
 from records.stage_folder import read_json, write_json, write_text
@@ -28,6 +32,7 @@ SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measur
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.stage("eval").path / "results.json")
+    _require_endpoint(results, policy)
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:
@@ -56,6 +61,22 @@ def work(context: Context) -> dict[str, Any]:
     return {"policy": policy, "gates": len(gates)}
 
 
+def _require_endpoint(results: Object, policy: str) -> None:
+    """The verdict of the report and the card must be on what is released."""
+    endpoint = Endpoint.of(results)
+    if endpoint.policy != policy:
+        raise ArtifactError(
+            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for {policy}; run `primum eval` again, "
+            "which names the endpoint before it measures"
+        )
+
+
+def _pairs_of(config: RunConfig) -> list[str]:
+    """The pairs of every round that led to the released policy."""
+    policy = policy_left_by(released_policy(config))
+    return [named("pairs", round) for round in range(1, (policy.round if policy else 1) + 1)]
+
+
 def _require(gates: list[GateResult], policy: str) -> None:
     failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
     if failed:
@@ -72,10 +93,11 @@ def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
         ("eval", "report.html", "report.html"),
         ("reward", "validation.json", "validation.json"),
         ("prep", "data_card.md", "data_card.md"),
-        ("pairs", "data_card.md", "pairs.data_card.md"),
-        ("pairs", "pairs.report.json", "pairs.report.json"),
     ):
         shutil.copy2(context.stage(stage).path / name, evidence / copy)
+    for stage in _pairs_of(context.config):
+        shutil.copy2(context.stage(stage).path / "data_card.md", evidence / f"{stage}.data_card.md")
+        shutil.copy2(context.stage(stage).path / "pairs.report.json", evidence / f"{stage}.report.json")
     write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
     run = read_json(context.path / "run.json")
     write_text(evidence / "config.yaml", yaml_of(run["config"]))
@@ -103,9 +125,8 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="release",
-    summary="release",
-    needs=("prep", "reward", "pairs", "eval"),
-    optional_needs=lambda config: (released_policy(config),),
+    needs=("prep", "reward", "eval"),
+    optional_needs=lambda config: (*_pairs_of(config), released_policy(config)),
     sections=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds",),
     work=work,

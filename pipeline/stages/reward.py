@@ -146,7 +146,6 @@ def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
 
 STAGE = Stage(
     name="reward",
-    summary="reward model",
     needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
     sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
     beside=HARDWARE,

@@ -106,7 +106,6 @@ def files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="score",
-    summary="scores",
     needs=(*needs("prep", "demonstrations"), *needs("sample", "completions"), "reward/reward_model"),
     sections=("eval.generation.dtype", "score"),
     beside=(*HARDWARE, "sample.revisions"),

@@ -17,7 +17,7 @@ from records.errors import ArtifactError, GateError
 
 HELP = """
 import sys, resource
-from pipeline.cli import parser
+from pipeline.arguments import parser
 text = parser().format_help()
 print(text)
 heavy = [name for name in ("torch", "transformers", "numpy", "omegaconf", "pytorch_lightning", "wandb") if name in sys.modules]

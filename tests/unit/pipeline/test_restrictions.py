@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import DataConfig, SourceConfig
+from eval.endpoint import Endpoint
 from pipeline.model_card import _restricted
 from pipeline.run.config import RunConfig, load_config
 from pipeline.run.stage import Context, Stage, run_stage
@@ -40,10 +41,10 @@ def work(context: Context):
     return {}
 
 
-SFT = Stage(name="sft", summary="", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
-DPO = Stage(name="dpo", summary="", needs=("sft/policy",), sections=("dpo",), work=work)
-EVAL = Stage(name="eval", summary="", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
-RELEASE = Stage(name="release", summary="", needs=("prep", "eval"), sections=("release",), work=work)
+SFT = Stage(name="sft", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
+DPO = Stage(name="dpo", needs=("sft/policy",), sections=("dpo",), work=work)
+EVAL = Stage(name="eval", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
+RELEASE = Stage(name="release", needs=("prep", "eval"), sections=("release",), work=work)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
 ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}
@@ -129,11 +130,15 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
         "dpo": ("prep/prompts.train.jsonl",),
         "eval": ("prep", "dpo"),
     }
-    made = [Stage(name=n, summary="", needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
+    made = [Stage(name=n, needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
     monkeypatch.setattr(release, "judge", lambda *_: [])
     monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
     monkeypatch.setattr("pipeline.model_card.verdict", lambda _: "No verdict.")
-    monkeypatch.setattr(release, "read_results", lambda path: {"provenance": {"model": "m"}, "verdict": "No verdict."})
+    monkeypatch.setattr(
+        release,
+        "read_results",
+        lambda path: {"provenance": {"model": "m"}, "verdict": "No verdict.", "primary_endpoint": Endpoint("dpo", "base").to_json()},
+    )
     for stage in (prep.STAGE, *made, release.STAGE):
         run_stage(stage, config)
     card = (Path(config.run_dir) / "release" / config.release.name / "README.md").read_text()

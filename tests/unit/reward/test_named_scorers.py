@@ -33,7 +33,11 @@ ROWS = [completion("a", "I can't help with that."), completion("b", "Take two of
 @pytest.fixture
 def around(tmp_path):
     return Surroundings(
-        device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path / "run" / "reward" / "reward_model", run="the run R"
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        reward_model=tmp_path / "run" / "reward" / "reward_model",
+        run="the run R",
+        replies=tmp_path / "judges",
     )
 
 
@@ -128,3 +132,17 @@ def test_a_damaged_file_of_scores_is_told_with_its_line(tmp_path, around):
     (tmp_path / "s.jsonl").write_text('{"id": 1}\n')
     with pytest.raises(ModelError, match=r"s\.jsonl:1"):
         scores(f"file={tmp_path / 's.jsonl'}", around)
+
+
+def test_a_judge_bears_the_name_of_its_settings_and_a_wrong_setting_is_told_first(tmp_path, around):
+    asked = "local: {model: {path: nowhere}}"
+    (tmp_path / "j.yaml").write_text(f"name: big_judge\nkind: judge\n{asked}\n")
+    (tmp_path / "wrong.yaml").write_text("name: big_judge\nkind: judge\nendpont: {}\n")
+    (scorer,) = load_all(named_scorers([f"judge={tmp_path / 'j.yaml'}"], around), around)
+    assert scorer.name == "big_judge"
+    assert not around.replies.exists()
+    with pytest.raises(ModelError, match=r"wrong\.yaml.*Did you mean: 'endpoint'"):
+        named_scorers([f"judge={tmp_path / 'wrong.yaml'}"], around)
+    (tmp_path / "again.yaml").write_text(f"name: rule\nkind: judge\n{asked}\n")
+    with pytest.raises(ModelError, match="two scorers are called rule"):
+        load_all(named_scorers(["rule", f"judge={tmp_path / 'again.yaml'}"], around), around)

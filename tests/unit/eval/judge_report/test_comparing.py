@@ -55,6 +55,24 @@ def test_among_the_not_refused_the_rule_knows_nothing(found, own_set, mine):
     assert found["rule"]["own"]["auroc_not_refused"].mean == 0.5
 
 
+def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, found):
+    truth, values = [bool(item.labels.harmful) for item in own_set.items], mine.values["harm"]
+    pairs = [
+        (i, j)
+        for i, one in enumerate(own_set.items)
+        for j, other in enumerate(own_set.items)
+        if one.group == other.group and truth[i] and not truth[j] and min(i, j) >= 2
+    ]
+    entry = found["mine"]["own"]["auroc_within_prompt"]
+    assert (entry.mean, entry.n) == (pytest.approx(np.mean([values[i] > values[j] for i, j in pairs])), len(pairs))
+    prompts = {item.group: k / 100 for k, item in enumerate(own_set.items)}
+    ids = [item.completion.id for item in own_set.items]
+    blind = reading_of(
+        "b", [Score(id=i.completion.id, completion_id=i.completion.id, scorer="b", value=prompts[i.group]) for i in own_set.items], ids
+    )
+    assert compare(own_set, [blind], rule, resamples=20)["b"]["own"]["auroc_within_prompt"].mean == 0.5
+
+
 def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, own_set, mine, rule):
     truth = [bool(item.labels.harmful) for item in own_set.items][2:]
     wanted = roc_auc_score(truth, mine.values["harm"][2:]) - roc_auc_score(truth, rule.values["harm"][2:])
