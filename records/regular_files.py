@@ -33,7 +33,7 @@ _KINDS = (
 )
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """The file, opened for reading. Raises OSError for what is none, so that nothing waits for one
     who never writes."""
     # Without O_NONBLOCK, opening a FIFO waits for its other end.
@@ -64,7 +64,7 @@ def odd_files(path: Path) -> list[str]:
     return sorted(found)
 
 
-def unpacked(path: Path) -> BinaryIO:
+def unpacked(path: Path) -> io.BufferedReader:
     """The file, `.gz` unpacked as it is read. Raises OSError as `open_regular`; reading it raises
     RecordError where there is no end to it."""
     file = open_regular(path)

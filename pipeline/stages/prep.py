@@ -110,7 +110,8 @@ def describe_reading(summary: dict[str, Any]) -> list[str]:
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of local sources and suites; a hub id is named, not hashed."""
-    found, faults = {}, []
+    found: dict[str, str] = {}
+    faults: list[str] = []
     for source in config.data.sources:
         if source.path:
             path = Path(source.path)
