@@ -29,7 +29,7 @@ from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_json, write_records, write_text
-from reward.judges.judge import JudgeScorer
+from reward.judges.jury import Reports
 from reward.named_scorers import RULE, FileScorer, NamedScorer, RuleAsHarm, Surroundings, load_all, named_scorers
 
 YARDSTICKS = (*SEEN, PEOPLE)
@@ -167,7 +167,7 @@ def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], 
         for found in label_sets
     }
     asked = {"scorers": list(request.scorers), "labels": list(request.labels), "resamples": request.resamples, "refits": request.refits}
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, JudgeScorer)]
+    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
     provenance = {**asked, "judges": judges, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
     return About(created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance)
 

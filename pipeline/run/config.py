@@ -157,14 +157,13 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
-    text = OmegaConf.to_yaml(OmegaConf.structured(config))
-    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
+    return yaml_of(resolved(config))
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
-    return OmegaConf.to_yaml(OmegaConf.create(values))
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.create(values))
+    return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text
 
 
 def _unlocked(node: Any) -> Any:

@@ -75,6 +75,14 @@ def path_fault(path: str) -> str:
     return ""
 
 
+def named_paths(values: dict[str, Any]) -> list[str]:
+    """What the settings of a run, as plain values, name of this machine's files."""
+    settings = OmegaConf.create(values)
+    keys = [key for name in PATHS for key in _places(settings, name.split("."), "")]
+    found = [OmegaConf.select(settings, key) for key in keys]
+    return [path for path in found if isinstance(path, str) and path]
+
+
 def expanded(path: str) -> str:
     """The path with its home and its variables put in. Raises ValueError where there is no such home or variable."""
     whole = os.path.expanduser(os.path.expandvars(path))
