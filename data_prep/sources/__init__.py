@@ -6,12 +6,14 @@ import dataclasses
 import importlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from networkx.utils import UnionFind
 
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import SourceRows
 from records.errors import RecordError
+from records.regular_files import odd_files
 from records.rows import Demonstration, Message, shorten, stable_id, text_of
 
 
@@ -26,6 +28,9 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
 def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
     """The same rows, and the columns that nothing reads."""
     # By name, because the hub module imports `datasets`, which takes seconds that no other format needs.
+    odd = odd_files(Path(config.path)) if config.path else []
+    if odd:
+        raise RecordError(shorten([f"source {config.name!r}: {fault}" for fault in odd]))
     module = importlib.import_module(f"data_prep.sources.{config.format}")
     found: SourceRows | list[Demonstration] = module.read(config)
     table = found if isinstance(found, SourceRows) else SourceRows(found, Counter())
