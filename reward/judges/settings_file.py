@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
@@ -19,7 +20,9 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     environment."""
     text = _text(path)
     try:
-        plain = yaml.safe_load(text)
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise ConfigError(f"{path}: holds an alias (*name), which a few lines can make endless; write the value out")
+        plain = yaml.load(text, _EachKeyOnce)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML ({first_line(error)}); see docs/judges.md for examples") from error
     if not isinstance(plain, dict):
@@ -28,12 +31,26 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain))
         config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
+    except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
         faults = [line.strip() for line in str(error).strip().splitlines()]
         told = [f"{path}: {fault}" for fault in faults if fault and not fault.startswith("object_type=")]
         raise ConfigError(told or f"{path}: {type(error).__name__}; see docs/judges.md") from error
     assert isinstance(config, ScorerConfig | JuryConfig)
     return config
+
+
+class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
+    """Of a key that stands twice, YAML takes the last one without a word."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ValueError(f"the key {key.value} stands in line {seen[key.value]} and again in line {line}; leave one of the two")
+            seen[str(key.value)] = line
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def _text(path: Path) -> str:
