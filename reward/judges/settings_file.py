@@ -12,7 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from records.errors import ConfigError, first_line
 from reward.judges.settings import JuryConfig, ScorerConfig
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 100_000
+MOST_BRACKETS = 1000
+"""Reading time grows with the square of the depth to which brackets nest."""
 
 
 def read_settings(path: Path) -> ScorerConfig | JuryConfig:
@@ -32,11 +34,18 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain))
         config = OmegaConf.to_object(merged)
     except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
-        faults = [line.strip() for line in str(error).strip().splitlines()]
-        told = [f"{path}: {fault}" for fault in faults if fault and not fault.startswith("object_type=")]
-        raise ConfigError(told or f"{path}: {type(error).__name__}; see docs/judges.md") from error
+        raise ConfigError([f"{path}: {fault}" for fault in _faults(error)]) from error
     assert isinstance(config, ScorerConfig | JuryConfig)
     return config
+
+
+def _faults(error: Exception) -> list[str]:
+    """What OmegaConf or a config class says, each line with the key that it is about, without
+    OmegaConf's own notes."""
+    key = str(getattr(error, "full_key", None) or "")
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    return [f"{key}: {line}" if key else line for line in told] or [type(error).__name__]
 
 
 class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
@@ -61,7 +70,9 @@ def _text(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(f"{path}: cannot be read ({reason}); name a YAML file with the settings of one scorer") from error
     if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path}: more than a megabyte, wanted the settings of one scorer; name another file")
+        raise ConfigError(f"{path}: more than 100 kB, wanted the settings of one scorer; name another file")
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise ConfigError(f"{path}: more than {MOST_BRACKETS} brackets, wanted the settings of one scorer; name another file")
     if "${" in text:
         # An interpolation could write the environment, keys and all, into settings that are shown.
         raise ConfigError(
