@@ -31,9 +31,11 @@ def build_results(
     scoreboard: list[dict[str, Any]],
     provenance: dict[str, Any],
     suites_absent: Sequence[dict[str, Any]] = (),
+    test_set: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Needs nothing but samples, so a report can be made again without a model. Schema: docs/results.md.
 
+    `test_set`: how often these prompts were opened (eval/test_ledger.py).
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
     by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
@@ -54,6 +56,7 @@ def build_results(
         "comparisons": _comparisons(by_cell, fits, compared(list(policies)), endpoint, confidence),
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
+        "test_set": test_set,
         "validation": validation,
         "scoreboard": scoreboard,
         "provenance": provenance,

@@ -24,6 +24,7 @@ from eval.report.tables import (
     useless_table,
 )
 from eval.report.verdict import cautions, verdict
+from eval.test_ledger import sentence
 from records.escaping import json_text
 
 Json = dict[str, Any]
@@ -169,5 +170,5 @@ def _provenance(results: Json) -> list[Section]:
     return [
         Section("Where the numbers come from", tables=[provenance_table(provenance)], verbatim=config),
         Section("How to read this", bullets=READING),
-        Section("Limits", bullets=LIMITS),
+        Section("Limits", bullets=[sentence(results.get("test_set")), *LIMITS]),
     ]

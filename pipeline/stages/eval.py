@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suites.loading import held_out_suites, own_suites
+from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
-from models.loading.load import load_tokenizer
+from models.loading.load import cache_directory, load_tokenizer
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
@@ -37,12 +39,15 @@ from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule, score_with
 
 COMPLETIONS, SCORES = "completions", "scores"
+NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
+"""Blocks of the config that no policy is made by."""
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     prompts = _prompts(context)
+    opened = _enter_ledger(context, prompts) if context.share.rank == 0 else {}
     scorers = _scorers(context)
     for name, model in policies(context).items():
         _measure(context, name, model, prompts, scorers)
@@ -60,6 +65,7 @@ def work(context: Context) -> dict[str, Any]:
         },
         scoreboard=_scoreboards(context),
         suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
+        test_set=opened,
         provenance=_provenance(context),
     )
     _write_tables(context, prompts, measured)
@@ -96,6 +102,27 @@ def _prompts(context: Context) -> list[Prompt]:
         raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
+
+
+def _enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
+    """That this run opens these test prompts, before it sees what comes of it; and how often they were opened by now."""
+    name = set_hash(prompts)
+    run = read_json(context.path / "run.json")
+    recipe = {key: value for key, value in run["config"].items() if key not in NO_RECIPE}
+    opening = Opening(
+        kind="evaluation",
+        run=sha256_json({"recipe": recipe, "seed": run["seed"]}),
+        recipe=sha256_json(recipe),
+        seed=run["seed"],
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    try:
+        openings = enter(ledger_path(cache_directory(), name), opening)
+    except OSError as error:
+        reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
+        context.say(f"how often these test prompts were opened is not counted: {reason}")
+        return {"sha256": name, "reason": "its ledger could not be written"}
+    return {"sha256": name, **{key: getattr(opening, key) for key in ("run", "recipe", "seed")}, **looked_at(openings)}
 
 
 def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:

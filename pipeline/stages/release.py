@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from eval.endpoint import Endpoint
 from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
+from eval.test_ledger import with_gate
 from models.config import EMBEDDED
+from models.loading.load import cache_directory
 from pipeline.evidence import (
     Evidence,
     PersonalData,
@@ -30,7 +33,7 @@ from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
-from records.stage_folder import write_text
+from records.stage_folder import sha256_json, write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
@@ -41,6 +44,8 @@ def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.stage("eval").path / "results.json")
     _require_endpoint(results, policy)
+    asked_for = f"{policy}/{sha256_json(asdict(config.gate))}"
+    results = with_gate(results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds"))
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:

@@ -109,7 +109,8 @@ def evidence() -> Callable[[Path], dict[str, Any]]:
             "pairs/pairs.train",
             "sft/scoreboard",
             "dpo/scoreboard",
-            "eval/samples",
+            "eval/completions",
+            "eval/scores",
         ]
         return {
             **{name: [row for _, row in read_json_lines(run_dir / f"{name}.jsonl")] for name in rows},

@@ -38,7 +38,7 @@ PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
     "after DPO's reference pass": ("dpo", lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl"))),
     "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
-    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.0-of-1.jsonl").is_file()),
+    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.scores.0-of-1.jsonl").is_file()),
 }
 
 

@@ -1,0 +1,120 @@
+"""How often these test prompts were opened, and by how many recipes.
+
+A test set that is looked at again and again chooses recipes, and then measures its own choice. So each evaluation writes a line
+into a ledger that lies in the cache, under the hash of the prompts, where every run of this machine (or of a cluster that
+shares the cache) finds it; report and card print what it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from records.own_files import Object, entry, read_rows, sealed_line
+from records.rows import Prompt, text_of
+
+Json = dict[str, Any]
+FOLDER = "test_sets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """One look at a test set: an evaluation, or a release gate that was asked."""
+
+    kind: Literal["evaluation", "gate"]
+    run: str
+    """A hash of what was evaluated, so that an evaluation that is resumed or made again is no further look."""
+    recipe: str
+    """A hash of the settings that policies are made by, without the seed."""
+    seed: int
+    at: str
+    """When, ISO 8601."""
+
+
+def set_hash(prompts: Iterable[Prompt]) -> str:
+    """Of the texts and suites that are asked, in any order."""
+    lines = sorted(f"{prompt.suite}\x1f{text_of(prompt.prompt)}" for prompt in prompts)
+    return hashlib.sha256("\x1e".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ledger_path(cache: Path, name: str) -> Path:
+    """Of the test set with the hash `name`."""
+    return cache / FOLDER / f"{name[:32]}.jsonl"
+
+
+def enter(path: Path, opening: Opening) -> list[Opening]:
+    """Every opening so far, with this one, which is written unless the same run has been entered as the same kind.
+
+    Raises OSError where the ledger cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = read_ledger(path)
+    if any((old.kind, old.run) == (opening.kind, opening.run) for old in known):
+        return known
+    with path.open("a", encoding="utf-8") as file:  # one short write: runs beside each other do not tear it
+        file.write(sealed_line(asdict(opening)))
+    return [*known, opening]
+
+
+def read_ledger(path: Path) -> list[Opening]:
+    """Whole lines only; a damaged one counts nowhere, as nobody can say what it said."""
+    if not path.is_file():
+        return []
+    rows, _ = read_rows(path, _opening, own=False)
+    return rows
+
+
+def _opening(row: Object) -> Opening:
+    kind = entry(row, "kind", str)
+    if kind not in ("evaluation", "gate"):
+        raise ValueError(f"kind: wanted evaluation or gate, got {kind!a}")
+    names = ("run", "recipe", "at")
+    run, recipe, at = (entry(row, name, str) for name in names)
+    return Opening(kind="gate" if kind == "gate" else "evaluation", run=run, recipe=recipe, seed=entry(row, "seed", int), at=at)
+
+
+def looked_at(openings: Iterable[Opening]) -> Json:
+    """What results.json holds of the ledger: how many evaluations, gates, recipes and seeds."""
+    rows = list(openings)
+    evaluations = [row for row in rows if row.kind == "evaluation"]
+    return {
+        "evaluations": len(evaluations),
+        "recipes": len({row.recipe for row in evaluations}),
+        "seeds": len({row.seed for row in evaluations}),
+        "gates": sum(row.kind == "gate" for row in rows),
+        "first": min((row.at[:10] for row in rows), default=None),
+    }
+
+
+def with_gate(results: Json, cache: Path, asked_for: str, *, at: str) -> Json:
+    """The results with the ledger as it stands once their gate is asked; as they are where no ledger was kept.
+
+    `asked_for`: a policy with the limits that it must keep; with other limits it is another attempt.
+    """
+    opened = results.get("test_set") or {}
+    if "recipe" not in opened:
+        return results
+    evaluated = {key: opened[key] for key in ("run", "recipe", "seed")}
+    asked = Opening(kind="gate", at=at, **{**evaluated, "run": f"{evaluated['run']}/{asked_for}"})
+    try:
+        openings = enter(ledger_path(cache, opened["sha256"]), asked)
+    except OSError:
+        return results
+    return {**results, "test_set": {**opened, **looked_at(openings)}}
+
+
+def sentence(opened: Json | None) -> str:
+    """For report and card."""
+    if not opened or opened.get("evaluations") is None:
+        reason = (opened or {}).get("reason", "the evaluation kept no ledger")
+        return f"How often these test prompts were opened is not known: {reason}."
+    recipes, times = opened["recipes"], opened["evaluations"]
+    if times <= 1:
+        return "These test prompts were opened once, by this evaluation, as far as the ledger of this cache knows."
+    by = "one recipe" if recipes == 1 else f"{recipes} recipes"
+    gates = f", and a release gate was asked {opened['gates']} times" if opened["gates"] else ""
+    warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
+    return f"These test prompts were opened by {times} evaluations of {by} since {opened['first']}{gates}.{warning}"
