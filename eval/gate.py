@@ -246,4 +246,4 @@ def _limit(config: GateConfig, name: str) -> str:
 
 
 def _show(value: float | None) -> str:
-    return "no evidence" if value is None else f"{value:.3g}"
+    return "no evidence" if value is None else f"{value + 0.0:.3g}"  # -0.0 is shown as 0

@@ -119,7 +119,7 @@ def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
         assert splits(stage, table) == {name: rows(stage, f"{table}.{split}") for name, split in names.items()}
     assert splits("prep") == splits("prep", "demonstrations")
     assert splits("sample") == splits("sample", "completions")
-    assert splits("eval") == {"test": rows("eval", "samples")}
+    assert splits("eval") == {"test": sum(rows("eval", name) for name in ("prompts", "completions", "scores"))}
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo", "sft_control"])
