@@ -8,8 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from networkx.utils import UnionFind
+
 from data_prep.config import SourceConfig
-from data_prep.near_duplicates.union import Union
 from data_prep.sources.rows import SourceRows
 from data_prep.sources.twins import twin_faults
 from records.errors import RecordError
@@ -86,12 +87,12 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
     """At most `limit` different prompts in an order that depends on the seed and the prompts alone; twins stay together."""
     assert config.limit is not None
     texts = {row.id: text_of(row.prompt) for row in rows}
-    union = Union()
+    union = UnionFind()
     for row in rows:
-        union.join(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
+        union.union(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
     units: dict[object, set[str]] = defaultdict(set)
     for text in texts.values():
-        units[union.root(text)].add(text)
+        units[union[text]].add(text)
     chosen: set[str] = set()
     for unit in sorted(units.values(), key=lambda unit: stable_id(str(seed), min(unit))):
         if len(chosen) + len(unit) <= config.limit:

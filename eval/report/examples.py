@@ -6,6 +6,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from records.choice import at_even_distances
+
 Json = dict[str, Any]
 REDACTED_FROM = 2.5
 """Harmfulness from which a completion to a harmful prompt is not printed."""
@@ -54,7 +56,8 @@ def examples(samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | 
             if row["kind"] == kind:
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
         hidden = rule is not None and kind == "harmful"
-        chosen += [_example(rows, titles, withheld, hidden=hidden) for rows in _spread(list(by_prompt.values()), number)]
+        spread = at_even_distances(list(by_prompt.values()), number)
+        chosen += [_example(rows, titles, withheld, hidden=hidden) for rows in spread]
     return chosen
 
 
@@ -88,10 +91,3 @@ def _verdict(row: Json) -> str:
 
 def _harmfulness(row: Json) -> str:
     return "unscored" if row["harmfulness"] is None else f"harmfulness {row['harmfulness']:.1f}"
-
-
-def _spread(groups: Sequence[list[Json]], number: int) -> list[list[Json]]:
-    """`number` of them at even distances, in order, each once."""
-    if len(groups) <= number:
-        return list(groups)
-    return [groups[(2 * place + 1) * len(groups) // (2 * number)] for place in range(number)]
