@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from data_prep.splits.split_files import read_splits
 from eval.endpoint import Endpoint
 from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
@@ -21,7 +20,18 @@ from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
-from records.rows import Demonstration
+from records.run_files import (
+    DATA_CARD,
+    DEMONSTRATIONS,
+    PAIRS,
+    PAIRS_CARD,
+    PAIRS_REPORT,
+    POLICY,
+    REPORT,
+    RESULTS,
+    VALIDATION,
+    whole,
+)
 from records.stage_folder import read_json, write_json, write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
@@ -31,7 +41,7 @@ SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measur
 
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
-    results = read_results(context.stage("eval").path / "results.json")
+    results = read_results(context.input(RESULTS))
     _require_endpoint(results, policy)
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
@@ -39,7 +49,7 @@ def work(context: Context) -> dict[str, Any]:
         context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     _require(gates, policy)
     target = context.path / config.name
-    shutil.copytree(context.stage(policy).path / "policy", target, dirs_exist_ok=True)
+    shutil.copytree(context.input(POLICY.left_by(policy)), target, dirs_exist_ok=True)
     _copy_evidence(context, gates)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
@@ -74,7 +84,7 @@ def _require_endpoint(results: Object, policy: str) -> None:
 def _pairs_of(config: RunConfig) -> list[str]:
     """The pairs of every round that led to the released policy."""
     policy = policy_left_by(released_policy(config))
-    return [named("pairs", round) for round in range(1, (policy.round if policy else 1) + 1)]
+    return [named(PAIRS.stage, round) for round in range(1, (policy.round if policy else 1) + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -88,29 +98,20 @@ def _require(gates: list[GateResult], policy: str) -> None:
 def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
     evidence = context.path / context.config.release.name / "evidence"
     evidence.mkdir(exist_ok=True)
-    for stage, name, copy in (
-        ("eval", "results.json", "results.json"),
-        ("eval", "report.html", "report.html"),
-        ("reward", "validation.json", "validation.json"),
-        ("prep", "data_card.md", "data_card.md"),
-    ):
-        shutil.copy2(context.stage(stage).path / name, evidence / copy)
+    for file in (RESULTS, REPORT, VALIDATION, DATA_CARD):
+        shutil.copy2(context.input(file), evidence / file.name)
     for stage in _pairs_of(context.config):
-        shutil.copy2(context.stage(stage).path / "data_card.md", evidence / f"{stage}.data_card.md")
-        shutil.copy2(context.stage(stage).path / "pairs.report.json", evidence / f"{stage}.report.json")
+        shutil.copy2(context.input(PAIRS_CARD.left_by(stage)), evidence / f"{stage}.data_card.md")
+        shutil.copy2(context.input(PAIRS_REPORT.left_by(stage)), evidence / f"{stage}.report.json")
     write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
     run = read_json(context.path / "run.json")
     write_text(evidence / "config.yaml", yaml_of(run["config"]))
     write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
 
 
-def _trained_on(context: Context) -> list[Demonstration]:
-    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
-
-
 def _training_data(context: Context) -> str:
     counts: dict[tuple[str, str, str], int] = {}
-    for row in _trained_on(context):
+    for row in context.read(DEMONSTRATIONS.of("train")):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
     lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
@@ -125,9 +126,9 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="release",
-    needs=("prep", "reward", "eval"),
-    optional_needs=lambda config: (*_pairs_of(config), released_policy(config)),
-    sections=("release", "data.sources", "model.base.path"),
+    reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
+    reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
+    settings=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds",),
     work=work,
     gigabytes=_gigabytes,

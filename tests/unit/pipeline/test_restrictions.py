@@ -15,6 +15,7 @@ from pipeline.run.config import RunConfig, load_config
 from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
 from records.errors import ConfigError
+from records.run_files import POLICY, PROMPTS, whole
 from records.stage_folder import StageDirectory, read_json, write_text
 
 
@@ -41,10 +42,10 @@ def work(context: Context):
     return {}
 
 
-SFT = Stage(name="sft", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
-DPO = Stage(name="dpo", needs=("sft/policy",), sections=("dpo",), work=work)
-EVAL = Stage(name="eval", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
-RELEASE = Stage(name="release", needs=("prep", "eval"), sections=("release",), work=work)
+SFT = Stage(name="sft", reads=(PROMPTS.of("train"),), settings=("sft",), work=work)
+DPO = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=("dpo",), work=work)
+EVAL = Stage(name="eval", reads=(PROMPTS.of("train"), whole("dpo")), settings=("eval",), work=work, measures=True)
+RELEASE = Stage(name="release", reads=(whole("prep"), whole("eval")), settings=("release",), work=work)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
 ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}
@@ -125,12 +126,12 @@ def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypat
         return work(context)
 
     needs = {
-        "reward": ("prep/prompts.train.jsonl",),
-        "pairs": ("prep/prompts.train.jsonl",),
-        "dpo": ("prep/prompts.train.jsonl",),
-        "eval": ("prep", "dpo"),
+        "reward": (PROMPTS.of("train"),),
+        "pairs": (PROMPTS.of("train"),),
+        "dpo": (PROMPTS.of("train"),),
+        "eval": (whole("prep"), whole("dpo")),
     }
-    made = [Stage(name=n, needs=of, sections=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
+    made = [Stage(name=n, reads=of, settings=(), work=evidence, measures=n == "eval") for n, of in needs.items()]
     monkeypatch.setattr(release, "judge", lambda *_: [])
     monkeypatch.setattr("pipeline.model_card.render_markdown", lambda _: "")
     monkeypatch.setattr("pipeline.model_card.verdict", lambda _: "No verdict.")
