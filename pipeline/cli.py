@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.arguments import parser
 from pipeline.run.console import complain, show
+from pipeline.run.disk_faults import disk_fault
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
         complain(error.faults)
         return error.exit_code
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+        fault = disk_fault(error, Path(getattr(options, "run_dir", "run_dir")))
+        if not fault:
             raise
-        where = error.filename or options.config
-        complain([f"{where}: {error.strerror}; {_DISK_ERRORS[error.errno]} or set run_dir elsewhere; run the command again to go on"])
+        complain([fault])
         return 2
     except (KeyboardInterrupt, SystemExit) as error:
         # Lightning turns Ctrl-C into exit(1) while it trains.
@@ -45,16 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         stop_listening()
-
-
-_DISK_ERRORS = {
-    errno.EACCES: "grant access",
-    errno.EPERM: "grant access",
-    errno.ENOSPC: "free some room",
-    errno.EDQUOT: "free some room",
-    errno.EROFS: "make it writable",
-}
-"""What the disk may answer, and what the user can do."""
 
 
 def _dispatch(options: argparse.Namespace) -> int:
@@ -69,6 +59,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "review-import":
         return _review_import(options)
     config = load_config(path, overrides)
+    options.run_dir = config.run_dir
     if command == "config":
         print(to_yaml(config), end="")
         return 0

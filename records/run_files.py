@@ -96,5 +96,8 @@ SELECTION: RunFile[Record] = RunFile("", "selection.json")
 TRAINED = (POLICY, ADAPTER, SCOREBOARD, SELECTION)
 """What every training of a policy leaves."""
 
+MEASURED_PROMPTS = RunFile("eval", "prompts.jsonl", Prompt)
+MEASURED_COMPLETIONS = RunFile("eval", "completions.jsonl", Completion)
+MEASURED_SCORES = RunFile("eval", "scores.jsonl", Score)
 RESULTS: RunFile[Record] = RunFile("eval", "results.json")
 REPORT: RunFile[Record] = RunFile("eval", "report.html")

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from data_prep.config import PairsConfig
+from data_prep.wording import OPENING_WORDS, words
 from measures.estimates import wilson_interval
 from records.errors import RecordError
 from records.rows import Pair, text_of
-
-PREFIX_WORDS = 3
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9']+", text.lower())
-
-
-def opening_words(text: str) -> str:
-    return " ".join(words(text)[:PREFIX_WORDS])
 
 
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
@@ -44,14 +34,14 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
     texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
-    vectorizer = CountVectorizer(ngram_range=(1, PREFIX_WORDS), token_pattern=r"[^ ]+", lowercase=False)
+    vectorizer = CountVectorizer(ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False)
     features = vectorizer.fit_transform(texts)
     model = LogisticRegression(max_iter=1000).fit(features, [True, False] * len(train))
     return _accuracy(held_out, lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]))
 
 
 def _prefix(text: str) -> str:
-    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:PREFIX_WORDS])) or "empty"
+    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:OPENING_WORDS])) or "empty"
 
 
 def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any]:

@@ -94,11 +94,11 @@ def metric_tables(report: Json, name: str) -> list[Table]:
 
 def _prevalence(report: Json, name: str, title: str) -> str:
     """What share people call so, which every other number of the table hangs on."""
-    metric = {"harm": "prevalence", "refusal": "refusal_prevalence"}.get(title)
+    metric = {"harm: ranking": "prevalence", "refusal": "refusal_prevalence"}.get(title)
     found = next((sets[name][metric] for sets in report.values() if metric and metric in sets.get(name, {})), None)
     if not found or found["value"] is None:
         return ""
-    return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'harmful' if title == 'harm' else 'refusals'}."
+    return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'refusals' if title == 'refusal' else 'harmful'}."
 
 
 def _part_sections(report: Json, name: str) -> list[Section]:

@@ -26,13 +26,18 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(
-        "harm",
+        "harm: ranking",
         {
             "auroc": "AUROC",
             "auroc_less_rule": "less the rule's",
             "average_precision": "average precision",
             "auroc_not_refused": "AUROC among the not refused",
             "auroc_within_prompt": "AUROC within prompts",
+        },
+    ),
+    Group(
+        "harm: decisions",
+        {
             "kappa": "kappa",
             "kappa_ceiling": "kappa, best threshold in hindsight",
             "macro_f1": "macro-F1",

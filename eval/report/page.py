@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
-from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, examples
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, QuoteRule, examples
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
     changes_table,
@@ -52,9 +52,12 @@ def render_markdown(results: Json) -> str:
     return markdown_of(_frame(results), sections)
 
 
-def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
+def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json], rule: QuoteRule | None = None) -> str:
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped.
+
+    `rule` says what it may quote, where others than the run's readers are to have it.
+    """
+    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples, rule)]
     return html_of(_frame(results), [section for section in (*_evidence(results), *middle, *_provenance(results)) if section])
 
 
@@ -143,14 +146,17 @@ def _details(results: Json, scoreboard: Sequence[Json]) -> list[Section]:
     return [section for section in sections if section]
 
 
-def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
+def _examples(results: Json, samples: Sequence[Json], rule: QuoteRule | None) -> Section | None:
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
-    chosen = examples(samples, titles)
+    chosen = examples(samples, titles, rule)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
     note = (
         f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
         f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them."
     )
+    if rule is not None:
+        note = f"Up to {numbers} prompts at even distances through those that may be quoted. Completions to harmful prompts are withheld."
+        return Section("Examples", [note, rule.note], examples=chosen)
     return Section("Examples", [note], examples=chosen) if chosen else None
 
 

@@ -18,9 +18,9 @@ from eval.endpoint import HARMFUL_SUITE
 from eval.report.epochs import benign_suites
 from eval.report.tables import spoken
 from records.escaping import one_line
+from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
-ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 HARM, REFUSAL = "#D55E00", "#0072B2"
 BENIGN_LOOKS = (
     ("#B8860B", "^", "--"),
@@ -98,7 +98,7 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
         axes.set(ylim=(0.9, 5.1), xlim=(-0.5, len(principles) - 0.5), ylabel="mean harmfulness\n1 declines, 5 complies")
         axes.set(xlabel="AMA Principle of Medical Ethics")
         axes.yaxis.set_major_locator(MultipleLocator(1))
-        axes.set_xticks(range(len(principles)), [ROMAN[number - 1] for number in principles])
+        axes.set_xticks(range(len(principles)), [PRINCIPLES[number].title.partition(".")[0] for number in principles])
         figure.legend(loc="outside upper center", ncols=4)
         return svg_of(figure, "principles")
 

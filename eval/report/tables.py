@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from eval.endpoint import HARMFUL_SUITE
+from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
 ABSENT = "not measured"
@@ -17,17 +18,6 @@ PARTIAL_NOTE = (
     "Completions that end before that cannot show one, and 0 % is then no observation."
 )
 METRIC_NAMES = {"harmfulness": "mean harmfulness", "refusal_rate": "refusal of harmful", "over_refusal_rate": "over-refusal"}
-PRINCIPLES = {
-    1: "I. Competent care, with compassion and respect for dignity and rights",
-    2: "II. Professionalism and honesty; reporting those who fall short",
-    3: "III. Respect for the law, and seeking change where it harms patients",
-    4: "IV. Rights of patients and colleagues; confidences and privacy",
-    5: "V. Scientific knowledge, education, information, consultation",
-    6: "VI. Freedom to choose whom to serve, except in emergencies",
-    7: "VII. Improving the community and public health",
-    8: "VIII. Responsibility to the patient as paramount",
-    9: "IX. Access to medical care for all people",
-}
 
 
 class Cell(NamedTuple):
@@ -129,7 +119,10 @@ def principles_table(results: Json) -> Table | None:
         return None
     head = ["AMA principle (in short)", *(_title(results, name) for name in groups)]
     rows = [
-        [Cell(PRINCIPLES.get(number, str(number))), *(score_cell(groups[name].get(str(number), {}).get("harmfulness")) for name in groups)]
+        [
+            Cell(PRINCIPLES[number].title if number in PRINCIPLES else str(number)),
+            *(score_cell(groups[name].get(str(number), {}).get("harmfulness")) for name in groups),
+        ]
         for number in numbers
     ]
     return Table(

@@ -29,7 +29,7 @@ from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_json, write_records, write_text
-from reward.judges.judge import JudgeScorer
+from reward.judges.jury import Reports
 from reward.named_scorers import RULE, FileScorer, NamedScorer, RuleAsHarm, Surroundings, load_all, named_scorers
 
 YARDSTICKS = (*SEEN, PEOPLE)
@@ -111,12 +111,12 @@ def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
     return {item.completion.id: item.completion for found in label_sets for item in found.items}
 
 
-def _scored(scorer: Scorer, completions: Sequence[Completion]) -> list[Score]:
+def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
     started = time.monotonic()
     scores = scorer.score(completions)
     unscored = len(completions) - len({score.completion_id for score in scores if score.value is not None or score.label})
     missing = f", {unscored} unscored" if unscored else ""
-    say("judges", f"{scorer.name}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}")
+    say("judges", f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}")
     return scores
 
 
@@ -126,7 +126,7 @@ def _ablated(scorer: Scorer, completions: Sequence[Completion]) -> dict[str, lis
     found = {}
     for version, side in SILENT.items():
         rows = [dataclasses.replace(row, **{side: silent[side]}) for row in completions]
-        found[f"{scorer.name}_{version}"] = _scored(scorer, rows)
+        found[f"{scorer.name}_{version}"] = _scored(scorer, rows, f"_{version}")
     return found
 
 
@@ -167,7 +167,7 @@ def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], 
         for found in label_sets
     }
     asked = {"scorers": list(request.scorers), "labels": list(request.labels), "resamples": request.resamples, "refits": request.refits}
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, JudgeScorer)]
+    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
     provenance = {**asked, "judges": judges, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
     return About(created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
 from typing import Any
 
 from eval.endpoint import Endpoint
@@ -10,8 +10,18 @@ from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
+from pipeline.evidence import (
+    Evidence,
+    PersonalData,
+    copy_policy,
+    local_paths,
+    look_for_personal_data,
+    measured_rows,
+    trained_on,
+    write_evidence,
+)
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, yaml_of
+from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, released_policy
 from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
@@ -21,18 +31,12 @@ from records.licences import released_licence, sentences
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
 from records.run_files import (
-    DATA_CARD,
-    DEMONSTRATIONS,
     PAIRS,
-    PAIRS_CARD,
-    PAIRS_REPORT,
     POLICY,
-    REPORT,
     RESULTS,
-    VALIDATION,
     whole,
 )
-from records.stage_folder import read_json, write_json, write_text
+from records.stage_folder import write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
@@ -49,23 +53,25 @@ def work(context: Context) -> dict[str, Any]:
         context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     _require(gates, policy)
     target = context.path / config.name
-    shutil.copytree(context.input(POLICY.left_by(policy)), target, dirs_exist_ok=True)
-    _copy_evidence(context, gates)
+    paths, measured = local_paths(context), measured_rows(context)
+    personal = look_for_personal_data(context, measured)
+    copy_policy(context.input(POLICY.left_by(policy)), target, paths)
+    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal, _pairs_of(context.config)), paths)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
         name=config.name,
         policy=policy,
-        results=results,
-        gates=gates,
+        results=paths.hidden_in(results),
+        gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         licence=released_licence(restrictions, base),
-        data=_training_data(context),
+        data=_training_data(context, personal),
         restrictions=sentences(restrictions),
     )
     write_text(target / "README.md", card)
     open_to_readers(target)
     let_through(context.path)
-    for line in sentences(restrictions):
+    for line in (*personal.sentences(), *sentences(restrictions)):
         context.say(line)
     context.say(f"released: {target}")
     return {"policy": policy, "gates": len(gates)}
@@ -95,28 +101,15 @@ def _require(gates: list[GateResult], policy: str) -> None:
         )
 
 
-def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
-    evidence = context.path / context.config.release.name / "evidence"
-    evidence.mkdir(exist_ok=True)
-    for file in (RESULTS, REPORT, VALIDATION, DATA_CARD):
-        shutil.copy2(context.input(file), evidence / file.name)
-    for stage in _pairs_of(context.config):
-        shutil.copy2(context.input(PAIRS_CARD.left_by(stage)), evidence / f"{stage}.data_card.md")
-        shutil.copy2(context.input(PAIRS_REPORT.left_by(stage)), evidence / f"{stage}.report.json")
-    write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
-    run = read_json(context.path / "run.json")
-    write_text(evidence / "config.yaml", yaml_of(run["config"]))
-    write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
-
-
-def _training_data(context: Context) -> str:
+def _training_data(context: Context, personal: PersonalData) -> str:
     counts: dict[tuple[str, str, str], int] = {}
-    for row in context.read(DEMONSTRATIONS.of("train")):
+    for row in trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
     lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
     used = {source for source, _, _ in counts}
     lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    lines += personal.sentences()
     return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 

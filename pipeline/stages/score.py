@@ -11,7 +11,8 @@ from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
-from records.errors import ModelError
+from records.errors import ModelError, unreadable
+from records.regular_files import odd_files
 from records.rows import Completion, Demonstration, Message, Revision, text_of
 from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REVISIONS, REWARD_MODEL, SCORES, RunFile
 from records.stage_folder import write_records
@@ -91,9 +92,16 @@ def files(config: RunConfig) -> dict[str, str]:
         for folder, names in missing.items()
         if names
     ]
+    found = {}
+    for folder in config.score.reward_models if not faults else ():
+        faults += [f"score.reward_models: {fault}" for fault in odd_files(Path(folder))]
+        try:
+            found[folder] = sha256_path(Path(folder))
+        except OSError as error:
+            faults.append(unreadable("score.reward_models", Path(folder), error))
     if faults:
         raise ModelError(faults)
-    return {folder: sha256_path(Path(folder)) for folder in config.score.reward_models}
+    return found
 
 
 STAGE = Stage(

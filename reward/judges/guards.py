@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from records.errors import ConfigError
-from records.rows import Completion, Message
+from records.rows import Completion, Message, assistant
 from reward.judges.choices import chances, entropy
 from reward.judges.fence import defused
 from reward.judges.guard_formats import Column, GuardFormat, guard_format, guard_formats
@@ -37,7 +37,7 @@ class Guard:
             self._template["guideline"] = config.guideline
 
     def question(self, completion: Completion, attempt: int) -> Question:
-        turns = turns_of([*completion.prompt, *completion.completion])
+        turns = turns_of([*completion.prompt, *(completion.completion or assistant(""))])
         bare = Question(attempt=attempt, watched=self._watched, unseen_tokens=self.format.unseen_tokens)
         if not self.format.prompt:
             return replace(bare, messages=turns, template_variables=self._template)

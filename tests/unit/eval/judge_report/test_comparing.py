@@ -192,3 +192,7 @@ def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
     assert (entry.mean, entry.n) == (0, len(harmless))
     assert entry.high == pytest.approx(proportion_confint(0, len({item.group for item in harmless}), method="wilson")[1])
     assert "aurc" not in found
+
+
+def test_who_says_yes_or_no_and_nothing_between_has_no_uncertainty(found):
+    assert not {"aurc", "error_auroc", "brier"} & set(found["rule"]["own"])

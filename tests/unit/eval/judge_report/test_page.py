@@ -38,14 +38,14 @@ def test_page_and_markdown_hold_the_same_numbers_and_the_page_needs_nothing_else
 
 def test_a_table_has_a_row_a_scorer_and_only_columns_that_someone_fills(report):
     tables = {table.head[0]: table for table in metric_tables(report, "own")}
-    assert [row[0].value for row in tables["harm"].rows] == [
+    assert [row[0].value for row in tables["harm: ranking"].rows] == [
         "string rule",
         "mine",
         "TF-IDF fitted here",
         "TF-IDF, completion only",
         "TF-IDF, prompt only",
     ]
-    assert "People call" in tables["harm"].note
+    assert "People call" in tables["harm: ranking"].note
     assert [row[0].value for row in tables["refusal"].rows][-1] == "TF-IDF, prompt only"
     assert "unsafe advice" not in tables
 

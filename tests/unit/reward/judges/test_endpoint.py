@@ -218,6 +218,23 @@ def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(serv
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000])
+def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
+    server.plan = lambda request, number: act(text="#score: 1")
+    assert judge().score([completion(0, text)])[0].value == 1.0
+
+
+def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, completion):
+    assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
+
+
+def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(server, judge, completion, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://proxy:1")
+    with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY"):
+        judge().score([completion()])
+    assert not server.requests
+
+
 def test_a_reply_that_the_token_limit_cut_is_no_verdict(server, judge, act, completion):
     server.plan = lambda request, number: act(text="it quotes\n#score: 1", finish="length")
     assert judge(repetitions=0).score([completion()])[0].value is None

@@ -6,12 +6,14 @@ import json
 import sys
 
 import pytest
+import torch
 
 from records.errors import ConfigError, ResourceError
 from reward.judges.experts import Experts
 from reward.judges.factory import scorer_from
 from reward.judges.jury import Jury
-from reward.judges.settings import EndpointConfig, GuardConfig, ScorerConfig
+from reward.judges.settings import EndpointConfig, GuardConfig, JuryConfig, ScorerConfig
+from reward.named_scorers import Surroundings, load_all, named_scorers
 
 pytest.importorskip("openai", reason="the extra judge is not installed")
 
@@ -77,7 +79,7 @@ def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, compl
     server.plan = lambda request, number: act(text=f"#score: {3 + 2 * (request.body['model'] == 'b')}")
     members = [settings("a"), settings("b"), settings("c")]
     object.__setattr__(members[1].endpoint, "model", "b")
-    jury = scorer_from(ScorerConfig(name="jury", kind="jury", members=members), tmp_path)
+    jury = scorer_from(JuryConfig(name="jury", members=members), tmp_path)
     assert isinstance(jury, Jury)
     (score,) = jury.score([completion()])
     assert (score.value, score.scorer) == (3.0, "jury")
@@ -99,6 +101,18 @@ def test_experts_need_no_folder(tmp_path):
         scorer_from(ScorerConfig(name="experts", kind="experts", labels=[str(tmp_path / "labels.jsonl")])),
         Experts,
     )
+
+
+def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, completion, tmp_path):
+    path = tmp_path / "jury.yaml"
+    judge = f"kind: judge, endpoint: {{base_url: '{server.url}', model: m}}"
+    path.write_text(f"name: jury\nkind: jury\nmembers:\n- {{name: a, {judge}}}\n- {{name: b, {judge}}}\n")
+    server.plan = lambda request, number: act(text="#score: 3")
+    around = Surroundings(device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path, run="R", replies=tmp_path / "judges")
+    (scorer,) = load_all(named_scorers([f"judge={path}"], around), around)
+    (score,) = scorer.score([completion()])
+    assert (score.value, score.scorer) == (3.0, "jury")
+    assert sorted(file.name for file in around.replies.iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
 def test_replies_without_a_folder_are_refused(settings):

@@ -92,6 +92,14 @@ def test_a_text_cannot_fill_another_place_or_end_the_instruction(completion):
     assert "</s>" not in text
 
 
+def test_a_completion_without_a_message_is_an_empty_one(completion):
+    made = replace(completion(), completion=[])
+    text = Guard(GuardConfig(family="wildguard")).question(made, 0).text
+    assert "Human user:\nWhat about request 0?\n\nAI assistant:\n\n\n---" in text
+    turns = Guard(GuardConfig(family="qwen3guard")).question(made, 0).messages
+    assert [turn["role"] for turn in turns] == ["user", "assistant"]
+
+
 def test_the_others_are_asked_by_messages_and_the_variables_of_their_template(completion):
     for family, variables in {
         "llama_guard_3": {},
