@@ -31,7 +31,20 @@ from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, Score, read_records
-from records.run_files import POLICY, PROMPTS, REPORT, RESULTS, REWARD_MODEL, SCOREBOARD, SELECTION, VALIDATION, whole
+from records.run_files import (
+    MEASURED_COMPLETIONS,
+    MEASURED_PROMPTS,
+    MEASURED_SCORES,
+    POLICY,
+    PROMPTS,
+    REPORT,
+    RESULTS,
+    REWARD_MODEL,
+    SCOREBOARD,
+    SELECTION,
+    VALIDATION,
+    whole,
+)
 from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule, score_with
@@ -232,7 +245,7 @@ def _provenance(context: Context) -> dict[str, Any]:
 STAGE = Stage(
     name="eval",
     reads=(PROMPTS.of("test"), whole("reward")),
-    writes=(RESULTS, REPORT),
+    writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
     reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
     # The report quotes the sources and their licences.
