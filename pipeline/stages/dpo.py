@@ -15,7 +15,7 @@ from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, 
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
-from pipeline.stages.sft import policy_gigabytes
+from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Pair
 from records.run_files import ADAPTER, BEFORE, FIRST, PAIRS, POLICY, SCOREBOARD, SELECTION, TRAINED, RunFile

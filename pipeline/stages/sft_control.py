@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
-from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
+from pipeline.stages.sft import Example, sft_rows
 from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
 from train.sft import SftModule
 
