@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
+from eval.report.narrowing import narrowed, narrowed_scoreboard, narrowing_note
 from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
 from eval.report.tables import (
     Cell,
@@ -73,7 +74,8 @@ def render_markdown(results: Json) -> str:
     environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["cell"] = _markdown_cell
     environment.filters["words"] = markdown_text
-    sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
+    shown, scoreboard = narrowed(results), narrowed_scoreboard(results.get("scoreboard") or [])
+    sections = [*_evidence(shown, narrowing_note(results)), *_details(shown, scoreboard), *_provenance(results)]
     return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
 
 
@@ -82,8 +84,9 @@ def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Jso
     environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
-    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
-    sections = [section for section in (*_evidence(results), *middle, *_provenance(results)) if section]
+    shown, epochs = narrowed(results), narrowed_scoreboard(scoreboard)
+    middle = [_plots(shown, samples, epochs), *_details(shown, epochs), _examples(results, samples)]
+    sections = [section for section in (*_evidence(shown, narrowing_note(results)), *middle, *_provenance(results)) if section]
     return environment.from_string(HTML).render(_frame(results), sections=sections)
 
 
@@ -98,14 +101,14 @@ def _frame(results: Json) -> Json:
     }
 
 
-def _evidence(results: Json) -> list[Section]:
-    """What changed, and how far the scorers that say so can be trusted."""
+def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
+    """What changed, and how far the scorers that say so can be trusted; `notes` stand above all of it."""
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
     validation = results.get("validation") or {}
     reward_model = validation.get("reward_model")
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return [
-        Section("Safety", tables=[safety_table(results)]),
+        Section("Safety", notes, tables=[safety_table(results)]),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(
             "How the scorers were validated",
