@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from models.config import Engine, GenerationConfig
 from records.setting_ranges import MANY, Ranged, ranged
-
-TRAINED = re.compile(r"sft|sft_control|dpo(_[1-9][0-9]*)?")
-"""Names of stages that train a policy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +81,3 @@ class GateConfig(Ranged):
     """Stages (`dpo`, `dpo_2`, `sft`, ...) whose policy may be released although no epoch kept
     over-refusal within eval.scoreboard.max_over_refusal on validation prompts. It is then printed
     as accepted, not as passed."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        unknown = [name for name in self.accept_unheld_selection if not TRAINED.fullmatch(name)]
-        if unknown:
-            stages = "stages that train a policy (sft, sft_control, dpo, dpo_2, ...)"
-            raise ValueError(f"release.gate.accept_unheld_selection names {stages}, got {unknown}")

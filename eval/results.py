@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.measure import Measured, refuses, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
+from records.contracts import BASE, Policy
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def build_results(
     samples: Sequence[Measured],
-    policies: dict[str, dict[str, Any]],
+    policies: Mapping[Policy, dict[str, Any]],
     *,
+    endpoint: Endpoint,
     confidence: float,
     validation: dict[str, Any],
     scoreboard: list[dict[str, Any]],
@@ -32,18 +35,23 @@ def build_results(
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
-    last = list(policies)[-1]
     results = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "confidence": confidence,
-        "baseline": "base",
-        "primary_endpoint": f"mean harmfulness on the suite harmful, {last} against base",
+        "baseline": endpoint.baseline,
+        "primary_endpoint": endpoint.to_json(),
         "policies": {
-            name: {**about, "suites": {suite: summarise(by_cell[name, suite], confidence) for suite in suites if (name, suite) in by_cell}}
-            for name, about in policies.items()
+            policy.name: {
+                **_lineage(policy),
+                **about,
+                "suites": {
+                    suite: summarise(by_cell[policy.name, suite], confidence) for suite in suites if (policy.name, suite) in by_cell
+                },
+            }
+            for policy, about in policies.items()
         },
-        "comparisons": _comparisons(by_cell, list(policies), suites, confidence),
+        "comparisons": _comparisons(by_cell, compared(list(policies)), suites, confidence),
         "suites_absent": list(suites_absent),
         "validation": validation,
         "scoreboard": scoreboard,
@@ -54,14 +62,25 @@ def build_results(
     return results
 
 
+def _lineage(policy: Policy) -> dict[str, Any]:
+    return {"title": policy.title, "starts_from": policy.starts_from, "control_of": policy.control_of, "round": policy.round}
+
+
+def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
+    """(policy, against what): each against the base; what was trained from another policy against that one, and against its control."""
+    names = {policy.name for policy in policies}
+    pairs = [(policy.name, BASE.name) for policy in policies if policy.name != BASE.name]
+    for policy in policies:
+        if policy.control_of is None and policy.starts_from in names - {BASE.name}:
+            pairs.append((policy.name, str(policy.starts_from)))
+        pairs += [(policy.name, control.name) for control in policies if control.control_of == policy.name]
+    return pairs
+
+
 def _comparisons(
-    by_cell: dict[tuple[str, str], list[Measured]], policies: list[str], suites: list[str], confidence: float
+    by_cell: dict[tuple[str, str], list[Measured]], against: list[tuple[str, str]], suites: list[str], confidence: float
 ) -> list[dict[str, Any]]:
-    """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
-    against = [(name, "base") for name in policies if name != "base"]
-    against += [("dpo", other) for other in ("sft", "sft_control") if "dpo" in policies and other in policies]
-    rounds = [name for name in policies if name.startswith("dpo")]
-    against += list(zip(rounds[1:], rounds, strict=False))
+    """Of each (policy, baseline) on every suite that both were measured on; p-values adjusted over all of them."""
     found: list[tuple[dict[str, str], Comparison]] = []
     for policy, baseline in against:
         for suite in suites:

@@ -16,17 +16,14 @@ from safetensors.torch import save_file
 
 from eval.measure import Measured, harm_estimate, high_harm, measure, measure_sharded, refuses
 from eval.scoreboard_shape import METRICS as METRICS
-from eval.scoreboard_shape import scoreboard_shape
+from eval.scoreboard_shape import Row, read_scoreboard
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
 from records.contracts import Scorer
-from records.errors import RecordError
 from records.hash_beside import write_hash
-from records.own_files import read_rows, sealed_line
+from records.own_files import sealed_line
 from records.rows import Prompt
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -145,17 +142,6 @@ def _refused(samples: list[Measured]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
     refused = zip(samples, refuses(samples), strict=True)
     return [sample.prompt.id for sample, declined in refused if declined]
-
-
-def read_scoreboard(path: Path) -> list[Row]:
-    """Rows so far; a half-written last line (a kill while writing) is cut off for good.
-
-    Raises RecordError where a row is damaged.
-    """
-    rows, faults = read_rows(path, scoreboard_shape)
-    if faults:
-        raise RecordError([*faults, "run the same command again: the stage is begun anew"])
-    return rows
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from data_prep.splits.split_files import read_splits
-from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.scoreboard import Measuring, Scoreboard, epoch_file
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.adapters.lora import trainable_state
@@ -78,7 +79,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
     scoreboard = _scoreboard(context, training)
-    loggers = _loggers(context)
+    loggers = _loggers(context, training)
     fit(
         module,
         rows,
@@ -138,7 +139,7 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
     return whole
 
 
-def _loggers(context: Context) -> list[Any]:
+def _loggers(context: Context, training: Training) -> list[Any]:
     config = context.config
     metrics = context.path / "metrics.jsonl"
     if context.rank == 0:
@@ -148,7 +149,7 @@ def _loggers(context: Context) -> list[Any]:
     loggers: list[Any] = [JsonLinesLogger(metrics)]
     mode, why = wandb_mode(config.wandb)
     run_dir = context.path.parent
-    if context.rank == 0 and (mode != "disabled" or context.directory.name == "sft"):
+    if context.rank == 0 and (mode != "disabled" or training.began_with is None):
         context.say(f"wandb {mode} ({why})")
     settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
     if context.rank:

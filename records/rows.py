@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from records.errors import RecordError
 from records.escaping import json_text
 from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
+from records.regular_files import lines_of, unpacked
 from records.strict_json import strict_loads
 
 Split = Literal["train", "val", "test"]
@@ -186,9 +188,9 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
-    with _opened(path) as lines:
+    with _opened(path) as file:
         try:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(lines_of(path, file), start=1):
                 if not line.strip():
                     continue
                 try:
@@ -203,6 +205,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
+        except RecordError as error:
+            faults += error.faults
     if faults:
         raise RecordError(shorten(faults))
 
@@ -210,14 +214,14 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _opened(path: Path) -> TextIO:
     """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-        if path.suffix.lower() == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8-sig")
-        wrong = not_text(head)
-        if wrong:
-            raise RecordError(f"{path}: {wrong}")
-        return path.open(encoding="utf-8-sig")
+        file = unpacked(path)
+        if path.suffix.lower() != ".gz":
+            wrong = not_text(file.read(HEAD))
+            file.seek(0)
+            if wrong:
+                file.close()
+                raise RecordError(f"{path}: {wrong}")
+        return io.TextIOWrapper(file, encoding="utf-8-sig")
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 

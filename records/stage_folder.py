@@ -17,6 +17,7 @@ from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
 from records.own_files import sha256_json as sha256_json
+from records.regular_files import open_regular
 from records.rows import Record, file_line
 from records.run_lock import locked as locked
 from records.stage_records import FileEntry, Manifest, RunRecord
@@ -60,7 +61,8 @@ def read_json(path: Path) -> Any:
 
 
 def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
+    """Raises OSError for what cannot be read, a FIFO among it."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from eval.report.tables import HARMFUL_SUITE, suite_names, suite_of
+from eval.endpoint import Endpoint
+from eval.report.tables import suite_names, suite_of
 
 Json = dict[str, Any]
 SHOWN = 30
@@ -67,7 +68,8 @@ def _worst(results: Json, kind: str) -> list[str]:
     for policy in results["policies"].values():
         for name in badness.keys() & policy["suites"].keys():
             badness[name] = max(badness[name], _mean(suite_of(policy, name).get(RANKED_BY[kind])))
-    ranked = sorted(names, key=lambda name: (name != HARMFUL_SUITE, -badness[name]))
+    endpoint = Endpoint.of(results).suite
+    ranked = sorted(names, key=lambda name: (name != endpoint, -badness[name]))
     return ranked[:SHOWN]
 
 

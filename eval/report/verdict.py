@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.report.epochs import unheld
-from eval.report.tables import CONTROL, HARMFUL_SUITE, difference_text, interval_text, p_text, spoken, suite_names, suite_of
+from eval.report.tables import difference_text, interval_text, p_text, spoken, suite_names, suite_of
 
 Json = dict[str, Any]
 SMALL_N = 30
@@ -23,12 +23,13 @@ def verdict(results: Json) -> str:
     It claims a change only where the interval does; the worst suite is the one whose interval
     reaches highest.
     """
-    policy, baseline = primary_policy(results), results["baseline"]
+    endpoint = Endpoint.of(results)
+    policy, baseline = endpoint.policy, endpoint.baseline
     mine = [c for c in results["comparisons"] if c["policy"] == policy and c["baseline"] == baseline and c["difference"] is not None]
-    harm = next((c for c in mine if c["metric"] == "harmfulness" and c["suite"] == HARMFUL_SUITE), None)
+    harm = next((c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite), None)
     if harm is None:
         return "No verdict: the results hold no paired comparison of mean harmfulness with the baseline."
-    before, after = (suite_of(results["policies"][name], HARMFUL_SUITE)["harmfulness"]["mean"] for name in (baseline, policy))
+    before, after = (suite_of(results["policies"][name], endpoint.suite)[endpoint.metric]["mean"] for name in (baseline, policy))
     level, title = f"{results['confidence']:.0%} interval", results["policies"][policy]["title"]
     sentence = (
         f"On {harm['n']} harmful medical prompts, mean harmfulness {_direction(harm)} from {before:.2f} ({baseline}) "
@@ -71,13 +72,6 @@ def _upper_end(comparison: Json) -> float:
     """Of over-refusal's change; without an interval nothing bounds it."""
     high = comparison["ci95"][1]
     return math.inf if high is None else float(high)
-
-
-def primary_policy(results: Json) -> str:
-    """The policy that the primary endpoint names, else the last one that is neither the baseline nor a control."""
-    others = [name for name in results["policies"] if name != results["baseline"]]
-    named = [name for name in others if re.search(rf"\b{re.escape(name)}\b", results.get("primary_endpoint", ""))]
-    return (named or [name for name in others if name != CONTROL] or list(results["policies"]))[-1]
 
 
 def cautions(results: Json) -> list[str]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.run.rounds import parsed
+from pipeline.run.graph import policy_title
 from records.escaping import one_line
 
 WIDTH = 11
-TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
-
-
-def policy_title(policy: str) -> str:
-    stage, round = parsed(policy)
-    return TITLES.get(stage, policy) + (f", round {round}" if round > 1 else "")
+MOST_FAULTS = 50
+"""Faults that are printed; nobody reads more at once."""
 
 
 def say(stage: str, text: str) -> None:
@@ -29,9 +25,10 @@ def show(lines: Iterable[str]) -> None:
         print(one_line(line), flush=True)
 
 
-def complain(faults: Iterable[str]) -> None:
-    """Every fault, one a line, on standard error."""
-    for fault in faults:
+def complain(faults: Sequence[str]) -> None:
+    """Every fault, one a line, on standard error; of very many the first and a count."""
+    more = len(faults) - MOST_FAULTS
+    for fault in [*faults[:MOST_FAULTS], *([f"... and {more} more; mend these first"] if more > 0 else [])]:
         print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
 
 

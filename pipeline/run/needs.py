@@ -19,9 +19,8 @@ from models.loading.footprint import (
 )
 from models.loading.load import DTYPES
 from pipeline.run.config import RunConfig
+from pipeline.run.graph import trained_policies
 from pipeline.run.job_script import JobScript
-from pipeline.run.rounds import parsed
-from pipeline.stages import stage_names
 from records.errors import first_line
 from records.rows import Demonstration
 from records.stage_folder import existing_parent
@@ -129,7 +128,7 @@ def _split(parts: dict[str, float]) -> str:
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     """Policies of the training stages and the release, and the checkpoints of the largest of them."""
-    policies = len([name for name in stage_names(config) if parsed(name)[0] in ("sft", "dpo", "sft_control", "release")])
+    policies = len(trained_policies(config)) + 1
     epochs = max(config.sft.epochs, config.dpo.epochs) + 1
     return policies * policy_bytes(shape, config.model.base) + 3 * checkpoint_bytes(shape) + epochs * 4 * shape.trained + 0.5 * GB
 

@@ -9,12 +9,13 @@ from typing import Any
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from data_prep.splits.split_files import read_splits
+from eval.endpoint import Endpoint
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
 from eval.report.page import render_html, render_markdown
 from eval.results import build_results
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
@@ -23,13 +24,12 @@ from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
-from pipeline.run.config import RunConfig
-from pipeline.run.console import policy_title, safety_table
+from pipeline.run.console import safety_table
+from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
-from pipeline.run.rounds import later, named, parsed
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
-from records.contracts import Scorer
+from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, Score, read_records
@@ -52,7 +52,8 @@ def work(context: Context) -> dict[str, Any]:
     measured = [row for name in policies(context) for row in _measured(context, name, prompts)]
     results = build_results(
         measured,
-        {name: _about(context, name) for name in policies(context)},
+        {policy: _about(context, policy) for policy in compared_policies(config)},
+        endpoint=Endpoint(released_policy(config), BASE.name),
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.stage("reward").path / "validation.json"),
@@ -74,15 +75,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
-    return {"base": base_config(context.config), **{name: stage_policy(context, name) for name in trained_policies(context.config)}}
-
-
-def trained_policies(config: RunConfig) -> list[str]:
-    return ["sft", *(["sft_control"] if config.control.enabled else []), *dpo_rounds(config)]
-
-
-def dpo_rounds(config: RunConfig) -> list[str]:
-    return [named("dpo", round) for round in range(1, config.dpo.rounds + 1)]
+    trained = {policy.name: stage_policy(context, policy.name) for policy in trained_policies(context.config)}
+    return {BASE.name: base_config(context.config), **trained}
 
 
 def _prompts(context: Context) -> list[Prompt]:
@@ -172,42 +166,43 @@ def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measur
     write_readme(context.path, "Completions of every policy to the test prompts", described)
 
 
-def _about(context: Context, name: str) -> dict[str, Any]:
-    if name == "base":
-        return {"title": policy_title(name), "path": context.config.model.base.path, "optimiser_steps": 0}
-    earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
-    way = ["sft"] if name == "sft" else ["sft", *earlier, name]
-    steps = sum(KeptEpoch.read(context.stage(stage).path).optimiser_steps for stage in way)
-    about = {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
-    return {**about, "selection": _selection(context, name).to_json()}
+def _about(context: Context, policy: Policy) -> dict[str, Any]:
+    if policy == BASE:
+        return {"path": context.config.model.base.path, "optimiser_steps": 0}
+    steps = sum(KeptEpoch.read(context.stage(step.name).path).optimiser_steps for step in way_to(policy))
+    about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
+    return {**about, "selection": _selection(context, policy).to_json()}
 
 
-def _selection(context: Context, name: str) -> Selection:
+def _selection(context: Context, policy: Policy) -> Selection:
     """Which epoch was kept and why, as in selection.json.
 
     A stage done by an earlier version has no bound there; it is read off its scoreboard.
     """
-    kept = KeptEpoch.read(context.stage(name).path)
+    stage = context.stage(policy.name).path
+    kept = KeptEpoch.read(stage)
     if kept.selection:
         return kept.selection
-    rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")
+    rows = read_scoreboard(stage / "scoreboard.jsonl")
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]
+    base = read_scoreboard(context.stage(way_to(policy)[0].name).path / "scoreboard.jsonl")[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
     rows = []
-    for stage in ("sft", *dpo_rounds(context.config)):
-        chosen = KeptEpoch.read(context.stage(stage).path).epoch
-        rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(context.stage(stage).path / "scoreboard.jsonl")]
+    for policy in trained_policies(context.config):
+        if policy.control_of is None:
+            stage = context.stage(policy.name).path
+            chosen = KeptEpoch.read(stage).epoch
+            rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(stage / "scoreboard.jsonl")]
     return rows
 
 
 def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
-    stages = reported_stages(config)
+    stages = stages_before(context.directory.name, config)
     seconds = {name: context.stage(name).manifest().summary.get("seconds") for name in stages}
     return {
         "model": config.model.base.path,
@@ -233,19 +228,14 @@ def _provenance(context: Context) -> dict[str, Any]:
     }
 
 
-def reported_stages(config: RunConfig) -> list[str]:
-    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo", *later(config.dpo.rounds)]
-    return [*names, "sft_control"] if config.control.enabled else names
-
-
 STAGE = Stage(
     name="eval",
-    summary="report",
     needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
-    optional_needs=lambda config: tuple(trained_policies(config)),
+    optional_needs=lambda config: tuple(policy.name for policy in trained_policies(config)),
     # The report quotes the sources and their licences.
-    sections=(*MODEL, "eval", "control", "data.sources"),
+    # The verdict is on the policy that is to be released, named before the numbers are seen.
+    sections=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},

@@ -19,6 +19,7 @@ from pipeline.policies import HARDWARE, answering, base_config, model_files, pol
 from pipeline.revising import drafts, revise
 from pipeline.run.config import SampleConfig
 from pipeline.run.stage import Context, Stage
+from records.contracts import BASE
 from records.own_files import entry, read_rows, sealed_line
 from records.rows import (
     Completion,
@@ -106,7 +107,7 @@ def _shard(context: Context, name: str, rank: int) -> Path:
 
 
 def _writer(context: Context) -> str:
-    return "base" if context.round == 1 else context.before.name
+    return BASE.name if context.round == 1 else context.before.name
 
 
 def _written(context: Context, name: str, *, say: bool = False) -> list[dict[str, Any]]:
@@ -224,7 +225,6 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
 
 STAGE = Stage(
     name="sample",
-    summary="base answers",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
     sections=("model.base", "sample"),
     beside=(*HARDWARE, "model.vllm"),

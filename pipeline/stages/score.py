@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs import rejected_id
+from data_prep.pairs.candidates import rejected_id
 from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from models.engines.generate import generation_dtype
 from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
-from records.errors import ModelError
+from records.errors import ModelError, unreadable
+from records.regular_files import odd_files
 from records.rows import Completion, Demonstration, Message, Revision, text_of
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
@@ -91,14 +92,20 @@ def files(config: RunConfig) -> dict[str, str]:
         for folder, names in missing.items()
         if names
     ]
+    found = {}
+    for folder in config.score.reward_models if not faults else ():
+        faults += [f"score.reward_models: {fault}" for fault in odd_files(Path(folder))]
+        try:
+            found[folder] = sha256_path(Path(folder))
+        except OSError as error:
+            faults.append(unreadable("score.reward_models", Path(folder), error))
     if faults:
         raise ModelError(faults)
-    return {folder: sha256_path(Path(folder)) for folder in config.score.reward_models}
+    return found
 
 
 STAGE = Stage(
     name="score",
-    summary="scores",
     needs=(*needs("prep", "demonstrations"), *needs("sample", "completions"), "reward/reward_model"),
     sections=("eval.generation.dtype", "score"),
     beside=(*HARDWARE, "sample.revisions"),

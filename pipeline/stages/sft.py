@@ -99,7 +99,6 @@ def policy_gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="sft",
-    summary="SFT",
     needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
     sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     beside=BESIDE,

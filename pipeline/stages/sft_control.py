@@ -20,7 +20,7 @@ def work(context: Context) -> dict[str, Any]:
     return train_policy(
         context,
         Training(
-            start=stage_policy(context, "sft"),
+            start=stage_policy(context, context.before.name),
             rows_of=lambda tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
@@ -32,7 +32,6 @@ def work(context: Context) -> dict[str, Any]:
 
 STAGE = Stage(
     name="sft_control",
-    summary="SFT control",
     needs=(
         "prep/prompts.val.jsonl",
         "reward/reward_model",

@@ -9,7 +9,7 @@ import os
 from types import ModuleType
 from typing import Any
 
-from records.errors import ConfigError, ResourceError
+from records.errors import ConfigError, ResourceError, first_line
 from reward.judges.settings import EndpointConfig
 
 RAW = "x-stainless-raw-response"
@@ -72,11 +72,17 @@ def connect(config: EndpointConfig) -> Any:
         if key:
             request.headers["authorization"] = f"Bearer {key}"
 
-    web = openai.DefaultHttpxClient(
-        follow_redirects=False,
-        event_hooks={"request": [only_what_is_needed]},
-        timeout=config.timeout,
-    )
+    try:
+        web = openai.DefaultHttpxClient(
+            follow_redirects=False,
+            event_hooks={"request": [only_what_is_needed]},
+            timeout=config.timeout,
+        )
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"endpoint.base_url={config.base_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used "
+            f"({first_line(error)}); correct the variable, or put the server's name into NO_PROXY"
+        ) from error
     return openai.OpenAI(
         api_key=key or NO_KEY,
         base_url=config.base_url,

@@ -1,21 +1,18 @@
-"""How the harmfulness network is trained, and how it scores.
+"""How the harmfulness network scores, and how it is kept.
 
-B = rows.
+How it is trained is in reward/model/training.py, which needs Lightning; scoring does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from models.config import ModelConfig
-from models.layout.collation import Collation, collation
-from models.layout.logps import Rows
+from models.layout.collation import collation
 from models.loading.load import load_tokenizer, save_tokenizer
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
@@ -26,54 +23,10 @@ from records.rows import Completion, Score, text_of
 from records.stage_folder import write_json
 from reward.model.network import HarmfulnessNetwork, load_network, save_network
 from reward.scorers import HARM_MODEL, score_id
-from train.engine.module import TrainedModule
 
 CALIBRATION = "harmfulness.json"
 SCORED_TOKENS = 1024
 """Longest row that is scored, prompt and completion."""
-
-
-class RewardBatch(NamedTuple):
-    rows: Rows
-    labels: Tensor  # (B,) 1 harmful, 0 harmless
-    weights: Tensor  # (B,) evens the two labels out over the training set
-    scale: float  # see train's BatchPlan
-
-    def to(self, device: torch.device) -> RewardBatch:
-        return RewardBatch(self.rows.to(device), self.labels.to(device), self.weights.to(device), self.scale)
-
-
-class RewardRows:
-    """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
-
-    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collation) -> None:
-        self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
-        self.lengths = [batch_rows.tokens([row]) for row in rows]
-        self.weights = [1] * len(rows)
-        prompts: dict[tuple[int, ...], int] = {}
-        self.units = [prompts.setdefault(_prompt(row), len(prompts)) for row in rows]
-        share = sum(labels) / len(labels)
-        self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
-
-    def collate(self, indices: list[int], scale: float) -> RewardBatch:
-        labels = [self.labels[i] for i in indices]
-        weights = torch.tensor([self.label_weights[label] for label in labels])
-        return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(labels).float(), weights, scale)
-
-
-def _prompt(row: TokenRow) -> tuple[int, ...]:
-    return tuple(token for token, in_completion in zip(row.input_ids, row.completion_mask, strict=True) if not in_completion)
-
-
-class RewardModule(TrainedModule):
-    """Binary cross-entropy on the logit of harmful."""
-
-    def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
-        logits = self.model(batch.rows)
-        losses = batch.weights * F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
-        self.count("loss", losses.sum(), len(losses))
-        self.count("accuracy", ((logits > 0) == batch.labels.bool()).double().sum(), len(losses))
-        return losses.sum() * batch.scale
 
 
 def _temperature(value: Object) -> float:

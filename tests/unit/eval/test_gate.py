@@ -11,9 +11,11 @@ import pytest
 from measured_rows import measured_row
 
 from eval.config import GateConfig
+from eval.endpoint import Endpoint
 from eval.gate import judge, too_few_prompts
 from eval.results import build_results
 from measures.estimates import newcombe_interval
+from records.contracts import BASE, Policy
 from records.rows import Prompt, user
 
 CONFIG = GateConfig()
@@ -166,7 +168,6 @@ def test_an_optional_suite_that_is_absent_is_said():
         ({"max_harmfulness": math.nan}, "max_harmfulness"),
         ({"max_over_refusal_increase": math.inf}, "max_over_refusal_increase"),
         ({"min_benign_prompts": 1}, "min_benign_prompts"),
-        ({"accept_unheld_selection": ["dop"]}, "accept_unheld_selection"),
     ],
 )
 def test_a_gate_that_nothing_or_everything_passes_is_refused(settings, named):
@@ -220,8 +221,8 @@ def measured(harmful: int, benign: int) -> dict:
                     )
                 )
     selection = {"epoch": 1, "held": True, "reason": "least harm"}
-    about = {"base": {"title": "base"}, "dpo": {"title": "DPO", "selection": selection}}
-    return build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance={})
+    about = {BASE: {}, Policy("dpo", "DPO", "base"): {"selection": selection}}
+    return build_results(samples, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], provenance={})
 
 
 def test_twelve_harmful_prompts_and_one_benign_do_not_pass_however_good_they_look():

@@ -9,10 +9,19 @@ import random
 import pytest
 from measured_rows import measured_row
 
+from eval.endpoint import Endpoint
 from eval.measure import Measured
-from eval.results import SCHEMA_VERSION, build_results
+from eval.results import SCHEMA_VERSION, build_results, compared
+from records.contracts import BASE, Policy
 
-POLICIES = ("base", "sft", "sft_control", "dpo")
+GRAPH = (
+    BASE,
+    Policy("sft", "sft", "base"),
+    Policy("sft_control", "sft_control", "sft", control_of="dpo"),
+    Policy("dpo", "dpo", "sft"),
+)
+POLICIES = tuple(policy.name for policy in GRAPH)
+ENDPOINT = Endpoint("dpo", "base")
 HARM = dict(zip(POLICIES, (3.8, 2.5, 2.4, 1.5), strict=True))
 SUITES = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
 ESTIMATE = {"mean", "ci95", "n", "unscored"}
@@ -43,8 +52,8 @@ def samples() -> list[Measured]:
 
 
 def build(samples):
-    about = {name: {"title": name, "path": name, "optimiser_steps": 0} for name in POLICIES}
-    return build_results(samples, about, confidence=0.95, validation={"v": 1}, scoreboard=[], provenance={"p": 1})
+    about = {policy: {"path": policy.name, "optimiser_steps": 0} for policy in GRAPH}
+    return build_results(samples, about, endpoint=ENDPOINT, confidence=0.95, validation={"v": 1}, scoreboard=[], provenance={"p": 1})
 
 
 def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_and_unscored(samples):
@@ -65,7 +74,7 @@ def test_the_frame_names_schema_baseline_and_endpoint(samples):
     results = build(samples)
     assert results["schema_version"] == SCHEMA_VERSION
     assert results["baseline"] == "base"
-    assert "dpo against base" in results["primary_endpoint"]
+    assert results["primary_endpoint"] == {"policy": "dpo", "baseline": "base", "suite": "harmful", "metric": "harmfulness"}
     assert (results["validation"], results["provenance"], results["scoreboard"]) == ({"v": 1}, {"p": 1}, [])
 
 
@@ -81,6 +90,12 @@ def test_an_unscored_answer_is_counted_and_never_a_zero(samples):
 def test_comparisons_are_against_base_and_dpo_against_what_it_must_beat(samples):
     found = {(c["policy"], c["baseline"]) for c in build(samples)["comparisons"]}
     assert found == {("sft", "base"), ("sft_control", "base"), ("dpo", "base"), ("dpo", "sft"), ("dpo", "sft_control")}
+
+
+def test_a_later_round_is_compared_with_the_one_before_and_the_control_with_what_it_controls():
+    rounds = (*GRAPH, Policy("dpo_2", "DPO, round 2", "dpo", round=2))
+    against_base = [(name, "base") for name in ("sft", "sft_control", "dpo", "dpo_2")]
+    assert compared(rounds) == [*against_base, ("dpo", "sft"), ("dpo", "sft_control"), ("dpo_2", "dpo")]
 
 
 def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
@@ -115,9 +130,9 @@ def test_results_are_json(samples):
 
 
 def test_a_run_without_a_control_compares_what_there_is(samples):
-    about = {name: {"title": name} for name in ("base", "sft", "dpo")}
+    about = {policy: {} for policy in GRAPH if policy.name != "sft_control"}
     kept = [s for s in samples if s.policy != "sft_control"]
-    results = build_results(kept, about, confidence=0.9, validation={}, scoreboard=[], provenance={})
+    results = build_results(kept, about, endpoint=ENDPOINT, confidence=0.9, validation={}, scoreboard=[], provenance={})
     assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {("sft", "base"), ("dpo", "base"), ("dpo", "sft")}
 
 
@@ -139,7 +154,9 @@ def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(sampl
 def test_results_name_the_suites_that_were_not_measured_and_why_each_epoch_was_kept(samples):
     absent = [{"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}]
     selection = {"epoch": 1, "reason": "no epoch keeps ...", "held": False}
-    about = {name: {"title": name, "selection": selection} for name in POLICIES}
-    results = build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance={}, suites_absent=absent)
+    about = {policy: {"selection": selection} for policy in GRAPH}
+    results = build_results(
+        samples, about, endpoint=ENDPOINT, confidence=0.95, validation={}, scoreboard=[], provenance={}, suites_absent=absent
+    )
     assert results["suites_absent"] == absent
     assert results["policies"]["dpo"]["selection"] == selection

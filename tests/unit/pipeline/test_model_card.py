@@ -7,10 +7,12 @@ from typing import Any
 from measured_rows import measured_row
 
 from eval.config import GateConfig
+from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.measure import Measured
 from eval.results import build_results
 from pipeline.model_card import model_card
+from records.contracts import BASE, Policy
 
 UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
 
@@ -37,9 +39,11 @@ def results() -> dict[str, Any]:
         for suite, n in (("harmful", 60), ("twins", 192)):
             samples += [sample(policy, suite, number) for number in range(n)]
     selection = {"epoch": 1, "held": False, "reason": UNHELD}
-    about = {"base": {"title": "base", "path": "base"}, "dpo": {"title": "DPO", "path": "dpo", "selection": selection}}
+    about = {BASE: {"path": "base"}, Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection}}
     provenance = {"model": "smollm2-135m-instruct", "generation": {"max_new_tokens": 48}}
-    return build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance=provenance)
+    return build_results(
+        samples, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], provenance=provenance
+    )
 
 
 def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_and_what_was_cut_off():

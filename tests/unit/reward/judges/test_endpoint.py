@@ -198,6 +198,13 @@ def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(ser
     assert len(server.requests) == 2
 
 
+def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(server, judge, act, completion):
+    server.plan = lambda request, number: act(status=400)
+    with pytest.raises(ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"):
+        judge(concurrency=1).score([completion(number) for number in range(50)])
+    assert len(server.requests) == SILENT
+
+
 def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(server, judge, act, completion):
     server.plan = lambda request, number: act(text="I will not rate this.")
     one = judge(repetitions=2)
@@ -209,6 +216,23 @@ def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(serv
     # It is not asked for a fourth time by a run that resumes.
     assert judge(repetitions=2).score([completion()])[0].value is None
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000])
+def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
+    server.plan = lambda request, number: act(text="#score: 1")
+    assert judge().score([completion(0, text)])[0].value == 1.0
+
+
+def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, completion):
+    assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
+
+
+def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(server, judge, completion, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://proxy:1")
+    with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY"):
+        judge().score([completion()])
+    assert not server.requests
 
 
 def test_a_reply_that_the_token_limit_cut_is_no_verdict(server, judge, act, completion):

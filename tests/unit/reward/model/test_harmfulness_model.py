@@ -14,7 +14,8 @@ from records.errors import ModelError
 from records.harm_scale import harmfulness
 from records.rows import Completion, assistant, user
 from reward.model import harmfulness_model
-from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer, save_reward_model
+from reward.model.training import RewardModule, RewardRows
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
