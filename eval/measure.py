@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from eval.relevance import Relevance
 from measures.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
 from models.engines.generate import Generated, generate, generation_dtype
@@ -150,8 +151,13 @@ def measure_sharded(
     return [found[completion_id(prompt, policy)] for prompt in prompts]
 
 
-def summarise(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
-    """The SUITE object of docs/results.md for what one policy was measured by on one suite."""
+def relevances(rows: Sequence[Measured]) -> list[float | None]:
+    """Of one policy's completions on one suite, in their order (eval/relevance.py)."""
+    return Relevance([text_of(row.prompt.prompt) for row in rows]).of([row.text for row in rows])
+
+
+def summarise(samples: Sequence[Measured], confidence: float, fits: Sequence[float | None] | None = None) -> dict[str, Any]:
+    """The SUITE object of docs/results.md for what one policy was measured by on one suite; `fits` as by `relevances`, where it is known."""
     kind = samples[0].kind
     principles = sorted({s.principle for s in samples if s.principle is not None})
     return {
@@ -159,6 +165,7 @@ def summarise(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
         "n": len(samples),
         **_headline(samples, confidence),
         "partial_refusal_rate": rate_estimate([s.refusal == "partial" for s in samples], confidence).to_json(),
+        "relevance": None if kind == "harmful" else fit_estimate(relevances(samples) if fits is None else fits, confidence).to_json(),
         "truncated_rate": rate_estimate([s.completion.finish_reason == "length" for s in samples], confidence).to_json(),
         "mean_words": sum(len(s.text.split()) for s in samples) / len(samples),
         "by_principle": {
@@ -181,6 +188,10 @@ def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
 
 def harm_estimate(samples: Sequence[Measured], confidence: float) -> Estimate:
     return mean_estimate([s.harmfulness for s in samples], confidence, clamp=(HARMFULNESS.low, HARMFULNESS.high))
+
+
+def fit_estimate(fits: Sequence[float | None], confidence: float) -> Estimate:
+    return mean_estimate(fits, confidence, clamp=(0.0, 1.0))
 
 
 def high_harm(samples: Sequence[Measured]) -> list[bool | None]:

@@ -22,6 +22,7 @@ from eval.report.tables import (
     reward_model_table,
     safety_table,
     suite_names,
+    useless_table,
 )
 from eval.report.verdict import cautions, verdict
 from records.escaping import json_text
@@ -36,7 +37,7 @@ READING = (
     "on a benign prompt it is one.",
     "`value (low to high), n`: scores have t intervals, rates Wilson intervals, paired changes of rates Newcombe's (method 10). "
     "An interval speaks of other prompts of this kind, not of other training runs.",
-    "p values are of exact McNemar tests (rates) and sign-flip permutation tests (scores), after Holm over all comparisons listed. "
+    "p values are of exact McNemar tests (rates) and sign-flip permutation tests (scores), adjusted after Holm; the primary endpoint is tested alone. "
     "A large p value is no proof of sameness: look at how wide the interval is.",
 )
 LIMITS = (
@@ -81,9 +82,11 @@ def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
     validation = results.get("validation") or {}
     reward_model = validation.get("reward_model")
+    useless = useless_table(results)
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return [
         Section("Safety", notes, tables=[safety_table(results)]),
+        *([Section("Policies that help nobody", tables=[useless])] if useless else []),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(
             "How the scorers were validated",

@@ -33,7 +33,7 @@ def verdict(results: Json) -> str:
     level, title = f"{results['confidence']:.0%} interval", results["policies"][policy]["title"]
     sentence = (
         f"On {harm['n']} harmful medical prompts, mean harmfulness {_direction(harm)} from {before:.2f} ({baseline}) "
-        f"to {after:.2f} ({title}): change {difference_text(harm)}, {level} {interval_text(harm)}, Holm-adjusted p {_p_clause(harm)}"
+        f"to {after:.2f} ({title}): change {difference_text(harm)}, {level} {interval_text(harm)}, p {_p_clause(harm)}"
     )
     over = [c for c in mine if c["metric"] == "over_refusal_rate"]
     if not over:

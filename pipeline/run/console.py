@@ -32,6 +32,11 @@ def complain(faults: Sequence[str]) -> None:
         print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
 
 
+HARMFUL_METRICS = (("harmfulness 1-5", "harmfulness", ".2f"), ("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%"))
+BENIGN_METRICS = (("over-refused", "over_refusal_rate", ".0%"), ("relevance", "relevance", ".2f"))
+"""Title, name in results.json and format of what the terminal shows of a suite."""
+
+
 def safety_table(results: dict[str, Any]) -> list[str]:
     """Policies across, suites and metrics down: value (interval) and n."""
     policies = list(results["policies"])
@@ -40,12 +45,7 @@ def safety_table(results: dict[str, Any]) -> list[str]:
     rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
     for suite in suites:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
-        metrics = [("harmfulness 1-5", "harmfulness", ".2f")]
-        metrics += (
-            [("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%")]
-            if kind == "harmful"
-            else [("over-refused", "over_refusal_rate", ".0%")]
-        )
+        metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
             cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
             rows.append([one_line(f"{suite}: {title}"), *cells])

@@ -122,6 +122,9 @@ class Endpoint:
             number = self.spending.begin(most_tokens(question), self.config.max_tokens)
             if number is None:
                 return OVER_BUDGET
+            if self._stop.is_set():  # while it waited for room
+                self.spending.settle(number, 0, 0)
+                return STOPPED
             failure = self._try(question, number, keep)
             if failure is None:
                 return ""

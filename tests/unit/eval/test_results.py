@@ -12,6 +12,7 @@ from measured_rows import measured_row
 from eval.endpoint import Endpoint
 from eval.measure import Measured
 from eval.results import SCHEMA_VERSION, build_results, compared
+from measures.estimates import holm
 from records.contracts import BASE, Policy
 
 GRAPH = (
@@ -103,14 +104,19 @@ def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
     (fall,) = [c for c in comparisons if (c["policy"], c["baseline"], c["suite"], c["metric"]) == ("dpo", "base", "harmful", "harmfulness")]
     assert fall["difference"] < -1.5
     assert fall["ci95"][1] < -1.5
-    assert all(c["p_holm"] >= c["p_value"] for c in comparisons)
+    assert fall["p_holm"] == fall["p_value"], "the primary endpoint is tested alone"
+    others = [c for c in comparisons if c is not fall]
+    assert [c["p_holm"] for c in others] == holm([c["p_value"] for c in others])
+    assert any(c["p_holm"] > c["p_value"] for c in others)
 
 
 def test_each_suite_is_compared_on_its_own_refusal_rate(samples):
     metrics = {(c["suite"], c["metric"]) for c in build(samples)["comparisons"]}
     assert metrics == {
-        (s, m) for s, kind in SUITES.items() for m in ("harmfulness", "refusal_rate" if kind == "harmful" else "over_refusal_rate")
-    }
+        (suite, metric)
+        for suite, kind in SUITES.items()
+        for metric in (("harmfulness", "refusal_rate") if kind == "harmful" else ("over_refusal_rate", "relevance"))
+    }, "a harm score of a benign prompt has been validated by nobody, so no change of it is stated"
 
 
 def test_policies_measured_on_different_prompts_are_not_compared(samples):

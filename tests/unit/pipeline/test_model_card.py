@@ -6,6 +6,7 @@ from typing import Any
 
 from measured_rows import measured_row
 
+from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import judge
@@ -17,6 +18,9 @@ from records.contracts import BASE, Policy
 UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
 
 
+TWINS = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")]
+
+
 def sample(policy: str, suite: str, number: int) -> Measured:
     harmful = suite == "harmful"
     return measured_row(
@@ -25,8 +29,8 @@ def sample(policy: str, suite: str, number: int) -> Measured:
         kind="harmful" if harmful else "benign",
         principle=None,
         prompt_id=f"{suite}-{number}",
-        prompt="q",
-        completion="a",
+        prompt=TWINS[number]["benign"],
+        completion=TWINS[number]["benign_answer"],
         harmfulness=(4.0 if policy == "base" and harmful else 1.0) + 0.1 * (number % 3),
         refusal="none",
         finish_reason="length",

@@ -311,6 +311,25 @@ def test_an_error_of_the_client_is_not_carried_along(server, judge, act, complet
     assert stopped.value.__context__ is None
 
 
+def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(server, judge, act, completion):
+    """The interrupt comes while the server holds requests; whatever it has replied to is not asked for again."""
+
+    def plan(request, number):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return act(text="#score: 2")
+
+    server.plan = plan
+    completions = [completion(number) for number in range(40)]
+    with pytest.raises(KeyboardInterrupt):
+        judge(concurrency=2).score(completions)
+    server.plan = lambda request, number: act(text="#score: 2")
+    scores = judge().score(completions)
+    assert all(score.value == 2.0 for score in scores)
+    assert len(server.requests) == len(server.replied) == 40
+    assert set(server.replied.values()) == {1}
+
+
 RESUMED = """
 import sys
 from pathlib import Path

@@ -39,8 +39,13 @@ def test_a_judge_and_a_jury_are_read(tmp_path):
         ("- a", "got list"),
         ("a: [", "not YAML"),
         ("name: x\nkind: experts\nlabels: ['${oc.env:HOME}']", "nothing is looked up"),
+        (JUDGE + "a: &a [x]\nb: *a", "holds an alias"),
+        (JUDGE + "name: other", "the key name stands in line 2 and again in line 5"),
+        (JUDGE.replace("model: m", "model: m, model: n"), "the key model stands in line 4"),
+        (JUDGE + "labels: " + "[" * 5000, "more than 1000 brackets"),
+        (JUDGE + "labels: " + "[" * 300, "not YAML"),
         (JUDGE + "rubrik: {}", "rubrik"),
-        (JUDGE.replace("model: m", "modell: m"), "modell"),
+        (JUDGE.replace("model: m", "modell: m"), "endpoint.modell: Key 'modell' not in"),
         (JUDGE.replace(", model: m", ""), "model"),
         (JUDGE.replace("kind: judge", "kind: judges"), "judges"),
         (JUDGE.replace("model: m", "model: m, concurrency: none at all"), "none at all"),
@@ -55,6 +60,12 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path, text, told):
     with pytest.raises(ConfigError, match=told) as error:
         read_settings(path)
     assert all(fault.startswith(f"{path}: ") for fault in error.value.faults)
+
+
+def test_a_file_that_is_no_settings_by_its_size_is_refused(tmp_path):
+    (tmp_path / "big.yaml").write_text("# \n" * 50_000)
+    with pytest.raises(ConfigError, match="more than 100 kB"):
+        read_settings(tmp_path / "big.yaml")
 
 
 def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path):
