@@ -12,6 +12,7 @@ from networkx.utils import UnionFind
 
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import SourceRows
+from data_prep.sources.twins import twin_faults
 from records.errors import RecordError
 from records.regular_files import odd_files
 from records.rows import Demonstration, Message, shorten, stable_id, text_of
@@ -40,9 +41,9 @@ def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
 def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
         raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
-    if config.only:
+    faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
+    if config.only and not faults:
         rows = _of_suites(rows, config)
-    faults = _reused_ids(rows, config.name)
     if faults:
         raise RecordError(shorten(faults))
     if config.is_for_evaluation:

@@ -16,7 +16,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.rounds import trained_before
 from pipeline.run.stage import Context, Stage
-from pipeline.stages.sft import policy_gigabytes
+from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Pair, read_records
 from records.stage_folder import sha256_json, write_json

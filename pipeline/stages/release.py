@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from eval.endpoint import Endpoint
@@ -33,6 +34,8 @@ from records.permissions import let_through, open_to_readers
 from records.stage_folder import write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
+EVIDENCE_BYTES = 50_000_000
+"""Reports, cards and results beside the released policy; the disk must hold both."""
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
 """How the terminal shows a gate's outcome."""
 
@@ -108,7 +111,9 @@ def _training_data(context: Context, personal: PersonalData) -> str:
 
 
 def _gigabytes(config: RunConfig) -> float:
-    return 0.7
+    """As much as is copied, which lies there when release begins."""
+    folder = Path(config.run_dir) / released_policy(config) / "policy"
+    return (sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) + EVIDENCE_BYTES) / 1e9
 
 
 STAGE = Stage(

@@ -12,6 +12,7 @@ from models.tokens import TokenRow, encode
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
 from pipeline.policy_training import TRAINED_BY, state_of
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration
 from records.stage_folder import write_json, write_records
@@ -151,6 +152,6 @@ STAGE = Stage(
     beside=HARDWARE,
     work=work,
     files=model_files,
-    gigabytes=lambda config: 1.0,
+    gigabytes=reward_gigabytes,
     ranks=True,
 )

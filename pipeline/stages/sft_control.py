@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.policies import MODEL, stage_policy
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import earlier_adapter, from_before
-from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
+from pipeline.stages.sft import Example, sft_rows
 from records.rows import Pair, read_records
 from train.sft import SftModule
 

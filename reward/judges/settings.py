@@ -61,7 +61,8 @@ class EndpointConfig(Ranged):
     concurrency: int = ranged(8, at_least=1, at_most=1024)
     """Requests under way at once."""
     timeout: float = ranged(120.0, above=0, at_most=DAY)
-    """Seconds without a byte from the server until a request is given up and sent again."""
+    """Seconds until a request is given up and sent again: for the connection, for the first byte of
+    the reply, and for the whole of it."""
     retries: int = ranged(6, at_least=0, at_most=1000)
     """Times that a request is sent again after 429, 5xx, a time-out, a cut connection or a reply
     that is none."""

@@ -140,6 +140,20 @@ def test_a_server_that_stays_silent_is_given_up_on_and_asked_again(server, judge
     assert len(server.requests) >= 2
 
 
+def test_a_reply_that_drips_is_given_up_on_too(server, judge, act, completion):
+    server.plan = lambda request, number: act(drip=True) if number == 0 else act(text="#score: 5")
+    assert judge(timeout=0.3, retries=200).score([completion()])[0].value == 5.0
+    assert len(server.requests) >= 2
+
+
+def test_a_reply_without_end_is_given_up_on(server, judge, act, completion, monkeypatch):
+    monkeypatch.setattr("reward.judges.openai_client.MOST_BYTES", 1000)
+    server.plan = lambda request, number: act(text="long " * 1000) if number == 0 else act(text="#score: 5")
+    one = judge(retries=3)
+    assert one.score([completion()])[0].value == 5.0
+    assert one.report()["sent_again"] == 1
+
+
 def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_time(server, judge, act, completion):
     server.plan = lambda request, number: act(status=500) if "number 1." in request.words else act(text="#score: 3")
     one = judge(retries=2)
@@ -229,9 +243,10 @@ def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, c
 
 
 def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(server, judge, completion, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "nonsense://proxy:1")
-    with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY"):
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://me:password@proxy:1")
+    with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY") as told:
         judge().score([completion()])
+    assert "password" not in str(told.value)
     assert not server.requests
 
 
@@ -312,7 +327,8 @@ def test_an_error_of_the_client_is_not_carried_along(server, judge, act, complet
 
 
 def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(server, judge, act, completion):
-    """The interrupt comes while the server holds requests; whatever it has replied to is not asked for again."""
+    """The interrupt comes while the server holds requests; whatever it has replied to is not
+    asked for again."""
 
     def plan(request, number):
         if number == 3:
