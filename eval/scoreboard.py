@@ -21,6 +21,7 @@ from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
 from records.contracts import Scorer
+from records.escaping import one_line
 from records.hash_beside import write_hash
 from records.own_files import sealed_line
 from records.rows import Prompt
@@ -168,7 +169,7 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 def _flat(row: Row) -> dict[str, float]:
     flat = {"scoreboard/epoch": float(row["epoch"])}
-    by_suite = {f"over_refusal_rate/{suite}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
+    by_suite = {f"over_refusal_rate/{one_line(suite)}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
     for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
             low, high = estimate["ci95"]

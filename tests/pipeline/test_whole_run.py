@@ -14,6 +14,7 @@ import pytest
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
 from data_prep.splits.splitting import SPLITS
 from eval.measure import joined
+from records.permissions import current_umask
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
 from records.stage_folder import StageDirectory, read_json, sha256_file
 from reward.refusal.rule import split_refusal
@@ -245,6 +246,22 @@ assert made.shape[1] > inputs["input_ids"].shape[1]
 assert torch.isfinite(model(**inputs).logits).all()
 print("LOADED", sum(p.numel() for p in model.parameters()))
 """
+
+
+def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_this_machine(finished, tiny_directory):
+    open_to = 0o777 & ~current_umask()
+    target = finished / "release" / "tiny-released"
+    for path in (finished, *finished.rglob("*")):
+        mode = path.stat().st_mode & 0o777
+        if path == target or target in path.parents:
+            assert mode == (open_to if path.is_dir() else open_to & 0o666), path
+        else:
+            passable = path in (finished, target.parent)
+            assert mode & 0o077 == (0o011 & open_to if passable else 0), path
+    private = [str(folder).encode() for folder in (finished, tiny_directory, Path.home(), Path.cwd())]
+    for path in target.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [folder for folder in private if re.search(re.escape(folder) + rb"(?![\w-])", content)], path
 
 
 def test_the_released_model_loads_and_writes_without_primum(finished):
