@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
@@ -21,12 +21,17 @@ from records.errors import RecordError
 from records.rows import Pair, read_records
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
-from train.dpo import DpoModule, DpoRows
 from train.engine.hardware import precision, uses_gpu
-from train.reference import ReferencePass
+
+if TYPE_CHECKING:
+    from train.dpo import DpoRows
+    from train.reference import ReferencePass
 
 
 def work(context: Context) -> dict[str, Any]:
+    from train.dpo import DpoModule, DpoRows
+    from train.reference import ReferencePass
+
     config = context.config
     pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
 

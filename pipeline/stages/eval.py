@@ -12,6 +12,7 @@ from data_prep.splits.split_files import read_splits
 from eval.endpoint import Endpoint
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
+from eval.report.narrowing import narrowed
 from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
@@ -66,7 +67,7 @@ def work(context: Context) -> dict[str, Any]:
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [row.to_row() for row in measured], results["scoreboard"]))
-    for line in (*safety_table(results), results["verdict"], *unheld(results)):
+    for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"completions": len(measured), "policies": len(results["policies"])}

@@ -11,10 +11,11 @@ from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import earlier_adapter, from_before
 from pipeline.stages.sft import Example, sft_rows
 from records.rows import Pair, read_records
-from train.sft import SftModule
 
 
 def work(context: Context) -> dict[str, Any]:
+    from train.sft import SftModule
+
     config = context.config
     pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
     examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
