@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument(
         "overrides", metavar="SCRIPT | key=value", nargs="*", help="a Slurm job script, and settings that replace the file's"
     )
-    checking.add_argument("--gpu-gb", type=float, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
+    checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
 
 
@@ -151,6 +151,12 @@ def count(text: str) -> int:
 def whole_number(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
+    return value
+
+
+def gigabytes(text: str) -> float:
+    if not 0 < (value := float(text)) <= 100_000:
+        raise argparse.ArgumentTypeError(f"wanted GB above 0 and at most 100000, got {text}")
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
@@ -21,15 +21,20 @@ from records.rows import Pair
 from records.run_files import ADAPTER, BEFORE, FIRST, PAIRS, POLICY, SCOREBOARD, SELECTION, TRAINED, RunFile
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
-from train.dpo import DpoModule, DpoRows
 from train.engine.hardware import precision, uses_gpu
-from train.reference import ReferencePass
+
+if TYPE_CHECKING:
+    from train.dpo import DpoRows
+    from train.reference import ReferencePass
 
 BEGUN_WITH = (*(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)), SCOREBOARD.left_by(FIRST))
 """What is read of an earlier training: its policy, and what is known of it and of the base."""
 
 
 def work(context: Context) -> dict[str, Any]:
+    from train.dpo import DpoModule, DpoRows
+    from train.reference import ReferencePass
+
     config = context.config
     pairs = context.read(PAIRS.of("train"))
 

@@ -48,8 +48,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def rendering(config: RunConfig) -> Renders:
     """Asks the chat template of the run's model why it does not hold a row."""
-    from models.loading.load import load_tokenizer  # noqa: PLC0415  a stage that is found done needs no transformers
-    from models.loading.template_faults import row_fault  # noqa: PLC0415
+    from models.loading.load import load_tokenizer
+    from models.loading.template_faults import row_fault
 
     return partial(row_fault, load_tokenizer(config.model.base))
 
@@ -61,10 +61,10 @@ def embedding(context: Context) -> Embed | None:
         return None
 
     def embedded(texts: Sequence[str]) -> Vectors:
-        import torch  # noqa: PLC0415  prep takes seconds longer with torch, and most runs prepare without
+        import torch
 
-        from models.embed import embed  # noqa: PLC0415
-        from pipeline.policies import device  # noqa: PLC0415
+        from models.embed import embed
+        from pipeline.policies import device
 
         # Data are often prepared on a node without the run's GPUs.
         where = device(context.config) if torch.cuda.is_available() else torch.device("cpu")
@@ -143,7 +143,7 @@ def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
     """The above, the tokenizer whose template rows are rendered with, and what the embedding model is; eval depends on the first alone."""
-    from pipeline.policies import model_identity, tokenizer_identity  # noqa: PLC0415  as above
+    from pipeline.policies import model_identity, tokenizer_identity
 
     model = embedding_model(config)
     return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model, "data.embedding.model") if model else {})}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from measures.calibration import fit_temperature
 from models.adapters.lora import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
@@ -19,14 +18,14 @@ from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
-from reward.model.probe import HeadStart
-from reward.model.training import RewardModule, RewardRows
-from reward.model.validation import validate
-from train.engine.loggers import JsonLinesLogger, forget_metrics_after
-from train.engine.trainer import batch_plan, fit, resumed_step
 
 
 def work(context: Context) -> dict[str, Any]:
+    from reward.model.probe import HeadStart
+    from reward.model.training import RewardModule, RewardRows
+    from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+    from train.engine.trainer import batch_plan, fit, resumed_step
+
     config = context.config
     examples = build_examples(*_inputs(context), shortcut_share=config.reward.shortcut_examples, seed=config.seed)
     train = balanced_sample([e for e in examples if e.split == "train"], config.reward.max_examples, config.seed)
@@ -100,6 +99,9 @@ def _encode(examples: list[RewardExample], tokenizer: Any, max_length: int) -> t
 
 
 def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
+    from measures.calibration import fit_temperature
+    from reward.model.validation import validate
+
     """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
     kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
     logits = HarmfulnessScorer(network, tokenizer, temperature=1.0).logits(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
@@ -17,7 +17,9 @@ from records.rows import Completion, Demonstration, Message, text_of
 from records.run_files import COMPLETIONS, DEMONSTRATIONS, TRAINED
 from records.stage_folder import write_json
 from reward.refusal.rule import refusal
-from train.sft import SftModule, SftRows
+
+if TYPE_CHECKING:
+    from train.sft import SftRows
 
 
 class Example(NamedTuple):
@@ -30,6 +32,8 @@ class Example(NamedTuple):
 
 
 def work(context: Context) -> dict[str, Any]:
+    from train.sft import SftModule
+
     config = context.config
     demonstrations = context.read(DEMONSTRATIONS.of("train"))
     completions = context.read(COMPLETIONS.of("train"))
@@ -90,6 +94,8 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
             f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
             "raise it, or give rows with completions"
         )
+    from train.sft import SftRows
+
     return SftRows(kept, batch_rows)
 
 

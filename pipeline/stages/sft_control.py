@@ -11,10 +11,11 @@ from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from pipeline.stages.sft import Example, sft_rows
 from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
-from train.sft import SftModule
 
 
 def work(context: Context) -> dict[str, Any]:
+    from train.sft import SftModule
+
     config = context.config
     pairs = context.read(PAIRS.of("train"))
     examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
