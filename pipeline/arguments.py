@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument(
         "overrides", metavar="SCRIPT | key=value", nargs="*", help="a Slurm job script, and settings that replace the file's"
     )
-    checking.add_argument("--gpu-gb", type=float, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
+    checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
 
 
@@ -116,7 +116,7 @@ def _add_judge_report(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="default (what eval uses), rule, reward_model=FOLDER, file=SCORES ...; rule and TF-IDF stand in every report",
+        help="default (what eval uses), rule, reward_model=FOLDER, judge=SETTINGS, file=SCORES; rule and TF-IDF stand in every report",
     )
     judging.add_argument(
         "--labels",
@@ -129,7 +129,10 @@ def _add_judge_report(commands: Any) -> None:
     judging.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
     judging.add_argument("--resamples", type=whole_number, default=1000, metavar="N", help="draws of prompts an interval (default: 1000)")
     judging.add_argument(
-        "--refits", type=int, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+        "--refits", type=count, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+    )
+    judging.add_argument(
+        "--in-domain", default="", metavar="SET", help="a set whose kind the scorers know: are they less certain on the others?"
     )
     judging.add_argument(
         "--ablate", action="store_true", help="score also with the prompt alone and with the completion alone (a leak test)"
@@ -139,9 +142,21 @@ def _add_judge_report(commands: Any) -> None:
     )
 
 
+def count(text: str) -> int:
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"wanted 0 or more, got {text}")
+    return value
+
+
 def whole_number(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
+    return value
+
+
+def gigabytes(text: str) -> float:
+    if not 0 < (value := float(text)) <= 100_000:
+        raise argparse.ArgumentTypeError(f"wanted GB above 0 and at most 100000, got {text}")
     return value
 
 

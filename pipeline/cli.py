@@ -118,7 +118,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     return 0
 
 
-_JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions")
+_JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
 
 
 def _offline() -> None:

@@ -143,10 +143,10 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         return {}
     rows = part.rows([flag is not None for flag in truth], np.isfinite(probabilities).tolist())
     given, people = probabilities[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=float)
-    stated = reading.uncertainty
-    uncertainty = binary_uncertainty(given) if stated is None else stated[rows.places]
-    if np.ptp(uncertainty) == 0:  # yes or no and nothing between
+    known = uncertainty_of(reading)
+    if known is None or np.ptp(known[rows.places]) == 0:  # yes or no and nothing between
         return {}
+    uncertainty = known[rows.places]
     wrong = (reading.values[HARM][rows.places] >= reading.thresholds[HARM]) != people.astype(bool)
     return {
         "brier": rows.estimate(lambda w: weighted_share((given - people) ** 2, w)),
@@ -155,6 +155,13 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         "aurc": rows.estimate(lambda w: aurc(uncertainty, wrong, w)),
         f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)),
     }
+
+
+def uncertainty_of(reading: Reading) -> Floats | None:
+    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is unscored."""
+    if reading.uncertainty is not None:
+        return np.where(np.isfinite(reading.values[HARM]), reading.uncertainty, np.nan)
+    return None if reading.probabilities is None else binary_uncertainty(reading.probabilities)
 
 
 def _level_metrics(values: Floats, part: Slice) -> Metrics:

@@ -82,6 +82,7 @@ GROUPS = (
             "error_auroc": "uncertainty ranks errors (AUROC)",
             "aurc": "area under risk and coverage",
             "brier": "Brier score",
+            "out_of_domain_auroc": "uncertainty tells this set from the one that it knows (AUROC)",
         },
     ),
 )

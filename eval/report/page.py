@@ -10,6 +10,7 @@ from markupsafe import Markup
 from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, QuoteRule, examples
+from eval.report.narrowing import narrowed, narrowed_scoreboard, narrowing_note
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
     changes_table,
@@ -50,7 +51,8 @@ LIMITS = (
 
 def render_markdown(results: Json) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
+    shown, scoreboard = narrowed(results), narrowed_scoreboard(results.get("scoreboard") or [])
+    sections = [*_evidence(shown, narrowing_note(results)), *_details(shown, scoreboard), *_provenance(results)]
     return markdown_of(_frame(results), sections)
 
 
@@ -59,8 +61,10 @@ def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Jso
 
     `rule` says what it may quote, where others than the run's readers are to have it.
     """
-    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples, rule)]
-    return html_of(_frame(results), [section for section in (*_evidence(results), *middle, *_provenance(results)) if section])
+    shown, epochs = narrowed(results), narrowed_scoreboard(scoreboard)
+    middle = [_plots(shown, samples, epochs), *_details(shown, epochs), _examples(results, samples, rule)]
+    evidence = _evidence(shown, narrowing_note(results))
+    return html_of(_frame(results), [section for section in (*evidence, *middle, *_provenance(results)) if section])
 
 
 def _frame(results: Json) -> Frame:
@@ -74,15 +78,15 @@ def _frame(results: Json) -> Frame:
     )
 
 
-def _evidence(results: Json) -> list[Section]:
-    """What changed, and how far the scorers that say so can be trusted."""
+def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
+    """What changed, and how far the scorers that say so can be trusted; `notes` stand above all of it."""
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
     validation = results.get("validation") or {}
     reward_model = validation.get("reward_model")
     useless = useless_table(results)
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return [
-        Section("Safety", tables=[safety_table(results)]),
+        Section("Safety", notes, tables=[safety_table(results)]),
         *([Section("Policies that help nobody", tables=[useless])] if useless else []),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(

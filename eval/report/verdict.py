@@ -11,6 +11,8 @@ from eval.report.tables import difference_text, interval_text, p_text, spoken, s
 
 Json = dict[str, Any]
 SMALL_N = 30
+CAUTIONS_SHOWN = 40
+"""Sentences, or names of suites in one; a page of very many suites repeats what its first ones say."""
 OFTEN_CUT = 0.2
 WEAK_AUROC, WEAK_PROBE = 0.8, 0.7
 
@@ -75,7 +77,7 @@ def _upper_end(comparison: Json) -> float:
 def cautions(results: Json) -> list[str]:
     """What a reader should know before trusting the verdict, found in the numbers."""
     reward_model = (results.get("validation") or {}).get("reward_model")
-    found = [*unheld(results), *_absent(results), *_scorer_cautions(reward_model)]
+    found: list[str] = []
     small = []
     for name in (*suite_names(results, "harmful"), *suite_names(results, "benign")):
         suites = {policy["title"]: suite for policy in results["policies"].values() if (suite := suite_of(policy, name))}
@@ -89,7 +91,14 @@ def cautions(results: Json) -> list[str]:
             found.append(f"Often cut off at the token limit on {spoken(name)}: {shares}; what stands past the cut was not measured.")
         if min(suite["n"] for suite in suites.values()) < SMALL_N:
             small.append(spoken(name))
-    return [*found, *([f"Fewer than {SMALL_N} prompts: {', '.join(small)}."] if small else [])]
+    general = [*unheld(results), *_absent(results), *_scorer_cautions(reward_model)]
+    few = f"Fewer than {SMALL_N} prompts: {', '.join(_first(small, 'suites'))}."
+    return [*general, *_first(found, "sentences of this kind; results.json has the counts"), *([few] if small else [])]
+
+
+def _first(texts: list[str], what: str) -> list[str]:
+    rest = len(texts) - CAUTIONS_SHOWN
+    return texts if rest <= 0 else [*texts[:CAUTIONS_SHOWN], f"and {rest} more {what}"]
 
 
 def _absent(results: Json) -> list[str]:

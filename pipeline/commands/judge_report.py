@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.judge_report.comparing import Comparison, compare, joined, to_json
+from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
 from eval.judge_report.page import About, render_html, render_markdown
 from eval.judge_report.people import PEOPLE
@@ -24,7 +25,7 @@ from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.stage import code_state
+from pipeline.run.provenance import code_state
 from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
@@ -50,6 +51,8 @@ class Request:
     ablate: bool = False
     """Score also without the prompt and without the completion."""
     save_completions: bool = False
+    in_domain: str = ""
+    """A set of the labels whose kind the scorers know; the others are then foreign."""
 
 
 def judge_report(config: RunConfig, request: Request) -> None:
@@ -68,7 +71,8 @@ def judge_report(config: RunConfig, request: Request) -> None:
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     report = to_json(comparison)
-    about = _about(config, request, label_sets, around, scorers)
+    seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
+    about = dataclasses.replace(_about(config, request, label_sets, around, scorers), trained_on=seen)
     _write(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
@@ -101,6 +105,8 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         label_sets = read_label_sets(request.labels)
     except PrimumError as error:
         faults += error.faults
+    if request.in_domain and label_sets and request.in_domain not in [found.name for found in label_sets]:
+        faults.append(f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}")
     if faults:
         raise ArtifactError(faults)
     return label_sets, named
@@ -142,9 +148,24 @@ def _compared(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]]
         rule = next(reading for reading in mine if reading.scorer == RULE)
         found.append(compare(label_set, mine, rule, resamples=request.resamples, seed=seed))
     fitted = [_tfidf(label_set, request, seed) for label_set in label_sets]
-    comparison = joined([*found, *fitted])
+    comparison = joined([*found, *fitted, *_foreign(label_sets, readings, request, seed)])
     ordered = [name for name in comparison if name not in YARDSTICKS] + [name for name in YARDSTICKS if name in comparison]
     return {name: comparison[name] for name in ordered}
+
+
+def _foreign(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int) -> list[Comparison]:
+    """Each scorer's uncertainty on the other sets beside that on the set that it knows."""
+    known = next((found for found in label_sets if found.name == request.in_domain), None)
+    if known is None:
+        return []
+    mine = {reading.scorer: reading for reading in readings[known.name]}
+    found: list[Comparison] = []
+    for other in label_sets:
+        for reading in readings[other.name] if other is not known else []:
+            inside = known, mine[reading.scorer]
+            metrics = out_of_domain(inside, (other, reading), resamples=request.resamples, seed=seed)
+            found.append({reading.scorer: {other.name: metrics}})
+    return found
 
 
 def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[str, Metrics]]:

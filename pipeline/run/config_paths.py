@@ -28,6 +28,9 @@ MOST_NAME = 255
 """Bytes of one name in a path."""
 MOST_PATH = 3800
 """Bytes of a whole path: Linux takes 4095, and files in folders of it need some."""
+_NAMED = re.compile(r"\$\{?(\w+)")
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|_KEY$|^KEY$", re.I)
+"""Names of variables whose value nobody may publish."""
 _VARIABLE = re.compile(r"\$(\w+)")
 
 
@@ -85,6 +88,12 @@ def named_paths(values: dict[str, Any]) -> list[str]:
 
 def expanded(path: str) -> str:
     """The path with its home and its variables put in. Raises ValueError where there is no such home or variable."""
+    secret = next((name for name in _NAMED.findall(path) if _SECRET.search(name)), "")
+    if secret:
+        raise ValueError(
+            f"{secret} is a secret by its name, and paths are written into run.json and the release's evidence; write the path itself, or "
+            "put it into a variable of another name"
+        )
     whole = os.path.expanduser(os.path.expandvars(path))
     if whole.startswith("~"):
         raise ValueError(f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or ./{path} for a folder")

@@ -81,7 +81,7 @@ class LocalModel:
                 )
                 for place, one in zip(chosen, made, strict=True):
                     watched = questions[place].watched
-                    choices = _choices(model, tokenizer, rows[place], one, watched) if watched else []
+                    choices = tuple(_choices(model, tokenizer, rows[place], one, watched)) if watched else ()
                     cut = one.finish_reason == "length"
                     keep(place, Reply(text=one.text, choices=choices, cut=cut, output_tokens=one.num_tokens))
 

@@ -53,7 +53,7 @@ class Reply:
     reason: str = ""
     cut: bool = False
     """The token limit ended it, so that a verdict in it may not be the last word."""
-    choices: Sequence[Choice] = ()
+    choices: tuple[Choice, ...] = ()
     """Where a watched word might have begun, if the question asked for it and the model says so."""
     input_tokens: int = 0
     output_tokens: int = 0

@@ -65,7 +65,7 @@ def _reply(row: dict[str, Any], journal: Journal) -> Reply:
             cut=bool(row["cut"]),
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),
-            choices=[Choice.from_row(choice) for choice in row.get("choices", [])],
+            choices=tuple(map(Choice.from_row, row.get("choices", []))),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(

@@ -60,7 +60,7 @@ def read_reply(body: bytes, watched: Collection[str] = ()) -> Reply:
     usage, text = answer.get("usage"), _text(choices[0])
     return Reply(
         text=text,
-        choices=_choices(choices[0].get("logprobs"), text, watched) if watched else (),
+        choices=tuple(_choices(choices[0].get("logprobs"), text, watched)) if watched else (),
         cut=choices[0].get("finish_reason") == "length",
         input_tokens=_tokens(usage, "prompt_tokens"),
         output_tokens=_tokens(usage, "completion_tokens"),

@@ -113,3 +113,27 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(confi
     assert list(report)[:4] == ["rule", "longer", "longer_prompt_only", "longer_completion_only"]
     assert report["longer_prompt_only"]["csv"]["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
     assert judge_report.YARDSTICKS[-1] == "people"
+
+
+def test_sets_are_told_from_the_one_that_a_scorer_knows(config, table, tmp_path, capsys):
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text().replace("note", "chart"))
+    first = tmp_path / "first"
+    sets = ["--labels", f"csv={table}", f"csv={other}", "--resamples", 20, "--refits", 0]
+    assert run(config, *sets, "--output", first, "--save-completions") == 0
+    rows = read_records(first / "completions.jsonl", Completion)
+    foreign = ["chart" in row.prompt[0]["content"] for row in rows]
+    write_records(
+        tmp_path / "s.jsonl",
+        [
+            Score(id=r.id, completion_id=r.id, scorer="s", value=0.2 + 0.2 * f + k / 999)
+            for k, (r, f) in enumerate(zip(rows, foreign, strict=True))
+        ],
+    )
+    scorer = ["--scorer", f"file={tmp_path / 's.jsonl'}"]
+    assert run(config, *scorer, *sets, "--output", tmp_path / "second", "--in-domain", "csv_mine") == 0
+    report = json.loads((tmp_path / "second" / "judge_report.json").read_text())
+    assert report["file"]["csv_other"]["out_of_domain_auroc"]["value"] == 1
+    assert "out_of_domain_auroc" not in report["file"]["csv_mine"]
+    assert run(config, *sets, "--output", tmp_path / "third", "--in-domain", "nope") == 2
+    assert "wanted one of csv_mine, csv_other" in capsys.readouterr().err

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from pipeline.run.config import load_config
+from pipeline.run.config import RunConfig, load_config, to_yaml
 from pipeline.run.config_paths import PATHS
+from pipeline.run.setting_names import known_keys
 from records.errors import ConfigError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -110,3 +111,26 @@ def test_prose_may_have_lines(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(json.dumps({"data.sources": [{"name": "a", "labelled_by": "two nurses,\n\tone doctor"}]}))
     assert "\n" in load_config(path).data.sources[0].labelled_by
+
+
+def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, monkeypatch):
+    """Neither through OmegaConf, which would read the environment, nor through the variables that a path may hold."""
+    monkeypatch.setenv("PRIMUM_TEST_TOKEN", "hunter2")
+    path = tmp_path / "run.yaml"
+    path.write_text("")
+    for value in ("${oc.env:PRIMUM_TEST_TOKEN}", "${oc.decode:${oc.env:PRIMUM_TEST_TOKEN}}", "a/${PRIMUM_TEST_TOKEN}/b"):
+        words = [f"{key}={value}" for key in known_keys(RunConfig)]
+        with pytest.raises(ConfigError) as caught:
+            load_config(path, words)
+        assert all(any(fault.startswith(f"override {word!r}: ") for fault in caught.value.faults) for word in words)
+        assert "hunter2" not in str(caught.value)
+    entries = {
+        "data.sources.*.path": "[{name: a, format: jsonl, path: $PRIMUM_TEST_TOKEN}]",
+        "eval.suites.*.path": "[{name: a, path: $PRIMUM_TEST_TOKEN}]",
+    }
+    words = [f"{key.split('.*')[0]}={entries.get(key, '[$PRIMUM_TEST_TOKEN]' if '*' in key else '$PRIMUM_TEST_TOKEN')}" for key in PATHS]
+    with pytest.raises(ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name") as caught:
+        load_config(path, words)
+    assert len(caught.value.faults) == len(PATHS)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in to_yaml(load_config(path, ["wandb.project=$PRIMUM_TEST_TOKEN"]))

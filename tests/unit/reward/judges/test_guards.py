@@ -143,7 +143,7 @@ def said(*tokens: tuple[str, dict[str, float]]) -> Reply:
     """A reply of these tokens, each with the probabilities of what might have stood there."""
     text = "".join(token for token, _ in tokens)
     found = [{one: math.log(chance) for one, chance in others.items()} for _, others in tokens]
-    return Reply(text=text, choices=aligned([token for token, _ in tokens], found, text))
+    return Reply(text=text, choices=tuple(aligned([token for token, _ in tokens], found, text)))
 
 
 def test_harm_is_weighted_by_the_probabilities_of_the_verdicts_words():
