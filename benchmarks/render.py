@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
+from benchmarks.prep_page import prep_figure, prep_section
 from benchmarks.random_llama import MODELS
 from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
 from eval.report.plots import POLICY_COLOURS, STYLE
@@ -188,7 +189,8 @@ def document(text: str, section: str) -> str:
 
 def data_measured() -> str:
     """The section of docs/data.md between the two marks."""
-    return "\n".join([START, "", *data_section(json.loads((RESULTS / "data.json").read_text())), "", END])
+    joins, stage = (json.loads((RESULTS / name).read_text()) for name in ("data.json", "prep.json"))
+    return "\n".join([START, "", *data_section(joins), *prep_section(stage), "", END])
 
 
 def main() -> None:
@@ -199,6 +201,7 @@ def main() -> None:
     page = ROOT / "docs" / "data.md"
     page.write_text(document(page.read_text(), data_measured()))
     Path(ROOT / "docs" / "data_growth.svg").write_text(data_figure(json.loads((RESULTS / "data.json").read_text())))
+    Path(ROOT / "docs" / "prep_growth.svg").write_text(prep_figure(json.loads((RESULTS / "prep.json").read_text())))
 
 
 if __name__ == "__main__":

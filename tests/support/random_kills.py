@@ -55,7 +55,7 @@ class Runs:
 
     def leave_alone(self) -> None:
         """Make the run that others are compared with."""
-        assert not self.finish(), self._primum.said()[-4000:]
+        assert not self.finish(), self.said()[-4000:]
         self.seconds = {name: _seconds(self.place / name) for name in STAGES}
         self.place.rename(self._kept)
         self.forget()
@@ -64,6 +64,10 @@ class Runs:
         """Nothing of an earlier run is left to be found."""
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.rmtree(self._cache, ignore_errors=True)
+
+    def said(self) -> str:
+        """What all starts printed."""
+        return self._primum.said()
 
     def finish(self) -> int:
         self._primum.start(self._arguments)
