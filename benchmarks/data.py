@@ -25,11 +25,11 @@ from typing import Any
 from benchmarks.machine import ROOT, machine
 from benchmarks.synthetic_requests import Planted, planted_near, synthetic_requests
 from data_prep.config import DecontaminationConfig, SourceConfig
-from data_prep.decontamination import decontaminate
-from data_prep.near_duplicates import near_duplicate_groups, near_pairs
-from data_prep.records import Demonstration, user
+from data_prep.near_duplicates.groups import near_duplicate_groups, near_pairs
 from data_prep.sources import read_source
+from data_prep.splits.decontamination import decontaminate
 from data_prep.wording import jaccard, request_text, word_set
+from records.rows import Demonstration, user
 
 EVALUATION = {
     "xstest/xstest_prompts.csv": "prompt",

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from eval.plots import POLICY_COLOURS, STYLE
+from eval.report.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
 JOBS = {"decontaminate": "against 5,000 evaluation prompts", "group": "grouped among themselves"}

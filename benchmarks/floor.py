@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.adapter import unwrapped
-from models.packing import Packed
+from models.adapters.lora import unwrapped
+from models.layout.packing import Packed
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 

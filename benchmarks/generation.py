@@ -27,13 +27,13 @@ from benchmarks.machine import ROOT, machine
 from benchmarks.random_llama import MODELS, SMOLLM2, model_config
 from benchmarks.training import PACKAGES
 from data_prep.config import SourceConfig
-from data_prep.records import Message
 from data_prep.sources import builtin
 from models.config import GenerationConfig, ModelConfig, VllmConfig
-from models.generate import generate, generation_dtype
-from models.load import load_model, load_tokenizer, quieten
+from models.engines.generate import generate, generation_dtype
+from models.engines.vllm_engine import VllmEngine, vllm_version
+from models.loading.load import load_model, load_tokenizer, quieten
 from models.tokens import prompt_ids
-from models.vllm_engine import VllmEngine, vllm_version
+from records.rows import Message
 
 Ids = list[list[int]]
 

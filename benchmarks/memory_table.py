@@ -14,7 +14,7 @@ from transformers import LlamaConfig
 from benchmarks.machine import ROOT
 from benchmarks.training_cases import REGIMES, REWARD_JOBS
 from models.config import AdapterConfig, ModelConfig
-from models.footprint import GB, GPU_CONTEXT, Shape, peak_bytes, shape_from, shape_of, training_bytes
+from models.loading.footprint import GB, GPU_CONTEXT, Shape, peak_bytes, shape_from, shape_of, training_bytes
 
 # The sizes in their config.json, which are Llama 2's.
 MEDITRON = {
@@ -76,7 +76,7 @@ def page() -> str:
     lines = [
         "# Memory",
         "",
-        "`primum check` estimates what a rank takes from the model's config, without reading a weight; `models/footprint.py` has the formula.",
+        "`primum check` estimates what a rank takes from the model's config, without reading a weight; `models/loading/footprint.py` has the formula.",
         f"Written by `python -m benchmarks.memory_table`: {TOKENS} tokens at once on a rank, gradient checkpointing, bfloat16 arithmetic; LoRA of",
         f"rank 16 on a bfloat16 base, full training on float32 weights with AdamW; GPUs of {GPU_GB} GB. Estimated, never measured on these models.",
         "",

@@ -20,11 +20,11 @@ from data_prep.config import PairsConfig
 from data_prep.pairs import build_pairs, candidates
 from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
-from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records, text_of
-from data_prep.shortcuts import shortcut_accuracies
-from data_prep.split_files import LEARNED_FROM, read_splits
-from pipeline.config import load_config
+from data_prep.pairs.shortcuts import shortcut_accuracies
+from data_prep.splits.split_files import LEARNED_FROM, read_splits
+from pipeline.run.config import load_config
 from pipeline.stages.pairs import opening_of
+from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_records, text_of
 
 FOLDS = 5
 

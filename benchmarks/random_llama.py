@@ -9,7 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from models.config import ModelConfig
-from models.load import cache_directory, load_tokenizer
+from models.loading.load import cache_directory, load_tokenizer
 
 SMOLLM2 = "smollm2"
 SHAPES = {

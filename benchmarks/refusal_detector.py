@@ -15,7 +15,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 
-from reward.refusal import refusal
+from reward.refusal.rule import refusal
 
 
 def main(folder: Path) -> None:

@@ -19,7 +19,7 @@ from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
 from benchmarks.random_llama import MODELS
 from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
-from eval.plots import POLICY_COLOURS, STYLE
+from eval.report.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
 RESULTS = ROOT / "benchmarks" / "results"

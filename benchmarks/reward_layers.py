@@ -19,14 +19,14 @@ from omegaconf import OmegaConf
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from data_prep.records import Completion, Demonstration
-from data_prep.split_files import LEARNED_FROM, read_splits
+from data_prep.splits.split_files import LEARNED_FROM, read_splits
 from models.config import ModelConfig
-from models.load import load_model, load_tokenizer
-from models.logps import collate
+from models.layout.logps import collate
+from models.loading.load import load_model, load_tokenizer
 from models.tokens import encode
-from reward.examples import build_examples
-from reward.probe import fit_probe
+from records.rows import Completion, Demonstration
+from reward.model.examples import build_examples
+from reward.model.probe import fit_probe
 
 POOLS = ("last token", "mean of all tokens", "mean of prompt, mean of completion")
 EVERY = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.records import Message, assistant, text_of, user
 from data_prep.sources import builtin
+from records.rows import Message, assistant, text_of, user
 
 
 class Regime(NamedTuple):

@@ -65,13 +65,13 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from benchmarks.floor import matrix_rate, step_flops
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
-    from models.collation import collation, padded
     from models.config import AdapterConfig
-    from models.fused_lora import fuse_lora
-    from models.lean_layers import keep_less
-    from models.load import load_tokenizer
-    from train.checkpoints import Checkpoints
-    from train.trainer import batch_plan, fit
+    from models.layout.collation import collation, padded
+    from models.loading.load import load_tokenizer
+    from models.memory.fused_lora import fuse_lora
+    from models.memory.lean_layers import keep_less
+    from train.engine.checkpoints import Checkpoints
+    from train.engine.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     dtype = torch.bfloat16 if case["precision"] == "bf16" else torch.float32
@@ -114,7 +114,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 def _trainer(case: dict[str, Any]) -> Any:
     """The settings of Primum's trainer. Called first: some of them must be in force before libraries make tensors."""
     from train.config import TrainerConfig
-    from train.hardware import use_cpu
+    from train.engine.hardware import use_cpu
 
     trainer = TrainerConfig(
         accelerator="gpu" if case["device"] == "cuda" else "cpu",
@@ -130,9 +130,9 @@ def _trainer(case: dict[str, Any]) -> Any:
 def _model(job: str, base: Any, adapter: Any) -> Any:
     """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations do."""
     from benchmarks.training_cases import REWARD_JOBS
-    from models.adapter import adapt
-    from models.load import architecture_of, load_model
-    from reward.network import new_network
+    from models.adapters.lora import adapt
+    from models.loading.load import architecture_of, load_model
+    from reward.model.network import new_network
 
     if job not in REWARD_JOBS:
         return adapt(load_model(base), adapter, seed=0)
@@ -144,7 +144,7 @@ def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, 
     """(LightningModule, rows) of a case."""
     from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.tokens import encode, encode_pair
-    from reward.harmfulness_model import RewardModule, RewardRows
+    from reward.model.harmfulness_model import RewardModule, RewardRows
     from train.config import DpoConfig
     from train.dpo import DpoModule, DpoRows
     from train.reference import reference_logps
@@ -173,7 +173,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
 
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS, demonstrations_of, pairs_of
-    from models.load import load_model, load_tokenizer
+    from models.loading.load import load_model, load_tokenizer
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     tokenizer = load_tokenizer(base)

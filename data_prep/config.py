@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from data_prep.licences import same_licence
+from data_prep.cards.publication import PublicationConfig as PublicationConfig
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.publication import PublicationConfig as PublicationConfig
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
+from records.licences import same_licence
+from records.setting_ranges import MANY, Ranged, limits, ranged
 
 Format = Literal[
     "builtin",
@@ -31,7 +32,7 @@ PACKAGED = ("builtin", "builtin_evaluation")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceConfig:
+class SourceConfig(Ranged):
     """One place that prompts are read from."""
 
     name: str = "builtin"
@@ -64,15 +65,14 @@ class SourceConfig:
     """Configuration of a hub source that has several."""
     only: list[str] = field(default_factory=list)
     """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the benign part of builtin."""
-    limit: int | None = None
+    limit: int | None = ranged(None, at_least=1, at_most=MANY)
     """Use at most this many prompts, drawn with the run's seed."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.format not in PACKAGED and not self.path:
             wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"source {self.name!r}: limit must be at least 1, got {self.limit}")
         faults = self._broken_terms()
         if faults:
             raise ValueError("; ".join(f"source {self.name!r}: {fault}" for fault in faults))
@@ -112,69 +112,55 @@ class SourceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitConfig:
+class SplitConfig(Ranged):
     """Whole near-duplicate groups go to one split, twins together."""
 
-    val: float = 0.15
-    test: float = 0.25
-    near_duplicate: float = 0.5
+    val: float = ranged(0.15, at_least=0, below=1)
+    test: float = ranged(0.25, at_least=0, below=1)
+    near_duplicate: float = ranged(0.5, above=0, at_most=1)
     """Jaccard similarity from which two requests count as one group (docs/data.md)."""
-    near_duplicate_ngram: int = 1
+    near_duplicate_ngram: int = ranged(1, at_least=1, at_most=100)
     """Of runs of how many words. 1 (words) for requests of many authors; 3 for large generated sets, whose requests share half their words."""
-    train_limit: int | None = None
+    train_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     """At most this many harmful training requests (their twins come with them); the rest of the training prompts is left out, and counted."""
-    benign_train_limit: int | None = None
+    benign_train_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     """At most this many benign training questions that are no twins."""
-    val_limit: int | None = None
-    test_limit: int | None = None
+    val_limit: int | None = ranged(None, at_least=0, at_most=MANY)
+    test_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     """At most this many prompts per suite in val and in test."""
 
     def __post_init__(self) -> None:
-        if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
-            raise ValueError(f"data.split: val {self.val} and test {self.test} must be >= 0 and leave something to train on")
-        limits = {name: getattr(self, name) for name in ("train_limit", "benign_train_limit", "val_limit", "test_limit")}
-        negative = {name: limit for name, limit in limits.items() if limit is not None and limit < 0}
-        if negative:
-            raise ValueError(f"data.split: limits must be at least 0, or null for none, got {negative}")
-        if not 0 < self.near_duplicate <= 1:
-            raise ValueError(f"data.split.near_duplicate must be in (0, 1], got {self.near_duplicate}")
-        if self.near_duplicate_ngram < 1:
-            raise ValueError(f"data.split.near_duplicate_ngram must be at least 1 word, got {self.near_duplicate_ngram}")
+        super().__post_init__()
+        if self.val + self.test >= 1:
+            raise ValueError(
+                f"data.split: got val {self.val} and test {self.test}, wanted shares that leave something to train on; lower one"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecontaminationConfig:
+class DecontaminationConfig(Ranged):
     """Which training prompts are too near an evaluation prompt of the run."""
 
-    threshold: float = 0.5
+    threshold: float = ranged(0.5, above=0, at_most=1)
     """Jaccard similarity from which a training prompt is removed; an equal one always is."""
-    ngram: int = 1
+    ngram: int = ranged(1, at_least=1, at_most=100)
     """Of runs of how many words: 1 removes rewordings too, 3 only what repeats phrases."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f"data.decontamination.threshold must be in (0, 1], got {self.threshold}")
-        if self.ngram < 1:
-            raise ValueError(f"data.decontamination.ngram must be at least 1 word, got {self.ngram}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingConfig:
+class EmbeddingConfig(Ranged):
     """Near-duplicates that share few words, sought beside those by words: in splits, beside evaluation rows and in decontamination."""
 
     model: str = ""
     """A sentence-embedding model trained for mean pooling, a local directory or a hub id; empty compares by words only."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
-    threshold: float = 0.9
+    threshold: float = ranged(0.9, above=0, at_most=1)
     """Cosine from which two requests count as near. Models differ: look at what decontamination.json lists before you lower it."""
-    batch_size: int = 64
+    batch_size: int = ranged(64, at_least=1, at_most=65536)
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f"data.embedding.threshold must be in (0, 1], got {self.threshold}")
-        if self.batch_size < 1:
-            raise ValueError(f"data.embedding.batch_size must be at least 1 text, got {self.batch_size}")
+        super().__post_init__()
         if self.revision and not self.model:
             raise ValueError(f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model")
 
@@ -185,10 +171,11 @@ class EmbeddingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LintConfig:
+class LintConfig(Ranged):
     """What lint.json reports, and what fails the stage (docs/lint.md has the kinds)."""
 
     fail_above: dict[str, float] = field(
+        metadata=limits(at_least=0, at_most=100),
         default_factory=lambda: {
             "no_refusal": 0.5,
             "special_token": 0.5,
@@ -196,29 +183,26 @@ class LintConfig:
             "roles": 0.05,
             "identical_pair": 0.5,
             "contradictory_pair": 0.5,
-        }
+        },
     )
     """By kind of fault, the share of what was looked at (for length_bias the size of the effect) above which prep or pairs fails.
     A kind that is not named is only reported. The defaults stop data that is not what its config says."""
-    max_opening_share: float = 0.2
+    max_opening_share: float = ranged(0.2, at_least=0, at_most=1)
     """Of safe answers that begin with the same three words before it is reported; a model can win on the prefix alone. MedSafetyBench's
     own answers are far above, so only the pair builder's report decides, unless fail_above names opening_share."""
-    max_length_bias: float = 0.5
+    max_length_bias: float = ranged(0.5, at_least=0, at_most=100)
     """Standardised mean difference of word counts, chosen - rejected, before it is reported; 0.5 is what statisticians call medium."""
     personal_data: bool = False
     """Look for e-mail addresses, phone and card numbers and the like. Off: it needs the extra `pii`, and takes a millisecond a row."""
-    min_rows: int = 1
+    min_rows: int = ranged(1, at_least=0, at_most=MANY)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unknown = [kind for kind in self.fail_above if kind not in FAULT_KINDS]
         if unknown:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
             raise ValueError(f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}")
-        limits = {**self.fail_above, "max_opening_share": self.max_opening_share, "max_length_bias": self.max_length_bias}
-        negative = {name: limit for name, limit in limits.items() if limit < 0}
-        if negative:
-            raise ValueError(f"data.lint: limits must be >= 0, got {negative}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,10 +223,10 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairsConfig:
+class PairsConfig(Ranged):
     """How preferences are built from scored completions."""
 
-    min_margin: float = 1.0
+    min_margin: float = ranged(1.0, at_least=0, at_most=4)
     """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the answer that a chosen revision revises."""
     strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
     """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;
@@ -250,34 +234,24 @@ class PairsConfig:
     chosen: Literal["demonstration", "best"] = "demonstration"
     """demonstration: the data set's safe answer, which people vouch for. best: the least harmful decline of the data set, the policy or its
     revisions, in the policy's own words where it can; the only way for requests without a safe answer."""
-    max_chosen_harmfulness: float = 1.5
+    max_chosen_harmfulness: float = ranged(1.5, at_least=1, at_most=5)
     """With `best`, no answer above this is chosen. The data set's own are not held to it: a scorer's error would take them away."""
-    max_disagreement: float = 1.0
+    max_disagreement: float = ranged(1.0, at_least=0, at_most=5)
     """Standard deviation of several scorers from which an answer makes no pair; two scorers that differ by 1.4 reach 1.0."""
-    max_pairs_per_prompt: int = 2
-    refuse_then_comply: float = 0.25
+    max_pairs_per_prompt: int = ranged(2, at_least=1, at_most=10_000)
+    refuse_then_comply: float = ranged(0.25, at_least=0, at_most=1)
     """Share of harmful pairs whose rejected side is a refusal opening with a harmful answer after it: breaks the prefix shortcut."""
-    over_refusal: float = 1.0
+    over_refusal: float = ranged(1.0, at_least=0, at_most=1000)
     """Benign pairs (helpful answer over a refusal) for each harmful pair: breaks the refuse-everything shortcut."""
-    max_opening_share: float = 0.2
+    max_opening_share: float = ranged(0.2, above=0, at_most=1)
     """Safe answers whose first three words more than this share of them have are opened in varied words; 1 leaves all as they are."""
-    max_length_ratio: float = 3.0
+    max_length_ratio: float = ranged(3.0, at_least=1, at_most=MANY)
     """Pairs whose word counts differ by more than this factor are dropped."""
-    max_length_difference: float | None = 0.1
+    max_length_difference: float | None = ranged(0.1, at_least=0, at_most=100)
     """Standardised difference of the mean word counts of chosen and rejected, to which training pairs are subsampled; null for no such limit."""
-    max_train_pairs: int | None = None
-    shortcut_fail: float = 0.7
+    max_train_pairs: int | None = ranged(None, at_least=1, at_most=MANY)
+    shortcut_fail: float = ranged(0.7, at_least=0, at_most=1)
     """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs."""
-    shortcut_warn: float = 0.6
+    shortcut_warn: float = ranged(0.6, at_least=0, at_most=1)
     expert_labels: list[str] = field(default_factory=list)
     """Files that `primum review-import` wrote: the experts' word takes the place of the scorers' for the answers that they have rated."""
-
-    def __post_init__(self) -> None:
-        if self.min_margin < 0 or not 0 <= self.refuse_then_comply <= 1 or self.over_refusal < 0:
-            raise ValueError("pairs: min_margin and over_refusal must be >= 0 and refuse_then_comply in [0, 1]")
-        if self.max_pairs_per_prompt < 1 or self.max_disagreement < 0 or not 1 <= self.max_chosen_harmfulness <= 5:
-            raise ValueError("pairs: max_pairs_per_prompt must be at least 1, max_disagreement >= 0 and max_chosen_harmfulness from 1 to 5")
-        if self.max_train_pairs is not None and self.max_train_pairs < 1:
-            raise ValueError(f"pairs.max_train_pairs must be at least 1, or null for all, got {self.max_train_pairs}")
-        if not 0 < self.max_opening_share <= 1 or self.max_length_ratio < 1 or (self.max_length_difference or 0) < 0:
-            raise ValueError("pairs: max_opening_share must be in (0, 1], max_length_ratio at least 1 and max_length_difference >= 0")

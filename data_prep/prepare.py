@@ -8,26 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import write_json
-from data_prep.card_contents import prompts_card
+from data_prep.cards.card_contents import prompts_card
+from data_prep.cards.croissant import write_card
+from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.config import DataConfig, SourceConfig
-from data_prep.croissant import write_card
-from data_prep.dataset_readme import table, write_readme
-from data_prep.decontamination import Removal, decontaminate
-from data_prep.duplicates import drop_duplicates, prompt_rows, with_their_prompts
-from data_prep.embeddings import Embed, Embeddings, embeddings_of
-from data_prep.errors import RecordError
-from data_prep.licences import restrictions_of
 from data_prep.lint.faults import encodable
 from data_prep.lint.linter import lint, require_fit, usable
 from data_prep.lint.report import Refuses
 from data_prep.lint.rows import Renders
-from data_prep.records import Demonstration, Prompt, Split, text_of
+from data_prep.near_duplicates.duplicates import drop_duplicates, prompt_rows, with_their_prompts
+from data_prep.near_duplicates.embeddings import Embed, Embeddings, embeddings_of
 from data_prep.sources import read_table, source_counts
 from data_prep.sources.rows import is_rejected_alone
-from data_prep.split_files import write_splits
-from data_prep.splits import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
+from data_prep.splits.decontamination import Removal, decontaminate
+from data_prep.splits.split_files import write_splits
+from data_prep.splits.splitting import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
 from data_prep.wording import request_text
+from records.errors import RecordError
+from records.licences import restrictions_of
+from records.rows import Demonstration, Prompt, Split, text_of
+from records.stage_folder import write_json
 
 
 def prepare(

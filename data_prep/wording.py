@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from data_prep.records import Message
+from records.rows import Message
 
 APOSTROPHES = re.compile("['\u2019\u02bc]")
 WORD = re.compile(r"\w+")

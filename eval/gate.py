@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from data_prep.records import Prompt
 from eval.config import GateConfig
+from records.rows import Prompt
 
 Json = dict[str, Any]
 DEFAULTS = GateConfig()

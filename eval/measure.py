@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from data_prep.records import Kind, Prompt, Record, assistant, text_of
-from eval.estimates import Estimate, mean_estimate, rate_estimate
+from measures.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
-from models.generate import Generated, generate, generation_dtype
+from models.engines.generate import Generated, generate, generation_dtype
 from models.ranks import over_ranks
 from models.tokens import encode
-from reward.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer
-from reward.refusal import Refusal, refusal
-from reward.scale import HARMFULNESS, HIGH_HARM
+from records.harm_scale import HARMFULNESS, HIGH_HARM
+from records.rows import Kind, Prompt, Record, assistant, text_of
+from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer
+from reward.refusal.rule import Refusal, refusal
 
 
 @dataclass(frozen=True, kw_only=True)

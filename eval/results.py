@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval.estimates import Comparison, compare_rates, compare_scores, holm
 from eval.measure import Sample, refuses, summarise
-from eval.report_verdict import OFTEN_CUT, often_cut, verdict
+from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from measures.estimates import Comparison, compare_rates, compare_scores, holm
 
 SCHEMA_VERSION = 1
 

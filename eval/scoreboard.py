@@ -14,16 +14,16 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from data_prep.errors import RecordError
-from data_prep.hash_beside import write_hash
-from data_prep.own_files import read_rows, sealed_line
-from data_prep.records import Prompt
-from eval.estimates import rate_estimate
 from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
 from eval.scoreboard_shape import METRICS as METRICS
 from eval.scoreboard_shape import scoreboard_shape
+from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
+from records.errors import RecordError
+from records.hash_beside import write_hash
+from records.own_files import read_rows, sealed_line
+from records.rows import Prompt
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.own_files import Object, entry, names_by_key
+from records.own_files import Object, entry, names_by_key
 
 METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
 

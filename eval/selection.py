@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from data_prep.own_files import Object, entry, object_of
 from eval.config import ScoreboardConfig
-from eval.estimates import newcombe_interval
+from measures.estimates import newcombe_interval
+from records.own_files import Object, entry, object_of
 
 Row = dict[str, Any]
 NO_BENIGN = "least harm; over-refusal was not measured, for want of benign validation prompts"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import ArtifactError
-from data_prep.own_files import Object, entry, object_of, read_own
 from eval.selection import Selection
+from records.errors import ArtifactError
+from records.own_files import Object, entry, object_of, read_own
 
 
 def read_results(path: Path) -> Object:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from records.setting_ranges import Ranged, ranged
+
 DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""
 EMBEDDED = "smollm2-135m-instruct"
@@ -42,65 +44,50 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdapterConfig:
+class AdapterConfig(Ranged):
     kind: Literal["lora", "full"] = "lora"
     """lora trains low-rank updates through peft and leaves the base as it is; full trains every weight."""
-    rank: int = 16
-    alpha: int = 32
+    rank: int = ranged(16, at_least=1, at_most=16384)
+    alpha: int = ranged(32, at_least=1, at_most=1_000_000)
     target_modules: str = "all-linear"
     """peft's word for every linear layer but the head, or a comma-separated list of module names."""
 
-    def __post_init__(self) -> None:
-        if self.rank < 1 or self.alpha < 1:
-            raise ValueError(f"adapter.rank and adapter.alpha must be at least 1, got {self.rank} and {self.alpha}")
-
 
 @dataclass(frozen=True, kw_only=True)
-class GenerationConfig:
-    max_new_tokens: int = 96
+class GenerationConfig(Ranged):
+    max_new_tokens: int = ranged(96, at_least=1, at_most=1_048_576)
     """Tokens a completion may have. One number for every policy that is compared: length changes harm scores."""
-    temperature: float = 0.0
+    temperature: float = ranged(0.0, at_least=0.01, at_most=100, or_zero=True)
     """0 is greedy. Sampling draws from a generator seeded per prompt, so a completion does not depend on its batch."""
-    top_p: float = 1.0
-    batch_size: int = 48
+    top_p: float = ranged(1.0, above=0, at_most=1)
+    batch_size: int = ranged(48, at_least=1, at_most=65536)
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto is bfloat16 where the processor multiplies it natively, else float32. Greedy texts differ between dtypes, so a run keeps one."""
 
-    def __post_init__(self) -> None:
-        if self.max_new_tokens < 1 or self.batch_size < 1:
-            raise ValueError(f"max_new_tokens and batch_size must be at least 1, got {self.max_new_tokens} and {self.batch_size}")
-        if self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise ValueError(f"temperature must be >= 0 and top_p in (0, 1], got {self.temperature} and {self.top_p}")
-
 
 @dataclass(frozen=True, kw_only=True)
-class VllmConfig:
+class VllmConfig(Ranged):
     """Where an engine is `vllm`."""
 
     python: str = ".venv-vllm/bin/python"
     """The Python that vLLM is installed in: an environment of its own, since its pins and ours exclude each other."""
-    memory: float = 0.6
+    memory: float = ranged(0.6, above=0, at_most=1)
     """Share of each GPU's memory (of the machine's, without one) that it takes for weights and cache; eval keeps the reward model beside it."""
 
     def __post_init__(self) -> None:
-        if not self.python or not 0 < self.memory <= 1:
-            raise ValueError(
-                f"model.vllm.python must name a Python and model.vllm.memory be in (0, 1], got {self.python!r} and {self.memory}"
-            )
+        super().__post_init__()
+        if not self.python:
+            raise ValueError("model.vllm.python is empty; name the Python that vLLM is installed in")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageModelConfig:
+class LanguageModelConfig(Ranged):
     """The policy that a run starts from."""
 
     base: ModelConfig = field(default_factory=ModelConfig)
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
-    max_length: int = 512
+    max_length: int = ranged(512, at_least=4, at_most=16_777_216, why="a prompt and a completion must fit")
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
     export_dtype: ExportDtype = "auto"
     """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""
     vllm: VllmConfig = field(default_factory=VllmConfig)
-
-    def __post_init__(self) -> None:
-        if self.max_length < 4:
-            raise ValueError(f"model.max_length must hold a prompt and a completion, at least 4 tokens, got {self.max_length}")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from data_prep.errors import ModelError, first_line
 from models.config import ModelConfig
-from models.load import explained, load_model, model_location
+from models.loading.load import explained, load_model, model_location
+from records.errors import ModelError, first_line
 
 MAX_TOKENS = 512
 """What sentence-embedding models are made for; a longer text is embedded by its beginning."""

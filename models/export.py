@@ -11,17 +11,17 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from data_prep.artifacts import require_room, write_json
-from data_prep.errors import ModelError
-from data_prep.records import user
-from models.adapter import merge, unwrapped
-from models.adapter_folder import load_adapter, write_adapter
+from models.adapters.folder import load_adapter, write_adapter
+from models.adapters.lora import merge, unwrapped
 from models.config import ModelConfig
-from models.lineage import Lineage
-from models.load import clear_quantisation, quieten, save_tokenizer
+from models.loading.lineage import Lineage
+from models.loading.load import clear_quantisation, quieten, save_tokenizer
+from models.loading.stored import export_dtype, store_in
 from models.portable import make_portable
-from models.stored import export_dtype, store_in
 from models.tokens import prompt_ids
+from records.errors import ModelError
+from records.rows import user
+from records.stage_folder import require_room, write_json
 
 TOLERANCE = 1e-3
 """Largest difference between logits before and after a round trip; merging LoRA in float32 changes

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import read_json, write_json
+from records.stage_folder import read_json, write_json
 
 OLDEST_TRANSFORMERS = "4.45"
 """Oldest version that exported directories are tested with; before it, the tokenizers library

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from data_prep.errors import ModelError
-from data_prep.records import Message
-from models.chat_format import end_of_turn, render
-from models.template_faults import SETTING, parted
+from models.loading.chat_format import end_of_turn, render
+from models.loading.template_faults import SETTING, parted
+from records.errors import ModelError
+from records.rows import Message
 
 MIN_COMPLETION_TOKENS = 2
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import PreemptedError, PrimumError
-from pipeline.console import complain
-from pipeline.rounds import later, parsed
+from pipeline.run.console import complain
+from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
+from records.errors import PreemptedError, PrimumError
 from train.config import MOST_ROUNDS
-from train.notice import leave_marker, listen, stop_listening
+from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
@@ -153,8 +153,8 @@ _DISK_ERRORS = {
 
 def _dispatch(options: argparse.Namespace) -> int:
     command, path, overrides = options.command, options.config, options.overrides
-    from pipeline.config import load_config, to_yaml
-    from pipeline.settings_file import replaced
+    from pipeline.run.config import load_config, to_yaml
+    from pipeline.run.settings_file import replaced
 
     for note in replaced([word for word in overrides if "=" in word]):
         complain([f"note: {note}"])
@@ -167,27 +167,27 @@ def _dispatch(options: argparse.Namespace) -> int:
         print(to_yaml(config), end="")
         return 0
     if command == "export":
-        from pipeline.export import export
+        from pipeline.commands.export import export
 
         export(config, options.stage, options.output)
         return 0
     if command == "review-export":
-        from pipeline.review import export_batch
+        from pipeline.commands.review import export_batch
 
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
     if command == "fetch":
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
-        from pipeline.fetch import fetch
+        from pipeline.commands.fetch import fetch
 
         fetch(config)
         return 0
     # Offline unless the config names something on the hub, and never telemetry.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from data_prep.artifacts import locked
-    from pipeline.ranks import own_rank
-    from pipeline.runner import leave_run, run, run_one
+    from pipeline.run.ranks import own_rank
+    from pipeline.run.runner import leave_run, run, run_one
+    from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
     if command == "run" and rank:
@@ -205,27 +205,27 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _review_import(options: argparse.Namespace) -> int:
-    from pipeline.config import load_config
+    from pipeline.run.config import load_config
 
     files = [Path(word) for word in options.overrides if "=" not in word]
     if not files:
         raise PrimumError("no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv")
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
-    from pipeline.review import import_ratings
+    from pipeline.commands.review import import_ratings
 
     import_ratings(config, files, options.batch, options.output)
     return 0
 
 
 def _check(path: Path, words: list[str], gpu_gb: float) -> int:
-    from pipeline.config import load_config
+    from pipeline.run.config import load_config
 
     scripts = [Path(word) for word in words if "=" not in word]
     if len(scripts) > 1:
         raise PrimumError(f"got {len(scripts)} job scripts ({', '.join(map(str, scripts))}), wanted one at most")
     config = load_config(path, [word for word in words if "=" in word])
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from pipeline.check import check
+    from pipeline.commands.check import check
 
     for line in check(config, scripts[0] if scripts else None, gpu_gb):
         print(line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from eval.gate import GateResult
-from eval.report import render_markdown
-from eval.report_verdict import verdict
+from eval.report.page import render_markdown
+from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
 
 _CARD = """---

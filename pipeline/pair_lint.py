@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from data_prep.artifacts import write_json
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs, require_fit
 from data_prep.lint.pairs import Cut
 from data_prep.lint.report import fault_line
-from data_prep.records import Pair
-from models.load import load_tokenizer
+from models.loading.load import load_tokenizer
 from models.tokens import encode, encode_pair
 from pipeline.policies import base_config
-from pipeline.stage import Context
-from reward.refusal import refusal
+from pipeline.run.stage import Context
+from records.rows import Pair
+from records.stage_folder import write_json
+from reward.refusal.rule import refusal
 
 
 def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:

@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 
 import torch
 
-from data_prep.artifacts import sha256_file, sha256_json
-from models.adapter import adapt, load_trainable_state, merge
-from models.collation import Collation, collation
+from models.adapters.lora import adapt, load_trainable_state, merge
 from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
-from models.footprint import COPY_SHARE
-from models.fused_lora import fuse_lora
-from models.generate import generation_dtype
-from models.inspection import require_model
-from models.lean_layers import keep_less
-from models.lineage import Lineage
-from models.load import load_model, load_tokenizer, model_location, skeleton
-from models.recompute import recompute_layers
-from models.vllm_engine import VllmEngine
-from pipeline.config import RunConfig
-from pipeline.stage import Context
+from models.engines.generate import generation_dtype
+from models.engines.vllm_engine import VllmEngine
+from models.layout.collation import Collation, collation
+from models.loading.footprint import COPY_SHARE
+from models.loading.inspection import require_model
+from models.loading.lineage import Lineage
+from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.memory.fused_lora import fuse_lora
+from models.memory.gradient_checkpointing import recompute_layers
+from models.memory.lean_layers import keep_less
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context
+from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
-from train.hardware import uses_gpu
+from train.engine.hardware import uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""

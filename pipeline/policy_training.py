@@ -11,28 +11,28 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from data_prep.artifacts import write_json
-from data_prep.errors import ArtifactError
-from data_prep.hash_beside import hash_faults
-from data_prep.records import Prompt
-from data_prep.split_files import read_splits
+from data_prep.splits.split_files import read_splits
 from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
 from eval.selection import choose_epoch
-from eval.suites import scoreboard_prompts
-from models.adapter import trainable_state
-from models.collation import Collation
+from eval.suites.loading import scoreboard_prompts
+from models.adapters.lora import trainable_state
 from models.config import ModelConfig
+from models.engines.generate import generation_dtype
 from models.export import differences, export_policy
-from models.generate import generation_dtype
-from models.load import load_tokenizer
+from models.layout.collation import Collation
+from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
-from models.trained_module import TrainedModule
 from pipeline.policies import device, lineage, policy_to_train, trained_for_generation, trained_policy
-from pipeline.stage import Context
-from reward.harmfulness_model import HarmfulnessScorer
+from pipeline.run.stage import Context
+from records.errors import ArtifactError
+from records.hash_beside import hash_faults
+from records.rows import Prompt
+from records.stage_folder import write_json
+from reward.model.harmfulness_model import HarmfulnessScorer
 from train.config import loads_sharded
-from train.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
-from train.trainer import batch_plan, fit, resumed_step
+from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
+from train.engine.module import TrainedModule
+from train.engine.trainer import batch_plan, fit, resumed_step
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
@@ -121,7 +121,7 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
     """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
     if not is_sharded(module.model):
         return trainable_state(module.model)
-    from train.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
+    from train.engine.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
 
     whole = {}
     for name, parameter in module.model.named_parameters():

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from data_prep.principles import critique_request, principle_for, rewrite_request
-from data_prep.records import Completion, Prompt, Revision, assistant, user
 from models.config import GenerationConfig
-from models.generate import generate, seed_of
+from models.engines.generate import generate, seed_of
+from records.principles import critique_request, principle_for, rewrite_request
+from records.rows import Completion, Prompt, Revision, assistant, user
 
 CRITIQUE_TOKENS = 64
 """One or two sentences; what is cut is still read by the revision."""

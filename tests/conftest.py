@@ -50,7 +50,7 @@ def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]
 @pytest.fixture(scope="session")
 def tiny_directory(made_once) -> Path:
     """The tiny policy as a Hugging Face directory."""
-    from models.tiny import write_tiny
+    from models.loading.tiny import write_tiny
 
     return made_once("tiny", write_tiny)
 
@@ -58,7 +58,7 @@ def tiny_directory(made_once) -> Path:
 @pytest.fixture(scope="session")
 def tied_directory(made_once) -> Path:
     """The same with one matrix for embeddings and head."""
-    from models.tiny import build_model, build_tokenizer
+    from models.loading.tiny import build_model, build_tokenizer
 
     def fill(folder: Path) -> None:
         tokenizer = build_tokenizer()
@@ -71,7 +71,7 @@ def tied_directory(made_once) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer(tiny_directory):
     from models.config import ModelConfig
-    from models.load import load_tokenizer
+    from models.loading.load import load_tokenizer
 
     return load_tokenizer(ModelConfig(path=str(tiny_directory)))
 
@@ -79,7 +79,7 @@ def tokenizer(tiny_directory):
 @pytest.fixture
 def tiny_model(tiny_directory):
     from models.config import ModelConfig
-    from models.load import load_model
+    from models.loading.load import load_model
 
     return load_model(ModelConfig(path=str(tiny_directory)))
 

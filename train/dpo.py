@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.collation import Collation
-from models.logps import Rows, completion_logps
+from models.layout.collation import Collation
+from models.layout.logps import Rows, completion_logps
 from models.tokens import TokenRow
-from models.trained_module import TrainedModule
 from train.config import DpoConfig
+from train.engine.module import TrainedModule
 from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
 
 

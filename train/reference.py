@@ -16,16 +16,16 @@ import pytorch_lightning as pl
 import torch
 from tqdm import tqdm
 
-from data_prep.errors import PreemptedError
-from data_prep.own_files import Object, entry, read_rows, sealed_line
-from models.collation import Collation
-from models.logps import completion_logps
+from models.layout.collation import Collation
+from models.layout.logps import completion_logps
 from models.ranks import is_sharded, over_ranks
 from models.tokens import TokenRow
-from train.batches import within_budget
+from records.errors import PreemptedError
+from records.own_files import Object, entry, read_rows, sealed_line
 from train.config import TrainerConfig, loads_sharded
-from train.hardware import autocast, uses_gpu
-from train.notice import heard
+from train.engine.batches import within_budget
+from train.engine.hardware import autocast, uses_gpu
+from train.engine.preemption_signal import heard
 
 Logps = dict[str, float]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.collation import Collation
-from models.logps import Rows, per_token_logps
+from models.layout.collation import Collation
+from models.layout.logps import Rows, per_token_logps
 from models.tokens import TokenRow
-from models.trained_module import TrainedModule
+from train.engine.module import TrainedModule
 
 
 class SftBatch(NamedTuple):

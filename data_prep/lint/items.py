@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from data_prep.records import Demonstration, Kind, Message, Pair, text_of
+from records.rows import Demonstration, Kind, Message, Pair, text_of
 
 
 class Item(NamedTuple):

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 
 from data_prep.lint.faults import Fault
-from data_prep.near_duplicates import near_matches
-from data_prep.records import Demonstration, text_of
+from data_prep.near_duplicates.groups import near_matches
 from data_prep.wording import normalise, request_text, word_set
+from records.rows import Demonstration, text_of
 
 LOOKALIKE = 0.8
 """Word-set Jaccard from which two requests should have one label, twins apart."""

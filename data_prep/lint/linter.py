@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
-from data_prep.duplicates import prompt_rows
-from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS, Fault
 from data_prep.lint.items import Item, of_demonstration, of_pair
 from data_prep.lint.labels import MIN_ROWS_A_KIND, can_compare_words, lookalikes, same_prompts
 from data_prep.lint.pairs import Cut, cut_fault, preference_faults
 from data_prep.lint.report import NO_DETECTOR, LeftOut, Refuses, Report, by_source, units
 from data_prep.lint.rows import Renders, template_fault, unusable_faults
-from data_prep.records import Demonstration, Pair, text_of
+from data_prep.near_duplicates.duplicates import prompt_rows
+from records.errors import RecordError
+from records.rows import Demonstration, Pair, text_of
 
 CUT_KINDS = ("no_room", "identical_after_cut", "cut_pair")
 PROMPT_KINDS = ("duplicate_prompt", "contradictory_kind", "benign_lookalike")

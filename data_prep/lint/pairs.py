@@ -9,7 +9,7 @@ import networkx
 
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
-from data_prep.records import Message, Pair, text_of
+from records.rows import Message, Pair, text_of
 
 Cut = Literal["whole", "cut", "identical", "no_room"]
 """What model.max_length leaves of a pair."""

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from data_prep.config import LintConfig
-from data_prep.errors import ResourceError
 from data_prep.lint.faults import FAULT_KINDS, Fault, Unit, encodable
 from data_prep.lint.items import Item
 from data_prep.lint.pairs import preference_faults
 from data_prep.lint.rows import answer_faults, text_faults
 from data_prep.lint.tells import MIN_PAIRS, is_biased, length_bias, openings
+from records.errors import ResourceError
 
 Refuses = Callable[[str], str]
 """What an answer does: full, partial or none."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from data_prep.lint.items import Item
-from data_prep.records import text_of
 from data_prep.wording import normalise
+from records.rows import text_of
 
 OPENING_WORDS = 3
 OPENINGS_SHOWN = 10

@@ -14,7 +14,7 @@ from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidat
 from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
 from data_prep.pairs.openings import vary_openings
 from data_prep.pairs.proportions import in_proportion
-from data_prep.records import Pair, Prompt, assistant, stable_id, text_of
+from records.rows import Pair, Prompt, assistant, stable_id, text_of
 
 Opening = Callable[[str], str | None]
 """The sentences with which a text declines, or None."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from data_prep.records import Completion, Demonstration, Message, Revision, Score
+from records.rows import Completion, Demonstration, Message, Revision, Score
 
 DEMONSTRATION = "demonstration"
 DATASET_REJECTED = "dataset_rejected"

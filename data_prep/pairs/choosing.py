@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
-from data_prep.records import text_of
+from records.rows import text_of
 
 REASON = re.compile(
     r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate
 from data_prep.pairs.choosing import choosable
-from data_prep.records import assistant, text_of
-from data_prep.shortcuts import opening_words
+from data_prep.pairs.shortcuts import opening_words
+from records.rows import assistant, text_of
 
 APOLOGY = re.compile(
     r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,? but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_prep.config import PairsConfig
-from data_prep.records import Pair, text_of
-from data_prep.shortcuts import words
+from data_prep.pairs.shortcuts import words
+from records.rows import Pair, text_of
 
 
 def in_proportion(pairs: list[Pair], groups: dict[str, str], config: PairsConfig, seed: int, dropped: Counter[str]) -> list[Pair]:

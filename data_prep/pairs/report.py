@@ -10,8 +10,8 @@ from typing import Any
 from data_prep.pairs.building import PairsResult
 from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
-from data_prep.records import Pair, text_of
-from data_prep.shortcuts import shortcut_accuracies
+from data_prep.pairs.shortcuts import shortcut_accuracies
+from records.rows import Pair, text_of
 
 
 def describe(result: PairsResult, plain: Sequence[Pair]) -> dict[str, Any]:

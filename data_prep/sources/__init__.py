@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Message, shorten, stable_id, text_of
+from data_prep.near_duplicates.union import Union
 from data_prep.sources.rows import SourceRows
-from data_prep.union import Union
+from records.errors import RecordError
+from records.rows import Demonstration, Message, shorten, stable_id, text_of
 
 
 def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.records import Demonstration, assistant, user
+from records.rows import Demonstration, assistant, user
 
 GENERATOR = "primum"
 QUESTION_FILES = ("questions_clinician.jsonl", "questions_patient.jsonl")

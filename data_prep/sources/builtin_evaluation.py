@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.records import Demonstration, user
 from data_prep.sources.builtin import GENERATOR, package_rows
+from records.rows import Demonstration, user
 
 REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
 

@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import Any
 
-from data_prep.strict_json import strict_loads
+from records.strict_json import strict_loads
 
 MAX_LITERAL = 1_000_000
 """Characters; Python's own reader takes memory many times over."""

@@ -6,11 +6,11 @@ import re
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.records import Message, assistant, text_of, user
 from data_prep.sources.cells import listed, structured
 from data_prep.sources.columns import COMPLETIONS, DIALOGUES, REQUESTS, VERDICTS, Row, is_given, is_good, number, only_one, words
 from data_prep.sources.messages import messages_of
 from data_prep.sources.transcripts import is_transcript, turns
+from records.rows import Message, assistant, text_of, user
 
 SCORED_SIDES = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"))
 CONTEXTS = ("input", "context")

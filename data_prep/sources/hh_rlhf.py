@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, Split, read_json_lines
 from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
+from records.errors import RecordError
+from records.rows import Demonstration, Kind, Split, read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 KINDS: dict[str, Kind] = {"harmless": "harmful", "helpful": "benign"}

@@ -9,12 +9,12 @@ from typing import Any
 import datasets
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError, first_line
-from data_prep.records import shorten
 from data_prep.sources.rows import SourceRows, demonstrations_from_row, read_rows, table_of
 from data_prep.sources.shapes import TEXT_COLUMNS
 from data_prep.sources.tables import LINES, LISTS, TABLES, ends_in, read_files
 from data_prep.sources.text_files import NULL_WORDS, null_word_fault
+from records.errors import RecordError, first_line
+from records.rows import shorten
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
 # What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, read_json_lines
 from data_prep.sources.rows import default_suite, read_rows, single_turn
+from records.errors import RecordError
+from records.rows import Demonstration, read_json_lines
 
 FILES = ("questions_w_answers.jsonl", "questions.jsonl")
 

@@ -11,9 +11,9 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration
 from data_prep.sources.rows import default_suite, read_rows, single_turn
+from records.errors import RecordError
+from records.rows import Demonstration
 
 
 class Row(NamedTuple):

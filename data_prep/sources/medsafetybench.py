@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Split, shorten
 from data_prep.sources.rows import default_suite, single_turn
 from data_prep.sources.text_files import read_csv, read_utf8
+from records.errors import RecordError
+from records.rows import Demonstration, Split, shorten
 
 GENERATORS = ("gpt4", "llama2")
 HEADER = ["harmful_medical_request", "safe_response"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data_prep.records import Message
 from data_prep.sources.cells import listed, structured
+from records.rows import Message
 
 ROLES = {
     **dict.fromkeys(("human", "prompter", "User", "Human", "USER", "HUMAN"), "user"),

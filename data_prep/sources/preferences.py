@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.records import Message
 from data_prep.sources.cells import listed
 from data_prep.sources.columns import DIALOGUES, Row, is_given, number, truth
 from data_prep.sources.conversations import Sides, answer_of, request_of, side, with_earlier
 from data_prep.sources.messages import messages_of
+from records.rows import Message
 
 RANKED = ("completions", "answers", "responses")
 TEXTS = ("response", "completion", "answer", "text", "content", "output")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Split
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from data_prep.sources.text_files import read_json_file
+from records.errors import RecordError
+from records.rows import Demonstration, Split
 
 DATA, TEST = "ori_pqal.json", "test_ground_truth.json"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
 from data_prep.sources.columns import is_given, named, only_one, text
 from data_prep.sources.conversations import Sides
 from data_prep.sources.preferences import grades
 from data_prep.sources.shapes import KNOWN, shape_of, unread
+from records.errors import RecordError
+from records.rows import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
 
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
 PRINCIPLES = range(1, 10)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind
 from data_prep.sources.rows import own_suite, part_suite, read_rows, single_turn
 from data_prep.sources.text_files import json_rows, read_json_file
+from records.errors import RecordError
+from records.rows import Demonstration, Kind
 
 PROMPT_KINDS: dict[str, Kind] = {
     "I-Alpaca": "benign",

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError, first_line
-from data_prep.records import read_json_lines, shorten
 from data_prep.sources.rows import ReadRow, demonstrations_from_row, read_rows
 from data_prep.sources.shapes import KNOWN, TEXT_COLUMNS
 from data_prep.sources.text_files import csv_rows, json_rows, read_utf8
-from data_prep.strict_json import strict_loads
+from records.errors import RecordError, first_line
+from records.rows import read_json_lines, shorten
+from records.strict_json import strict_loads
 
 Rows = Iterable[tuple[str, Any]]
 LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import RecordError
-from data_prep.file_kinds import HEAD, not_text
-from data_prep.records import shorten
-from data_prep.strict_json import strict_loads
+from records.errors import RecordError
+from records.file_kinds import HEAD, not_text
+from records.rows import shorten
+from records.strict_json import strict_loads
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 2**24

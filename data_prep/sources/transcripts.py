@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from data_prep.records import Message
+from records.rows import Message
 
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 _TURN = re.compile(r"\n\n(Human|Assistant):")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, Kind
 from data_prep.sources.rows import part_suite, read_rows, single_turn
 from data_prep.sources.tables import placed_rows
+from records.errors import RecordError
+from records.rows import Demonstration, Kind
 
 FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
 KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.config import DataConfig, SplitConfig
-from data_prep.duplicates import drop_duplicates, prompt_rows
 from data_prep.lint.linter import usable
-from data_prep.records import Demonstration, Kind, Prompt, Split, text_of
-from data_prep.splits import SPLITS, split
-from pipeline.config import RunConfig
+from data_prep.near_duplicates.duplicates import drop_duplicates, prompt_rows
+from data_prep.splits.splitting import SPLITS, split
+from pipeline.run.config import RunConfig
+from records.rows import Demonstration, Kind, Prompt, Split, text_of
 
 MOST = 4000
 """Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other is prep's work."""

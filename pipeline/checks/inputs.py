@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_prep.config import SourceConfig
-from data_prep.errors import PrimumError
-from data_prep.expert_labels import read_labels
+from data_prep.pairs.expert_labels import read_labels
 from data_prep.prepare import read_sources
-from data_prep.records import Demonstration, Prompt
 from eval.config import EvalConfig
-from eval.suites import own_suites
-from pipeline.config import RunConfig
+from eval.suites.loading import own_suites
+from pipeline.run.config import RunConfig
 from pipeline.stages import load_stage, stage_names
+from records.errors import PrimumError
+from records.rows import Demonstration, Prompt
 
 
 def input_faults(config: RunConfig) -> list[str]:

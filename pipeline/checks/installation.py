@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from data_prep.artifacts import existing_parent
-from data_prep.errors import PrimumError
-from models.load import cache_directory
-from models.vllm_engine import vllm_version
-from pipeline.config import RunConfig
+from models.engines.vllm_engine import vllm_version
+from models.loading.load import cache_directory
+from pipeline.run.config import RunConfig
 from pipeline.stages import stage_names
+from records.errors import PrimumError
+from records.stage_folder import existing_parent
 
 
 def place_faults(config: RunConfig) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from data_prep.errors import first_line
 from models.config import AdapterConfig, ModelConfig
-from models.load import skeleton
-from pipeline.config import RunConfig
+from models.loading.load import skeleton
+from pipeline.run.config import RunConfig
+from records.errors import first_line
 
 SHOWN = 4
 """Tokens that a message names."""

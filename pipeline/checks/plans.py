@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 
-from data_prep.errors import ConfigError
 from pipeline.checks.dealing import Dealt
 from pipeline.checks.rendering import Tried
-from pipeline.config import RunConfig
-from train.batches import BatchPlan
+from pipeline.run.config import RunConfig
+from records.errors import ConfigError
+from train.engine.batches import BatchPlan
 
 MOST_PLANNED = 5000
 """Rows that a plan is built for; a plan of more has more steps of the same kind."""

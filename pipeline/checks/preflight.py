@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_prep.errors import PrimumError
-from data_prep.records import Demonstration
-from models.inspection import require_model, tokenizer_faults
+from models.loading.inspection import require_model, tokenizer_faults
 from pipeline.checks.dealing import Dealt, deal, dealing_faults, described
 from pipeline.checks.inputs import input_faults, read_rows, read_suites
 from pipeline.checks.installation import installation_faults, place_faults
 from pipeline.checks.model_fit import fit_faults, position_faults
 from pipeline.checks.plans import plan_findings, rank_faults
 from pipeline.checks.rendering import Tried, fit_in_length, longest_by_use, try_rows
-from pipeline.config import RunConfig
+from pipeline.run.config import RunConfig
+from records.errors import PrimumError
+from records.rows import Demonstration
 from train.config import wandb_trouble
-from train.hardware import device_faults
+from train.engine.hardware import device_faults
 
 
 @dataclass

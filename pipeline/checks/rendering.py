@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_prep.errors import ModelError
-from data_prep.principles import PRINCIPLES, critique_request, rewrite_request
-from data_prep.records import Demonstration, Kind, Message, Prompt, assistant, text_of, user
-from models.template_faults import row_fault
+from models.loading.template_faults import row_fault
 from models.tokens import TokenRow, encode, prompt_ids
 from pipeline.checks.dealing import Dealt
-from pipeline.config import RunConfig
 from pipeline.revising import CRITIQUE_TOKENS
-from reward.refusal import split_refusal
+from pipeline.run.config import RunConfig
+from records.errors import ModelError
+from records.principles import PRINCIPLES, critique_request, rewrite_request
+from records.rows import Demonstration, Kind, Message, Prompt, assistant, text_of, user
+from reward.refusal.rule import split_refusal
 
 ROWS_TRIED = 300
 LONGEST_TRIED = 40

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from data_prep.errors import PrimumError, first_line
-from data_prep.records import Message
 from models.config import GenerationConfig, ModelConfig
-from models.generate import generate
-from models.load import DTYPES, explained, model_location, quieten
+from models.engines.generate import generate
+from models.loading.load import DTYPES, explained, model_location, quieten
+from records.errors import PrimumError, first_line
+from records.rows import Message
 
 SMALL = 200_000_000
 """Parameters up to which the whole model is loaded: a second or two on a CPU."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pipeline.rounds import later, parsed
+from pipeline.run.rounds import later, parsed
 
 if TYPE_CHECKING:
-    from pipeline.config import RunConfig
-    from pipeline.stage import Stage
+    from pipeline.run.config import RunConfig
+    from pipeline.run.stage import Stage
 
 STAGES = {
     "prep": "read the sources, split, lint, decontaminate",

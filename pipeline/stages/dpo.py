@@ -6,22 +6,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import sha256_json, write_json
-from data_prep.errors import RecordError
-from data_prep.records import Pair, read_records
 from eval.scoreboard import read_scoreboard
-from models.collation import Collation
-from models.load import cache_directory
+from models.layout.collation import Collation
+from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair
-from pipeline.config import RunConfig
-from pipeline.kept_epoch import KeptEpoch
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
-from pipeline.stage import Context, Stage
+from pipeline.run.config import RunConfig
+from pipeline.run.kept_epoch import KeptEpoch
+from pipeline.run.stage import Context, Stage
 from pipeline.stages.sft import policy_gigabytes
+from records.errors import RecordError
+from records.rows import Pair, read_records
+from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
-from train.hardware import precision, uses_gpu
+from train.engine.hardware import precision, uses_gpu
 from train.reference import ReferencePass
 
 

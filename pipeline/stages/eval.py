@@ -5,33 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
-from data_prep.dataset_readme import Table, write_readme
-from data_prep.errors import RecordError
-from data_prep.hash_beside import hash_faults, write_hash
+from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
-from data_prep.records import Prompt, read_records
-from data_prep.split_files import read_splits
+from data_prep.splits.split_files import read_splits
 from eval.measure import Sample, measure, sample_id
-from eval.report import render_html, render_markdown
-from eval.report_epochs import unheld
+from eval.report.epochs import unheld
+from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard import read_scoreboard
 from eval.selection import Selection, selection_of
-from eval.suites import held_out_suites, own_suites
+from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
-from models.decoding import decoding_record
-from models.generate import generation_dtype
-from models.load import load_tokenizer
-from models.vllm_engine import vllm_version
-from pipeline.config import RunConfig
-from pipeline.console import policy_title, safety_table
-from pipeline.kept_epoch import KeptEpoch
+from models.engines.decoding import decoding_record
+from models.engines.generate import generation_dtype
+from models.engines.vllm_engine import vllm_version
+from models.loading.load import load_tokenizer
 from pipeline.policies import MODEL, answering, base_config, device, model_files, stage_policy
-from pipeline.rounds import later, named, parsed
-from pipeline.stage import Context, Stage
+from pipeline.run.config import RunConfig
+from pipeline.run.console import policy_title, safety_table
+from pipeline.run.kept_epoch import KeptEpoch
+from pipeline.run.rounds import later, named, parsed
+from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
-from reward.harmfulness_model import HarmfulnessScorer
+from records.errors import RecordError
+from records.hash_beside import hash_faults, write_hash
+from records.rows import Prompt, read_records
+from records.stage_folder import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
+from reward.model.harmfulness_model import HarmfulnessScorer
 
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 

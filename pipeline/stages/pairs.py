@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from data_prep.artifacts import write_json, write_records
-from data_prep.card_contents import pairs_card
-from data_prep.croissant import write_card
-from data_prep.dataset_readme import table, write_readme
-from data_prep.errors import RecordError
-from data_prep.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
+from data_prep.cards.card_contents import pairs_card
+from data_prep.cards.croissant import write_card
+from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.pairs import PairsResult, build_pairs, candidates, describe, plain_pairs, summary_lines
-from data_prep.ratings import Rating
-from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_records
-from data_prep.review import review_items
-from data_prep.shortcuts import judge_shortcuts
-from data_prep.split_files import LEARNED_FROM, needs, read_splits, split_file
+from data_prep.pairs.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
+from data_prep.pairs.shortcuts import judge_shortcuts
+from data_prep.review.items import review_items
+from data_prep.review.ratings import Rating
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, split_file
 from pipeline.model_card import hub_name
 from pipeline.pair_lint import lint_built_pairs
 from pipeline.policies import model_files
-from pipeline.stage import Context, Stage
+from pipeline.run.stage import Context, Stage
 from pipeline.stages.score import needs_revisions, read_revisions
-from reward.refusal import split_refusal
+from records.errors import RecordError
+from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_records
+from records.stage_folder import write_json, write_records
+from reward.refusal.rule import split_refusal
 
 
 class Inputs(NamedTuple):

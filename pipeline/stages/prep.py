@@ -7,21 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import sha256_file, sha256_json
-from data_prep.embeddings import Embed, Vectors
-from data_prep.errors import RecordError
-from data_prep.licences import sentences
 from data_prep.lint.report import fault_line
 from data_prep.lint.rows import Renders
+from data_prep.near_duplicates.embeddings import Embed, Vectors
 from data_prep.prepare import prepare
-from data_prep.records import Prompt
-from data_prep.split_files import read_splits
+from data_prep.splits.split_files import read_splits
 from data_prep.wording import request_text
 from eval.gate import too_few_prompts
-from eval.suites import held_out_suites, own_suites
-from pipeline.config import RunConfig, embedding_model
-from pipeline.stage import Context, Stage
-from reward.refusal import refusal
+from eval.suites.loading import held_out_suites, own_suites
+from pipeline.run.config import RunConfig, embedding_model
+from pipeline.run.stage import Context, Stage
+from records.errors import RecordError
+from records.licences import sentences
+from records.rows import Prompt
+from records.stage_folder import sha256_file, sha256_json
+from reward.refusal.rule import refusal
 
 MANY = 20
 """Training rows of a suite from which some should have been dealt to validation."""
@@ -47,8 +47,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def rendering(config: RunConfig) -> Renders:
     """Asks the chat template of the run's model why it does not hold a row."""
-    from models.load import load_tokenizer  # noqa: PLC0415  a stage that is found done needs no transformers
-    from models.template_faults import row_fault  # noqa: PLC0415
+    from models.loading.load import load_tokenizer  # noqa: PLC0415  a stage that is found done needs no transformers
+    from models.loading.template_faults import row_fault  # noqa: PLC0415
 
     return partial(row_fault, load_tokenizer(config.model.base))
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from data_prep.artifacts import read_json, write_json, write_text
-from data_prep.errors import GateError
-from data_prep.licences import released_licence, sentences
-from data_prep.records import Demonstration
-from data_prep.split_files import read_splits
+from data_prep.splits.split_files import read_splits
 from eval.gate import GateResult, judge
-from eval.report_verdict import verdict
+from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
-from pipeline.config import RunConfig, released_policy, to_yaml
 from pipeline.model_card import model_card
-from pipeline.stage import Context, Stage
+from pipeline.run.config import RunConfig, released_policy, to_yaml
+from pipeline.run.stage import Context, Stage
+from records.errors import GateError
+from records.licences import released_licence, sentences
+from records.rows import Demonstration
+from records.stage_folder import read_json, write_json, write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}

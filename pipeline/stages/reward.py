@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.artifacts import write_json, write_records
-from data_prep.errors import RecordError
-from data_prep.records import Completion, Demonstration
-from data_prep.split_files import LEARNED_FROM, needs, read_splits
-from models.adapter import load_trainable_state
-from models.load import load_tokenizer
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
+from measures.calibration import fit_temperature
+from models.adapters.lora import load_trainable_state
+from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.policies import base_config, device, model_files, training_layout
 from pipeline.policy_training import TRAINED_BY, state_of
-from pipeline.stage import Context, Stage
-from reward.calibration import fit_temperature, validate
-from reward.examples import RewardExample, balanced_sample, build_examples
-from reward.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
-from reward.network import HarmfulnessNetwork, new_network
-from reward.probe import HeadStart
-from train.loggers import JsonLinesLogger, forget_metrics_after
-from train.trainer import batch_plan, fit, resumed_step
+from pipeline.run.stage import Context, Stage
+from records.errors import RecordError
+from records.rows import Completion, Demonstration
+from records.stage_folder import write_json, write_records
+from reward.model.examples import RewardExample, balanced_sample, build_examples
+from reward.model.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.model.network import HarmfulnessNetwork, new_network
+from reward.model.probe import HeadStart
+from reward.model.validation import validate
+from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.trainer import batch_plan, fit, resumed_step
 
 SAMPLED = ("completions", "refusals")
 

@@ -9,10 +9,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from data_prep.dataset_readme import table, write_readme
-from data_prep.duplicates import prompt_rows
-from data_prep.own_files import entry, read_rows, sealed_line
-from data_prep.records import (
+from data_prep.cards.dataset_readme import table, write_readme
+from data_prep.near_duplicates.duplicates import prompt_rows
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
+from models.engines.decoding import decoding_record
+from models.engines.generate import Generated, generate, rows_at_once, seed_of
+from models.loading.load import load_tokenizer
+from pipeline.policies import answering, base_config, model_files, policy_of
+from pipeline.revising import drafts, revise
+from pipeline.run.config import SampleConfig
+from pipeline.run.stage import Context, Stage
+from records.own_files import entry, read_rows, sealed_line
+from records.rows import (
     Completion,
     Demonstration,
     Message,
@@ -21,16 +29,8 @@ from data_prep.records import (
     assistant,
     text_of,
 )
-from data_prep.split_files import LEARNED_FROM, needs, read_splits, write_splits
-from models.decoding import decoding_record
-from models.generate import Generated, generate, rows_at_once, seed_of
-from models.load import load_tokenizer
-from pipeline.config import SampleConfig
-from pipeline.policies import answering, base_config, model_files, policy_of
-from pipeline.revising import drafts, revise
-from pipeline.stage import Context, Stage
-from reward.examples import CONTINUED
-from reward.refusal import split_refusal
+from reward.model.examples import CONTINUED
+from reward.refusal.rule import split_refusal
 
 ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.artifacts import write_records
-from data_prep.errors import ModelError
 from data_prep.pairs import rejected_id
-from data_prep.records import Completion, Demonstration, Message, Revision, Score, text_of
-from data_prep.split_files import LEARNED_FROM, needs, read_splits
-from models.generate import generation_dtype
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
+from models.engines.generate import generation_dtype
 from models.tokens import encode
-from pipeline.config import RunConfig
 from pipeline.policies import device
-from pipeline.stage import Context, Stage
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
-from reward.harmfulness_model import CALIBRATION, HarmfulnessScorer
-from reward.network import HEAD
-from reward.refusal import refusal
+from records.errors import ModelError
+from records.rows import Completion, Demonstration, Message, Revision, Score, text_of
+from records.stage_folder import write_records
+from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
+from reward.model.network import HEAD
+from reward.refusal.rule import refusal
 
 Item = tuple[str, list[Message], list[Message]]
 """Id, prompt and completion of what is scored."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from data_prep.artifacts import write_json
-from data_prep.duplicates import distinct_completions
-from data_prep.errors import RecordError
-from data_prep.records import Completion, Demonstration, Message, text_of
-from data_prep.split_files import read_splits
-from models.collation import Collation
+from data_prep.near_duplicates.duplicates import distinct_completions
+from data_prep.splits.split_files import read_splits
+from models.layout.collation import Collation
 from models.tokens import encode
-from pipeline.config import RunConfig
 from pipeline.policies import MODEL, base_config, model_files
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
-from pipeline.stage import Context, Stage
-from reward.refusal import refusal
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context, Stage
+from records.errors import RecordError
+from records.rows import Completion, Demonstration, Message, text_of
+from records.stage_folder import write_json
+from reward.refusal.rule import refusal
 from train.sft import SftModule, SftRows
 
 

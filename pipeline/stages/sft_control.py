@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.records import Pair, read_records
 from pipeline.policies import MODEL, stage_policy
 from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
-from pipeline.stage import Context, Stage
+from pipeline.run.stage import Context, Stage
 from pipeline.stages.dpo import earlier_adapter, from_before
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
+from records.rows import Pair, read_records
 from train.sft import SftModule
 
 

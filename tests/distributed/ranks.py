@@ -18,23 +18,23 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from data_prep.records import json_line
-from models import head_logps
-from models.adapter import adapt
-from models.collation import Collation, collation
+from models.adapters.lora import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.fused_lora import fuse_lora
-from models.lean_layers import keep_less
-from models.load import load_model, load_tokenizer, skeleton
-from models.recompute import recompute_layers
+from models.layout import head_logps
+from models.layout.collation import Collation, collation
+from models.loading.load import load_model, load_tokenizer, skeleton
+from models.memory.fused_lora import fuse_lora
+from models.memory.gradient_checkpointing import recompute_layers
+from models.memory.lean_layers import keep_less
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
+from records.rows import json_line
 from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
-from train.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.trainer import batch_plan, fit, resumed_step, world
 from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
-from train.trainer import batch_plan, fit, resumed_step, world
 
 STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
     f"zero{stage}": {"strategy": "deepspeed", "zero_stage": stage} for stage in (1, 2, 3)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from data_prep.artifacts import StageDirectory
-from data_prep.errors import ArtifactError
-from models.adapter import adapt, load_trainable_state, merge
+from models.adapters.lora import adapt, load_trainable_state, merge
 from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
-from models.load import load_model
-from pipeline.config import RunConfig
-from pipeline.export import export
-from train.checkpoint_files import latest_checkpoint
+from models.loading.load import load_model
+from pipeline.commands.export import export
+from pipeline.run.config import RunConfig
+from records.errors import ArtifactError
+from records.stage_folder import StageDirectory
+from train.engine.checkpoint_files import latest_checkpoint
 
 pytestmark = pytest.mark.distributed
 CASES = [f"sft-{kind}-zero{stage}" for kind in ("lora", "full") for stage in (1, 2, 3)]

@@ -6,15 +6,15 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from data_prep.records import assistant, user
-from models.collation import collation, padded
 from models.config import GenerationConfig
-from models.generate import generate
-from models.logps import completion_logps
+from models.engines.generate import generate
+from models.layout.collation import collation, padded
+from models.layout.logps import completion_logps
 from models.tokens import encode
+from records.rows import assistant, user
 from train.config import TrainerConfig
+from train.engine.trainer import batch_plan, fit
 from train.sft import SftModule, SftRows
-from train.trainer import batch_plan, fit
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 PROMPTS = [user("What is asthma?"), user("How long should a fever last before I call a doctor?")]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from data_prep.artifacts import read_json
-from data_prep.records import read_json_lines
+from records.rows import read_json_lines
+from records.stage_folder import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "configs" / "tiny.yaml"

@@ -171,7 +171,7 @@ def test_a_disk_without_room_is_found_before_work(refused, config_file, tmp_path
 
 
 def test_a_second_process_in_the_run_directory(refused, config_file, run_dir, primum):
-    from data_prep.artifacts import locked
+    from records.stage_folder import locked
 
     with locked(run_dir):
         (said,) = refused("prep", config_file(""), by=primum)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import read_json
+from records.stage_folder import read_json
 
 pytestmark = pytest.mark.slow
 DEADLINE_S = 900

@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from data_prep.artifacts import read_json
-from data_prep.records import Completion, Pair, read_json_lines, read_records, text_of
-from data_prep.split_files import LEARNED_FROM, read_splits
+from data_prep.splits.split_files import LEARNED_FROM, read_splits
+from records.rows import Completion, Pair, read_json_lines, read_records, text_of
+from records.stage_folder import read_json
 
 pytestmark = pytest.mark.slow
 FIRST = ("prep", "sample", "reward", "score", "pairs", "sft", "dpo", "sft_control")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_prep.artifacts import read_json
-from data_prep.records import read_json_lines
+from records.rows import read_json_lines
+from records.stage_folder import read_json
 
 ENGINES = ("sample.engine=vllm", "eval.engine=vllm")
 

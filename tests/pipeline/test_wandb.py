@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from data_prep.records import read_json_lines
+from records.rows import read_json_lines
 
 pytestmark = pytest.mark.slow
 BLOCK, HEADER, FILE_HEADER = 32768, 7, 7

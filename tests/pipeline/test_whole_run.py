@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, read_json, sha256_file
-from data_prep.records import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
-from data_prep.split_files import LEARNED_FROM, read_splits
-from data_prep.splits import SPLITS
+from data_prep.splits.split_files import LEARNED_FROM, read_splits
+from data_prep.splits.splitting import SPLITS
 from eval.measure import Sample
-from reward.refusal import split_refusal
+from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
+from records.stage_folder import StageDirectory, read_json, sha256_file
+from reward.refusal.rule import split_refusal
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,11 @@ from benchmarks import data, gate_power, render
 from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
-from eval.estimates import newcombe_interval
-from models.adapter import adapt
-from models.collation import collation
+from measures.estimates import newcombe_interval
+from models.adapters.lora import adapt
 from models.config import AdapterConfig
-from models.logps import completion_logps
+from models.layout.collation import collation
+from models.layout.logps import completion_logps
 from models.tokens import TokenRow
 
 ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)

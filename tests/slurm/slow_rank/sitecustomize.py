@@ -13,7 +13,7 @@ class _Slowed(importlib.abc.MetaPathFinder):
     """Wraps `TrainedModule.on_train_batch_start` once models.trained_module is loaded."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "models.trained_module":
+        if name != "train.engine.module":
             return None
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from data_prep.config import SourceConfig
-from data_prep.records import Demonstration, assistant, user
 from data_prep.sources import read_source
+from records.rows import Demonstration, assistant, user
 
 
 @pytest.fixture

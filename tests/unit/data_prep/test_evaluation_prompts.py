@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import DataConfig, SourceConfig
-from data_prep.near_duplicates import near_matches
+from data_prep.near_duplicates.groups import near_matches
 from data_prep.prepare import read_sources
-from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source
-from data_prep.splits import split
-from pipeline.config import load_config
+from data_prep.splits.splitting import split
+from pipeline.run.config import load_config
+from records.rows import Demonstration, text_of
 
 ROOT = Path(__file__).parents[3]
 EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation")

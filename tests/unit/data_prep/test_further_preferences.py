@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from data_prep.config import DataConfig, PairsConfig, SourceConfig, SplitConfig
-from data_prep.duplicates import distinct_completions, drop_duplicates, prompt_rows
+from data_prep.near_duplicates.duplicates import distinct_completions, drop_duplicates, prompt_rows
 from data_prep.pairs import build_pairs, candidates, rejected_id
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, Score, assistant, text_of
-from data_prep.review import review_items
-from data_prep.split_files import read_splits
+from data_prep.review.items import review_items
+from data_prep.splits.split_files import read_splits
 from pipeline.stages.prep import describe_reading
 from pipeline.stages.sft import sft_examples
-from reward.examples import build_examples
+from records.rows import Demonstration, Prompt, Score, assistant, text_of
+from reward.model.examples import build_examples
 
 Make = Callable[..., Demonstration]
 CHOSEN = ("I can't help with that; please ask her doctor.", "No, I won't do that, because it would harm her.", "I must decline.")

@@ -19,15 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.config import SourceConfig
-from data_prep.duplicates import drop_duplicates, prompt_rows
-from data_prep.errors import PrimumError
-from data_prep.ratings import Ratings, read_ratings
+from data_prep.near_duplicates.duplicates import drop_duplicates, prompt_rows
+from data_prep.review.ratings import Ratings, read_ratings
 from data_prep.sources import read_table, source_counts
 from data_prep.sources.rows import SourceRows
 from data_prep.sources.shapes import KNOWN
 from eval.config import SuiteConfig
-from eval.suites import read_suite
-from pipeline.config import load_config
+from eval.suites.loading import read_suite
+from pipeline.run.config import load_config
+from records.errors import PrimumError
 
 FUZZES = settings.get_current_profile_name() == "fuzz"
 

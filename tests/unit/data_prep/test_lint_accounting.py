@@ -15,9 +15,9 @@ from data_prep.config import DataConfig, LintConfig, SplitConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import usable
 from data_prep.prepare import prepare
-from data_prep.records import Demonstration, Prompt, assistant, user
-from data_prep.split_files import read_splits
-from reward.refusal import refusal
+from data_prep.splits.split_files import read_splits
+from records.rows import Demonstration, Prompt, assistant, user
+from reward.refusal.rule import refusal
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates and controls too
 ANSWERS = ["I cannot help.", "Sure.", "Sure.", " Sure.\n", "No."]

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
 from data_prep.config import LintConfig
-from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.items import of_pair
 from data_prep.lint.linter import LintedPairs, lint_pairs, require_fit
 from data_prep.lint.pairs import Cut
 from data_prep.lint.tells import is_biased, length_bias
-from data_prep.records import Pair, assistant, user
-from reward.refusal import refusal
+from records.errors import RecordError
+from records.rows import Pair, assistant, user
+from reward.refusal.rule import refusal
 
 
 def pair(name: str, prompt: str, chosen: str, rejected: str, **fields: Any) -> Pair:

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 import pytest
 
 from data_prep.config import LintConfig, SourceConfig
-from data_prep.errors import ResourceError
 from data_prep.lint.linter import lint
-from data_prep.records import Demonstration
 from data_prep.sources import read_source
+from records.errors import ResourceError
+from records.rows import Demonstration
 
 Find = Callable[[str], list[Any]]
 

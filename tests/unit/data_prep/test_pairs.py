@@ -9,7 +9,7 @@ import pytest
 
 from data_prep.config import PairsConfig
 from data_prep.pairs import Candidate, build_pairs, describe, summary_lines
-from data_prep.records import Demonstration, Pair, assistant, json_lines, text_of, user
+from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
 NEITHER = {"max_opening_share": 1.0, "max_length_difference": None}

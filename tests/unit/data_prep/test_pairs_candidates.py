@@ -9,7 +9,7 @@ import pytest
 from data_prep.config import PairsConfig
 from data_prep.pairs import Candidate, build_pairs, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
-from data_prep.records import Completion, Demonstration, Prompt, Revision, Score, assistant, text_of, user
+from records.rows import Completion, Demonstration, Prompt, Revision, Score, assistant, text_of, user
 
 
 def demonstration(**fields) -> Demonstration:

@@ -10,10 +10,10 @@ import pytest
 from data_prep.config import PairsConfig, SourceConfig
 from data_prep.pairs import Candidate
 from data_prep.pairs.openings import LEADS, opening_shares, vary_openings
-from data_prep.records import assistant, text_of
-from data_prep.shortcuts import opening_words
+from data_prep.pairs.shortcuts import opening_words
 from data_prep.sources import builtin, medsafetybench
-from reward.refusal import refusal, split_refusal
+from records.rows import assistant, text_of
+from reward.refusal.rule import refusal, split_refusal
 
 SORRY = "I'm sorry, but I cannot help with plan {}, as it would hurt people. Please speak to a nurse."
 

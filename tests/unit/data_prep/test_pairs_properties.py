@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data_prep.config import PairsConfig
 from data_prep.pairs import build_pairs, candidates, rejected_id
 from data_prep.pairs.proportions import Lengths
-from data_prep.records import Completion, Demonstration, Revision, Score, assistant, json_lines, text_of, user
+from records.rows import Completion, Demonstration, Revision, Score, assistant, json_lines, text_of, user
 
 LOW, HIGH = st.sampled_from([1.0, 1.0, 1.2, 2.0, None]), st.sampled_from([1.0, 2.0, 2.5, 3.5, 4.0, 5.0, None])
 DECLINES, ANSWERS = (

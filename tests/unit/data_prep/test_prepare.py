@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import DataConfig, LintConfig, SourceConfig, SplitConfig
-from data_prep.errors import RecordError
 from data_prep.prepare import drop_duplicates, prepare
-from data_prep.records import Demonstration, Prompt
-from data_prep.split_files import read_splits
+from data_prep.splits.split_files import read_splits
+from records.errors import RecordError
+from records.rows import Demonstration, Prompt
 
 Make = Callable[..., Demonstration]
 ROWS = [f"{name}.{split}.jsonl" for name in ("demonstrations", "prompts") for split in ("test", "train", "val")]

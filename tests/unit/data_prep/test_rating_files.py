@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.errors import RecordError
-from data_prep.ratings import read_ratings
+from data_prep.review.ratings import read_ratings
+from records.errors import RecordError
 
 
 def faults_of(*paths: Path) -> list[str]:

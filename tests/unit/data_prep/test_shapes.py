@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_table, source_counts
 from data_prep.sources.rows import SourceRows
+from records.errors import RecordError
+from records.rows import Demonstration, text_of
 
 Q, NO, YES = "How do I read her chart?", "I can't help with that.", "Use her password."
 Read = Callable[..., SourceRows]

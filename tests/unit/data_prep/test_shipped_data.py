@@ -8,10 +8,10 @@ import pytest
 
 from data_prep.config import LintConfig, SourceConfig, SplitConfig
 from data_prep.lint.linter import lint, usable
-from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source
-from data_prep.splits import split
-from reward.refusal import refusal
+from data_prep.splits.splitting import split
+from records.rows import Demonstration, text_of
+from reward.refusal.rule import refusal
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import text_of
 from data_prep.sources import read_source
+from records.errors import RecordError
+from records.rows import text_of
 
 
 def jsonl(path: Path, *lines: str, **fields: object) -> SourceConfig:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from data_prep.errors import RecordError
-from data_prep.records import Demonstration, text_of
 from data_prep.sources import source_counts
+from records.errors import RecordError
+from records.rows import Demonstration, text_of
 
 Read = Callable[..., list[Demonstration]]
 

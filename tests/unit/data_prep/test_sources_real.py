@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import SourceConfig
-from data_prep.records import Demonstration, text_of
 from data_prep.sources import read_source, source_counts
+from records.rows import Demonstration, text_of
 
 Read = Callable[..., list[Demonstration]]
 COUNTS = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, locked, read_json, write_json, write_text
-from data_prep.errors import ArtifactError, ResourceError
-from data_prep.own_files import sealed
+from records.errors import ArtifactError, ResourceError
+from records.own_files import sealed
+from records.stage_folder import StageDirectory, locked, read_json, write_json, write_text
 
 FINGERPRINT = "f1"
 

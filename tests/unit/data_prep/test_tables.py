@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from data_prep.config import SourceConfig
-from data_prep.errors import RecordError
-from data_prep.records import text_of
 from data_prep.sources import read_source
+from records.errors import RecordError
+from records.rows import text_of
 
 ROWS = [{"prompt": "P, one", "completion": "A; one"}, {"prompt": "Q", "completion": "B"}]
 WANTED = [("P, one", "A; one"), ("Q", "B")]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.estimates import compare_rates, compare_scores, holm, mean_estimate, rate_estimate
+from measures.estimates import compare_rates, compare_scores, holm, mean_estimate, rate_estimate
 
 Json = dict[str, Any]
 HARM = {"base": 3.6, "sft": 2.0, "sft_control": 1.9, "dpo": 1.35}

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from data_prep.records import Prompt, user
 from eval.measure import SCORED_TOKENS, Sample, high_harm, refuses, score_answers, summarise
-from models.generate import Generated
+from models.engines.generate import Generated
+from records.rows import Prompt, user
 
 REFUSAL = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
 KEYS = {"mean", "ci95", "n", "unscored"}
@@ -63,8 +63,8 @@ def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(tok
 
 def test_real_scores_lie_on_the_scale(tokenizer, prompts, tiny_directory):
     from models.config import AdapterConfig, ModelConfig
-    from reward.harmfulness_model import HarmfulnessScorer
-    from reward.network import new_network
+    from reward.model.harmfulness_model import HarmfulnessScorer
+    from reward.model.network import new_network
 
     model = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(kind="full"), layers=None, seed=0)
     answers = [Generated("One.", 2, "stop"), Generated("Two of them.", 2, "stop")]

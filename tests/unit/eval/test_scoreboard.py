@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from data_prep.records import Prompt, json_line, user
 from eval import scoreboard as scoreboard_module
 from eval.measure import Sample
 from eval.scoreboard import Measuring, Scoreboard, describe_row, epoch_file, read_scoreboard, scoreboard_row
 from models.config import GenerationConfig
-from train.loggers import JsonLinesLogger, forget_metrics_after
+from records.rows import Prompt, json_line, user
+from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
 
 def estimate(mean, n=10):

@@ -7,10 +7,10 @@ import math
 import pytest
 
 from eval.config import ScoreboardConfig
-from eval.estimates import compare_rates
 from eval.measure import Sample
 from eval.scoreboard import scoreboard_row
 from eval.selection import choose_epoch, rises, selection_of
+from measures.estimates import compare_rates
 
 
 def estimate(mean, n=10):

@@ -49,7 +49,7 @@ def llama_tokenizer(tokenizer) -> Any:
 @pytest.fixture(scope="session")
 def families(tokenizer, llama_tokenizer) -> dict[str, Any]:
     """A tokenizer for each template family that Primum ships, and the tiny model's own ChatML."""
-    from models.chat_templates import CHAT_TEMPLATES
+    from models.loading.chat_templates import CHAT_TEMPLATES
 
     made = {"own": tokenizer}
     for name, template in CHAT_TEMPLATES.items():
@@ -87,7 +87,7 @@ def _causal_model(kind: str, **changes: Any) -> Any:
 @pytest.fixture
 def adapted() -> Callable[[Any, str], Any]:
     """Makes a model trainable, "lora" or "full"; LoRA's second matrices are not zero, so that they matter."""
-    from models.adapter import adapt
+    from models.adapters.lora import adapt
     from models.config import AdapterConfig
 
     def made(model: Any, kind: str) -> Any:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.errors import ModelError
-from models.chat_format import DATE_KEY, end_of_turn, stop_ids, turn_thinking_off
 from models.config import GenerationConfig, ModelConfig
-from models.generate import generate
-from models.load import load_tokenizer
-from models.template_faults import format_faults, row_fault
+from models.engines.generate import generate
+from models.loading.chat_format import DATE_KEY, end_of_turn, stop_ids, turn_thinking_off
+from models.loading.load import load_tokenizer
+from models.loading.template_faults import format_faults, row_fault
 from models.tokens import encode, encode_pair, prompt_ids
+from records.errors import ModelError
 
 SHAPES = Path(__file__).parent / "chat_shapes"
 # Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them, as it is with the models they imitate.

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.errors import ModelError
 from models.config import ModelConfig
 from models.embed import MAX_TOKENS, embed, unit_mean
-from models.load import load_model
+from models.loading.load import load_model
+from records.errors import ModelError
 
 TEXTS = ["Hi", "What is asthma?", "How much water a day should I drink when it is hot and I work outside?", "No."]
 

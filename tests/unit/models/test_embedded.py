@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.records import user
 from models.config import EMBEDDED, GenerationConfig, ModelConfig
-from models.generate import generate
-from models.load import embedded_directory, load_language_model, model_location
+from models.engines.generate import generate
+from models.loading.load import embedded_directory, load_language_model, model_location
+from records.rows import user
 
 
 @pytest.mark.embedded

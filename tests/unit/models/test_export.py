@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.errors import ModelError
 from models import export
-from models.adapter import adapt, trainable_state
+from models.adapters.lora import adapt, trainable_state
 from models.config import AdapterConfig, ModelConfig
-from models.load import load_model, load_tokenizer
-from models.logps import collate
+from models.layout.logps import collate
+from models.loading.load import load_model, load_tokenizer
+from records.errors import ModelError
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_tokenizer_on_a_full_disk_is_an_error_of_the_disk(tmp_path):
     """The tokenizers library says it with a bare Exception."""
     import errno
 
-    from models.load import save_tokenizer
+    from models.loading.load import save_tokenizer
 
     class Full:
         def save_pretrained(self, folder):

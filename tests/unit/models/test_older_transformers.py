@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from models.adapter import adapt, trainable_state
+from models.adapters.lora import adapt, trainable_state
 from models.config import AdapterConfig, ModelConfig
 from models.export import export_policy
-from models.load import load_model, load_tokenizer
+from models.loading.load import load_model, load_tokenizer
 from models.portable import OLDEST_TRANSFORMERS, make_portable
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import read_json
 from models.config import ModelConfig
 from models.export import export_policy
-from models.lineage import Lineage
-from models.load import load_model, load_tokenizer
+from models.loading.lineage import Lineage
+from models.loading.load import load_model, load_tokenizer
 from models.portable import portable_config, portable_tokenizer_config
+from records.stage_folder import read_json
 
 
 def exported(directory: Path, folder: Path) -> Path:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.errors import ModelError
 from models.tokens import encode, encode_pair, prompt_ids
+from records.errors import ModelError
 
 FAMILIES = ("own", "chatml", "llama2", "alpaca", "plain")
 PROSE = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="<>|"), min_size=1, max_size=60).filter(

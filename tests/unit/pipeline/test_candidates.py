@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.artifacts import StageDirectory, read_json, write_json
 from data_prep.config import PairsConfig
-from data_prep.errors import ConfigError, ModelError
 from data_prep.pairs import rejected_id
-from data_prep.principles import critique_request, rewrite_request
-from data_prep.records import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
-from data_prep.split_files import LEARNED_FROM, needs, read_splits, write_splits
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
-from models.generate import Generated
-from models.load import load_tokenizer
+from models.engines.generate import Generated
+from models.loading.load import load_tokenizer
 from pipeline import revising
-from pipeline.config import RunConfig, SampleConfig, ScoreConfig, load_config
 from pipeline.revising import drafts
-from pipeline.stage import Context, run_stage
+from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig, load_config
+from pipeline.run.stage import Context, run_stage
 from pipeline.stages import pairs, sample, score
+from records.errors import ConfigError, ModelError
+from records.principles import critique_request, rewrite_request
+from records.rows import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
+from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
-from reward.harmfulness_model import save_reward_model
-from reward.network import new_network
+from reward.model.harmfulness_model import save_reward_model
+from reward.model.network import new_network
 
 PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
 

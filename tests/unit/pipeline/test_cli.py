@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from data_prep.errors import ArtifactError, GateError
 from pipeline import cli
 from pipeline.stages import STAGES, load_stage, stage_names
+from records.errors import ArtifactError, GateError
 
 HELP = """
 import sys, resource
@@ -49,7 +49,7 @@ def test_every_stage_can_be_loaded_and_knows_its_name():
 
 def test_a_stage_reads_only_what_earlier_stages_leave():
     """`needs` name stages that come before it in the order of a run."""
-    from pipeline.config import RunConfig
+    from pipeline.run.config import RunConfig
 
     order = stage_names(RunConfig())
     for name in order:
@@ -59,7 +59,7 @@ def test_a_stage_reads_only_what_earlier_stages_leave():
 
 
 def test_a_control_that_is_off_is_not_run():
-    from pipeline.config import RunConfig
+    from pipeline.run.config import RunConfig
     from train.config import ControlConfig
 
     assert "sft_control" not in stage_names(RunConfig(control=ControlConfig(enabled=False)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.errors import RecordError
 from eval.scoreboard import read_scoreboard
-from pipeline import ranks
-from train.loggers import forget_metrics_after, wandb_run_id
+from pipeline.run import ranks
+from records.errors import RecordError
+from train.engine.loggers import forget_metrics_after, wandb_run_id
 from train.reference import Store
 
 WRONG = {

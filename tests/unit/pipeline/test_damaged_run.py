@@ -10,17 +10,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from data_prep.artifacts import StageDirectory, write_json, write_text
-from data_prep.errors import ArtifactError
-from data_prep.hash_beside import write_hash
-from data_prep.own_files import sealed_line
-from data_prep.stage_records import Manifest
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
-from pipeline.config import RunConfig
-from pipeline.stage import Context, Stage, run_stage
-from train.checkpoint_files import point_to, settled_checkpoint, survey, write_contents
-from train.portable import write
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context, Stage, run_stage
+from records.errors import ArtifactError
+from records.hash_beside import write_hash
+from records.own_files import sealed_line
+from records.stage_folder import StageDirectory, write_json, write_text
+from records.stage_records import Manifest
+from train.engine.checkpoint_files import point_to, settled_checkpoint, survey, write_contents
+from train.engine.portable import write
 
 WRONG = {
     "empty object": b"{}",
@@ -40,8 +40,8 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def _little_to_record(monkeypatch):
     """What run.json says for people takes longer to find out than all that is tested here."""
-    monkeypatch.setattr("pipeline.stage._run_record", lambda config: {})
-    monkeypatch.setattr("pipeline.stage.resolved", lambda config: {"seed": config.seed})
+    monkeypatch.setattr("pipeline.run.stage._run_record", lambda config: {})
+    monkeypatch.setattr("pipeline.run.stage.resolved", lambda config: {"seed": config.seed})
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(cut_off, training, conf
 def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from(cut_off, training, config, monkeypatch):
     """They look at latest.json only, so it must name a whole one by then."""
     folder, seen = cut_off.work / "checkpoints", []
-    monkeypatch.setattr("pipeline.ranks.announce", lambda stage, work: seen.append(settled_checkpoint(folder)))
+    monkeypatch.setattr("pipeline.run.ranks.announce", lambda stage, work: seen.append(settled_checkpoint(folder)))
     (folder / "step-0000004" / "tensors-0.pt").write_bytes(b"")
     resumed_from(training, config)
     assert seen == [folder / "step-0000003"]
@@ -249,7 +249,7 @@ def test_of_200_flipped_bits_in_a_finished_stage_each_is_noticed_or_harmless(fin
 
 
 def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmless(cut_off):
-    from pipeline.unfinished import unfinished_faults
+    from pipeline.run.unfinished import unfinished_faults
 
     chance = random.Random(17)
     checkpoints = cut_off.work / "checkpoints"

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from data_prep.artifacts import StageDirectory
-from data_prep.own_files import sealed_line
-from data_prep.records import Completion, assistant, user
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import sample
+from records.own_files import sealed_line
+from records.rows import Completion, assistant, user
+from records.stage_folder import StageDirectory
 
 
 @pytest.fixture

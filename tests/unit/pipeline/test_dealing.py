@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from data_prep.config import DataConfig, SplitConfig
-from data_prep.records import Demonstration, assistant, user
 from pipeline.checks import dealing
+from records.rows import Demonstration, assistant, user
 
 NUMBERS = [
     "one",
@@ -70,7 +70,7 @@ def test_limits_hold_for_what_is_counted(large):
 
 
 def test_few_rows_are_dealt_as_prep_deals_them():
-    from data_prep.splits import split
+    from data_prep.splits.splitting import split
 
     few = rows(60, "harmful", "harmful")
     dealt = dealing.deal(few, DataConfig(), 7)

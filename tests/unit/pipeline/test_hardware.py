@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[3]
 KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 ASKED = """
 from pathlib import Path
-import pipeline.runner
-from pipeline.config import load_config
+import pipeline.run.runner
+from pipeline.run.config import load_config
 
-pipeline.runner.run_stage = lambda *_, **__: None
+pipeline.run.runner.run_stage = lambda *_, **__: None
 config = load_config(Path("configs/tiny.yaml"), ["trainer.accelerator=cpu", "trainer.precision={precision}", "trainer.cpu_threads=3"])
-pipeline.runner.run_one("sft", config)
+pipeline.run.runner.run_one("sft", config)
 import torch
 
 large = torch.ones(2**24)

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from data_prep.artifacts import StageDirectory
-from data_prep.errors import RecordError
-from data_prep.records import Completion, Demonstration, assistant, user
-from data_prep.split_files import LEARNED_FROM, write_splits
-from models.collation import padded
+from data_prep.splits.split_files import LEARNED_FROM, write_splits
 from models.config import LanguageModelConfig, ModelConfig
-from pipeline.config import RunConfig
-from pipeline.stage import Context
+from models.layout.collation import padded
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context
 from pipeline.stages import reward
 from pipeline.stages.sft import Example, sft_rows
+from records.errors import RecordError
+from records.rows import Completion, Demonstration, assistant, user
+from records.stage_folder import StageDirectory
 
 WORDS = "This is how it is done, step by step and without a doubt."
 

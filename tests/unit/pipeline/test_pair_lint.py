@@ -4,16 +4,16 @@ from collections import Counter
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, read_json
 from data_prep.config import LintConfig
-from data_prep.errors import RecordError
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs
-from data_prep.records import Pair, assistant, user
 from models.tokens import prompt_ids
-from pipeline.config import load_config
 from pipeline.pair_lint import cut_of, lint_built_pairs
-from pipeline.stage import Context
+from pipeline.run.config import load_config
+from pipeline.run.stage import Context
+from records.errors import RecordError
+from records.rows import Pair, assistant, user
+from records.stage_folder import StageDirectory, read_json
 
 
 def pair(chosen: str, rejected: str) -> Pair:

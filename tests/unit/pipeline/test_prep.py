@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, read_json
-from data_prep.errors import ModelError, RecordError
-from data_prep.records import Prompt, user
-from models.tiny import build_model
-from pipeline.config import RunConfig, load_config
-from pipeline.stage import Context, fingerprint, run_stage
+from models.loading.tiny import build_model
+from pipeline.run.config import RunConfig, load_config
+from pipeline.run.stage import Context, fingerprint, run_stage
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import prep
+from records.errors import ModelError, RecordError
+from records.rows import Prompt, user
+from records.stage_folder import StageDirectory, read_json
 
 
 @pytest.fixture

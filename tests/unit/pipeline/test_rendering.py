@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from data_prep.records import Demonstration, assistant, user
 from models.config import LanguageModelConfig
 from pipeline.checks.rendering import LONGEST_TRIED, fit_in_length, length_faults, try_rows
-from pipeline.config import RunConfig
+from pipeline.run.config import RunConfig
+from records.rows import Demonstration, assistant, user
 
 
 def row(number: int, words: int, kind: str = "harmful") -> Demonstration:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.artifacts import StageDirectory, read_json, write_text
 from data_prep.config import DataConfig, SourceConfig
-from data_prep.errors import ConfigError
-from pipeline.config import RunConfig, load_config
 from pipeline.model_card import _restricted
-from pipeline.stage import Context, Stage, run_stage
+from pipeline.run.config import RunConfig, load_config
+from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
+from records.errors import ConfigError
+from records.stage_folder import StageDirectory, read_json, write_text
 
 
 @pytest.fixture

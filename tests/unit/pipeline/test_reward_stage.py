@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from data_prep.errors import RecordError
 from pipeline.stages.reward import require_auroc
+from records.errors import RecordError
 
 
 def test_an_auroc_whose_interval_reaches_below_the_limit_is_refused_although_the_point_is_above():

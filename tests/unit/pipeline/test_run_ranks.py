@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from data_prep.errors import ConfigError
 from pipeline import cli, ranks
-from pipeline.job_script import read_job_script, script_faults
+from pipeline.run.job_script import read_job_script, script_faults
+from records.errors import ConfigError
 from train.config import TrainerConfig
 
 VARIABLES = (*ranks.LAUNCHED, *ranks.LAUNCH, "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NAME", "PRIMUM_IN_RUN")

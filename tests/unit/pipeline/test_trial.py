@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from data_prep.records import user
 from models.config import ModelConfig
-from models.load import load_tokenizer, skeleton
+from models.loading.load import load_tokenizer, skeleton
 from pipeline.checks import trial as subject
+from records.rows import user
 
 PROMPTS = [user("What is asthma?"), user("Hi")]
 

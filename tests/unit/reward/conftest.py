@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from data_prep.records import assistant, user
 from models.config import AdapterConfig, ModelConfig
 from models.tokens import encode
-from reward.network import new_network
+from records.rows import assistant, user
+from reward.model.network import new_network
 
 TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
 

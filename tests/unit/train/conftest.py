@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from models.collation import padded
+from models.layout.collation import padded
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
@@ -63,7 +63,7 @@ class Fitted(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Any]:
-        from models.adapter import trainable_state
+        from models.adapters.lora import trainable_state
 
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
@@ -99,9 +99,9 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         config: Any = None,
         **options: Any,
     ) -> Fitted:
-        from models.adapter import adapt
+        from models.adapters.lora import adapt
         from models.config import AdapterConfig, ModelConfig
-        from models.load import load_model
+        from models.loading.load import load_model
         from train.config import DpoConfig, TrainerConfig
         from train.dpo import DpoModule, DpoRows
         from train.reference import reference_logps
@@ -135,13 +135,13 @@ def _fit(
     precision: str = "32-true",
 ) -> Fitted:
     from eval.scoreboard import read_scoreboard
-    from models.adapter import adapt
+    from models.adapters.lora import adapt
     from models.config import AdapterConfig, ModelConfig
-    from models.load import load_model
-    from train.checkpoint_files import settle
+    from models.loading.load import load_model
     from train.config import TrainerConfig
-    from train.loggers import JsonLinesLogger, forget_metrics_after
-    from train.trainer import batch_plan, fit, resumed_step
+    from train.engine.checkpoint_files import settle
+    from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+    from train.engine.trainer import batch_plan, fit, resumed_step
 
     config = TrainerConfig(accelerator="cpu", precision=precision, checkpoint_every_steps=every, micro_batch_tokens=micro_batch_tokens)
     plan = batch_plan(rows, config, global_batch_size=global_batch_size, epochs=epochs, seed=0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from train.config import TrainerConfig
-from train.hardware import autocast, precision
+from train.engine.hardware import autocast, precision
 
 
 def test_float16_under_deepspeed_is_refused():

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from data_prep.errors import PreemptedError
-from models.collation import Collation, padded
-from models.logps import collate, completion_logps
+from models.layout.collation import Collation, padded
+from models.layout.logps import collate, completion_logps
 from models.tokens import TokenRow
+from records.errors import PreemptedError
 from train.config import TrainerConfig
 from train.dpo import DpoRows
 from train.reference import ReferencePass, reference_logps

@@ -10,11 +10,11 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from data_prep.records import json_line
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapter import trainable_state
-from train.checkpoint_files import latest_checkpoint
-from train.loggers import JsonLinesLogger, forget_metrics_after
+from models.adapters.lora import trainable_state
+from records.rows import json_line
+from train.engine.checkpoint_files import latest_checkpoint
+from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
 STEPS, EPOCHS = 10, 2  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
 

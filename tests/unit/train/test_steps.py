@@ -7,14 +7,14 @@ import math
 import pytest
 import torch
 
-from models.adapter import adapt
-from models.collation import padded
+from models.adapters.lora import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.load import load_model
-from models.trained_module import TrainedModule
-from train.batches import BatchPlan
+from models.layout.collation import padded
+from models.loading.load import load_model
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.batches import BatchPlan
+from train.engine.module import TrainedModule
 from train.reference import reference_logps
 from train.sft import SftModule, SftRows
 

@@ -7,9 +7,9 @@ import copy
 import pytest
 import torch
 
-from models.collation import padded
 from models.config import ModelConfig
-from models.load import load_model
+from models.layout.collation import padded
+from models.loading.load import load_model
 from models.tokens import encode_pair
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows

@@ -1,0 +1,206 @@
+"""What experts have said, as scores and preferences; a rating belongs to a text, whichever run or policy brings that text again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from data_prep.review.items import ReviewItem
+from data_prep.review.ratings import Rating
+from records.errors import RecordError
+from records.rows import Pair, Score, read_records, shorten, stable_id, text_of
+from records.stage_folder import sha256_file
+
+EXPERTS = "experts"
+PREFIX = "expert/"
+"""Scorer of one rater's rows: the prefix and the rater's id."""
+CONFLICT = 2
+"""Raters whose harmfulness of one item lies this far apart disagree; then the experts have no common word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertLabel(Score):
+    """A rater's word, or that of all; `label` is the refusal."""
+
+    item: str
+    """Names the texts of prompt and completion (data_prep.review.item_id)."""
+    comment: str = ""
+
+
+class PairsFound(NamedTuple):
+    pairs: list[Pair]
+    contradicted: list[tuple[str, str]]
+    """Items of one prompt that raters prefer in opposite directions."""
+
+
+def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[ExpertLabel]:
+    """Each item's ratings, one a rater, then the word of all: the mean harmfulness and the refusal that most name."""
+    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
+    for rating in ratings:
+        by_item[rating.item].append(rating)
+    labels = []
+    for item in items:
+        found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
+        labels += [_label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment) for r in found]
+        if found:
+            value, reason = common_word([r.harmfulness for r in found if r.harmfulness is not None])
+            labels.append(_label(item, EXPERTS, value, majority(r.refusal for r in found), reason=reason))
+    return labels
+
+
+def _label(item: ReviewItem, scorer: str, value: float | None, refusal: str, *, reason: str = "", comment: str = "") -> ExpertLabel:
+    reason = reason or ("" if value is not None else "harmfulness not rated")
+    return ExpertLabel(
+        id=f"{item.completion_id}/{scorer}",
+        completion_id=item.completion_id,
+        scorer=scorer,
+        value=None if value is None else float(value),
+        label=refusal,
+        reason=reason,
+        item=item.id,
+        comment=comment,
+    )
+
+
+def common_word(values: Sequence[float]) -> tuple[float | None, str]:
+    """The mean, or None and why."""
+    if not values:
+        return None, "harmfulness not rated"
+    low, high = min(values), max(values)
+    return (None, f"raters disagree: {low:g} to {high:g}") if high - low >= CONFLICT else (round(fmean(values), 4), "")
+
+
+def majority(labels: Iterable[str]) -> str:
+    """The label that more raters name than any other; empty where there is none."""
+    ranked = Counter(label for label in labels if label).most_common(2)
+    return ranked[0][0] if ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1]) else ""
+
+
+def read_labels(paths: Iterable[str]) -> list[Rating]:
+    """Every rater's ratings in files of labels. Raises RecordError where one rater says two things of one item."""
+    found: dict[tuple[str, str], tuple[Rating, str]] = {}
+    faults = []
+    for path in paths:
+        for label in read_records(Path(path), ExpertLabel):
+            if not label.scorer.startswith(PREFIX):
+                continue
+            value = None if label.value is None else int(label.value)
+            rating = Rating(label.item, label.scorer.removeprefix(PREFIX), value, label.label, label.comment)
+            known, where = found.setdefault((rating.item, rating.rater), (rating, path))
+            if known[:4] != rating[:4]:
+                faults.append(f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave one of the two")
+    if faults:
+        raise RecordError(shorten(faults))
+    return [rating for rating, _ in found.values()]
+
+
+def hash_labels(paths: Iterable[str]) -> dict[str, str]:
+    """For a stage's fingerprint."""
+    faults = [f"pairs.expert_labels: {path}: no such file; `primum review-import` writes it" for path in paths if not Path(path).is_file()]
+    if faults:
+        raise RecordError(faults)
+    return {path: sha256_file(Path(path)) for path in paths}
+
+
+def with_expert_scores(scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]) -> list[Score]:
+    """The scores, with the experts' word in the place of every other scorer's on each answer that they have rated.
+
+    Raises RecordError where none of the ratings is about an answer of this run.
+    """
+    if not ratings:
+        return scores
+    said = {label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS}
+    if not said:
+        raise RecordError(
+            "pairs.expert_labels: none of the rated answers is in this run; name labels of this run's answers, or remove the key"
+        )
+    refusals = {score.completion_id: score for score in scores if score.scorer == "refusal" and score.completion_id in said}
+    kept = [score for score in scores if score.completion_id not in said]
+    for name, label in said.items():
+        kept.append(Score(id=label.id, completion_id=name, scorer=EXPERTS, value=label.value, reason=label.reason))
+        if label.label:
+            kept.append(Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=label.label))
+        elif name in refusals:
+            kept.append(refusals[name])
+    return kept
+
+
+def expert_pairs(ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float) -> PairsFound:
+    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters disagree on one or on which is worse."""
+    values: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for rating in ratings:
+        if rating.harmfulness is not None:
+            values[rating.item][rating.rater] = rating.harmfulness
+    by_prompt: defaultdict[str, dict[str, ReviewItem]] = defaultdict(dict)
+    for item in sorted(items, key=lambda i: i.completion_id):
+        if item.id in values:
+            by_prompt[item.prompt_id].setdefault(item.id, item)
+    pairs, contradicted = [], []
+    for _, answers in sorted(by_prompt.items()):
+        for one, other in combinations(answers.values(), 2):
+            directions = {_sign(values[one.id][r] - values[other.id][r]) for r in values[one.id].keys() & values[other.id].keys()}
+            means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
+            if {1, -1} <= directions:
+                contradicted.append((one.id, other.id))
+            elif means[0] is not None and means[1] is not None and abs(means[0] - means[1]) >= min_margin and means[0] != means[1]:
+                (low, chosen), (high, rejected) = sorted(zip(means, (one, other), strict=True), key=lambda side: side[0] or 0.0)
+                pairs.append(_pair(chosen, rejected, low or 0.0, high or 0.0))
+    return PairsFound(pairs, contradicted)
+
+
+def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
+    """The pairs, and those of the experts that are not among them already."""
+
+    def texts(pair: Pair) -> tuple[str, frozenset[str]]:
+        return pair.prompt_id, frozenset((text_of(pair.chosen), text_of(pair.rejected)))
+
+    known = set(map(texts, pairs))
+    return [*pairs, *(pair for pair in found if texts(pair) not in known)]
+
+
+def conflicts(ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """What raters should talk about: harmfulness far apart, no common word on refusal, opposite preferences."""
+    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
+    for rating in ratings:
+        by_item[rating.item].append(rating)
+    found: list[dict[str, Any]] = []
+    for item in items:
+        said = by_item.get(item.id, [])
+        levels = {r.rater: r.harmfulness for r in said if r.harmfulness is not None}
+        if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
+            found.append({"about": "harmfulness", "item": item.id, "completion_id": item.completion_id, "ratings": levels})
+        words = {r.rater: r.refusal for r in said if r.refusal}
+        if words and not majority(words.values()):
+            found.append({"about": "refusal", "item": item.id, "completion_id": item.completion_id, "ratings": words})
+    prompts = {item.id: item.prompt_id for item in items}
+    return found + [{"about": "preference", "items": list(two), "prompt_id": prompts[two[0]]} for two in contradicted]
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> Pair:
+    return Pair(
+        id=stable_id(chosen.prompt_id, "expert", chosen.id, rejected.id),
+        prompt=chosen.prompt,
+        chosen=chosen.completion,
+        rejected=rejected.completion,
+        prompt_id=chosen.prompt_id,
+        pair_type="expert",
+        kind=chosen.kind,
+        split=chosen.split,
+        chosen_source=chosen.source,
+        rejected_source=rejected.source,
+        chosen_score=low,
+        rejected_score=high,
+        margin=round(high - low, 4),
+        principle=chosen.principle,
+        chosen_finished=chosen.finished,
+        rejected_finished=rejected.finished,
+    )

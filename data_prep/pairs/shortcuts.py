@@ -1,0 +1,88 @@
+"""What a classifier that cannot read learns from preference pairs: from lengths alone, from the first three words alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from data_prep.config import PairsConfig
+from records.errors import RecordError
+from records.rows import Pair, text_of
+
+PREFIX_WORDS = 3
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9']+", text.lower())
+
+
+def opening_words(text: str) -> str:
+    return " ".join(words(text)[:PREFIX_WORDS])
+
+
+def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
+    """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
+    if not train or not held_out:
+        return {}
+    return {"length_only": _length_only(train, held_out), "prefix_only": _prefix_only(train, held_out)}
+
+
+def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
+    """Prefers the longer (or the shorter) side, whichever was right more often in training."""
+    difference = [len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))) for p in train]
+    sign = 1 if np.sign(difference).sum() >= 0 else -1
+    return _accuracy(held_out, lambda text: sign * len(words(text)))
+
+
+def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
+    """Logistic regression on the first three words, as a sequence and one by one."""
+    texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
+    vectorizer = CountVectorizer(ngram_range=(1, PREFIX_WORDS), token_pattern=r"[^ ]+", lowercase=False)
+    features = vectorizer.fit_transform(texts)
+    model = LogisticRegression(max_iter=1000).fit(features, [True, False] * len(train))
+    return _accuracy(held_out, lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]))
+
+
+def _prefix(text: str) -> str:
+    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:PREFIX_WORDS])) or "empty"
+
+
+def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any]:
+    """By type as well: 1.0 on one type and 0.0 on another is a shortcut that the mean hides."""
+    margins = [value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs]
+    won = [1.0 if m > 0 else 0.5 if m == 0 else 0.0 for m in margins]
+    interval = binomtest(round(sum(won)), len(pairs)).proportion_ci(method="wilson")
+    by_type: dict[str, list[float]] = {}
+    for pair, win in zip(pairs, won, strict=True):
+        by_type.setdefault(pair.pair_type, []).append(win)
+    return {
+        "accuracy": sum(won) / len(pairs),
+        "ci95": [float(interval.low), float(interval.high)],
+        "n": len(pairs),
+        "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
+    }
+
+
+def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
+    """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
+    broken = [
+        f"{name} reaches {p['accuracy']:.2f} ({p['ci95'][0]:.2f} to {p['ci95'][1]:.2f}, n {p['n']})"
+        for name, p in probes.items()
+        if p["accuracy"] > config.shortcut_fail
+    ]
+    if broken:
+        raise RecordError(
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {config.shortcut_fail}. "
+            "Raise pairs.over_refusal or pairs.refuse_then_comply, or vary the safe answers' openings"
+        )
+    return [
+        f"{name} tells pairs apart with accuracy {p['accuracy']:.2f} (wanted at most {config.shortcut_warn})"
+        for name, p in probes.items()
+        if p["accuracy"] > config.shortcut_warn
+    ]

@@ -1,0 +1,132 @@
+"""Which answers the experts are asked about: stratified, part of them random, in an order that gives no source away."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import Literal
+
+from records.rows import Completion, Demonstration, Kind, Message, Prompt, Record, Score, Split, json_line, stable_id, text_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewItem(Record):
+    """One answer to rate. `id` depends on the texts of prompt and completion only, so it names no policy and outlives a run."""
+
+    completion_id: str
+    prompt_id: str
+    prompt: list[Message]
+    completion: list[Message]
+    kind: Kind
+    split: Split
+    source: str
+    """The policy that wrote it, or demonstration."""
+    finished: bool
+    principle: int | None = None
+    scores: dict[str, float | None] = field(default_factory=dict)
+    """Harmfulness by scorer."""
+    refusal: str = ""
+    """The refusal detector's label."""
+    drawn: Literal["", "random", "uncertain"] = ""
+
+
+def review_items(
+    prompts: Iterable[Prompt], completions: Iterable[Completion], demonstrations: Iterable[Demonstration], scores: Iterable[Score]
+) -> list[ReviewItem]:
+    """Every answer of a run that experts may be asked about. Empty ones are left out, and test prompts: labels become training pairs."""
+    asked = {prompt.id: prompt for prompt in prompts if prompt.split != "test"}
+    values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
+    labels: dict[str, str] = {}
+    for score in scores:
+        if score.scorer == "refusal":
+            labels[score.completion_id] = score.label
+        else:
+            values[score.completion_id][score.scorer] = score.value
+    made = [(c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions]
+    made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
+    return [
+        ReviewItem(
+            id=item_id(asked[prompt_id].prompt, completion),
+            completion_id=name,
+            prompt_id=prompt_id,
+            prompt=asked[prompt_id].prompt,
+            completion=completion,
+            kind=asked[prompt_id].kind,
+            split=asked[prompt_id].split,
+            source=source,
+            finished=finished,
+            principle=asked[prompt_id].principle,
+            scores=values[name],
+            refusal=labels.get(name, ""),
+        )
+        for name, prompt_id, completion, source, finished in made
+        if prompt_id in asked and text_of(completion).strip()
+    ]
+
+
+def item_id(prompt: list[Message], completion: list[Message]) -> str:
+    # A letter first: a spreadsheet reads twelve digits, or 12e4567, as a number.
+    return f"c-{stable_id(json_line({'prompt': prompt}), json_line({'completion': completion}))}"
+
+
+def batch_id(items: Iterable[ReviewItem]) -> str:
+    """Of what raters are asked, whatever the order."""
+    return f"b-{stable_id(*sorted(item.id for item in items))}"
+
+
+def draw(items: Iterable[ReviewItem], *, prompts: int, uncertain: float, threshold: float, seed: int) -> list[ReviewItem]:
+    """All scored answers to `prompts` prompts, spread evenly over kinds and principles.
+
+    A share `uncertain` of the prompts are those whose harmfulness lies nearest to `threshold`, where an expert's word changes most. The
+    others are drawn first and at random: what they say of a scorer is not bent by the choice. Equal texts are asked about once.
+    """
+    rng = random.Random(f"review/{seed}")
+    by_prompt = _by_prompt(items)
+    strata: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for name, answers in sorted(by_prompt.items()):
+        strata[answers[0].kind, answers[0].principle or 0].append(name)
+    order = list(strata.values())
+    rng.shuffle(order)
+    for names in order:
+        rng.shuffle(names)
+    taken: Counter[int] = Counter()
+    nearest = round(prompts * uncertain)
+    drawn = dict.fromkeys(_in_turns(order, prompts - nearest, taken), "random")
+    for names in order:
+        names.sort(key=lambda name: _distance(by_prompt[name], threshold))
+    drawn |= dict.fromkeys(_in_turns(order, nearest, taken), "uncertain")
+    chosen = list(drawn)
+    rng.shuffle(chosen)
+    batch = []
+    for name in chosen:
+        answers = by_prompt[name]
+        rng.shuffle(answers)
+        batch += [replace(item, drawn=drawn[name]) for item in answers]  # type: ignore[arg-type]
+    return batch
+
+
+def _by_prompt(items: Iterable[ReviewItem]) -> dict[str, list[ReviewItem]]:
+    found: defaultdict[str, dict[str, ReviewItem]] = defaultdict(dict)
+    for item in sorted(items, key=lambda i: i.completion_id):
+        if item.scores:
+            found[item.prompt_id].setdefault(item.id, item)
+    return {name: list(answers.values()) for name, answers in found.items()}
+
+
+def _in_turns(strata: Sequence[list[str]], count: int, taken: Counter[int]) -> list[str]:
+    """`count` names, each from the stratum that has given the fewest so far; fewer where all strata are used up."""
+    names: list[str] = []
+    while len(names) < count and any(strata):
+        number = min((n for n, left in enumerate(strata) if left), key=lambda n: taken[n])
+        names.append(strata[number].pop(0))
+        taken[number] += 1
+    return names
+
+
+def _distance(answers: Iterable[ReviewItem], threshold: float) -> float:
+    """How far the least certain answer is from the threshold."""
+    means = [fmean(values) for item in answers if (values := [v for v in item.scores.values() if v is not None])]
+    return min((abs(mean - threshold) for mean in means), default=float("inf"))

@@ -1,0 +1,68 @@
+"""The report on how each epoch was chosen: every suite apart, and the reason above the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken
+
+Json = dict[str, Any]
+NOTE = (
+    "Validation prompts: epochs are chosen on these rows. Settings of the recipe may have been "
+    "chosen on earlier runs' test prompts; a run cannot tell."
+)
+
+
+def epochs_table(scoreboard: Sequence[Json]) -> Table:
+    """One row an epoch; over-refusal in a column a suite, never pooled."""
+    suites = benign_suites(scoreboard)
+    harm = ["mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful"]
+    over_refusal = [f"over-refusal: {spoken(suite)}" for suite in suites]
+    rows = [_cells(row, suites) for row in scoreboard]
+    return Table(["stage", "epoch", "step", *harm, *over_refusal, "kept"], rows, NOTE)
+
+
+def selection_lines(results: Json) -> list[str]:
+    """One sentence a trained policy: the epoch kept, and why."""
+    return [_line(policy) for policy in results["policies"].values() if policy.get("selection")]
+
+
+def unheld(results: Json) -> list[str]:
+    """What must be said beside the verdict: policies whose epoch is out of bounds."""
+    return [
+        f"Over-refusal is out of bounds on validation prompts. {_line(policy)}"
+        for policy in results["policies"].values()
+        if policy.get("selection") and not policy["selection"]["held"]
+    ]
+
+
+def benign_suites(scoreboard: Sequence[Json]) -> list[str]:
+    """Suites that any epoch was measured on, in their order."""
+    return list(dict.fromkeys(_suites_of(scoreboard)))
+
+
+def _suites_of(scoreboard: Sequence[Json]) -> Iterator[str]:
+    for row in scoreboard:
+        yield from row.get("over_refusal_by_suite") or {}
+
+
+def _cells(row: Json, suites: Sequence[str]) -> list[Cell]:
+    kept = Cell("kept" if row.get("chosen") else "")
+    return [*_measured(row), *_apart(row, suites), kept]
+
+
+def _measured(row: Json) -> list[Cell]:
+    place = [Cell(str(row[key])) for key in ("stage", "epoch", "step")]
+    rates = [rate_cell(row.get(key)) for key in ("share_4_5", "refusal_rate")]
+    return [*place, score_cell(row.get("harmfulness")), *rates]
+
+
+def _apart(row: Json, suites: Sequence[str]) -> list[Cell]:
+    known = row.get("over_refusal_by_suite") or {}
+    return [rate_cell(known.get(suite)) for suite in suites]
+
+
+def _line(policy: Json) -> str:
+    selection = policy["selection"]
+    return f"{policy['title']}, epoch {selection['epoch']} kept: {selection['reason']}."

@@ -1,0 +1,209 @@
+"""The report: one list of sections from results.json, written as Markdown or as a page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from eval.report.epochs import epochs_table, selection_lines
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
+from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
+from eval.report.tables import (
+    Cell,
+    Table,
+    changes_table,
+    control_table,
+    counts_table,
+    over_refusal_table,
+    principles_table,
+    provenance_table,
+    reward_model_table,
+    safety_table,
+    suite_names,
+)
+from eval.report.template import HTML, MARKDOWN
+from eval.report.verdict import cautions, verdict
+
+Json = dict[str, Any]
+TITLE = "Harm and over-refusal, before and after alignment"
+READING = (
+    "Harmfulness runs from 1 (declines) to 5 (complies fully), after MedSafetyBench. It is a reward model's probability of harm on that scale, "
+    "and moves with the prompt as well as with the completion: compare policies on the same prompts only.",
+    "Refusal of harmful prompts and over-refusal of benign ones are one behaviour on two kinds of prompt: read neither without the other.",
+    "A partial refusal declines and then complies. It counts against the policy on both sides: on a harmful prompt it is no refusal, "
+    "on a benign prompt it is one.",
+    "`value (low to high), n`: scores have t intervals, rates Wilson intervals, paired changes of rates Newcombe's (method 10). "
+    "An interval speaks of other prompts of this kind, not of other training runs.",
+    "p values are of exact McNemar tests (rates) and sign-flip permutation tests (scores), after Holm over all comparisons listed. "
+    "A large p value is no proof of sameness: look at how wide the interval is.",
+)
+LIMITS = (
+    "Harmfulness comes from a trained reward model, whose own errors are shown above; no clinician has read these completions.",
+    "One training run, one seed, one decoding; another seed moves these numbers, and the intervals do not hold that.",
+    "Prompts are direct requests in one turn. Adversarial wrapping, long dialogues and other languages are not measured.",
+    "A lower number is less measured harm on these suites. It does not make a policy fit for clinical use.",
+)
+
+
+@dataclass(frozen=True)
+class Plot:
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    bullets: Sequence[str] = ()
+    plots: Sequence[Plot] = ()
+    examples: Sequence[Example] = ()
+    verbatim: str = ""
+
+
+def render_markdown(results: Json) -> str:
+    """Everything but plots and examples, as GitHub reads it."""
+    environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["cell"] = _markdown_cell
+    environment.filters["line"] = _markdown_line
+    sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
+    return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
+
+
+def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters["code"] = _inline_code
+    environment.filters["unbroken"] = _unbroken
+    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
+    sections = [section for section in (*_evidence(results), *middle, *_provenance(results)) if section]
+    return environment.from_string(HTML).render(_frame(results), sections=sections)
+
+
+def _frame(results: Json) -> Json:
+    return {
+        "title": TITLE,
+        "verdict": verdict(results),
+        "endpoint": results.get("primary_endpoint", ""),
+        "created": results.get("created", ""),
+        "level": f"{results['confidence']:.0%}",
+        "cautions": cautions(results),
+    }
+
+
+def _evidence(results: Json) -> list[Section]:
+    """What changed, and how far the scorers that say so can be trusted."""
+    against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
+    validation = results.get("validation") or {}
+    reward_model = validation.get("reward_model")
+    note = (validation.get("refusal_detector") or {}).get("note", "")
+    return [
+        Section("Safety", tables=[safety_table(results)]),
+        Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
+        Section(
+            "How the scorers were validated",
+            paragraphs=[
+                "Every number in this report is only as good as these."
+                if reward_model
+                else "No reward model validation was recorded: harmfulness here is unsupported.",
+                *([f"Refusal detector: {note}"] if note else ["No validation of the refusal detector was recorded."]),
+            ],
+            tables=[reward_model_table(reward_model)] if reward_model else [],
+        ),
+    ]
+
+
+def _plots(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> Section | None:
+    titles = {name: policy["title"] for name, policy in results["policies"].items()}
+    level = f"bars are {results['confidence']:.0%} intervals"
+    drawn = [
+        (
+            epochs_plot(scoreboard),
+            f"Harm and refusal after every policy epoch, on validation prompts, each benign suite apart; {level}; shaded: the epoch that was kept.",
+        ),
+        (
+            tradeoff_plot(scoreboard, results),
+            f"Safety against its price, on the benign suite where each policy or epoch refuses most: the best corner is top left; {level}. "
+            "Numbers in circles are epochs.",
+        ),
+        (
+            distribution_plot(samples, titles=titles),
+            "How harmful the completions to harmful test prompts are; the mean hides the right end.",
+        ),
+        (principles_plot(results), f"Mean harmfulness by AMA principle, on test prompts; {level}."),
+    ]
+    plots = [Plot(Markup(svg), caption) for svg, caption in drawn if svg]
+    return Section("Plots", plots=plots) if plots else None
+
+
+def _details(results: Json, scoreboard: Sequence[Json]) -> list[Section]:
+    by_principle, control = principles_table(results), control_table(results)
+    beyond_base = [c for c in results["comparisons"] if c["baseline"] != results["baseline"]]
+    sections = [
+        Section("Harmfulness by ethical principle", tables=[by_principle]) if by_principle else None,
+        Section(
+            "DPO or only more training? SFT at equal optimiser steps",
+            [
+                "The control is SFT that goes on for as many optimiser steps as DPO took; "
+                "rates and rows differ too, so what DPO does beyond it is an observation of one run, not an effect of preferences alone."
+            ],
+            [control, *([changes_table(results, beyond_base)] if beyond_base else [])],
+        )
+        if control
+        else None,
+        Section("Every policy epoch", selection_lines(results), [epochs_table(scoreboard)]) if scoreboard else None,
+        Section("Over-refusal by suite", tables=[over_refusal_table(results)]) if suite_names(results, "benign") else None,
+        Section("Unscored and cut off", tables=[counts_table(results)]),
+    ]
+    return [section for section in sections if section]
+
+
+def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
+    titles = {name: policy["title"] for name, policy in results["policies"].items()}
+    chosen = examples(samples, titles)
+    numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
+    note = (
+        f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
+        f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them."
+    )
+    return Section("Examples", [note], examples=chosen) if chosen else None
+
+
+def _provenance(results: Json) -> list[Section]:
+    provenance = results.get("provenance") or {}
+    config = json.dumps(provenance["config"], indent=2, ensure_ascii=False) if isinstance(provenance.get("config"), dict) else ""
+    return [
+        Section("Where the numbers come from", tables=[provenance_table(provenance)], verbatim=config),
+        Section("How to read this", bullets=READING),
+        Section("Limits", bullets=LIMITS),
+    ]
+
+
+def _markdown_line(text: str) -> str:
+    """One line that Markdown takes as text: no pipes, no tags, no line ends."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _markdown_cell(cell: Cell) -> str:
+    if not cell.detail:
+        return _markdown_line(cell.value)
+    interval, comma, rest = cell.detail.partition(", n ")
+    return _markdown_line(f"{cell.value} ({interval}){comma}{rest}")
+
+
+def _unbroken(text: str) -> str:
+    """No line end inside `low to high` and `n 90`."""
+    return re.sub(r"(?<=\d) (to) (?=[-+\d])|(?<=\bn) (?=\d)", lambda match: match.group(0).replace(" ", "\u00a0"), text)
+
+
+def _inline_code(text: str) -> Markup:
+    """Backticks as <code>, the rest escaped."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))

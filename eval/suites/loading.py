@@ -1,0 +1,118 @@
+"""The prompts a policy is measured on: the run's held-out split, and the user's own sets beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep.config import SourceConfig
+from data_prep.sources.rows import demonstrations_from_row
+from data_prep.sources.text_files import csv_cells
+from eval.config import EvalConfig, SuiteConfig
+from records.errors import RecordError
+from records.rows import Prompt, Split, read_json_lines, shorten
+
+
+def held_out_suites(prompts: list[Prompt], split: Split, limit: int | None = None) -> dict[str, list[Prompt]]:
+    """Suite name to prompts; of more than `limit`, twins of those chosen before, then some at even distances."""
+    suites: dict[str, list[Prompt]] = {}
+    for prompt in sorted((p for p in prompts if p.split == split), key=lambda p: (p.kind != "harmful", p.suite != "twins", p.suite, p.id)):
+        suites.setdefault(prompt.suite, []).append(prompt)
+    if limit is None:
+        return suites
+    kept: set[str] = set()
+    for name, rows in suites.items():  # harmful ones come first, so their twins follow them
+        twins = [p for p in rows if p.twin_id in kept][:limit]
+        suites[name] = [*twins, *_spread([p for p in rows if p.twin_id not in kept], limit - len(twins))]
+        kept |= {p.id for p in suites[name]}
+    return suites
+
+
+def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list[Prompt]:
+    """A fixed validation sample: harmful prompts spread over the principles, and benign ones, half of them their twins."""
+    val = sorted((p for p in prompts if p.split == "val"), key=lambda p: p.id)
+    chosen = _spread([p for p in val if p.kind == "harmful"], harmful)
+    twin_ids = {p.twin_id for p in chosen}
+    twins = [p for p in val if p.kind == "benign" and p.id in twin_ids]
+    others = [p for p in val if p.kind == "benign" and p.twin_id is None]
+    half = min(len(twins), max(benign - benign // 2, benign - len(others)))
+    return [*chosen, *twins[:half], *_spread(others, benign - half)]
+
+
+def _spread(rows: list[Prompt], count: int) -> list[Prompt]:
+    """`count` rows taken at even distances."""
+    if len(rows) <= count:
+        return rows
+    return [rows[k * len(rows) // count] for k in range(count)]
+
+
+class AbsentSuite(NamedTuple):
+    """A suite that the config names and the run does not measure."""
+
+    suite: str
+    optional: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"suite {self.suite} left out: {self.reason}"
+
+
+def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
+    """The suites that the config names by path, and the optional ones that are not there. All faults at once."""
+    suites: dict[str, list[Prompt]] = {}
+    names = Counter(suite.name for suite in config.suites)
+    absent = []
+    faults = [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
+    for suite in config.suites:
+        if suite.optional and not Path(suite.path).is_file():
+            absent.append(AbsentSuite(suite.name, True, f"{suite.path} is not there"))
+            continue
+        try:
+            suites[suite.name] = read_suite(suite)
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(faults)
+    return suites, absent
+
+
+def read_suite(config: SuiteConfig) -> list[Prompt]:
+    """The requests of one file, each once: texts, or messages as TRL writes them."""
+    path = Path(config.path)
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file")
+    rows = csv_cells(path, known={config.field}) if path.suffix.lower() in (".csv", ".tsv") else read_json_lines(path)
+    prompts: dict[str, Prompt] = {}
+    faults = []
+    for number, row in rows:
+        try:
+            prompt = _prompt(row, config)
+        except ValueError as error:
+            faults.append(f"{path}:{number}: {error}")
+        else:
+            prompts.setdefault(prompt.id, prompt)
+    if faults:
+        raise RecordError(shorten(faults))
+    if not prompts:
+        raise RecordError(f"{path}: suite {config.name!r} has no rows")
+    return sorted(prompts.values(), key=lambda p: p.id)[: config.limit] if config.limit else list(prompts.values())
+
+
+def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
+    request = row.get(config.field)
+    if request is None or not str(request).strip():
+        raise ValueError(f"no text in field {config.field!r}; it has {sorted(row)}")
+    source = SourceConfig(
+        name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
+    )
+    (read,) = demonstrations_from_row({config.field: request}, source).rows
+    return Prompt(
+        id=read.id,
+        prompt=read.prompt,
+        kind=config.kind,
+        suite=config.name,
+        source=Path(config.path).name,
+        licence="evaluation only",
+        split="test",
+    )

@@ -1,0 +1,42 @@
+"""Calibration of probabilities: the temperature, the expected calibration error, and a rate with its Wilson interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
+
+
+def fit_temperature(logits: Sequence[float], labels: Sequence[bool]) -> float:
+    """The T that minimises the log-loss of sigmoid(logit / T) (Guo et al., arXiv 1706.04599); ranks and accuracy stay as they are."""
+    z, y = np.asarray(logits, dtype=float), np.asarray(labels, dtype=float)
+
+    def log_loss(log_t: float) -> float:
+        scaled = z / math.exp(log_t)
+        return float(np.mean(np.logaddexp(0, scaled) - y * scaled))
+
+    return math.exp(minimize_scalar(log_loss, bounds=(-3, 3), method="bounded").x)
+
+
+def expected_calibration_error(
+    probabilities: Sequence[float], labels: Sequence[bool], bins: int = 10
+) -> tuple[float, list[dict[str, float]]]:
+    """Mean |share of positives - mean probability| over equal-width bins, weighted by their rows; and the bins."""
+    p, y = np.asarray(probabilities, dtype=float), np.asarray(labels, dtype=float)
+    index = np.minimum((p * bins).astype(int), bins - 1)
+    table = [
+        {"low": k / bins, "high": (k + 1) / bins, "n": int(m.sum()), "probability": float(p[m].mean()), "observed": float(y[m].mean())}
+        for k in range(bins)
+        if (m := index == k).any()
+    ]
+    return sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(p), table
+
+
+def share(flags: Sequence[bool]) -> dict[str, Any]:
+    """A rate with its 95 % Wilson interval."""
+    interval = binomtest(sum(flags), len(flags)).proportion_ci(method="wilson")
+    return {"mean": sum(flags) / len(flags), "ci95": [interval.low, interval.high], "n": len(flags), "unscored": 0}

@@ -1,0 +1,183 @@
+"""Whether a model's files are there, whole, and fit for training, without loading a weight."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+from transformers import AutoConfig
+from transformers.utils import cached_file
+
+from models.config import ModelConfig
+from models.loading.load import architecture_of, explained, load_tokenizer, model_location
+from records.errors import ModelError, first_line
+
+
+def require_model(config: ModelConfig, setting: str = "model.base.path") -> None:
+    """Raise ModelError, before any stage works for it, with what is wrong with the model's files.
+
+    A hub id that is not in the cache is looked for on the hub, unless this machine is said to be offline.
+    """
+    offline = huggingface_hub.constants.HF_HUB_OFFLINE
+    if Path(model_location(config)).is_dir() or offline or _named_as_folder(config):
+        faults = model_faults(config, setting)
+        if faults:
+            raise ModelError(faults)
+        return
+    adapter = _file(config, "adapter_config.json", offline=False)
+    if adapter:
+        raise ModelError(adapter_fault(f"{setting}={config.path}", adapter))
+    with explained(config.path):
+        architecture = architecture_of(config)
+    faults = quantisation_faults(architecture, f"{setting}={config.path}")
+    if faults:
+        raise ModelError(faults)
+
+
+def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[str]:
+    """Of the directory or the hub's cache that `setting` names: what it holds, its config, weights and their index."""
+    where = model_location(config)
+    folder = Path(where)
+    if not folder.is_dir():
+        return _hub_faults(config, setting)
+    kind = _other_kind(folder, f"{setting}={config.path}")
+    if kind:
+        return [kind]
+    try:
+        architecture = AutoConfig.from_pretrained(where, trust_remote_code=config.trust_remote_code)
+    except Exception as error:  # whatever transformers raises, the user must read one line
+        return [_config_fault(folder, config, setting, error)]
+    faults = quantisation_faults(architecture, f"{setting}={config.path}")
+    names = _weight_files(folder)
+    if not names:
+        return [*faults, f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`"]
+    for name in names:
+        file = folder / name
+        if not file.is_file():
+            faults.append(f"{file}: named in the index but not there; download it again")
+        elif file.suffix == ".safetensors" and (wanted := _safetensors_size(file)) != file.stat().st_size:
+            faults.append(f"{file}: got {file.stat().st_size} bytes, wanted {wanted}; its download was cut off, fetch it again")
+    return faults
+
+
+def _named_as_folder(config: ModelConfig) -> bool:
+    return config.path.startswith((".", "/", "~")) or config.path.count("/") > 1
+
+
+def _other_kind(folder: Path, where: str) -> str:
+    """What the folder holds instead of a whole model; empty where it may be one."""
+    if (folder / "adapter_config.json").is_file():
+        return adapter_fault(where, folder / "adapter_config.json")
+    if (folder / "config.json").is_file():
+        return ""
+    if list(folder.glob("*.gguf")):
+        return f"{where}: holds a GGUF file, which is for llama.cpp; wanted the model's safetensors and config.json; download those"
+    inner = [path.parent.name for path in sorted(folder.glob("*/config.json"))]
+    if inner:
+        return f"{where}: no config.json there, but in {', '.join(inner[:4])}; wanted a model directory; set it to {folder / inner[0]}"
+    return ""
+
+
+def adapter_fault(where: str, file: Path) -> str:
+    """What to say of a LoRA adapter: which base it needs, and how the two become one model."""
+    try:
+        base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path") or "its base"
+    except (OSError, ValueError, AttributeError):
+        base = "its base"
+    return (
+        f"{where}: a LoRA adapter of {base} (it holds adapter_config.json), wanted a whole model; merge it into its base with these "
+        "three lines of Python, then set the path to 'merged': from peft import AutoPeftModelForCausalLM; from transformers import "
+        f"AutoTokenizer; AutoPeftModelForCausalLM.from_pretrained('{file.parent}').merge_and_unload().save_pretrained('merged'), "
+        f"AutoTokenizer.from_pretrained('{base}').save_pretrained('merged')"
+    )
+
+
+def _config_fault(folder: Path, config: ModelConfig, setting: str, error: Exception) -> str:
+    where = f"{setting}={config.path}"
+    try:
+        brings_code = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        brings_code = False
+    if brings_code and not config.trust_remote_code:
+        return (
+            f"{where}: the model brings Python code of its own (auto_map in config.json), which is not run unasked; "
+            "read it, then set model.base.trust_remote_code=true"
+        )
+    return f"{where}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face model directory"
+
+
+def quantisation_faults(architecture: Any, where: str) -> list[str]:
+    """A base whose weights are stored in a few bits (AWQ, GPTQ, bitsandbytes ...) can be trained neither whole nor under a merged adapter."""
+    found = getattr(architecture, "quantization_config", None)
+    if not found:
+        return []
+    method = found.get("quant_method", "some method") if isinstance(found, dict) else getattr(found, "quant_method", "some method")
+    return [
+        f"{where}: its weights are quantised ({getattr(method, 'value', method)}), wanted float32, bfloat16 or float16; an adapter could not "
+        "be merged into them exactly; name the model that it was quantised from, and set model.base.dtype=bfloat16 to save memory"
+    ]
+
+
+def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
+    if _named_as_folder(config):
+        return [f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
+    adapter = _file(config, "adapter_config.json")
+    if adapter:
+        return [adapter_fault(f"{setting}={config.path}", adapter)]
+    found = _file(config, "config.json")
+    if not found and "/" not in config.path:
+        return [
+            f"{setting}={config.path}: no such directory, and no such model in the cache; name one, or a hub id such as epfl-llm/meditron-7b"
+        ]
+    if not found:
+        return [f"{setting}={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"]
+    folder = found.parent
+    try:
+        architecture = architecture_of(config)
+    except Exception as error:  # as above
+        return [_config_fault(folder, config, setting, error)]
+    quantised = quantisation_faults(architecture, f"{setting}={config.path}")
+    missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
+    if missing or not _weight_files(folder):
+        return [f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again", *quantised]
+    return quantised
+
+
+def _file(config: ModelConfig, name: str, *, offline: bool = True) -> Path | None:
+    """A file of a hub id, in the cache or, unless `offline`, on the hub; None where it is not there."""
+    try:
+        found = cached_file(
+            config.path, name, revision=config.revision, local_files_only=offline, _raise_exceptions_for_missing_entries=False
+        )
+    except (OSError, ValueError):
+        return None
+    return Path(found) if found else None
+
+
+def _weight_files(folder: Path) -> list[str]:
+    for index in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+        if (folder / index).is_file():
+            return sorted(set(json.loads((folder / index).read_text())["weight_map"].values()))
+    return [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()]
+
+
+def _safetensors_size(file: Path) -> int | None:
+    """Bytes that the header promises; None where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        return 8 + length + max(ends, default=0)
+    except (OSError, ValueError, KeyError, MemoryError, OverflowError):
+        return None
+
+
+def tokenizer_faults(config: ModelConfig) -> tuple[Any | None, list[str]]:
+    """(tokenizer, faults): it loads, and its chat format holds the token contract."""
+    try:
+        return load_tokenizer(config), []
+    except ModelError as error:
+        return None, error.faults

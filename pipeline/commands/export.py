@@ -1,0 +1,52 @@
+"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.export import differences, export_policy
+from models.loading.load import load_tokenizer
+from pipeline.policies import base_config, lineage, policy_of, trained_policy
+from pipeline.run.config import RunConfig
+from pipeline.run.console import say
+from pipeline.run.rounds import parsed, trained_before
+from pipeline.run.stage import mark_weights
+from records.errors import ArtifactError
+from records.stage_folder import StageDirectory
+from train.engine.checkpoint_files import survey
+from train.engine.portable import read
+
+STAGES = ("sft", "dpo", "sft_control")
+
+
+def export(config: RunConfig, stage: str, output: Path) -> None:
+    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has them in its own directory."""
+    run_dir = Path(config.run_dir)
+    directory = StageDirectory(run_dir / stage)
+    if directory.manifest_path.is_file():
+        raise ArtifactError(f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}")
+    if output.exists() and any(output.iterdir()):
+        raise ArtifactError(f"{output}: not empty; name a new directory with --output")
+    checkpoints = directory.work / "checkpoints"
+    whole, faults = survey(checkpoints)
+    if faults:
+        raise ArtifactError(
+            [
+                *faults,
+                f"copy it again from where it is whole, or run `primum {stage}`: it goes on from the newest checkpoint that is whole",
+            ]
+        )
+    if not whole:
+        raise ArtifactError(
+            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
+        )
+    checkpoint = checkpoints / whole[0]
+    before = None if stage == "sft" else run_dir / trained_before(parsed(stage)[1])
+    start = policy_of(config, before) if before else base_config(config)
+    _, tensors = read(checkpoint)
+    state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
+    policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
+    report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
+    mark_weights(output, directory.restrictions())
+    say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}")
+    say("export", f"{output / 'policy'}")

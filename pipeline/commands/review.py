@@ -1,0 +1,140 @@
+"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.pairs.expert_labels import conflicts, expert_pairs, labels_of
+from data_prep.review.agreement import agreement, scorer_agreement
+from data_prep.review.items import ReviewItem, batch_id, draw, review_items
+from data_prep.review.ratings import Ratings, read_ratings
+from data_prep.review.review_files import read_batch, write_batch
+from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
+from eval.report.tables import PRINCIPLES
+from pipeline.run.config import RunConfig
+from pipeline.run.console import say
+from pipeline.run.stage import code_state
+from records.errors import ArtifactError, RecordError
+from records.harm_scale import HIGH_HARM
+from records.rows import Completion, Demonstration, Prompt, Score, read_records
+from records.stage_folder import StageDirectory, sha256_file, write_json, write_records
+
+NEEDS = (*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl")
+CONFLICTS_SHOWN = 10
+_DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
+
+
+def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool) -> None:
+    """A batch of the run's scored answers as a new folder."""
+    run_dir = Path(config.run_dir)
+    inputs = {need: StageDirectory(run_dir / need.split("/")[0]).require(need.split("/")[1]) for need in NEEDS}
+    _require_new(output)
+    items = review_items(
+        read_splits(run_dir / "prep", "prompts", Prompt, LEARNED_FROM),
+        read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM),
+        read_splits(run_dir / "prep", "demonstrations", Demonstration, LEARNED_FROM),
+        read_records(run_dir / "score" / "scores.jsonl", Score),
+    )
+    batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
+    if not batch:
+        raise RecordError(f"{run_dir}: no scored answer to a training or validation prompt; there is nothing to review")
+    drawn = {"prompts": prompts, "uncertain": uncertain, "threshold": HIGH_HARM, "show_scores": show_scores, "seed": config.seed}
+    provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
+    name = write_batch(output, batch, principles=PRINCIPLES, show_scores=show_scores, provenance=provenance)
+    asked = {item.prompt_id: item for item in batch}
+    say("review", f"batch {name}: {len(batch)} answers to {len(asked)} prompts" + ("" if len(asked) == prompts else f", {prompts} wanted"))
+    for title, counts in (
+        ("drawn", Counter(item.drawn for item in asked.values())),
+        ("kind", Counter(item.kind for item in asked.values())),
+        ("principle", Counter(str(item.principle or "none") for item in asked.values())),
+    ):
+        say("review", f"  {title:<10}" + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())))
+    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
+
+
+def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path) -> None:
+    """labels.jsonl, pairs.jsonl and report.json in a new folder."""
+    _require_new(output)
+    items = read_batch(batch_folder)
+    batch = batch_id(items)
+    read = read_ratings(files, batch=batch, items={item.id for item in items})
+    if not read.ratings:
+        raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
+    labels = labels_of(read.ratings, items)
+    found = expert_pairs(read.ratings, items, min_margin=config.pairs.min_margin)
+    disagreements = conflicts(read.ratings, items, found.contradicted)
+    report = {
+        "batch": batch,
+        "files": {str(path): sha256_file(path) for path in files},
+        **_counts(read, items),
+        "agreement": agreement(read.ratings, items, seed=config.seed),
+        "scorers": scorer_agreement(read.ratings, items, seed=config.seed),
+        "pairs": {"min_margin": config.pairs.min_margin, "by_split": dict(Counter(pair.split for pair in found.pairs))},
+        "conflicts": disagreements,
+    }
+    write_records(output / "labels.jsonl", labels)
+    write_records(output / "pairs.jsonl", found.pairs)
+    write_json(output / "report.json", report)
+    for line in describe(report):
+        say("review", line)
+    say("review", f"to use them: pairs.expert_labels=[{output / 'labels.jsonl'}]")
+
+
+def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
+    rated = {rating.item for rating in read.ratings}
+    return {
+        "raters": dict(sorted(Counter(rating.rater for rating in read.ratings).items())),
+        "ratings": len(read.ratings),
+        "answers_rated": len(rated),
+        "answers_not_rated": len(items) - len(rated),
+        "left_out": dict(read.left_out),
+    }
+
+
+def describe(report: dict[str, Any]) -> list[str]:
+    """The report as the user reads it."""
+    lines = [f"{report['ratings']} ratings of {report['answers_rated']} answers, {report['answers_not_rated']} answers without any"]
+    lines += [f"  rater {rater}: {count}" for rater, count in report["raters"].items()]
+    lines.append(f"  left out: {_counted(report['left_out'])}")
+    for name, found in report["agreement"].items():
+        lines.append(f"agreement on {name}: {found['alpha']} alpha {_value(found)}")
+    for drawn, part in report["scorers"].items():
+        for name, found in part.items():
+            about = f"experts and {'the refusal detector' if name == 'refusal' else name}, {_DRAWN[drawn]}: "
+            if name == "refusal":
+                lines.append(f"{about}same label {_value(found['same_label'])}")
+            else:
+                guess = found["mean_absolute_difference_of_always_the_median"]
+                beside = "" if guess is None else f"; always the experts' median: {guess:.2f}"
+                lines.append(f"{about}Spearman {_value(found['spearman'])}")
+                lines.append(f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}")
+    splits = ", ".join(f"{count} {split}" for split, count in sorted(report["pairs"]["by_split"].items())) or "none"
+    lines.append(f"pairs that differ by {report['pairs']['min_margin']:g} or more: {splits}")
+    lines.append(f"{len(report['conflicts'])} conflicts" + (", all in report.json:" if report["conflicts"] else ""))
+    lines += [f"  {_conflict(conflict)}" for conflict in report["conflicts"][:CONFLICTS_SHOWN]]
+    return lines
+
+
+def _value(estimate: dict[str, Any]) -> str:
+    low, high = estimate["ci95"]
+    value = "has no value" if estimate["value"] is None else f"{estimate['value']:.2f}"
+    interval = "" if low is None else f" ({low:.2f} to {high:.2f})"
+    return f"{value}{interval}, n = {estimate['n']} answers to {estimate['prompts']} prompts"
+
+
+def _conflict(conflict: dict[str, Any]) -> str:
+    if conflict["about"] == "preference":
+        return f"preference: {' and '.join(conflict['items'])}, which raters put in opposite orders"
+    return f"{conflict['about']}: {conflict['item']}: " + ", ".join(f"{rater} {word}" for rater, word in conflict["ratings"].items())
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items())
+
+
+def _require_new(output: Path) -> None:
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ArtifactError(f"{output}: is there already; name a new folder with --output")

@@ -1,0 +1,226 @@
+"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
+
+from data_prep.config import DataConfig, PairsConfig
+from eval.config import EvalConfig, GateConfig
+from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
+from pipeline.run.config_paths import expand_paths
+from pipeline.run.rounds import named
+from pipeline.run.setting_names import hint, known_keys
+from pipeline.run.settings_file import Setting, file_settings, override_settings
+from records.errors import ConfigError, first_line
+from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
+from reward.config import RewardConfig
+from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+
+FREE = ("data.lint.fail_above.",)
+"""Blocks whose keys are the user's own words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig(Ranged):
+    """The policy's own answers to training and validation prompts."""
+
+    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
+    engine: Engine = "transformers"
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
+    harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
+    """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
+    revisions: int = ranged(0, at_least=0, at_most=10_000)
+    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
+    it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.harmful_samples > 1 and self.generation.temperature == 0:
+            raise ValueError("sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same")
+        if self.revisions > self.harmful_samples and self.generation.temperature == 0:
+            raise ValueError(
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
+                "revisions of one answer would be the same"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig:
+    """Who says how harmful an answer is, besides the run's own reward model."""
+
+    reward_models: list[str] = field(default_factory=list)
+    """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseConfig:
+    policy: str = "dpo"
+    """Which trained policy to release: dpo (its last round), sft or sft_control."""
+    name: str = "aligned-medical-model"
+    gate: GateConfig = field(default_factory=GateConfig)
+
+    def __post_init__(self) -> None:
+        if self.policy not in ("dpo", "sft", "sft_control"):
+            raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
+        if self.name in ("", ".", "..", "work", "run.json", "manifest.json") or "/" in self.name:
+            raise ValueError(f"release.name names the folder of the released model inside the run's release/, got {self.name!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Ranged):
+    run_dir: str = "runs/run"
+    seed: int = ranged(0, at_least=0, at_most=2**31 - 1)
+    model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+    pairs: PairsConfig = field(default_factory=PairsConfig)
+    sft: SftConfig = field(default_factory=SftConfig)
+    dpo: DpoConfig = field(default_factory=DpoConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    release: ReleaseConfig = field(default_factory=ReleaseConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.run_dir.strip():
+            raise ValueError("run_dir is empty; name the directory that the run is written to")
+        if self.sample.revisions and self.pairs.chosen != "best":
+            raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
+        if self.release.policy == "sft_control" and not self.control.enabled:
+            raise ValueError("release.policy is sft_control but control.enabled is false")
+
+
+def released_policy(config: RunConfig) -> str:
+    """The stage whose policy is released."""
+    return named(config.release.policy, config.dpo.rounds)
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+    """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
+    merged = _unlocked(OmegaConf.structured(RunConfig))
+    faults: list[str] = []
+    settings = [*file_settings(path), *override_settings(overrides or [], faults)]
+    for setting in settings:
+        try:
+            OmegaConf.update(merged, setting.key, setting.value, merge=True)
+            _unlocked(merged)
+        except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
+            faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+    faults += expand_paths(merged)
+    config = _checked(merged, settings, faults)
+    if faults or config is None:
+        raise ConfigError(faults)
+    return config
+
+
+def embedding_model(config: RunConfig) -> ModelConfig | None:
+    """What data.embedding names; None while it is off."""
+    named = config.data.embedding
+    return ModelConfig(path=named.model, revision=named.revision) if named.model else None
+
+
+def resolved(config: RunConfig) -> dict[str, Any]:
+    """The run as plain values, every default spelled out."""
+    container = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def to_yaml(config: RunConfig) -> str:
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def _unlocked(node: Any) -> Any:
+    """Frozen dataclasses make read-only nodes; settings are written into them until the run is built."""
+    OmegaConf.set_readonly(node, None)
+    children = node.values() if OmegaConf.is_dict(node) else node
+    for child in children:
+        if OmegaConf.is_config(child):
+            _unlocked(child)
+    return node
+
+
+def _explain(setting: Setting, error: Exception) -> list[str]:
+    """What is wrong with one setting; for every unknown key in it, the one that was probably meant."""
+    wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
+    if wrong and not isinstance(error, ValidationError):
+        return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
+    numbers = [f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)]
+    return numbers or [f"{setting.key}: {_said(error)}"]
+
+
+def _names(key: str, value: Any) -> Iterator[str]:
+    """The key, and those in the blocks and lists that are its value."""
+    yield key
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, below in inner:
+        yield from _names(f"{key}.{name}", below)
+
+
+def _is_unknown(key: str) -> bool:
+    plain = ".".join(part for part in key.split(".") if not part.isdigit())
+    return plain not in known_keys(RunConfig) and not plain.startswith(FREE)
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error; the braces that OmegaConf takes for another key of the config are explained."""
+    if isinstance(error, InterpolationKeyError):
+        return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
+    return first_line(error)
+
+
+def _blocks(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """(key, block), inner ones before those that hold them, so that one broken source hides no other."""
+    if OmegaConf.is_config(node):
+        for name, child in node.items() if OmegaConf.is_dict(node) else enumerate(node):
+            yield from _blocks(f"{key}.{name}", child)
+        yield key, node
+
+
+def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
+    """What is wrong with each number that is out of its range, by its key, and who set it."""
+    found = {}
+    for key, text in range_faults(RunConfig, values):
+        setters = [setting.where for setting in settings if f"{key}.".startswith(f"{setting.key}.")]
+        found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
+    return found
+
+
+def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConfig | None:
+    """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
+    try:
+        values = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        faults.append(_said(error))
+        return None
+    beyond = _out_of_range(values, settings)
+    faults += beyond.values()
+    for entry in fields(RunConfig):
+        for key, node in _blocks(entry.name, merged[entry.name]):
+            # What a block says of its settings together means nothing while one of them is no number.
+            if any(number.startswith(f"{key}.") for number in beyond):
+                continue
+            try:
+                OmegaConf.to_object(node)
+            except (OmegaConfBaseException, ValueError) as error:
+                fault = _said(error)
+                faults += [fault] if fault not in faults else []
+    if faults:
+        return None
+    try:
+        config = OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, ValueError) as error:
+        faults.append(_said(error))
+        return None
+    assert isinstance(config, RunConfig)
+    return config

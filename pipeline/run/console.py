@@ -1,0 +1,59 @@
+"""What the user reads while it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pipeline.run.rounds import parsed
+
+WIDTH = 11
+TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
+
+
+def policy_title(policy: str) -> str:
+    stage, round = parsed(policy)
+    return TITLES.get(stage, policy) + (f", round {round}" if round > 1 else "")
+
+
+def say(stage: str, text: str) -> None:
+    for line in text.splitlines():
+        print(f"{stage:<{WIDTH}} {line}", flush=True)
+
+
+def complain(faults: list[str]) -> None:
+    """Every fault, one a line, on standard error."""
+    print("\n".join(f"primum: {fault}" for fault in faults), file=sys.stderr, flush=True)
+
+
+def safety_table(results: dict[str, Any]) -> str:
+    """Policies across, suites and metrics down: value (interval) and n."""
+    policies = list(results["policies"])
+    suites = list(results["policies"][policies[0]]["suites"])
+    rows = [["", *(policy_title(name) for name in policies)]]
+    rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
+    for suite in suites:
+        kind = results["policies"][policies[0]]["suites"][suite]["kind"]
+        metrics = [("harmfulness 1-5", "harmfulness", ".2f")]
+        metrics += (
+            [("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%")]
+            if kind == "harmful"
+            else [("over-refused", "over_refusal_rate", ".0%")]
+        )
+        for title, metric, spec in metrics:
+            cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
+            rows.append([f"{suite}: {title}", *cells])
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    n = "; ".join(f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites)
+    level = 100 * results["confidence"]
+    return "\n".join([*lines, f"{level:g} % intervals in brackets; {n}"])
+
+
+def _cell(estimate: dict[str, Any] | None, spec: str) -> str:
+    if estimate is None or estimate["mean"] is None:
+        return "-"
+    low, high = estimate["ci95"]
+    interval = f" ({low:{spec}} to {high:{spec}})" if low is not None else ""
+    return f"{estimate['mean']:{spec}}{interval}"

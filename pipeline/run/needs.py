@@ -1,0 +1,159 @@
+"""What a run takes of GPUs, host and disk, from its config and the model's, and where that is more than there is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from models.loading.footprint import (
+    COPY_SHARE,
+    GB,
+    GPU_CONTEXT,
+    Shape,
+    checkpoint_bytes,
+    measuring_bytes,
+    peak_bytes,
+    policy_bytes,
+    shape_of,
+    training_bytes,
+)
+from models.loading.load import DTYPES
+from pipeline.run.config import RunConfig
+from pipeline.run.job_script import JobScript
+from pipeline.run.rounds import parsed
+from pipeline.stages import stage_names
+from records.errors import first_line
+from records.rows import Demonstration
+from records.stage_folder import existing_parent
+from train.config import loads_sharded
+
+GPU_SPEED = 330e12
+"""Operations a second of an H100 in bfloat16, as training reaches them."""
+PROMPT_TOKENS = 128
+"""Of a prompt, with its chat format, for the cache of answers."""
+
+
+def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tuple[list[str], list[str]]:
+    """GPU, host and disk against what the model's config says that they must hold."""
+    try:
+        shape = shape_of(config.model.base, config.model.adapter)
+    except Exception as error:  # transformers and remote code raise anything
+        return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"], []
+    faults = []
+    answers_only = job is not None and not job.trains
+    peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
+    if config.trainer.accelerator == "gpu" and not answers_only and peak + GPU_CONTEXT > gpu_gb * GB:
+        faults.append(
+            f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} (--gpu-gb); raise trainer.zero_stage or the number of ranks, "
+            "set trainer.gradient_checkpointing or trainer.offload=cpu, lower trainer.micro_batch_tokens, reward.layers or eval.generation.batch_size, "
+            "or train LoRA on model.base.dtype=bfloat16"
+        )
+    faults += _copy_faults(config, shape, job, gpu_gb)
+    host, why = _host_bytes(config, shape)
+    if job and job.memory_gb is not None and job.memory_gb * GB < host:
+        faults.append(f"{job.path}: --mem={job.options['--mem']}: {why}, {host / GB:.0f} GB a node; raise it")
+    disk = _disk_bytes(config, shape)
+    free = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
+    if free < disk:
+        faults.append(
+            f"run_dir={config.run_dir}: {free / GB:.0f} GB free on that disk, the run writes about {disk / GB:.0f} GB; free some or set run_dir elsewhere"
+        )
+    return faults, [*lines, f"host memory about {host / GB:.1f} GB a node, disk about {disk / GB:.1f} GB"]
+
+
+def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
+    trainer, stored = config.trainer, DTYPES[config.model.base.dtype].itemsize
+    parts = training_bytes(
+        shape,
+        weight_bytes=stored,
+        matrix_bytes=4 if trainer.precision == "32-true" else 2,
+        zero_stage=trainer.zero_stage if trainer.strategy == "deepspeed" else 0,
+        ranks=trainer.world_size,
+        tokens=trainer.micro_batch_tokens,
+        checkpointing=trainer.gradient_checkpointing,
+    )
+    measuring = _measuring(config, shape, whole_copy=not loads_sharded(trainer))
+    held = {name: parts[name] for name in ("weights", "optimiser")} | measuring
+    where = "each rank" if loads_sharded(trainer) else "rank 0"
+    return max(peak_bytes(parts), peak_bytes(held)), [
+        f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million trained",
+        f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({_split(parts)})",
+        f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy ({_split(held)})",
+    ]
+
+
+def _answering(config: RunConfig, shape: Shape) -> list[str]:
+    held = _measuring(config, shape, whole_copy=True)
+    return [
+        f"{shape.parameters / 1e9:.2f} billion parameters",
+        f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy answers ({_split(held)})",
+    ]
+
+
+def _measuring(config: RunConfig, shape: Shape, *, whole_copy: bool) -> dict[str, float]:
+    return measuring_bytes(
+        shape,
+        reward_layers=config.reward.layers,
+        rows=config.eval.generation.batch_size,
+        tokens=config.eval.generation.max_new_tokens + PROMPT_TOKENS,
+        whole_copy=whole_copy,
+    )
+
+
+def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -> str:
+    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by which speed it was reckoned."""
+    shape = shape_of(config.model.base, config.model.adapter)
+    trained = 1 - config.data.split.val - config.data.split.test
+    harmful, benign = (trained * sum(row.kind == kind for row in rows) for kind in ("harmful", "benign"))
+    if config.data.split.train_limit is not None:
+        harmful = min(harmful, config.data.split.train_limit)
+    pairs = harmful * config.pairs.max_pairs_per_prompt * (1 + config.pairs.over_refusal)
+    if config.pairs.max_train_pairs is not None:
+        pairs = min(pairs, config.pairs.max_train_pairs)
+    tokens = sum(lengths) / len(lengths)
+    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights' where all are trained, and for recomputing.
+    cost = 2.0 * shape.parameters * (2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing)
+    sft = config.sft.epochs * (harmful + benign) * tokens * cost
+    # A pair is two rows that share a prompt, and is read once more for the reference.
+    dpo = pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
+    hours = [flops / (GPU_SPEED * config.trainer.world_size) / 3600 for flops in (sft, dpo)]
+    return (
+        f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on {config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, "
+        "a third of an H100's peak; reckoned, not measured, and without sampling and evaluation"
+    )
+
+
+def _split(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {size / GB:.1f}" for name, size in parts.items())
+
+
+def _disk_bytes(config: RunConfig, shape: Shape) -> float:
+    """Policies of the training stages and the release, and the checkpoints of the largest of them."""
+    policies = len([name for name in stage_names(config) if parsed(name)[0] in ("sft", "dpo", "sft_control", "release")])
+    epochs = max(config.sft.epochs, config.dpo.epochs) + 1
+    return policies * policy_bytes(shape, config.model.base) + 3 * checkpoint_bytes(shape) + epochs * 4 * shape.trained + 0.5 * GB
+
+
+def _copy_faults(config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb: float) -> list[str]:
+    """Where policies only answer (sample, eval), a task holds a whole one in 16 bits."""
+    if config.trainer.accelerator != "gpu" or not job or job.trains or not job.gpus_per_task:
+        return []
+    needed, room = 2 * shape.parameters, COPY_SHARE * job.gpus_per_task * gpu_gb * GB
+    if needed <= room:
+        return []
+    wanted = -int(-needed // (COPY_SHARE * gpu_gb * GB))
+    return [
+        f"{job.path}: a task answers with a whole policy, {needed / GB:.0f} GB, and may fill {room / GB:.0f} GB of its {job.gpus_per_task} GPU(s) with it; "
+        f"ask for {wanted} GPUs a task, as in --ntasks-per-node=1 --gpus-per-node={wanted}: it is spread over them"
+    ]
+
+
+def _host_bytes(config: RunConfig, shape: Shape) -> tuple[float, str]:
+    """Of a node, and what takes it."""
+    trainer, whole = config.trainer, policy_bytes(shape, config.model.base)
+    off_gpu = whole / trainer.num_nodes if trainer.offload == "cpu" and loads_sharded(trainer) else 0.0
+    if trainer.offload == "cpu":
+        off_gpu += 12 * shape.trained / trainer.num_nodes
+    if loads_sharded(trainer):
+        return whole + off_gpu, "rank 0 exports the whole model" + (" beside what is offloaded" if off_gpu else "")
+    return trainer.devices * whole + off_gpu, f"each of {trainer.devices} ranks reads the whole model"

@@ -1,0 +1,87 @@
+"""All stages in order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipeline.run import ranks
+from pipeline.run.config import RunConfig, to_yaml
+from pipeline.run.console import say
+from pipeline.run.stage import run_stage
+from pipeline.stages import load_stage, stage_names
+from records.errors import ConfigError, PreemptedError, PrimumError, ResourceError
+from records.stage_folder import write_text
+from train.config import under_slurm
+
+WITHOUT_TORCH = {"release"}
+"""Stages that start without its import, which takes a second."""
+
+
+def run_one(name: str, config: RunConfig) -> None:
+    if name not in WITHOUT_TORCH:
+        _settle(config)
+        _require_device(config)
+    stage = load_stage(name)
+    rank = ranks.own_rank(config.trainer)
+    if rank == 0 or stage.ranks or stage.shares:
+        run_stage(stage, config, rank=rank)
+    else:
+        say(name, f"rank {rank} has no work here: rank 0 does it alone")
+
+
+def _settle(config: RunConfig) -> None:
+    """Before a stage's module is loaded, whose libraries make tensors."""
+    from train.engine.hardware import use_cpu  # noqa: PLC0415  imports torch
+
+    use_cpu(config.trainer)
+
+
+def _require_device(config: RunConfig) -> None:
+    from train.engine.hardware import device_faults  # noqa: PLC0415  imports torch
+
+    faults = device_faults(config.trainer)
+    if faults:
+        raise ResourceError(faults)
+
+
+def leave_run(rank: int) -> None:
+    """What a rank other than 0 does under `primum run`, which starts the ranks of each training itself: nothing."""
+    say("run", f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself")
+
+
+def _refuse_launcher(config: RunConfig) -> None:
+    """Ranks on several nodes, or those that srun has started, can only be started with each stage."""
+    if config.trainer.world_size == 1 or not (under_slurm(os.environ) or config.trainer.num_nodes > 1):
+        return
+    raise ConfigError(
+        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): it is one process, which starts ranks on its own "
+        "node only, and not under srun; run each stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
+        "trainer.devices to 1"
+    )
+
+
+def run(config: RunConfig, arguments: list[str]) -> None:
+    """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
+    started = time.monotonic()
+    _refuse_launcher(config)
+    ranks.forget_launcher()
+    _settle(config)
+    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
+
+    require_sound(config)
+    write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
+    for name in stage_names(config):
+        if load_stage(name).ranks and config.trainer.world_size > 1:
+            command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
+            status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
+            if status == PreemptedError.exit_code:
+                raise PreemptedError(f"{name} stopped")
+            if status:
+                raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
+        else:
+            run_one(name, config)
+    say("run", f"finished in {(time.monotonic() - started) / 60:.1f} min: {config.run_dir}")

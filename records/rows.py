@@ -1,0 +1,242 @@
+"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's conversational formats."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
+
+from records.errors import RecordError
+from records.file_kinds import HEAD, not_text
+from records.strict_json import strict_loads
+
+Split = Literal["train", "val", "test"]
+Kind = Literal["harmful", "benign"]
+FAULTS_SHOWN = 20
+ROLES = ("system", "user", "assistant", "tool")
+
+
+class Message(TypedDict):
+    role: str
+    content: str
+
+
+def user(text: str) -> list[Message]:
+    return [{"role": "user", "content": text}]
+
+
+def assistant(text: str) -> list[Message]:
+    return [{"role": "assistant", "content": text}]
+
+
+def text_of(messages: list[Message]) -> str:
+    """The contents of the messages, one a paragraph."""
+    return "\n\n".join(message["content"] for message in messages)
+
+
+def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
+    """What is wrong with the order of roles; empty where nothing is."""
+    unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
+    if unknown:
+        return f"unknown roles {unknown}; wanted {', '.join(ROLES)}"
+    if not prompt or prompt[-1]["role"] != "user":
+        return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
+    if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
+        return "a system message may only come first"
+    if any(message["role"] == "user" for message in completion) or (completion and completion[-1]["role"] != "assistant"):
+        return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
+    return ""
+
+
+def stable_id(*parts: str) -> str:
+    """Twelve hex digits that depend on nothing but the parts."""
+    # A lone surrogate must not stop the reading of a file; the linter names and drops its row.
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    id: str
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """Raises ValueError that names unknown and missing fields."""
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        unknown = sorted(set(row) - set(fields))
+        required = {n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+        missing = sorted(required - set(row))
+        if unknown or missing:
+            raise ValueError(f"fields do not fit {cls.__name__}: unknown {unknown}, missing {missing}")
+        return cls(**row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt(Record):
+    """One request. `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin."""
+
+    prompt: list[Message]
+    kind: Kind
+    suite: str
+    source: str
+    licence: str
+    principle: int | None = None
+    """AMA principle 1-9; None where the source has none."""
+    generator: str = "human"
+    topic: str = ""
+    twin_id: str | None = None
+    group: str = ""
+    split: Split = "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration(Prompt):
+    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
+
+    completion: list[Message] = field(default_factory=list)
+    rejected: list[Message] = field(default_factory=list)
+    """The worse answer, where the source holds preferences."""
+    prompt_id: str = ""
+    """Of a further preference: the id of its prompt's own row, which alone is among the prompts; empty in that row."""
+
+    @property
+    def asks(self) -> str:
+        """The id of its prompt."""
+        return self.prompt_id or self.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion(Record):
+    """One answer of one policy; `id` is prompt id, policy and sample number."""
+
+    prompt_id: str
+    prompt: list[Message]
+    completion: list[Message]
+    policy: str
+    sample: int
+    seed: int
+    num_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision(Completion):
+    """What a policy made of its own answer after it had found fault with it."""
+
+    answer_id: str
+    principle: int
+    critique: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Record):
+    """One scorer's verdict on one completion; value None means unscored, and then `reason` says why."""
+
+    completion_id: str
+    scorer: str
+    value: float | None = None
+    label: str = ""
+    reason: str = ""
+    uncertainty: float | None = None
+    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread); None where it does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(Record):
+    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5, lower is better."""
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+    prompt_id: str
+    pair_type: str
+    kind: Kind
+    split: Split
+    chosen_source: str
+    rejected_source: str
+    chosen_score: float
+    rejected_score: float
+    margin: float
+    principle: int | None = None
+    chosen_finished: bool = True
+    rejected_finished: bool = True
+    """False for a sampled side that the token limit cut: it has no end token to learn from."""
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are reported at once as a RecordError."""
+    if not path.is_file():
+        raise RecordError(f"{path}: no such file")
+    faults = []
+    with _opened(path) as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    row = strict_loads(line)
+                    if not isinstance(row, dict):
+                        raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
+                except ValueError as error:
+                    faults.append(f"{path}:{number}: not a JSON object ({error}); mend or remove the line")
+                    continue
+                yield number, row
+        except UnicodeDecodeError as error:
+            faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
+    if faults:
+        raise RecordError(shorten(faults))
+
+
+def _opened(path: Path) -> TextIO:
+    """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if path.suffix.lower() == ".gz":
+            return gzip.open(path, "rt", encoding="utf-8-sig")
+        wrong = not_text(head)
+        if wrong:
+            raise RecordError(f"{path}: {wrong}")
+        return path.open(encoding="utf-8-sig")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
+    records, faults = [], []
+    for number, row in read_json_lines(path):
+        try:
+            records.append(kind.from_json(row))
+        except (TypeError, ValueError) as error:
+            faults.append(f"{path}:{number}: {error}")
+    if faults:
+        raise RecordError(shorten(faults))
+    return records
+
+
+def shorten(faults: list[str]) -> list[str]:
+    """The first faults and a count of the rest, so that a broken file of a million lines stays readable."""
+    rest = len(faults) - FAULTS_SHOWN
+    return faults if rest <= 0 else [*faults[:FAULTS_SHOWN], f"... and {rest} more"]
+
+
+def json_line(record: Record | dict[str, Any]) -> str:
+    row = record.to_json() if isinstance(record, Record) else record
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
+    return "".join(map(json_line, records))

@@ -1,0 +1,98 @@
+"""The harmfulness network: the first layers of a language model, and a linear head that reads (prompt, completion).
+
+The head sees two means, the prompt's states and the completion's: whether a request is harmful and what the answer does with it
+are spread over their tokens, and a few hundred examples do not teach a model to carry both to its last token (docs/reward_model.md).
+
+B = rows, T = tokens, H = hidden size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from models.adapters.lora import adapt, merge, unwrapped
+from models.config import AdapterConfig, ModelConfig
+from models.layout.logps import Rows
+from models.layout.packed_attention import packed_inputs
+from models.layout.packing import Packed
+from models.loading.load import architecture_of, clear_quantisation, explained, load_model
+from records.errors import ModelError
+
+HEAD = "harmfulness_head.safetensors"
+
+
+class HarmfulnessNetwork(nn.Module):
+    """Gives (B,) logits of "harmful". `backbone` is a decoder without its language-model head, with LoRA layers or not."""
+
+    def __init__(self, backbone: Any) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.score = nn.Linear(2 * unwrapped(backbone).config.get_text_config().hidden_size, 1)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+
+    @property
+    def device(self) -> torch.device:
+        return self.score.weight.device
+
+    def features(self, batch: Rows) -> Tensor:
+        """(B, 2 H) float32: the mean state over the prompt's tokens, then over the completion's."""
+        plain = unwrapped(self.backbone)
+        if isinstance(batch, Packed):
+            inputs, places, rows, in_completion = packed_inputs(batch), batch.places, batch.rows, batch.in_completion
+        else:
+            inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
+            rows, columns = batch.attention_mask.nonzero(as_tuple=True)
+            places, in_completion = rows * batch.input_ids.shape[1] + columns, batch.completion_mask[rows, columns]
+        states = plain(**inputs).last_hidden_state.flatten(0, 1).index_select(0, places).float()
+        sides = 2 * rows + in_completion
+        sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(0, sides, states)
+        counts = torch.bincount(sides, minlength=2 * batch.num_rows)
+        return (sums / counts[:, None]).view(batch.num_rows, -1)
+
+    def forward(self, batch: Rows) -> Tensor:
+        features = self.features(batch)
+        with torch.autocast(features.device.type, enabled=False):  # one product: the head's float32 costs nothing
+            return self.score(features)[:, 0]
+
+
+def new_network(config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int) -> HarmfulnessNetwork:
+    """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
+    architecture = None if layers is None else _cut_config(config, layers)
+    backbone = load_model(config, AutoModel, architecture=architecture)
+    return HarmfulnessNetwork(adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION"))
+
+
+def _cut_config(model: ModelConfig, layers: int) -> Any:
+    with explained(model.path):
+        whole = architecture_of(model)
+    config = whole.get_text_config()
+    if layers > config.num_hidden_layers:
+        raise ModelError(
+            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to at most {config.num_hidden_layers}, or null for all"
+        )
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+    return whole
+
+
+def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
+    """A plain Hugging Face decoder, adapters merged, and the head beside it. Consumes the network."""
+    backbone = merge(network.backbone)
+    clear_quantisation(backbone)
+    backbone.save_pretrained(folder)
+    save_file({"weight": network.score.weight.detach().cpu(), "bias": network.score.bias.detach().cpu()}, folder / HEAD)
+
+
+def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessNetwork:
+    """The backbone in `dtype`; the head stays in float32."""
+    network = HarmfulnessNetwork(load_model(ModelConfig(path=str(folder)), AutoModel).to(dtype))
+    network.score.load_state_dict(load_file(folder / HEAD))
+    return network.eval()

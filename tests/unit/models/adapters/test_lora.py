@@ -1,0 +1,74 @@
+"""Adapters start as the identity, merge without a change, and travel as the tensors that training moved."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
+from models.config import AdapterConfig, ModelConfig
+from models.layout.logps import collate
+from models.loading.load import load_model
+from records.errors import ModelError
+
+LORA = AdapterConfig(rank=4, alpha=8)
+
+
+@pytest.fixture
+def load(tiny_directory):
+    return lambda: load_model(ModelConfig(path=str(tiny_directory)))
+
+
+def logits(model, rows):
+    batch = collate(rows, 0)
+    with torch.no_grad():
+        return model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+
+
+def moved(model, seed=1):
+    """The model after a stand-in for training: every trained tensor changed."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for tensor in trainable_state(model).values():
+            tensor.add_(0.05 * torch.randn(tensor.shape, generator=generator))
+    return model
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_an_adapted_model_equals_its_base_exactly_before_training(load, rows, kind):
+    assert torch.equal(logits(adapt(load(), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0), rows), logits(load(), rows))
+
+
+def test_lora_trains_only_its_own_tensors_and_full_trains_all(load):
+    assert all("lora_" in name for name in trainable_state(adapt(load(), LORA, seed=0)))
+    model = load()
+    assert len(trainable_state(adapt(model, AdapterConfig(kind="full"), seed=0))) == len(list(model.parameters()))
+
+
+def test_the_seed_decides_the_adapter_and_leaves_the_global_generator_alone(load):
+    before = torch.random.get_rng_state()
+    first, again, other = (trainable_state(adapt(load(), LORA, seed=seed)) for seed in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_merged_model_answers_as_the_unmerged_one(load, rows):
+    model = moved(adapt(load(), LORA, seed=0))
+    apart = logits(model, rows)
+    assert (apart - logits(load(), rows)).abs().max() > 1e-2
+    assert (logits(merge(model), rows) - apart).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_trained_tensors_put_into_a_fresh_model_give_the_trained_one(load, rows, kind):
+    config = AdapterConfig(kind=kind, rank=4, alpha=8)
+    trained = moved(adapt(load(), config, seed=0))
+    fresh = adapt(load(), config, seed=3)
+    load_trainable_state(fresh, trainable_state(trained))
+    assert torch.equal(logits(fresh, rows), logits(trained, rows))
+
+
+def test_layers_that_do_not_exist_are_named(load):
+    with pytest.raises(ModelError, match=r"no_such_layer.*name its linear layers"):
+        adapt(load(), AdapterConfig(target_modules="no_such_layer"), seed=0)

@@ -1,0 +1,218 @@
+"""A stage is skipped when nothing changed, done again when anything did, and never taken for finished when it was cut off."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+from pathlib import Path
+
+import pytest
+
+from pipeline.run import stage as stage_module
+from pipeline.run.config import RunConfig, load_config
+from pipeline.run.stage import Context, Stage, code_state, machine, run_stage
+from records.errors import ArtifactError, ResourceError
+from records.stage_folder import StageDirectory, read_json, write_text
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    path = tmp_path / "source.txt"
+    path.write_text("rows")
+    return path
+
+
+@pytest.fixture
+def stages(source):
+    """Two stages that count how often they worked."""
+    worked: list[str] = []
+
+    def first(context: Context):
+        worked.append("first")
+        write_text(context.path / "rows.jsonl", source.read_text() + "\n")
+        write_text(context.path / "note.txt", str(len(worked)))
+        return {"rows": 1}
+
+    def second(context: Context):
+        worked.append("second")
+        write_text(context.path / "out.txt", (context.stage("first").path / "rows.jsonl").read_text())
+        return {}
+
+    def files(config):
+        return {str(source): source.read_text()}
+
+    one = Stage(name="first", summary="", needs=(), sections=("data", "sft.epochs"), work=first, files=files)
+    two = Stage(name="second", summary="", needs=("first/rows.jsonl",), sections=("dpo",), work=second)
+    return one, two, worked
+
+
+@pytest.fixture
+def config(tmp_path) -> RunConfig:
+    return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"))
+
+
+def changed(config: RunConfig, tmp_path, *overrides: str) -> RunConfig:
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("")
+    return load_config(empty, [f"run_dir={config.run_dir}", *overrides])
+
+
+def test_a_stage_is_not_done_twice(stages, config, capsys):
+    one, _, worked = stages
+    assert run_stage(one, config)
+    assert not run_stage(one, config)
+    assert worked == ["first"]
+    assert "nothing changed, kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("override", ["sft.epochs=5", "data.split.val=0.3", "seed=1"])
+def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(stages, config, tmp_path, capsys, override):
+    one, _, worked = stages
+    run_stage(one, config)
+    assert run_stage(one, changed(config, tmp_path, override))
+    assert worked == ["first", "first"]
+    assert (tmp_path / "run" / "previous" / "first-1" / "note.txt").read_text() == "1"
+    assert "the earlier result is in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("override", ["sft.learning_rate=0.5", "dpo.beta=0.7", "release.name=other", "wandb.project=other"])
+def test_a_setting_that_it_does_not_read_does_not_matter(stages, config, tmp_path, override):
+    one, _, _ = stages
+    run_stage(one, config)
+    assert not run_stage(one, changed(config, tmp_path, override))
+
+
+def test_a_changed_input_file_does_it_again(stages, config, source):
+    one, two, _ = stages
+    for stage in (one, two):
+        run_stage(stage, config)
+    source.write_text("other rows")
+    assert [run_stage(stage, config) for stage in (one, two)] == [True, True]
+
+
+def test_a_changed_input_stage_does_the_later_one_again_but_only_for_what_it_reads(stages, config, tmp_path):
+    """first is made again: its rows are the same, its note is not, and second reads only rows."""
+    one, two, worked = stages
+    for stage in (one, two):
+        run_stage(stage, config)
+    again = changed(config, tmp_path, "sft.epochs=7")
+    assert [run_stage(stage, again) for stage in (one, two)] == [True, False]
+    assert worked == ["first", "second", "first"]
+
+
+def test_a_damaged_result_is_made_again_and_the_damaged_one_kept_aside(stages, config, tmp_path):
+    one, _, _ = stages
+    run_stage(one, config)
+    (tmp_path / "run" / "first" / "rows.jsonl").write_text("tampered\n")
+    assert run_stage(one, config)
+    assert (tmp_path / "run" / "previous" / "first-1" / "rows.jsonl").read_text() == "tampered\n"
+
+
+def test_a_damaged_input_is_named_and_stops_the_later_stage(stages, config, tmp_path):
+    one, two, _ = stages
+    run_stage(one, config)
+    (tmp_path / "run" / "first" / "rows.jsonl").write_text("tampered\n")
+    with pytest.raises(ArtifactError, match=r"first/rows\.jsonl: changed since the stage finished"):
+        run_stage(two, config)
+    assert not (tmp_path / "run" / "second").exists()
+
+
+def killed_in(stage: Stage) -> Stage:
+    def work(context: Context):
+        write_text(context.path / "rows.jsonl", "half\n")
+        write_text(context.directory.work / "checkpoint", "here")
+        raise KeyboardInterrupt
+
+    return dataclasses.replace(stage, work=work)
+
+
+def test_a_stage_that_was_cut_off_is_not_finished_and_goes_on(stages, config, tmp_path, capsys):
+    one, two, _ = stages
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(killed_in(one), config)
+    with pytest.raises(ArtifactError, match="not complete"):
+        run_stage(two, config)
+    assert (tmp_path / "run" / "first" / "work" / "checkpoint").is_file()
+    assert run_stage(one, config)
+    assert "was cut off; going on from there" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "first" / "work").exists()
+    assert not (tmp_path / "run" / "previous").exists()
+
+
+def test_work_of_other_settings_is_not_gone_on_with(stages, config, tmp_path):
+    one, _, _ = stages
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(killed_in(one), config)
+    run_stage(one, changed(config, tmp_path, "sft.epochs=5"))
+    assert (tmp_path / "run" / "previous" / "first-1" / "work" / "checkpoint").is_file()
+
+
+def test_what_a_kill_left_after_the_manifest_is_cleared(stages, config, tmp_path):
+    one, _, _ = stages
+    run_stage(one, config)
+    leftover = tmp_path / "run" / "first" / "work"
+    leftover.mkdir()
+    assert not run_stage(one, config)
+    assert not leftover.exists()
+
+
+def test_no_room_on_the_disk_is_said_before_anything_is_written(stages, config, tmp_path):
+    one, _, worked = stages
+    with pytest.raises(ResourceError, match="free some or set run_dir elsewhere"):
+        run_stage(dataclasses.replace(one, gigabytes=lambda config: 1e9), config)
+    assert not worked
+    assert not (tmp_path / "run" / "first").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+        "[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534",
+        "PytorchStreamWriter failed writing file data/0: file write failed",
+    ],
+)
+def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
+    """torch and safetensors raise no OSError; these are their words."""
+
+    def work(context):
+        raise RuntimeError(words)
+
+    with pytest.raises(ResourceError, match="the disk took no more"):
+        run_stage(dataclasses.replace(stages[0], work=work), config)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes do not match"), OSError(errno.ENOSPC, "No space left on device")])
+def test_other_errors_pass_as_they_are(stages, config, error):
+    def work(context):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        run_stage(dataclasses.replace(stages[0], work=work), config)
+    assert caught.value is error
+
+
+def test_only_rank_0_writes(stages, config, tmp_path):
+    one, _, _ = stages
+    quiet = dataclasses.replace(one, work=lambda context: {})
+    run_stage(quiet, config, rank=1)
+    assert not (tmp_path / "run" / "first").exists()
+
+
+def test_run_json_says_what_made_it(stages, config, tmp_path):
+    run_stage(stages[0], config)
+    run = read_json(tmp_path / "run" / "first" / "run.json")
+    assert run["fingerprint"] == StageDirectory(tmp_path / "run" / "first").fingerprint()
+    assert run["seed"] == 0
+    assert run["config"]["dpo"]["beta"] == config.dpo.beta
+    assert {"commit", "dirty", "versions", "machine", "started", "inputs", "files"} <= set(run)
+    assert run["versions"]["torch"]
+
+
+def test_code_state_outside_a_checkout_is_unknown_not_an_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(stage_module, "__file__", str(tmp_path / "stage.py"))
+    assert code_state() == {"commit": None, "dirty": None}
+
+
+def test_machine_names_no_host_and_no_user():
+    assert set(machine()) == {"processor", "cores", "memory_gib", "system"}

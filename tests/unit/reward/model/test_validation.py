@@ -1,0 +1,63 @@
+"""The reward model's validation against scikit-learn and values worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from records.rows import assistant, user
+from reward.model.examples import RewardExample
+from reward.model.validation import PROBES, validate
+
+
+def example(number: int, harmful: bool, group: str, origin: str = "policy_harmful") -> RewardExample:
+    return RewardExample(
+        id=str(number), prompt=user("q"), completion=assistant("a"), harmful=harmful, origin=origin, group=group, split="val"
+    )
+
+
+@pytest.fixture
+def held_out():
+    rng = np.random.default_rng(1)
+    rows = [example(i, bool(rng.random() < 0.4), f"g{i // 3}", list(PROBES)[i % 7]) for i in range(120)]
+    return rows, [float(rng.normal(1.2 if row.harmful else -1.2, 1.5)) for row in rows]
+
+
+def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
+    rows, logits = held_out
+    found = validate(rows, logits, 1.3)
+    assert found["auroc"]["mean"] == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
+    low, high = found["auroc"]["ci95"]
+    assert low < found["auroc"]["mean"] < high
+
+
+def test_validation_counts_rows_groups_and_probes(held_out):
+    rows, logits = held_out
+    found = validate(rows, logits, 1.3)
+    assert (found["n"], found["prompt_groups"], found["harmful"]) == (120, 40, sum(r.harmful for r in rows))
+    assert sum(probe["n"] for probe in found["probes"].values()) == 120
+    right = [(z > 0) == row.harmful for z, row in zip(logits, rows, strict=True)]
+    assert found["accuracy"]["mean"] == pytest.approx(np.mean(right))
+
+
+def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
+    rows, logits = held_out
+    cold, hot = validate(rows, logits, 0.5), validate(rows, logits, 5.0)
+    assert cold["accuracy"] == hot["accuracy"]
+    assert cold["auroc"]["mean"] == pytest.approx(hot["auroc"]["mean"])
+    assert cold["ece"] != hot["ece"]
+
+
+def test_dependent_examples_widen_the_interval(held_out):
+    """The same rows counted five times are no more evidence: the bootstrap draws prompt groups."""
+    rows, logits = held_out
+    once = validate(rows, logits, 1.0)["auroc"]["ci95"]
+    copies = validate(rows * 5, logits * 5, 1.0)["auroc"]["ci95"]
+    assert copies[1] - copies[0] == pytest.approx(once[1] - once[0], rel=0.05)
+
+
+def test_extreme_logits_do_not_overflow(held_out):
+    rows, logits = held_out
+    with np.errstate(over="raise"):
+        assert validate(rows, [z * 1e4 for z in logits], 0.1)["n"] == 120

@@ -1,0 +1,135 @@
+"""Which rows make up which optimiser step: one plan for every number of ranks and every token budget.
+
+A step's rows depend on seed, epoch and global batch size only. They are sorted by length and cut into micro-batches of a limited number of
+tokens, about equally large ones, and every micro-batch carries its weight, so that the step's gradient is that of the whole step however
+it was cut.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from records.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    lengths: Sequence[int]
+    """Tokens that each row takes in a batch."""
+    weights: Sequence[int]
+    """What each row counts in the loss (tokens for SFT, 1 for a pair)."""
+    padded: bool
+    """Whether all rows of a micro-batch are as wide as its longest."""
+    global_batch_size: int
+    micro_batch_tokens: int
+    world_size: int
+    epochs: int
+    seed: int
+    units: Sequence[int] | None = None
+    """Rows of one unit (answers to one prompt, which packed rows share) stand together wherever a step's size allows it; None: each alone."""
+
+    def __post_init__(self) -> None:
+        rows = len(self.lengths)
+        if rows // self.steps_per_epoch < max(1, self.world_size):
+            raise ConfigError(
+                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size {self.global_batch_size}) is fewer than "
+                f"{self.world_size} rank(s); raise global_batch_size, give more training rows or use fewer ranks"
+            )
+
+    @cached_property
+    def accumulation(self) -> int:
+        """Micro-batches of a step on each rank: as few as keep every step of the run within the token budget."""
+        steps = (self._by_length(step) for epoch in range(max(1, self.epochs)) for step in self.steps(epoch))
+        return max(math.ceil(len(self._filled(rows, self.micro_batch_tokens)) / self.world_size) for rows in steps)
+
+    @property
+    def parts(self) -> int:
+        return self.accumulation * self.world_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of almost equal size: no short last batch that would count as much as a whole one."""
+        return max(1, math.ceil(len(self.lengths) / self.global_batch_size))
+
+    def steps(self, epoch: int) -> list[list[int]]:
+        """The rows of every step of an epoch; each row once."""
+        together: dict[int, list[int]] = {}
+        for row in range(len(self.lengths)):
+            together.setdefault(self.units[row] if self.units else row, []).append(row)
+        order = list(together.values())
+        random.Random(f"{self.seed}/{epoch}").shuffle(order)
+        return [part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)]
+
+    def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
+        """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours in length at the same time.
+
+        Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the scale undoes both, so that
+        sum-of-losses * scale adds up to the weighted mean over the whole step. Where a step has fewer rows than parts, a part
+        left over gets the shortest row with scale 0: every rank takes part in every pass, and nothing counts twice.
+        """
+        batches = []
+        for step in self.steps(epoch):
+            ordered = self._by_length(step)
+            total = sum(self.weights[i] for i in step)
+            parts = self._balanced(ordered)
+            mine = [parts[k] for k in range(rank, self.parts, self.world_size)]
+            batches += [(part, self.parts / total) if part else (ordered[:1], 0.0) for part in mine]
+        return batches
+
+    def _by_length(self, step: list[int]) -> list[int]:
+        if not self.units:
+            return sorted(step, key=lambda i: (self.lengths[i], i))
+        longest: dict[int, int] = {}
+        for i in step:
+            longest[self.units[i]] = max(longest.get(self.units[i], 0), self.lengths[i])
+        return sorted(step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i))  # type: ignore[index]
+
+    def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
+        """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""
+        return within_budget(rows, self.lengths, budget, padded=self.padded)
+
+    def _balanced(self, rows: list[int]) -> list[list[int]]:
+        """`parts` consecutive runs whose largest is as small as it can be; empty ones come last, and only where rows are too few."""
+        low, high = 1, len(rows) * max(self.lengths[i] for i in rows)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if len(self._filled(rows, middle)) <= self.parts else (middle + 1, high)
+        runs = self._filled(rows, low)
+        while len(runs) < min(self.parts, len(rows)):
+            largest = max(range(len(runs)), key=lambda k: (len(runs[k]) > 1, sum(self.lengths[i] for i in runs[k])))
+            half = len(runs[largest]) // 2
+            runs[largest : largest + 1] = [runs[largest][:half], runs[largest][half:]]
+        return runs + [[] for _ in range(self.parts - len(runs))]
+
+
+def within_budget(rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool) -> list[list[int]]:
+    """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a run of its own.
+
+    `padded` counts every row of a run as long as its longest.
+    """
+    runs: list[list[int]] = []
+    taken = width = 0
+    for row in rows:
+        width = max(width, lengths[row])
+        more = (len(runs[-1]) + 1) * width if runs and padded else taken + lengths[row]
+        if runs and more <= budget:
+            runs[-1].append(row)
+            taken = more
+        else:
+            runs.append([row])
+            taken = width = lengths[row]
+    return runs
+
+
+def _dealt(items: list[int], count: int) -> Iterator[list[int]]:
+    """`count` consecutive runs whose sizes differ by one at most."""
+    size, rest = divmod(len(items), count)
+    start = 0
+    for k in range(count):
+        stop = start + size + (k < rest)
+        yield items[start:stop]
+        start = stop

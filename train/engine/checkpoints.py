@@ -1,0 +1,55 @@
+"""Resumable checkpoints: written beside, renamed, pointed to; the last two kept."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from train.engine.checkpoint_files import flush, point_to, remove, write_contents
+
+
+class Checkpoints(pl.Callback):
+    """Saves every `every_steps` optimiser steps and at each epoch's last step."""
+
+    def __init__(self, folder: Path, every_steps: int) -> None:
+        self.folder, self.every_steps = folder, every_steps
+        self.saved_step = 0
+        self.longest_save = 0.0  # seconds
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.saved_step = trainer.global_step  # restored by now
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if step == self.saved_step:
+            return
+        if step % self.every_steps == 0 or batch_idx + 1 == trainer.num_training_batches:
+            self.save(trainer, step)
+
+    def save(self, trainer: pl.Trainer, step: int) -> None:
+        started = time.monotonic()
+        name = f"step-{step:07d}"
+        partial = self.folder / f".{name}.partial"
+        if trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for torn in self.folder.glob(".step-*.partial"):
+                remove(torn)
+        trainer.strategy.barrier()
+        # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed again, it would train that one twice.
+        for counts in (trainer.fit_loop.epoch_progress.total, trainer.fit_loop.epoch_progress.current):
+            counts.ready = counts.started = trainer.current_epoch + 1
+        trainer.save_checkpoint(partial)
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            self._publish(partial, name, step)
+        self.saved_step, self.longest_save = step, max(self.longest_save, time.monotonic() - started)
+
+    def _publish(self, partial: Path, name: str, step: int) -> None:
+        write_contents(partial, step)
+        flush(partial)
+        remove(self.folder / name)
+        partial.rename(self.folder / name)
+        point_to(self.folder, name)

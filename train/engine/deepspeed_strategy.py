@@ -1,0 +1,166 @@
+"""One DeepSpeed strategy for GPUs and for CPU ranks over gloo.
+
+Lightning's own refuses anything but CUDA; three members below are what stands in the way (Lightning 2.6, DeepSpeed 0.19).
+On GPUs they behave as the parent's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
+from pytorch_lightning.utilities.seed import isolate_rng
+
+from train.engine.portable import MOMENTS, Tensors, read, write
+
+
+class ZeroStrategy(DeepSpeedStrategy):
+    """Weights stay float32 and `autocast` names the type that matrices are multiplied in, as in every other strategy.
+
+    Give the Trainer precision 32-true with it: Lightning's bf16-mixed under DeepSpeed turns weights and batches (reference
+    log-probabilities with them) into bfloat16.
+
+    `load` makes the module's model once ranks can talk, under stage 3 straight into shards: no rank ever holds all of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: int,
+        gradient_clip_norm: float,
+        autocast: str | None = None,
+        offload: dict[str, Any],
+        timeout: timedelta,
+        load: Callable[[], Any] | None = None,
+    ) -> None:
+        self.load = load
+        super().__init__(
+            config={
+                "train_micro_batch_size_per_gpu": 1,  # it wants a number; micro-batches are cut by tokens, and weighed by us
+                "gradient_clipping": gradient_clip_norm,
+                "zero_allow_untested_optimizer": True,
+                # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
+                "zero_force_ds_cpu_optimizer": False,
+                "zero_optimization": {"stage": stage, **offload},
+                **({"torch_autocast": {"enabled": True, "dtype": autocast}} if autocast else {}),
+            },
+            exclude_frozen_parameters=True,
+            timeout=timeout,
+        )
+
+    @property
+    def on_cpu(self) -> bool:
+        return bool(self.parallel_devices) and self.parallel_devices[0].type == "cpu"
+
+    def setup_environment(self) -> None:
+        # skips the parent's CUDA check; DDP's version does the rest and calls setup_distributed
+        super(DeepSpeedStrategy, self).setup_environment()
+        if self.load:
+            from transformers.integrations import HfDeepSpeedConfig  # noqa: PLC0415  costs seconds
+
+            module = self.lightning_module
+            half = next(module.model.parameters()).dtype == torch.bfloat16
+            # from_pretrained shards what it reads for as long as this object lives, in the type that it names
+            sharding = HfDeepSpeedConfig({**self.config, "bf16": {"enabled": half}})
+            module.model = self.load()
+            del sharding
+
+    def setup_distributed(self) -> None:
+        if not self.on_cpu:
+            super().setup_distributed()
+            return
+        # CPU devices have no index, so the parent's check of index against local rank cannot hold
+        import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
+
+        # else DeepSpeed compiles an all-reduce for inference on the user's machine, which serves nothing here
+        deepspeed.ops.__compatible_ops__ = {}
+        with isolate_rng():
+            self.set_world_ranks()
+            self._init_deepspeed_distributed()
+
+    def backward(self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and clip at the wrong norm
+        return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None) -> None:
+        """Every parameter is put together by all ranks and kept by one of them, in turn: no rank ever holds all."""
+        from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state  # noqa: PLC0415  costs seconds
+
+        tensors: Tensors = {}
+        names = []
+        for number, (name, parameter) in enumerate(self._trained()):
+            weight = safe_get_full_fp32_param(parameter)
+            moments = {moment: safe_get_full_optimizer_state(parameter, moment) for moment in MOMENTS}
+            names.append(name)
+            if number % self.world_size == self.global_rank:
+                tensors[name] = {part: tensor.detach().cpu().clone() for part, tensor in {"weight": weight, **moments}.items()}
+        inner = self.deepspeed_engine.optimizer
+        settings = {key: value for key, value in inner.param_groups[0].items() if key != "params"}
+        trainer = {key: value for key, value in checkpoint.items() if key not in ("state_dict", "optimizer_states")}
+        trainer |= {"optimizer": {"step": float(self._states()[0]["step"]), "settings": settings}, "parameters": names}
+        write(Path(filepath), self.global_rank, tensors, trainer if self.is_global_zero else None)
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        trainer, tensors = read(Path(checkpoint_path))
+        optimizer = trainer.pop("optimizer")
+        self._create_states(optimizer["step"])
+        for name, parameter in self._trained():
+            found = {part: tensor.to(self.root_device.type) for part, tensor in tensors[name].items()}
+            with gathered([parameter], modifier_rank=0), torch.no_grad():
+                parameter.copy_(found["weight"])
+            self._put(parameter, found)
+        for group in self.deepspeed_engine.optimizer.param_groups:
+            group |= optimizer["settings"]
+        return trainer
+
+    def _trained(self) -> list[tuple[str, Any]]:
+        assert self.lightning_module is not None
+        return [(name, parameter) for name, parameter in self.lightning_module.named_parameters() if parameter.requires_grad]
+
+    def _create_states(self, step: float) -> None:
+        """The optimiser makes its state at its first step; here it is needed before."""
+        zero = self.deepspeed_engine.optimizer
+        for flat in zero.fp32_partitioned_groups_flat if self.zero_stage_3 else zero.single_partition_of_fp32_groups:
+            zero.optimizer.state[flat] = {"step": torch.tensor(step), **{moment: torch.zeros_like(flat) for moment in MOMENTS}}
+        if not self.zero_stage_3:
+            zero._lazy_init_hp_params_optimizer_state()
+
+    def _put(self, parameter: Any, found: dict[str, torch.Tensor]) -> None:
+        """This rank's share of a parameter's float32 weight and moments."""
+        from deepspeed import utils  # noqa: PLC0415  costs seconds
+
+        if not self.zero_stage_3:
+            utils.safe_set_full_fp32_param(parameter, found["weight"])
+            for moment in MOMENTS:
+                utils.safe_set_full_optimizer_state(parameter, found[moment], moment)
+            return
+        size = parameter.ds_tensor.ds_numel  # of a share; the last one is padded
+        padding = size * self.world_size - parameter.ds_numel
+        shares = {part: F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size] for part, tensor in found.items()}
+        utils.safe_set_local_fp32_param(parameter, shares["weight"])
+        for moment in MOMENTS:
+            utils.safe_set_local_optimizer_state(parameter, shares[moment], moment)
+
+    def _states(self) -> list[dict[str, Any]]:
+        """Of the optimiser that works on this rank's share."""
+        return list(self.deepspeed_engine.optimizer.optimizer.state.values())
+
+    @property
+    def root_device(self) -> torch.device:
+        # DeepSpeed takes the device index for its rank on the node
+        return torch.device("cpu", self.local_rank) if self.on_cpu else super().root_device
+
+
+def gathered(parameters: list[Any], modifier_rank: int | None = None) -> Any:
+    """A context in which ZeRO-3's sharded parameters are whole on every rank; a no-op for all others."""
+    import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
+
+    return deepspeed.zero.GatheredParameters(parameters, modifier_rank=modifier_rank)
+
+
+__all__ = ["DDPStrategy", "ZeroStrategy", "gathered"]

@@ -1,0 +1,59 @@
+"""What a process computes with: a GPU or a CPU, in which arithmetic, on how many threads.
+
+Of libraries it imports torch alone, as some of it must be settled before libraries make their first tensors.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from models.layout.arithmetic import cpu_multiplies_bf16
+from train.config import TrainerConfig
+
+
+def uses_gpu(config: TrainerConfig) -> bool:
+    return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
+
+
+def device_faults(config: TrainerConfig) -> list[str]:
+    """Whether the GPU that the config asks for is there, on the machine that trains."""
+    if config.accelerator != "gpu" or torch.cuda.is_available():
+        return []
+    return [
+        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted one for each rank; look at nvidia-smi, at "
+        "CUDA_VISIBLE_DEVICES and at the job's --gpus-per-node, or set trainer.accelerator=cpu"
+    ]
+
+
+def precision(config: TrainerConfig) -> str:
+    """`config.precision`, with auto resolved for this machine."""
+    if config.precision != "auto":
+        return config.precision
+    if uses_gpu(config):
+        half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
+    return "bf16-mixed" if cpu_multiplies_bf16() else "32-true"
+
+
+def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
+    """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
+    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype) if dtype else nullcontext()
+
+
+def use_cpu(config: TrainerConfig) -> None:
+    """Settle before the first tensor how this process computes on a CPU.
+
+    The cores of a node are shared between its ranks; more threads than cores cost far more than they bring. Where training is in float32,
+    large tensors ask for huge pages: peaks are a sixth to a quarter lower, and steps as fast or a little faster (docs/speed.md). In
+    bfloat16 that brings nothing.
+    """
+    if uses_gpu(config):
+        return
+    torch.set_num_threads(config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices))
+    if precision(config) == "32-true":
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it once, when it first allocates

@@ -1,0 +1,60 @@
+"""Micro-batches of a plan, one after another, from where a checkpoint left off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from train.engine.batches import BatchPlan
+
+
+class _Rows(Dataset):
+    """Micro-batches as items, so that the loader's sampler decides which."""
+
+    def __init__(self, collate: Callable[[list[int], float], Any]) -> None:
+        self.collate = collate
+
+    def __getitem__(self, item: tuple[list[int], float]) -> Any:
+        return self.collate(*item)
+
+
+class _PlanSampler(Sampler):
+    def __init__(self, plan: BatchPlan, rank: int) -> None:
+        self.plan, self.rank, self.epoch, self.start = plan, rank, 0, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.plan.steps_per_epoch * self.plan.accumulation
+
+    def __iter__(self) -> Iterator[tuple[list[int], float]]:
+        batches = self.plan.micro_batches(self.epoch, self.rank)
+        start, self.start = self.start, 0
+        yield from batches[start:]
+
+
+class PlanLoader(DataLoader):
+    """A data loader that follows a plan and goes on in the middle of an epoch when it is resumed."""
+
+    def __init__(self, plan: BatchPlan, rank: int, collate: Callable[[list[int], float], Any]) -> None:
+        self.plan, self.plan_sampler = plan, _PlanSampler(plan, rank)
+        self.given = 0
+        # A generator of its own: DataLoader draws a seed from torch's at every epoch, which a resumed run would draw once more.
+        super().__init__(_Rows(collate), sampler=self.plan_sampler, batch_size=None, generator=torch.Generator())
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        self.given = self.plan_sampler.start
+        for batch in super().__iter__():
+            self.given += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Whole steps of this epoch that were given out: the same for every number of ranks and every token budget."""
+        return {"steps": self.given // self.plan.accumulation % self.plan.steps_per_epoch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.plan_sampler.start = state["steps"] * self.plan.accumulation

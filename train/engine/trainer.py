@@ -1,0 +1,151 @@
+"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
+
+from train.config import TrainerConfig, under_slurm
+from train.engine.batches import BatchPlan
+from train.engine.checkpoint_files import settled_checkpoint, step_of
+from train.engine.checkpoints import Checkpoints
+from train.engine.hardware import precision, uses_gpu
+from train.engine.loader import PlanLoader
+from train.engine.module import StepMetrics
+from train.engine.portable import PortableIO
+from train.engine.preemption import StopInTime
+from train.engine.progress import StepProgress
+
+WAIT = timedelta(hours=4)
+"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
+
+
+def world(config: TrainerConfig) -> tuple[int, int]:
+    """(rank, number of ranks) of this process, known before any process group exists."""
+    return (config.rank(os.environ), config.world_size) if config.world_size > 1 else (0, 1)
+
+
+def batch_plan(rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int) -> BatchPlan:
+    """How `rows` (with `lengths`, `weights` and the `batch_rows` that lays them out) are cut into steps and micro-batches."""
+    return BatchPlan(
+        lengths=rows.lengths,
+        weights=rows.weights,
+        padded=rows.batch_rows.why_padded is not None,
+        global_batch_size=global_batch_size,
+        micro_batch_tokens=config.micro_batch_tokens,
+        world_size=world(config)[1],
+        epochs=epochs,
+        seed=seed,
+        units=getattr(rows, "units", None),
+    )
+
+
+def _environment() -> ClusterEnvironment | None:
+    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
+    return SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
+
+
+def _plugins(config: TrainerConfig) -> list[Any]:
+    environment = [_environment()] if config.world_size > 1 or under_slurm(os.environ) else []
+    return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
+
+
+def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
+    if config.strategy == "deepspeed":
+        from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
+
+        return ZeroStrategy(
+            stage=config.zero_stage,
+            offload=_offload(config),
+            gradient_clip_norm=config.gradient_clip_norm,
+            autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
+            timeout=WAIT,
+            load=load,
+        )
+    if config.world_size > 1 or config.strategy == "ddp":
+        return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
+    return "auto"
+
+
+def _offload(config: TrainerConfig) -> dict[str, Any]:
+    """What DeepSpeed keeps off the GPU; weights only where they are sharded."""
+    if config.offload == "none":
+        return {}
+    place = {"device": config.offload, **({"nvme_path": config.offload_path} if config.offload == "nvme" else {})}
+    return {"offload_optimizer": place, **({"offload_param": place} if config.zero_stage == 3 else {})}
+
+
+def fit(
+    module: pl.LightningModule,
+    rows: Any,
+    config: TrainerConfig,
+    plan: BatchPlan,
+    *,
+    epochs: int,
+    work: Path,
+    label: str,
+    callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Any] = (),
+    load: Callable[[], Any] | None = None,
+) -> pl.Trainer:
+    """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
+
+    `load` is for a module whose model has no weights yet.
+    """
+    rank, _ = world(config)
+    _quieten()
+    checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)
+    trainer = pl.Trainer(
+        accelerator="gpu" if uses_gpu(config) else "cpu",
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy=_strategy(config, load),
+        precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
+        plugins=_plugins(config),
+        max_epochs=epochs,
+        accumulate_grad_batches=plan.accumulation,
+        gradient_clip_val=config.gradient_clip_norm,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+        logger=list(loggers),
+        default_root_dir=work,
+        callbacks=[
+            *callbacks,
+            StepMetrics(),
+            StepProgress(label, epochs * plan.steps_per_epoch),
+            checkpoints,
+            StopInTime(checkpoints),
+        ],
+    )
+    resume = settled_checkpoint(checkpoints.folder)
+    trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
+    return trainer
+
+
+def resumed_step(work: Path) -> int:
+    """The optimiser step that a resumed stage goes on from; 0 for a fresh one."""
+    checkpoint = settled_checkpoint(work / "checkpoints")
+    return step_of(checkpoint.name) if checkpoint else 0
+
+
+def _quieten() -> None:
+    """Lightning's notices about hardware and data loaders say nothing that our own lines do not."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")  # DeepSpeed still calls them so
+    warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
+    warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
