@@ -10,7 +10,7 @@ from typing import Literal
 from data_prep.cards.publication import PublicationConfig as PublicationConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
-from records.licences import same_licence
+from records.licences import licence_fault, same_licence
 from records.setting_ranges import MANY, Ranged, limits, ranged
 
 Format = Literal[
@@ -48,7 +48,7 @@ class SourceConfig(Ranged):
     suite: str = ""
     """The set its prompts are measured in; empty takes `harmful` or the source's name."""
     licence: str = UNKNOWN_LICENCE
-    """Of a generic source, where its rows do not say; the other formats know theirs."""
+    """Of a generic source, where its rows do not say; the other formats know theirs. A name, such as CC-BY-4.0 (SPDX)."""
     labelled_by: str = ""
     """Who decided what in your own data is harmful, by whose principles (country), who wrote it, and at what cost to them; printed in the
     data card, which says otherwise that it was not stated."""
@@ -73,7 +73,8 @@ class SourceConfig(Ranged):
         if self.format not in PACKAGED and not self.path:
             wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
-        faults = self._broken_terms()
+        wrong = licence_fault(self.licence)
+        faults = [wrong] if wrong else self._broken_terms()
         if faults:
             raise ValueError("; ".join(f"source {self.name!r}: {fault}" for fault in faults))
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.run.console import complain
+from pipeline.run.console import complain, show
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
 from records.errors import PreemptedError, PrimumError
@@ -227,9 +227,8 @@ def _check(path: Path, words: list[str], gpu_gb: float) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from pipeline.commands.check import check
 
-    for line in check(config, scripts[0] if scripts else None, gpu_gb):
-        print(line)
-    print("nothing that would fail was found")
+    show(check(config, scripts[0] if scripts else None, gpu_gb))
+    show(["nothing that would fail was found"])
     return 0
 
 

@@ -8,12 +8,13 @@ from eval.gate import GateResult
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
+from records.escaping import json_text, markdown_text, yaml_text
 
 _CARD = """---
 library_name: transformers
 pipeline_tag: text-generation
 license: {licence}
-base_model: {base}
+base_model: {base_in_yaml}
 tags: [primum, medical, safety, {method}]
 ---
 
@@ -26,8 +27,8 @@ tags: [primum, medical, safety, {method}]
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model = AutoModelForCausalLM.from_pretrained("{name}")
-tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = AutoModelForCausalLM.from_pretrained({in_python})
+tokenizer = AutoTokenizer.from_pretrained({in_python})
 chat = [{{"role": "user", "content": "What is a normal resting heart rate?"}}]
 inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
@@ -67,16 +68,19 @@ The reward model that scored harm was trained on answers of the base policy and 
 def model_card(
     *, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str, restrictions: list[str]
 ) -> str:
-    shown = "\n".join(f"- {_outcome(gate)}: {gate.name}: {gate.detail}" for gate in gates)
+    """`data` is Markdown; all else is words from the run's records, escaped here."""
+    shown = "\n".join(f"- {_outcome(gate)}: {markdown_text(f'{gate.name}: {gate.detail}')}" for gate in gates)
     report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
-    base = results["provenance"]["model"]
+    base = hub_name(results["provenance"]["model"])
     return _CARD.format(
-        name=name,
+        name=markdown_text(name),
+        in_python=json_text(name),
         oldest=OLDEST_TRANSFORMERS,
-        base=hub_name(base),
+        base=markdown_text(base),
+        base_in_yaml=yaml_text(base),
         method=policy,
         licence=licence,
-        verdict=verdict(results),
+        verdict=markdown_text(verdict(results)),
         gates=shown,
         data=data,
         restrictions=_restricted(restrictions),
@@ -92,7 +96,7 @@ def _outcome(gate: GateResult) -> str:
 def _restricted(restrictions: list[str]) -> str:
     if not restrictions:
         return "None of the rows above is under a non-commercial or an unknown licence. The base model's own licence holds besides."
-    return "**Restrictions:** this model is\n\n" + "\n".join(f"- {line}" for line in restrictions)
+    return "**Restrictions:** this model is\n\n" + "\n".join(f"- {markdown_text(line)}" for line in restrictions)
 
 
 def hub_name(path: str) -> str:

@@ -16,21 +16,30 @@ from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
 from models.layout.collation import Collation, collation
+from models.loading.chat_templates import CHAT_TEMPLATES
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
-from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.loading.load import cache_directory, load_model, load_tokenizer, model_location, skeleton
 from models.memory.fused_lora import fuse_lora
 from models.memory.gradient_checkpointing import recompute_layers
 from models.memory.lean_layers import keep_less
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
+from records.content_hashes import content_hashes
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
 from train.engine.hardware import uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
+REMEMBERED_FROM = 2**20
+"""Bytes from which a file's hash is remembered; smaller ones are read faster than their notes."""
+HASHES = "hashes"
+"""Folder of the cache that remembers them."""
+
+HARDWARE = ("trainer",)
+"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result does not depend on."""
 
 
 def base_config(config: RunConfig) -> ModelConfig:
@@ -55,18 +64,32 @@ def lineage(config: RunConfig, before: Path | None) -> Lineage:
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
-    """The base model's identity for a stage's fingerprint."""
-    return model_identity(config.model.base)
+    """The base model's identity for a stage's fingerprint, the file of its chat template with it."""
+    return {**model_identity(config.model.base), **template_identity(config.model.base)}
 
 
 def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
-    """Every small file's hash, every large file's size; of a hub id its revision. Raises where there is no such model."""
+    """The hash of what its files hold, weights too; of a hub id its revision. Raises where there is no such model.
+
+    Large files are read once: weights that were trained again in place have the same size.
+    """
     require_model(model, setting)
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
-    parts = {p.name: sha256_file(p) if p.stat().st_size < 2**20 else str(p.stat().st_size) for p in sorted(path.iterdir()) if p.is_file()}
+    files = [file for file in sorted(path.iterdir()) if file.is_file()]
+    large = [file for file in files if file.stat().st_size >= REMEMBERED_FROM]
+    known = content_hashes(large, cache_directory() / HASHES)
+    parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
     return {f"model {model.path}": sha256_json(parts)}
+
+
+def template_identity(model: ModelConfig) -> dict[str, str]:
+    """The hash of the Jinja file that model.base.chat_template names, where it names one."""
+    named = model.chat_template
+    if named is None or named in CHAT_TEMPLATES or not Path(named).is_file():
+        return {}
+    return {f"chat template {named}": sha256_file(Path(named))}
 
 
 TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_config.json")
@@ -75,11 +98,11 @@ TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_co
 def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
     """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
     require_model(model)
-    path = Path(model_location(model))
+    path, template = Path(model_location(model)), template_identity(model)
     if not path.is_dir():
-        return {f"tokenizer {model.path}": f"revision {model.revision}"}
+        return {f"tokenizer {model.path}": f"revision {model.revision}", **template}
     found = sorted(file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file())
-    return {f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found})}
+    return {f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found}), **template}
 
 
 def device(config: RunConfig) -> torch.device:

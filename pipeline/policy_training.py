@@ -22,7 +22,7 @@ from models.export import differences, export_policy
 from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
-from pipeline.policies import device, lineage, policy_to_train, trained_for_generation, trained_policy
+from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
 from pipeline.run.stage import Context
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
@@ -38,6 +38,9 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
 TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
+
+BESIDE = (*HARDWARE, "wandb")
+"""What a training sees besides, without its result depending on it."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from records.escaping import markdown_text
+from records.excerpts import excerpt
 from records.rows import Prompt
 
 CommercialUse = Literal["allowed", "forbidden", "unknown"]
@@ -41,6 +43,17 @@ _FORBIDDEN = re.compile(
 _ALLOWED = re.compile(
     r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|postgresql|public-domain|wtfpl)(?:-.*)?"
 )
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
+
+
+def licence_fault(licence: str) -> str:
+    """What is wrong with a text that should name a licence; empty where it may. It is printed on cards."""
+    if _NAME.fullmatch(licence):
+        return ""
+    return (
+        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: letters, digits, spaces "
+        "and . , : + / ( ) _ - on one line, 80 at most; write its SPDX name, or `unknown`"
+    )
 
 
 def commercial_use(licence: str) -> CommercialUse:
@@ -112,8 +125,7 @@ def released_licence(restrictions: Restrictions, base: str) -> str:
 
 def notice(restrictions: Restrictions) -> str:
     """The README.md of a directory of weights that are not free to use."""
-    lines = "\n".join(f"- {line}" for line in sentences(restrictions))
-    return f"---\nlicense: {released_licence(restrictions, 'other')}\n---\n\n# Restrictions\n\n{lines}\n"
+    return f"---\nlicense: {released_licence(restrictions, 'other')}\n---\n\n{_section(restrictions)}"
 
 
 def restricted_card(card: str, restrictions: Restrictions) -> str:
@@ -121,8 +133,12 @@ def restricted_card(card: str, restrictions: Restrictions) -> str:
     if not card:
         return notice(restrictions)
     licensed = re.sub(r"(?m)^license: .*$", f"license: {released_licence(restrictions, 'other')}", card, count=1)
-    lines = "\n".join(f"- {line}" for line in sentences(restrictions))
-    return f"{licensed.rstrip()}\n\n# Restrictions\n\n{lines}\n"
+    return f"{licensed.rstrip()}\n\n{_section(restrictions)}"
+
+
+def _section(restrictions: Restrictions) -> str:
+    lines = "\n".join(f"- {markdown_text(line)}" for line in sentences(restrictions))
+    return f"# Restrictions\n\n{lines}\n"
 
 
 def _commercial_use(licence: str) -> CommercialUse:

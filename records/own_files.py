@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from records.errors import ArtifactError
+from records.escaping import json_text
 
 SEAL = "seal"
 Object = dict[str, Any]
@@ -42,7 +43,7 @@ def unsealed(record: Object) -> Object:
 
 
 def sealed_line(record: Object) -> str:
-    return json.dumps(sealed(record), ensure_ascii=False) + "\n"
+    return json_text(sealed(record)) + "\n"
 
 
 def _seal(record: Object) -> str:

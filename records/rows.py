@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
 
 from records.errors import RecordError
+from records.escaping import json_text
+from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.strict_json import strict_loads
 
@@ -44,7 +46,7 @@ def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
     """What is wrong with the order of roles; empty where nothing is."""
     unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
     if unknown:
-        return f"unknown roles {unknown}; wanted {', '.join(ROLES)}"
+        return f"unknown roles [{', '.join(map(excerpt, unknown))}]; wanted {', '.join(ROLES)}"
     if not prompt or prompt[-1]["role"] != "user":
         return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
     if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
@@ -234,9 +236,14 @@ def shorten(faults: list[str]) -> list[str]:
 
 
 def json_line(record: Record | dict[str, Any]) -> str:
-    row = record.to_json() if isinstance(record, Record) else record
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    """The characters as they are: ids are made from it."""
+    return json.dumps(_row(record), ensure_ascii=False) + "\n"
 
 
 def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
-    return "".join(map(json_line, records))
+    """The lines of a file."""
+    return "".join(f"{json_text(_row(record))}\n" for record in records)
+
+
+def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
+    return record.to_json() if isinstance(record, Record) else record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from records.errors import ArtifactError, ResourceError
+from records.escaping import json_text
 from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
@@ -40,7 +40,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:

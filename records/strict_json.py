@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from records.excerpts import excerpt
+
 
 def strict_loads(text: str) -> Any:
     """Raises ValueError for what is no JSON, for a key that stands twice in one object, and for nesting that is too deep to read."""
@@ -19,5 +21,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         name, count = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"an object has the key {name!r} {count} times; keep one")
+        raise ValueError(f"an object has the key {excerpt(name, 40)} {count} times; keep one")
     return found

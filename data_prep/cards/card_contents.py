@@ -16,6 +16,7 @@ from data_prep.splits.decontamination import NO_GUARANTEE
 from data_prep.splits.splitting import SPLITS, Drop
 from data_prep.terms import UNKNOWN_LICENCE
 from data_prep.wording import unit_name
+from records.escaping import markdown_text
 from records.licences import is_non_commercial
 from records.rows import Demonstration, Pair, Prompt, text_of
 
@@ -164,8 +165,9 @@ def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> li
         (tested, "For evaluation only, all of it in the test split: {}."),
         (unnamed, "The generator `human` also stands where a row names none: {}."),
     ]
-    asked = [f"{source.name}: {source.terms.note}." for source in sources if source.terms.note]
-    return ["Each row keeps the licence of its source.", *(text.format(", ".join(names)) for names, text in notes if names), *asked]
+    asked = [markdown_text(f"{source.name}: {source.terms.note}.") for source in sources if source.terms.note]
+    found = [text.format(markdown_text(", ".join(names))) for names, text in notes if names]
+    return ["Each row keeps the licence of its source.", *found, *asked]
 
 
 def _prompt_sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], rows_read: Mapping[str, int]) -> str:
@@ -242,7 +244,7 @@ def _fault(kind: str, lint: Mapping[str, Any]) -> str:
     of, sources = f"{lint['checked'][kind]} {FAULT_KINDS[kind].of}", by_source(lint, kind)
     found = f"in {sum(sources.values())} of {of}" if sources else f"{lint['sizes'][kind]:.2g} over {of}"
     where = " (" + ", ".join(f"{count} of {source}" for source, count in sources.items()) + ")" if sources else ""
-    return f"`{kind}` {found}{where}: {FAULT_KINDS[kind].meaning}"
+    return f"{kind} {found}{where}: {FAULT_KINDS[kind].meaning}"
 
 
 def _groups(data: DataConfig, kept: Sequence[Prompt]) -> str:

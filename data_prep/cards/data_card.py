@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from records.errors import RecordError
+from records.escaping import markdown_cell, markdown_text
 
 Facts = tuple[tuple[str, str], ...]
 """(what it is about, sentence); a sentence about the whole set has nothing before it."""
@@ -27,7 +28,10 @@ HEADINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """What the page says under each heading. Counts and facts only: no text of any row."""
+    """What the page says under each heading. Counts and facts only: no text of any row.
+
+    Words, escaped where they are written; `sources` and `splits` alone are Markdown.
+    """
 
     name: str
     summary: str
@@ -48,11 +52,16 @@ class DataCard:
     """BibTeX of the sources; may be empty, nothing else may."""
 
     def markdown(self) -> str:
-        parts = [f"# Data card: {self.name}", self.summary]
+        parts = [f"# Data card: {markdown_text(self.name)}", markdown_text(self.summary)]
         for name, heading in HEADINGS.items():
-            value = getattr(self, name)
-            parts += [f"## {heading}", value if isinstance(value, str) else _list(value)]
+            parts += [f"## {heading}", self._part(name)]
         return "\n\n".join(parts) + "\n"
+
+    def _part(self, name: str) -> str:
+        value = getattr(self, name)
+        if not isinstance(value, str):
+            return _list(value)
+        return value if name in ("sources", "splits") else markdown_text(value)
 
 
 def require_complete(card: DataCard) -> None:
@@ -73,9 +82,20 @@ def sentences(facts: Facts) -> list[str]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    """Markdown; cells are words."""
+    rule = f"| {' | '.join(['---'] * len(header))} |"
+    return "\n".join([_line(header), rule, *map(_line, rows)])
+
+
+def _line(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(markdown_cell(str(cell)) for cell in cells)} |"
 
 
 def _list(facts: Facts) -> str:
-    return "\n".join(f"- **{about}**: {sentence}." if about else f"- {sentence[:1].upper()}{sentence[1:]}." for about, sentence in facts)
+    return "\n".join(f"- {_item(about, sentence)}." for about, sentence in facts)
+
+
+def _item(about: str, sentence: str) -> str:
+    if about:
+        return f"**{markdown_text(about)}**: {markdown_text(sentence)}"
+    return markdown_text(f"{sentence[:1].upper()}{sentence[1:]}")

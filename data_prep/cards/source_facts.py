@@ -37,7 +37,7 @@ FACTS = {
         decided="this project, by construction: a harmful request was written to break one named principle, its twin to ask for the "
         "legitimate thing, and a question to be benign. No clinician has reviewed the labels",
         principles=AMA,
-        written="written for this project (generator `primum`) from general medical knowledge; no clinician has reviewed the answers",
+        written="written for this project (generator primum) from general medical knowledge; no clinician has reviewed the answers",
         not_represented="English, one turn, invented cases. Patients who write in other languages, in dialect or with little schooling, "
         "long conversations, and health systems unlike the North American and European ones are hardly there",
         cost="no annotators were asked: labels came with the writing. Rows hold harmful requests and no harmful answers",
@@ -48,9 +48,9 @@ FACTS = {
     "builtin_evaluation": SourceFacts(
         decided="this project, by construction: every request was written to be legitimate. No clinician has reviewed the labels",
         principles=AMA,
-        written="written for this project (generator `primum`), after the set `builtin` and in its manner; prompts only. "
-        "Requests of the suite `twins` have no harmful half",
-        not_represented="as of `builtin`: English, one turn, invented cases of North American and European health care",
+        written="written for this project (generator primum), after the set builtin and in its manner; prompts only. "
+        "Requests of the suite twins have no harmful half",
+        not_represented="as of builtin: English, one turn, invented cases of North American and European health care",
         cost="no annotators were asked: labels came with the writing",
         personal="none known: cases are invented, and no row was taken from a record",
     ),
@@ -59,7 +59,7 @@ FACTS = {
         "its file is named after. In their check 25 doctors gave 625 ratings, and 9 % of them called the request ethical. Nobody checked "
         "which principle: near-identical requests stand under different ones. No check by people of the later Llama-3 requests is known",
         principles=AMA,
-        written="requests by GPT-4 (generator `gpt4`), by Llama-2-7b-chat under a jailbreak (`llama2`) and, later, by Llama-3 (`llama3`); "
+        written="requests by GPT-4 (generator gpt4), by Llama-2-7b-chat under a jailbreak (llama2) and, later, by Llama-3 (llama3); "
         "the first two were filtered and edited by the authors. Safe answers by GPT-4, which its terms of use may bear on",
         not_represented="English, one turn, written by models: no request of a real patient or clinician is there",
         cost="25 doctors read 25 harmful requests each; what that cost them is not known here",
@@ -148,9 +148,9 @@ def facts_of(source: SourceConfig) -> SourceFacts:
     statement = f"{stated.rstrip('.')} (as the run's owner states it, not checked)" if stated else NOT_STATED
     elsewhere = "see under who decided what is harmful; nothing more is stated" if stated else NOT_STATED
     return SourceFacts(
-        decided=f"{statement}. A row's column `kind` tells harmful from benign, and where it has none the config's word, {source.kind}",
+        decided=f"{statement}. A row's column kind tells harmful from benign, and where it has none the config's word, {source.kind}",
         principles=elsewhere,
-        written=f"{elsewhere}; the rows' column `generator` is counted under Sources",
+        written=f"{elsewhere}; the rows' column generator is counted under Sources",
         not_represented=elsewhere,
         cost=elsewhere,
         personal=elsewhere,

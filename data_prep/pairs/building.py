@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
 from data_prep.pairs.openings import vary_openings
 from data_prep.pairs.proportions import in_proportion
 from records.rows import Pair, Prompt, assistant, stable_id, text_of
+from records.setting_ranges import MANY
 
 Opening = Callable[[str], str | None]
 """The sentences with which a text declines, or None."""
@@ -65,7 +65,7 @@ def plain_pairs(
         refuse_then_comply=0.0,
         over_refusal=0.0,
         max_opening_share=1.0,
-        max_length_ratio=math.inf,
+        max_length_ratio=MANY,
         max_length_difference=None,
         max_train_pairs=None,
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from data_prep.review.review_files import REFUSALS
 from data_prep.sources.text_files import csv_table, read_json_file
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.rows import shorten
 from records.strict_json import strict_loads
 
@@ -18,6 +19,8 @@ SKIPPED, EMPTY, REPEATED = "skipped by the rater", "not rated", "repeats of the 
 _LABEL_STUDIO_COLUMNS = {"annotator", "annotation_id"}
 _CONTROLS = {"harmfulness": "rating", "refusal": "choices", "comment": "text"}
 """Under which key Label Studio holds the value of each control of our config."""
+ID_LENGTH = 14
+"""Of an item and of a batch; a longer text in their columns is none."""
 _COLUMNS = ("item", "batch", "rater", "annotator", *_CONTROLS)
 CHECK_FILE = "name the files that the raters have left"
 
@@ -63,7 +66,9 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             faults += error.faults
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
-        faults += [f"{path}: {count} rows are of batch {name or '(none named)'}, wanted {batch}" for name, count in others.items()]
+        faults += [
+            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}" for name, count in others.items()
+        ]
         for row in rows:
             if row.batch != batch:
                 continue
@@ -92,14 +97,14 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     harmfulness, refusal = row.said["harmfulness"], row.said["refusal"]
     level = _level(harmfulness)
     if row.item not in items:
-        faults.append(f"{row.where}: item {row.item!r} is not in the batch; leave the column `item` as it was exported")
+        faults.append(f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported")
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
     if harmfulness and level is None:
-        faults.append(f"{row.where}: harmfulness {harmfulness!r}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}")
+        faults.append(f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}")
     word = refusal.lower()
     if word and word not in REFUSALS:
-        faults.append(f"{row.where}: refusal {refusal!r}, wanted {', '.join(REFUSALS)}")
+        faults.append(f"{row.where}: refusal {excerpt(refusal)}, wanted {', '.join(REFUSALS)}")
     return Rating(row.item, row.rater, level, REFUSALS.get(word, ""), row.said["comment"]), faults
 
 
@@ -172,7 +177,7 @@ def _csv(path: Path) -> Iterator[_Row]:
         raise RecordError(f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV")
     for line, row in rows:
         cells = {name: row.get(name, "").strip() for name in _COLUMNS}
-        where = f"{path}: row of {cells['item'] or '(no item)'}, line {line}"
+        where = f"{path}: row of {cells['item'][:ID_LENGTH] or '(no item)'}, line {line}"
         rater = cells["annotator"] if exported else cells["rater"]
         said = {name: cells[name] for name in _CONTROLS}
         if exported:

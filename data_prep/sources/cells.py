@@ -7,6 +7,7 @@ import re
 import warnings
 from typing import Any
 
+from records.excerpts import excerpt
 from records.strict_json import strict_loads
 
 MAX_LITERAL = 1_000_000
@@ -25,7 +26,7 @@ def structured(value: Any, column: str) -> Any:
     if isinstance(found, list | tuple) and found and all(isinstance(message, dict) for message in found):
         return list(found)
     raise ValueError(
-        f"{column!r} is messages as text that is neither JSON nor a Python literal ({value[:60]!r} ...); write the column with json.dumps"
+        f"{column!r} is messages as text that is neither JSON nor a Python literal ({excerpt(value)} ...); write the column with json.dumps"
     )
 
 

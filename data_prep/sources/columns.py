@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from data_prep.config import SourceConfig
+from records.excerpts import excerpt
 
 Row = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
             continue
         name = column if column in known or column in own else _respelled(str(column), row, {*known, *own})
         if name in found:
-            raise ValueError(f"the column {name!r} is there twice but for case; rename one, or name it in the source's ignore")
+            raise ValueError(f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name it in the source's ignore")
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
 
@@ -99,7 +100,7 @@ def words(value: Any, column: str) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{column!r} must be text, got {type(value).__name__} ({str(value)[:40]!r}); write it out, or remove the row")
+        raise ValueError(f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it out, or remove the row")
     if not math.isfinite(value):
         raise ValueError(f"{column!r} must be text, got the number {value}; remove the row")
     return str(value)
@@ -115,7 +116,7 @@ def number(row: Row, column: str) -> float | None:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{column!r} must be a number, got {str(value)[:40]!r}")
+        raise ValueError(f"{column!r} must be a number, got {excerpt(value)}")
     return found
 
 
@@ -137,7 +138,7 @@ def truth(row: Row, column: str) -> bool | None:
     found = _TRUE.get(str(value).strip().lower()) if isinstance(value, bool | int | float | str) else None
     if found is None:
         raise ValueError(
-            f"{column!r} must say true or false of the completion, got {str(value)[:40]!r}; "
+            f"{column!r} must say true or false of the completion, got {excerpt(value)}; "
             "name it in the source's ignore if it says something else"
         )
     return found

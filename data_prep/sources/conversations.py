@@ -10,6 +10,7 @@ from data_prep.sources.cells import listed, structured
 from data_prep.sources.columns import COMPLETIONS, DIALOGUES, REQUESTS, VERDICTS, Row, is_given, is_good, number, only_one, words
 from data_prep.sources.messages import messages_of
 from data_prep.sources.transcripts import is_transcript, turns
+from records.excerpts import column_names, excerpt
 from records.rows import Message, assistant, text_of, user
 
 SCORED_SIDES = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"))
@@ -55,7 +56,7 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         named = [column for column in REQUESTS if is_given(row.get(column))]
         if named:
             raise ValueError(
-                f"no {field!r} (columns: {', '.join(map(str, row))}); set the source's prompt_field to {named[0]}, or name it in its ignore"
+                f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to {named[0]}, or name it in its ignore"
             )
         return None
     return with_earlier(asked, row)
@@ -136,7 +137,7 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
     if isinstance(chosen, str) and isinstance(rejected, str) and is_given(row.get("chosen")):
         return transcript_sides(chosen, rejected) if is_transcript(chosen) else _at_difference(chosen, rejected)
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
-        columns = ", ".join(map(str, row)) or "none"
+        columns = column_names(row)
         raise ValueError(f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field")
     prompt, completion = at_last_request(with_earlier(messages_of(chosen, "chosen"), row))
     return Sides(prompt, completion, _other_side(rejected, prompt))
@@ -149,7 +150,7 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
     if is_given(history):
         exchanges = history if isinstance(history, list) else []
         if not exchanges or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in exchanges):
-            raise ValueError(f"'history' must be a list of [request, completion], got {str(history)[:60]!r}")
+            raise ValueError(f"'history' must be a list of [request, completion], got {excerpt(history)}")
         for request, reply in exchanges:
             earlier += [*user(words(request, "history")), *assistant(words(reply, "history"))]
     column = only_one(row, SYSTEMS, "system message", "leave one of them in")

@@ -10,6 +10,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
 from records.errors import RecordError
+from records.excerpts import column_names
 from records.rows import Demonstration, Kind, Split, read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -49,7 +50,7 @@ def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     chosen, rejected = row.fields.get("chosen"), row.fields.get("rejected")
     if not isinstance(chosen, str) or not isinstance(rejected, str):
-        raise ValueError(f"wanted the texts 'chosen' and 'rejected', got columns {', '.join(row.fields) or 'none'}")
+        raise ValueError(f"wanted the texts 'chosen' and 'rejected', got columns {column_names(row.fields)}")
     prompt, completion, worse = transcript_sides(chosen, rejected)
     require_order(prompt, completion, worse)
     return Demonstration(

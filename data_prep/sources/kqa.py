@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from records.errors import RecordError
+from records.excerpts import column_names
 from records.rows import Demonstration, read_json_lines
 
 FILES = ("questions_w_answers.jsonl", "questions.jsonl")
@@ -31,6 +32,6 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
     question, answer = row.get("Question"), row.get("Free_form_answer")
     if not isinstance(question, str) or not isinstance(answer, str | None):
-        raise ValueError(f"wanted a text 'Question' and at most a text 'Free_form_answer', got columns {', '.join(row) or 'none'}")
+        raise ValueError(f"wanted a text 'Question' and at most a text 'Free_form_answer', got columns {column_names(row)}")
     topic = str(row.get("ICD_10_diag") or "")
     return single_turn(config, question, answer, kind="benign", suite=default_suite(config, "benign"), topic=topic)

@@ -11,6 +11,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import default_suite, single_turn
 from data_prep.sources.text_files import read_csv, read_utf8
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.rows import Demonstration, Split, shorten
 
 GENERATORS = ("gpt4", "llama2")
@@ -88,7 +89,7 @@ def _rows(path: Path) -> Iterator[Row]:
     headless = not path.name.startswith("med_safety_demonstrations")
     if not headless and (not table or table[0][1][1:] != HEADER):
         got = ",".join(table[0][1]) if table else "nothing"
-        raise RecordError(f"{path}:1: wrong header {got[:80]!r}, wanted {','.join(['', *HEADER])!r}; is this file of another version?")
+        raise RecordError(f"{path}:1: wrong header {excerpt(got)}, wanted {','.join(['', *HEADER])!r}; is this file of another version?")
     columns = 1 if headless else 1 + len(HEADER)
     faults = []
     for line, cells in table if headless else table[1:]:

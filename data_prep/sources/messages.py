@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_prep.sources.cells import listed, structured
+from records.excerpts import excerpt
 from records.rows import Message
 
 ROLES = {
@@ -59,7 +60,7 @@ def _message(message: Any, column: str) -> Message:
             if role == "function_call":
                 raise ValueError(f"{column!r} holds a call of a tool, which no stage renders; take such rows out")
             return {"role": ROLES.get(role, role), "content": text.strip()}
-    raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}}, got {str(message)[:80]}')
+    raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}}, got {excerpt(message)}')
 
 
 def _text(content: Any, column: str) -> str:
@@ -72,6 +73,6 @@ def _text(content: Any, column: str) -> str:
         text = part.get("text") if isinstance(part, dict) and part.get("type", "text") in ("text", "input_text", "output_text") else part
         if not isinstance(text, str):
             kind = part.get("type", "a part without a type") if isinstance(part, dict) else type(part).__name__
-            raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is text, got {str(kind)[:40]!r}')
+            raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is text, got {excerpt(kind)}')
         texts.append(text)
     return "\n\n".join(texts)

@@ -10,6 +10,7 @@ from data_prep.sources.cells import listed
 from data_prep.sources.columns import DIALOGUES, Row, is_given, number, truth
 from data_prep.sources.conversations import Sides, answer_of, request_of, side, with_earlier
 from data_prep.sources.messages import messages_of
+from records.excerpts import column_names, excerpt
 from records.rows import Message
 
 RANKED = ("completions", "answers", "responses")
@@ -51,7 +52,7 @@ def _by_safety(row: Row, config: SourceConfig) -> int | None:
 def _place(row: Row, column: str) -> int | None:
     value = number(row, column)
     if value not in (None, 0, 1):
-        raise ValueError(f"{column!r} must be 0 or 1, got {row[column]!r}")
+        raise ValueError(f"{column!r} must be 0 or 1, got {value:g}")
     return None if value is None else int(value)
 
 
@@ -72,7 +73,7 @@ def _by_winner(row: Row, config: SourceConfig) -> int | None:
         return WINNERS[word]
     if word.lower() in TIES:
         return None
-    raise ValueError(f"'winner' must be model_a, model_b or tie, got {word[:40]!r}")
+    raise ValueError(f"'winner' must be model_a, model_b or tie, got {excerpt(word)}")
 
 
 TWO = (
@@ -175,5 +176,5 @@ def _asked(row: Row, config: SourceConfig) -> list[Message]:
     if asked is None and column:
         asked = with_earlier(messages_of(row[column], column), row)
     if asked is None:
-        raise ValueError(f"no {config.prompt_field!r} (columns: {', '.join(map(str, row)) or 'none'}); set the source's prompt_field")
+        raise ValueError(f"no {config.prompt_field!r} (columns: {column_names(row)}); set the source's prompt_field")
     return asked

@@ -14,6 +14,8 @@ from data_prep.sources.conversations import Sides
 from data_prep.sources.preferences import grades
 from data_prep.sources.shapes import KNOWN, shape_of, unread
 from records.errors import RecordError
+from records.excerpts import excerpt
+from records.licences import licence_fault
 from records.rows import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
 
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
@@ -174,13 +176,21 @@ def _demonstration(sides: Sides, row: Mapping[str, Any], config: SourceConfig) -
         kind=kind,
         suite=text(row, "suite") or default_suite(config, kind),
         source=config.name,
-        licence=text(row, only_one(row, ("licence", "license"), "licence", "leave one of them in") or "") or config.terms.licence,
+        licence=_licence(row) or config.terms.licence,
         principle=_principle(row.get("principle")),
         generator=text(row, "generator") or "human",
         topic=text(row, "topic"),
         twin_id=text(row, "twin_id") or None,
         split=_split(row.get("split")),
     )
+
+
+def _licence(row: Mapping[str, Any]) -> str:
+    said = text(row, only_one(row, ("licence", "license"), "licence", "leave one of them in") or "")
+    wrong = licence_fault(said) if said else ""
+    if wrong:
+        raise ValueError(wrong)
+    return said
 
 
 def _split(value: Any) -> Split:
@@ -191,7 +201,7 @@ def _split(value: Any) -> Split:
     if word in ("test", "testing", "eval", "evaluation"):
         return "test"
     raise ValueError(
-        f"'split' is {word[:40]!r}, and only train and test can be kept (data.split deals out validation rows); "
+        f"'split' is {excerpt(word)}, and only train and test can be kept (data.split deals out validation rows); "
         "take such rows into a source of their own, or name the column in the source's ignore"
     )
 
@@ -200,7 +210,7 @@ def _kind(value: Any) -> Kind:
     for kind in KINDS:
         if value == kind:
             return kind
-    raise ValueError(f"kind must be harmful or benign, got {value!r}")
+    raise ValueError(f"kind must be harmful or benign, got {excerpt(value)}")
 
 
 def _principle(value: Any) -> int | None:
@@ -210,4 +220,4 @@ def _principle(value: Any) -> int | None:
     word = str(value).strip().removesuffix(".0")
     if word in map(str, PRINCIPLES):
         return int(word)
-    raise ValueError(f"principle must be 1 to 9 or absent, got {value!r}")
+    raise ValueError(f"principle must be 1 to 9 or absent, got {excerpt(value)}")

@@ -10,6 +10,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import own_suite, part_suite, read_rows, single_turn
 from data_prep.sources.text_files import json_rows, read_json_file
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.rows import Demonstration, Kind
 
 PROMPT_KINDS: dict[str, Kind] = {
@@ -72,7 +73,7 @@ def _prompts(file: Path) -> Iterator[tuple[str, Row]]:
 
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     if not isinstance(row.request, str) or not isinstance(row.answer, str | None):
-        raise ValueError(f"wanted a text as instruction and as output, got {str(row.request)[:60]!r} and {str(row.answer)[:60]!r}")
+        raise ValueError(f"wanted a text as instruction and as output, got {excerpt(row.request)} and {excerpt(row.answer)}")
     if not row.prompt_set:
         return single_turn(config, row.request, row.answer, kind="harmful", suite=own_suite(config), generator="gpt-3.5")
     suite = part_suite(config, row.prompt_set.lower().replace("-", "_"))

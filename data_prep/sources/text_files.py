@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.rows import shorten
 from records.strict_json import strict_loads
@@ -121,7 +122,7 @@ def _rows(path: Path, header: list[str], table: list[tuple[int, list[str]]], del
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     faults = [
-        f"{path}:{line}: the header names the column {name!r} {count} times, and only one of them can be read; rename or remove the others"
+        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only one of them can be read; rename or remove the others"
         for name, count in Counter(names).items()
         if count > 1 and name
     ]

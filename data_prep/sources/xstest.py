@@ -9,6 +9,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import part_suite, read_rows, single_turn
 from data_prep.sources.tables import placed_rows
 from records.errors import RecordError
+from records.excerpts import column_names, excerpt
 from records.rows import Demonstration, Kind
 
 FILES = ("xstest_prompts.csv", "xstest_v2_prompts.csv")
@@ -25,15 +26,15 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
     if not isinstance(row, dict):
-        raise ValueError(f"wanted an object with prompt and type, got {str(row)[:60]!r}")
+        raise ValueError(f"wanted an object with prompt and type, got {excerpt(row)}")
     missing = [name for name in ("prompt", "type") if not row.get(name)]
     if missing:
-        raise ValueError(f"no {' and no '.join(missing)} (columns: {', '.join(row)})")
+        raise ValueError(f"no {' and no '.join(missing)} (columns: {column_names(row)})")
     if not isinstance(row["prompt"], str) or not isinstance(row["type"], str):
-        raise ValueError(f"wanted texts as prompt and as type, got {str(row['prompt'])[:60]!r} and {str(row['type'])[:60]!r}")
+        raise ValueError(f"wanted texts as prompt and as type, got {excerpt(row['prompt'])} and {excerpt(row['type'])}")
     by_type = "unsafe" if row["type"].startswith("contrast") else "safe"
     # The file of the second version has no label; there the type alone says it.
     label = row.get("label") or by_type
     if label != by_type:
-        raise ValueError(f"label is {label!r}, but type {row['type']!r} is {by_type}; which is it?")
+        raise ValueError(f"label is {excerpt(label)}, but type {excerpt(row['type'])} is {by_type}; which is it?")
     return single_turn(config, row["prompt"], None, kind=KINDS[label], suite=part_suite(config, label), topic=row["type"])

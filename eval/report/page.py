@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from eval.report.tables import (
 )
 from eval.report.template import HTML, MARKDOWN
 from eval.report.verdict import cautions, verdict
+from records.escaping import json_text, markdown_cell, markdown_text, visible
 
 Json = dict[str, Any]
 TITLE = "Harm and over-refusal, before and after alignment"
@@ -72,14 +72,14 @@ def render_markdown(results: Json) -> str:
     """Everything but plots and examples, as GitHub reads it."""
     environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["cell"] = _markdown_cell
-    environment.filters["line"] = _markdown_line
+    environment.filters["words"] = markdown_text
     sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
     return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
 
 
 def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
     """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
     middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
@@ -178,7 +178,7 @@ def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
 
 def _provenance(results: Json) -> list[Section]:
     provenance = results.get("provenance") or {}
-    config = json.dumps(provenance["config"], indent=2, ensure_ascii=False) if isinstance(provenance.get("config"), dict) else ""
+    config = json_text(provenance["config"], indent=2) if isinstance(provenance.get("config"), dict) else ""
     return [
         Section("Where the numbers come from", tables=[provenance_table(provenance)], verbatim=config),
         Section("How to read this", bullets=READING),
@@ -186,16 +186,16 @@ def _provenance(results: Json) -> list[Section]:
     ]
 
 
-def _markdown_line(text: str) -> str:
-    """One line that Markdown takes as text: no pipes, no tags, no line ends."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _on_page(value: Any) -> Any:
+    """Jinja escapes HTML itself; markup is ours."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _markdown_cell(cell: Cell) -> str:
     if not cell.detail:
-        return _markdown_line(cell.value)
+        return markdown_cell(cell.value)
     interval, comma, rest = cell.detail.partition(", n ")
-    return _markdown_line(f"{cell.value} ({interval}){comma}{rest}")
+    return markdown_cell(f"{cell.value} ({interval}){comma}{rest}")
 
 
 def _unbroken(text: str) -> str:
@@ -204,6 +204,6 @@ def _unbroken(text: str) -> str:
 
 
 def _inline_code(text: str) -> Markup:
-    """Backticks as <code>, the rest escaped."""
+    """Of our own sentences: backticks as <code>, the rest escaped."""
     parts = text.split("`")
     return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))

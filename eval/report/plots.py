@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from eval.report.epochs import benign_suites
 from eval.report.tables import spoken
+from records.escaping import one_line
 
 Json = dict[str, Any]
 HARMFUL_SUITE = "harmful"
@@ -36,6 +37,7 @@ LEVEL_NAMES = ("1 declines", "2", "3", "4", "5 complies fully")
 STYLE = {
     "svg.fonttype": "path",
     "svg.hashsalt": "primum",
+    "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "axes.spines.top": False,
@@ -63,7 +65,7 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         for place, suite in enumerate(benign_suites(scoreboard)):
             rows = [{**row, "apart": _apart(row).get(suite)} for row in scoreboard]
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
-            label = f"over-refusal on {spoken(suite)} (lower is better)"
+            label = f"over-refusal on {one_line(spoken(suite))} (lower is better)"
             _line(below, rows, "apart", colour, marker, label, line, shift=0.04 * (place + 1))
         above.set(ylim=(0.9, 5.1), ylabel="mean harmfulness\n1 declines, 5 complies")
         above.yaxis.set_major_locator(MultipleLocator(1))

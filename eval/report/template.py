@@ -75,7 +75,7 @@ HTML = (
 <section>
 <h2>{{ section.title }}</h2>
 {% for paragraph in section.paragraphs %}
-<p>{{ paragraph | code }}</p>
+<p>{{ paragraph }}</p>
 {% endfor %}
 {% for table in section.tables %}
 <div class="scroll"><table{% if table.head | length < 4 %} class="short"{% endif %}>
@@ -122,29 +122,29 @@ HTML = (
 
 MARKDOWN = """# {{ title }}
 
-**{{ verdict | line }}**
+**{{ verdict | words }}**
 
-Primary endpoint: {{ endpoint | line }}. Intervals are {{ level }}. Written {{ created | line }} by Primum.
+Primary endpoint: {{ endpoint | words }}. Intervals are {{ level }}. Written {{ created | words }} by Primum.
 
 {% for caution in cautions %}
 {% if loop.first %}
 Read with care:
 
 {% endif %}
-- {{ caution | line }}
+- {{ caution | words }}
 {% if loop.last %}
 
 {% endif %}
 {% endfor %}
 {% for section in sections %}
-## {{ section.title | line }}
+## {{ section.title | words }}
 
 {% for paragraph in section.paragraphs %}
-{{ paragraph | line }}
+{{ paragraph | words }}
 
 {% endfor %}
 {% for table in section.tables %}
-|{% for title in table.head %} {{ title | line }} |{% endfor %}
+|{% for title in table.head %} {{ title | words }} |{% endfor %}
 
 |{% for title in table.head %} --- |{% endfor %}
 
@@ -154,12 +154,12 @@ Read with care:
 {% endfor %}
 
 {% if table.note %}
-{{ table.note | line }}
+{{ table.note | words }}
 
 {% endif %}
 {% endfor %}
 {% for bullet in section.bullets %}
-- {{ bullet | line }}
+- {{ bullet }}
 {% if loop.last %}
 
 {% endif %}

@@ -11,6 +11,7 @@ from data_prep.sources.rows import demonstrations_from_row
 from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
 from records.errors import RecordError
+from records.excerpts import column_names
 from records.rows import Prompt, Split, read_json_lines, shorten
 
 
@@ -102,7 +103,7 @@ def read_suite(config: SuiteConfig) -> list[Prompt]:
 def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     request = row.get(config.field)
     if request is None or not str(request).strip():
-        raise ValueError(f"no text in field {config.field!r}; it has {sorted(row)}")
+        raise ValueError(f"no text in field {config.field!r}; it has {column_names(sorted(row))}")
     source = SourceConfig(
         name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
     )

@@ -23,6 +23,7 @@ from models.loading.lineage import Lineage, base_name
 from models.loading.load import model_location, save_tokenizer
 from models.portable import make_portable
 from records.errors import ModelError
+from records.escaping import markdown_text, yaml_text
 from records.stage_folder import read_json, write_json, write_text
 
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "README.md"
@@ -34,7 +35,7 @@ _CARD = """---
 library_name: peft
 pipeline_tag: text-generation
 license: {licence}
-base_model: {name}
+base_model: {in_yaml}
 tags: [primum, lora]
 ---
 
@@ -139,12 +140,13 @@ def adapter_card(lineage: Lineage, rank: int) -> str:
     base = base_name(lineage.base)
     on_hub = not Path(base.path).is_absolute()
     name = base.path if on_hub else Path(base.path).name
-    at = f", revision `{base.revision}`" if base.revision else ""
+    shown = f"**{markdown_text(name)}**"
+    at = f", revision {markdown_text(base.revision)}" if base.revision else ""
     embedded = lineage.base.path == EMBEDDED
     return _CARD.format(
         licence="apache-2.0" if embedded else "other",
-        name=name,
-        base=f"`{name}`{at}" if on_hub else f"the model in the directory `{name}`",
+        in_yaml=yaml_text(name),
+        base=f"{shown}{at}" if on_hub else f"the model in the directory {shown}",
         rank=rank,
         exactness=_INEXACT if not base.exact else _EXACT_HUB if on_hub else _EXACT_FOLDER,
         terms="That of the base, Apache-2.0." if embedded else "The base model's own licence holds.",

@@ -70,11 +70,28 @@ def generate(
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
+    given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
+    ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
+    ends = stop_ids(tokenizer, model.generation_config)
+    return generate_from(model, tokenizer, ids, config, ends=ends, seeds=seeds, label=label, synced_ranks=synced_ranks)
+
+
+def generate_from(
+    model: Any,
+    tokenizer: Any,
+    ids: list[list[int]],
+    config: GenerationConfig,
+    *,
+    ends: list[int],
+    seeds: list[int] | None = None,
+    label: str = "generating",
+    synced_ranks: bool = False,
+) -> list[Generated]:
+    """The same from token ids, for a model whose chat template is not one of conversations (a guard model). `ends` are the tokens that
+    end what it writes."""
     engine: Engine = "vllm" if isinstance(model, VllmEngine) else "transformers"
     if engine == "transformers":
         decode_grouped(model)
-    given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
-    ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     results: dict[int, Generated] = {}
     with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:
@@ -82,10 +99,9 @@ def generate(
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             batch_seeds = [seeds[i] for i in chosen] if seeds else [0] * len(chosen)
-            for i, made in zip(
-                chosen, _generate_batch(model, tokenizer, [ids[i] for i in chosen], config, batch_seeds, synced_ranks), strict=True
-            ):
-                results[i] = made
+            rows = [ids[i] for i in chosen]
+            made = _generate_batch(model, tokenizer, rows, config, ends, batch_seeds, synced_ranks)
+            results.update(zip(chosen, made, strict=True))
             bar.update(len(chosen))
     return [results[i] for i in range(len(ids))]
 
@@ -95,9 +111,14 @@ def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
 
 
 def _generate_batch(
-    model: Any, tokenizer: Any, ids: list[list[int]], config: GenerationConfig, seeds: list[int], synced_ranks: bool
+    model: Any,
+    tokenizer: Any,
+    ids: list[list[int]],
+    config: GenerationConfig,
+    ends: list[int],
+    seeds: list[int],
+    synced_ranks: bool,
 ) -> list[Generated]:
-    ends = stop_ids(tokenizer, model.generation_config)
     if isinstance(model, VllmEngine):
         return [_read(tokenizer, row, ends) for row in model.complete(ids, config, ends, seeds)]
     pad = tokenizer.pad_token_id

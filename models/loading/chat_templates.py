@@ -43,7 +43,12 @@ def chat_template(name: str, tokenizer: Any) -> str:
     if name in CHAT_TEMPLATES:
         return ("{{ bos_token }}" if name == "chatml" and _begins_with_bos(tokenizer) else "") + CHAT_TEMPLATES[name]
     if Path(name).is_file():
-        return Path(name).read_text(encoding="utf-8")
+        try:
+            return Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(
+                f"model.base.chat_template={name}: cannot be read as text ({error}), wanted a Jinja file in UTF-8; name another"
+            ) from error
     raise ModelError(f"model.base.chat_template: got {name!r}, wanted one of {', '.join(CHAT_TEMPLATES)} or the path of a Jinja file")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
@@ -18,6 +19,7 @@ from pipeline.run.rounds import named
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
+from records.escaping import UNSEEN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
 from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
@@ -137,7 +139,14 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
+
+
+def yaml_of(values: dict[str, Any]) -> str:
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
+    return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
 def _unlocked(node: Any) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.run.rounds import parsed
+from records.escaping import one_line
 
 WIDTH = 11
 TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
@@ -17,16 +19,23 @@ def policy_title(policy: str) -> str:
 
 
 def say(stage: str, text: str) -> None:
-    for line in text.splitlines():
-        print(f"{stage:<{WIDTH}} {line}", flush=True)
+    """One line, whatever names from outside stand in it."""
+    print(f"{stage:<{WIDTH}} {one_line(text)}", flush=True)
 
 
-def complain(faults: list[str]) -> None:
+def show(lines: Iterable[str]) -> None:
+    """What a command was asked for, on standard output."""
+    for line in lines:
+        print(one_line(line), flush=True)
+
+
+def complain(faults: Iterable[str]) -> None:
     """Every fault, one a line, on standard error."""
-    print("\n".join(f"primum: {fault}" for fault in faults), file=sys.stderr, flush=True)
+    for fault in faults:
+        print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
 
 
-def safety_table(results: dict[str, Any]) -> str:
+def safety_table(results: dict[str, Any]) -> list[str]:
     """Policies across, suites and metrics down: value (interval) and n."""
     policies = list(results["policies"])
     suites = list(results["policies"][policies[0]]["suites"])
@@ -42,13 +51,13 @@ def safety_table(results: dict[str, Any]) -> str:
         )
         for title, metric, spec in metrics:
             cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
-            rows.append([f"{suite}: {title}", *cells])
+            rows.append([one_line(f"{suite}: {title}"), *cells])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     n = "; ".join(f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites)
     level = 100 * results["confidence"]
-    return "\n".join([*lines, f"{level:g} % intervals in brackets; {n}"])
+    return [*lines, f"{level:g} % intervals in brackets; {n}"]
 
 
 def _cell(estimate: dict[str, Any] | None, spec: str) -> str:

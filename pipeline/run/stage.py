@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from pipeline.run import ranks
 from pipeline.run.config import RunConfig, resolved
 from pipeline.run.console import say
+from pipeline.run.declared import DeclaredSettings
 from pipeline.run.rounds import named, trained_before
 from pipeline.run.unfinished import unfinished_faults
 from records.errors import ArtifactError, ResourceError
@@ -42,6 +43,7 @@ class Context:
     """What a stage's work is given."""
 
     config: RunConfig
+    """As the stage's work sees it: reading a setting that the stage does not declare raises."""
     directory: StageDirectory
     rank: int = 0
     round: int = 1
@@ -92,6 +94,9 @@ class Stage:
     """What it reads besides under this config."""
     measures: bool = False
     """It reads and quotes rows that are for evaluation only, so what restricts those restricts its files too."""
+    beside: tuple[str, ...] = ()
+    """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
+    says, and what decides which `optional_needs` and `files` there are, which count themselves."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
@@ -159,8 +164,9 @@ def _required(run_dir: Path, need: str) -> str:
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
-    context = Context(config, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round)
-    if not (_begin(stage, context) if rank == 0 else ranks.wanted(context.path)):
+    seen = DeclaredSettings.of(config, (*stage.sections, *stage.beside), stage.name)
+    context = Context(seen, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round)
+    if not (_begin(stage, config, context) if rank == 0 else ranks.wanted(context.path)):
         return False
     started = time.monotonic()
     try:
@@ -183,9 +189,9 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     return True
 
 
-def _begin(stage: Stage, context: Context) -> bool:
+def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     """Make the folder ready, or find the work done; the other ranks are told which."""
-    config, directory = context.config, context.directory
+    directory = context.directory
     identity, basis = fingerprint(stage, config)
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written

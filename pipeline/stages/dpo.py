@@ -11,7 +11,7 @@ from models.layout.collation import Collation
 from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
@@ -101,6 +101,7 @@ STAGE = Stage(
     ),
     # Another round later on does not change an earlier one.
     sections=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
+    beside=(*BESIDE, "dpo.rounds"),
     work=work,
     optional_needs=earlier_adapter,
     gigabytes=policy_gigabytes,

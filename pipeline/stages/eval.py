@@ -20,7 +20,7 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.policies import MODEL, answering, base_config, device, model_files, stage_policy
+from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.console import policy_title, safety_table
 from pipeline.run.kept_epoch import KeptEpoch
@@ -63,8 +63,7 @@ def work(context: Context) -> dict[str, Any]:
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
     write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
-    context.say("\n" + safety_table(results))
-    for line in (results["verdict"], *unheld(results)):
+    for line in (*safety_table(results), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
     return {"samples": len(samples), "policies": len(results["policies"])}
@@ -209,7 +208,9 @@ STAGE = Stage(
     needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
     optional_needs=lambda config: tuple(trained_policies(config)),
-    sections=(*MODEL, "eval", "control"),
+    # The report quotes the sources and their licences.
+    sections=(*MODEL, "eval", "control", "data.sources"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,

@@ -104,6 +104,7 @@ STAGE = Stage(
     summary="preference pairs",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl"),
     sections=("data", "pairs", "model.base", "model.max_length"),
+    beside=("sample.revisions",),
     work=work,
     files=lambda config: {**model_files(config), **hash_labels(config.pairs.expert_labels)},
     optional_needs=needs_revisions,

@@ -149,7 +149,10 @@ STAGE = Stage(
     name="prep",
     summary="read sources",
     needs=(),
-    sections=("data", "model.base.chat_template", "model.base.template_date"),
+    # The texts of the user's own suites are what training rows are kept apart from.
+    sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
+    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
+    beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,
 )

@@ -11,9 +11,10 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, released_policy, to_yaml
+from pipeline.run.config import RunConfig, released_policy, yaml_of
 from pipeline.run.stage import Context, Stage
 from records.errors import GateError
+from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.rows import Demonstration
 from records.stage_folder import read_json, write_json, write_text
@@ -72,9 +73,9 @@ def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
         ("pairs", "pairs.report.json", "pairs.report.json"),
     ):
         shutil.copy2(context.stage(stage).path / name, evidence / copy)
-    write_text(evidence / "config.yaml", to_yaml(context.config))
     write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
     run = read_json(context.path / "run.json")
+    write_text(evidence / "config.yaml", yaml_of(run["config"]))
     write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
 
 
@@ -87,10 +88,10 @@ def _training_data(context: Context) -> str:
     for row in _trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [f"- {source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
     used = {source for source, _, _ in counts}
-    lines += [f"- of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
-    return "\n".join(lines)
+    lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 
 def _gigabytes(config: RunConfig) -> float:
@@ -102,7 +103,8 @@ STAGE = Stage(
     summary="release",
     needs=("prep", "reward", "pairs", "eval"),
     optional_needs=lambda config: (released_policy(config),),
-    sections=("release",),
+    sections=("release", "data.sources", "model.base.path"),
+    beside=("dpo.rounds",),
     work=work,
     gigabytes=_gigabytes,
 )

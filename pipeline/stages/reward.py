@@ -9,7 +9,7 @@ from measures.calibration import fit_temperature
 from models.adapters.lora import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
-from pipeline.policies import base_config, device, model_files, training_layout
+from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
 from pipeline.policy_training import TRAINED_BY, state_of
 from pipeline.run.stage import Context, Stage
 from records.errors import RecordError
@@ -148,6 +148,7 @@ STAGE = Stage(
     summary="reward model",
     needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
     sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
+    beside=HARDWARE,
     work=work,
     files=model_files,
     gigabytes=lambda config: 1.0,

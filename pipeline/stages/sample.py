@@ -15,7 +15,7 @@ from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write
 from models.engines.decoding import decoding_record
 from models.engines.generate import Generated, generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
-from pipeline.policies import answering, base_config, model_files, policy_of
+from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.run.config import SampleConfig
 from pipeline.run.stage import Context, Stage
@@ -225,6 +225,7 @@ STAGE = Stage(
     summary="base answers",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
     sections=("model.base", "sample"),
+    beside=(*HARDWARE, "model.vllm"),
     work=work,
     files=model_files,
     shares=True,

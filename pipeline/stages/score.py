@@ -9,7 +9,7 @@ from data_prep.pairs import rejected_id
 from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from models.engines.generate import generation_dtype
 from models.tokens import encode
-from pipeline.policies import device
+from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
@@ -107,6 +107,7 @@ STAGE = Stage(
     summary="scores",
     needs=(*needs("prep", "demonstrations"), *needs("sample", "completions"), "reward/reward_model"),
     sections=("model.max_length", "eval.generation.dtype", "score"),
+    beside=(*HARDWARE, "sample.revisions"),
     work=work,
     files=files,
     optional_needs=needs_revisions,

@@ -10,7 +10,7 @@ from data_prep.splits.split_files import read_splits
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from records.errors import RecordError
@@ -102,6 +102,7 @@ STAGE = Stage(
     summary="SFT",
     needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
     sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
+    beside=BESIDE,
     work=work,
     files=model_files,
     gigabytes=policy_gigabytes,

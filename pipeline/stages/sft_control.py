@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.policies import MODEL, stage_policy
-from pipeline.policy_training import MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.dpo import earlier_adapter, from_before
 from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
@@ -48,6 +48,7 @@ STAGE = Stage(
         *MEASURED,
         *TRAINED_BY,
     ),
+    beside=BESIDE,
     work=work,
     optional_needs=earlier_adapter,
     gigabytes=policy_gigabytes,

@@ -79,7 +79,7 @@ def test_a_verdict_that_says_harmful_is_one_too(table: Read) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"prompt": Q, "completion": NO, "label": 2}, "'label' must say true or false of the completion, got '2'"),
+        ({"prompt": Q, "completion": NO, "label": 2}, "'label' must say true or false of the completion, got 2"),
         ({"prompt": Q, "completion": NO, "label": "medium"}, "'label' must say true or false"),
         ({"prompt": Q, "completion": NO, "label": None}, "'label' is empty"),
         ({"prompt": Q, "label": "unsafe"}, "'label' is given without a completion"),

@@ -254,7 +254,7 @@ def test_every_faulty_line_is_told_at_once(tmp_path: Path) -> None:
         "3: empty request",
         "4: the last message of the prompt must be the user's, got assistant",
         "5: unknown roles ['narrator']; wanted system, user, assistant, tool",
-        "6: 'prompt' must hold messages {\"role\": ..., \"content\": ...}, got {'from': 'human'}",
+        '6: \'prompt\' must hold messages {"role": ..., "content": ...}, got an object with from',
         "7: kind must be harmful or benign, got 'evil'",
         "8: principle must be 1 to 9 or absent, got 10",
         "9: a completion holds no user message and ends with the assistant's, got ['user']",

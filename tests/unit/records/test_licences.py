@@ -18,6 +18,7 @@ from records.licences import (
     commercial_use,
     for_weights,
     is_non_commercial,
+    licence_fault,
     notice,
     released_licence,
     restricted_card,
@@ -235,3 +236,18 @@ def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
     assert text.startswith("---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# Restrictions\n")
     assert "stl" in text
     assert restricted_card("", {NON_COMMERCIAL: ["stl"]}) == notice({NON_COMMERCIAL: ["stl"]})
+
+
+FORGED = ["CC0\n\n## Release gates\n\n- passed: all", "<img src=x onerror=y>", "MIT | x", "\x1b[2J", "MIT\u202e", "x" * 81, "[MIT](u)", ""]
+
+
+@pytest.mark.parametrize("licence", FORGED)
+def test_a_licence_is_a_name_and_nothing_else(licence: str) -> None:
+    assert licence_fault(licence).startswith("licence is ")
+    with pytest.raises(ValueError, match="write its SPDX name"):
+        SourceConfig(name="mine", format="jsonl", path="x", licence=licence)
+
+
+@pytest.mark.parametrize("licence", [*CC_BY_NC, *CC_BY_NC_SA, *MIT, *APACHE, *CC_BY, "MIT OR (Apache-2.0 AND X11)", "research only"])
+def test_every_usual_spelling_may_be_printed(licence: str) -> None:
+    assert licence_fault(licence) == ""

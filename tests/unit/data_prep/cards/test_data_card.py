@@ -172,7 +172,7 @@ def test_the_counts_of_the_card_are_those_of_the_files(
     answered = read_splits(folder / "out", "demonstrations", Demonstration)
     text = (folder / "out" / "data_card.md").read_text()
     shown = sections(text)
-    assert f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.*.jsonl), {len(answered)} of them with an answer" in text
+    assert f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} of them with an answer" in text
     kinds = Counter(row.kind for row in prompts)
     source = cells(shown[HEADINGS["sources"]].splitlines()[2])
     assert source[4:] == [str(n) for n in (len(rows), len(prompts), kinds["harmful"], kinds["benign"])]
@@ -198,10 +198,10 @@ def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_group
     sources = [SourceConfig(name=name, format="jsonl", path="x.jsonl", licence="MIT") for name in ("made", "other")]
     config = DataConfig(sources=sources, split=SplitConfig(near_duplicate=0.7, near_duplicate_ngram=3))
     shown = prompts_card(config, rows, [], rows_read={"made": 2, "other": 1}, seed=0, compared={}, lint=lint(rows, config.lint))
-    assert ("", "`replacement_character` in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded") in (
+    assert ("", "replacement_character in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded") in (
         shown.limitations
     )
-    assert ("", "`opening_share` 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share") in (
+    assert ("", "opening_share 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share") in (
         shown.limitations
     )
     assert "(Jaccard similarity of the sets of runs of 3 words at least 0.7, linked in chains)" in shown.splits

@@ -216,7 +216,7 @@ def test_page_and_markdown_show_the_same_values(page: str, markdown: str) -> Non
 
 def test_text_from_outside_cannot_break_a_markdown_table(results: Json) -> None:
     odd = {**results, "provenance": {"model": "a|b\n<script>"}}
-    assert "| model | a\\|b &lt;script> |" in render_markdown(odd)
+    assert "| model | a\\|b &lt;script&gt; |" in render_markdown(odd)
 
 
 def test_a_run_without_dpo_control_principles_or_scoreboard_is_reported(results: Json, samples: list[Json]) -> None:

@@ -91,7 +91,7 @@ def test_the_tokenizer_is_beside_it(chain, tiny_directory):
 
 def test_the_card_says_what_it_is_and_how_to_load_it(chain, tiny_directory):
     card = (chain / "dpo" / "adapter" / "README.md").read_text()
-    assert f"base_model: {tiny_directory.name}\n" in card
+    assert f'base_model: "{tiny_directory.name}"\n' in card
     assert "AutoPeftModelForCausalLM" in card
     assert "license: other" in card
     assert str(tiny_directory.parent) not in card
@@ -131,7 +131,7 @@ def test_the_embedded_models_adapter_says_that_the_hubs_weights_are_not_the_same
     lineage = Lineage(ModelConfig(path=EMBEDDED))
     assert base_name(lineage.base) == (EMBEDDED_HUB_ID, None, False)
     card = adapter_card(lineage, 16)
-    assert f"base_model: {EMBEDDED_HUB_ID}\n" in card
+    assert f'base_model: "{EMBEDDED_HUB_ID}"\n' in card
     assert "Not exact" in card
     assert "license: apache-2.0" in card
 

@@ -1,0 +1,1 @@
+"""Scorers that ask a model or people: judges by a rubric, guard models, juries, and experts."""

@@ -1,0 +1,43 @@
+"""What experts said of a text, as a scorer: whichever run or policy brings that text again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from data_prep.pairs.expert_labels import common_word, majority, read_labels
+from data_prep.review.items import item_id
+from data_prep.review.ratings import Rating
+from records.rows import Completion, Score
+from reward.judges.jury import disagreement
+
+UNRATED = "no expert has rated it"
+
+
+class Experts:
+    """The mean of the raters where they agree within a level; otherwise unscored, and their
+    distance is the uncertainty."""
+
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
+        self.name = name
+        self._ratings: defaultdict[str, list[Rating]] = defaultdict(list)
+        for rating in read_labels(labels):
+            self._ratings[rating.item].append(rating)
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion, found by the texts of prompt and completion."""
+        return [self._score(completion) for completion in completions]
+
+    def _score(self, completion: Completion) -> Score:
+        said = self._ratings.get(item_id(completion.prompt, completion.completion), [])
+        levels = [float(rating.harmfulness) for rating in said if rating.harmfulness is not None]
+        value, reason = common_word(levels) if said else (None, UNRATED)
+        return Score(
+            id=f"{completion.id}/{self.name}",
+            completion_id=completion.id,
+            scorer=self.name,
+            value=value,
+            label=majority(rating.refusal for rating in said),
+            uncertainty=disagreement(levels),
+            reason=reason,
+        )

@@ -1,0 +1,91 @@
+"""A file of rows that grows by one line at a time and loses none of them, whatever ends the
+process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from records.errors import RecordError, ResourceError
+from records.rows import shorten
+from records.strict_json import strict_loads
+
+
+class Journal:
+    """Rows as JSON Lines. `append` returns when its row is on the disk; rows may come from several
+    threads.
+
+    A process that was killed while it wrote leaves a last line without an end; it is cut off
+    when the file is opened again. One process at a time may have a journal open. It is readable
+    by its owner only: replies may quote harmful text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.healed = False
+        self._append = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise ResourceError(f"{path}: cannot be opened ({error.strerror}); name a folder of replies that can be written") from error
+        try:
+            self._hold()
+            self.rows = self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Raises ResourceError where the disk takes it not; the file then ends as it did before."""
+        line = json.dumps(row, ensure_ascii=True).encode("ascii") + b"\n"
+        with self._append:
+            end = os.fstat(self._file).st_size
+            try:
+                # One write of one line. A short one (disk full) is undone, or the next row would
+                # join it.
+                if os.write(self._file, line) != len(line):
+                    raise OSError(None, "the disk is full")
+                os.fsync(self._file)
+            except OSError as error:
+                os.ftruncate(self._file, end)
+                raise ResourceError(
+                    f"{self.path}: cannot be written ({error.strerror}); make room and run the command again, what is there is kept"
+                ) from error
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ResourceError(
+                f"{self.path}: another process asks the same judge; wait for it, or everything would be asked and paid for twice"
+            ) from error
+        except OSError:
+            return  # a file system without locks is used as it is
+
+    def _read(self) -> list[dict[str, Any]]:
+        with open(self._file, "rb", closefd=False) as file:
+            content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.ftruncate(self._file, whole)
+            self.healed = True
+        rows, faults = [], []
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                row = strict_loads(line.decode("ascii"))
+                if not isinstance(row, dict):
+                    raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
+                rows.append(row)
+            except ValueError as error:
+                faults.append(f"{self.path}:{number}: damaged ({error}); remove the line, and its completion is asked about again")
+        if faults:
+            raise RecordError(shorten(faults))
+        return rows

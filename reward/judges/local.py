@@ -1,0 +1,181 @@
+"""Replies from a model on this machine, through transformers or vLLM, by the same decoding as
+completions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoTokenizer
+
+from models.config import ModelConfig
+from models.engines.generate import generate_from, generation_dtype, rows_at_once, seed_of
+from models.engines.vllm_engine import VllmEngine
+from models.loading.chat_format import special_texts, stop_ids
+from models.loading.load import explained, load_model, load_tokenizer, model_location
+from models.tokens import prompt_ids
+from records.errors import ModelError
+from records.rows import Message
+from reward.judges.fence import defused
+from reward.judges.guard_formats import GuardFormat
+from reward.judges.question import Keep, Question, Reply
+from reward.judges.settings import LocalModelConfig
+
+
+class LocalModel:
+    """A judge's replier. The model is loaded when the first question comes that no kept reply
+    answers, and freed after the last."""
+
+    def __init__(self, config: LocalModelConfig, *, guard: GuardFormat | None = None, log: Path) -> None:
+        limit = guard.max_new_tokens if guard else config.generation.max_new_tokens
+        self._config = config
+        self._generation = replace(config.generation, max_new_tokens=limit)
+        self._guard = guard
+        self._log = log
+        """Takes what vLLM prints."""
+
+    def asked_of(self) -> Mapping[str, Any]:
+        model, generation = self._config.model, self._generation
+        return {
+            "model": weights_of(model),
+            "chat_template": model.chat_template,
+            "max_tokens": generation.max_new_tokens,
+            "temperature": generation.temperature,
+            "top_p": generation.top_p,
+            "dtype": str(generation_dtype(generation)),
+        }
+
+    def reply(self, questions: Sequence[Question], keep: Keep) -> None:
+        """In batches, the shortest first; each batch is kept as soon as it is written."""
+        tokenizer = guard_tokenizer(self._config.model) if self._guard else load_tokenizer(self._config.model)
+        rows = [self._ids(tokenizer, question) for question in questions]
+        model = self._model()
+        with model if isinstance(model, VllmEngine) else nullcontext():
+            ends = _ends(tokenizer, model) if self._guard else stop_ids(tokenizer, model.generation_config)
+            room = _context(model) - self._generation.max_new_tokens
+            fitting = [place for place, row in enumerate(rows) if len(row) <= room]
+            for place in sorted(set(range(len(rows))) - set(fitting)):
+                keep(place, Reply(reason="longer than the judge's context"))
+            fitting.sort(key=lambda place: (len(rows[place]), place))
+            size = rows_at_once(self._generation, self._config.engine)
+            for start in range(0, len(fitting), size):
+                chosen = fitting[start : start + size]
+                made = generate_from(
+                    model,
+                    tokenizer,
+                    [rows[place] for place in chosen],
+                    self._generation,
+                    ends=ends,
+                    seeds=[seed_of(*rows[place], questions[place].attempt) for place in chosen],
+                    label="judging",
+                )
+                for place, one in zip(chosen, made, strict=True):
+                    keep(
+                        place,
+                        Reply(
+                            text=one.text,
+                            cut=one.finish_reason == "length",
+                            output_tokens=one.num_tokens,
+                        ),
+                    )
+
+    def _model(self) -> Any:
+        config, dtype = self._config.model, generation_dtype(self._generation)
+        if self._config.engine == "vllm":
+            gpus = list(range(torch.cuda.device_count()))
+            return VllmEngine(self._config.vllm, config, dtype, gpus=gpus, log=self._log)
+        name = self._guard.auto_class if self._guard else "AutoModelForCausalLM"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return load_model(config, getattr(transformers, name)).to(dtype).to(device)
+
+    def _ids(self, tokenizer: Any, question: Question) -> list[int]:
+        if self._guard is None:
+            return prompt_ids(tokenizer, _readable(tokenizer, question.messages))
+        if question.text:
+            return list(tokenizer(question.text)["input_ids"])
+        return guard_ids(tokenizer, question, self._guard)
+
+
+def guard_tokenizer(config: ModelConfig) -> Any:
+    """As it is: the chat template of a guard model writes no conversation, so the contract of
+    policies does not hold for it."""
+    with explained(config.path):
+        tokenizer = AutoTokenizer.from_pretrained(
+            model_location(config),
+            revision=config.revision,
+            trust_remote_code=config.trust_remote_code,
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[int]:
+    """Token ids of the guard's own chat template. Raises ModelError where the tokenizer has none
+    or it refuses the turns."""
+    tokens = special_texts(tokenizer)
+    messages = [{"role": turn["role"], "content": _content(defused(turn["content"], tokens), guard)} for turn in question.messages]
+    try:
+        text = tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=guard.generation_prompt,
+            **question.template_variables,
+        )
+    except Exception as error:  # a template from outside can raise anything, and its words may quote the completion
+        raise ModelError(
+            f"guard.family={guard.family}: the model's chat template cannot be rendered ({type(error).__name__}); "
+            f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"
+        ) from None
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def weights_of(config: ModelConfig) -> str:
+    """Names the weights that a reply depends on: hub id and revision, or a folder's name with a
+    hash of what lies in it."""
+    folder = Path(model_location(config))
+    if not folder.is_dir():
+        return f"{config.path}@{config.revision or 'main'}"
+    held = sorted(path for path in folder.iterdir() if path.is_file())
+    parts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in held]
+    return f"{folder.name}@{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
+
+
+def _content(text: str, guard: GuardFormat) -> Any:
+    return [{"type": "text", "text": text}] if guard.parts else text
+
+
+def _readable(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
+    """The messages with the tokenizer's control tokens made text; the system message joins the
+    user's where the format has none."""
+    tokens = special_texts(tokenizer)
+    clean: list[Message] = [{"role": one["role"], "content": defused(one["content"], tokens)} for one in messages]
+    if clean[0]["role"] != "system":
+        return clean
+    try:
+        prompt_ids(tokenizer, clean)
+    except ModelError:
+        first, second, *rest = clean
+        return [{"role": "user", "content": f"{first['content']}\n\n{second['content']}"}, *rest]
+    return clean
+
+
+def _ends(tokenizer: Any, model: Any) -> list[int]:
+    """At which tokens a guard's verdict is over."""
+    named = getattr(model.generation_config, "eos_token_id", None)
+    several = named if isinstance(named, (list, tuple)) else [named]
+    return [int(token) for token in dict.fromkeys([tokenizer.eos_token_id, *several]) if token is not None]
+
+
+def _context(model: Any) -> int:
+    """Tokens that the model was built for; vLLM keeps its own account."""
+    config: Any = getattr(model, "config", None)
+    if hasattr(config, "get_text_config"):
+        config = config.get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or 1 << 30)

@@ -1,0 +1,94 @@
+"""The official client of OpenAI's protocol, set so that it sends what the settings say to where
+they say, and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from types import ModuleType
+from typing import Any
+
+from records.errors import ConfigError, ResourceError
+from reward.judges.settings import EndpointConfig
+
+RAW = "x-stainless-raw-response"
+"""By this header of its own request the client knows that it is to hand over the reply as it
+came."""
+HEADERS = (
+    "host",
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-type",
+    "content-length",
+    "user-agent",
+    RAW,
+)
+"""What a request tells besides its body. The client adds the machine's system and, from the
+environment, an organisation and whatever OPENAI_CUSTOM_HEADERS holds; neither was named in a
+setting, so neither is sent."""
+NO_KEY = "none"
+LOGGERS = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
+
+
+def openai_library() -> ModuleType:
+    """Imported when an endpoint is used, since nothing else needs it."""
+    try:
+        return importlib.import_module("openai")
+    except ImportError as error:
+        raise ResourceError(
+            "a judge behind an endpoint needs the package openai, which is not installed; run "
+            "`pip install -e '.[judge]'` in the checkout, or give the scorer a local model"
+        ) from error
+
+
+def key_of(config: EndpointConfig) -> str:
+    """The key from the environment; empty for a server that wants none."""
+    if not config.api_key_env:
+        return ""
+    key = os.environ.get(config.api_key_env, "").strip()
+    if not key:
+        raise ConfigError(
+            f"endpoint.api_key_env={config.api_key_env}: this variable is not set; export it with the key of {config.base_url}, "
+            "or empty the setting for a server that wants none"
+        )
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export the key alone")
+    return key
+
+
+def connect(config: EndpointConfig) -> Any:
+    """A client without repetitions of its own (reward.judges.endpoint counts and waits) that
+    follows no redirect elsewhere."""
+    openai = openai_library()
+    key = key_of(config)
+    quieten()
+
+    def only_what_is_needed(request: Any) -> None:
+        for name in list(request.headers):
+            if name.lower() not in HEADERS:
+                del request.headers[name]
+        if key:
+            request.headers["authorization"] = f"Bearer {key}"
+
+    web = openai.DefaultHttpxClient(
+        follow_redirects=False,
+        event_hooks={"request": [only_what_is_needed]},
+        timeout=config.timeout,
+    )
+    return openai.OpenAI(
+        api_key=key or NO_KEY,
+        base_url=config.base_url,
+        timeout=config.timeout,
+        max_retries=0,
+        http_client=web,
+    )
+
+
+def quieten() -> None:
+    """Bodies of requests hold harmful text and headers hold the key: below warnings, nothing of
+    the client is logged, not even where OPENAI_LOG=debug asks for it."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))

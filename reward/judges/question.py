@@ -1,0 +1,84 @@
+"""What is asked about one completion and what comes back, whoever writes the reply.
+
+An *instrument* turns a completion into a question and a reply into a verdict (a rubric, a
+guard's format). A *replier* turns questions into replies (an endpoint, a model on this machine).
+A judge is one of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from records.rows import Completion, Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One request to a model: messages for its chat template, or the whole text where it has
+    none of its own."""
+
+    messages: list[Message] = field(default_factory=list)
+    text: str = ""
+    template_variables: Mapping[str, Any] = field(default_factory=dict)
+    """Named values for the chat template, such as the risk that a guard model looks for."""
+    attempt: int = 0
+    """Counts the times that the same completion is asked about because a reply could not be
+    read."""
+    unseen_tokens: int = 0
+    """The most that the model's own template adds, such as the policy of a guard model; a budget
+    counts them before they are known."""
+
+    def key(self, asked_of: Mapping[str, Any]) -> str:
+        """A name for the reply that depends on every word sent, and on `asked_of`: the model and
+        how it samples."""
+        content = json.dumps([asdict(self), dict(asked_of)], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model wrote; `text` None means that there is no reply, and then `reason` says why."""
+
+    text: str | None = None
+    reason: str = ""
+    cut: bool = False
+    """The token limit ended it, so that a verdict in it may not be the last word."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A reply as it was read; value None is a verdict too (a guard may say that a question does
+    not apply)."""
+
+    value: float | None = None
+    label: str = ""
+    reason: str = ""
+
+
+Keep = Callable[[int, Reply], None]
+"""Is handed each reply, with the place of its question, as soon as it is there."""
+
+
+class Instrument(Protocol):
+    def question(self, completion: Completion, attempt: int) -> Question: ...
+
+    def verdict(self, reply: Reply) -> Verdict | None:
+        """None where the reply cannot be read."""
+        ...
+
+
+class Replier(Protocol):
+    def asked_of(self) -> Mapping[str, Any]:
+        """The model and the sampling that a reply depends on; no address and no secret."""
+        ...
+
+    def reply(self, questions: Sequence[Question], keep: Keep) -> None:
+        """Hands `keep` one reply to each question, in any order and perhaps from several
+        threads."""
+        ...

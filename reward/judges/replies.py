@@ -1,0 +1,70 @@
+"""Replies that are kept: the same question to the same model is asked once, in this run or in an
+earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from records.errors import RecordError
+from reward.judges.journal import Journal
+from reward.judges.question import Question, Replier, Reply
+
+
+class KeptReplies:
+    """A replier whose replies are in a journal the moment they arrive. What has no text (a
+    server that is down) is asked again the next time."""
+
+    def __init__(self, replier: Replier, journal: Journal) -> None:
+        self._replier = replier
+        self._journal = journal
+        self._known = {str(row["reply"]): _reply(row, journal) for row in journal.rows if "reply" in row}
+        self.found = 0
+        """Questions that a kept reply has answered."""
+
+    def replies(self, questions: Sequence[Question]) -> list[Reply]:
+        """One a question, in the same order; equal questions are asked once."""
+        asked_of = self._replier.asked_of()
+        keys = [question.key(asked_of) for question in questions]
+        new: dict[str, Question] = {}
+        for key, question in zip(keys, questions, strict=True):
+            if key not in self._known:
+                new.setdefault(key, question)
+        self.found += len(keys) - len(new)
+        named = list(new)
+        failed: dict[str, Reply] = {}
+
+        def keep(place: int, reply: Reply) -> None:
+            if reply.text is None:
+                failed[named[place]] = reply
+                return
+            self._journal.append(_row(named[place], reply))
+            self._known[named[place]] = reply
+
+        if new:
+            self._replier.reply(list(new.values()), keep)
+        return [self._known[key] if key in self._known else failed[key] for key in keys]
+
+
+def _row(key: str, reply: Reply) -> dict[str, Any]:
+    return {
+        "reply": key,
+        "text": reply.text,
+        "cut": reply.cut,
+        "input_tokens": reply.input_tokens,
+        "output_tokens": reply.output_tokens,
+    }
+
+
+def _reply(row: dict[str, Any], journal: Journal) -> Reply:
+    try:
+        return Reply(
+            text=str(row["text"]),
+            cut=bool(row["cut"]),
+            input_tokens=int(row["input_tokens"]),
+            output_tokens=int(row["output_tokens"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(
+            f"{journal.path}: a reply has no readable {error}; move the file away, and its completions are asked about again"
+        ) from error

@@ -1,0 +1,75 @@
+"""A question as the body of a request, and a reply out of one, which may be anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from records.strict_json import strict_loads
+from reward.judges.failures import unreadable
+from reward.judges.question import Question, Reply
+from reward.judges.settings import EndpointConfig
+
+AROUND_A_MESSAGE = 16
+"""Tokens that a chat template writes around a message, at most."""
+
+
+def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
+    """Arguments for the client: a chat, or a text to go on from."""
+    body = dict(config.extra)
+    fields: dict[str, Any] = {"model": config.model}
+    if question.text:
+        fields |= {"prompt": question.text, "max_tokens": config.max_tokens}
+    else:
+        messages = [{"role": message["role"], "content": message["content"]} for message in question.messages]
+        fields |= {"messages": messages, config.token_field: config.max_tokens}
+        if question.template_variables:
+            # What vLLM and its kin call the variables of a chat template.
+            body["chat_template_kwargs"] = {
+                **body.get("chat_template_kwargs", {}),
+                **question.template_variables,
+            }
+    if config.temperature is not None:
+        fields["temperature"] = config.temperature
+    if config.seed is not None:
+        fields["seed"] = config.seed + question.attempt
+    return {**fields, "extra_body": body} if body else fields
+
+
+def most_tokens(question: Question) -> int:
+    """The most tokens that a question can be: a token is a byte at least."""
+    texts = [question.text, *(message["content"] for message in question.messages)]
+    written = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return written + AROUND_A_MESSAGE * (len(question.messages) + 1) + question.unseen_tokens
+
+
+def read_reply(body: bytes) -> Reply:
+    """Raises Failure for anything that is no completion in OpenAI's form."""
+    try:
+        answer = strict_loads(body.decode("utf-8"))
+    except ValueError:
+        raise unreadable("a reply that is not JSON") from None
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise unreadable("a reply without choices")
+    usage = answer.get("usage")
+    return Reply(
+        text=_text(choices[0]),
+        cut=choices[0].get("finish_reason") == "length",
+        input_tokens=_tokens(usage, "prompt_tokens"),
+        output_tokens=_tokens(usage, "completion_tokens"),
+    )
+
+
+def _text(choice: dict[str, Any]) -> str:
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else choice.get("text")
+    if text is None and (isinstance(message, dict) or "text" in choice):
+        return ""  # a judge that declines, or thought up to its limit, says nothing: that cannot be read, and is no failure
+    if not isinstance(text, str):
+        raise unreadable("a reply without text")
+    return text
+
+
+def _tokens(usage: Any, name: str) -> int:
+    found = usage.get(name) if isinstance(usage, dict) else None
+    return found if type(found) is int and found >= 0 else 0  # JSON's true is no number of tokens

@@ -1,0 +1,124 @@
+"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is declared counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.run.config import RunConfig, load_config, resolved
+from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
+from pipeline.run.stage import Stage, fingerprint, run_stage
+from pipeline.stages import STAGES, load_stage
+from records.stage_folder import StageDirectory
+from reward.model.harmfulness_model import CALIBRATION
+from reward.model.network import HEAD
+
+NAMES = [*STAGES, "sample_2", "score_2", "pairs_2", "dpo_2"]
+
+
+@pytest.fixture
+def config(tmp_path, tiny_directory) -> RunConfig:
+    """A run with one of each file that a setting may name."""
+    for name in ("rows.jsonl", "suite.jsonl", "labels.jsonl"):
+        (tmp_path / name).write_text(json.dumps({"prompt": "What is asthma?", "other": "What is gout?"}) + "\n")
+    for name in ("config.json", HEAD, CALIBRATION):
+        (tmp_path / "second").mkdir(exist_ok=True)
+        (tmp_path / "second" / name).write_text("{}")
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: 2}}\n"
+        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\n"
+        f"eval: {{suites: [{{name: own, path: {tmp_path / 'suite.jsonl'}}}]}}\n"
+        f"score: {{reward_models: [{tmp_path / 'second'}]}}\npairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
+    )
+    return load_config(path)
+
+
+@pytest.fixture(autouse=True)
+def complete_inputs(monkeypatch):
+    """Every earlier stage is there, and holds what its name says."""
+    monkeypatch.setattr(StageDirectory, "require", lambda self, part="": f"{self.name}/{part}")
+
+
+def test_other_rows_of_an_evaluation_suite_make_prep_decontaminate_again(config):
+    """Its text is what training rows are kept apart from."""
+    stage = load_stage("prep")
+    (suite,) = config.eval.suites
+    before = fingerprint(stage, config)[0]
+    for other in (dataclasses.replace(suite, field="other"), dataclasses.replace(suite, limit=1)):
+        assert fingerprint(stage, dataclasses.replace(config, eval=dataclasses.replace(config.eval, suites=[other])))[0] != before
+
+
+def poisoned(block: Any, name: str) -> Any:
+    """The block with one setting changed, unchecked."""
+    first, _, rest = name.partition(".")
+    if isinstance(block, dict):
+        return {**block, first: "poison"}
+    value = getattr(block, first)
+    copy = object.__new__(type(block))
+    copy.__dict__.update(block.__dict__)
+    copy.__dict__[first] = poisoned(value, rest) if rest else ["poison"] if isinstance(value, list) else "poison"
+    return copy
+
+
+def leaves(values: Any, prefix: str = "") -> list[str]:
+    if not isinstance(values, dict):
+        return [prefix[:-1]]
+    return [leaf for key, value in values.items() for leaf in leaves(value, f"{prefix}{key}.")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
+    stage = load_stage(name)
+    monkeypatch.setattr("pipeline.run.stage.resolved", dataclasses.asdict)  # OmegaConf would refuse the poison
+    bare = dataclasses.replace(stage, files=lambda config: {}, optional_needs=lambda config: ())
+    before = fingerprint(bare, config)[0]
+    declared = [leaf for leaf in leaves(resolved(config)) if any(f"{leaf}.".startswith(f"{section}.") for section in stage.sections)]
+    assert declared
+    for leaf in ("seed", *declared):
+        assert fingerprint(bare, poisoned(config, leaf))[0] != before, leaf
+
+
+@pytest.mark.parametrize(("name", "file"), [("prep", "rows.jsonl"), ("prep", "suite.jsonl"), ("eval", "suite.jsonl")])
+@pytest.mark.parametrize("change", ["{}\n", None], ids=["changed", "gone"])
+def test_every_file_that_a_setting_names_makes_its_stages_run_again(config, tmp_path, name, file, change):
+    _require_another(load_stage(name), config, tmp_path / file, change)
+
+
+@pytest.mark.parametrize(("name", "file"), [("score", "second/config.json"), ("score_2", f"second/{HEAD}"), ("pairs", "labels.jsonl")])
+def test_files_that_score_and_pairs_read_make_them_run_again(config, tmp_path, name, file):
+    _require_another(load_stage(name), config, tmp_path / file, "{} ")
+
+
+def _require_another(stage: Stage, config: RunConfig, file: Path, change: str | None) -> None:
+    before = stage.files(config)
+    if change is not None:
+        file.write_text(change)
+        assert stage.files(config) != before
+        return
+    file.unlink()
+    with pytest.raises(Exception, match="no such file"):
+        stage.files(config)
+
+
+def test_work_sees_its_own_settings_and_no_other(config):
+    seen = DeclaredSettings.of(config, ("dpo", "eval.generation.dtype", "model.max_length"), "mine")
+    assert seen.dpo is config.dpo
+    assert seen.eval.generation.dtype == config.eval.generation.dtype
+    assert seen.model.max_length == config.model.max_length
+    assert (seen.seed, seen.run_dir) == (config.seed, config.run_dir)
+    for read in (lambda: seen.pairs, lambda: seen.eval.suites, lambda: seen.eval.generation.temperature, lambda: seen.model.base):
+        with pytest.raises(UndeclaredSetting, match=r"mine reads .* which it does not declare"):
+            read()
+    with pytest.raises(AttributeError):
+        seen.no_such_block  # noqa: B018
+
+
+def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
+    stage = Stage(name="forgetful", summary="", needs=(), sections=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
+    with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
+        run_stage(stage, config)
