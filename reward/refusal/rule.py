@@ -25,7 +25,7 @@ _HELP = (
     r"(?:help|assist|provid|giv|offer|writ|draft|creat|generat|produc|mak|shar|support|advis|suggest|recommend|explain|tell|teach|"
     r"describ|list|outlin|show|design|plan|prepar|fulfil|compl|engag|participat|answer|discuss|condon|encourag|promot|endors|do (?:that|this|it|so)|"
     r"be part|take part|go along|work on|say|set out|set up|build|put together|coach|guide|walk|script|lay out|point|instruct|contribut|facilitat|"
-    r"respond|continu|tailor|find|turn|word|phrase|diagnos|interpret|assess|access|comment on|compose|supply|come up|develop|devise|justif|rank|name|frame|spell|train|walk)"
+    r"respond|continu|tailor|find|turn|word|phrase|diagnos|interpret|assess|access|comment on|compose|supply|come up|develop|devise|justif|rank|name|frame|spell|train)"
 )
 _FIRST_PERSON = re.compile(
     rf"\b(?:i|we|as an ai\w*(?: language)?(?: model)?,? i)\b[^.?!\n]{{0,45}}?{_UNABLE}\b[^.?!\n]{{0,60}}?\b{_HELP}", re.I
