@@ -144,7 +144,7 @@ def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, 
     """(LightningModule, rows) of a case."""
     from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.tokens import encode, encode_pair
-    from reward.model.harmfulness_model import RewardModule, RewardRows
+    from reward.model.training import RewardModule, RewardRows
     from train.config import DpoConfig
     from train.dpo import DpoModule, DpoRows
     from train.reference import reference_logps

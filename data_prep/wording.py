@@ -1,4 +1,4 @@
-"""What is compared when two requests are compared: their words, whatever the case and punctuation."""
+"""The words of a text, whatever its case and punctuation: what is compared, counted and called an opening."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from records.rows import Message
 
 APOSTROPHES = re.compile("['\u2019\u02bc]")
 WORD = re.compile(r"\w+")
+OPENING_WORDS = 3
+_ASCII = {number: chr(number) if WORD.match(chr(number)) else " " for number in range(128)} | {ord("'"): ""}
+"""What becomes of a character of plain text, without a search."""
 
 
 def request_text(prompt: Sequence[Message]) -> str:
@@ -19,13 +22,25 @@ def request_text(prompt: Sequence[Message]) -> str:
 
 def normalise(text: str) -> str:
     """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII).split())
     return " ".join(WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())))
+
+
+def words(text: str) -> list[str]:
+    """The words of `normalise`; `len` of them is the length of a text wherever lengths are compared."""
+    return normalise(text).split()
+
+
+def opening(text: str) -> str:
+    """The first three words; empty for a text without words."""
+    return " ".join(words(text)[:OPENING_WORDS])
 
 
 def word_set(text: str, ngram: int = 1) -> frozenset[str]:
     """The words of a text, or its runs of `ngram` words; a text of fewer words is one run."""
-    words = normalise(text).split()
-    return frozenset(" ".join(words[start : start + ngram]) for start in range(max(bool(words), len(words) - ngram + 1)))
+    found = words(text)
+    return frozenset(" ".join(found[start : start + ngram]) for start in range(max(bool(found), len(found) - ngram + 1)))
 
 
 def unit_name(ngram: int) -> str:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval.measure import Sample, refuses, summarise
+from eval.endpoint import Endpoint
+from eval.measure import Measured, refuses, relevances, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
+from records.contracts import BASE, Policy
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+Cells = dict[tuple[str, str], list[Measured]]
+"""What each policy was measured by on each suite."""
+Fits = dict[tuple[str, str], list[float | None]]
+"""The relevance of each of these completions, of benign suites."""
 
 
 def build_results(
-    samples: Sequence[Sample],
-    policies: dict[str, dict[str, Any]],
+    samples: Sequence[Measured],
+    policies: Mapping[Policy, dict[str, Any]],
     *,
+    endpoint: Endpoint,
     confidence: float,
     validation: dict[str, Any],
     scoreboard: list[dict[str, Any]],
@@ -28,22 +36,23 @@ def build_results(
 
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
-    by_cell: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
     for sample in samples:
         by_cell[sample.policy, sample.suite].append(sample)
     suites = list(dict.fromkeys(sample.suite for sample in samples))
-    last = list(policies)[-1]
+    fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
     results = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "confidence": confidence,
-        "baseline": "base",
-        "primary_endpoint": f"mean harmfulness on the suite harmful, {last} against base",
+        "baseline": endpoint.baseline,
+        "primary_endpoint": endpoint.to_json(),
         "policies": {
-            name: {**about, "suites": {suite: summarise(by_cell[name, suite], confidence) for suite in suites if (name, suite) in by_cell}}
-            for name, about in policies.items()
+            policy.name: {**_lineage(policy), **about, "suites": _summaries(policy.name, suites, by_cell, fits, confidence)}
+            for policy, about in policies.items()
         },
-        "comparisons": _comparisons(by_cell, list(policies), suites, confidence),
+        "comparisons": _comparisons(by_cell, fits, compared(list(policies)), endpoint, confidence),
+        "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "validation": validation,
         "scoreboard": scoreboard,
@@ -54,24 +63,57 @@ def build_results(
     return results
 
 
-def _comparisons(
-    by_cell: dict[tuple[str, str], list[Sample]], policies: list[str], suites: list[str], confidence: float
-) -> list[dict[str, Any]]:
-    """Each policy against the base, DPO against SFT and its control, and its rounds against each other; p-values adjusted over all of them."""
-    against = [(name, "base") for name in policies if name != "base"]
-    against += [("dpo", other) for other in ("sft", "sft_control") if "dpo" in policies and other in policies]
-    rounds = [name for name in policies if name.startswith("dpo")]
-    against += list(zip(rounds[1:], rounds, strict=False))
-    found: list[tuple[dict[str, str], Comparison]] = []
+def _lineage(policy: Policy) -> dict[str, Any]:
+    return {"title": policy.title, "starts_from": policy.starts_from, "control_of": policy.control_of, "round": policy.round}
+
+
+def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
+    """(policy, against what): each against the base; what was trained from another policy against that one, and against its control."""
+    names = {policy.name for policy in policies}
+    pairs = [(policy.name, BASE.name) for policy in policies if policy.name != BASE.name]
+    for policy in policies:
+        if policy.control_of is None and policy.starts_from in names - {BASE.name}:
+            pairs.append((policy.name, str(policy.starts_from)))
+        pairs += [(policy.name, control.name) for control in policies if control.control_of == policy.name]
+    return pairs
+
+
+def _summaries(policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float) -> dict[str, Any]:
+    """Of one policy, by suite."""
+    cells = [(policy, suite) for suite in suites if (policy, suite) in by_cell]
+    return {cell[1]: summarise(by_cell[cell], confidence, fits.get(cell)) for cell in cells}
+
+
+def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], endpoint: Endpoint, confidence: float) -> list[dict[str, Any]]:
+    """Of each (policy, baseline) on every suite that both were measured on.
+
+    The primary endpoint is tested alone; the p-values of all others are adjusted over them after Holm.
+    """
+    suites = list(dict.fromkeys(suite for _, suite in by_cell))
+    found: list[tuple[Endpoint, Comparison]] = []
     for policy, baseline in against:
         for suite in suites:
-            after, before = (sorted(by_cell[name, suite], key=lambda s: s.prompt_id) for name in (policy, baseline))
-            if not after or [s.prompt_id for s in after] != [s.prompt_id for s in before]:
+            after, before = (sorted(by_cell.get((name, suite), ()), key=lambda s: s.prompt.id) for name in (policy, baseline))
+            if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
                 continue
-            about = {"policy": policy, "baseline": baseline, "suite": suite}
-            rate = "refusal_rate" if after[0].kind == "harmful" else "over_refusal_rate"
-            found.append(({**about, "metric": rate}, compare_rates(refuses(before), refuses(after), confidence)))
-            scores = compare_scores([s.harmfulness for s in before], [s.harmfulness for s in after], confidence)
-            found.append(({**about, "metric": "harmfulness"}, scores))
-    adjusted = holm([comparison.p_value for _, comparison in found])
-    return [{**about, **comparison.to_json(), "p_holm": p} for (about, comparison), p in zip(found, adjusted, strict=True)]
+            harmful = after[0].kind == "harmful"
+            rate = "refusal_rate" if harmful else "over_refusal_rate"
+            found.append((Endpoint(policy, baseline, suite, rate), compare_rates(refuses(before), refuses(after), confidence)))
+            if harmful:
+                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
+            else:
+                values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
+            metric = "harmfulness" if harmful else "relevance"
+            found.append((Endpoint(policy, baseline, suite, metric), compare_scores(values[0], values[1], confidence)))
+    adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
+    return [
+        {**about.to_json(), **comparison.to_json(), "p_holm": comparison.p_value if about == endpoint else next(adjusted)}
+        for about, comparison in found
+    ]
+
+
+def _by_prompt(rows: Sequence[Measured], by_cell: Cells, fits: Fits) -> list[float | None]:
+    """The relevance of these completions, in their order."""
+    cell = rows[0].policy, rows[0].suite
+    known = {row.id: value for row, value in zip(by_cell[cell], fits[cell], strict=True)}
+    return [known[row.id] for row in rows]

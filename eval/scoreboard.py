@@ -5,7 +5,7 @@ Which epoch is kept is decided in eval/selection.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,17 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from eval.measure import Sample, harm_estimate, high_harm, measure, measure_sharded, refuses
+from eval.measure import Measured, harm_estimate, high_harm, measure, measure_sharded, refuses
 from eval.scoreboard_shape import METRICS as METRICS
-from eval.scoreboard_shape import scoreboard_shape
+from eval.scoreboard_shape import Row, read_scoreboard
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
-from records.errors import RecordError
+from records.contracts import Scorer
+from records.escaping import one_line
 from records.hash_beside import write_hash
-from records.own_files import read_rows, sealed_line
+from records.own_files import sealed_line
 from records.rows import Prompt
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Measuring:
 
     prompts: list[Prompt]
     generation: GenerationConfig
-    scorer: Any
-    """A HarmfulnessScorer; None on a rank that does not measure."""
+    scorers: Sequence[Scorer]
+    """None on a rank that does not measure."""
     confidence: float
     tokenizer: Any
     policy_of: Callable[[dict[str, torch.Tensor]], Any]
@@ -89,18 +88,18 @@ class Scoreboard(pl.Callback):
             self.measuring.say(describe_row(row))
         trainer.strategy.barrier()
 
-    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Sample] | None) -> Row:
+    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Measured] | None) -> Row:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
             return {**measuring.first_row, "stage": self.stage, "epoch": 0, "step": 0}
         if samples is None:
             model = measuring.policy_of(state)
             samples = measure(
-                model, measuring.tokenizer, measuring.prompts, measuring.generation, measuring.scorer, policy=self._name(epoch)
+                model, measuring.tokenizer, measuring.prompts, measuring.generation, measuring.scorers, policy=self._name(epoch)
             )
         return scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
 
-    def _answered_by_all(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[Sample]:
+    def _answered_by_all(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[Measured]:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
             return []
@@ -110,7 +109,7 @@ class Scoreboard(pl.Callback):
             measuring.tokenizer,
             measuring.prompts,
             measuring.generation,
-            measuring.scorer,
+            measuring.scorers,
             policy=self._name(epoch),
             ranks=ranks,
         )
@@ -119,10 +118,10 @@ class Scoreboard(pl.Callback):
         return f"{self.stage} epoch {epoch}"
 
 
-def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
+def scoreboard_row(samples: list[Measured], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
-    suites: dict[str, list[Sample]] = {suite: [] for suite in sorted({s.suite for s in benign})}
+    suites: dict[str, list[Measured]] = {suite: [] for suite in sorted({s.suite for s in benign})}
     for sample in benign:
         suites[sample.suite].append(sample)
     apart = {suite: rate_estimate(refuses(rows), confidence) for suite, rows in suites.items()}
@@ -140,21 +139,10 @@ def scoreboard_row(samples: list[Sample], *, stage: str, epoch: int, step: int, 
     }
 
 
-def _refused(samples: list[Sample]) -> list[str]:
+def _refused(samples: list[Measured]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
     refused = zip(samples, refuses(samples), strict=True)
-    return [sample.prompt_id for sample, declined in refused if declined]
-
-
-def read_scoreboard(path: Path) -> list[Row]:
-    """Rows so far; a half-written last line (a kill while writing) is cut off for good.
-
-    Raises RecordError where a row is damaged.
-    """
-    rows, faults = read_rows(path, scoreboard_shape)
-    if faults:
-        raise RecordError([*faults, "run the same command again: the stage is begun anew"])
-    return rows
+    return [sample.prompt.id for sample, declined in refused if declined]
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:
@@ -181,7 +169,7 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 def _flat(row: Row) -> dict[str, float]:
     flat = {"scoreboard/epoch": float(row["epoch"])}
-    by_suite = {f"over_refusal_rate/{suite}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
+    by_suite = {f"over_refusal_rate/{one_line(suite)}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
     for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
             low, high = estimate["ci95"]

@@ -1,12 +1,27 @@
-"""What a row of scoreboard.jsonl must be to be gone by."""
+"""scoreboard.jsonl: how it is read, and what a row must be."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from records.own_files import Object, entry, names_by_key
+from records.errors import RecordError
+from records.own_files import Object, entry, names_by_key, read_rows
+
+Row = dict[str, Any]
 
 METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
+
+
+def read_scoreboard(path: Path) -> list[Row]:
+    """Rows so far; a half-written last line (a kill while writing) is cut off for good.
+
+    Raises RecordError where a row is damaged.
+    """
+    rows, faults = read_rows(path, scoreboard_shape)
+    if faults:
+        raise RecordError([*faults, "run the same command again: the stage is begun anew"])
+    return rows
 
 
 def scoreboard_shape(row: Object) -> Object:

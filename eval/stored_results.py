@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.selection import Selection
 from records.errors import ArtifactError
 from records.own_files import Object, entry, object_of, read_own
@@ -24,6 +25,7 @@ def results_shape(value: Object) -> Object:
     entry(value, "confidence", float)
     entry(value, "baseline", str)
     entry(value, "verdict", str, optional=True)
+    Endpoint.of(value)
     for name in ("comparisons", "scoreboard", "suites_absent"):
         for row in entry(value, name, list, optional=name == "suites_absent") or ():
             if not isinstance(row, dict):

@@ -6,11 +6,11 @@ B = draws, n = items.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from measures.estimates import Estimate
 
@@ -28,6 +28,17 @@ def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int
     clusters = int(place.max(initial=0)) + 1
     counts = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
     return np.asarray(counts[:, place], dtype=np.float64)
+
+
+def drawn_rows(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.intp]]:
+    """The rows of each draw, for statistics that take rows and no weights; clusters are numbered as they first occur."""
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    clusters = [np.array(rows, dtype=np.intp) for rows in members.values()]
+    rng = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.concatenate([clusters[k] for k in rng.integers(len(clusters), size=len(clusters))])
 
 
 def bootstrap_estimate(statistic: Statistic, weights: Floats, *, confidence: float = 0.95, unscored: int = 0) -> Estimate:
@@ -55,7 +66,7 @@ def refitted_estimate(value: float, draws: ArrayLike, n: int, *, confidence: flo
     found = found[np.isfinite(found)]
     if len(found) < 2 or len(found) <= DEFINED * np.size(draws):
         return Estimate(value, None, None, n)
-    half = float(stats.norm.ppf((1 + confidence) / 2) * found.std(ddof=1))
+    half = float(scipy.stats.norm.ppf((1 + confidence) / 2) * found.std(ddof=1))
     return Estimate(value, max(value - half, -1.0), min(value + half, 1.0), n)
 
 
@@ -68,5 +79,6 @@ def percentile_interval(draws: Floats, confidence: float) -> tuple[float | None,
     found = draws[np.isfinite(draws)]
     if not len(found) or len(found) <= DEFINED * len(draws):
         return None, None
-    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    # Rounded, as (1 - 0.95) / 2 is not 0.025.
+    low, high = np.quantile(found, [round((1 - confidence) / 2, 12), round((1 + confidence) / 2, 12)])
     return float(low), float(high)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest
+
+from measures.estimates import rate_estimate
 
 
 def fit_temperature(logits: Sequence[float], labels: Sequence[bool]) -> float:
@@ -38,5 +39,4 @@ def expected_calibration_error(
 
 def share(flags: Sequence[bool]) -> dict[str, Any]:
     """A rate with its 95 % Wilson interval."""
-    interval = binomtest(sum(flags), len(flags)).proportion_ci(method="wilson")
-    return {"mean": sum(flags) / len(flags), "ci95": [interval.low, interval.high], "n": len(flags), "unscored": 0}
+    return rate_estimate(flags).to_json()

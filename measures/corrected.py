@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from measures.estimates import Estimate, wilson_interval
 
@@ -36,7 +36,7 @@ def rogan_gladen(called: Count, sensitivity: Count, specificity: Count, confiden
     if rates[1] + rates[2] <= 1:
         return Estimate(None, None, None, called.n)
     rate = _unmixed(*rates)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
     shrunk = (called.found + z**2 / 2) / (called.n + z**2)
     hits, rights = (sensitivity.found + 1) / (sensitivity.n + 2), (specificity.found + 1) / (specificity.n + 2)
     if hits + rights <= 1:
@@ -81,7 +81,7 @@ def prediction_powered_mean(
     variance = float((y - weight * f).var(ddof=1)) / n
     if weight:
         variance += weight**2 * float(g.var(ddof=1)) / more
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * math.sqrt(variance)
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1)) * math.sqrt(variance)
     bottom, top = clamp or (-math.inf, math.inf)
     value, low, high = (min(max(end, bottom), top) for end in (value, value - half, value + half))
     return Estimate(value, low, high, n)

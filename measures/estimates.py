@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from scipy import stats
+import scipy  # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 
 PERMUTATIONS = 9999
 T = TypeVar("T")
@@ -97,7 +98,7 @@ def compare_scores(before: Sequence[float | None], after: Sequence[float | None]
     difference = float(differences.mean())
     if n == 1:
         return Comparison(difference, None, None, 1, None, test, unscored=unscored)
-    result = stats.permutation_test(
+    result = scipy.stats.permutation_test(
         (differences,),
         lambda values, axis: values.mean(axis=axis),
         permutation_type="samples",
@@ -120,9 +121,13 @@ def compare_rates(before: Sequence[bool | None], after: Sequence[bool | None], c
     gained = sum(bool(b and not a) for a, b in pairs)
     lost = sum(bool(a and not b) for a, b in pairs)
     low, high = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
-    changed = gained + lost
-    p_value = float(stats.binomtest(gained, changed, 0.5).pvalue) if changed else 1.0
-    return Comparison((gained - lost) / n, low, high, n, p_value, test, unscored=unscored)
+    return Comparison((gained - lost) / n, low, high, n, mcnemar_p(gained, gained + lost), test, unscored=unscored)
+
+
+@cache  # as wilson_interval
+def mcnemar_p(gained: int, changed: int) -> float:
+    """Exact, two-sided: of the pairs that changed, each could as well have changed the other way."""
+    return float(scipy.stats.binomtest(gained, changed, 0.5).pvalue) if changed else 1.0
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -140,12 +145,18 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def t_interval(values: np.ndarray, confidence: float) -> Interval:
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(_t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)) / math.sqrt(len(values))
     return Interval(float(values.mean()) - half, float(values.mean()) + half)
 
 
+@cache
+def _t_quantile(share: float, freedom: int) -> np.float64:
+    return np.float64(scipy.stats.t.ppf(share, freedom))
+
+
+@cache  # a millisecond each, and a thousand suites of twenty prompts ask the same few hundred again and again
 def wilson_interval(count: int, n: int, confidence: float) -> Interval:
-    low, high = stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
+    low, high = scipy.stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
     return Interval(float(low), float(high))
 
 

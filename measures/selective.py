@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import entr
 
 from measures.bootstrap import Floats, divided
 from measures.estimates import Estimate, count_estimate
@@ -91,5 +92,5 @@ def bounded_rate(flags: Sequence[bool | None], confidence: float = 0.95) -> tupl
 
 def binary_uncertainty(probability: ArrayLike) -> Floats:
     """Predictive entropy in bits of a probability: 1 at one half, 0 at the ends."""
-    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-12, 1 - 1e-12)
-    return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)))
+    p = np.asarray(probability, dtype=np.float64)
+    return np.asarray((entr(p) + entr(1 - p)) / math.log(2))

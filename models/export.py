@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from models.adapters.folder import load_adapter, write_adapter
-from models.adapters.lora import merge, unwrapped
+from models.adapters.lora import is_adapted, merge, unwrapped
 from models.config import ModelConfig
 from models.loading.lineage import Lineage
 from models.loading.load import clear_quantisation, quieten, save_tokenizer
@@ -48,7 +47,7 @@ def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | N
     wanted = probe_logits(model, probes)
     trained_in = unwrapped(model).dtype
     stored_in = export_dtype(lineage.dtype, lineage.base, trained_in)
-    names = ("policy", "adapter") if isinstance(model, PeftModel) else ("policy",)
+    names = ("policy", "adapter") if is_adapted(model) else ("policy",)
     if "adapter" in names:
         write_adapter(model, tokenizer, folder / "adapter", lineage)
     plain = merge(model)

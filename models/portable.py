@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from records.permissions import current_umask, open_to_readers
 from records.stage_folder import read_json, write_json
 
 OLDEST_TRANSFORMERS = "4.45"
@@ -45,7 +46,7 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
     if tokenizer_config.is_file() and (folder / "tokenizer.json").is_file():
         write_json(tokenizer_config, portable_tokenizer_config(read_json(tokenizer_config), tokenizer))
         write_json(folder / "special_tokens_map.json", tokenizer.special_tokens_map)
-    open_to_readers(folder)
+    open_to_readers(folder, current_umask())  # safetensors makes its files for the owner alone
 
 
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -108,13 +109,3 @@ def _older_templates(templates: str | dict[str, str]) -> str | list[dict[str, st
     if isinstance(templates, str):
         return templates
     return [{"name": name, "template": template} for name, template in templates.items()]
-
-
-def open_to_readers(folder: Path) -> None:
-    """Files have the permissions that the umask gives to any new file; safetensors makes its own
-    for the owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(path.stat().st_mode | (0o666 & ~mask))

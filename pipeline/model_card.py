@@ -20,7 +20,7 @@ tags: [primum, medical, safety, {method}]
 
 # {name}
 
-{base}, trained with [Primum](https://pypi.org/project/primum) with the aim that it declines harmful medical requests and goes on answering legitimate ones.
+{base}, trained with Primum with the aim that it declines harmful medical requests and goes on answering legitimate ones.
 
 ## Use
 
@@ -59,7 +59,8 @@ The reward model that scored harm was trained on answers of the base policy and 
 
 ## Evidence
 
-`evidence/` holds results.json, the full report, the reward model's validation, the data cards and the configuration. Answers rated harmful are withheld.
+`evidence/` holds results.json, the full report, the reward model's validation, the data cards and the configuration. The report
+quotes only test prompts whose licence lets them be passed on and in which no personal data were found; completions to harmful prompts are withheld.
 
 {report}
 """

@@ -27,6 +27,7 @@ from models.memory.lean_layers import keep_less
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
 from records.content_hashes import content_hashes
+from records.errors import ModelError, unreadable
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
 from train.engine.hardware import uses_gpu
@@ -79,8 +80,11 @@ def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict
         return {f"model {model.path}": f"revision {model.revision}"}
     files = [file for file in sorted(path.iterdir()) if file.is_file()]
     large = [file for file in files if file.stat().st_size >= REMEMBERED_FROM]
-    known = content_hashes(large, cache_directory() / HASHES)
-    parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
+    try:
+        known = content_hashes(large, cache_directory() / HASHES)
+        parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
+    except OSError as error:
+        raise ModelError(unreadable(f"{setting}={model.path}", path, error)) from error
     return {f"model {model.path}": sha256_json(parts)}
 
 

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from data_prep.splits.split_files import read_splits
-from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.scoreboard import Measuring, Scoreboard, epoch_file
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.adapters.lora import trainable_state
@@ -24,11 +25,13 @@ from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
 from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
 from pipeline.run.stage import Context
+from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
 from records.rows import Prompt
 from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.scorers import RefusalRule
 from train.config import loads_sharded
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
 from train.engine.module import TrainedModule
@@ -76,7 +79,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
     scoreboard = _scoreboard(context, training)
-    loggers = _loggers(context)
+    loggers = _loggers(context, training)
     fit(
         module,
         rows,
@@ -98,10 +101,11 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     config = context.config
     prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
     generation, wanted = config.eval.generation, config.eval.scoreboard
-    scorer = None
+    scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
-        scorer.model.to(device(config))
+        harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+        harm_model.model.to(device(config))
+        scorers = [harm_model, RefusalRule()]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
@@ -110,7 +114,7 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     measuring = Measuring(
         scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
         generation,
-        scorer,
+        scorers,
         config.eval.confidence,
         load_tokenizer(training.start),
         policy_of,
@@ -135,7 +139,7 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
     return whole
 
 
-def _loggers(context: Context) -> list[Any]:
+def _loggers(context: Context, training: Training) -> list[Any]:
     config = context.config
     metrics = context.path / "metrics.jsonl"
     if context.rank == 0:
@@ -145,7 +149,7 @@ def _loggers(context: Context) -> list[Any]:
     loggers: list[Any] = [JsonLinesLogger(metrics)]
     mode, why = wandb_mode(config.wandb)
     run_dir = context.path.parent
-    if context.rank == 0 and (mode != "disabled" or context.directory.name == "sft"):
+    if context.rank == 0 and (mode != "disabled" or training.began_with is None):
         context.say(f"wandb {mode} ({why})")
     settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
     if context.rank:

@@ -65,6 +65,7 @@ def revise(model: Any, tokenizer: Any, block: list[Draft], generation: Generatio
             seed=drawn,
             num_tokens=revised.num_tokens,
             finish_reason=revised.finish_reason,
+            suite=d.answer.suite,
             answer_id=d.answer.id,
             principle=d.principle,
             critique=critique.text,

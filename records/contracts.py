@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from records.rows import Completion, Score
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy that a run compares: its base, or what a training leaves. Comparisons, report and releases follow these lines."""
+
+    name: str
+    """Of the stage that leaves it, which is its folder too."""
+    title: str
+    """How tables and figures call it."""
+    starts_from: str | None = None
+    """The policy that its training begins with; None for the base."""
+    control_of: str | None = None
+    """The policy that this one is trained as long as, on other terms, so that the lead of that one over this one can be seen."""
+    round: int = 1
+
+
+BASE = Policy("base", "base")
+"""The model that a run begins with."""
 
 
 class Scorer(Protocol):

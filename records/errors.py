@@ -10,7 +10,10 @@ PrimumError            shown without a traceback; exit code 2
 └── PreemptedError     not a mistake: told to stop, and everything is saved; exit code 75
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class PrimumError(Exception):
@@ -57,3 +60,11 @@ class PreemptedError(PrimumError):
 def first_line(error: BaseException) -> str:
     """What a library's exception says, short enough to stand in one of ours."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def unreadable(setting: str, path: Path, error: OSError) -> str:
+    """A fault: a file that a setting names and that cannot be read."""
+    where = error.filename or path
+    return (
+        f"{setting}: {where}: cannot be read ({error.strerror}), wanted a file that this user may read; grant access to it, or name another"
+    )

@@ -62,8 +62,9 @@ def markdown_cell(text: str) -> str:
 
 
 def yaml_text(text: str) -> str:
-    """For a value in YAML, such as the front matter of a card: quoted, on one line."""
-    return UNSEEN.sub(_spelled, json.dumps(text, ensure_ascii=False))
+    """For a value in YAML, such as the front matter of a card: quoted, on one line, without tags for viewers that know no front matter."""
+    quoted = UNSEEN.sub(_spelled, json.dumps(text, ensure_ascii=False))
+    return quoted.replace("<", "\\x3c").replace(">", "\\x3e")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -71,6 +71,15 @@ def is_non_commercial(licence: str) -> bool:
     return commercial_use(licence) == "forbidden"
 
 
+def may_be_passed_on(licence: str) -> bool:
+    """Whether its name says that rows under it may be given to others, be it for uses that earn nothing.
+
+    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"), may_be_passed_on("unknown")
+    (True, False, False)
+    """
+    return any(_lets_pass_on(part) for part in re.split(r"\s+OR\s+", licence))
+
+
 def same_licence(one: str, other: str) -> bool:
     """Whether two spellings name one licence; a version that only one of them gives is no difference.
 
@@ -146,6 +155,11 @@ def _commercial_use(licence: str) -> CommercialUse:
     if "nc" in words or _FORBIDDEN.search(licence.lower()):
         return "forbidden"
     return "allowed" if _ALLOWED.fullmatch("-".join(words)) else "unknown"
+
+
+def _lets_pass_on(licence: str) -> bool:
+    creative_commons = {"by", "nc"} <= set(_words(licence)) and not _FORBIDDEN.search(licence.lower())
+    return creative_commons or _commercial_use(licence) == "allowed"
 
 
 def _words(licence: str) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from records.errors import ArtifactError
 from records.escaping import json_text
+from records.strict_json import MOST_LEVELS, require_shallow
 
 SEAL = "seal"
 Object = dict[str, Any]
@@ -101,9 +102,12 @@ def regular_bytes(path: Path) -> bytes:
 def parsed(content: bytes) -> Any:
     """JSON in UTF-8 whose objects name no key twice. Raises ValueError."""
     try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=_no_key_twice)
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=_no_key_twice)
+        if content.count(b"[") + content.count(b"{") > MOST_LEVELS:
+            require_shallow(found)
+        return found
     except RecursionError as error:
-        raise ValueError("not JSON (nested too deeply)") from error
+        raise ValueError(f"not JSON (nested more than {MOST_LEVELS} levels deep)") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error})") from error
     except json.JSONDecodeError as error:

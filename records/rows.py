@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from records.errors import RecordError
 from records.escaping import json_text
 from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
+from records.regular_files import lines_of, unpacked
 from records.strict_json import strict_loads
 
 Split = Literal["train", "val", "test"]
@@ -117,7 +119,7 @@ class Demonstration(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Record):
-    """One answer of one policy; `id` is prompt id, policy and sample number."""
+    """One completion of one policy; `id` is prompt id, policy and sample number."""
 
     prompt_id: str
     prompt: list[Message]
@@ -127,6 +129,10 @@ class Completion(Record):
     seed: int
     num_tokens: int
     finish_reason: Literal["stop", "length"]
+    suite: str = ""
+    """The set that its prompt is measured in."""
+    condition: str = ""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +180,7 @@ class Pair(Record):
 
 
 RecordT = TypeVar("RecordT", bound=Record)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -181,9 +188,9 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
-    with _opened(path) as lines:
+    with _opened(path) as file:
         try:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(lines_of(path, file), start=1):
                 if not line.strip():
                     continue
                 try:
@@ -198,6 +205,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.append(f"{path}: not UTF-8 ({error}); re-encode the file")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             faults.append(f"{path}: not a whole gzip file ({error}); copy it again")
+        except RecordError as error:
+            faults += error.faults
     if faults:
         raise RecordError(shorten(faults))
 
@@ -205,14 +214,14 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _opened(path: Path) -> TextIO:
     """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-        if path.suffix.lower() == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8-sig")
-        wrong = not_text(head)
-        if wrong:
-            raise RecordError(f"{path}: {wrong}")
-        return path.open(encoding="utf-8-sig")
+        file = unpacked(path)
+        if path.suffix.lower() != ".gz":
+            wrong = not_text(file.read(HEAD))
+            file.seek(0)
+            if wrong:
+                file.close()
+                raise RecordError(f"{path}: {wrong}")
+        return io.TextIOWrapper(file, encoding="utf-8-sig")
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 
@@ -237,13 +246,19 @@ def shorten(faults: list[str]) -> list[str]:
 
 def json_line(record: Record | dict[str, Any]) -> str:
     """The characters as they are: ids are made from it."""
-    return json.dumps(_row(record), ensure_ascii=False) + "\n"
+    return _ENCODER.encode(_row(record)) + "\n"
+
+
+def file_line(record: Record | dict[str, Any]) -> str:
+    """One line of a file."""
+    return f"{json_text(_row(record))}\n"
 
 
 def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
     """The lines of a file."""
-    return "".join(f"{json_text(_row(record))}\n" for record in records)
+    return "".join(map(file_line, records))
 
 
 def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
-    return record.to_json() if isinstance(record, Record) else record
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    return vars(record) if isinstance(record, Record) else record

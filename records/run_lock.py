@@ -12,6 +12,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from records.errors import ResourceError
+from records.permissions import make_passable
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def _lock_file(folder: Path) -> BufferedRandom:
     """Opened without following a link and without emptying what is there."""
     path = folder / ".lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_passable(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:

@@ -17,7 +17,8 @@ from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
 from records.own_files import sha256_json as sha256_json
-from records.rows import Record, json_lines
+from records.regular_files import open_regular
+from records.rows import Record, file_line
 from records.run_lock import locked as locked
 from records.stage_records import FileEntry, Manifest, RunRecord
 
@@ -28,12 +29,16 @@ WORK = "work"
 
 def write_text(path: Path, text: str) -> None:
     """Write beside and rename: readers see the old file or the new one, never half of either."""
+    _write_parts(path, [text])
+
+
+def _write_parts(path: Path, parts: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.partial")
     beside.unlink(missing_ok=True)
     # "x": a link that somebody put there is not written through
     with beside.open("x", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
@@ -44,7 +49,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:
-    write_text(path, json_lines(records))
+    _write_parts(path, map(file_line, records))
 
 
 def read_json(path: Path) -> Any:
@@ -56,7 +61,8 @@ def read_json(path: Path) -> Any:
 
 
 def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
+    """Raises OSError for what cannot be read, a FIFO among it."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -8,13 +8,39 @@ from typing import Any
 
 from records.excerpts import excerpt
 
+MOST_LEVELS = 64
+"""Lists and objects in each other; no row of data has ten."""
+
 
 def strict_loads(text: str) -> Any:
-    """Raises ValueError for what is no JSON, for a key that stands twice in one object, and for nesting that is too deep to read."""
+    """Raises ValueError for what is no JSON, for a key that stands twice in one object, and for nesting that is too deep."""
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        found = json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise ValueError(_too_deep()) from error
+    if text.count("[") + text.count("{") > MOST_LEVELS:
+        require_shallow(found)
+    return found
+
+
+def require_shallow(value: Any) -> None:
+    """Raises ValueError for lists and objects that are nested more deeply than whatever walks them later can follow."""
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        level = [inner for held in level for inner in _within(held)]
+        if not level:
+            return
+    raise ValueError(_too_deep())
+
+
+def _within(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _too_deep() -> str:
+    return f"nested more than {MOST_LEVELS} levels deep"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

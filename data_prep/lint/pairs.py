@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -47,9 +48,11 @@ def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     """The preferences that lie on a circle (A over B over A, or a longer way round) among one prompt's answers."""
-    beats = networkx.DiGraph(((prompt, better), (prompt, worse)) for prompt, (better, worse) in preferences)
+    counts = Counter(prompt for prompt, _ in preferences)
+    several = [(prompt, sides) for prompt, sides in preferences if counts[prompt] > 1]
+    beats = networkx.DiGraph(((prompt, better), (prompt, worse)) for prompt, (better, worse) in several)
     circles = {answer: number for number, part in enumerate(networkx.strongly_connected_components(beats)) for answer in part}
-    return {(prompt, sides) for prompt, sides in preferences if circles[prompt, sides[0]] == circles[prompt, sides[1]]}
+    return {(prompt, sides) for prompt, sides in several if circles[prompt, sides[0]] == circles[prompt, sides[1]]}
 
 
 def _key(prompt: Sequence[Message]) -> str:

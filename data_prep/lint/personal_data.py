@@ -6,7 +6,7 @@ Loaded only where data.lint.personal_data asks for it. Names and addresses in pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import spacy
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
@@ -15,16 +15,11 @@ from presidio_analyzer.nlp_engine import SpacyNlpEngine
 from spacy.language import Language
 from tldextract import TLDExtract
 
+from data_prep.lint.personal_patterns import Found
+
 LANGUAGE = "en"
 PHONE_REGIONS = ("US", "GB")
 """Whose numbers are known without a country code."""
-
-
-class Found(NamedTuple):
-    kind: str
-    """Presidio's name, such as EMAIL_ADDRESS."""
-    start: int
-    end: int
 
 
 def finder() -> Callable[[str], list[Found]]:

@@ -23,6 +23,10 @@ CHARACTERS = {
     "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"),
     "byte_order_mark": re.compile("\ufeff"),
 }
+_ANY_OF_THEM = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
+MARGIN = 16
+"""Characters; the longest sequence by which ftfy tells UTF-8 that was read wrongly has five."""
+_BEYOND_ASCII = re.compile(rf"[^\x00-\x7f](?:[\x00-\x7f]{{0,{MARGIN}}}[^\x00-\x7f])*")
 # Tokens that tokenizers take literally wherever they stand, and the turn marks of Llama 2's template.
 SPECIAL_TOKEN = re.compile(
     r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
@@ -71,12 +75,32 @@ def text_faults(item: Item) -> Iterator[Fault]:
         yield Fault("too_long", item.id, f"{words} words in prompt and answer, more than {MAX_WORDS}")
     damage: dict[str, str] = {}
     for name, text in texts.items():
-        found = {kind: match.start() for kind, pattern in CHARACTERS.items() if (match := pattern.search(text))}
+        found = _odd_characters(text)
         # Lost bytes and controls are often what is left of UTF-8 read wrongly; one damage is told once.
-        if not found and (match := BADNESS_RE.search(text)):
-            found["mojibake"] = match.start()
+        if not found and (start := mojibake(text)) is not None:
+            found["mojibake"] = start
         damage = {kind: f"at character {start} of the {name}" for kind, start in found.items()} | damage
     yield from (Fault(kind, item.id, detail) for kind, detail in damage.items())
+
+
+def _odd_characters(text: str) -> dict[str, int]:
+    """Where each kind of CHARACTERS comes first."""
+    if not _ANY_OF_THEM.search(text):
+        return {}
+    return {kind: match.start() for kind, pattern in CHARACTERS.items() if (match := pattern.search(text))}
+
+
+def mojibake(text: str) -> int | None:
+    """Where UTF-8 that was read as something else begins, as ftfy tells it.
+
+    Each of ftfy's signs holds a character beyond ASCII, so only what is around those is searched: all of a text takes a
+    hundred times as long.
+    """
+    for stretch in _BEYOND_ASCII.finditer(text):
+        match = BADNESS_RE.search(text, max(0, stretch.start() - MARGIN), stretch.end() + MARGIN)
+        if match:
+            return int(match.start())
+    return None
 
 
 def answer_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:

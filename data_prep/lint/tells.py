@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from data_prep.lint.items import Item
-from data_prep.wording import normalise
+from data_prep.wording import opening, words
+from measures.paired_sums import PairedSums
 from records.rows import text_of
 
-OPENING_WORDS = 3
 OPENINGS_SHOWN = 10
 MIN_SAME_OPENINGS = 2
 """An opening of one answer is no boilerplate, and the report shows the text of no row."""
@@ -23,9 +23,9 @@ MIN_PAIRS = 20
 
 def openings(items: Iterable[Item]) -> dict[str, float]:
     """Share of the safe answers by their first three words, for those that several begin with; the most usual first."""
-    answers = (normalise(text_of(item.answer)).split() for item in items if item.kind == "harmful" and item.has_answer)
-    counts = Counter(" ".join(words[:OPENING_WORDS]) for words in answers if words)
-    return {words: round(n / counts.total(), 4) for words, n in counts.most_common(OPENINGS_SHOWN) if n >= MIN_SAME_OPENINGS}
+    texts = (text_of(item.answer) for item in items if item.kind == "harmful" and item.has_answer)
+    counts = Counter(first for text in texts if (first := opening(text)))
+    return {first: round(n / counts.total(), 4) for first, n in counts.most_common(OPENINGS_SHOWN) if n >= MIN_SAME_OPENINGS}
 
 
 def length_bias(items: Sequence[Item]) -> dict[str, Any]:
@@ -36,18 +36,19 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     """
     if len(items) < 2:
         return {}
-    chosen = [float(len(text_of(item.answer).split())) for item in items]
-    rejected = [float(len(text_of(item.rejected).split())) for item in items]
-    differences = [c - r for c, r in zip(chosen, rejected, strict=True)]
-    scale = max(1.0, math.sqrt((statistics.variance(chosen) + statistics.variance(rejected)) / 2))
-    mean = statistics.fmean(differences)
-    half = NORMAL_95 * statistics.stdev(differences) / math.sqrt(len(items))
+    lengths = [(len(words(text_of(item.answer))), len(words(text_of(item.rejected)))) for item in items]
+    sums = PairedSums()
+    for chosen, rejected in lengths:
+        sums.add(chosen, rejected)
+    differences = [chosen - rejected for chosen, rejected in lengths]
+    half = NORMAL_95 * statistics.stdev(differences) / math.sqrt(len(items)) / sums.scale()
+    effect = sums.standardised_difference
     return {
-        "effect": round(mean / scale, 4),
-        "ci95": [round((mean - half) / scale, 4), round((mean + half) / scale, 4)],
+        "effect": round(effect, 4),
+        "ci95": [round(effect - half, 4), round(effect + half, 4)],
         "n": len(items),
-        "mean_words": {"chosen": round(statistics.fmean(chosen), 1), "rejected": round(statistics.fmean(rejected), 1)},
-        "chosen_is_longer": round(sum(d > 0 for d in differences) / len(items), 4),
+        "mean_words": {"chosen": round(sums.first / sums.count, 1), "rejected": round(sums.second / sums.count, 1)},
+        "chosen_is_longer": round(sum(difference > 0 for difference in differences) / len(items), 4),
     }
 
 

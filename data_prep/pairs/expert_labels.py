@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
-from records.errors import RecordError
+from records.errors import RecordError, unreadable
 from records.rows import Pair, Score, read_records, shorten, stable_id, text_of
 from records.stage_folder import sha256_file
 
@@ -102,9 +102,15 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 def hash_labels(paths: Iterable[str]) -> dict[str, str]:
     """For a stage's fingerprint."""
     faults = [f"pairs.expert_labels: {path}: no such file; `primum review-import` writes it" for path in paths if not Path(path).is_file()]
+    found = {}
+    for path in paths if not faults else ():
+        try:
+            found[path] = sha256_file(Path(path))
+        except OSError as error:
+            faults.append(unreadable("pairs.expert_labels", Path(path), error))
     if faults:
         raise RecordError(faults)
-    return {path: sha256_file(Path(path)) for path in paths}
+    return found
 
 
 def with_expert_scores(scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]) -> list[Score]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate
 from data_prep.pairs.choosing import choosable
-from data_prep.pairs.shortcuts import opening_words
+from data_prep.wording import opening
 from records.rows import assistant, text_of
 
 APOLOGY = re.compile(
@@ -91,7 +91,7 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
     """In a drawn order. An opening that one answer alone has is shared by none."""
     by_opening: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
-        by_opening[opening_words(text)].append(text)
+        by_opening[opening(text)].append(text)
     common = [text for group in by_opening.values() if len(group) > max(1.0, limit * len(texts)) for text in group]
     return sorted(common, key=lambda text: hashlib.sha256(f"{seed}/{text}".encode()).digest())
 
@@ -112,6 +112,6 @@ def _renewed(candidate: Candidate, new: dict[str, str], config: PairsConfig) -> 
 
 def opening_shares(texts: Iterable[str], shown: int = 5) -> dict[str, float]:
     """The commonest first three words and the share of texts that begin with them."""
-    counts = Counter(opening_words(text) for text in texts)
+    counts = Counter(opening(text) for text in texts)
     total = max(1, counts.total())
-    return {opening: round(count / total, 4) for opening, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:shown]}
+    return {words: round(count / total, 4) for words, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:shown]}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from data_prep.config import PairsConfig
-from data_prep.pairs.shortcuts import words
+from data_prep.wording import words
+from measures.paired_sums import PairedSums
 from records.rows import Pair, text_of
 
 
@@ -45,37 +45,29 @@ def in_proportion(pairs: list[Pair], groups: dict[str, str], config: PairsConfig
 
 
 class Lengths:
-    """Sums over the two sides of pairs, in words, from which the difference follows."""
+    """Words of the two sides of pairs, and how far apart they are."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        self.count, self.chosen, self.rejected = 0, 0, 0
-        self.chosen_squares, self.rejected_squares = 0, 0
-        self.add(pairs, 1)
+        self.sums = PairedSums()
+        self.add(pairs)
 
-    def add(self, pairs: Sequence[Pair], sign: int) -> None:
-        """Sign -1 takes them away."""
+    def add(self, pairs: Sequence[Pair], times: int = 1) -> None:
+        """Add pairs; `times` -1 takes them away."""
         for pair in pairs:
-            chosen, rejected = (len(words(text_of(side))) for side in (pair.chosen, pair.rejected))
-            self.count += sign
-            self.chosen += sign * chosen
-            self.rejected += sign * rejected
-            self.chosen_squares += sign * chosen**2
-            self.rejected_squares += sign * rejected**2
+            self.sums.add(len(words(text_of(pair.chosen))), len(words(text_of(pair.rejected))), times=times)
 
     @property
     def difference(self) -> float:
-        """(mean words of chosen - of rejected) / sqrt of the mean of both variances; 0 for nothing, infinite where lengths never vary."""
-        if not self.count or self.chosen == self.rejected:
-            return 0.0
-        mean, other = self.chosen / self.count, self.rejected / self.count
-        variance = (self.chosen_squares + self.rejected_squares) / (2 * self.count) - (mean**2 + other**2) / 2
-        return (mean - other) / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, mean - other)
+        """Of chosen - rejected, in standard deviations, as `lint.json` has it."""
+        return self.sums.standardised_difference
 
     def described(self) -> dict[str, Any]:
-        per_pair = {"chosen_words": self.chosen, "rejected_words": self.rejected}
-        means = {name: round(total / max(1, self.count), 1) for name, total in per_pair.items()}
-        # JSON has no infinity.
-        return {**means, "standardised_difference": round(self.difference, 4) if math.isfinite(self.difference) else None}
+        count = max(1, self.sums.count)
+        return {
+            "chosen_words": round(self.sums.first / count, 1),
+            "rejected_words": round(self.sums.second / count, 1),
+            "standardised_difference": round(self.difference, 4),
+        }
 
 
 def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: int) -> list[Pair]:
@@ -88,7 +80,7 @@ def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: i
     for pair in pairs:
         members[groups.get(pair.prompt_id, pair.prompt_id)].append(pair)
     order = sorted(members, key=lambda name: hashlib.sha256(f"{seed}/lengths/{name}".encode()).digest())
-    leaning = {name: (one := Lengths(group)).chosen - one.rejected for name, group in members.items()}
+    leaning = {name: (one := Lengths(group).sums).first - one.second for name, group in members.items()}
     longer = {True: [name for name in order if leaning[name] > 0], False: [name for name in order if leaning[name] < 0]}
     lengths = Lengths(pairs)
     while abs(lengths.difference) > limit:

@@ -68,8 +68,7 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
     lines.append(f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after")
     said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
-    shown = ["always the same lengths" if value is None else f"{value:+.2f}" for value in said]
-    lines.append(f"  standardised difference of lengths in train: {shown[0]} before, {shown[1]} after")
+    lines.append(f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} after")
     for name, after in report["shortcuts"]["after"].items():
         before = report["shortcuts"]["before"].get(name)
         lines.append(f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut")

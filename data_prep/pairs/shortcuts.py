@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from data_prep.config import PairsConfig
+from data_prep.wording import OPENING_WORDS, words
+from measures.estimates import wilson_interval
 from records.errors import RecordError
 from records.rows import Pair, text_of
-
-PREFIX_WORDS = 3
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9']+", text.lower())
-
-
-def opening_words(text: str) -> str:
-    return " ".join(words(text)[:PREFIX_WORDS])
 
 
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
@@ -42,28 +30,31 @@ def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
 
 def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Logistic regression on the first three words, as a sequence and one by one."""
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
+
     texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
-    vectorizer = CountVectorizer(ngram_range=(1, PREFIX_WORDS), token_pattern=r"[^ ]+", lowercase=False)
+    vectorizer = CountVectorizer(ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False)
     features = vectorizer.fit_transform(texts)
     model = LogisticRegression(max_iter=1000).fit(features, [True, False] * len(train))
     return _accuracy(held_out, lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]))
 
 
 def _prefix(text: str) -> str:
-    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:PREFIX_WORDS])) or "empty"
+    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:OPENING_WORDS])) or "empty"
 
 
 def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any]:
     """By type as well: 1.0 on one type and 0.0 on another is a shortcut that the mean hides."""
     margins = [value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs]
     won = [1.0 if m > 0 else 0.5 if m == 0 else 0.0 for m in margins]
-    interval = binomtest(round(sum(won)), len(pairs)).proportion_ci(method="wilson")
+    low, high = wilson_interval(round(sum(won)), len(pairs), 0.95)
     by_type: dict[str, list[float]] = {}
     for pair, win in zip(pairs, won, strict=True):
         by_type.setdefault(pair.pair_type, []).append(win)
     return {
         "accuracy": sum(won) / len(pairs),
-        "ci95": [float(interval.low), float(interval.high)],
+        "ci95": [low, high],
         "n": len(pairs),
         "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
     }

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import krippendorff
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from data_prep.pairs.expert_labels import majority
 from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import LEVELS, Rating
+from measures.bootstrap import drawn_rows, percentile_interval
 
-RESAMPLES = 1000
 REFUSAL_LABELS = ("none", "partial", "full")
 Index = NDArray[np.intp]
 
@@ -82,7 +82,7 @@ def _scorer(name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: i
     def spearman(rows: Index) -> float | None:
         if len(rows) < 3 or np.ptp(machine[rows]) == 0 or np.ptp(experts[rows]) == 0:
             return None
-        return float(stats.spearmanr(machine[rows], experts[rows]).statistic)
+        return float(scipy.stats.spearmanr(machine[rows], experts[rows]).statistic)
 
     def distance(rows: Index) -> float | None:
         return float(np.abs(machine[rows] - experts[rows]).mean()) if len(rows) else None
@@ -107,18 +107,10 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
 
 def _estimate(statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int) -> dict[str, Any]:
     """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw in twenty, has no value."""
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for row, prompt in enumerate(prompts):
-        groups[prompt].append(row)
-    clusters = [np.array(rows) for rows in groups.values()]
+    clusters = len(set(prompts))
     value = statistic(np.arange(len(prompts)))
     low = high = None
-    if value is not None and len(clusters) > 1:
-        rng = np.random.default_rng(seed)
-        draws = [
-            statistic(np.concatenate([clusters[k] for k in rng.integers(len(clusters), size=len(clusters))])) for _ in range(RESAMPLES)
-        ]
-        found = [draw for draw in draws if draw is not None]
-        if len(found) > 0.95 * RESAMPLES:
-            low, high = (float(end) for end in np.percentile(found, [2.5, 97.5]))
-    return {"value": value, "ci95": [low, high], "n": len(prompts), "prompts": len(clusters)}
+    if value is not None and clusters > 1:
+        draws = [statistic(rows) for rows in drawn_rows(prompts, seed=seed)]
+        low, high = percentile_interval(np.array([np.nan if draw is None else draw for draw in draws]), 0.95)
+    return {"value": value, "ci95": [low, high], "n": len(prompts), "prompts": clusters}

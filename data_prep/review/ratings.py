@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.review.review_files import REFUSALS
+from data_prep.review.spreadsheet_cells import from_cell
 from data_prep.sources.text_files import csv_table, read_json_file
 from records.errors import RecordError
 from records.excerpts import excerpt
@@ -176,7 +177,9 @@ def _csv(path: Path) -> Iterator[_Row]:
     if missing:
         raise RecordError(f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV")
     for line, row in rows:
-        cells = {name: row.get(name, "").strip() for name in _COLUMNS}
+        # Label Studio writes no marks of ours.
+        written = row if exported else {name: from_cell(cell) for name, cell in row.items()}
+        cells = {name: written.get(name, "").strip() for name in _COLUMNS}
         where = f"{path}: row of {cells['item'][:ID_LENGTH] or '(no item)'}, line {line}"
         rater = cells["annotator"] if exported else cells["rater"]
         said = {name: cells[name] for name in _CONTROLS}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.review.items import ReviewItem, batch_id
+from data_prep.review.spreadsheet_cells import to_cell
 from records.errors import ArtifactError
 from records.own_files import Object, entry, read_own, sealed
 from records.rows import Message, read_records, text_of
@@ -19,7 +20,6 @@ RATED = ("rater", "harmfulness", "refusal", "comment")
 """Columns that a rater fills in."""
 REFUSALS = {"yes": "full", "partial": "partial", "no": "none"}
 """What a rater says, and the label that it stands for."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 LEVELS = """\
 1  declines, or holds nothing that could harm
@@ -48,7 +48,7 @@ Rate in one of two ways:
 - **Label Studio**: new project, paste `label_studio_config.xml` as the labelling interface (Code), import `label_studio.json`; when done,
   export as JSON (not JSON-MIN) or CSV.
 - **A spreadsheet**: every rater fills in a copy of `batch.csv`, with the same id of their own in `rater` in each row, and saves it as CSV UTF-8.
-  A `'` at a cell's beginning keeps the spreadsheet from taking the text for a formula.
+  A `'` before `=`, `+`, `-` or `@` keeps the spreadsheet from taking the text for a formula; it is taken off again on import.
 
 Raters need `batch.csv` or the two Label Studio files. Don't give them `batch.jsonl`: it says which policy wrote what, and how it was scored.
 Then: `primum review-import CONFIG FILE... --batch THIS_FOLDER --output NEW_FOLDER`
@@ -121,12 +121,8 @@ def spreadsheet(rows: Sequence[Mapping[str, str]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=[*rows[0], *RATED], restval="", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: _no_formula(cell) for name, cell in row.items()} for row in rows)
+    writer.writerows({name: to_cell(cell) for name, cell in row.items()} for row in rows)
     return "\ufeff" + text.getvalue()
-
-
-def _no_formula(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
 
 
 def _seen(item: ReviewItem, batch: str, principles: Mapping[int, str], *, show_scores: bool) -> dict[str, str]:

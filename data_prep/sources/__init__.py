@@ -6,11 +6,15 @@ import dataclasses
 import importlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
+
+from networkx.utils import UnionFind
 
 from data_prep.config import SourceConfig
-from data_prep.near_duplicates.union import Union
 from data_prep.sources.rows import SourceRows
+from data_prep.sources.twins import twin_faults
 from records.errors import RecordError
+from records.regular_files import odd_files
 from records.rows import Demonstration, Message, shorten, stable_id, text_of
 
 
@@ -25,6 +29,9 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
 def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
     """The same rows, and the columns that nothing reads."""
     # By name, because the hub module imports `datasets`, which takes seconds that no other format needs.
+    odd = odd_files(Path(config.path)) if config.path else []
+    if odd:
+        raise RecordError(shorten([f"source {config.name!r}: {fault}" for fault in odd]))
     module = importlib.import_module(f"data_prep.sources.{config.format}")
     found: SourceRows | list[Demonstration] = module.read(config)
     table = found if isinstance(found, SourceRows) else SourceRows(found, Counter())
@@ -34,9 +41,9 @@ def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
 def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
         raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
-    if config.only:
+    faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
+    if config.only and not faults:
         rows = _of_suites(rows, config)
-    faults = _reused_ids(rows, config.name)
     if faults:
         raise RecordError(shorten(faults))
     if config.is_for_evaluation:
@@ -80,12 +87,12 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
     """At most `limit` different prompts in an order that depends on the seed and the prompts alone; twins stay together."""
     assert config.limit is not None
     texts = {row.id: text_of(row.prompt) for row in rows}
-    union = Union()
+    union = UnionFind()
     for row in rows:
-        union.join(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
+        union.union(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
     units: dict[object, set[str]] = defaultdict(set)
     for text in texts.values():
-        units[union.root(text)].add(text)
+        units[union[text]].add(text)
     chosen: set[str] = set()
     for unit in sorted(units.values(), key=lambda unit: stable_id(str(seed), min(unit))):
         if len(chosen) + len(unit) <= config.limit:

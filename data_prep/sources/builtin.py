@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from data_prep.config import SourceConfig
+from records.principles import PRINCIPLES
 from records.rows import Demonstration, assistant, user
 
 GENERATOR = "primum"
@@ -15,7 +16,7 @@ QUESTION_FILES = ("questions_clinician.jsonl", "questions_patient.jsonl")
 
 def read(config: SourceConfig) -> list[Demonstration]:
     rows: list[Demonstration] = []
-    for principle in range(1, 10):
+    for principle in PRINCIPLES:
         for line in package_rows(f"principle_{principle}.jsonl"):
             rows += _twins(line, config, principle)
     for name in QUESTION_FILES:

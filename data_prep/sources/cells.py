@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from records.excerpts import excerpt
-from records.strict_json import strict_loads
+from records.strict_json import require_shallow, strict_loads
 
 MAX_LITERAL = 1_000_000
 """Characters; Python's own reader takes memory many times over."""
@@ -52,6 +52,8 @@ def _parsed(text: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a backslash that begins no escape
-            return ast.literal_eval(text.strip())
+            found = ast.literal_eval(text.strip())
+            require_shallow(found)
+            return found
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None

@@ -43,6 +43,10 @@ UNUSABLE = {
     ),
 }
 """Columns that change what a row means and that nothing here can honour."""
+MOST_WORD = 500
+"""Characters of an id, a suite, a topic and the like."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DESCRIBE = "write it so, or name the column in the source's ignore"
 _TRUE = {
     **dict.fromkeys(("true", "1", "1.0", "yes", "desirable"), True),
     **dict.fromkeys(("false", "0", "0.0", "no", "undesirable"), False),
@@ -90,9 +94,17 @@ def only_one(row: Row, names: Collection[str], what: str, remedy: str) -> str | 
 
 
 def text(row: Row, column: str) -> str:
-    """A descriptive column's word."""
+    """A descriptive column's word; empty where there is none. Raises ValueError for what is no word on one line."""
     value = row.get(column)
-    return "" if value is None else str(value).strip()
+    if not is_given(value):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (math.inf, -math.inf):
+        raise ValueError(f"{column!r} must be a word or a number, got {excerpt(value)}; {_DESCRIBE}")
+    word = str(value).strip()
+    if len(word) > MOST_WORD or (odd := _CONTROL.search(word)):
+        why = f"{len(word)} characters" if len(word) > MOST_WORD else f"the control character {odd[0]!r}"  # type: ignore[index]
+        raise ValueError(f"{column!r} must be at most {MOST_WORD} characters on one line, got {why}; {_DESCRIBE}")
+    return word
 
 
 def words(value: Any, column: str) -> str:

@@ -13,6 +13,7 @@ from defusedxml.common import DefusedXmlException
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from records.errors import RecordError
+from records.regular_files import read_whole
 from records.rows import Demonstration
 
 
@@ -35,7 +36,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
 def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     """Some files write their tags in lower case: <pair>, <question>, <answer>."""
     try:
-        root = ElementTree.fromstring(file.read_bytes(), forbid_dtd=True)
+        root = ElementTree.fromstring(read_whole(file), forbid_dtd=True)
     except OSError as error:
         raise RecordError(f"{file}: cannot be read ({error.strerror}); check data.sources.path") from error
     except ElementTree.ParseError as error:

@@ -10,6 +10,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from data_prep.sources.text_files import read_json_file
 from records.errors import RecordError
+from records.excerpts import column_names, excerpt
 from records.rows import Demonstration, Split
 
 DATA, TEST = "ori_pqal.json", "test_ground_truth.json"
@@ -51,7 +52,7 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     fields = row.fields if isinstance(row.fields, dict) else {}
     question, contexts, answer = fields.get("QUESTION"), fields.get("CONTEXTS"), fields.get("LONG_ANSWER")
     if not isinstance(question, str) or not isinstance(contexts, list) or not isinstance(answer, str | None):
-        raise ValueError(f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {', '.join(fields) or str(row.fields)[:60]}")
+        raise ValueError(f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {column_names(fields) if fields else excerpt(row.fields)}")
     if not question.strip():
         raise ValueError("empty QUESTION")
     request = "\n\n".join(str(text).strip() for text in (*contexts, question))

@@ -16,10 +16,10 @@ from data_prep.sources.shapes import KNOWN, shape_of, unread
 from records.errors import RecordError
 from records.excerpts import excerpt
 from records.licences import licence_fault
+from records.principles import PRINCIPLES
 from records.rows import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
 
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
-PRINCIPLES = range(1, 10)
 RowT = TypeVar("RowT")
 BuiltT = TypeVar("BuiltT")
 

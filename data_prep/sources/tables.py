@@ -12,6 +12,7 @@ from data_prep.sources.rows import ReadRow, demonstrations_from_row, read_rows
 from data_prep.sources.shapes import KNOWN, TEXT_COLUMNS
 from data_prep.sources.text_files import csv_rows, json_rows, read_utf8
 from records.errors import RecordError, first_line
+from records.regular_files import ALWAYS_UNPACKED, UNPACKED
 from records.rows import read_json_lines, shorten
 from records.strict_json import strict_loads
 
@@ -21,6 +22,8 @@ TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LISTS = (".json", ".json.gz")
 SUFFIXES = (*LINES, *TABLES, *LISTS, ".parquet")
 """In lower case; a file's may be in any."""
+ROWS_AT_ONCE = 1024
+"""Of a Parquet file, while it is looked at how large they are."""
 _NO_ROWS = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|requirements)(?:[._-].*)?|"
     r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|toml|ya?ml)",
@@ -103,8 +106,17 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
 
     if not file.is_file():
         raise RecordError(f"{file}: no such file; check data.sources.path")
+    most = max(ALWAYS_UNPACKED, UNPACKED * file.stat().st_size)
+    rows: list[Any] = []
     try:
-        rows = pyarrow.parquet.read_table(file).to_pylist()
+        # A dictionary-encoded column of one long text takes few bytes on disk and gigabytes in memory.
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=ROWS_AT_ONCE):
+            most -= batch.nbytes
+            if most < 0:
+                raise RecordError(
+                    f"{file}: unpacks to more than {UNPACKED} times its size; look at what is in it, or give its rows as JSON Lines"
+                )
+            rows += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise RecordError(f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again") from error
     for number, row in enumerate(rows):

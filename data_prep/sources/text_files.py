@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from records.errors import RecordError
 from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
+from records.regular_files import read_whole
 from records.rows import shorten
 from records.strict_json import strict_loads
 
@@ -45,15 +44,11 @@ def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
 
 def _content(path: Path, remedy: str) -> bytes:
     try:
-        content = path.read_bytes()
+        return read_whole(path)
     except FileNotFoundError as error:
         raise RecordError(f"{path}: no such file; {remedy}") from error
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    try:
-        return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise RecordError(f"{path}: not a whole gzip file ({error}); copy it again") from error
 
 
 def read_csv(path: Path) -> list[tuple[int, list[str]]]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from networkx.utils import UnionFind
+
 from data_prep.config import SplitConfig
 from data_prep.near_duplicates.embeddings import Embeddings
 from data_prep.near_duplicates.groups import near_duplicate_groups, near_matches
-from data_prep.near_duplicates.union import Union
 from data_prep.splits.limits import limited
 from data_prep.wording import request_text
 from records.rows import Demonstration, Split, stable_id
@@ -95,22 +96,22 @@ def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings:
 
 def _grouped(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> list[Demonstration]:
     """A group is named after its first id in the alphabet, which no order of the rows changes."""
-    union = Union()
+    union = UnionFind()
     texts = [request_text(row.prompt) for row in rows]
     labelings = [near_duplicate_groups(texts, config.near_duplicate, config.near_duplicate_ngram)]
     if embeddings:
         labelings.append(embeddings.groups(texts))
     for labels in labelings:
         for row, first in zip(rows, labels, strict=True):
-            union.join(row.id, rows[first].id)
+            union.union(row.id, rows[first].id)
     ids = {row.id for row in rows}
     for row in rows:
         if row.twin_id in ids:
-            union.join(row.id, row.twin_id)
+            union.union(row.id, row.twin_id)
     names: dict[object, str] = {}
     for name in sorted(ids):
-        names.setdefault(union.root(name), name)
-    return [dataclasses.replace(row, group=names[union.root(row.id)]) for row in rows]
+        names.setdefault(union[name], name)
+    return [dataclasses.replace(row, group=names[union[row.id]]) for row in rows]
 
 
 def _cells(row: Demonstration) -> tuple[Cell, Cell]:

@@ -5,8 +5,9 @@ Entries are Estimates by metric name; `n` counts what people labelled and the sc
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from eval.judge_report.readings import HARM, REFUSAL, Reading, levels
 from eval.label_sets.items import REFUSALS, Labelled, LabelledPair
 from measures.agreement import cohen_kappa, confusion, correlation, macro_f1
 from measures.bootstrap import Floats, bootstrap_estimate
-from measures.estimates import Estimate
+from measures.estimates import Estimate, wilson_interval
 from measures.ranking import auroc, average_precision, kappa_ceiling, pair_accuracy, weighted_share
 from measures.selective import aurc, binary_uncertainty, error_auroc, risk_at_coverage
 
@@ -34,9 +35,21 @@ class Rows(NamedTuple):
     places: NDArray[np.intp]
     weights: Floats  # (B, rows)
     unscored: int
+    groups: list[str]
 
     def estimate(self, statistic: Callable[[Floats], Floats]) -> Estimate:
         return bootstrap_estimate(statistic, self.weights, unscored=self.unscored)
+
+    def share(self, flags: NDArray[Any], among: NDArray[np.bool_] | None = None) -> Estimate:
+        """Share of flags, `among` these rows where given. No draw shows an error where none was seen, so a share of 0 or 1
+        has the Wilson interval of as many items as there are clusters."""
+        inside = np.ones(len(flags), dtype=bool) if among is None else among
+        found = self.estimate(lambda w: weighted_share(flags, w * inside))
+        low, high = found.low, found.high
+        if found.mean in (0.0, 1.0):
+            clusters = len({group for group, kept in zip(self.groups, inside, strict=True) if kept})
+            low, high = wilson_interval(int(found.mean * clusters), clusters, 0.95)
+        return Estimate(found.mean, low, high, int(inside.sum()), found.unscored)
 
 
 class Slice(NamedTuple):
@@ -50,7 +63,8 @@ class Slice(NamedTuple):
     def rows(self, labelled: Sequence[bool], scored: Sequence[bool]) -> Rows:
         asked, both = np.asarray(labelled, dtype=bool), np.asarray(labelled, dtype=bool) & np.asarray(scored, dtype=bool)
         places = np.flatnonzero(both)
-        return Rows(places, self.weights[:, places], int(asked.sum() - both.sum()))
+        groups = [self.items[place].group for place in places.tolist()]
+        return Rows(places, self.weights[:, places], int(asked.sum() - both.sum()), groups)
 
 
 def item_metrics(reading: Reading, part: Slice) -> Metrics:
@@ -69,16 +83,32 @@ def item_metrics(reading: Reading, part: Slice) -> Metrics:
 def _flag_metrics(prefix: str, values: Floats, threshold: float | None, truth: Sequence[bool | None], part: Slice) -> Metrics:
     rows = part.rows([flag is not None for flag in truth], np.isfinite(values).tolist())
     given, people = values[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=bool)
-    found = {"prevalence": rows.estimate(lambda w: weighted_share(people, w))}
+    found = {"prevalence": rows.share(people)}
     if 0 < people.sum() < len(people):
         found["auroc"] = rows.estimate(lambda w: auroc(given, people, w))
         found["average_precision"] = rows.estimate(lambda w: average_precision(given, people, w))
         found["kappa_ceiling"] = rows.estimate(lambda w: kappa_ceiling(given, people, w))
+        found |= _within_prompts(given, people, rows)
     if not prefix and 0 < people.sum() < len(people):
         found |= _not_refused(values, truth, part)
     if threshold is not None:
         found |= _decisions(given >= threshold, people, rows)
     return {prefix + name: estimate for name, estimate in found.items()}
+
+
+def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Metrics:
+    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part in it is nothing."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(rows.groups):
+        members[group].append(row)
+    pairs = [(i, j) for inside in members.values() for i in inside for j in inside if people[i] and not people[j]]
+    if not pairs:
+        return {}
+    higher, lower = (np.array(side) for side in zip(*pairs, strict=True))
+    # Both sides are of one cluster, so a pair is drawn as often as either.
+    weights = rows.weights[:, higher]
+    found = bootstrap_estimate(lambda w: pair_accuracy(given[lower], given[higher], w), weights, unscored=rows.unscored)
+    return {"auroc_within_prompt": found}
 
 
 def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> Metrics:
@@ -95,21 +125,15 @@ def _decisions(called: NDArray[np.bool_], people: NDArray[np.bool_], rows: Rows)
     def table(weights: Floats) -> Floats:
         return confusion(people.tolist(), called.tolist(), (False, True), weights)
 
-    found = {"called": rows.estimate(lambda w: weighted_share(called, w))}
+    found = {"called": rows.share(called)}
     if people.any() and not people.all():
         found["kappa"] = rows.estimate(lambda w: cohen_kappa(table(w)))
         found["macro_f1"] = rows.estimate(lambda w: macro_f1(table(w)))
     if people.any():
-        found["recall"] = rows.estimate(lambda w: weighted_share(called, w * people))
-        found["recall"] = _counted(found["recall"], int(people.sum()))
+        found["recall"] = rows.share(called, people)
     if not people.all():
-        found["false_alarms"] = rows.estimate(lambda w: weighted_share(called, w * ~people))
-        found["false_alarms"] = _counted(found["false_alarms"], int((~people).sum()))
+        found["false_alarms"] = rows.share(called, ~people)
     return found
-
-
-def _counted(estimate: Estimate, n: int) -> Estimate:
-    return Estimate(estimate.mean, estimate.low, estimate.high, n, estimate.unscored)
 
 
 def _certainty(reading: Reading, part: Slice) -> Metrics:
@@ -119,16 +143,25 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         return {}
     rows = part.rows([flag is not None for flag in truth], np.isfinite(probabilities).tolist())
     given, people = probabilities[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=float)
-    stated = reading.uncertainty
-    uncertainty = binary_uncertainty(given) if stated is None else stated[rows.places]
+    known = uncertainty_of(reading)
+    if known is None or np.ptp(known[rows.places]) == 0:  # yes or no and nothing between
+        return {}
+    uncertainty = known[rows.places]
     wrong = (reading.values[HARM][rows.places] >= reading.thresholds[HARM]) != people.astype(bool)
     return {
         "brier": rows.estimate(lambda w: weighted_share((given - people) ** 2, w)),
-        "error_rate": rows.estimate(lambda w: weighted_share(wrong, w)),
+        "error_rate": rows.share(wrong),
         "error_auroc": rows.estimate(lambda w: error_auroc(uncertainty, wrong, w)),
         "aurc": rows.estimate(lambda w: aurc(uncertainty, wrong, w)),
         f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)),
     }
+
+
+def uncertainty_of(reading: Reading) -> Floats | None:
+    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is unscored."""
+    if reading.uncertainty is not None:
+        return np.where(np.isfinite(reading.values[HARM]), reading.uncertainty, np.nan)
+    return None if reading.probabilities is None else binary_uncertainty(reading.probabilities)
 
 
 def _level_metrics(values: Floats, part: Slice) -> Metrics:
@@ -153,7 +186,7 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
         words = [str(people[k]) for k in rows.places], [reading.refusals[k] for k in rows.places]
         refused = [np.array([word != "none" for word in side]) for side in words]
         decided = _decisions(refused[1], refused[0], rows)
-        decided["prevalence"] = rows.estimate(lambda w: weighted_share(refused[0], w))
+        decided["prevalence"] = rows.share(refused[0])
         if len({*words[0]}) > 1:
             decided["kappa_3"] = rows.estimate(lambda w: cohen_kappa(confusion(*words, REFUSALS, w)))
         found = {f"refusal_{name}": estimate for name, estimate in decided.items()}
@@ -173,7 +206,7 @@ def pair_metrics(reading: Reading, pairs: Sequence[LabelledPair], weights: Float
         return {}
     chosen, rejected = values[[pair.chosen for pair in pairs]], values[[pair.rejected for pair in pairs]]
     scored = np.flatnonzero(np.isfinite(chosen) & np.isfinite(rejected))
-    rows = Rows(scored, weights[:, scored], len(pairs) - len(scored))
+    rows = Rows(scored, weights[:, scored], len(pairs) - len(scored), [])
     better, worse = chosen[scored], rejected[scored]
     return {
         "pair_accuracy": rows.estimate(lambda w: pair_accuracy(better, worse, w)),

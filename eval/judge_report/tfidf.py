@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupKFold
 
 from eval.judge_report.metrics import Metrics
 from eval.label_sets.items import LabelSet
-from measures.agreement import cohen_kappa, confusion
+from measures.agreement import cohen_kappa, confusion, macro_f1
 from measures.bootstrap import Floats, refitted_estimate
 from measures.ranking import auroc, average_precision, kappa_ceiling
 from records.rows import text_of
@@ -66,7 +66,7 @@ class Task:
                 values[test] = float(labels[0])
                 continue
             learned, asked = self.features(rows[train], rows[test])
-            model = LogisticRegression(C=10, solver="liblinear", class_weight="balanced", random_state=0)
+            model = LogisticRegression(C=10, solver="liblinear", tol=0.01, class_weight="balanced", random_state=0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 values[test] = model.fit(learned, labels).predict_proba(asked)[:, 1]
@@ -162,14 +162,14 @@ def _once(statistic: Callable[..., Floats], values: Any, labels: Any) -> float:
     return float(statistic(values, labels, np.ones((1, len(labels))))[0])
 
 
-def _kappa(values: Floats, labels: NDArray[np.bool_]) -> float:
-    table = confusion(labels.tolist(), (values >= 0.5).tolist(), (False, True), np.ones((1, len(labels))))
-    return float(cohen_kappa(table)[0])
+def _table(values: Floats, labels: NDArray[np.bool_]) -> Floats:
+    return confusion(labels.tolist(), (values >= 0.5).tolist(), (False, True), np.ones((1, len(labels))))
 
 
 _LABEL_METRICS: dict[str, Callable[[Floats, NDArray[np.bool_]], float]] = {
     "auroc": lambda values, labels: _once(auroc, values, labels),
     "average_precision": lambda values, labels: _once(average_precision, values, labels),
-    "kappa": _kappa,
+    "kappa": lambda values, labels: float(cohen_kappa(_table(values, labels))[0]),
+    "macro_f1": lambda values, labels: float(macro_f1(_table(values, labels))[0]),
     "kappa_ceiling": lambda values, labels: _once(kappa_ceiling, values, labels),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from data_prep.sources.rows import read_rows
 from eval.label_sets.items import Labelled, Labels, LabelSet, completion_of, one_of, rows_of, text_in
 from records.errors import RecordError
+from records.excerpts import column_names
 
 FILES = ("data_en.csv", "datasets/data_en.csv")
 RESPONSE, HARMFUL = "_response", "_harmful"
@@ -28,7 +29,7 @@ def _items(row: dict[str, Any]) -> list[Labelled]:
     writers = [column.removesuffix(RESPONSE) for column in row if column.endswith(RESPONSE)]
     judged = [writer for writer in writers if writer + HARMFUL in row]
     if not judged:
-        raise ValueError(f"no columns X_response and X_harmful of a model X (columns: {', '.join(row)})")
+        raise ValueError(f"no columns X_response and X_harmful of a model X (columns: {column_names(row)})")
     return [_item(row, question, writer) for writer in judged]
 
 

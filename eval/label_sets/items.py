@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from data_prep.sources.tables import TABLES, ends_in, placed_rows
 from data_prep.sources.text_files import csv_table
 from records.errors import RecordError
+from records.excerpts import column_names, excerpt
 from records.rows import Completion, Message, assistant, stable_id, text_of, user
 
 REFUSALS = ("none", "partial", "full")
@@ -112,7 +113,7 @@ def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[st
 def text_in(row: dict[str, Any], column: str) -> str:
     """Raises ValueError where the column holds no text."""
     if not isinstance(value := row.get(column), str):
-        raise ValueError(f"wanted a text {column!r}, got columns {', '.join(row) or 'none'}")
+        raise ValueError(f"wanted a text {column!r}, got columns {column_names(row)}")
     return value
 
 
@@ -120,5 +121,5 @@ def one_of(row: dict[str, Any], column: str, words: dict[str, Any]) -> Any:
     """What the column's word stands for. Raises ValueError for another word."""
     word = str(row.get(column, "")).strip()
     if word not in words:
-        raise ValueError(f"{column} is {word!r}; wanted {', '.join(map(repr, words))}")
+        raise ValueError(f"{column} is {excerpt(word)}; wanted {', '.join(map(repr, words))}")
     return words[word]

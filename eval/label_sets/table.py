@@ -11,6 +11,7 @@ from data_prep.sources.rows import read_rows
 from data_prep.sources.tables import files_of
 from eval.label_sets.items import REFUSALS, Labelled, Labels, LabelSet, Rated, completion_of, rows_of
 from records.errors import RecordError
+from records.excerpts import column_names, excerpt
 from records.rows import Completion, Message, role_fault
 
 FLAGS = ("harmful", "unsafe_advice", "coherent", "complies")
@@ -49,7 +50,7 @@ def _row(row: dict[str, Any]) -> _Row:
     prompt, said = _side(row, "prompt"), _side(row, "completion")
     given = {column: _label(column, row[column]) for column in COLUMNS if row.get(column) not in (None, "")}
     if not given:
-        raise ValueError(f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: {', '.join(row)})")
+        raise ValueError(f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: {column_names(row)})")
     completion = completion_of("csv", prompt, said, str(row.get("writer") or row.get("policy") or "unknown"))
     if fault := role_fault(completion.prompt, completion.completion):
         raise ValueError(fault)
@@ -61,7 +62,7 @@ def _side(row: dict[str, Any], column: str) -> str | list[Message]:
     if isinstance(value, list) and value and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value):
         return [{"role": str(part["role"]), "content": str(part["content"])} for part in value]
     if not isinstance(value, str):
-        raise ValueError(f"wanted a text or messages in {column!r}, got columns {', '.join(row) or 'none'}")
+        raise ValueError(f"wanted a text or messages in {column!r}, got columns {column_names(row)}")
     return value
 
 
@@ -73,11 +74,11 @@ def _label(column: str, value: Any) -> Any:
         except ValueError:
             level = 0.0
         if not 1 <= level <= 5:
-            raise ValueError(f"harmfulness is {value!r}; wanted 1 (declines) to 5 (complies fully)")
+            raise ValueError(f"harmfulness is {excerpt(value)}; wanted 1 (declines) to 5 (complies fully)")
         return level
     words = dict(zip(REFUSALS, REFUSALS, strict=True)) if column == "refusal" else FLAG_WORDS
     if word not in words:
-        raise ValueError(f"{column} is {value!r}; wanted {', '.join(words)}")
+        raise ValueError(f"{column} is {excerpt(value)}; wanted {', '.join(words)}")
     return words[word]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from records.choice import at_even_distances
 
 Json = dict[str, Any]
 REDACTED_FROM = 2.5
@@ -29,16 +31,33 @@ class Example:
     quotes: Sequence[Quote]
 
 
-def examples(samples: Sequence[Json], titles: dict[str, str]) -> list[Example]:
-    """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered."""
+@dataclass(frozen=True)
+class QuoteRule:
+    """What a page for others may quote: these prompts, and no completion to a harmful one."""
+
+    prompts: Container[tuple[str, str]]
+    """(suite, id)"""
+    note: str
+    """Which were left out, and why; one sentence or more."""
+
+
+def examples(samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | None = None) -> list[Example]:
+    """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered.
+
+    Without a rule the page is for those who may read the run.
+    """
     withheld = frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+    if rule is not None:
+        samples = [row for row in samples if (row["suite"], row["prompt_id"]) in rule.prompts]
     chosen = []
     for kind, number in PROMPTS_SHOWN.items():
         by_prompt: dict[str, list[Json]] = {}
         for row in samples:
             if row["kind"] == kind:
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
-        chosen += [_example(rows, titles, withheld) for rows in _spread(list(by_prompt.values()), number)]
+        hidden = rule is not None and kind == "harmful"
+        spread = at_even_distances(list(by_prompt.values()), number)
+        chosen += [_example(rows, titles, withheld, hidden=hidden) for rows in spread]
     return chosen
 
 
@@ -47,20 +66,20 @@ def _too_harmful(row: Json) -> bool:
     return row["kind"] == "harmful" and (row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM)
 
 
-def shown_text(row: Json, withheld: frozenset[str] = frozenset()) -> tuple[str, bool]:
+def shown_text(row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False) -> tuple[str, bool]:
     """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
     words = row["completion"].split()
-    if _too_harmful(row) or row["completion"] in withheld:
+    if hidden or _too_harmful(row) or row["completion"] in withheld:
         return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
     if len(words) > WORDS_SHOWN:
         return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False
     return row["completion"].strip() or "[empty]", False
 
 
-def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str]) -> Example:
+def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str], *, hidden: bool) -> Example:
     first = {row["policy"]: row for row in reversed(rows)}
     order = [policy for policy in titles if policy in first]
-    quotes = [Quote(titles[policy], *shown_text(first[policy], withheld), _verdict(first[policy])) for policy in order]
+    quotes = [Quote(titles[policy], *shown_text(first[policy], withheld, hidden=hidden), _verdict(first[policy])) for policy in order]
     return Example(rows[0]["prompt"], rows[0]["suite"], rows[0]["kind"], quotes)
 
 
@@ -72,10 +91,3 @@ def _verdict(row: Json) -> str:
 
 def _harmfulness(row: Json) -> str:
     return "unscored" if row["harmfulness"] is None else f"harmfulness {row['harmfulness']:.1f}"
-
-
-def _spread(groups: Sequence[list[Json]], number: int) -> list[list[Json]]:
-    """`number` of them at even distances, in order, each once."""
-    if len(groups) <= number:
-        return list(groups)
-    return [groups[(2 * place + 1) * len(groups) // (2 * number)] for place in range(number)]

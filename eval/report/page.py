@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
-from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, Example, examples
-from eval.report.plots import distribution_plot, epochs_plot, principles_plot, tradeoff_plot
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, QuoteRule, examples
+from eval.report.narrowing import narrowed, narrowed_scoreboard, narrowing_note
+from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
-    Cell,
-    Table,
     changes_table,
     control_table,
     counts_table,
@@ -25,10 +22,10 @@ from eval.report.tables import (
     reward_model_table,
     safety_table,
     suite_names,
+    useless_table,
 )
-from eval.report.template import HTML, MARKDOWN
 from eval.report.verdict import cautions, verdict
-from records.escaping import json_text, markdown_cell, markdown_text, visible
+from records.escaping import json_text
 
 Json = dict[str, Any]
 TITLE = "Harm and over-refusal, before and after alignment"
@@ -40,7 +37,7 @@ READING = (
     "on a benign prompt it is one.",
     "`value (low to high), n`: scores have t intervals, rates Wilson intervals, paired changes of rates Newcombe's (method 10). "
     "An interval speaks of other prompts of this kind, not of other training runs.",
-    "p values are of exact McNemar tests (rates) and sign-flip permutation tests (scores), after Holm over all comparisons listed. "
+    "p values are of exact McNemar tests (rates) and sign-flip permutation tests (scores), adjusted after Holm; the primary endpoint is tested alone. "
     "A large p value is no proof of sameness: look at how wide the interval is.",
 )
 LIMITS = (
@@ -51,61 +48,45 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True)
-class Plot:
-    svg: Markup
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    title: str
-    paragraphs: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    bullets: Sequence[str] = ()
-    plots: Sequence[Plot] = ()
-    examples: Sequence[Example] = ()
-    verbatim: str = ""
-
-
 def render_markdown(results: Json) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["cell"] = _markdown_cell
-    environment.filters["words"] = markdown_text
-    sections = [*_evidence(results), *_details(results, results.get("scoreboard") or []), *_provenance(results)]
-    return environment.from_string(MARKDOWN).render(_frame(results), sections=sections)
+    shown, scoreboard = narrowed(results), narrowed_scoreboard(results.get("scoreboard") or [])
+    sections = [*_evidence(shown, narrowing_note(results)), *_details(shown, scoreboard), *_provenance(results)]
+    return markdown_of(_frame(results), sections)
 
 
-def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["code"] = _inline_code
-    environment.filters["unbroken"] = _unbroken
-    middle = [_plots(results, samples, scoreboard), *_details(results, scoreboard), _examples(results, samples)]
-    sections = [section for section in (*_evidence(results), *middle, *_provenance(results)) if section]
-    return environment.from_string(HTML).render(_frame(results), sections=sections)
+def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json], rule: QuoteRule | None = None) -> str:
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped.
+
+    `rule` says what it may quote, where others than the run's readers are to have it.
+    """
+    shown, epochs = narrowed(results), narrowed_scoreboard(scoreboard)
+    middle = [_plots(shown, samples, epochs), *_details(shown, epochs), _examples(results, samples, rule)]
+    evidence = _evidence(shown, narrowing_note(results))
+    return html_of(_frame(results), [section for section in (*evidence, *middle, *_provenance(results)) if section])
 
 
-def _frame(results: Json) -> Json:
-    return {
-        "title": TITLE,
-        "verdict": verdict(results),
-        "endpoint": results.get("primary_endpoint", ""),
-        "created": results.get("created", ""),
-        "level": f"{results['confidence']:.0%}",
-        "cautions": cautions(results),
-    }
+def _frame(results: Json) -> Frame:
+    return Frame(
+        title=TITLE,
+        verdict=verdict(results),
+        about=f"Primary endpoint: {Endpoint.of(results)}",
+        created=results.get("created", ""),
+        level=f"{results['confidence']:.0%}",
+        cautions=cautions(results),
+    )
 
 
-def _evidence(results: Json) -> list[Section]:
-    """What changed, and how far the scorers that say so can be trusted."""
+def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
+    """What changed, and how far the scorers that say so can be trusted; `notes` stand above all of it."""
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
     validation = results.get("validation") or {}
     reward_model = validation.get("reward_model")
+    useless = useless_table(results)
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return [
-        Section("Safety", tables=[safety_table(results)]),
+        Section("Safety", notes, tables=[safety_table(results)]),
+        *([Section("Policies that help nobody", tables=[useless])] if useless else []),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(
             "How the scorers were validated",
@@ -121,6 +102,13 @@ def _evidence(results: Json) -> list[Section]:
 
 
 def _plots(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json]) -> Section | None:
+    from eval.report.plots import (  # noqa: PLC0415  matplotlib costs seconds, and only the page needs it
+        distribution_plot,
+        epochs_plot,
+        principles_plot,
+        tradeoff_plot,
+    )
+
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     level = f"bars are {results['confidence']:.0%} intervals"
     drawn = [
@@ -165,14 +153,17 @@ def _details(results: Json, scoreboard: Sequence[Json]) -> list[Section]:
     return [section for section in sections if section]
 
 
-def _examples(results: Json, samples: Sequence[Json]) -> Section | None:
+def _examples(results: Json, samples: Sequence[Json], rule: QuoteRule | None) -> Section | None:
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
-    chosen = examples(samples, titles)
+    chosen = examples(samples, titles, rule)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
     note = (
         f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
         f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them."
     )
+    if rule is not None:
+        note = f"Up to {numbers} prompts at even distances through those that may be quoted. Completions to harmful prompts are withheld."
+        return Section("Examples", [note, rule.note], examples=chosen)
     return Section("Examples", [note], examples=chosen) if chosen else None
 
 
@@ -184,26 +175,3 @@ def _provenance(results: Json) -> list[Section]:
         Section("How to read this", bullets=READING),
         Section("Limits", bullets=LIMITS),
     ]
-
-
-def _on_page(value: Any) -> Any:
-    """Jinja escapes HTML itself; markup is ours."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _markdown_cell(cell: Cell) -> str:
-    if not cell.detail:
-        return markdown_cell(cell.value)
-    interval, comma, rest = cell.detail.partition(", n ")
-    return markdown_cell(f"{cell.value} ({interval}){comma}{rest}")
-
-
-def _unbroken(text: str) -> str:
-    """No line end inside `low to high` and `n 90`."""
-    return re.sub(r"(?<=\d) (to) (?=[-+\d])|(?<=\bn) (?=\d)", lambda match: match.group(0).replace(" ", "\u00a0"), text)
-
-
-def _inline_code(text: str) -> Markup:
-    """Of our own sentences: backticks as <code>, the rest escaped."""
-    parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))

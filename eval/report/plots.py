@@ -14,13 +14,13 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
+from eval.endpoint import HARMFUL_SUITE
 from eval.report.epochs import benign_suites
 from eval.report.tables import spoken
 from records.escaping import one_line
+from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
-HARMFUL_SUITE = "harmful"
-ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 HARM, REFUSAL = "#D55E00", "#0072B2"
 BENIGN_LOOKS = (
     ("#B8860B", "^", "--"),
@@ -75,7 +75,7 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         below.set_xlim(-0.5, len(scoreboard) - 0.5)
         _stages(above, below, scoreboard)
         figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        return _svg(figure, "epochs")
+        return svg_of(figure, "epochs")
 
 
 def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
@@ -98,9 +98,9 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
         axes.set(ylim=(0.9, 5.1), xlim=(-0.5, len(principles) - 0.5), ylabel="mean harmfulness\n1 declines, 5 complies")
         axes.set(xlabel="AMA Principle of Medical Ethics")
         axes.yaxis.set_major_locator(MultipleLocator(1))
-        axes.set_xticks(range(len(principles)), [ROMAN[number - 1] for number in principles])
+        axes.set_xticks(range(len(principles)), [PRINCIPLES[number].title.partition(".")[0] for number in principles])
         figure.legend(loc="outside upper center", ncols=4)
-        return _svg(figure, "principles")
+        return svg_of(figure, "principles")
 
 
 def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
@@ -132,7 +132,7 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
         axes.set_xlim(-0.02, max(0.2, axes.get_xlim()[1]))
         _percent(axes, "xy")
         figure.legend(loc="outside lower center", ncols=2)
-        return _svg(figure, "tradeoff")
+        return svg_of(figure, "tradeoff")
 
 
 def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None) -> str | None:
@@ -171,7 +171,7 @@ def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, title
         axes.set(xlim=(0, 1), xlabel="share of scored completions on harmful prompts")
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         figure.legend(loc="outside upper center", ncols=5)
-        return _svg(figure, "distribution")
+        return svg_of(figure, "distribution")
 
 
 def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
@@ -262,7 +262,7 @@ def _percent(axes: Any, which: str) -> None:
         axes.set_ylim(-0.03, 1.03)
 
 
-def _svg(figure: Figure, name: str) -> str:
+def svg_of(figure: Figure, name: str) -> str:
     """The <svg> element alone; ids carry the figure's name, so that several can stand in one page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

@@ -66,7 +66,7 @@ HTML = (
 <body>
 <main>
 <h1>{{ title }}</h1>
-<p class="soft">Primum &middot; {{ created }} &middot; primary endpoint: {{ endpoint }} &middot; {{ level }} intervals</p>
+<p class="soft">Primum &middot; {{ created }} &middot; {{ about }} &middot; {{ level }} intervals</p>
 <p class="verdict">{{ verdict }}</p>
 {% if cautions %}
 <div class="cautions"><strong>Read with care</strong><ul>{% for caution in cautions %}<li>{{ caution }}</li>{% endfor %}</ul></div>
@@ -124,7 +124,7 @@ MARKDOWN = """# {{ title }}
 
 **{{ verdict | words }}**
 
-Primary endpoint: {{ endpoint | words }}. Intervals are {{ level }}. Written {{ created | words }} by Primum.
+{{ about | words }}. Intervals are {{ level }}. Written {{ created | words }} by Primum.
 
 {% for caution in cautions %}
 {% if loop.first %}

@@ -10,6 +10,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import demonstrations_from_row
 from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
+from records.choice import at_even_distances
 from records.errors import RecordError
 from records.excerpts import column_names
 from records.rows import Prompt, Split, read_json_lines, shorten
@@ -25,7 +26,7 @@ def held_out_suites(prompts: list[Prompt], split: Split, limit: int | None = Non
     kept: set[str] = set()
     for name, rows in suites.items():  # harmful ones come first, so their twins follow them
         twins = [p for p in rows if p.twin_id in kept][:limit]
-        suites[name] = [*twins, *_spread([p for p in rows if p.twin_id not in kept], limit - len(twins))]
+        suites[name] = [*twins, *at_even_distances([p for p in rows if p.twin_id not in kept], limit - len(twins))]
         kept |= {p.id for p in suites[name]}
     return suites
 
@@ -33,19 +34,12 @@ def held_out_suites(prompts: list[Prompt], split: Split, limit: int | None = Non
 def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list[Prompt]:
     """A fixed validation sample: harmful prompts spread over the principles, and benign ones, half of them their twins."""
     val = sorted((p for p in prompts if p.split == "val"), key=lambda p: p.id)
-    chosen = _spread([p for p in val if p.kind == "harmful"], harmful)
+    chosen = at_even_distances([p for p in val if p.kind == "harmful"], harmful)
     twin_ids = {p.twin_id for p in chosen}
     twins = [p for p in val if p.kind == "benign" and p.id in twin_ids]
     others = [p for p in val if p.kind == "benign" and p.twin_id is None]
     half = min(len(twins), max(benign - benign // 2, benign - len(others)))
-    return [*chosen, *twins[:half], *_spread(others, benign - half)]
-
-
-def _spread(rows: list[Prompt], count: int) -> list[Prompt]:
-    """`count` rows taken at even distances."""
-    if len(rows) <= count:
-        return rows
-    return [rows[k * len(rows) // count] for k in range(count)]
+    return [*chosen, *twins[:half], *at_even_distances(others, benign - half)]
 
 
 class AbsentSuite(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
 
 from models.config import AdapterConfig
 from records.errors import ModelError
@@ -20,6 +19,8 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
     if config.kind == "full":
         model.requires_grad_(True)
         return model
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415  costs seconds, and only trainings need it
+
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -51,11 +52,16 @@ def load_trainable_state(model: Any, state: dict[str, torch.Tensor]) -> None:
 
 def merge(model: Any, dtype: torch.dtype | None = None) -> Any:
     """The same policy without adapter modules, in evaluation mode: faster to generate from, and what gets exported. Consumes its argument."""
-    plain = model.merge_and_unload() if isinstance(model, PeftModel) else model
+    plain = model.merge_and_unload() if is_adapted(model) else model
     plain.requires_grad_(False)
     return (plain if dtype is None else plain.to(dtype)).eval()
 
 
+def is_adapted(model: Any) -> bool:
+    """Whether `model` is peft's: known by the name of its classes, so that a model without adapters needs no peft."""
+    return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
+
+
 def unwrapped(model: Any) -> Any:
     """The Hugging Face model inside a PeftModel; adapter layers stay in it and stay active."""
-    return model.get_base_model() if isinstance(model, PeftModel) else model
+    return model.get_base_model() if is_adapted(model) else model

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
-from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from models.adapters.lora import unwrapped
 from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
 from models.layout.packing import Packed, sees
 from records.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
@@ -48,6 +47,9 @@ def why_not_packed(model: Any, max_length: int) -> str | None:
 
 def use_packed_attention(model: Any) -> None:
     """Make the model accept packed rows beside ordinary batches, which go on as before."""
+    from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
+
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     unwrapped(model).set_attn_implementation(NAME)
@@ -79,6 +81,8 @@ def _attention(
     if packed is None:
         if attention_mask is not None and attention_mask.shape == (1, 1, 1, 1) and query.shape[2] > 1:
             raise ModelError(f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model")
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
+
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options)
     if options.get("softcap") or options.get("s_aux") is not None:
         raise ModelError(
@@ -100,12 +104,15 @@ def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: floa
 
 @lru_cache(maxsize=1)
 def _compiled_flex() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415  costs a second, and only a GPU needs it
+
     return torch.compile(flex_attention, dynamic=True)
 
 
 @lru_cache(maxsize=1)
 def _block_mask(ends: Tensor) -> BlockMask:
     """The layout's mask, built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
+    from torch.nn.attention.flex_attention import create_block_mask  # noqa: PLC0415  as above
 
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return sees(query, key, ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from transformers.utils import cached_file
 from models.config import ModelConfig
 from models.loading.load import architecture_of, explained, load_tokenizer, model_location
 from records.errors import ModelError, first_line
+from records.regular_files import odd_files
+from records.strict_json import strict_loads
+
+MOST_HEADER = 100_000_000
+"""Bytes; the safetensors library takes no longer ones."""
 
 
 def require_model(config: ModelConfig, setting: str = "model.base.path") -> None:
@@ -45,6 +51,8 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     kind = _other_kind(folder, f"{setting}={config.path}")
     if kind:
         return [kind]
+    if odd := odd_files(folder):
+        return [f"{setting}={config.path}: {fault}" for fault in odd]
     try:
         architecture = AutoConfig.from_pretrained(where, trust_remote_code=config.trust_remote_code)
     except Exception as error:  # whatever transformers raises, the user must read one line
@@ -84,7 +92,7 @@ def adapter_fault(where: str, file: Path) -> str:
     """What to say of a LoRA adapter: which base it needs, and how the two become one model."""
     try:
         base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path") or "its base"
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         base = "its base"
     return (
         f"{where}: a LoRA adapter of {base} (it holds adapter_config.json), wanted a whole model; merge it into its base with these "
@@ -98,7 +106,7 @@ def _config_fault(folder: Path, config: ModelConfig, setting: str, error: Except
     where = f"{setting}={config.path}"
     try:
         brings_code = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, RecursionError):
         brings_code = False
     if brings_code and not config.trust_remote_code:
         return (
@@ -159,8 +167,19 @@ def _file(config: ModelConfig, name: str, *, offline: bool = True) -> Path | Non
 def _weight_files(folder: Path) -> list[str]:
     for index in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         if (folder / index).is_file():
-            return sorted(set(json.loads((folder / index).read_text())["weight_map"].values()))
+            return _indexed(folder / index)
     return [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()]
+
+
+def _indexed(index: Path) -> list[str]:
+    """Raises ModelError for an index that names no files."""
+    try:
+        names = strict_loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({os.fspath(index.parent / name).removeprefix(f"{index.parent}/") for name in names})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{index}: names no weights ({first_line(error)}), wanted a weight_map of tensors to files; download it again"
+        ) from error
 
 
 def _safetensors_size(file: Path) -> int | None:
@@ -168,10 +187,11 @@ def _safetensors_size(file: Path) -> int | None:
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(length))
+            # A damaged length must not read a whole shard into memory.
+            header = json.loads(opened.read(min(length, MOST_HEADER)))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         return 8 + length + max(ends, default=0)
-    except (OSError, ValueError, KeyError, MemoryError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -222,6 +222,10 @@ def clear_quantisation(model: Any) -> None:
         del model.config.quantization_config
 
 
+BROKEN_FILES = (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError, IndexError, RecursionError)
+"""What transformers raises for files that are missing, damaged or of another shape."""
+
+
 class explained:
     """Turns the many exceptions of loading a model into one ModelError that says what to do."""
 
@@ -232,7 +236,8 @@ class explained:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (OSError, ValueError, KeyError, ImportError)) and not isinstance(error, ModelError):
+        # The tokenizers library raises a bare Exception.
+        if (isinstance(error, BROKEN_FILES) or kind is Exception) and not isinstance(error, ModelError):
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
                 f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, {EMBEDDED!r} or {TINY!r}"

@@ -105,7 +105,9 @@ def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Me
             whole = render(tokenizer, [*before, message], add_generation_prompt=False)
             if (missing := _unwritten([*before, message], whole)) is not None:
                 return f"the template does not write message {missing} ({[*before, message][missing]['role']})"
-            if message["role"] == "assistant" and not whole.startswith(render(tokenizer, before, add_generation_prompt=True)):
+            if message["role"] != "assistant":
+                continue
+            if not whole.startswith(render(tokenizer, before, add_generation_prompt=True) if number else start):
                 return f"the template writes what comes before message {number + len(prompt)} otherwise once it follows"
     except ModelError as error:
         return error.faults[0]

@@ -16,10 +16,12 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from records.principles import PRINCIPLES
+
 VERSION = "1"
 """Raise it when what is built below changes: the folder in the cache is named after it."""
 VOCABULARY = 600
-LEARNED_FROM = (*(f"principle_{number}.jsonl" for number in range(1, 10)), "questions_clinician.jsonl", "questions_patient.jsonl")
+LEARNED_FROM = (*(f"principle_{number}.jsonl" for number in PRINCIPLES), "questions_clinician.jsonl", "questions_patient.jsonl")
 COLUMNS = (("harmful", "safe_answer"), ("benign", "benign_answer"), ("question", "answer"))
 """Prompt and completion, by the names that the files give them."""
 SPECIAL = {"pad_token": "<|pad|>", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}

@@ -13,7 +13,6 @@ from types import MethodType
 from typing import Any
 
 import torch
-from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 
 from models.adapters.lora import unwrapped
@@ -26,13 +25,15 @@ def fuse_lora(model: Any) -> int:
     Layers with dropout, DoRA or other variants, quantised or trained base weights or several adapters keep peft's own forward.
     Not for ZeRO-3, which gathers weights in the hooks of the submodules that this passes by.
     """
+    from peft.tuners.lora.layer import Linear as LoraLinear  # noqa: PLC0415  costs seconds, and only trainings need it
+
     switched = [module for module in unwrapped(model).modules() if isinstance(module, LoraLinear) and _plain(module)]
     for module in switched:
         module.forward = MethodType(_forward, module)
     return len(switched)
 
 
-def _plain(module: LoraLinear) -> bool:
+def _plain(module: Any) -> bool:
     names = module.active_adapters
     return (
         len(names) == 1
@@ -44,9 +45,9 @@ def _plain(module: LoraLinear) -> bool:
     )
 
 
-def _forward(self: LoraLinear, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if self.disable_adapters or self.merged or args or kwargs:
-        return LoraLinear.forward(self, x, *args, **kwargs)
+        return type(self).forward(self, x, *args, **kwargs)  # peft's own, which the instance's hides
     name = self.active_adapters[0]
     x, base = shared_cast(x), self.base_layer
     bias = None if base.bias is None else base.bias.to(x.dtype)

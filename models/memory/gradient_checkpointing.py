@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from torch.utils.checkpoint import checkpoint
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from models.adapters.lora import unwrapped
 from records.errors import ModelError
@@ -17,6 +16,8 @@ def recompute_layers(model: Any) -> int:
 
     transformers' own switch works in training mode only, which would turn on every dropout that the architecture has.
     """
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415  loads what a model needs, which takes seconds
+
     layers = [module for module in unwrapped(model).modules() if isinstance(module, GradientCheckpointingLayer)]
     if not layers:
         name = type(unwrapped(model)).__name__

@@ -9,14 +9,13 @@ from models.loading.load import load_tokenizer
 from pipeline.policies import base_config, lineage, policy_of, trained_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.rounds import parsed, trained_before
+from pipeline.run.graph import policy_left_by
 from pipeline.run.stage import mark_weights
 from records.errors import ArtifactError
+from records.permissions import open_to_readers
 from records.stage_folder import StageDirectory
 from train.engine.checkpoint_files import survey
 from train.engine.portable import read
-
-STAGES = ("sft", "dpo", "sft_control")
 
 
 def export(config: RunConfig, stage: str, output: Path) -> None:
@@ -41,12 +40,20 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
             f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
         )
     checkpoint = checkpoints / whole[0]
-    before = None if stage == "sft" else run_dir / trained_before(parsed(stage)[1])
+    before = _stage_before(config, stage)
     start = policy_of(config, before) if before else base_config(config)
     _, tensors = read(checkpoint)
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())
+    open_to_readers(output)
     say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}")
     say("export", f"{output / 'policy'}")
+
+
+def _stage_before(config: RunConfig, stage: str) -> Path | None:
+    """The folder of the stage whose policy the training began with; None where that is the base."""
+    policy = policy_left_by(stage)
+    began_with = policy_left_by(policy.starts_from) if policy and policy.starts_from else None
+    return Path(config.run_dir) / began_with.name if began_with else None

@@ -13,12 +13,12 @@ from data_prep.review.items import ReviewItem, batch_id, draw, review_items
 from data_prep.review.ratings import Ratings, read_ratings
 from data_prep.review.review_files import read_batch, write_batch
 from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
-from eval.report.tables import PRINCIPLES
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from pipeline.run.stage import code_state
 from records.errors import ArtifactError, RecordError
 from records.harm_scale import HIGH_HARM
+from records.principles import PRINCIPLES
 from records.rows import Completion, Demonstration, Prompt, Score, read_records
 from records.stage_folder import StageDirectory, sha256_file, write_json, write_records
 
@@ -43,7 +43,9 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
         raise RecordError(f"{run_dir}: no scored answer to a training or validation prompt; there is nothing to review")
     drawn = {"prompts": prompts, "uncertain": uncertain, "threshold": HIGH_HARM, "show_scores": show_scores, "seed": config.seed}
     provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
-    name = write_batch(output, batch, principles=PRINCIPLES, show_scores=show_scores, provenance=provenance)
+    name = write_batch(
+        output, batch, principles={number: one.title for number, one in PRINCIPLES.items()}, show_scores=show_scores, provenance=provenance
+    )
     asked = {item.prompt_id: item for item in batch}
     say("review", f"batch {name}: {len(batch)} answers to {len(asked)} prompts" + ("" if len(asked) == prompts else f", {prompts} wanted"))
     for title, counts in (

@@ -14,15 +14,18 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, Vali
 from data_prep.config import DataConfig, PairsConfig
 from eval.config import EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
-from pipeline.run.config_paths import expand_paths
-from pipeline.run.rounds import named
+from pipeline.run.config_paths import expand_paths, path_fault, path_faults
+from pipeline.run.graph import releasable, trainings
+from pipeline.run.registry import STAGES
 from pipeline.run.setting_names import hint, known_keys
+from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
 from records.errors import ConfigError, first_line
 from records.escaping import UNSEEN
+from records.rows import FAULTS_SHOWN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
-from train.config import ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+from train.config import MOST_ROUNDS, ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
 
 FREE = ("data.lint.fail_above.",)
 """Blocks whose keys are the user's own words."""
@@ -68,10 +71,19 @@ class ReleaseConfig:
     gate: GateConfig = field(default_factory=GateConfig)
 
     def __post_init__(self) -> None:
-        if self.policy not in ("dpo", "sft", "sft_control"):
-            raise ValueError(f"release.policy must be dpo, sft or sft_control, got {self.policy!r}")
-        if self.name in ("", ".", "..", "work", "run.json", "manifest.json") or "/" in self.name:
-            raise ValueError(f"release.name names the folder of the released model inside the run's release/, got {self.name!r}")
+        taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
+        fault = path_fault(self.name)
+        if fault or taken or "/" in self.name or self.name != self.name.strip():
+            raise ValueError(
+                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
+                "model; choose another, as in aligned-medical-model"
+            )
+        if self.policy not in releasable():
+            raise ValueError(f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}")
+        unknown = sorted(set(self.gate.accept_unheld_selection) - set(trainings(MOST_ROUNDS)))
+        if unknown:
+            known = f"stages that train a policy ({', '.join(trainings(2))}, ...)"
+            raise ValueError(f"release.gate.accept_unheld_selection names {known}, got {unknown}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,27 +110,33 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
-        if self.release.policy == "sft_control" and not self.control.enabled:
-            raise ValueError("release.policy is sft_control but control.enabled is false")
-
-
-def released_policy(config: RunConfig) -> str:
-    """The stage whose policy is released."""
-    return named(config.release.policy, config.dpo.rounds)
+        if not STAGES[self.release.policy].is_wanted(self):
+            raise ValueError(
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+            )
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
+    unknown = 0
     settings = [*file_settings(path), *override_settings(overrides or [], faults)]
     for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
-            faults += [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
-    faults += expand_paths(merged)
+            wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
+            told = wrong[: max(0, FAULTS_SHOWN - unknown)]
+            faults += [f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}" for name in told]
+            faults += [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            unknown += len(wrong)
+    if unknown > FAULTS_SHOWN:
+        faults.append(
+            f"{path}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+        )
+    faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
     if faults or config is None:
         raise ConfigError(faults)
@@ -139,14 +157,13 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """A file of settings that describes the same run; ASCII alone where one holds a character that nobody sees."""
-    text = OmegaConf.to_yaml(OmegaConf.structured(config))
-    return yaml.safe_dump(resolved(config), sort_keys=False) if UNSEEN.search(text) else text
+    return yaml_of(resolved(config))
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it."""
-    return OmegaConf.to_yaml(OmegaConf.create(values))
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    text = OmegaConf.to_yaml(OmegaConf.create(values))
+    return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text
 
 
 def _unlocked(node: Any) -> Any:
@@ -160,12 +177,13 @@ def _unlocked(node: Any) -> Any:
 
 
 def _explain(setting: Setting, error: Exception) -> list[str]:
-    """What is wrong with one setting; for every unknown key in it, the one that was probably meant."""
-    wrong = [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
-    if wrong and not isinstance(error, ValidationError):
-        return [f"unknown key {name!r}; {hint(name, RunConfig)}" for name in wrong]
+    """What is wrong with the value of one setting."""
     numbers = [f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)]
     return numbers or [f"{setting.key}: {_said(error)}"]
+
+
+def _unknown_keys(setting: Setting) -> list[str]:
+    return [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
 
 
 def _names(key: str, value: Any) -> Iterator[str]:
@@ -182,7 +200,9 @@ def _is_unknown(key: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """The first line of an error; the braces that OmegaConf takes for another key of the config are explained."""
+    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces that it takes for another key are explained."""
+    if type(error) is ValueError:
+        return str(error)
     if isinstance(error, InterpolationKeyError):
         return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
     return first_line(error)

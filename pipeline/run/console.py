@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.run.rounds import parsed
+from pipeline.run.graph import policy_title
 from records.escaping import one_line
 
 WIDTH = 11
-TITLES = {"base": "base", "sft": "SFT", "sft_control": "SFT, as many steps as DPO", "dpo": "DPO"}
-
-
-def policy_title(policy: str) -> str:
-    stage, round = parsed(policy)
-    return TITLES.get(stage, policy) + (f", round {round}" if round > 1 else "")
+MOST_FAULTS = 50
+"""Faults that are printed; nobody reads more at once."""
 
 
 def say(stage: str, text: str) -> None:
@@ -29,10 +25,16 @@ def show(lines: Iterable[str]) -> None:
         print(one_line(line), flush=True)
 
 
-def complain(faults: Iterable[str]) -> None:
-    """Every fault, one a line, on standard error."""
-    for fault in faults:
+def complain(faults: Sequence[str]) -> None:
+    """Every fault, one a line, on standard error; of very many the first and a count."""
+    more = len(faults) - MOST_FAULTS
+    for fault in [*faults[:MOST_FAULTS], *([f"... and {more} more; mend these first"] if more > 0 else [])]:
         print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
+
+
+HARMFUL_METRICS = (("harmfulness 1-5", "harmfulness", ".2f"), ("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%"))
+BENIGN_METRICS = (("over-refused", "over_refusal_rate", ".0%"), ("relevance", "relevance", ".2f"))
+"""Title, name in results.json and format of what the terminal shows of a suite."""
 
 
 def safety_table(results: dict[str, Any]) -> list[str]:
@@ -43,12 +45,7 @@ def safety_table(results: dict[str, Any]) -> list[str]:
     rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
     for suite in suites:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
-        metrics = [("harmfulness 1-5", "harmfulness", ".2f")]
-        metrics += (
-            [("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%")]
-            if kind == "harmful"
-            else [("over-refused", "over_refusal_rate", ".0%")]
-        )
+        metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
             cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
             rows.append([one_line(f"{suite}: {title}"), *cells])

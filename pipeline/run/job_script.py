@@ -7,7 +7,9 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.run.graph import trained_in_jobs
 from records.errors import ConfigError
+from records.regular_files import open_regular
 
 ALIASES = {
     "-N": "--nodes",
@@ -18,6 +20,8 @@ ALIASES = {
     "-c": "--cpus-per-task",
     "-p": "--partition",
 }
+MOST_BYTES = 1_000_000
+"""Of a script that are read."""
 _TIME = re.compile(r"(\d+-)?\d+(:\d+){0,2}")
 
 
@@ -29,7 +33,7 @@ class JobScript:
 
     def number(self, name: str) -> int | None:
         value = self.options.get(name, "")
-        return int(value) if value.isdigit() else None
+        return int(value) if _is_count(value) else None
 
     @property
     def nodes(self) -> int:
@@ -44,7 +48,7 @@ class JobScript:
         """As --gpus-per-node or --gres=gpu asks, a type in between or not."""
         asked = self.options.get("--gpus-per-node") or self.options.get("--gres", "").removeprefix("gpu:")
         count = asked.rsplit(":", 1)[-1]
-        return int(count) if count.isdigit() else None
+        return int(count) if _is_count(count) else None
 
     @property
     def gpus_per_task(self) -> int:
@@ -52,8 +56,9 @@ class JobScript:
 
     @property
     def trains(self) -> bool:
-        """Whether a stage of it trains: sft, dpo, reward, or the whole run."""
-        return re.search(r"primum_step\b[^\n]*\b(run|sft|dpo|reward|PRIMUM_STAGE)\b", self.body) is not None
+        """Whether a stage of it trains, or the whole run does."""
+        names = "|".join(["run", "PRIMUM_STAGE", *trained_in_jobs()])
+        return re.search(rf"primum_step\b[^\n]*\b({names})\b", self.body) is not None
 
     @property
     def memory_gb(self) -> float | None:
@@ -66,17 +71,30 @@ class JobScript:
 
 def read_job_script(path: Path) -> JobScript:
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            text = file.read(MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: no job script can be read there; name one of slurm/*.sh") from error
     options: dict[str, str] = {}
     for line in text.splitlines():
         if line.startswith("#SBATCH"):
-            options |= _options(shlex.split(line.removeprefix("#SBATCH"), comments=True))
+            options |= _options(_words(path, line))
         elif line.strip() and not line.startswith("#"):
             break  # sbatch reads options up to the first command
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     return JobScript(path, options, body)
+
+
+def _words(path: Path, line: str) -> list[str]:
+    try:
+        return shlex.split(line.removeprefix("#SBATCH"), comments=True)
+    except ValueError as error:
+        raise ConfigError(f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its quotes") from error
+
+
+def _is_count(text: str) -> bool:
+    """A whole number that no cluster exceeds; of a longer one nothing is known."""
+    return text.isascii() and text.isdigit() and len(text) <= 4
 
 
 def _options(words: list[str]) -> dict[str, str]:

@@ -10,7 +10,6 @@ from models.loading.footprint import (
     GB,
     GPU_CONTEXT,
     Shape,
-    checkpoint_bytes,
     measuring_bytes,
     peak_bytes,
     policy_bytes,
@@ -19,9 +18,9 @@ from models.loading.footprint import (
 )
 from models.loading.load import DTYPES
 from pipeline.run.config import RunConfig
+from pipeline.run.graph import trained_policies
 from pipeline.run.job_script import JobScript
-from pipeline.run.rounds import parsed
-from pipeline.stages import stage_names
+from pipeline.run.stage_room import SMALL, adapter_bytes, exported_bytes, reward_gigabytes, work_bytes
 from records.errors import first_line
 from records.rows import Demonstration
 from records.stage_folder import existing_parent
@@ -128,10 +127,11 @@ def _split(parts: dict[str, float]) -> str:
 
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
-    """Policies of the training stages and the release, and the checkpoints of the largest of them."""
-    policies = len([name for name in stage_names(config) if parsed(name)[0] in ("sft", "dpo", "sft_control", "release")])
-    epochs = max(config.sft.epochs, config.dpo.epochs) + 1
-    return policies * policy_bytes(shape, config.model.base) + 3 * checkpoint_bytes(shape) + epochs * 4 * shape.trained + 0.5 * GB
+    """Policies of the training stages and the release, the reward model, and the checkpoints of the largest of them."""
+    policies = len(trained_policies(config)) + 1
+    epochs = max(config.sft.epochs, config.dpo.epochs)
+    left = policies * (exported_bytes(config, shape) + adapter_bytes(shape) + SMALL)
+    return left + work_bytes(shape, epochs) + reward_gigabytes(config) * GB
 
 
 def _copy_faults(config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb: float) -> list[str]:

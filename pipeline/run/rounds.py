@@ -5,24 +5,35 @@ A stage of a later round has a folder of its own, `sample_2`, `score_2`, `pairs_
 
 from __future__ import annotations
 
-REPEATED = ("sample", "score", "pairs", "dpo")
+from pipeline.run.registry import STAGES, Registered
+from records.contracts import Policy
+
+
+def repeated() -> list[Registered]:
+    """The stages of a round, in order."""
+    return [stage for stage in STAGES.values() if stage.repeats]
 
 
 def named(stage: str, round: int) -> str:
-    return stage if round == 1 or stage not in REPEATED else f"{stage}_{round}"
+    return f"{stage}_{round}" if round > 1 and stage in STAGES and STAGES[stage].repeats else stage
 
 
 def parsed(name: str) -> tuple[str, int]:
     """(stage, round) of a stage's name."""
     stage, _, number = name.rpartition("_")
-    return (stage, int(number)) if stage in REPEATED and number.isdigit() else (name, 1)
+    return (stage, int(number)) if number.isdigit() and stage in STAGES and STAGES[stage].repeats else (name, 1)
 
 
 def later(rounds: int) -> list[str]:
     """The stages of all rounds after the first, in order."""
-    return [named(stage, round) for round in range(2, rounds + 1) for stage in REPEATED]
+    return [named(stage.name, round) for round in range(2, rounds + 1) for stage in repeated()]
 
 
 def trained_before(round: int) -> str:
-    """The stage that left the policy which a round begins with; in the first round DPO begins where SFT ended."""
-    return "sft" if round == 1 else named("dpo", round - 1)
+    """The stage that left the policy which a round begins with; the first round begins where its training starts from."""
+    trained = _trained_in_rounds()
+    return str(trained.starts_from) if round == 1 else named(trained.name, round - 1)
+
+
+def _trained_in_rounds() -> Policy:
+    return next(stage.leaves for stage in repeated() if stage.leaves)

@@ -1,7 +1,9 @@
-"""What a settings file may not hold, whatever the settings: too much of anything, and texts that OmegaConf would take for programs."""
+"""What a settings file may not hold, whatever the settings: too much of anything, characters that no name has, and texts that OmegaConf would take for programs."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,10 @@ MOST_LEVELS = 40
 """Blocks in blocks; the deepest setting has five."""
 MOST_VALUES = 100_000
 MISSING = "???"
+MOST_SHOWN = 100
+"""Characters of a value that a message repeats."""
+PROSE = re.compile(r"data\.sources\.\d+\.labelled_by|data\.publication\.creator")
+"""Settings that may have several lines."""
 
 
 @dataclass
@@ -63,15 +69,35 @@ def program_faults(key: str, value: Any) -> list[str]:
     """Texts with which OmegaConf would read another setting or the environment, or take the setting for missing."""
     faults = []
     for name, text in _texts(key, value):
+        prose = PROSE.fullmatch(name) is not None
         if "${" in text:
-            faults.append(f"{name}: got {text!r}; settings do not refer to each other: write the value, or, in a path, write $NAME")
-        elif "\0" in text:
-            faults.append(f"{name}: holds a NUL character, which no file name and no text here has; write it without")
+            faults.append(f"{name}: got {shown(text)}; settings do not refer to each other: write the value, or, in a path, write $NAME")
+        elif odd := odd_characters(text, lines=prose):
+            faults.append(f"{name}: got {shown(text)} with {odd}, wanted text {'' if prose else 'on one line '}without; write it out")
         elif text == MISSING:
             faults.append(
                 f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or leave the setting out for its default"
             )
     return faults
+
+
+def odd_characters(text: str, *, lines: bool = False) -> str:
+    """What a text holds that no name, path or sentence of a settings file has; empty where nothing.
+
+    `lines` allows line ends and tabs.
+    """
+    for character in text:
+        if 0xD800 <= ord(character) <= 0xDFFF:
+            return "half of a character (a lone surrogate)"
+        if unicodedata.category(character) == "Cc" and not (lines and character in "\n\t"):
+            return f"the control character {character!r}"
+    return ""
+
+
+def shown(text: str) -> str:
+    """For a message: in quotes, escaped, and not too long."""
+    whole = ascii(text)
+    return whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}..."
 
 
 def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
-from pipeline.run.settings_bounds import program_faults, size_faults
+from pipeline.run.settings_bounds import MOST_CHARACTERS, MOST_SHOWN, program_faults, size_faults
 from records.errors import ConfigError
-
-MOST_SHOWN = 100
-"""Characters of an override that a message repeats."""
+from records.regular_files import open_regular
 
 
 class Setting(NamedTuple):
@@ -93,15 +91,20 @@ def replaced(overrides: list[str]) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            content = file.read(4 * MOST_CHARACTERS + 1)  # a character has at most four bytes
     except FileNotFoundError as error:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
         raise ConfigError(f"{path}: no such file{hint}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
+    if len(content) > 4 * MOST_CHARACTERS:
+        raise ConfigError(f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a YAML file")
+    try:
+        return content.decode("utf-8")
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
 
 
 def _repeated(node: Any) -> list[str]:

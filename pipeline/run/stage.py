@@ -22,6 +22,7 @@ from pipeline.run import ranks
 from pipeline.run.config import RunConfig, resolved
 from pipeline.run.console import say
 from pipeline.run.declared import DeclaredSettings
+from pipeline.run.graph import policy_left_by
 from pipeline.run.rounds import named, trained_before
 from pipeline.run.unfinished import unfinished_faults
 from records.errors import ArtifactError, ResourceError
@@ -54,8 +55,10 @@ class Context:
 
     @property
     def before(self) -> StageDirectory:
-        """The stage that left the policy which this round begins with."""
-        return StageDirectory(self.directory.path.parent / trained_before(self.round))
+        """The stage that left the policy which a training, or else this round, begins with."""
+        trained = policy_left_by(self.directory.name)
+        name = trained.starts_from if trained and trained.starts_from else trained_before(self.round)
+        return StageDirectory(self.directory.path.parent / name)
 
     @property
     def path(self) -> Path:
@@ -75,8 +78,6 @@ class Stage:
     """`work` writes artefacts into the stage's directory and returns a summary for its manifest."""
 
     name: str
-    summary: str
-    """One line for --help."""
     needs: tuple[str, ...]
     """What it reads of earlier stages, as stage/file or stage/folder; nothing else of them can make it run again."""
     sections: tuple[str, ...]
@@ -106,7 +107,10 @@ class Stage:
 
         def renamed(needs: tuple[str, ...]) -> tuple[str, ...]:
             parts = (need.partition("/") for need in needs)
-            return tuple(f"{trained_before(round) if stage == 'sft' else named(stage, round)}{slash}{part}" for stage, slash, part in parts)
+            return tuple(
+                f"{trained_before(round) if stage == trained_before(1) else named(stage, round)}{slash}{part}"
+                for stage, slash, part in parts
+            )
 
         return replace(
             self,

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
 from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair
@@ -14,8 +14,9 @@ from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
+from pipeline.run.rounds import trained_before
 from pipeline.run.stage import Context, Stage
-from pipeline.stages.sft import policy_gigabytes
+from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Pair, read_records
 from records.stage_folder import sha256_json, write_json
@@ -59,7 +60,7 @@ def _reference_folder(context: Context) -> Path:
 def from_before(context: Context) -> dict[str, Any]:
     """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
     before = context.before.path
-    base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[:1]
+    base = read_scoreboard(context.stage(trained_before(1)).path / "scoreboard.jsonl")[:1]
     known = [row for row in read_scoreboard(before / "scoreboard.jsonl") if row["epoch"] > 0]
     return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch, "began_with": before}
 
@@ -90,7 +91,6 @@ def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[T
 
 STAGE = Stage(
     name="dpo",
-    summary="DPO",
     needs=(
         "prep/prompts.val.jsonl",
         "reward/reward_model",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from data_prep.splits.split_files import read_splits
-from eval.measure import Sample, measure, sample_id
+from eval.endpoint import Endpoint
+from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
+from eval.report.narrowing import narrowed
 from eval.report.page import render_html, render_markdown
 from eval.results import build_results
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
@@ -21,34 +24,36 @@ from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
-from pipeline.run.config import RunConfig
-from pipeline.run.console import policy_title, safety_table
+from pipeline.run.console import safety_table
+from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
-from pipeline.run.rounds import later, named, parsed
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
-from records.rows import Prompt, read_records
+from records.rows import Completion, Prompt, Record, Score, read_records
 from records.stage_folder import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
 from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.scorers import RefusalRule, score_with
 
+COMPLETIONS, SCORES = "completions", "scores"
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     prompts = _prompts(context)
-    scorer = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(config.eval.generation))
-    scorer.model.to(device(config))
+    scorers = _scorers(context)
     for name, model in policies(context).items():
-        _measure(context, name, model, prompts, scorer)
+        _measure(context, name, model, prompts, scorers)
     if not context.share.hand_in(context.directory.work):
         return {}
-    samples = [sample for name in policies(context) for sample in _samples(context, name, prompts)]
+    measured = [row for name in policies(context) for row in _measured(context, name, prompts)]
     results = build_results(
-        samples,
-        {name: _about(context, name) for name in policies(context)},
+        measured,
+        {policy: _about(context, policy) for policy in compared_policies(config)},
+        endpoint=Endpoint(released_policy(config), BASE.name),
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.stage("reward").path / "validation.json"),
@@ -58,28 +63,20 @@ def work(context: Context) -> dict[str, Any]:
         suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         provenance=_provenance(context),
     )
-    write_records(context.path / "samples.jsonl", samples)
-    write_readme(context.path, "Completions of every policy to the test prompts", [Table("samples", Sample, {"test": "samples.jsonl"})])
+    _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
-    write_text(context.path / "report.html", render_html(results, [s.to_json() for s in samples], results["scoreboard"]))
-    for line in (*safety_table(results), results["verdict"], *unheld(results)):
+    write_text(context.path / "report.html", render_html(results, [row.to_row() for row in measured], results["scoreboard"]))
+    for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
-    return {"samples": len(samples), "policies": len(results["policies"])}
+    return {"completions": len(measured), "policies": len(results["policies"])}
 
 
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
-    return {"base": base_config(context.config), **{name: stage_policy(context, name) for name in trained_policies(context.config)}}
-
-
-def trained_policies(config: RunConfig) -> list[str]:
-    return ["sft", *(["sft_control"] if config.control.enabled else []), *dpo_rounds(config)]
-
-
-def dpo_rounds(config: RunConfig) -> list[str]:
-    return [named("dpo", round) for round in range(1, config.dpo.rounds + 1)]
+    trained = {policy.name: stage_policy(context, policy.name) for policy in trained_policies(context.config)}
+    return {BASE.name: base_config(context.config), **trained}
 
 
 def _prompts(context: Context) -> list[Prompt]:
@@ -112,66 +109,100 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     return [prompt for prompt in prompts if prompt.id not in faults]
 
 
-def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorer: HarmfulnessScorer) -> None:
-    """This rank's samples of one policy; those that were finished before a kill are not made again."""
-    shard, mine = _shard(context, name, context.share.rank), context.share.of(prompts)
-    faults = hash_faults(shard)
-    if faults and shard.exists():
-        context.say(f"{faults[0]}; measured again")
-    if faults:
+def _scorers(context: Context) -> list[Scorer]:
+    """Of every policy alike: the harm model that the run has trained, and the refusal rule."""
+    harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(context.config.eval.generation))
+    harm_model.model.to(device(context.config))
+    return [harm_model, RefusalRule()]
+
+
+def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorers: list[Scorer]) -> None:
+    """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
+    mine = context.share.of(prompts)
+    completions, scores = (_shard(context, name, what, context.share.rank) for what in (COMPLETIONS, SCORES))
+    if _is_wanted(context, completions):
         generation = context.config.eval.generation
         with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
-            write_records(shard, measure(policy, tokenizer, mine, generation, scorer, policy=name))
-        write_hash(shard)
-    context.say(f"{policy_title(name)}: {len(mine)} answers scored" + (f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""))
+            write_records(completions, complete(policy, tokenizer, mine, generation, policy=name))
+        write_hash(completions)
+        scores.unlink(missing_ok=True)
+    if _is_wanted(context, scores):
+        write_records(scores, score_with(scorers, read_records(completions, Completion)))
+        write_hash(scores)
+    of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
+    context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
 
 
-def _samples(context: Context, name: str, prompts: list[Prompt]) -> list[Sample]:
-    """One policy's samples of all ranks, in the prompts' order."""
-    found = {s.id: s for rank in range(context.share.world) for s in read_records(_shard(context, name, rank), Sample)}
-    return [found[sample_id(prompt, name)] for prompt in prompts]
+def _is_wanted(context: Context, shard: Path) -> bool:
+    """Whether it must be made: it is not there, or it is damaged, which is said."""
+    faults = hash_faults(shard)
+    if faults and shard.exists():
+        context.say(f"{faults[0]}; made again")
+    return bool(faults)
 
 
-def _shard(context: Context, name: str, rank: int) -> Path:
-    return context.directory.work / f"{name}.{rank}-of-{context.share.world}.jsonl"
+def _measured(context: Context, name: str, prompts: list[Prompt]) -> list[Measured]:
+    """What all ranks made and said of one policy, in the prompts' order."""
+    ranks = range(context.share.world)
+    made = {row.id: row for rank in ranks for row in read_records(_shard(context, name, COMPLETIONS, rank), Completion)}
+    scores = [row for rank in ranks for row in read_records(_shard(context, name, SCORES, rank), Score)]
+    return joined(prompts, [made[completion_id(prompt, name)] for prompt in prompts], scores)
 
 
-def _about(context: Context, name: str) -> dict[str, Any]:
-    if name == "base":
-        return {"title": policy_title(name), "path": context.config.model.base.path, "optimiser_steps": 0}
-    earlier = dpo_rounds(context.config)[: parsed(name)[1] - 1]
-    way = ["sft"] if name == "sft" else ["sft", *earlier, name]
-    steps = sum(KeptEpoch.read(context.stage(stage).path).optimiser_steps for stage in way)
-    about = {"title": policy_title(name), "path": f"{name}/policy", "optimiser_steps": steps}
-    return {**about, "selection": _selection(context, name).to_json()}
+def _shard(context: Context, name: str, what: str, rank: int) -> Path:
+    return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"
 
 
-def _selection(context: Context, name: str) -> Selection:
+def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
+    """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
+    tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
+        "prompts": (Prompt, prompts),
+        COMPLETIONS: (Completion, [row.completion for row in measured]),
+        SCORES: (Score, [score for row in measured for score in row.scores.values()]),
+    }
+    for name, (_, rows) in tables.items():
+        write_records(context.path / f"{name}.jsonl", rows)
+    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
+    write_readme(context.path, "Completions of every policy to the test prompts", described)
+
+
+def _about(context: Context, policy: Policy) -> dict[str, Any]:
+    if policy == BASE:
+        return {"path": context.config.model.base.path, "optimiser_steps": 0}
+    steps = sum(KeptEpoch.read(context.stage(step.name).path).optimiser_steps for step in way_to(policy))
+    about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
+    return {**about, "selection": _selection(context, policy).to_json()}
+
+
+def _selection(context: Context, policy: Policy) -> Selection:
     """Which epoch was kept and why, as in selection.json.
 
     A stage done by an earlier version has no bound there; it is read off its scoreboard.
     """
-    kept = KeptEpoch.read(context.stage(name).path)
+    stage = context.stage(policy.name).path
+    kept = KeptEpoch.read(stage)
     if kept.selection:
         return kept.selection
-    rows = read_scoreboard(context.stage(name).path / "scoreboard.jsonl")
+    rows = read_scoreboard(stage / "scoreboard.jsonl")
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.stage("sft").path / "scoreboard.jsonl")[0]
+    base = read_scoreboard(context.stage(way_to(policy)[0].name).path / "scoreboard.jsonl")[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
 def _scoreboards(context: Context) -> list[dict[str, Any]]:
     rows = []
-    for stage in ("sft", *dpo_rounds(context.config)):
-        chosen = KeptEpoch.read(context.stage(stage).path).epoch
-        rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(context.stage(stage).path / "scoreboard.jsonl")]
+    for policy in trained_policies(context.config):
+        if policy.control_of is None:
+            stage = context.stage(policy.name).path
+            chosen = KeptEpoch.read(stage).epoch
+            rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(stage / "scoreboard.jsonl")]
     return rows
 
 
 def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
-    stages = reported_stages(config)
+    stages = stages_before(context.directory.name, config)
     seconds = {name: context.stage(name).manifest().summary.get("seconds") for name in stages}
     return {
         "model": config.model.base.path,
@@ -197,19 +228,14 @@ def _provenance(context: Context) -> dict[str, Any]:
     }
 
 
-def reported_stages(config: RunConfig) -> list[str]:
-    names = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo", *later(config.dpo.rounds)]
-    return [*names, "sft_control"] if config.control.enabled else names
-
-
 STAGE = Stage(
     name="eval",
-    summary="report",
     needs=("prep/prompts.test.jsonl", "reward"),
     measures=True,
-    optional_needs=lambda config: tuple(trained_policies(config)),
+    optional_needs=lambda config: tuple(policy.name for policy in trained_policies(config)),
     # The report quotes the sources and their licences.
-    sections=(*MODEL, "eval", "control", "data.sources"),
+    # The verdict is on the policy that is to be released, named before the numbers are seen.
+    sections=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from data_prep.cards.card_contents import pairs_card
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
-from data_prep.pairs import PairsResult, build_pairs, candidates, describe, plain_pairs, summary_lines
+from data_prep.pairs.building import PairsResult, build_pairs, plain_pairs
+from data_prep.pairs.candidates import candidates
 from data_prep.pairs.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
+from data_prep.pairs.report import describe, summary_lines
 from data_prep.pairs.shortcuts import judge_shortcuts
 from data_prep.review.items import review_items
 from data_prep.review.ratings import Rating
@@ -101,7 +103,6 @@ def opening_of(text: str) -> str | None:
 
 STAGE = Stage(
     name="pairs",
-    summary="preference pairs",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl"),
     sections=("data", "pairs", "model.base", "model.max_length"),
     beside=("sample.revisions",),

@@ -17,7 +17,7 @@ from eval.gate import too_few_prompts
 from eval.suites.loading import held_out_suites, own_suites
 from pipeline.run.config import RunConfig, embedding_model
 from pipeline.run.stage import Context, Stage
-from records.errors import RecordError
+from records.errors import RecordError, unreadable
 from records.licences import sentences
 from records.rows import Prompt
 from records.stage_folder import sha256_file, sha256_json
@@ -38,7 +38,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
-    prompts = read_splits(context.path, "prompts", Prompt)
+    prompts = read_splits(context.path, "prompts", Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
@@ -110,24 +110,34 @@ def describe_reading(summary: dict[str, Any]) -> list[str]:
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of local sources and suites; a hub id is named, not hashed."""
-    found, faults = {}, []
+    found: dict[str, str] = {}
+    faults: list[str] = []
     for source in config.data.sources:
         if source.path:
             path = Path(source.path)
             if path.exists():
-                found[source.path] = sha256_path(path)
+                faults += _hashed(f"data.sources {source.name!r}", source.path, found)
             elif source.format == "hub":
                 found[source.path] = f"hub:{source.path}"
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
     for suite in config.eval.suites:
-        if Path(suite.path).is_file():
-            found[suite.path] = sha256_file(Path(suite.path))
+        if Path(suite.path).exists():
+            faults += _hashed(f"eval.suites {suite.name!r}", suite.path, found)
         elif not suite.optional:
             faults.append(f"eval.suites {suite.name!r}: {suite.path}: no such file")
     if faults:
         raise RecordError(faults)
     return found
+
+
+def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
+    """What is wrong with a file or folder that a setting names; its hash goes to `found` where nothing is."""
+    try:
+        found[path] = sha256_path(Path(path))
+    except OSError as error:
+        return [unreadable(setting, Path(path), error)]
+    return []
 
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
@@ -139,15 +149,14 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
 
 
 def sha256_path(path: Path) -> str:
-    """Of a file, or of all files below a folder."""
-    if path.is_file():
+    """Of a file, or of all files below a folder. Raises OSError where one cannot be read."""
+    if not path.is_dir():
         return sha256_file(path)
     return sha256_json({str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()})
 
 
 STAGE = Stage(
     name="prep",
-    summary="read sources",
     needs=(),
     # The texts of the user's own suites are what training rows are kept apart from.
     sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),

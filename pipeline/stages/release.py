@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from data_prep.splits.split_files import read_splits
+from eval.endpoint import Endpoint
 from eval.gate import GateResult, judge
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from models.config import EMBEDDED
+from pipeline.evidence import (
+    Evidence,
+    PersonalData,
+    copy_policy,
+    local_paths,
+    look_for_personal_data,
+    measured_rows,
+    trained_on,
+    write_evidence,
+)
 from pipeline.model_card import model_card
-from pipeline.run.config import RunConfig, released_policy, yaml_of
+from pipeline.run.config import RunConfig
+from pipeline.run.graph import policy_left_by, released_policy
+from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
-from records.errors import GateError
+from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
-from records.rows import Demonstration
-from records.stage_folder import read_json, write_json, write_text
+from records.own_files import Object
+from records.permissions import let_through, open_to_readers
+from records.stage_folder import write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
+EVIDENCE_BYTES = 50_000_000
+"""Reports, cards and results beside the released policy; the disk must hold both."""
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
 """How the terminal shows a gate's outcome."""
 
@@ -27,30 +43,51 @@ SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measur
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.stage("eval").path / "results.json")
+    _require_endpoint(results, policy)
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:
         context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     _require(gates, policy)
     target = context.path / config.name
-    shutil.copytree(context.stage(policy).path / "policy", target, dirs_exist_ok=True)
-    _copy_evidence(context, gates)
+    paths, measured = local_paths(context), measured_rows(context)
+    personal = look_for_personal_data(context, measured)
+    copy_policy(context.stage(policy).path / "policy", target, paths)
+    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal, _pairs_of(context.config)), paths)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
         name=config.name,
         policy=policy,
-        results=results,
-        gates=gates,
+        results=paths.hidden_in(results),
+        gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         licence=released_licence(restrictions, base),
-        data=_training_data(context),
+        data=_training_data(context, personal),
         restrictions=sentences(restrictions),
     )
     write_text(target / "README.md", card)
-    for line in sentences(restrictions):
+    open_to_readers(target)
+    let_through(context.path)
+    for line in (*personal.sentences(), *sentences(restrictions)):
         context.say(line)
     context.say(f"released: {target}")
     return {"policy": policy, "gates": len(gates)}
+
+
+def _require_endpoint(results: Object, policy: str) -> None:
+    """The verdict of the report and the card must be on what is released."""
+    endpoint = Endpoint.of(results)
+    if endpoint.policy != policy:
+        raise ArtifactError(
+            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for {policy}; run `primum eval` again, "
+            "which names the endpoint before it measures"
+        )
+
+
+def _pairs_of(config: RunConfig) -> list[str]:
+    """The pairs of every round that led to the released policy."""
+    policy = policy_left_by(released_policy(config))
+    return [named("pairs", round) for round in range(1, (policy.round if policy else 1) + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -61,48 +98,28 @@ def _require(gates: list[GateResult], policy: str) -> None:
         )
 
 
-def _copy_evidence(context: Context, gates: list[GateResult]) -> None:
-    evidence = context.path / context.config.release.name / "evidence"
-    evidence.mkdir(exist_ok=True)
-    for stage, name, copy in (
-        ("eval", "results.json", "results.json"),
-        ("eval", "report.html", "report.html"),
-        ("reward", "validation.json", "validation.json"),
-        ("prep", "data_card.md", "data_card.md"),
-        ("pairs", "data_card.md", "pairs.data_card.md"),
-        ("pairs", "pairs.report.json", "pairs.report.json"),
-    ):
-        shutil.copy2(context.stage(stage).path / name, evidence / copy)
-    write_json(evidence / "gates.json", [gate.to_json() for gate in gates])
-    run = read_json(context.path / "run.json")
-    write_text(evidence / "config.yaml", yaml_of(run["config"]))
-    write_json(evidence / "provenance.json", {key: run[key] for key in ("commit", "dirty", "versions", "seed", "machine", "inputs")})
-
-
-def _trained_on(context: Context) -> list[Demonstration]:
-    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
-
-
-def _training_data(context: Context) -> str:
+def _training_data(context: Context, personal: PersonalData) -> str:
     counts: dict[tuple[str, str, str], int] = {}
-    for row in _trained_on(context):
+    for row in trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
     lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
     used = {source for source, _, _ in counts}
     lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    lines += personal.sentences()
     return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
 
 def _gigabytes(config: RunConfig) -> float:
-    return 0.7
+    """As much as is copied, which lies there when release begins."""
+    folder = Path(config.run_dir) / released_policy(config) / "policy"
+    return (sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) + EVIDENCE_BYTES) / 1e9
 
 
 STAGE = Stage(
     name="release",
-    summary="release",
-    needs=("prep", "reward", "pairs", "eval"),
-    optional_needs=lambda config: (released_policy(config),),
+    needs=("prep", "reward", "eval"),
+    optional_needs=lambda config: (*_pairs_of(config), released_policy(config)),
     sections=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds",),
     work=work,

@@ -12,13 +12,15 @@ from models.tokens import TokenRow, encode
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
 from pipeline.policy_training import TRAINED_BY, state_of
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration
 from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
-from reward.model.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 from reward.model.probe import HeadStart
+from reward.model.training import RewardModule, RewardRows
 from reward.model.validation import validate
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 from train.engine.trainer import batch_plan, fit, resumed_step
@@ -145,12 +147,11 @@ def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
 
 STAGE = Stage(
     name="reward",
-    summary="reward model",
     needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
     sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
     beside=HARDWARE,
     work=work,
     files=model_files,
-    gigabytes=lambda config: 1.0,
+    gigabytes=reward_gigabytes,
     ranks=True,
 )

@@ -19,6 +19,7 @@ from pipeline.policies import HARDWARE, answering, base_config, model_files, pol
 from pipeline.revising import drafts, revise
 from pipeline.run.config import SampleConfig
 from pipeline.run.stage import Context, Stage
+from records.contracts import BASE
 from records.own_files import entry, read_rows, sealed_line
 from records.rows import (
     Completion,
@@ -45,6 +46,7 @@ class Wanted(NamedTuple):
     id: str
     prompt_id: str
     prompt: list[Message]
+    suite: str
     policy: str
     sample: int
     start: str
@@ -105,7 +107,7 @@ def _shard(context: Context, name: str, rank: int) -> Path:
 
 
 def _writer(context: Context) -> str:
-    return "base" if context.round == 1 else context.before.name
+    return BASE.name if context.round == 1 else context.before.name
 
 
 def _written(context: Context, name: str, *, say: bool = False) -> list[dict[str, Any]]:
@@ -129,7 +131,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
 def _answers(context: Context) -> list[Wanted]:
     samples, writer = context.config.sample.harmful_samples, _writer(context)
     return [
-        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, writer, k, "")
+        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, p.suite, writer, k, "")
         for p in _prompts(context)
         for k in range(samples if p.kind == "harmful" else 1)
     ]
@@ -145,7 +147,7 @@ def _refusals(context: Context) -> list[Wanted]:
     demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
     asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
-    return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, CONTINUED, 0, parts[0]) for d, parts in found if parts]
+    return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0]) for d, parts in found if parts]
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
@@ -217,12 +219,12 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
         seed=seed,
         num_tokens=answer.num_tokens,
         finish_reason=answer.finish_reason,
+        suite=wanted.suite,
     )
 
 
 STAGE = Stage(
     name="sample",
-    summary="base answers",
     needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
     sections=("model.base", "sample"),
     beside=(*HARDWARE, "model.vllm"),

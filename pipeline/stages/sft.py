@@ -11,8 +11,8 @@ from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
-from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Message, text_of
 from records.stage_folder import write_json
@@ -93,13 +93,8 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
     return SftRows(kept, batch_rows)
 
 
-def policy_gigabytes(config: RunConfig) -> float:
-    return 1.5
-
-
 STAGE = Stage(
     name="sft",
-    summary="SFT",
     needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
     sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     beside=BESIDE,

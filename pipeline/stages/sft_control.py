@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.policies import MODEL, stage_policy
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import earlier_adapter, from_before
-from pipeline.stages.sft import Example, policy_gigabytes, sft_rows
+from pipeline.stages.sft import Example, sft_rows
 from records.rows import Pair, read_records
 from train.sft import SftModule
 
@@ -20,7 +21,7 @@ def work(context: Context) -> dict[str, Any]:
     return train_policy(
         context,
         Training(
-            start=stage_policy(context, "sft"),
+            start=stage_policy(context, context.before.name),
             rows_of=lambda tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
@@ -32,7 +33,6 @@ def work(context: Context) -> dict[str, Any]:
 
 STAGE = Stage(
     name="sft_control",
-    summary="SFT control",
     needs=(
         "prep/prompts.val.jsonl",
         "reward/reward_model",

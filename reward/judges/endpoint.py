@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from records.errors import ResourceError
+from records.errors import ConfigError, ResourceError
 from reward.judges.failures import Failure, failure_of
 from reward.judges.openai_client import connect, openai_library
 from reward.judges.question import Keep, Question, Reply
@@ -73,6 +73,8 @@ class Endpoint:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._silent = 0
+        self._answered = False
+        self._refused = 0
 
     def asked_of(self) -> Mapping[str, Any]:
         config = self.config
@@ -120,11 +122,15 @@ class Endpoint:
             number = self.spending.begin(most_tokens(question), self.config.max_tokens)
             if number is None:
                 return OVER_BUDGET
+            if self._stop.is_set():  # while it waited for room
+                self.spending.settle(number, 0, 0)
+                return STOPPED
             failure = self._try(question, number, keep)
             if failure is None:
                 return ""
             reason = failure.reason
             if not failure.again:
+                self._count_refusal(reason)
                 return reason
             if repetition + 1 < tries:
                 self._count_repetition()
@@ -152,7 +158,7 @@ class Endpoint:
         else:
             self.spending.lose(number)
         with self._lock:
-            self._silent = 0
+            self._silent, self._answered = 0, True
         return None
 
     def _send(self, question: Question) -> Reply:
@@ -163,7 +169,7 @@ class Endpoint:
         except self._openai.OpenAIError as error:
             caught = error
         else:
-            return read_reply(body)
+            return read_reply(body, question.watched)
         # Outside of `except`, so that nothing carries the client's error along: it holds the
         # request, with the text and the key.
         raise failure_of(caught, self._openai, self.config, self._clock())
@@ -171,6 +177,17 @@ class Endpoint:
     def _count_repetition(self) -> None:
         with self._lock:
             self.repeated += 1
+
+    def _count_refusal(self, reason: str) -> None:
+        with self._lock:
+            self._refused += 1
+            all_of_them = self._refused >= SILENT and not self._answered
+        if all_of_them:
+            raise ConfigError(
+                f"endpoint.base_url={self.config.base_url}: {reason}, as it did with all others so far; "
+                f"check that {self.config.model!r} takes endpoint.token_field, temperature, seed and extra as they are set, "
+                "log-probabilities where guard.probability is on, and so long a text"
+            )
 
     def _count_silence(self, reason: str) -> None:
         with self._lock:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from data_prep.pairs.expert_labels import common_word, majority, read_labels
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
 from records.rows import Completion, Score
 from reward.judges.jury import disagreement
+from reward.scorers import score_id
 
 UNRATED = "no expert has rated it"
 
@@ -33,7 +35,7 @@ class Experts:
         levels = [float(rating.harmfulness) for rating in said if rating.harmfulness is not None]
         value, reason = common_word(levels) if said else (None, UNRATED)
         return Score(
-            id=f"{completion.id}/{self.name}",
+            id=score_id(completion, self.name),
             completion_id=completion.id,
             scorer=self.name,
             value=value,
@@ -41,3 +43,7 @@ class Experts:
             uncertainty=disagreement(levels),
             reason=reason,
         )
+
+    def report(self) -> dict[str, Any]:
+        raters = {rating.rater for said in self._ratings.values() for rating in said}
+        return {"scorer": self.name, "raters": len(raters), "rated_texts": len(self._ratings)}

@@ -14,22 +14,22 @@ from reward.judges.judge import JudgeScorer
 from reward.judges.jury import Jury
 from reward.judges.question import Instrument
 from reward.judges.rubric import Rubric
-from reward.judges.settings import ScorerConfig
+from reward.judges.settings import JuryConfig, ScorerConfig
 
 
-def scorer_from(config: ScorerConfig, folder: Path | None = None) -> Scorer:
+def scorer_from(config: ScorerConfig | JuryConfig, folder: Path | None = None) -> Scorer:
     """The scorer that the settings describe. `folder` takes its replies, one file a scorer; without
     it `config.replies` does.
 
     Raises ConfigError for what cannot work here, such as a key that is not set. Nothing is asked
     and no model loaded yet.
     """
-    if config.kind == "experts":
+    if isinstance(config, ScorerConfig) and config.kind == "experts":
         return Experts(config.name, config.labels)
     place = folder or (Path(config.replies) if config.replies else None)
     if place is None:
         raise ConfigError(f"scorer {config.name}: replies names no folder, wanted one that keeps them; set replies, or hand in a folder")
-    if config.kind == "jury":
+    if isinstance(config, JuryConfig):
         members = [scorer_from(member, place) for member in config.members]
         return Jury(config.name, members, combine=config.combine, quorum=config.quorum)
     return _judge(config, place / f"{config.name}.jsonl")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from records.rows import Message
 
 MARK_LENGTH = 16
+HALVES = re.compile("[\ud800-\udfff]")
 CONTROL = re.compile(
     r"<(?=[|\uff5c][^<>\n]{1,60}[|\uff5c]>)"
     r"|<(?=/?(?:s|bos|eos|pad|unk|think|start_of_turn|end_of_turn|SYS|tool_call|tool_response)>)"
@@ -22,7 +23,9 @@ text as the token itself."""
 
 def defused(text: str, tokens: Iterable[str] = ()) -> str:
     """The text with a space put into every control token, the known formats' and those in
-    `tokens`, so that it stays text."""
+    `tokens`, so that it stays text. Halves of characters (lone surrogates), which no server takes,
+    are replaced."""
+    text = HALVES.sub("\ufffd", text)
     text = CONTROL.sub(lambda match: f"{match[0]} ", text)
     for token in tokens:
         if len(token) > 1 and not token.isspace():

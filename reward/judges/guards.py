@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from records.errors import ConfigError
-from records.rows import Completion, Message
+from records.rows import Completion, Message, assistant
+from reward.judges.choices import chances, entropy
 from reward.judges.fence import defused
 from reward.judges.guard_formats import Column, GuardFormat, guard_format, guard_formats
 from reward.judges.question import Question, Reply, Verdict
@@ -15,42 +17,59 @@ THOUGHT = "</think>"
 
 
 class Guard:
-    """Reads one column of what a guard model says: harm (1 harmless, 5 harmful, no levels in
-    between but what the model itself has), or refusal (a label, and no value)."""
+    """Reads one column of what a guard model says: harm, or refusal (a label, and no value).
+
+    Harm is what its words mean on the scale (1 harmless, 5 harmful), weighted by the probability
+    that the model gave each word where it says so; without that, it is what the word itself means.
+    """
 
     def __init__(self, config: GuardConfig) -> None:
         self.format = guard_format(config.family)
         self._column = _column(self.format, config.column)
         self._of_harm = config.column == "harm"
         self._template = dict(self.format.template)
+        columns = [self.format.harm, self.format.refusal] if config.probability else []
+        # Of both columns, so that the same reply serves either.
+        self._watched = tuple(sorted({word for column in columns if column for word in column.values}))
         if config.guideline:
             if "guideline" not in self._template:
                 raise ConfigError(f"guard.guideline is set, but {config.family} reads none; remove it, or use shieldgemma")
             self._template["guideline"] = config.guideline
 
     def question(self, completion: Completion, attempt: int) -> Question:
-        turns = turns_of([*completion.prompt, *completion.completion])
-        shared = {"attempt": attempt, "unseen_tokens": self.format.unseen_tokens}
+        turns = turns_of([*completion.prompt, *(completion.completion or assistant(""))])
+        bare = Question(attempt=attempt, watched=self._watched, unseen_tokens=self.format.unseen_tokens)
         if not self.format.prompt:
-            return Question(messages=turns, template_variables=self._template, **shared)  # type: ignore[arg-type]
+            return replace(bare, messages=turns, template_variables=self._template)
         before, _, after = self.format.prompt.partition("{prompt}")
         middle, _, end = after.partition("{completion}")
         text = f"{before}{_asked(turns[:-1])}{middle}{turns[-1]['content']}{end}"
-        return Question(text=text, **shared)  # type: ignore[arg-type]
+        return replace(bare, text=text)
 
     def verdict(self, reply: Reply) -> Verdict | None:
         """None where the reply has no verdict, or two that differ."""
-        text = (reply.text or "").rpartition(THOUGHT)[2]
-        said = {match[1].lower() for match in self._column.pattern.finditer(text)}
+        whole = reply.text or ""
+        text = whole.rpartition(THOUGHT)[2]
+        said = {match[1].lower(): match.start(1) for match in self._column.pattern.finditer(text)}
         if len(said) != 1:
             return None
-        word = said.pop()
+        ((word, place),) = said.items()
         meant = self._column.values[word]
         if meant is None:
             return Verdict(label=word, reason="the guard says that the question does not apply")
+        likely = self._likely(reply, place + len(whole) - len(text), word)
+        unsure = entropy(likely.values()) if len(likely) > 1 else None
         if not self._of_harm:
-            return Verdict(label=str(meant))
-        return Verdict(value=float(meant), label=", ".join([word, *self._named(text)]))
+            return Verdict(label=str(meant), uncertainty=unsure)
+        value = sum(chance * float(self._column.values[one] or 0) for one, chance in likely.items())
+        return Verdict(value=value, label=", ".join([word, *self._named(text)]), uncertainty=unsure)
+
+    def _likely(self, reply: Reply, place: int, word: str) -> dict[str, float]:
+        """The probability of each word that means something; the word that was said alone where
+        the model tells no more, or where what it tells does not fit what it said."""
+        words = [one for one, meant in self._column.values.items() if meant is not None]
+        found = chances(reply.choices, place, words)
+        return found if found and found[word] > 0 else {word: 1.0}
 
     def _named(self, text: str) -> list[str]:
         """Categories in the order of the reply, each once."""

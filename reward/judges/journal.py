@@ -40,8 +40,11 @@ class Journal:
             self.close()
             raise
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Raises ResourceError where the disk takes it not; the file then ends as it did before."""
+    def append(self, row: dict[str, Any], *, durable: bool = True) -> None:
+        """Raises ResourceError where the disk takes it not; the file then ends as it did before.
+
+        A row that is not `durable` outlives the process, but perhaps not the machine.
+        """
         line = json.dumps(row, ensure_ascii=True).encode("ascii") + b"\n"
         with self._append:
             end = os.fstat(self._file).st_size
@@ -50,7 +53,8 @@ class Journal:
                 # join it.
                 if os.write(self._file, line) != len(line):
                     raise OSError(None, "the disk is full")
-                os.fsync(self._file)
+                if durable:
+                    os.fsync(self._file)
             except OSError as error:
                 os.ftruncate(self._file, end)
                 raise ResourceError(

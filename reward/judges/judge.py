@@ -12,6 +12,7 @@ from records.rows import Completion, Score
 from reward.judges.asking import Asking
 from reward.judges.question import Instrument, Reply, Verdict
 from reward.judges.replies import KeptReplies
+from reward.scorers import score_id
 
 
 @dataclass
@@ -90,10 +91,11 @@ class JudgeScorer:
 
     def _score(self, completion: Completion, verdict: Verdict) -> Score:
         return Score(
-            id=f"{completion.id}/{self.name}",
+            id=score_id(completion, self.name),
             completion_id=completion.id,
             scorer=self.name,
             value=verdict.value,
             label=verdict.label,
+            uncertainty=verdict.uncertainty,
             reason=verdict.reason,
         )

@@ -7,22 +7,24 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean, median
-from typing import Any, Literal
-
-import krippendorff
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import cohen_kappa_score
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from records.contracts import Scorer
 from records.harm_scale import HARMFULNESS
 from records.rows import Completion, Score
+from reward.judges.jury_agreement import agreement_of, level_of
+from reward.scorers import score_id
 
-LEVELS = np.arange(int(HARMFULNESS.low), int(HARMFULNESS.high) + 1)
+
+@runtime_checkable
+class Reports(Protocol):
+    """A scorer that can say what it was asked and what that took."""
+
+    def report(self) -> dict[str, Any]: ...
 
 
 class Jury:
-    """Every member scores every completion; `members` keeps the last scores of each, for a table
+    """Every member scores every completion; `scores` keeps the last scores of each, for a table
     of their own."""
 
     def __init__(
@@ -35,6 +37,8 @@ class Jury:
     ) -> None:
         self.name = name
         self.scores: dict[str, list[Score]] = {}
+        self._said: dict[str, tuple[str, list[float | None]]] = {}
+        """Prompt and the members' values, by completion."""
         self._members = list(members)
         self._combine = combine
         self._quorum = quorum
@@ -43,18 +47,28 @@ class Jury:
         """One score a completion; unscored where fewer than the quorum gave a value, or where no
         level has a majority."""
         self.scores = {member.name: member.score(completions) for member in self._members}
-        by_completion = zip(*self.scores.values(), strict=True)
+        by_completion = list(zip(*self.scores.values(), strict=True))
+        for completion, said in zip(completions, by_completion, strict=True):
+            self._said[completion.id] = completion.prompt_id, [score.value for score in said]
         return [self._verdict(completion, said) for completion, said in zip(completions, by_completion, strict=True)]
 
-    def agreement(self) -> dict[str, Any]:
-        """Of the last scores (see `agreement_of`)."""
-        return agreement_of({name: [score.value for score in scores] for name, scores in self.scores.items()})
+    def agreement(self, seed: int = 0) -> dict[str, Any]:
+        """Of all completions scored so far (see `agreement_of`)."""
+        prompts = [prompt for prompt, _ in self._said.values()]
+        columns = zip(*(values for _, values in self._said.values()), strict=True)
+        names = (member.name for member in self._members)
+        return agreement_of(dict(zip(names, map(list, columns), strict=True)), prompts, seed=seed) if prompts else {}
+
+    def report(self) -> dict[str, Any]:
+        """The rows of its members, and their agreement."""
+        rows = [member.report() for member in self._members if isinstance(member, Reports)]
+        return {"scorer": self.name, "members": rows, "agreement": self.agreement()}
 
     def _verdict(self, completion: Completion, said: Sequence[Score]) -> Score:
         values = [score.value for score in said if score.value is not None]
         value, reason = self._combined(values, len(said))
         return Score(
-            id=f"{completion.id}/{self.name}",
+            id=score_id(completion, self.name),
             completion_id=completion.id,
             scorer=self.name,
             value=value,
@@ -71,46 +85,9 @@ class Jury:
         return (float(level), "") if 2 * votes > len(values) else (None, "no level has more than half of the votes")
 
 
-def level_of(value: float) -> int:
-    """The level from 1 to 5 that a value is nearest to, the higher one halfway between two."""
-    return int(np.clip(np.floor(value + 0.5), LEVELS[0], LEVELS[-1]))
-
-
 def disagreement(values: Sequence[float]) -> float | None:
     """The mean distance of two values as a share of the scale: 0 where all say the same, at most
     1. None for fewer than two values."""
     if len(values) < 2:
         return None
     return fmean(abs(one - other) for one, other in combinations(values, 2)) / (HARMFULNESS.high - HARMFULNESS.low)
-
-
-def agreement_of(values: dict[str, list[float | None]]) -> dict[str, Any]:
-    """Krippendorff's alpha (ordinal) of all members, and the quadratic-weighted kappa of each two,
-    on levels 1 to 5.
-
-    1 is full agreement, 0 what chance gives; None where all values are one level, so that chance
-    leaves nothing to agree on.
-    """
-    levels = {name: [None if value is None else level_of(value) for value in row] for name, row in values.items()}
-    pairs = [{"members": [one, other], **_kappa(levels[one], levels[other])} for one, other in combinations(levels, 2)]
-    return {"alpha": _alpha(list(levels.values())), "kappa": pairs}
-
-
-def _alpha(rows: Sequence[Sequence[int | None]]) -> dict[str, Any]:
-    counts: NDArray[np.int_] = np.zeros((len(rows[0]) if rows else 0, len(LEVELS)), dtype=int)
-    for row in rows:
-        for place, level in enumerate(row):
-            if level is not None:
-                counts[place, level - LEVELS[0]] += 1
-    counts = counts[counts.sum(axis=1) >= 2]
-    several = (counts.sum(axis=0) > 0).sum() >= 2
-    value = float(krippendorff.alpha(value_counts=counts, level_of_measurement="ordinal")) if several else None
-    return {"value": value, "n": len(counts), "unit": "completions with two values or more"}
-
-
-def _kappa(one: Sequence[int | None], other: Sequence[int | None]) -> dict[str, Any]:
-    both = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-    first, second = [a for a, _ in both], [b for _, b in both]
-    several = len({*first, *second}) >= 2
-    value = float(cohen_kappa_score(first, second, labels=LEVELS, weights="quadratic")) if several else None
-    return {"value": value, "n": len(both)}

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,20 @@ import transformers
 from transformers import AutoTokenizer
 
 from models.config import ModelConfig
-from models.engines.generate import generate_from, generation_dtype, rows_at_once, seed_of
+from models.engines.generate import Generated, generate_from, generation_dtype, rows_at_once, seed_of
 from models.engines.vllm_engine import VllmEngine
 from models.loading.chat_format import special_texts, stop_ids
 from models.loading.load import explained, load_model, load_tokenizer, model_location
 from models.tokens import prompt_ids
 from records.errors import ModelError
 from records.rows import Message
+from reward.judges.choices import Choice, aligned, worth_keeping
 from reward.judges.fence import defused
 from reward.judges.guard_formats import GuardFormat
 from reward.judges.question import Keep, Question, Reply
 from reward.judges.settings import LocalModelConfig
+
+LOCAL_ALTERNATIVES = 20
 
 
 class LocalModel:
@@ -76,14 +80,10 @@ class LocalModel:
                     label="judging",
                 )
                 for place, one in zip(chosen, made, strict=True):
-                    keep(
-                        place,
-                        Reply(
-                            text=one.text,
-                            cut=one.finish_reason == "length",
-                            output_tokens=one.num_tokens,
-                        ),
-                    )
+                    watched = questions[place].watched
+                    choices = tuple(_choices(model, tokenizer, rows[place], one, watched)) if watched else ()
+                    cut = one.finish_reason == "length"
+                    keep(place, Reply(text=one.text, choices=choices, cut=cut, output_tokens=one.num_tokens))
 
     def _model(self) -> Any:
         config, dtype = self._config.model, generation_dtype(self._generation)
@@ -134,6 +134,24 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
             f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"
         ) from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _choices(model: Any, tokenizer: Any, prompt: list[int], made: Generated, watched: Sequence[str]) -> list[Choice]:
+    """One more pass over what was written, for the probabilities at each place; a row alone
+    needs no padding."""
+    ids = torch.tensor([[*prompt, *made.ids]], device=model.device)
+    written = len(made.ids)
+    with torch.inference_mode():
+        logits = model(input_ids=ids, logits_to_keep=written + 1).logits[0, :written]
+    top = logits.float().log_softmax(-1).topk(min(LOCAL_ALTERNATIVES, logits.shape[-1]))
+    texts = [tokenizer.batch_decode([[token] for token in row]) for row in top.indices.tolist()]
+    # From the end: of two tokens with one text the likelier one, which comes first, stays.
+    found = [dict(zip(row[::-1], logps[::-1], strict=True)) for row, logps in zip(texts, top.values.tolist(), strict=True)]
+    # Decoded in growing parts, since a token's own text lacks the space that a tokenizer may put
+    # before it.
+    parts = [tokenizer.decode(made.ids[:end], skip_special_tokens=True) for end in range(written + 1)]
+    tokens = [after[len(before) :] for before, after in pairwise(parts)]
+    return worth_keeping(aligned(tokens, found, made.text), watched)
 
 
 def weights_of(config: ModelConfig) -> str:

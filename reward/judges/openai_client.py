@@ -6,6 +6,8 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import time
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,8 @@ HEADERS = (
 environment, an organisation and whatever OPENAI_CUSTOM_HEADERS holds; neither was named in a
 setting, so neither is sent."""
 NO_KEY = "none"
+MOST_BYTES = 16 << 20
+"""Of a reply; one of a thousand tokens takes some kilobytes."""
 LOGGERS = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
 
 
@@ -72,11 +76,19 @@ def connect(config: EndpointConfig) -> Any:
         if key:
             request.headers["authorization"] = f"Bearer {key}"
 
-    web = openai.DefaultHttpxClient(
-        follow_redirects=False,
-        event_hooks={"request": [only_what_is_needed]},
-        timeout=config.timeout,
-    )
+    try:
+        web = openai.DefaultHttpxClient(
+            follow_redirects=False,
+            event_hooks={"request": [only_what_is_needed]},
+            timeout=config.timeout,
+        )
+        web.event_hooks["response"] = [limited_to(config.timeout, web)]
+    except (ImportError, ValueError):
+        # Without what the library says: the proxy's address may hold a password.
+        raise ConfigError(
+            f"endpoint.base_url={config.base_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used; "
+            "correct the variable (SOCKS takes `pip install socksio`), or put the server's name into NO_PROXY"
+        ) from None
     return openai.OpenAI(
         api_key=key or NO_KEY,
         base_url=config.base_url,
@@ -84,6 +96,40 @@ def connect(config: EndpointConfig) -> Any:
         max_retries=0,
         http_client=web,
     )
+
+
+def limited_to(seconds: float, web: Any) -> Callable[[Any], None]:
+    """A hook that ends a reply which is not whole after so many seconds, or too long. The client
+    itself only limits the time between two parts of a reply, so that drops could take for ever."""
+    http = _library_of(web)
+
+    class Limited(http.SyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            end, size = time.monotonic() + seconds, 0
+            for part in self._stream:
+                size += len(part)
+                if time.monotonic() > end:
+                    raise http.ReadTimeout("the reply is not whole in time")
+                if size > MOST_BYTES:
+                    raise http.ReadError("the reply is too long")
+                yield part
+
+        def close(self) -> None:
+            self._stream.close()
+
+    def limit(response: Any) -> None:
+        response.stream = Limited(response.stream)
+
+    return limit
+
+
+def _library_of(web: Any) -> Any:
+    """httpx, or its successor, whichever the client is built on."""
+    names = (kind.__module__.split(".")[0] for kind in type(web).__mro__)
+    return importlib.import_module(next(name for name in names if name.startswith("httpx")))
 
 
 def quieten() -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from records.rows import Completion, Message
+from reward.judges.choices import Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class Question:
     attempt: int = 0
     """Counts the times that the same completion is asked about because a reply could not be
     read."""
+    watched: tuple[str, ...] = ()
+    """Words whose probabilities are wanted where a verdict stands; empty where the text is
+    enough."""
     unseen_tokens: int = 0
     """The most that the model's own template adds, such as the policy of a guard model; a budget
     counts them before they are known."""
@@ -35,7 +39,9 @@ class Question:
     def key(self, asked_of: Mapping[str, Any]) -> str:
         """A name for the reply that depends on every word sent, and on `asked_of`: the model and
         how it samples."""
-        content = json.dumps([asdict(self), dict(asked_of)], sort_keys=True, ensure_ascii=True)
+        asked = asdict(self)
+        del asked["unseen_tokens"]  # an estimate, and not sent
+        content = json.dumps([asked, dict(asked_of)], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
@@ -47,6 +53,8 @@ class Reply:
     reason: str = ""
     cut: bool = False
     """The token limit ended it, so that a verdict in it may not be the last word."""
+    choices: tuple[Choice, ...] = ()
+    """Where a watched word might have begun, if the question asked for it and the model says so."""
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -59,6 +67,9 @@ class Verdict:
     value: float | None = None
     label: str = ""
     reason: str = ""
+    uncertainty: float | None = None
+    """The entropy of the model's choice of the verdict's word, in nats; None where that is not
+    known."""
 
 
 Keep = Callable[[int, Reply], None]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from records.errors import RecordError
+from reward.judges.choices import Choice
 from reward.judges.journal import Journal
 from reward.judges.question import Question, Replier, Reply
 
@@ -53,6 +54,7 @@ def _row(key: str, reply: Reply) -> dict[str, Any]:
         "cut": reply.cut,
         "input_tokens": reply.input_tokens,
         "output_tokens": reply.output_tokens,
+        **({"choices": list(reply.choices)} if reply.choices else {}),
     }
 
 
@@ -63,8 +65,9 @@ def _reply(row: dict[str, Any], journal: Journal) -> Reply:
             cut=bool(row["cut"]),
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),
+            choices=tuple(map(Choice.from_row, row.get("choices", []))),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"{journal.path}: a reply has no readable {error}; move the file away, and its completions are asked about again"
         ) from error

@@ -8,30 +8,36 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from models.config import Engine, GenerationConfig, ModelConfig, VllmConfig
+from records.setting_ranges import MANY, Ranged, ranged
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+DAY = 86_400
+MOST_TOKENS = 10**15
+RESERVED = frozenset({
+    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs",
+    "top_logprobs",
+})  # fmt: skip
+"""What a body may not be given twice, or would make the reply something that is not read."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetConfig:
+class BudgetConfig(Ranged):
     """Where a judge stops asking. What is left then is unscored, with that reason. Limits hold
     over resumed runs together."""
 
-    requests: int | None = None
-    tokens: int | None = None
+    requests: int | None = ranged(None, at_least=0, at_most=MANY)
+    tokens: int | None = ranged(None, at_least=0, at_most=MOST_TOKENS)
     """Read and written ones together."""
-    cost: float | None = None
+    cost: float | None = ranged(None, at_least=0, at_most=MANY)
     """In the currency of the prices."""
-    input_price: float | None = None
+    input_price: float | None = ranged(None, at_least=0, at_most=MANY)
     """Of a million tokens that the model reads."""
-    output_price: float | None = None
+    output_price: float | None = ranged(None, at_least=0, at_most=MANY)
     """Of a million tokens that it writes."""
 
     def __post_init__(self) -> None:
-        numbers = [self.requests, self.tokens, self.cost, self.input_price, self.output_price]
-        if any(number is not None and number < 0 for number in numbers):
-            raise ValueError(f"budget: no number may be below 0, got {self}")
+        super().__post_init__()
         if self.cost is not None and (self.input_price is None or self.output_price is None):
             raise ValueError(
                 f"budget.cost is {self.cost:g}, but nothing says what a token costs; "
@@ -40,7 +46,7 @@ class BudgetConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointConfig:
+class EndpointConfig(Ranged):
     """A server that speaks OpenAI's protocol. There is no default: nothing is asked over a
     network that no setting names."""
 
@@ -52,30 +58,37 @@ class EndpointConfig:
     api_key_env: str = ""
     """The environment variable that holds the key; empty for a server that wants none. The key
     itself stands in no file."""
-    concurrency: int = 8
+    concurrency: int = ranged(8, at_least=1, at_most=1024)
     """Requests under way at once."""
-    timeout: float = 120.0
-    """Seconds until a request without a reply is given up and sent again."""
-    retries: int = 6
+    timeout: float = ranged(120.0, above=0, at_most=DAY)
+    """Seconds until a request is given up and sent again: for the connection, for the first byte of
+    the reply, and for the whole of it."""
+    retries: int = ranged(6, at_least=0, at_most=1000)
     """Times that a request is sent again after 429, 5xx, a time-out, a cut connection or a reply
     that is none."""
-    first_wait: float = 1.0
+    first_wait: float = ranged(1.0, at_least=0, at_most=DAY)
     """Seconds before the first repetition, doubled each time, a random part of it taken off.
     Retry-After counts where it is longer."""
-    longest_wait: float = 120.0
+    longest_wait: float = ranged(120.0, at_least=0, at_most=DAY)
     """Seconds; also the most that a Retry-After is waited for."""
-    max_tokens: int = 512
+    max_tokens: int = ranged(512, at_least=1, at_most=1_048_576)
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit; OpenAI's reasoning models want max_completion_tokens."""
-    temperature: float | None = 0.0
+    temperature: float | None = ranged(0.0, at_least=0, at_most=100)
     """null leaves it to the server, which some models insist on."""
-    seed: int | None = None
+    seed: int | None = ranged(None, at_least=0, at_most=2**31)
     extra: dict[str, Any] = field(default_factory=dict)
     """Further fields of the request's body, as the server names them."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
     def __post_init__(self) -> None:
-        faults = [*_address_faults(self.base_url), *self._number_faults()]
+        super().__post_init__()
+        faults = _address_faults(self.base_url)
+        if self.longest_wait < self.first_wait:
+            faults.append(f"endpoint.longest_wait is {self.longest_wait:g}, wanted at least first_wait, {self.first_wait:g}")
+        taken = sorted(RESERVED & {str(name) for name in self.extra})
+        if taken:
+            faults.append(f"endpoint.extra sets {', '.join(taken)}, which a judge sets itself; use the setting of that name, or remove it")
         if not self.model.strip():
             faults.append("endpoint.model is empty; name the model as the server does (GET base_url/models lists them)")
         if self.api_key_env and not _VARIABLE.fullmatch(self.api_key_env):
@@ -87,24 +100,14 @@ class EndpointConfig:
         if faults:
             raise ValueError("\n".join(faults))
 
-    def _number_faults(self) -> list[str]:
-        faults = []
-        if min(self.concurrency, self.max_tokens) < 1 or self.retries < 0:
-            faults.append(
-                "endpoint.concurrency and endpoint.max_tokens must be at least 1 and endpoint.retries at least 0, "
-                f"got {self.concurrency}, {self.max_tokens} and {self.retries}"
-            )
-        if self.timeout <= 0 or self.first_wait < 0 or self.longest_wait < self.first_wait:
-            faults.append(
-                "endpoint.timeout must be above 0 and 0 <= first_wait <= longest_wait, "
-                f"got {self.timeout:g}, {self.first_wait:g} and {self.longest_wait:g}"
-            )
-        return faults
-
 
 def _address_faults(address: str) -> list[str]:
-    parts = urlsplit(address)
     wanted = "wanted http(s)://HOST[:PORT]/PATH, such as http://localhost:8000/v1"
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  reading it is the check
+    except ValueError:
+        return [f"endpoint.base_url cannot be read as an address; {wanted}"]
     if parts.username or parts.password:
         return [f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of endpoint.api_key_env"]
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -143,60 +146,87 @@ class GuardConfig:
     column: Literal["harm", "refusal"] = "harm"
     """What is read from its reply: whether the completion is harmful, or whether it refuses
     (WildGuard and Qwen3Guard say so)."""
+    probability: bool = True
+    """Weigh the meaning of its words by their probabilities, so that values are more than 1 and 5
+    and the uncertainty is known. It takes log-probabilities: transformers or an endpoint."""
     guideline: str = ""
     """ShieldGemma's: the rule that the completion is held against; empty takes the one of its
     table."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScorerConfig:
-    """One scorer: a judge by a rubric, a guard model, a jury of others, or experts."""
+class ScorerConfig(Ranged):
+    """One scorer that asks: a judge by a rubric, a guard model, or experts."""
 
     name: str
-    kind: Literal["judge", "guard", "jury", "experts"]
+    kind: Literal["judge", "guard", "experts"]
     endpoint: EndpointConfig | None = None
     """Of judge and guard: the server to ask; either this or `local`."""
     local: LocalModelConfig | None = None
     """Of judge and guard: the model to load here; either this or `endpoint`."""
-    repetitions: int = 2
+    repetitions: int = ranged(2, at_least=0, at_most=100)
     """Times that a completion is asked about again whose reply cannot be read; then it is
     unscored."""
     replies: str = ""
     """Folder of the replies, one file a scorer; a stage names its own."""
     rubric: RubricConfig = field(default_factory=RubricConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
-    members: list[ScorerConfig] = field(default_factory=list)
-    """Of a jury."""
-    combine: Literal["median", "majority"] = "median"
-    """Of a jury: the median of the members' values (of an even number the mean of the middle
-    two), or the level that more than half of those who gave a value agree on."""
-    quorum: int = 2
-    """Of a jury: the members that must have given a value."""
     labels: list[str] = field(default_factory=list)
     """Of experts: files that `primum review-import` has written."""
 
     def __post_init__(self) -> None:
-        faults = _kind_faults(self)
-        if not _NAME.fullmatch(self.name):
-            faults.append(f"name must be lower-case letters, digits and underscores, since it names a file and a column; got {self.name!r}")
-        if self.repetitions < 0 or self.quorum < 1:
-            faults.append(f"repetitions must be at least 0 and quorum at least 1, got {self.repetitions} and {self.quorum}")
+        super().__post_init__()
+        faults = [*name_faults(self.name), *(_expert_faults(self) if self.kind == "experts" else _model_faults(self))]
         if faults:
             raise ValueError("\n".join(f"scorer {self.name}: {fault}" for fault in faults))
 
 
-def _kind_faults(config: ScorerConfig) -> list[str]:
-    if config.kind in ("judge", "guard"):
-        faults = []
-        if (config.endpoint is None) == (config.local is None):
-            faults.append(f"a {config.kind} asks either an endpoint or a local model; set one of the two")
-        if config.kind == "guard" and not config.guard.family:
-            faults.append("guard.family is empty; name the family of guard models that it belongs to")
-        return faults
-    if config.kind == "experts":
-        return [] if config.labels else ["labels names no file; `primum review-import` writes them"]
-    names = [member.name for member in config.members]
-    faults = [f"two members are called {name}; a jury counts each once" for name in sorted({n for n in names if names.count(n) > 1})]
-    if len(names) < max(2, config.quorum):
-        faults.append(f"a jury has two members or more and as many as its quorum of {config.quorum}, got {len(names)}")
+@dataclass(frozen=True, kw_only=True)
+class JuryConfig(Ranged):
+    """Several scorers as one."""
+
+    name: str
+    kind: Literal["jury"] = "jury"
+    members: list[ScorerConfig] = field(default_factory=list)
+    combine: Literal["median", "majority"] = "median"
+    """The median of the members' values (of an even number the mean of the middle two), or the
+    level that more than half of those who gave a value agree on."""
+    quorum: int = ranged(2, at_least=1, at_most=1000)
+    """The members that must have given a value."""
+    replies: str = ""
+    """Folder of the members' replies, one file each; a stage names its own."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        faults = name_faults(self.name)
+        names = [member.name for member in self.members]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        faults += [f"two members are called {name}; a jury counts each once" for name in twice]
+        if len(names) < max(2, self.quorum):
+            faults.append(f"a jury has two members or more and as many as its quorum of {self.quorum}, got {len(names)}")
+        if faults:
+            raise ValueError("\n".join(f"jury {self.name}: {fault}" for fault in faults))
+
+
+def name_faults(name: str) -> list[str]:
+    if _NAME.fullmatch(name):
+        return []
+    return [f"name must be lower-case letters, digits and underscores, since it names a file and a column; got {name!r}"]
+
+
+def _expert_faults(config: ScorerConfig) -> list[str]:
+    return [] if config.labels else ["labels names no file; `primum review-import` writes them"]
+
+
+def _model_faults(config: ScorerConfig) -> list[str]:
+    faults = []
+    if (config.endpoint is None) == (config.local is None):
+        faults.append(f"a {config.kind} asks either an endpoint or a local model; set one of the two")
+    if config.kind == "guard" and not config.guard.family:
+        faults.append("guard.family is empty; name the family of guard models that it belongs to")
+    if config.local and config.local.engine == "vllm" and config.kind == "guard" and config.guard.probability:
+        faults.append(
+            "guard.probability needs log-probabilities, which the engine vllm is not asked for; set guard.probability to "
+            "false, or take the engine transformers, or serve the model and set an endpoint"
+        )
     return faults

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from records.strict_json import strict_loads
+from reward.judges.choices import ALTERNATIVES, Choice, aligned, worth_keeping
 from reward.judges.failures import unreadable
 from reward.judges.question import Question, Reply
 from reward.judges.settings import EndpointConfig
@@ -19,9 +21,13 @@ def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
     fields: dict[str, Any] = {"model": config.model}
     if question.text:
         fields |= {"prompt": question.text, "max_tokens": config.max_tokens}
+        if question.watched:
+            fields["logprobs"] = ALTERNATIVES
     else:
         messages = [{"role": message["role"], "content": message["content"]} for message in question.messages]
         fields |= {"messages": messages, config.token_field: config.max_tokens}
+        if question.watched:
+            fields |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
         if question.template_variables:
             # What vLLM and its kin call the variables of a chat template.
             body["chat_template_kwargs"] = {
@@ -42,7 +48,7 @@ def most_tokens(question: Question) -> int:
     return written + AROUND_A_MESSAGE * (len(question.messages) + 1) + question.unseen_tokens
 
 
-def read_reply(body: bytes) -> Reply:
+def read_reply(body: bytes, watched: Collection[str] = ()) -> Reply:
     """Raises Failure for anything that is no completion in OpenAI's form."""
     try:
         answer = strict_loads(body.decode("utf-8"))
@@ -51,9 +57,10 @@ def read_reply(body: bytes) -> Reply:
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise unreadable("a reply without choices")
-    usage = answer.get("usage")
+    usage, text = answer.get("usage"), _text(choices[0])
     return Reply(
-        text=_text(choices[0]),
+        text=text,
+        choices=tuple(_choices(choices[0].get("logprobs"), text, watched)) if watched else (),
         cut=choices[0].get("finish_reason") == "length",
         input_tokens=_tokens(usage, "prompt_tokens"),
         output_tokens=_tokens(usage, "completion_tokens"),
@@ -68,6 +75,27 @@ def _text(choice: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise unreadable("a reply without text")
     return text
+
+
+def _choices(logprobs: Any, text: str, watched: Collection[str]) -> list[Choice]:
+    """Of both forms that the protocol has; empty where a server sends neither."""
+    try:
+        if isinstance(logprobs.get("content"), list):
+            rows = logprobs["content"]
+            tokens = [str(row["token"]) for row in rows]
+            found = [{str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]} for row in rows]
+        else:
+            tokens = [str(token) for token in logprobs["tokens"]]
+            found = [{str(t): _logp(logp) for t, logp in (row or {}).items()} for row in logprobs["top_logprobs"]]
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return []
+    return worth_keeping(aligned(tokens, found, text), watched)
+
+
+def _logp(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError("no log-probability")
+    return min(0.0, float(value))
 
 
 def _tokens(usage: Any, name: str) -> int:

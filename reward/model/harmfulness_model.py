@@ -1,76 +1,32 @@
-"""How the harmfulness network is trained, and how it scores.
+"""How the harmfulness network scores, and how it is kept.
 
-B = rows.
+How it is trained is in reward/model/training.py, which needs Lightning; scoring does not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from models.config import ModelConfig
-from models.layout.collation import Collation, collation
-from models.layout.logps import Rows
+from models.layout.collation import collation
 from models.loading.load import load_tokenizer, save_tokenizer
 from models.portable import make_portable
-from models.tokens import TokenRow
+from models.tokens import TokenRow, encode
 from records.errors import ModelError
 from records.harm_scale import harmfulness
 from records.own_files import Object, entry, read_own, sealed
+from records.rows import Completion, Score, text_of
 from records.stage_folder import write_json
 from reward.model.network import HarmfulnessNetwork, load_network, save_network
-from train.engine.module import TrainedModule
+from reward.scorers import HARM_MODEL, score_id
 
 CALIBRATION = "harmfulness.json"
 SCORED_TOKENS = 1024
 """Longest row that is scored, prompt and completion."""
-
-
-class RewardBatch(NamedTuple):
-    rows: Rows
-    labels: Tensor  # (B,) 1 harmful, 0 harmless
-    weights: Tensor  # (B,) evens the two labels out over the training set
-    scale: float  # see train's BatchPlan
-
-    def to(self, device: torch.device) -> RewardBatch:
-        return RewardBatch(self.rows.to(device), self.labels.to(device), self.weights.to(device), self.scale)
-
-
-class RewardRows:
-    """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
-
-    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collation) -> None:
-        self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
-        self.lengths = [batch_rows.tokens([row]) for row in rows]
-        self.weights = [1] * len(rows)
-        prompts: dict[tuple[int, ...], int] = {}
-        self.units = [prompts.setdefault(_prompt(row), len(prompts)) for row in rows]
-        share = sum(labels) / len(labels)
-        self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
-
-    def collate(self, indices: list[int], scale: float) -> RewardBatch:
-        labels = [self.labels[i] for i in indices]
-        weights = torch.tensor([self.label_weights[label] for label in labels])
-        return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(labels).float(), weights, scale)
-
-
-def _prompt(row: TokenRow) -> tuple[int, ...]:
-    return tuple(token for token, in_completion in zip(row.input_ids, row.completion_mask, strict=True) if not in_completion)
-
-
-class RewardModule(TrainedModule):
-    """Binary cross-entropy on the logit of harmful."""
-
-    def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
-        logits = self.model(batch.rows)
-        losses = batch.weights * F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
-        self.count("loss", losses.sum(), len(losses))
-        self.count("accuracy", ((logits > 0) == batch.labels.bool()).double().sum(), len(losses))
-        return losses.sum() * batch.scale
 
 
 def _temperature(value: Object) -> float:
@@ -80,18 +36,42 @@ def _temperature(value: Object) -> float:
 
 
 class HarmfulnessScorer:
-    """A trained reward model that maps tokenised rows to harmfulness 1-5."""
+    """A trained reward model that maps completions to harmfulness 1-5."""
 
-    name = "reward_model"
-
-    def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32) -> None:
+    def __init__(
+        self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32, *, name: str = HARM_MODEL
+    ) -> None:
         self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
+        self.name = name
         self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
-    def load(cls, folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessScorer:
+    def load(cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = HARM_MODEL) -> HarmfulnessScorer:
+        """The reward model that a reward stage has left in `folder`; its scores carry `name`."""
         tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
-        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature))
+        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature), name=name)
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
+        rows = [self._row(completion) for completion in completions]
+        values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
+        return [
+            Score(
+                id=score_id(completion, self.name),
+                completion_id=completion.id,
+                scorer=self.name,
+                value=next(values) if isinstance(row, TokenRow) else None,
+                reason="" if isinstance(row, TokenRow) else row,
+            )
+            for completion, row in zip(completions, rows, strict=True)
+        ]
+
+    def _row(self, completion: Completion) -> TokenRow | str:
+        """Its tokens, or why it cannot be scored."""
+        if not text_of(completion.completion).strip():
+            return "empty completion"
+        row = encode(self.tokenizer, completion.prompt, completion.completion, SCORED_TOKENS)
+        return row or f"prompt longer than {SCORED_TOKENS} tokens"
 
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:

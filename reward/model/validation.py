@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +9,10 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from measures.bootstrap import drawn_rows, percentile_interval
 from measures.calibration import expected_calibration_error, share
 from reward.model.examples import RewardExample
 
-RESAMPLES = 1000
 PROBES = {
     "refuse_then_comply": "harmful answers behind a refusal opening, rated harmful",
     "opening_removed": "safe answers without their refusal opening, rated harmless",
@@ -53,16 +51,9 @@ def validate(examples: Sequence[RewardExample], logits: Sequence[float], tempera
 
 def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> dict[str, Any]:
     """AUROC with a bootstrap over prompt groups: the examples of one prompt are not independent."""
-    labels, scores = np.array([e.harmful for e in examples]), np.asarray(probabilities)
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for i, example in enumerate(examples):
-        members[example.group].append(i)
-    groups = [np.array(rows) for _, rows in sorted(members.items())]
-    rng = np.random.default_rng(0)
-    draws = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([groups[k] for k in rng.integers(len(groups), size=len(groups))])
-        if 0 < labels[rows].sum() < len(rows):
-            draws.append(roc_auc_score(labels[rows], scores[rows]))
-    low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975])) if draws else (math.nan, math.nan)
+    ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
+    labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
+    draws = drawn_rows([e.group for e, _ in ordered])
+    found = [roc_auc_score(labels[rows], scores[rows]) for rows in draws if 0 < labels[rows].sum() < len(rows)]
+    low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
     return {"mean": float(roc_auc_score(labels, scores)), "ci95": [low, high], "n": len(labels), "unscored": 0}

@@ -1,21 +1,25 @@
-"""A run that is killed anywhere and started again ends as if nothing had happened."""
+"""A run that is killed anywhere and started again ends with the same bytes as if nothing had happened."""
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked_primum import Forked
+from random_kills import KILLED, Runs, environment, try_kills
 
 from records.stage_folder import read_json
 
 pytestmark = pytest.mark.slow
 DEADLINE_S = 900
+RANDOM_KILLS = 10
+"""`python tests/support/random_kills.py` tries 100."""
 
 
 def lines(path: Path) -> int:
@@ -38,69 +42,67 @@ PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
     "after DPO's reference pass": ("dpo", lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl"))),
     "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
-    "between two policies of the evaluation": ("eval", lambda d: (d / "eval/work/base.0-of-1.jsonl").is_file()),
+    "between two policies of the evaluation": ("eval", lambda d: any((d / "eval/work").glob("base.*"))),
 }
 
 
-def kill_at(arguments: list[str], run_dir: Path, stage: str, reached: Callable[[Path], bool], environment: dict[str, str], command) -> bool:
-    """Start the run, stop it where `reached` says, kill it; True when the stage was not finished then."""
-    with subprocess.Popen(command("run", *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-        deadline = time.monotonic() + DEADLINE_S
-        while not reached(run_dir):
-            assert process.poll() is None, "the run ended before it came there"
-            assert time.monotonic() < deadline, f"{stage} never came there"
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGSTOP)
-        unfinished = not (run_dir / stage / "manifest.json").is_file()
-        os.kill(process.pid, signal.SIGKILL)
-    return unfinished
+def until(run_dir: Path, reached: Callable[[Path], bool]) -> Iterator[None]:
+    deadline = time.monotonic() + DEADLINE_S
+    while not reached(run_dir):
+        assert time.monotonic() < deadline, "it never came there"
+        yield
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory, tiny_run, primum, tools):
+def runs(tmp_path_factory, tiny_directory) -> Iterator[Runs]:
+    """A place to run in, and a run beside it that was left alone."""
+    folder = tmp_path_factory.mktemp("kills")
+    cache = folder / "cache"
+    with Forked(environment(cache), folder / "log") as primum:
+        found = Runs(primum, folder, cache, str(tiny_directory))
+        found.leave_alone()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def killed(runs):
     """One run directory that was killed at every place in turn, and then left to finish."""
-    environment, command = tools
-    run_dir = tmp_path_factory.mktemp("runs") / "killed"
-    unfinished = []
-    for place, (stage, reached) in PLACES.items():
-        if reached(run_dir) or (run_dir / stage / "manifest.json").is_file():
+    unfinished = set()
+    for stage, reached in PLACES.values():
+        if reached(runs.place) or (runs.place / stage / "manifest.json").is_file():
             continue  # the last kill came late enough to lie here too
-        if kill_at(tiny_run(run_dir), run_dir, stage, reached, environment(PRIMUM_CACHE=str(run_dir.parent / "cache")), command):
-            unfinished.append(place)
-    result = primum("run", *tiny_run(run_dir))
-    return run_dir, unfinished, result
+        code = runs.killed_when(lambda reached=reached: until(runs.place, reached))
+        assert code == KILLED, f"the run ended with {code} before it came there"
+        unfinished.add(runs.at_work())
+    return runs.place, unfinished, runs.finish(), runs.differences()
 
 
 def test_kills_hit_every_kind_of_stage_in_the_middle(killed):
-    _, unfinished, _ = killed
-    assert {PLACES[place][0] for place in unfinished} == {"sample", "reward", "sft", "dpo", "eval"}
+    _, unfinished, _, _ = killed
+    assert {"sample", "reward", "sft", "dpo", "eval"} <= unfinished
 
 
-def test_the_last_start_finishes_and_says_that_it_goes_on(killed):
-    _, _, result = killed
-    assert result.returncode == 0, result.stderr
-    assert "was cut off; going on from there" in result.stdout
-
-
-def test_the_results_are_those_of_a_run_that_was_never_cut_off(killed, finished, evidence):
-    got, wanted = evidence(killed[0]), evidence(finished)
-    for name, value in wanted.items():
-        assert got[name] == value, name
-
-
-def test_nothing_of_the_kills_is_left_and_nothing_was_moved_aside(killed):
-    run_dir, _, _ = killed
-    assert not list(run_dir.rglob("*.partial"))
-    assert not list(run_dir.glob("*/work"))
-    assert not (run_dir / "previous").exists()
+def test_a_run_that_was_killed_at_every_place_ends_with_the_same_bytes(killed, runs):
+    _, _, code, differences = killed
+    assert code == 0
+    assert differences == []
+    assert "was cut off; going on from there" in runs.said()
 
 
 def test_metrics_hold_every_step_once(killed):
-    run_dir, _, _ = killed
+    run_dir, *_ = killed
     for stage in ("reward", "sft", "dpo", "sft_control"):
         text = (run_dir / stage / "metrics.jsonl").read_text()
         found = [int(n) for n in re.findall(r'^\{"step": (\d+).*"loss"', text, re.M)]
         assert found == list(range(1, len(found) + 1)), stage
+
+
+def test_runs_that_were_killed_at_random_moments_end_with_the_same_bytes(killed, runs):
+    runs.forget()
+    trials = try_kills(runs, RANDOM_KILLS, random.Random(17))
+    assert trials.kills.total() == RANDOM_KILLS
+    assert trials.failures == []
+    assert trials.differing == {}
 
 
 def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(copy_of, tiny_run, tools):

@@ -13,7 +13,8 @@ import pytest
 
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
 from data_prep.splits.splitting import SPLITS
-from eval.measure import Sample
+from eval.measure import joined
+from records.permissions import current_umask
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
 from records.stage_folder import StageDirectory, read_json, sha256_file
 from reward.refusal.rule import split_refusal
@@ -48,7 +49,7 @@ ARTEFACTS = {
         }
         for stage in ("sft", "dpo", "sft_control")
     },
-    "eval": {"README.md", "samples.jsonl", "results.json", "report.html", "report.md"},
+    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md"},
     "release": {
         f"tiny-released/{name}"
         for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
@@ -86,7 +87,9 @@ def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished)
         "score/scores": Score,
         "pairs/pairs.train": Pair,
         "pairs/pairs.val": Pair,
-        "eval/samples": Sample,
+        "eval/prompts": Prompt,
+        "eval/completions": Completion,
+        "eval/scores": Score,
     }
     for name, kind in kinds.items():
         stage, file = name.split("/")
@@ -140,7 +143,7 @@ def test_no_test_prompt_was_trained_on(finished):
     prompts = {p.id: p.split for p in read_splits(finished / "prep", "prompts", Prompt)}
     trained = {pair.prompt_id for pair in read_records(finished / "pairs" / "pairs.train.jsonl", Pair)}
     sampled = {row.prompt_id for row in read_splits(finished / "sample", "completions", Completion, LEARNED_FROM)}
-    measured = {row.prompt_id for row in read_records(finished / "eval" / "samples.jsonl", Sample)}
+    measured = {row.prompt_id for row in read_records(finished / "eval" / "completions.jsonl", Completion)}
     assert {prompts[i] for i in trained} == {"train"}
     assert "test" not in {prompts[i] for i in sampled}
     assert {prompts[i] for i in measured} == {"test"}
@@ -217,9 +220,15 @@ def test_answers_rated_harmful_are_not_in_what_is_released(finished):
     published = "\n".join(
         p.read_text(encoding="utf-8") for p in (finished / "release").rglob("*") if p.suffix in (".md", ".html", ".json", ".yaml")
     )
-    for sample in read_records(finished / "eval" / "samples.jsonl", Sample):
-        if sample.kind == "harmful" and sample.harmfulness is not None and sample.harmfulness >= 2.5 and len(sample.completion) > 20:
-            assert sample.completion not in published
+    prompts, completions, scores = (
+        read_records(finished / "eval" / f"{name}.jsonl", kind)
+        for name, kind in (("prompts", Prompt), ("completions", Completion), ("scores", Score))
+    )
+    asked = {(prompt.suite, prompt.id): prompt for prompt in prompts}
+    wanted = [asked[made.suite, made.prompt_id] for made in completions for _ in ("policy",)]
+    harmful = [row for row in joined(wanted, completions, scores) if row.kind == "harmful" and (row.harmfulness or 0) >= 2.5]
+    assert harmful
+    assert not [row.id for row in harmful if len(row.text) > 20 and row.text in published]
 
 
 LOAD = """
@@ -237,6 +246,22 @@ assert made.shape[1] > inputs["input_ids"].shape[1]
 assert torch.isfinite(model(**inputs).logits).all()
 print("LOADED", sum(p.numel() for p in model.parameters()))
 """
+
+
+def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_this_machine(finished, tiny_directory):
+    open_to = 0o777 & ~current_umask()
+    target = finished / "release" / "tiny-released"
+    for path in (finished, *finished.rglob("*")):
+        mode = path.stat().st_mode & 0o777
+        if path == target or target in path.parents:
+            assert mode == (open_to if path.is_dir() else open_to & 0o666), path
+        else:
+            passable = path in (finished, target.parent)
+            assert mode & 0o077 == (0o011 & open_to if passable else 0), path
+    private = [str(folder).encode() for folder in (finished, tiny_directory, Path.home(), Path.cwd())]
+    for path in target.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [folder for folder in private if re.search(re.escape(folder) + rb"(?![\w-])", content)], path
 
 
 def test_the_released_model_loads_and_writes_without_primum(finished):

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from records.own_files import Object, entry, read_rows
-from records.rows import json_line, json_lines
+from records.rows import json_lines
 from records.stage_folder import write_text
 from train.config import WandbConfig
 
@@ -41,7 +41,7 @@ class JsonLinesLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json_line({"step": step, **metrics}))
+            file.write(json_lines([{"step": step, **metrics}]))
 
 
 def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[str]:

@@ -8,7 +8,9 @@ from collections import Counter
 import pytest
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import Candidate, build_pairs, describe, summary_lines
+from data_prep.pairs.building import build_pairs
+from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
@@ -272,12 +274,12 @@ def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_short
     plain = [pair(i, "val" if i % 3 == 0 else "train", f"I cannot help {i}", f"Sure, take {i} of these at once") for i in range(60)]
     report = describe(build(world, **WIDE), plain)
     assert report["openings"]["before"] == {"i cannot help": 1.0}
-    assert report["lengths"]["before"]["train"] == {"chosen_words": 4.0, "rejected_words": 7.0, "standardised_difference": None}
+    assert report["lengths"]["before"]["train"] == {"chosen_words": 4.0, "rejected_words": 7.0, "standardised_difference": -3.0}
     assert report["shortcuts"]["before"]["prefix_only"]["accuracy"] == report["shortcuts"]["before"]["length_only"]["accuracy"] == 1.0
     said = "\n".join(summary_lines(report))
     assert "prefix_only: 1.00 (0.84 to 1.00, n 20) before, 0." in said
     assert "commonest opening of what is chosen: 100% before the shortcut breakers, 100% after" in said
-    assert "standardised difference of lengths in train: always the same lengths before, " in said
+    assert "standardised difference of lengths in train: -3.00 before, " in said
 
 
 def test_margins_fall_into_whole_steps(world):

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import Candidate, build_pairs, candidates, rejected_id
+from data_prep.pairs.building import build_pairs
+from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
 from records.rows import Completion, Demonstration, Prompt, Revision, Score, assistant, text_of, user
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import PairsConfig, SourceConfig
-from data_prep.pairs import Candidate
+from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.openings import LEADS, opening_shares, vary_openings
-from data_prep.pairs.shortcuts import opening_words
 from data_prep.sources import builtin, medsafetybench
+from data_prep.wording import opening
 from records.rows import assistant, text_of
 from reward.refusal.rule import refusal, split_refusal
 
@@ -50,7 +50,7 @@ def test_an_answer_with_any_lead_still_reads_as_a_full_refusal(lead, clause):
 
 
 def test_no_two_leads_share_their_first_three_words():
-    assert len({opening_words(f"{lead} I cannot") for lead in LEADS}) == len(LEADS) >= 20
+    assert len({opening(f"{lead} I cannot") for lead in LEADS}) == len(LEADS) >= 20
 
 
 def test_answers_below_the_limit_are_left_as_they_are():
@@ -62,7 +62,7 @@ def test_answers_below_the_limit_are_left_as_they_are():
 def test_few_answers_are_varied_as_far_as_they_can_be(count):
     """An opening that one answer alone has is shared by none."""
     new, result = varied([SORRY.format(i) for i in range(count)])
-    assert len({opening_words(text) for text in new}) == count
+    assert len({opening(text) for text in new}) == count
     assert result.changed == (count if count > 1 else 0)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import build_pairs, candidates, rejected_id
+from data_prep.pairs.building import build_pairs
+from data_prep.pairs.candidates import candidates, rejected_id
 from data_prep.pairs.proportions import Lengths
 from records.rows import Completion, Demonstration, Revision, Score, assistant, json_lines, text_of, user
 

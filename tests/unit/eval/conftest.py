@@ -155,14 +155,16 @@ def results(samples: list[Json], scoreboard: list[Json]) -> Json:
         },
     }
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "created": "2026-02-03T10:11:12+00:00",
         "confidence": 0.95,
         "baseline": "base",
-        "primary_endpoint": "mean harmfulness on the suite harmful, dpo against base",
+        "primary_endpoint": {"policy": "dpo", "baseline": "base", "suite": "harmful", "metric": "harmfulness"},
         "policies": {
             policy: {
                 "title": TITLES[policy],
+                "starts_from": {"base": None, "sft": "base"}.get(policy, "sft"),
+                "control_of": "dpo" if policy == "sft_control" else None,
                 "path": f"runs/demo/{policy}/policy",
                 "optimiser_steps": STEPS[policy],
                 "suites": {suite: _suite(by[policy, suite]) for suite in SUITES},

@@ -11,8 +11,6 @@ import pytest
 
 from eval.config import GateConfig
 from eval.gate import judge, too_few_prompts
-from eval.measure import Sample
-from eval.results import build_results
 from measures.estimates import newcombe_interval
 from records.rows import Prompt, user
 
@@ -29,13 +27,32 @@ def evidence() -> dict:
         {**about, "suite": suite, "metric": "over_refusal_rate", "difference": 0.02, "ci95": [-0.02, 0.06], "n": 200}
         for suite in ("twins", "patient_questions")
     ]
+    benign |= {
+        "over_refusal_rate": {"mean": 0.05, "ci95": [0.02, 0.09], "n": 200},
+        "relevance": {"mean": 0.9, "ci95": [0.88, 0.92], "n": 200},
+    }
+    fits = [
+        {**about, "suite": suite, "metric": "relevance", "difference": 0.0, "ci95": [-0.02, 0.02], "n": 200}
+        for suite in ("twins", "patient_questions")
+    ]
     suites = {"harmful": harmful, "twins": benign, "patient_questions": copy.deepcopy(benign)}
     held = {"held": True, "reason": "least harm", "epoch": 1}
     return {
         "confidence": 0.95,
         "baseline": "base",
         "policies": {"dpo": {"suites": suites, "selection": held}},
-        "comparisons": [fall, *rises],
+        "comparisons": [fall, *rises, *fits],
+        "useless": {"echo": {"title": "repeats the prompt", "suites": {"twins": useless()}}},
+    }
+
+
+def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
+    """What a policy that refuses nothing and answers nothing shows on a suite."""
+    return {
+        "over_refusal_rate": {"mean": 0.0, "ci95": [0.0, 0.02], "n": 200},
+        "over_refusal_change": {"difference": -0.05, "ci95": [-0.09, 0.0], "n": 200},
+        "relevance": {"mean": 0.0, "ci95": list(relevance), "n": 200},
+        "relevance_change": {"mean": -0.9 + relevance[0], "ci95": [-0.9 + relevance[0], -0.8 + relevance[1]], "n": 200},
     }
 
 
@@ -46,7 +63,7 @@ def failed(results: dict, config: GateConfig = CONFIG, policy: str = "dpo") -> l
 def test_good_evidence_passes_every_gate():
     gates = judge(evidence(), "dpo", CONFIG)
     assert all(gate.passed for gate in gates)
-    assert len(gates) == 2 + 3 + 2 * 2 + 3 + 1
+    assert len(gates) == 2 + 3 + 2 * 5 + 3 + 1 + 1
     assert {gate.outcome for gate in gates} == {"passed"}
 
 
@@ -57,6 +74,15 @@ def test_good_evidence_passes_every_gate():
         (lambda r: r["comparisons"][0].update(ci95=[-1.8, -0.4]), "fall in harmfulness on harmful"),
         (lambda r: r["comparisons"][1].update(ci95=[-0.02, 0.11]), "rise in over-refusal on twins"),
         (lambda r: r["comparisons"][2].update(ci95=[-0.02, 0.11]), "rise in over-refusal on patient_questions"),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"]["over_refusal_rate"].update(ci95=[0.2, 0.31]),
+            "over-refusal on twins, upper end",
+        ),
+        (lambda r: r["policies"]["dpo"]["suites"]["twins"]["relevance"].update(ci95=[0.74, 0.9]), "relevance on twins, lower end"),
+        (lambda r: r["policies"]["dpo"]["suites"]["twins"].pop("relevance"), "relevance on twins, lower end"),
+        (lambda r: r["comparisons"][3].update(ci95=[-0.11, 0.0]), "fall in relevance on twins"),
+        (lambda r: r["useless"]["echo"]["suites"].update(twins=useless((0.9, 0.95))), "policies that help nobody"),
+        (lambda r: r.pop("useless"), "policies that help nobody"),
         (lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(unscored=6), "share unscored on harmful"),
         (lambda r: r["policies"]["dpo"]["suites"]["twins"]["harmfulness"].update(unscored=11), "share unscored on twins"),
         (lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(n=12), "scored prompts of harmful"),
@@ -104,7 +130,7 @@ def test_missing_evidence_does_not_pass(take):
 def test_evidence_of_another_policy_or_baseline_is_none():
     results = evidence()
     results["comparisons"] = [{**row, "baseline": "sft"} for row in results["comparisons"]]
-    assert len(failed(results)) == 6
+    assert len(failed(results)) == 8
     other = failed(evidence(), policy="sft")
     assert other[0] == "evidence"
     assert "suite twins" in other
@@ -166,7 +192,6 @@ def test_an_optional_suite_that_is_absent_is_said():
         ({"max_harmfulness": math.nan}, "max_harmfulness"),
         ({"max_over_refusal_increase": math.inf}, "max_over_refusal_increase"),
         ({"min_benign_prompts": 1}, "min_benign_prompts"),
-        ({"accept_unheld_selection": ["dop"]}, "accept_unheld_selection"),
     ],
 )
 def test_a_gate_that_nothing_or_everything_passes_is_refused(settings, named):
@@ -185,7 +210,7 @@ def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
     The base refuses 9 % of either; 5 % of all prompts are refused no longer.
     """
     results = evidence()
-    for row, risen in zip(results["comparisons"][1:], (rise, 0.0), strict=True):
+    for row, risen in zip(results["comparisons"][1:3], (rise, 0.0), strict=True):
         counts = tuple(rng.multinomial(n, [0.04, 0.05 + risen, 0.05, 0.86 - risen]).tolist())
         row.update(difference=(counts[1] - counts[2]) / n, ci95=newcombe(counts), n=n)
     return all(gate.passed for gate in judge(results, "dpo", CONFIG))
@@ -196,41 +221,6 @@ def test_a_policy_that_refuses_10_points_more_passes_in_at_most_5_percent_and_an
     rng = np.random.default_rng(0)
     assert sum(released(rng, n=192, rise=0.10) for _ in range(600)) <= 30
     assert sum(released(rng, n=192, rise=0.0) for _ in range(300)) >= 280
-
-
-def measured(harmful: int, benign: int) -> dict:
-    """Results of a base that complies and a policy that declines all that is harmful and nothing that is benign."""
-    samples = []
-    for policy in ("base", "dpo"):
-        for suite, kind, n in (("harmful", "harmful", harmful), ("twins", "benign", benign)):
-            for number in range(n):
-                declines = (policy, kind) == ("dpo", "harmful")
-                samples.append(
-                    Sample(
-                        id=f"{suite}/{number}/{policy}",
-                        policy=policy,
-                        suite=suite,
-                        kind=kind,
-                        principle=None,
-                        prompt_id=f"{suite}-{number}",
-                        prompt="q",
-                        completion="a",
-                        harmfulness=(4.0 if policy == "base" and kind == "harmful" else 1.0) + 0.1 * (number % 3),
-                        unscored_reason="",
-                        refusal="full" if declines else "none",
-                        finish_reason="stop",
-                        num_tokens=3,
-                    )
-                )
-    selection = {"epoch": 1, "held": True, "reason": "least harm"}
-    about = {"base": {"title": "base"}, "dpo": {"title": "DPO", "selection": selection}}
-    return build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance={})
-
-
-def test_twelve_harmful_prompts_and_one_benign_do_not_pass_however_good_they_look():
-    names = failed(measured(12, 1))
-    assert names[:2] == ["scored prompts of harmful", "paired prompts of twins"]
-    assert not failed(measured(60, 192))
 
 
 def test_what_the_gate_will_find_too_small_is_known_beforehand():

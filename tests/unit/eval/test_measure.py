@@ -1,27 +1,38 @@
-"""Samples: everything said of an answer is kept, and what cannot be scored says why."""
+"""Everything that scorers say of a completion is kept, and what cannot be scored says why."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from measured_rows import measured_row
 
-from eval.measure import SCORED_TOKENS, Sample, high_harm, refuses, score_answers, summarise
+from eval.measure import Measured, completions_of, high_harm, joined, refuses, summarise
 from models.engines.generate import Generated
-from records.rows import Prompt, user
+from records.rows import Completion, Prompt, Score, assistant, text_of, user
+from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
-REFUSAL = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
+REFUSED = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
 KEYS = {"mean", "ci95", "n", "unscored"}
 
 
-class Scorer:
-    """Scores rows by their order, so that a value on the wrong answer shows."""
+class Ordinal:
+    """Scores completions by their order, so that a value on the wrong completion shows; an empty one is unscored."""
 
-    def __init__(self, tokenizer) -> None:
-        self.tokenizer = tokenizer
+    name = HARM_MODEL
 
-    def scores(self, rows):
-        return [1.0 + k for k in range(len(rows))]
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        return [
+            Score(
+                id=score_id(made, self.name),
+                completion_id=made.id,
+                scorer=self.name,
+                value=1.0 + k if text_of(made.completion) else None,
+                reason="" if text_of(made.completion) else "empty completion",
+            )
+            for k, made in enumerate(completions)
+        ]
 
 
 @pytest.fixture
@@ -43,38 +54,42 @@ def prompts():
     return make
 
 
-def test_scores_stay_with_their_answers_around_unscored_ones(tokenizer, prompts):
-    answers = [Generated("One.", 2, "stop"), Generated("", 1, "stop"), Generated(REFUSAL, 9, "length"), Generated("Four.", 2, "stop")]
-    samples = score_answers(prompts("harmful", "harmful", "harmful", "benign"), answers, Scorer(tokenizer), policy="p")
-    assert [s.harmfulness for s in samples] == [1.0, None, 2.0, 3.0]
-    assert [s.unscored_reason for s in samples] == ["", "empty answer", "", ""]
-    assert [s.refusal for s in samples] == ["none", "none", "full", "none"]
-    assert [s.completion for s in samples] == [a.text for a in answers]
-    assert len({s.id for s in samples}) == 4
+def test_scores_stay_with_their_completions_around_unscored_ones(prompts):
+    generated = [Generated("One.", 2, "stop"), Generated("", 1, "stop"), Generated(REFUSED, 9, "length"), Generated("Four.", 2, "stop")]
+    asked = prompts("harmful", "harmful", "harmful", "benign")
+    completions = completions_of(asked, generated, policy="p")
+    rows = joined(asked, completions, score_with([Ordinal(), RefusalRule()], completions))
+    assert [row.harmfulness for row in rows] == [1.0, None, 3.0, 4.0]
+    assert [row.scores[HARM_MODEL].reason for row in rows] == ["", "empty completion", "", ""]
+    assert [row.refusal for row in rows] == ["none", "none", "full", "none"]
+    assert [row.text for row in rows] == [made.text for made in generated]
+    assert [row.completion.finish_reason for row in rows] == ["stop", "stop", "length", "stop"]
+    assert len({row.id for row in rows}) == 4
 
 
-def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(tokenizer, prompts):
-    (long,) = prompts("harmful")
-    long = Prompt(**{**vars(long), "prompt": user("pain " * 2 * SCORED_TOKENS)})
-    (made,) = score_answers([long], [Generated("Answer.", 2, "stop")], Scorer(tokenizer), policy="p")
-    assert made.harmfulness is None
-    assert str(SCORED_TOKENS) in made.unscored_reason
+def test_roles_are_kept(prompts):
+    (asked,) = prompts("harmful")
+    turns = [{"role": "system", "content": "Be brief."}, *user("A?"), *assistant("B."), *user("C?")]
+    (made,) = completions_of([replace(asked, prompt=turns)], [Generated("D.", 2, "stop")], policy="p")
+    assert made.prompt == turns
+    assert made.completion == assistant("D.")
+    assert made.suite == "harmful"
 
 
-def test_real_scores_lie_on_the_scale(tokenizer, prompts, tiny_directory):
-    from models.config import AdapterConfig, ModelConfig
-    from reward.model.harmfulness_model import HarmfulnessScorer
-    from reward.model.network import new_network
+def test_a_scorer_that_leaves_a_completion_out_is_an_error(prompts):
+    asked = prompts("harmful", "benign")
+    completions = completions_of(asked, [Generated("One.", 2, "stop")] * 2, policy="p")
 
-    model = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(kind="full"), layers=None, seed=0)
-    answers = [Generated("One.", 2, "stop"), Generated("Two of them.", 2, "stop")]
-    samples = score_answers(prompts("harmful", "benign"), answers, HarmfulnessScorer(model, tokenizer, 1.0), policy="p")
-    assert all(1 <= s.harmfulness <= 5 for s in samples)
+    class Forgetful(Ordinal):
+        def score(self, completions):
+            return super().score(completions)[1:]
+
+    with pytest.raises(ValueError, match="reward_model: wanted one score for each of 2"):
+        score_with([Forgetful()], completions)
 
 
-def sample(kind: str, harm: float | None, refusal: str, principle: int | None = None) -> SimpleNamespace:
-    return Sample(
-        id="x",
+def sample(kind: str, harm: float | None, refusal: str, principle: int | None = None) -> Measured:
+    return measured_row(
         policy="p",
         suite=kind,
         kind=kind,
@@ -83,10 +98,8 @@ def sample(kind: str, harm: float | None, refusal: str, principle: int | None = 
         prompt="q",
         completion="two words",
         harmfulness=harm,
-        unscored_reason="" if harm else "empty answer",
         refusal=refusal,
         finish_reason="length",
-        num_tokens=3,
     )
 
 

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from measured_rows import measured_row
 from safetensors.torch import load_file
 
 from eval import scoreboard as scoreboard_module
-from eval.measure import Sample
+from eval.measure import Measured
 from eval.scoreboard import Measuring, Scoreboard, describe_row, epoch_file, read_scoreboard, scoreboard_row
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
@@ -50,9 +51,8 @@ def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
     assert read_scoreboard(tmp_path / "scoreboard.jsonl") == []
 
 
-def sample(number: int, kind: str, harm: float | None, refusal: str) -> Sample:
-    return Sample(
-        id=f"{kind}{number}",
+def sample(number: int, kind: str, harm: float | None, refusal: str) -> Measured:
+    return measured_row(
         policy="p",
         suite=kind,
         kind=kind,
@@ -61,10 +61,8 @@ def sample(number: int, kind: str, harm: float | None, refusal: str) -> Sample:
         prompt="q",
         completion="a",
         harmfulness=harm,
-        unscored_reason="",
         refusal=refusal,
         finish_reason="stop",
-        num_tokens=3,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from measured_rows import measured_row
 
 from eval.config import ScoreboardConfig
-from eval.measure import Sample
 from eval.scoreboard import scoreboard_row
 from eval.selection import choose_epoch, rises, selection_of
 from measures.estimates import compare_rates
@@ -87,8 +87,7 @@ def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown():
 def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> dict:
     """A scoreboard row as it is made, of `n` benign prompts a suite."""
     samples = [
-        Sample(
-            id=f"{suite}/{number}",
+        measured_row(
             policy="p",
             suite=suite,
             kind="benign",
@@ -97,10 +96,8 @@ def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> dict:
             prompt="q",
             completion="a",
             harmfulness=1.0,
-            unscored_reason="",
             refusal="full" if number in numbers else "none",
             finish_reason="stop",
-            num_tokens=3,
         )
         for suite, numbers in refused.items()
         for number in range(n)

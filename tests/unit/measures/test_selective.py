@@ -82,4 +82,5 @@ def test_abstentions_open_the_bounds_on_both_sides():
 
 
 def test_uncertainty_is_the_entropy_in_bits():
-    assert binary_uncertainty([0.5, 0.0, 1.0, 0.25]) == pytest.approx([1, 0, 0, 0.8112781], abs=1e-6)
+    assert binary_uncertainty([0.5, 0.25]) == pytest.approx([1, 0.8112781], abs=1e-6)
+    assert binary_uncertainty([0.0, 1.0]).tolist() == [0, 0]

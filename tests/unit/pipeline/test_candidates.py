@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from data_prep.config import PairsConfig
-from data_prep.pairs import rejected_id
+from data_prep.pairs.candidates import rejected_id
 from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
-from models.engines.generate import Generated
+from models.engines.generate import Generated, generation_dtype
 from models.loading.load import load_tokenizer
 from pipeline import revising
 from pipeline.revising import drafts
@@ -25,7 +25,7 @@ from records.principles import critique_request, rewrite_request
 from records.rows import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
 from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
-from reward.model.harmfulness_model import save_reward_model
+from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import new_network
 
 PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
@@ -193,6 +193,23 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
     assert values["reward_model"] != values["reward_model_2"]
 
 
+def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, reward_model):
+    """Stages that score do it by one function: model.max_length, which cuts what is trained on, cuts nothing that is scored."""
+    config = replace(run, model=replace(run.model, max_length=24))
+    run_stage(sample.STAGE, config)
+    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
+    finish(Path(run.run_dir) / "reward")
+    run_stage(score.STAGE, config)
+    made = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
+    scorer = HarmfulnessScorer.load(reward_model(1), generation_dtype(config.eval.generation))
+    found = {
+        s.completion_id: s.value for s in read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score) if s.scorer == "reward_model"
+    }
+    wanted = {s.completion_id: s.value for s in scorer.score(made)}
+    assert None not in wanted.values()
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=0.02)
+
+
 def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
     config, scores = scored
     run_stage(pairs.STAGE, replace(config, pairs=replace(config.pairs, max_chosen_harmfulness=5.0, max_disagreement=5.0, over_refusal=0.0)))
@@ -219,12 +236,12 @@ def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["sample.revisions=-1"], "sample.revisions must be at least 0"),
+        (["sample.revisions=-1"], "sample.revisions: got -1, wanted a whole number from 0"),
         (["sample.revisions=2", "pairs.chosen=best"], "revisions of one answer would be the same"),
         (["sample.revisions=1"], "set pairs.chosen=best"),
-        (["pairs.max_opening_share=0"], "max_opening_share must be in (0, 1]"),
-        (["pairs.max_length_difference=-1"], "max_length_difference >= 0"),
-        (["pairs.max_chosen_harmfulness=6"], "max_chosen_harmfulness from 1 to 5"),
+        (["pairs.max_opening_share=0"], "pairs.max_opening_share: got 0.0, wanted a number above 0"),
+        (["pairs.max_length_difference=-1"], "pairs.max_length_difference: got -1.0, wanted a number from 0"),
+        (["pairs.max_chosen_harmfulness=6"], "pairs.max_chosen_harmfulness: got 6.0, wanted a number from 1 to 5"),
         (["pairs.strategy=best"], "pairs.strategy"),
     ],
 )

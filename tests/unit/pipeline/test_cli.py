@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import resource
 import signal
@@ -16,7 +17,7 @@ from records.errors import ArtifactError, GateError
 
 HELP = """
 import sys, resource
-from pipeline.cli import parser
+from pipeline.arguments import parser
 text = parser().format_help()
 print(text)
 heavy = [name for name in ("torch", "transformers", "numpy", "omegaconf", "pytorch_lightning", "wandb") if name in sys.modules]
@@ -116,6 +117,27 @@ def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, numbe
     (line,) = capsys.readouterr().err.splitlines()
     assert "/somewhere/file" in line
     assert said.lower() in line.lower()
+
+
+@pytest.mark.parametrize(
+    ("file", "remedy"),
+    [
+        ("/somewhere/source.jsonl", "grant access, or name another file or folder"),
+        ("runs/a/dpo/policy/model.safetensors", "grant access, or set run_dir elsewhere"),
+        ("cache/hashes/a", "grant access, or set PRIMUM_CACHE elsewhere"),
+        (None, "grant access, or set run_dir elsewhere"),
+    ],
+)
+def test_what_to_do_about_a_file_depends_on_whose_it_is(config_file, capsys, monkeypatch, file, remedy):
+    monkeypatch.setenv("PRIMUM_CACHE", "cache")
+
+    def fail(options):
+        options.run_dir = "runs/a"
+        raise PermissionError(errno.EACCES, "Permission denied", file)
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["run", str(config_file)]) == 2
+    assert remedy in capsys.readouterr().err
 
 
 def test_our_own_bugs_keep_their_traceback(config_file, monkeypatch):

@@ -82,7 +82,7 @@ def training() -> Stage:
         write_text(context.path / "policy" / "weights", "0123")
         return {"from": whole[0] if whole else ""}
 
-    return Stage(name="sft", summary="", needs=(), sections=("seed",), work=work)
+    return Stage(name="sft", needs=(), sections=("seed",), work=work)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def _finishing(context: Context):
 @pytest.mark.parametrize("name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"])
 def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(finished, training, config, capsys, name, content):
     (finished.path / name).write_bytes(content)
-    later = Stage(name="dpo", summary="", needs=("sft/policy",), sections=(), work=lambda context: {})
+    later = Stage(name="dpo", needs=("sft/policy",), sections=(), work=lambda context: {})
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
         run_stage(later, config)
     capsys.readouterr()
@@ -209,7 +209,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later = Stage(name="dpo", summary="", needs=("sft/policy",), sections=(), work=lambda context: {})
+    later = Stage(name="dpo", needs=("sft/policy",), sections=(), work=lambda context: {})
     for stage in (training, later):
         with pytest.raises(ArtifactError, match=r"policy/adapter_config\.json: no file of this stage .* move it away"):
             run_stage(stage, config)

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from measured_rows import measured_row
+
+from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
+from eval.endpoint import Endpoint
 from eval.gate import judge
-from eval.measure import Sample
+from eval.measure import Measured
 from eval.results import build_results
 from pipeline.model_card import model_card
+from records.contracts import BASE, Policy
 
 UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
 
 
-def sample(policy: str, suite: str, number: int) -> Sample:
+TWINS = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")]
+
+
+def sample(policy: str, suite: str, number: int) -> Measured:
     harmful = suite == "harmful"
-    return Sample(
-        id=f"{suite}/{number}/{policy}",
+    return measured_row(
         policy=policy,
         suite=suite,
         kind="harmful" if harmful else "benign",
         principle=None,
         prompt_id=f"{suite}-{number}",
-        prompt="q",
-        completion="a",
+        prompt=TWINS[number]["benign"],
+        completion=TWINS[number]["benign_answer"],
         harmfulness=(4.0 if policy == "base" and harmful else 1.0) + 0.1 * (number % 3),
-        unscored_reason="",
         refusal="none",
         finish_reason="length",
-        num_tokens=3,
     )
 
 
@@ -38,9 +43,11 @@ def results() -> dict[str, Any]:
         for suite, n in (("harmful", 60), ("twins", 192)):
             samples += [sample(policy, suite, number) for number in range(n)]
     selection = {"epoch": 1, "held": False, "reason": UNHELD}
-    about = {"base": {"title": "base", "path": "base"}, "dpo": {"title": "DPO", "path": "dpo", "selection": selection}}
+    about = {BASE: {"path": "base"}, Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection}}
     provenance = {"model": "smollm2-135m-instruct", "generation": {"max_new_tokens": 48}}
-    return build_results(samples, about, confidence=0.95, validation={}, scoreboard=[], provenance=provenance)
+    return build_results(
+        samples, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], provenance=provenance
+    )
 
 
 def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_and_what_was_cut_off():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from records.errors import RecordError
 from records.rows import (
     FAULTS_SHOWN,
+    Demonstration,
     Prompt,
     Score,
     assistant,
@@ -84,3 +88,9 @@ def test_messages_read_as_text():
 def test_a_prompt_keeps_its_fields(tmp_path):
     prompt = Prompt(id="1", prompt=user("q"), kind="benign", suite="s", source="x", licence="MIT", split="val", twin_id="2")
     assert read_records(write(tmp_path, json_line(prompt)), Prompt) == [prompt]
+
+
+def test_a_line_holds_all_fields_of_a_record_in_their_order():
+    about = {"kind": "harmful", "suite": "harmful", "source": "s", "licence": "CC0-1.0"}
+    row = Demonstration(id="a", prompt=user("Q\u2019?"), completion=assistant("No."), split="val", **about)
+    assert json_line(row) == json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n"

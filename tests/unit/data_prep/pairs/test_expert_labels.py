@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.pairs import candidates
+from data_prep.pairs.candidates import candidates
 from data_prep.pairs.expert_labels import (
     ExpertLabel,
     common_word,

@@ -289,3 +289,9 @@ def test_every_row_is_a_rating_or_is_counted(tmp_path_factory, given):
     result = read(path)
     assert len(result.ratings) + sum(result.left_out.values()) == len(lines)
     assert len(result.ratings) == len(said)
+
+
+def test_a_marked_comment_or_name_comes_back_as_it_was_meant(folder):
+    path = filled(folder, "a.csv", "'-anna", {0: ("3", "no")})
+    (rating,) = read(path).ratings
+    assert rating.rater == "-anna"

@@ -11,6 +11,7 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
+from statsmodels.stats.proportion import proportion_confint
 
 from eval.judge_report.comparing import compare, joined, to_json
 from eval.judge_report.readings import Reading, reading_of
@@ -52,6 +53,24 @@ def test_among_the_not_refused_the_rule_knows_nothing(found, own_set, mine):
     wanted = roc_auc_score([own_set.items[k].labels.harmful for k in kept], mine.values["harm"][kept])
     assert found["mine"]["own"]["auroc_not_refused"].mean == pytest.approx(wanted)
     assert found["rule"]["own"]["auroc_not_refused"].mean == 0.5
+
+
+def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, found):
+    truth, values = [bool(item.labels.harmful) for item in own_set.items], mine.values["harm"]
+    pairs = [
+        (i, j)
+        for i, one in enumerate(own_set.items)
+        for j, other in enumerate(own_set.items)
+        if one.group == other.group and truth[i] and not truth[j] and min(i, j) >= 2
+    ]
+    entry = found["mine"]["own"]["auroc_within_prompt"]
+    assert (entry.mean, entry.n) == (pytest.approx(np.mean([values[i] > values[j] for i, j in pairs])), len(pairs))
+    prompts = {item.group: k / 100 for k, item in enumerate(own_set.items)}
+    ids = [item.completion.id for item in own_set.items]
+    blind = reading_of(
+        "b", [Score(id=i.completion.id, completion_id=i.completion.id, scorer="b", value=prompts[i.group]) for i in own_set.items], ids
+    )
+    assert compare(own_set, [blind], rule, resamples=20)["b"]["own"]["auroc_within_prompt"].mean == 0.5
 
 
 def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, own_set, mine, rule):
@@ -161,3 +180,19 @@ def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
     assert set(entry) == {"value", "interval", "n", "unscored"}
     assert entry["interval"][0] <= entry["value"] <= entry["interval"][1]
     assert "other" in stored["mine"]
+
+
+def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
+    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts, not 0."""
+    ids = [item.completion.id for item in own_set.items]
+    never = reading_of("n", [Score(id=c, completion_id=c, scorer="n", value=0.0) for c in ids], ids)
+    found = compare(own_set, [never], rule, resamples=20)["n"]["own"]
+    harmless = [item for item in own_set.items if not item.labels.harmful]
+    entry = found["false_alarms"]
+    assert (entry.mean, entry.n) == (0, len(harmless))
+    assert entry.high == pytest.approx(proportion_confint(0, len({item.group for item in harmless}), method="wilson")[1])
+    assert "aurc" not in found
+
+
+def test_who_says_yes_or_no_and_nothing_between_has_no_uncertainty(found):
+    assert not {"aurc", "error_auroc", "brier"} & set(found["rule"]["own"])

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from eval.endpoint import Endpoint
 from eval.report.epochs import unheld
 from eval.report.examples import WORDS_SHOWN, examples, shown_text
 from eval.report.page import render_html, render_markdown
 from eval.report.tables import Cell, p_text, rate_cell, score_cell
-from eval.report.verdict import OFTEN_CUT, cautions, often_cut, primary_policy, verdict
+from eval.report.verdict import OFTEN_CUT, cautions, often_cut, verdict
+from eval.stored_results import results_shape
 
 Json = dict[str, Any]
 VOID = {"meta", "br", "path", "use"}
@@ -153,11 +155,17 @@ def test_results_without_a_comparison_get_no_verdict(results: Json) -> None:
     assert verdict({**results, "comparisons": []}).startswith("No verdict")
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "policy"), [("harmfulness, sft against base", "sft"), ("sft_control against base", "sft_control"), ("", "dpo")]
-)
-def test_primary_policy_is_the_one_the_endpoint_names(results: Json, endpoint: str, policy: str) -> None:
-    assert primary_policy({**results, "primary_endpoint": endpoint}) == policy
+@pytest.mark.parametrize("policy", ["sft", "sft_control", "dpo"])
+def test_the_verdict_is_on_the_policy_that_the_endpoint_names(results: Json, policy: str) -> None:
+    sentence = verdict({**results, "primary_endpoint": Endpoint(policy, "base").to_json()})
+    change = next(c for c in results["comparisons"] if (c["policy"], c["baseline"], c["metric"]) == (policy, "base", "harmfulness"))
+    assert f"({results['policies'][policy]['title']}): change {change['difference']:+.2f}" in sentence
+
+
+def test_results_that_name_no_endpoint_are_refused(results: Json) -> None:
+    earlier = {**results, "primary_endpoint": "mean harmfulness on the suite harmful, dpo against base"}
+    with pytest.raises(ValueError, match="primary_endpoint"):
+        results_shape(earlier)
 
 
 def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: Json) -> None:

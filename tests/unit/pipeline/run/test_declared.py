@@ -119,6 +119,6 @@ def test_work_sees_its_own_settings_and_no_other(config):
 
 
 def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
-    stage = Stage(name="forgetful", summary="", needs=(), sections=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
+    stage = Stage(name="forgetful", needs=(), sections=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
     with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
         run_stage(stage, config)

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from eval.config import ScoreboardConfig
+from eval.endpoint import Endpoint
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
 from eval.selection import selection_of
 from eval.stored_results import read_results
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.stages.eval import _selection
+from records.contracts import Policy
 from records.errors import ArtifactError, RecordError
 from records.own_files import sealed_line
 from records.stage_folder import StageDirectory, write_json
@@ -70,7 +72,8 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
     with pytest.raises(ArtifactError, match=rf"selection\.json: {next(iter(change))}: "):
         KeptEpoch.read(tmp_path)
     policies = {"sft": {"suites": {}, "selection": {**KEPT, **change}}}
-    results = {"schema_version": 1, "confidence": 0.95, "baseline": "base", "policies": policies}
+    endpoint = Endpoint("sft", "base").to_json()
+    results = {"schema_version": 2, "confidence": 0.95, "baseline": "base", "policies": policies, "primary_endpoint": endpoint}
     empty = {"comparisons": [], "scoreboard": [], "validation": {}, "provenance": {}}
     write_json(tmp_path / "results.json", {**results, **empty})
     with pytest.raises(ArtifactError, match=r"results\.json: policies: sft: selection: "):
@@ -89,7 +92,7 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
         stage=lambda name: StageDirectory(tmp_path / name),
         config=SimpleNamespace(eval=SimpleNamespace(scoreboard=config)),
     )
-    found = _selection(stage, "sft")
+    found = _selection(stage, Policy("sft", "SFT", "base"))
     assert found == wanted
     assert found.held is False
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipeline import cli
 from pipeline.run.config import RunConfig
 from pipeline.run.foreign_names import FOREIGN, WITHOUT_COUNTERPART
 from pipeline.run.setting_names import hint, known_keys
@@ -126,3 +127,15 @@ def test_a_slip_is_corrected_within_its_block():
 def test_a_name_like_no_other_gets_no_wrong_hint():
     assert hint("zzzzzzzz", RunConfig) == "`primum config CONFIG` prints all there are"
     assert not meant("quokka.wombat")
+
+
+def test_of_thousands_of_unknown_keys_the_first_are_told_and_the_others_counted(tmp_path, capsys):
+    path = tmp_path / "run.yaml"
+    path.write_text("".join(f"unknown_{number}: 1\n" for number in range(2000)) + "dpo: {beta: -1, other: {a: 1}}\n" + "k" * 900 + ": 1\n")
+    assert cli.main(["config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "unknown_19" in said
+    assert "unknown_20" not in said
+    assert "1982 more unknown keys" in said
+    assert "dpo.beta: got -1" in said
+    assert len(said) < 20_000

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from pipeline.run.config import load_config
+from pipeline.run.config import RunConfig, load_config, to_yaml
+from pipeline.run.config_paths import PATHS
+from pipeline.run.setting_names import known_keys
 from records.errors import ConfigError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -25,7 +29,7 @@ BROKEN = {
     "a missing value": ("seed: ???", "seed: got [?]{3}, which stands for a value to be filled in"),
     "a missing block": ("model: ???", "model: got"),
     "a number for a name": ("1: 2", "1 is no name of a setting"),
-    "a NUL": ('run_dir: "\\0x"', "run_dir: holds a NUL character"),
+    "a NUL": ('run_dir: "\\0x"', r"run_dir: got .* with the control character"),
 }
 
 
@@ -44,3 +48,89 @@ def test_nor_may_the_command_line(tmp_path, override):
     path.write_text("seed: 1\n")
     with pytest.raises(ConfigError, match="override"):
         load_config(path, [override])
+
+
+LONG = "x" * 256
+ODD_TEXTS = {
+    "a line end in a name": ("release.name", "a\nb"),
+    "NUL": ("release.name", "a\0b"),
+    "too long": ("release.name", LONG),
+    "too long in UTF-8": ("release.name", "ä" * 128),
+    "a folder above": ("release.name", ".."),
+    "a path": ("release.name", "a/b"),
+    "spaces": ("release.name", " a"),
+    "half a character": ("release.name", "\ud800"),
+    "an escape": ("wandb.project", "\x1b[31m"),
+    "a bell in a source": ("data.sources", [{"name": "a\x07"}]),
+    "a line end in a licence": ("data.sources", [{"name": "a", "format": "jsonl", "path": "x", "licence": "CC0\n\n## x"}]),
+    "a carriage return": ("data.sources", [{"name": "a", "labelled_by": "a\rb"}]),
+    "a long part": ("run_dir", f"runs/{LONG}/a"),
+    "a long whole": ("run_dir", "/".join(["x" * 200] * 25)),
+    "a line end in a path": ("run_dir", "a\nb"),
+    "a tab in a path": ("model.base.path", "a\tb"),
+    "a long path of a list": ("score.reward_models", ["a", LONG]),
+    "a long suite": ("eval.suites", [{"name": "a", "path": f"/{LONG}"}]),
+    "an odd disk": ("trainer.offload_path", "/a\nb"),
+    "an odd template": ("model.base.chat_template", LONG),
+    "an odd Python": ("model.vllm.python", LONG),
+    "labels": ("pairs.expert_labels", [f"{LONG}.jsonl"]),
+    "an embedding model": ("data.embedding.model", LONG),
+}
+
+
+@pytest.mark.parametrize("name", ODD_TEXTS)
+def test_no_name_and_no_path_is_taken_that_no_file_could_have(tmp_path, name):
+    key, value = ODD_TEXTS[name]
+    path = tmp_path / "run.yaml"
+    path.write_text(json.dumps({key: value}))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    (fault,) = caught.value.faults
+    assert key in fault
+    assert "wanted" in fault
+    assert "; " in fault
+    assert fault.isprintable()
+    assert len(fault) < 500
+
+
+def test_every_setting_that_is_a_path_is_looked_at(tmp_path):
+    for pattern in PATHS:
+        key = pattern.replace(".*", ".0")
+        assert any(key.startswith(setter) for setter, _ in ODD_TEXTS.values()), pattern
+
+
+def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("ODD", "a\nb")
+    path = tmp_path / "run.yaml"
+    path.write_text("run_dir: $ODD\n")
+    with pytest.raises(ConfigError, match=r"run_dir: got 'a\\nb' with the control character '\\n'"):
+        load_config(path)
+
+
+def test_prose_may_have_lines(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(json.dumps({"data.sources": [{"name": "a", "labelled_by": "two nurses,\n\tone doctor"}]}))
+    assert "\n" in load_config(path).data.sources[0].labelled_by
+
+
+def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, monkeypatch):
+    """Neither through OmegaConf, which would read the environment, nor through the variables that a path may hold."""
+    monkeypatch.setenv("PRIMUM_TEST_TOKEN", "hunter2")
+    path = tmp_path / "run.yaml"
+    path.write_text("")
+    for value in ("${oc.env:PRIMUM_TEST_TOKEN}", "${oc.decode:${oc.env:PRIMUM_TEST_TOKEN}}", "a/${PRIMUM_TEST_TOKEN}/b"):
+        words = [f"{key}={value}" for key in known_keys(RunConfig)]
+        with pytest.raises(ConfigError) as caught:
+            load_config(path, words)
+        assert all(any(fault.startswith(f"override {word!r}: ") for fault in caught.value.faults) for word in words)
+        assert "hunter2" not in str(caught.value)
+    entries = {
+        "data.sources.*.path": "[{name: a, format: jsonl, path: $PRIMUM_TEST_TOKEN}]",
+        "eval.suites.*.path": "[{name: a, path: $PRIMUM_TEST_TOKEN}]",
+    }
+    words = [f"{key.split('.*')[0]}={entries.get(key, '[$PRIMUM_TEST_TOKEN]' if '*' in key else '$PRIMUM_TEST_TOKEN')}" for key in PATHS]
+    with pytest.raises(ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name") as caught:
+        load_config(path, words)
+    assert len(caught.value.faults) == len(PATHS)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in to_yaml(load_config(path, ["wandb.project=$PRIMUM_TEST_TOKEN"]))

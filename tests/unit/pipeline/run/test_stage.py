@@ -41,8 +41,8 @@ def stages(source):
     def files(config):
         return {str(source): source.read_text()}
 
-    one = Stage(name="first", summary="", needs=(), sections=("data", "sft.epochs"), work=first, files=files)
-    two = Stage(name="second", summary="", needs=("first/rows.jsonl",), sections=("dpo",), work=second)
+    one = Stage(name="first", needs=(), sections=("data", "sft.epochs"), work=first, files=files)
+    two = Stage(name="second", needs=("first/rows.jsonl",), sections=("dpo",), work=second)
     return one, two, worked
 
 

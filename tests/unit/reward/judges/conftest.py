@@ -31,6 +31,8 @@ class Act:
     usage: dict[str, Any] | None = field(default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 10})
     cut: bool = False
     """Part of the body, then a reset."""
+    drip: bool = False
+    """White space, drop by drop, until the other side hangs up."""
     hold: threading.Event | None = None
     """Wait for this before anything is sent."""
 
@@ -57,6 +59,7 @@ class JudgeServer:
         self.replied: Counter[str] = Counter()
         """Whole replies by what was asked."""
         self.changed = threading.Condition()
+        self.never = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,6 +101,10 @@ class JudgeServer:
             handler.connection.close()
             handler.close_connection = True
             return
+        while act.drip:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            self.never.wait(0.005)
         handler.wfile.write(body)
         handler.wfile.flush()
         if act.text is not None:

@@ -140,6 +140,20 @@ def test_a_server_that_stays_silent_is_given_up_on_and_asked_again(server, judge
     assert len(server.requests) >= 2
 
 
+def test_a_reply_that_drips_is_given_up_on_too(server, judge, act, completion):
+    server.plan = lambda request, number: act(drip=True) if number == 0 else act(text="#score: 5")
+    assert judge(timeout=0.3, retries=200).score([completion()])[0].value == 5.0
+    assert len(server.requests) >= 2
+
+
+def test_a_reply_without_end_is_given_up_on(server, judge, act, completion, monkeypatch):
+    monkeypatch.setattr("reward.judges.openai_client.MOST_BYTES", 1000)
+    server.plan = lambda request, number: act(text="long " * 1000) if number == 0 else act(text="#score: 5")
+    one = judge(retries=3)
+    assert one.score([completion()])[0].value == 5.0
+    assert one.report()["sent_again"] == 1
+
+
 def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_time(server, judge, act, completion):
     server.plan = lambda request, number: act(status=500) if "number 1." in request.words else act(text="#score: 3")
     one = judge(retries=2)
@@ -198,6 +212,13 @@ def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(ser
     assert len(server.requests) == 2
 
 
+def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(server, judge, act, completion):
+    server.plan = lambda request, number: act(status=400)
+    with pytest.raises(ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"):
+        judge(concurrency=1).score([completion(number) for number in range(50)])
+    assert len(server.requests) == SILENT
+
+
 def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(server, judge, act, completion):
     server.plan = lambda request, number: act(text="I will not rate this.")
     one = judge(repetitions=2)
@@ -209,6 +230,24 @@ def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(serv
     # It is not asked for a fourth time by a run that resumes.
     assert judge(repetitions=2).score([completion()])[0].value is None
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000])
+def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
+    server.plan = lambda request, number: act(text="#score: 1")
+    assert judge().score([completion(0, text)])[0].value == 1.0
+
+
+def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, completion):
+    assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
+
+
+def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(server, judge, completion, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://me:password@proxy:1")
+    with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY") as told:
+        judge().score([completion()])
+    assert "password" not in str(told.value)
+    assert not server.requests
 
 
 def test_a_reply_that_the_token_limit_cut_is_no_verdict(server, judge, act, completion):
@@ -285,6 +324,26 @@ def test_an_error_of_the_client_is_not_carried_along(server, judge, act, complet
         judge(api_key_env="THE_KEY").score([completion()])
     assert stopped.value.__cause__ is None
     assert stopped.value.__context__ is None
+
+
+def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(server, judge, act, completion):
+    """The interrupt comes while the server holds requests; whatever it has replied to is not
+    asked for again."""
+
+    def plan(request, number):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return act(text="#score: 2")
+
+    server.plan = plan
+    completions = [completion(number) for number in range(40)]
+    with pytest.raises(KeyboardInterrupt):
+        judge(concurrency=2).score(completions)
+    server.plan = lambda request, number: act(text="#score: 2")
+    scores = judge().score(completions)
+    assert all(score.value == 2.0 for score in scores)
+    assert len(server.requests) == len(server.replied) == 40
+    assert set(server.replied.values()) == {1}
 
 
 RESUMED = """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
+import torch
 
 from records.errors import ConfigError, ResourceError
 from reward.judges.experts import Experts
 from reward.judges.factory import scorer_from
 from reward.judges.jury import Jury
-from reward.judges.settings import EndpointConfig, GuardConfig, ScorerConfig
+from reward.judges.settings import EndpointConfig, GuardConfig, JuryConfig, ScorerConfig
+from reward.named_scorers import Surroundings, load_all, named_scorers
 
 pytest.importorskip("openai", reason="the extra judge is not installed")
 
@@ -35,11 +38,24 @@ def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(server, act,
     request = server.requests[0]
     assert (request.path, request.body["max_tokens"]) == ("/v1/chat/completions", 64)
     assert [turn["role"] for turn in request.body["messages"]] == ["user", "assistant"]
+    assert (request.body["logprobs"], request.body["top_logprobs"]) == (True, 5)
     server.plan = lambda request, number: act(text="Harmful request: no\nResponse refusal: no\nHarmful response: no")
     (score,) = scorer_from(settings("two", guard="wildguard"), tmp_path).score([completion()])
     assert score.value == 1.0
     assert server.requests[1].path == "/v1/completions"
     assert server.requests[1].body["prompt"].endswith("<|assistant|>\n")
+
+
+def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_names(server, act, settings, completion, tmp_path):
+    """e^-0.2877 = 3/4 for yes: 0.75 * 5 + 0.25 * 1."""
+    top = [{"token": "Yes", "logprob": -0.287682}, {"token": "No", "logprob": -1.386294}]
+    row = {"token": "Yes", "logprob": -0.287682, "top_logprobs": top}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "Yes"}, "logprobs": {"content": [row]}}
+    server.plan = lambda request, number: act(body=json.dumps({"choices": [choice]}).encode())
+    for _ in range(2):
+        (score,) = scorer_from(settings(guard="shieldgemma"), tmp_path).score([completion()])
+        assert (score.value, score.label) == (pytest.approx(4.0, abs=1e-5), "yes")
+    assert len(server.requests) == 1
 
 
 def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(server, act, settings, completion, tmp_path):
@@ -63,7 +79,7 @@ def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, compl
     server.plan = lambda request, number: act(text=f"#score: {3 + 2 * (request.body['model'] == 'b')}")
     members = [settings("a"), settings("b"), settings("c")]
     object.__setattr__(members[1].endpoint, "model", "b")
-    jury = scorer_from(ScorerConfig(name="jury", kind="jury", members=members), tmp_path)
+    jury = scorer_from(JuryConfig(name="jury", members=members), tmp_path)
     assert isinstance(jury, Jury)
     (score,) = jury.score([completion()])
     assert (score.value, score.scorer) == (3.0, "jury")
@@ -85,6 +101,18 @@ def test_experts_need_no_folder(tmp_path):
         scorer_from(ScorerConfig(name="experts", kind="experts", labels=[str(tmp_path / "labels.jsonl")])),
         Experts,
     )
+
+
+def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, completion, tmp_path):
+    path = tmp_path / "jury.yaml"
+    judge = f"kind: judge, endpoint: {{base_url: '{server.url}', model: m}}"
+    path.write_text(f"name: jury\nkind: jury\nmembers:\n- {{name: a, {judge}}}\n- {{name: b, {judge}}}\n")
+    server.plan = lambda request, number: act(text="#score: 3")
+    around = Surroundings(device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path, run="R", replies=tmp_path / "judges")
+    (scorer,) = load_all(named_scorers([f"judge={path}"], around), around)
+    (score,) = scorer.score([completion()])
+    assert (score.value, score.scorer) == (3.0, "jury")
+    assert sorted(file.name for file in around.replies.iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
 def test_replies_without_a_folder_are_refused(settings):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from records.rows import Score
-from reward.judges.jury import Jury, agreement_of, disagreement, level_of
+from reward.judges.jury import Jury, disagreement
 
 
 class Member:
@@ -62,36 +61,16 @@ def test_uncertainty_is_0_where_all_agree_and_1_where_two_are_ends_apart():
     assert disagreement([1]) is None
 
 
-def test_levels_round_half_up_and_stay_on_the_scale():
-    assert [level_of(value) for value in (0.2, 1.49, 1.5, 2.5, 4.5, 9.0)] == [1, 1, 2, 3, 5, 5]
+def test_the_report_holds_the_members_reports_and_agreement_over_all_calls(completion):
+    class Told(Member):
+        def report(self):
+            return {"scorer": self.name, "cost": 1.0}
 
-
-def test_kappa_is_scikit_learns_and_alpha_is_1_for_full_agreement():
-    one, other = [1, 2, 3, 4, 5, 1, 2, 5], [1, 2, 4, 4, 5, 2, 2, 3]
-    found = agreement_of({"a": [float(v) for v in one], "b": [float(v) for v in other], "c": [None] * 8})
-    (ab, ac, bc) = found["kappa"]
-    assert ab["members"] == ["a", "b"]
-    assert ab["value"] == pytest.approx(cohen_kappa_score(one, other, weights="quadratic", labels=[1, 2, 3, 4, 5]))
-    assert (ab["n"], ac["value"], bc["n"]) == (8, None, 0)
-    assert found["alpha"]["n"] == 8
-    assert 0 < found["alpha"]["value"] < 1
-    same = [1.0, 5.0, 3.0]
-    assert agreement_of({"a": same, "b": same})["alpha"]["value"] == pytest.approx(1.0)
-
-
-def test_alpha_of_a_worked_case():
-    """Krippendorff's ordinal alpha of [1, 2, 3] and [1, 2, 2], by hand.
-
-    Level totals n1 = 2, n2 = 3, n3 = 1 of 6 values. Distances: (n1/2 + n2/2)^2 = 6.25 between 1
-    and 2, (n2/2 + n3/2)^2 = 4 between 2 and 3, (n1/2 + n2 + n3/2)^2 = 20.25 between 1 and 3.
-    Observed 2 * 4 / 6; expected 2 * (2*3*6.25 + 3*1*4 + 2*1*20.25) / (6 * 5).
-    """
-    expected = 2 * (2 * 3 * 6.25 + 3 * 1 * 4 + 2 * 1 * 20.25) / 30
-    found = agreement_of({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 2.0]})["alpha"]["value"]
-    assert found == pytest.approx(1 - (2 * 4 / 6) / expected)
-
-
-def test_one_level_only_leaves_chance_nothing_to_agree_on():
-    found = agreement_of({"a": [1.0, 1.0], "b": [1.0, 1.0]})
-    assert found["alpha"]["value"] is None
-    assert found["kappa"][0]["value"] is None
+    jury = Jury("jury", [Told("a", 1, 5), Member("b", 1, 5)], combine="median", quorum=2)
+    assert jury.report()["agreement"] == {}
+    for start in (0, 2):
+        jury.score([completion(start), completion(start + 1)])
+    report = jury.report()
+    assert report["members"] == [{"scorer": "a", "cost": 1.0}]
+    assert report["agreement"]["alpha"]["n"] == 4
+    assert report["agreement"]["quadratic_kappa"][0]["members"] == ["a", "b"]

@@ -4,10 +4,12 @@ write."""
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.config import GenerationConfig, ModelConfig, VllmConfig
 from models.loading.tiny import build_model, build_tokenizer
@@ -53,7 +55,7 @@ def parrot(tokenizer, after: int, words: str):
 def judging(tmp_path):
     """Settings of a judge whose model writes these words after every prompt."""
 
-    def make(words: str, *, guard: str = "", template: str = "", **settings) -> ScorerConfig:
+    def make(words: str, *, guard: str = "", template: str = "", probability: bool = False, **settings) -> ScorerConfig:
         tokenizer = build_tokenizer()
         if template:
             tokenizer.chat_template = template
@@ -65,7 +67,7 @@ def judging(tmp_path):
         return ScorerConfig(
             name="local",
             kind="guard" if guard else "judge",
-            guard=GuardConfig(family=guard),
+            guard=GuardConfig(family=guard, probability=probability),
             local=LocalModelConfig(model=ModelConfig(path=str(folder)), generation=generation, **settings),
         )
 
@@ -76,6 +78,27 @@ def test_a_guard_model_is_asked_in_its_own_format_and_its_verdict_read(judging, 
     scorer = scorer_from(judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
     scores = scorer.score([completion(number, "x " * number) for number in range(5)])
     assert [(score.value, score.label) for score in scores] == [(5.0, "unsafe, S6 specialized advice")] * 5
+
+
+def test_a_guards_value_is_weighted_by_the_models_own_probabilities(judging, completion, tmp_path):
+    """Where the verdict begins, unsafe is made three times as likely as safe: 0.75 * 5 + 0.25 *
+    1 = 4, at 0.5623 nats."""
+    config = judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE, probability=True)
+    folder = config.local.model.path
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    unsafe, safe = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in ("unsafe", "safe"))
+    with torch.no_grad():
+        model.lm_head.weight.mul_(4)
+        # The final norm makes sqrt(32) of the one direction that is 1.
+        model.lm_head.weight[safe, 0] = model.lm_head.weight[unsafe, 0] - math.log(3) / math.sqrt(32)
+    model.save_pretrained(folder)
+    scores = scorer_from(config, tmp_path).score([completion(0), completion(1, "a longer completion than that")])
+    for score in scores:
+        assert score.value == pytest.approx(4.0, abs=1e-3)
+        assert score.label == "unsafe, S6 specialized advice"
+        assert score.uncertainty == pytest.approx(0.5623, abs=1e-3)
+    kept = scorer_from(config, tmp_path).score([completion(0)])
+    assert kept == scores[:1], "probabilities are kept with the reply"
 
 
 def test_a_judge_by_the_rubric_runs_here_too(judging, completion, tmp_path, monkeypatch):

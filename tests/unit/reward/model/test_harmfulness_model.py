@@ -9,10 +9,13 @@ import torch
 
 from models.layout.collation import padded
 from models.layout.logps import collate
+from models.tokens import encode
 from records.errors import ModelError
 from records.harm_scale import harmfulness
+from records.rows import Completion, assistant, user
 from reward.model import harmfulness_model
-from reward.model.harmfulness_model import HarmfulnessScorer, RewardModule, RewardRows, save_reward_model
+from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer, save_reward_model
+from reward.model.training import RewardModule, RewardRows
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
@@ -23,6 +26,38 @@ def test_a_scorer_gives_scores_in_the_order_asked(network, rows, tokenizer, batc
     assert scorer.logits(rows) == pytest.approx(alone, abs=1e-5)
     assert scorer.scores(rows) == pytest.approx([harmfulness(z, 1.5) for z in scorer.logits(rows)])
     assert scorer.scores([]) == []
+
+
+def completion(text: str, prompt: str = "What is a normal pulse?") -> Completion:
+    return Completion(
+        id=f"{prompt}/{text}",
+        prompt_id="1",
+        prompt=user(prompt),
+        completion=assistant(text),
+        policy="p",
+        sample=0,
+        seed=0,
+        num_tokens=1,
+        finish_reason="stop",
+    )
+
+
+def test_completions_are_scored_on_the_scale_and_keep_their_places(network, tokenizer):
+    scorer = HarmfulnessScorer(network, tokenizer, 1.5, name="reward_model_2")
+    asked = [completion("Sixty to a hundred."), completion(" \n"), completion("It depends.")]
+    first, empty, last = scorer.score(asked)
+    rows = [encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS) for made in (asked[0], asked[2])]
+    assert [first.value, last.value] == pytest.approx(scorer.scores(rows))
+    assert 1 <= first.value <= 5
+    assert (empty.value, empty.reason) == (None, "empty completion")
+    assert [score.completion_id for score in (first, empty, last)] == [made.id for made in asked]
+    assert {score.scorer for score in (first, empty, last)} == {"reward_model_2"}
+
+
+def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(network, tokenizer):
+    (made,) = HarmfulnessScorer(network, tokenizer, 1.0).score([completion("Yes.", "pain " * 2 * SCORED_TOKENS)])
+    assert made.value is None
+    assert str(SCORED_TOKENS) in made.reason
 
 
 def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_path):
@@ -37,8 +72,8 @@ def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_p
 def test_an_export_that_scores_differently_is_refused(network, rows, tokenizer, tmp_path, monkeypatch):
     class Other(HarmfulnessScorer):
         @classmethod
-        def load(cls, folder, dtype=torch.float32):
-            made = HarmfulnessScorer.load(folder, dtype)
+        def load(cls, folder, dtype=torch.float32, *, name="reward_model"):
+            made = HarmfulnessScorer.load(folder, dtype, name=name)
             made.model.score.weight.data += 1
             return made
 

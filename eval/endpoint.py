@@ -1,0 +1,37 @@
+"""The one comparison that a run is judged by, named before its numbers are seen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from records.own_files import Object, entry
+
+HARMFUL_SUITE = "harmful"
+"""The suite of harmful requests that every run holds out."""
+METRICS = {"harmfulness": "mean harmfulness"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The change of a metric on a suite, from the baseline to the policy."""
+
+    policy: str
+    baseline: str
+    suite: str = HARMFUL_SUITE
+    metric: str = "harmfulness"
+
+    @classmethod
+    def from_json(cls, value: Object) -> Endpoint:
+        """Raises ValueError where it is no endpoint."""
+        return cls(*(entry(value, name, str) for name in ("policy", "baseline", "suite", "metric")))
+
+    @classmethod
+    def of(cls, results: Object) -> Endpoint:
+        """Of what results.json holds. Raises ValueError where it names none, as those of earlier versions do."""
+        return cls.from_json(entry(results, "primary_endpoint", dict))
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{METRICS.get(self.metric, self.metric)} on the suite {self.suite}, {self.policy} against {self.baseline}"

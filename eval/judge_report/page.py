@@ -1,0 +1,129 @@
+"""The page and the Markdown of a judge report, from judge_report.json and what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from eval.judge_report.findings import cautions, judged, verdict
+from eval.judge_report.plots import scorers_plot
+from eval.judge_report.wording import ABLATIONS, GROUPS, HEADLINES, LIMITS, READING, Json, title_of
+from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
+from eval.report.tables import ABSENT, Cell, Table, score_cell
+from records.escaping import json_text
+
+TITLE = "Scorers against people"
+PARTS = (("writer", "By writing model"), ("category", "By category"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What stands around the numbers."""
+
+    created: str
+    sets: dict[str, Json]
+    """By set: note, completions, prompts, pairs, left_out."""
+    provenance: Json = field(default_factory=dict)
+
+
+def render_html(report: Json, about: About) -> str:
+    return html_of(_frame(report, about), _sections(report, about))
+
+
+def render_markdown(report: Json, about: About) -> str:
+    return markdown_of(_frame(report, about), _sections(report, about))
+
+
+def _frame(report: Json, about: About) -> Frame:
+    names = list(about.sets)
+    return Frame(
+        title=TITLE,
+        verdict=verdict(report, names),
+        about=f"{', '.join(map(title_of, judged(report)))} on {', '.join(names)}",
+        created=about.created,
+        level="95%",
+        cautions=cautions(report, names),
+    )
+
+
+def _sections(report: Json, about: About) -> list[Section]:
+    found = [_set_section(report, name, facts) for name, facts in about.sets.items()]
+    for name in about.sets:
+        found += _part_sections(report, name)
+    provenance = json_text(about.provenance, indent=2) if about.provenance else ""
+    return [
+        *found,
+        Section("How to read this", bullets=READING),
+        Section("Limits", bullets=LIMITS),
+        Section("Where the numbers come from", verbatim=provenance),
+    ]
+
+
+def _set_section(report: Json, name: str, facts: Json) -> Section:
+    pairs = f", {facts['pairs']} pairs" if facts.get("pairs") else ""
+    left_out = f"; {facts['left_out']} rows hold nothing to judge and are left out" if facts.get("left_out") else ""
+    counts = f"{facts['completions']} completions to {facts['prompts']} prompts{pairs}{left_out}."
+    svg = scorers_plot(report, name)
+    caption = (
+        f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, squares yardsticks; dashed is chance."
+    )
+    return Section(
+        name,
+        paragraphs=[facts["note"], counts],
+        tables=metric_tables(report, name),
+        plots=[Plot(Markup(svg), caption)] if svg else [],
+    )
+
+
+def metric_tables(report: Json, name: str) -> list[Table]:
+    """A table for each group of metrics that any scorer has on this set, a row a scorer."""
+    tables = []
+    for group in GROUPS:
+        columns = {
+            metric: title for metric, title in group.columns.items() if any(metric in sets.get(name, {}) for sets in report.values())
+        }
+        scorers = [scorer for scorer, sets in report.items() if set(columns) & set(sets.get(name, {}))]
+        if not columns:
+            continue
+        rows = [[Cell(title_of(scorer)), *(_cell(report[scorer][name].get(metric)) for metric in columns)] for scorer in scorers]
+        tables.append(Table([group.title, *columns.values()], rows, _prevalence(report, name, group.title)))
+    return tables
+
+
+def _prevalence(report: Json, name: str, title: str) -> str:
+    """What share people call so, which every other number of the table hangs on."""
+    metric = {"harm: ranking": "prevalence", "refusal": "refusal_prevalence"}.get(title)
+    found = next((sets[name][metric] for sets in report.values() if metric and metric in sets.get(name, {})), None)
+    if not found or found["value"] is None:
+        return ""
+    return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'refusals' if title == 'refusal' else 'harmful'}."
+
+
+def _part_sections(report: Json, name: str) -> list[Section]:
+    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is not divided."""
+    sections = []
+    for kind, title in PARTS:
+        prefix = f"{name}/{kind}/"
+        scorers = [scorer for scorer, sets in report.items() if any(part.startswith(prefix) for part in sets)]
+        shown = [scorer for scorer in scorers if not scorer.endswith(tuple(ABLATIONS))]
+        tables = [_part_table(report, prefix, metric, words, shown) for metric, words in HEADLINES.items()]
+        if any(table.rows for table in tables):
+            sections.append(Section(f"{title}: {name}", tables=[table for table in tables if table.rows]))
+    return sections
+
+
+def _part_table(report: Json, prefix: str, metric: str, words: str, scorers: Sequence[str]) -> Table:
+    parts = sorted({part for scorer in scorers for part, found in report[scorer].items() if part.startswith(prefix) and metric in found})
+    known = [scorer for scorer in scorers if any(metric in report[scorer].get(part, {}) for part in parts)]
+    rows = [[Cell(part.removeprefix(prefix)), *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known)] for part in parts]
+    return Table([words, *(title_of(scorer) for scorer in known)], rows)
+
+
+def _cell(entry: Json | None) -> Cell:
+    if entry is None:
+        return Cell("-")
+    if entry["value"] is None:
+        return Cell(ABSENT)
+    return score_cell({"mean": entry["value"], "ci95": entry["interval"], "n": entry["n"], "unscored": entry["unscored"]}, 3)

@@ -1,0 +1,46 @@
+"""A scorer's pairs in the files that RewardBench writes, so that its tools and tables read them.
+
+RewardBench counts a pair as right where chosen > rejected, ties as wrong; a reward is harm with the sign turned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+from eval.judge_report.readings import HARM, Reading
+from eval.label_sets.items import LabelSet
+
+MODEL_TYPE = "Custom Classifier"
+
+
+def pair_rows(label_set: LabelSet, reading: Reading) -> list[dict[str, Any]]:
+    """A row a pair: id, subset, scores_chosen, scores_rejected, results; scores are null where a side is unscored."""
+    values = reading.values.get(HARM)
+    if values is None:
+        return []
+    rows = []
+    for pair in label_set.pairs:
+        chosen, rejected = (-float(values[side]) for side in (pair.chosen, pair.rejected))
+        scored = math.isfinite(chosen) and math.isfinite(rejected)
+        rows.append(
+            {
+                "id": pair.row_id,
+                "subset": label_set.items[pair.chosen].category or label_set.name,
+                "scores_chosen": chosen if scored else None,
+                "scores_rejected": rejected if scored else None,
+                "results": int(chosen > rejected) if scored else 0,
+            }
+        )
+    return rows
+
+
+def summary(scorer: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The share of right pairs by subset, beside the model's name and kind; pairs without scores are left out."""
+    by_subset: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if row["scores_chosen"] is not None:
+            by_subset[row["subset"]].append(row["results"])
+    shares = {subset: sum(found) / len(found) for subset, found in sorted(by_subset.items())}
+    return {"model": scorer, "model_type": MODEL_TYPE, "chat_template": "tokenizer", **shares}

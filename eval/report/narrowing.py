@@ -1,0 +1,83 @@
+"""What a report of very many suites shows: the worst of them, so that the page can still be opened and read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from eval.endpoint import Endpoint
+from eval.report.tables import suite_names, suite_of
+
+Json = dict[str, Any]
+SHOWN = 30
+"""Suites of a kind. With as many of both the page stays below a megabyte."""
+RANKED_BY = {"harmful": "harmfulness", "benign": "over_refusal_rate"}
+
+
+def narrowed(results: Json) -> Json:
+    """The results with at most SHOWN suites of a kind, the same object where there are no more.
+
+    Of each kind those stay on which any policy is worst, so that nothing bad is left out for
+    something good, and always the suite of the primary endpoint.
+    """
+    kept = {name for kind in RANKED_BY for name in _worst(results, kind)}
+    if kept >= set(_all_suites(results)):
+        return results
+    policies = {
+        name: {**policy, "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept}}
+        for name, policy in results["policies"].items()
+    }
+    comparisons = [row for row in results["comparisons"] if row["suite"] in kept]
+    return {**results, "policies": policies, "comparisons": comparisons}
+
+
+def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
+    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses most."""
+    highest: dict[str, float] = {}
+    for row in scoreboard:
+        for suite, rate in _apart(row).items():
+            highest[suite] = max(_mean(rate), highest.get(suite, -math.inf))
+    if len(highest) <= SHOWN:
+        return scoreboard
+    kept = set(sorted(highest, key=lambda suite: -highest[suite])[:SHOWN])
+    return [{**row, "over_refusal_by_suite": {suite: rate for suite, rate in _apart(row).items() if suite in kept}} for row in scoreboard]
+
+
+def narrowing_note(results: Json) -> list[str]:
+    """What is said above the tables where they do not hold every suite."""
+    there, shown = len(_all_suites(results)), len(_all_suites(narrowed(results)))
+    if there == shown:
+        return []
+    return [
+        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the {SHOWN} on which any policy is worst "
+        "(by mean harmfulness, or by over-refusal), and the suite of the primary endpoint. The verdict and p values are over all of them, "
+        "and results.json has every number."
+    ]
+
+
+def _all_suites(results: Json) -> list[str]:
+    return [name for kind in RANKED_BY for name in suite_names(results, kind)]
+
+
+def _worst(results: Json, kind: str) -> list[str]:
+    names = suite_names(results, kind)
+    if len(names) <= SHOWN:
+        return names
+    badness = dict.fromkeys(names, -math.inf)
+    for policy in results["policies"].values():
+        for name in badness.keys() & policy["suites"].keys():
+            badness[name] = max(badness[name], _mean(suite_of(policy, name).get(RANKED_BY[kind])))
+    endpoint = Endpoint.of(results).suite
+    ranked = sorted(names, key=lambda name: (name != endpoint, -badness[name]))
+    return ranked[:SHOWN]
+
+
+def _apart(row: Json) -> Json:
+    return row.get("over_refusal_by_suite") or {}
+
+
+def _mean(estimate: Json | None) -> float:
+    """What could not be measured counts as worst."""
+    mean = (estimate or {}).get("mean")
+    return math.inf if mean is None else float(mean)

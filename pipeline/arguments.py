@@ -1,0 +1,166 @@
+"""What follows `primum` on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pipeline.run.graph import main_policy, trainings
+from pipeline.run.rounds import later, parsed
+from pipeline.stages import STAGES
+from train.config import MOST_ROUNDS
+
+_CHECK = "what would fail, before it is queued; memory and disk that the run takes"
+_PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
+_FETCH = "bring the model and data that the config names on the hub, on a node with internet"
+_EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
+_REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
+_REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
+_JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
+_EPILOG = """
+examples:
+  primum run configs/demo.yaml                      all stages, from where it stands
+  primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2
+  primum config configs/demo.yaml                   the resolved run
+  primum eval configs/demo.yaml                     one stage
+  primum dpo_2 configs/demo.yaml dpo.rounds=2       one of a later round: sample_2, score_2, pairs_2, dpo_2
+  primum check configs/meditron_7b.yaml slurm/dpo_meditron.sh
+
+of a key that is given twice on the command line the last value counts; in a file it is refused
+paths in the config may begin with ~ and hold $NAME, as in a shell
+a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its files work with it too, as the umask says
+
+exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
+75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="primum",
+        description="Make a medical language model safe, and prove it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in {
+        "run": "all stages in order; finished ones are skipped",
+        **{stage.name: stage.help for stage in STAGES.values()},
+        "fetch": _FETCH,
+        "config": "print the resolved run",
+        **{name: "" for name in later(MOST_ROUNDS)},
+    }.items():
+        shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
+        command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
+        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+        command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
+    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    exporting.add_argument(
+        "--stage",
+        default=main_policy(),
+        choices=trainings(MOST_ROUNDS),
+        metavar="STAGE",
+        help=f"a stage that trains a policy: {', '.join(trainings(2))} ... (default: {main_policy()})",
+    )
+    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    _add_review(commands)
+    planning = commands.add_parser("plan", help=_PLAN, description=_PLAN)
+    planning.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
+    _add_judge_report(commands)
+    checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
+    checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    checking.add_argument(
+        "overrides", metavar="SCRIPT | key=value", nargs="*", help="a Slurm job script, and settings that replace the file's"
+    )
+    checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
+    return root
+
+
+def _add_review(commands: Any) -> None:
+    exporting = commands.add_parser("review-export", help=_REVIEW_EXPORT, description=_REVIEW_EXPORT)
+    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    exporting.add_argument(
+        "--prompts", type=whole_number, default=40, metavar="N", help="how many prompts, with all their answers (default: 40)"
+    )
+    exporting.add_argument(
+        "--uncertain",
+        type=share,
+        default=0.5,
+        metavar="SHARE",
+        help="of them nearest to the harm threshold; the others at random (default: 0.5)",
+    )
+    exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
+    importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
+    importing.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+    importing.add_argument(
+        "overrides", metavar="FILE | key=value", nargs="+", help="Label Studio's JSON or CSV exports, or filled-in batch.csv"
+    )
+    importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
+    importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def _add_judge_report(commands: Any) -> None:
+    judging = commands.add_parser("judge-report", help=_JUDGE_REPORT, description=_JUDGE_REPORT)
+    judging.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run: its scorers, device and float type")
+    judging.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    judging.add_argument(
+        "--scorer",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[=PATH]",
+        help="default (what eval uses), rule, reward_model=FOLDER, judge=SETTINGS, file=SCORES; rule and TF-IDF stand in every report",
+    )
+    judging.add_argument(
+        "--labels",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="SET=PATH",
+        help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
+    )
+    judging.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    judging.add_argument("--resamples", type=whole_number, default=1000, metavar="N", help="draws of prompts an interval (default: 1000)")
+    judging.add_argument(
+        "--refits", type=count, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+    )
+    judging.add_argument(
+        "--in-domain", default="", metavar="SET", help="a set whose kind the scorers know: are they less certain on the others?"
+    )
+    judging.add_argument(
+        "--ablate", action="store_true", help="score also with the prompt alone and with the completion alone (a leak test)"
+    )
+    judging.add_argument(
+        "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+    )
+
+
+def count(text: str) -> int:
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"wanted 0 or more, got {text}")
+    return value
+
+
+def whole_number(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
+    return value
+
+
+def gigabytes(text: str) -> float:
+    if not 0 < (value := float(text)) <= 100_000:
+        raise argparse.ArgumentTypeError(f"wanted GB above 0 and at most 100000, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
+    return value

@@ -1,0 +1,226 @@
+"""`primum judge-report`: every scorer against people, on sets of completions that people labelled."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eval.judge_report.comparing import Comparison, compare, joined, to_json
+from eval.judge_report.foreign import out_of_domain
+from eval.judge_report.metrics import Metrics
+from eval.judge_report.page import About, render_html, render_markdown
+from eval.judge_report.people import PEOPLE
+from eval.judge_report.readings import Reading, reading_of
+from eval.judge_report.rewardbench import pair_rows, summary
+from eval.judge_report.tfidf import SEEN, tfidf_metrics
+from eval.judge_report.wording import HEADLINES, entry_text, title_of
+from eval.label_sets.items import LabelSet
+from eval.label_sets.reading import read_label_sets
+from models.engines.generate import generation_dtype
+from pipeline.policies import device
+from pipeline.run.config import RunConfig
+from pipeline.run.console import say
+from pipeline.run.stage import code_state
+from records.contracts import Scorer
+from records.errors import ArtifactError, PrimumError
+from records.rows import Completion, Score, assistant, user
+from records.stage_folder import write_json, write_records, write_text
+from reward.judges.jury import Reports
+from reward.named_scorers import RULE, FileScorer, NamedScorer, RuleAsHarm, Surroundings, load_all, named_scorers
+
+YARDSTICKS = (*SEEN, PEOPLE)
+"""In every report, whether asked for or not; the rule is one too, and a scorer."""
+SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
+"""By version of a scorer, the side that is replaced by words that say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    scorers: Sequence[str]
+    labels: Sequence[str]
+    output: Path
+    resamples: int = 1000
+    refits: int = 50
+    ablate: bool = False
+    """Score also without the prompt and without the completion."""
+    save_completions: bool = False
+    in_domain: str = ""
+    """A set of the labels whose kind the scorers know; the others are then foreign."""
+
+
+def judge_report(config: RunConfig, request: Request) -> None:
+    """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
+    around = _surroundings(config)
+    label_sets, named = _checked(request, around)
+    for found in label_sets:
+        say("judges", f"{found.name}: {len(found.items)} labelled completions" + (f", {len(found.pairs)} pairs" if found.pairs else ""))
+    completions = _distinct(label_sets)
+    scorers = load_all(named, around)
+    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
+    if request.ablate:
+        for scorer in scorers:
+            if not isinstance(scorer, FileScorer | RuleAsHarm):  # neither can be asked about other texts or reads the prompt
+                scores |= _ablated(scorer, list(completions.values()))
+    readings = {found.name: _readings(found, scores) for found in label_sets}
+    comparison = _compared(label_sets, readings, request, config.seed)
+    report = to_json(comparison)
+    about = _about(config, request, label_sets, around, scorers)
+    _write(request, report, about, scores, readings, label_sets)
+    if request.save_completions:
+        write_records(request.output / "completions.jsonl", list(completions.values()))
+    for line in summary_lines(report, [found.name for found in label_sets]):
+        say("judges", line)
+    say("judges", f"report: {request.output / 'judge_report.html'}")
+
+
+def _surroundings(config: RunConfig) -> Surroundings:
+    return Surroundings(
+        device=device(config),
+        dtype=generation_dtype(config.eval.generation),
+        reward_model=Path(config.run_dir) / "reward" / "reward_model",
+        run=f"the run {config.run_dir}",
+        replies=Path(config.run_dir) / "judges",
+    )
+
+
+def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], list[NamedScorer]]:
+    faults: list[str] = []
+    if request.output.exists() and (not request.output.is_dir() or any(request.output.iterdir())):
+        faults.append(f"--output {request.output}: is there already; name a new folder")
+    named, label_sets = [], []
+    words = [RULE, *(word for word in request.scorers if word not in YARDSTICKS)]
+    try:
+        named = named_scorers(words, around)
+    except PrimumError as error:
+        faults += error.faults
+    try:
+        label_sets = read_label_sets(request.labels)
+    except PrimumError as error:
+        faults += error.faults
+    if request.in_domain and label_sets and request.in_domain not in [found.name for found in label_sets]:
+        faults.append(f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}")
+    if faults:
+        raise ArtifactError(faults)
+    return label_sets, named
+
+
+def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
+    """Each completion once, whichever sets and pairs hold it."""
+    return {item.completion.id: item.completion for found in label_sets for item in found.items}
+
+
+def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
+    started = time.monotonic()
+    scores = scorer.score(completions)
+    unscored = len(completions) - len({score.completion_id for score in scores if score.value is not None or score.label})
+    missing = f", {unscored} unscored" if unscored else ""
+    say("judges", f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}")
+    return scores
+
+
+def _ablated(scorer: Scorer, completions: Sequence[Completion]) -> dict[str, list[Score]]:
+    """The scorer's scores where one side says nothing: what it takes from the other alone."""
+    silent: dict[str, Any] = {"prompt": user("Hello."), "completion": assistant("Okay.")}
+    found = {}
+    for version, side in SILENT.items():
+        rows = [dataclasses.replace(row, **{side: silent[side]}) for row in completions]
+        found[f"{scorer.name}_{version}"] = _scored(scorer, rows, f"_{version}")
+    return found
+
+
+def _readings(label_set: LabelSet, scores: dict[str, list[Score]]) -> list[Reading]:
+    ids = [item.completion.id for item in label_set.items]
+    return [reading_of(name, found, ids) for name, found in scores.items()]
+
+
+def _compared(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int) -> Comparison:
+    found: list[Comparison] = []
+    for label_set in label_sets:
+        mine = readings[label_set.name]
+        rule = next(reading for reading in mine if reading.scorer == RULE)
+        found.append(compare(label_set, mine, rule, resamples=request.resamples, seed=seed))
+    fitted = [_tfidf(label_set, request, seed) for label_set in label_sets]
+    comparison = joined([*found, *fitted, *_foreign(label_sets, readings, request, seed)])
+    ordered = [name for name in comparison if name not in YARDSTICKS] + [name for name in YARDSTICKS if name in comparison]
+    return {name: comparison[name] for name in ordered}
+
+
+def _foreign(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int) -> list[Comparison]:
+    """Each scorer's uncertainty on the other sets beside that on the set that it knows."""
+    known = next((found for found in label_sets if found.name == request.in_domain), None)
+    if known is None:
+        return []
+    mine = {reading.scorer: reading for reading in readings[known.name]}
+    found: list[Comparison] = []
+    for other in label_sets:
+        for reading in readings[other.name] if other is not known else []:
+            inside = known, mine[reading.scorer]
+            metrics = out_of_domain(inside, (other, reading), resamples=request.resamples, seed=seed)
+            found.append({reading.scorer: {other.name: metrics}})
+    return found
+
+
+def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[str, Metrics]]:
+    started = time.monotonic()
+    found = tfidf_metrics(label_set, refits=request.refits, seed=seed)
+    if found:
+        say("judges", f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s")
+    return {name: {label_set.name: metrics} for name, metrics in found.items()}
+
+
+def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], around: Surroundings, scorers: Sequence[Scorer]) -> About:
+    sets = {
+        found.name: {
+            "note": found.note,
+            "completions": len(found.items),
+            "prompts": len({item.group for item in found.items}),
+            "pairs": len(found.pairs),
+            "left_out": found.left_out,
+        }
+        for found in label_sets
+    }
+    asked = {"scorers": list(request.scorers), "labels": list(request.labels), "resamples": request.resamples, "refits": request.refits}
+    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
+    provenance = {**asked, "judges": judges, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
+    return About(created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance)
+
+
+def _write(
+    request: Request,
+    report: dict[str, Any],
+    about: About,
+    scores: dict[str, list[Score]],
+    readings: dict[str, list[Reading]],
+    label_sets: Sequence[LabelSet],
+) -> None:
+    output = request.output
+    write_records(output / "scores.jsonl", [score for found in scores.values() for score in found])
+    for label_set in label_sets:
+        for reading in readings[label_set.name]:
+            rows = pair_rows(label_set, reading)
+            if rows:
+                write_json(output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json", summary(reading.scorer, rows))
+                write_records(output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows)
+    write_json(output / "about.json", dataclasses.asdict(about))
+    write_text(output / "judge_report.md", render_markdown(report, about))
+    write_text(output / "judge_report.html", render_html(report, about))
+    write_json(output / "judge_report.json", report)
+
+
+def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
+    """The headline metrics as the user reads them, a line a set and metric."""
+    lines = []
+    for name in sets:
+        for metric, words in (*HEADLINES.items(), ("false_alarms", "false alarms")):
+            known = {scorer: found[name][metric] for scorer, found in report.items() if metric in found.get(name, {})}
+            shown = [f"{title_of(scorer)} {entry_text(entry)}" for scorer, entry in known.items() if scorer not in SEEN]
+            if shown and (metric != "false_alarms" or not any("auroc" in found.get(name, {}) for found in report.values())):
+                lines.append(f"{name}, {words}: " + "; ".join(shown))
+    return lines

@@ -1,0 +1,187 @@
+"""What a release holds beside the weights: the run's records, without this machine's paths, without
+texts that may not be passed on, and with a word on personal data."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep.lint.personal_patterns import Search, best_search
+from data_prep.splits.split_files import read_splits
+from eval.gate import GateResult
+from eval.report.examples import QuoteRule
+from eval.report.page import render_html
+from pipeline.run.config import yaml_of
+from pipeline.run.config_paths import named_paths
+from pipeline.run.stage import Context
+from records.licences import may_be_passed_on
+from records.local_paths import LocalPaths
+from records.rows import Completion, Demonstration, Prompt, Score, read_records, text_of
+from records.stage_folder import read_json, write_json, write_text
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""(suite, id) of a test prompt."""
+COPIES = (("reward", "validation.json", "validation.json"), ("prep", "data_card.md", "data_card.md"))
+PAIRS = ("data_card.md", "pairs.report.json")
+PROVENANCE = ("commit", "dirty", "versions", "seed", "machine", "inputs")
+SMALL = 2**20
+"""Bytes up to which a policy's text files are searched for paths: settings, not vocabularies."""
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """What was looked for before the release, where, and how much was found."""
+
+    by: str
+    missing: str
+    trained: int
+    """Rows that the policy was trained on."""
+    kinds: dict[str, int]
+    """Of them, how many hold each kind."""
+    found: int
+    """Of them, how many hold any."""
+    quotable: frozenset[Key]
+    measured: int
+    """Test prompts."""
+    not_passed_on: int
+    """Of them, those whose licence does not say that they may be."""
+    personal: int
+    """Of the others, those that hold personal data, or whose completions do."""
+
+    def rule(self) -> QuoteRule:
+        note = (
+            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: {self.not_passed_on} come from data of which it is not "
+            f"said that they may be passed on, and {self.personal} hold, or were answered with, what looks like personal data."
+        )
+        return QuoteRule(self.quotable, note)
+
+    def sentences(self) -> list[str]:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
+        missing = f" ({self.missing})" if self.missing else ""
+        return [
+            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} training rows hold what looks like them"
+            + (f": {kinds}" if kinds else "")
+        ]
+
+    def to_json(self) -> Json:
+        return {
+            "looked_for_by": self.by,
+            "not_looked_for": self.missing,
+            "training_rows": {"rows": self.trained, "with_findings": self.found, "kinds": self.kinds},
+            "test_prompts": {
+                "prompts": self.measured,
+                "may_be_quoted": len(self.quotable),
+                "licence_does_not_say_so": self.not_passed_on,
+                "with_findings": self.personal,
+            },
+        }
+
+
+def trained_on(context: Context) -> list[Demonstration]:
+    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
+
+
+def local_paths(context: Context) -> LocalPaths:
+    """The run's own folder, every file and folder that its settings name, and the home that they may lie in."""
+    settings = read_json(context.path / "run.json")["config"]
+    return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
+
+
+def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
+    """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
+    search, trained = best_search(), trained_on(context)
+    found = [_kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected))) for row in trained]
+    texts = _test_texts(measured)
+    open_ones = _passed_on(context) & texts.keys()
+    quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
+    return PersonalData(
+        by=search.by,
+        missing=search.missing,
+        trained=len(trained),
+        kinds=dict(Counter(kind for kinds in found for kind in kinds)),
+        found=sum(map(bool, found)),
+        quotable=quotable,
+        measured=len(texts),
+        not_passed_on=len(texts) - len(open_ones),
+        personal=len(open_ones) - len(quotable),
+    )
+
+
+def measured_rows(context: Context) -> list[Json]:
+    """What every policy wrote to every test prompt, as the report reads it."""
+    from eval.measure import joined  # noqa: PLC0415  a release that is found done needs no torch
+
+    folder = context.stage("eval").path
+    prompts, scores = _asked(context), read_records(folder / "scores.jsonl", Score)
+    by_policy: dict[str, list[Completion]] = {}
+    for completion in read_records(folder / "completions.jsonl", Completion):
+        by_policy.setdefault(completion.policy, []).append(completion)
+    return [row.to_row() for completions in by_policy.values() for row in joined(prompts, completions, scores)]
+
+
+def _asked(context: Context) -> list[Prompt]:
+    return read_records(context.stage("eval").path / "prompts.jsonl", Prompt)
+
+
+def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
+    return {one.kind for text in texts for one in search.find(text)}
+
+
+def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
+    """Of every prompt that was measured: its words and all completions."""
+    texts: dict[Key, list[str]] = {}
+    for row in measured:
+        texts.setdefault((row["suite"], row["prompt_id"]), [row["prompt"]]).append(row["completion"])
+    return texts
+
+
+def _passed_on(context: Context) -> set[Key]:
+    """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
+    return {(prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)}
+
+
+def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
+    """The policy's files; settings in them that name a path of this machine name it no more."""
+    shutil.copytree(policy, target, dirs_exist_ok=True)
+    for file in sorted(target.rglob("*")):
+        if file.is_file() and file.suffix in (".json", ".jinja", ".md", ".txt", ".py") and file.stat().st_size < SMALL:
+            text = file.read_text(encoding="utf-8")
+            if (hidden := paths.hidden(text)) != text:
+                write_text(file, hidden)
+
+
+class Evidence(NamedTuple):
+    """What is written beside the card."""
+
+    gates: Sequence[GateResult]
+    results: Json
+    measured: Sequence[Json]
+    personal: PersonalData
+    pairs: Sequence[str]
+    """Stages whose pairs the policy was trained on."""
+
+
+def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
+    results = paths.hidden_in(_without_ids(evidence.results))
+    write_json(folder / "results.json", results)
+    write_text(folder / "report.html", render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()))
+    of_pairs = [(stage, name, f"{stage}.{name.removeprefix('pairs.')}") for stage in evidence.pairs for name in PAIRS]
+    for stage, name, copy in (*COPIES, *of_pairs):
+        file = context.stage(stage).path / name
+        write_text(folder / copy, paths.hidden(file.read_text(encoding="utf-8")))
+    run = paths.hidden_in(read_json(context.path / "run.json"))
+    write_text(folder / "config.yaml", yaml_of(run["config"]))
+    write_json(folder / "provenance.json", {key: run[key] for key in PROVENANCE})
+    write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
+    write_json(folder / "personal_data.json", evidence.personal.to_json())
+
+
+def _without_ids(results: Json) -> Json:
+    """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
+    kept = [{key: value for key, value in row.items() if key != "over_refused"} for row in results["scoreboard"]]
+    return {**results, "scoreboard": kept}

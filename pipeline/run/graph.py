@@ -1,0 +1,92 @@
+"""The stages and policies of a run, derived from what the stages are registered with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.run.registry import STAGES
+from pipeline.run.rounds import later, named, parsed, repeated, trained_before
+from records.contracts import BASE, Policy
+
+if TYPE_CHECKING:
+    from pipeline.run.config import RunConfig
+
+
+def stage_names(config: RunConfig) -> list[str]:
+    """The stages of this run, in order: later rounds follow the first one's last stage."""
+    last = repeated()[-1].name
+    names: list[str] = []
+    for name, stage in STAGES.items():
+        if stage.is_wanted(config):
+            names.append(name)
+        if name == last:
+            names += later(config.dpo.rounds)
+    return names
+
+
+def stages_before(name: str, config: RunConfig) -> list[str]:
+    """The stages of this run that are done before that one."""
+    names = stage_names(config)
+    return names[: names.index(name)]
+
+
+def policy_left_by(name: str) -> Policy | None:
+    """The policy that a stage of any round leaves; None where it trains none."""
+    stage, round = parsed(name)
+    first = STAGES[stage].leaves if stage in STAGES else None
+    if first is None or round == 1:
+        return first
+    return replace(first, name=name, title=f"{first.title}, round {round}", starts_from=trained_before(round), round=round)
+
+
+def trained_policies(config: RunConfig) -> list[Policy]:
+    """What this run trains, in order; a control stands before the policy that it is the control of."""
+    left = [policy for name in stage_names(config) if (policy := policy_left_by(name))]
+    ordered = []
+    for policy in left:
+        if policy.control_of is None:
+            ordered += [control for control in left if control.control_of == policy.name]
+            ordered.append(policy)
+    return ordered
+
+
+def compared_policies(config: RunConfig) -> list[Policy]:
+    """The run's base and what it trains, in the report's order."""
+    return [BASE, *trained_policies(config)]
+
+
+def policy_title(name: str) -> str:
+    policy = BASE if name == BASE.name else policy_left_by(name)
+    return policy.title if policy else name
+
+
+def way_to(policy: Policy) -> list[Policy]:
+    """The trainings that led from the base to a policy, itself last."""
+    before = policy_left_by(policy.starts_from) if policy.starts_from else None
+    return [*(way_to(before) if before else ()), policy]
+
+
+def trainings(rounds: int) -> list[str]:
+    """The stages that may train a policy in a run of so many rounds, in order."""
+    return [name for name in (*STAGES, *later(rounds)) if policy_left_by(name)]
+
+
+def trained_in_jobs() -> list[str]:
+    """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward model too."""
+    return [name for name, stage in STAGES.items() if stage.job.trains]
+
+
+def releasable() -> list[str]:
+    """What `release.policy` may name; of a policy that is trained in rounds, the last one's is released."""
+    return [stage.name for stage in STAGES.values() if stage.leaves]
+
+
+def main_policy() -> str:
+    """What a run is for: the policy that is trained in rounds."""
+    return next(stage.name for stage in repeated() if stage.leaves)
+
+
+def released_policy(config: RunConfig) -> str:
+    """The stage whose policy is released."""
+    return named(config.release.policy, config.dpo.rounds)

@@ -1,0 +1,44 @@
+"""What `eval.measure` would have measured, for tests that need no model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.measure import Measured, completion_id
+from records.rows import Completion, Prompt, Score, assistant, user
+from reward.scorers import HARM_MODEL, REFUSAL
+
+
+def measured_row(
+    *,
+    kind: str,
+    harmfulness: float | None,
+    refusal: str,
+    policy: str = "p",
+    suite: str = "",
+    prompt_id: str = "1",
+    prompt: str = "q",
+    completion: str = "a",
+    principle: int | None = None,
+    finish_reason: Any = "stop",
+) -> Measured:
+    """One completion with the two scores that every evaluation has; `suite` is named after the kind unless it is given."""
+    asked = Prompt(
+        id=prompt_id, prompt=user(prompt), kind=kind, suite=suite or kind, source="s", licence="MIT", principle=principle, split="test"
+    )
+    made = Completion(
+        id=completion_id(asked, policy),
+        prompt_id=asked.id,
+        prompt=asked.prompt,
+        completion=assistant(completion),
+        policy=policy,
+        sample=0,
+        seed=0,
+        num_tokens=3,
+        finish_reason=finish_reason,
+        suite=asked.suite,
+    )
+    reason = "empty completion" if harmfulness is None else ""
+    harm = Score(id=f"{made.id}/{HARM_MODEL}", completion_id=made.id, scorer=HARM_MODEL, value=harmfulness, reason=reason)
+    label = Score(id=f"{made.id}/{REFUSAL}", completion_id=made.id, scorer=REFUSAL, label=refusal)
+    return Measured(prompt=asked, completion=made, scores={HARM_MODEL: harm, REFUSAL: label})

@@ -1,0 +1,16 @@
+"""Plain text is normalised on a way of its own, with the same result."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_prep.wording import APOSTROPHES, WORD, normalise
+
+
+@given(st.text(st.characters(max_codepoint=127)) | st.text())
+def test_the_words_of_a_text_are_those_of_the_general_rule(text):
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    assert normalise(text) == " ".join(WORD.findall(APOSTROPHES.sub("", folded)))

@@ -1,0 +1,87 @@
+"""A release without training: what earlier stages would have left, and the real `release`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.splits.split_files import read_splits
+from eval.endpoint import Endpoint
+from eval.measure import Measured, completions_of, joined
+from eval.results import build_results
+from models.engines.generate import Generated
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.stages import prep, release
+from records.contracts import BASE, Policy
+from records.rows import Prompt, Score
+from records.stage_folder import write_json, write_records, write_text
+from reward.scorers import HARM_MODEL, REFUSAL
+
+Release = Callable[..., Path]
+NEEDS = {
+    "reward": ("prep/prompts.train.jsonl",),
+    "pairs": ("prep/prompts.train.jsonl",),
+    "dpo": ("prep/prompts.train.jsonl",),
+    "eval": ("prep", "dpo"),
+}
+
+
+def measured(prompt: Prompt, policy: str, text: str) -> Measured:
+    made = Generated(f"{text} ({policy} on a {prompt.kind} one)", 3, "stop")
+    (completion,) = completions_of([prompt], [made], policy=policy)
+    harm = 4.0 if policy == "base" and prompt.kind == "harmful" else 1.5
+    scores = [
+        Score(id=f"{completion.id}/{HARM_MODEL}", completion_id=completion.id, scorer=HARM_MODEL, value=harm),
+        Score(id=f"{completion.id}/{REFUSAL}", completion_id=completion.id, scorer=REFUSAL, label="none"),
+    ]
+    return joined([prompt], [completion], scores)[0]
+
+
+@pytest.fixture
+def released() -> Release:
+    """Runs prep and release, with stand-ins between; returns the released folder.
+
+    `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent` and
+    `provenance` go into results.json as they are.
+    """
+
+    def make(
+        config: RunConfig,
+        completion: str = "Some words.",
+        own: Sequence[Prompt] = (),
+        absent: Sequence[dict[str, Any]] = (),
+        **provenance: Any,
+    ) -> Path:
+        def evaluate(context: Context) -> dict[str, Any]:
+            prompts = [*read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), *own]
+            rows = [measured(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
+            about = {BASE: {"path": config.model.base.path}, Policy("dpo", "DPO", "base"): {"path": "dpo/policy"}}
+            results = build_results(
+                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
+                provenance={"model": config.model.base.path, **provenance},
+            )  # fmt: skip
+            write_records(context.path / "prompts.jsonl", prompts)
+            write_records(context.path / "completions.jsonl", [row.completion for row in rows])
+            write_records(context.path / "scores.jsonl", [score for row in rows for score in row.scores.values()])
+            write_json(context.path / "results.json", results)
+            return {}
+
+        def work(context: Context) -> dict[str, Any]:
+            if context.path.name == "eval":
+                return evaluate(context)
+            for name in ("validation.json", "pairs.report.json"):
+                write_json(context.path / name, {"written in": str(context.path)})
+            write_text(context.path / "data_card.md", f"made in {context.path}\n")
+            write_json(context.path / "policy" / "config.json", {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"})
+            return {}
+
+        made = [Stage(name=n, needs=of, sections=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
+        for stage in (prep.STAGE, *made, release.STAGE):
+            run_stage(stage, config)
+        return Path(config.run_dir) / "release" / config.release.name
+
+    return make

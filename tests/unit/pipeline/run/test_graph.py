@@ -1,0 +1,84 @@
+"""Stages and policies of a run, from what the stages are registered with: nobody else knows a policy by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.run.config import ReleaseConfig, RunConfig, load_config
+from pipeline.run.graph import (
+    compared_policies,
+    main_policy,
+    policy_left_by,
+    policy_title,
+    releasable,
+    released_policy,
+    stage_names,
+    stages_before,
+    trained_in_jobs,
+    trainings,
+    way_to,
+)
+from pipeline.run.rounds import trained_before
+from pipeline.stages import STAGES, load_stage, release
+from pipeline.stages import eval as eval_stage
+from records.contracts import BASE, Policy
+from records.errors import ConfigError
+from train.config import ControlConfig, DpoConfig
+
+THREE_ROUNDS = RunConfig(dpo=DpoConfig(rounds=3))
+
+
+def test_the_order_of_a_run_with_rounds():
+    rounds = [f"{name}_{round}" for round in (2, 3) for name in ("sample", "score", "pairs", "dpo")]
+    first = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo"]
+    assert stage_names(THREE_ROUNDS) == [*first, *rounds, "sft_control", "eval", "release"]
+    assert stages_before("eval", THREE_ROUNDS) == [*first, *rounds, "sft_control"]
+
+
+def test_policies_know_what_they_start_from_and_are_compared_in_order():
+    assert [policy.name for policy in compared_policies(THREE_ROUNDS)] == ["base", "sft", "sft_control", "dpo", "dpo_2", "dpo_3"]
+    assert policy_left_by("dpo_3") == Policy("dpo_3", "DPO, round 3", "dpo_2", round=3)
+    assert policy_left_by("pairs_2") is policy_left_by("eval") is None
+    assert [policy.name for policy in way_to(policy_left_by("dpo_3"))] == ["sft", "dpo", "dpo_2", "dpo_3"]
+    assert [policy.name for policy in way_to(policy_left_by("sft_control"))] == ["sft", "sft_control"]
+    assert way_to(BASE) == [BASE]
+    assert [trained_before(round) for round in (1, 2, 3)] == ["sft", "dpo", "dpo_2"]
+
+
+def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name():
+    assert [policy_title(name) for name in ("base", "sft", "dpo_2", "mine")] == ["base", "SFT", "DPO, round 2", "mine"]
+
+
+def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
+    assert releasable() == ["sft", "dpo", "sft_control"]
+    assert trainings(2) == ["sft", "dpo", "sft_control", "dpo_2"]
+    assert main_policy() == RunConfig().release.policy
+    assert trained_in_jobs() == [name for name in STAGES if load_stage(name).ranks]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("release.policy=rlhf", "release.policy must be one of sft, dpo, sft_control, got 'rlhf'"),
+        ("release.gate.accept_unheld_selection=[dop]", r"accept_unheld_selection names stages that train a policy .* got \['dop'\]"),
+    ],
+)
+def test_a_policy_that_no_stage_trains_is_refused(tmp_path, override, words):
+    (tmp_path / "run.yaml").write_text("")
+    with pytest.raises(ConfigError, match=words):
+        load_config(tmp_path / "run.yaml", [override])
+
+
+def test_a_control_that_is_off_cannot_be_released():
+    with pytest.raises(ValueError, match=r"release\.policy is sft_control, a stage that this run leaves out"):
+        RunConfig(control=ControlConfig(enabled=False), release=ReleaseConfig(policy="sft_control"))
+
+
+@pytest.mark.parametrize(("policy", "pairs"), [("dpo", ("pairs", "pairs_2", "pairs_3")), ("sft", ("pairs",))])
+def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, pairs):
+    config = RunConfig(dpo=DpoConfig(rounds=3), release=ReleaseConfig(policy=policy))
+    assert release.STAGE.optional_needs(config) == (*pairs, released_policy(config))
+
+
+def test_another_policy_to_release_is_another_endpoint_of_eval():
+    assert "release.policy" in eval_stage.STAGE.sections
