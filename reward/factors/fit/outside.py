@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from measures.agreement import cohen_kappa, confusion
-from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights
-from measures.ranking import auroc, average_precision, kappa_ceiling, weighted_share
+from measures.bootstrap import bootstrap_estimate, cluster_weights
+from measures.estimates import rate_estimate
+from measures.ranking import auroc, average_precision, kappa_ceiling
 from records.rows import Completion, assistant, user
 from reward.factors.fit.corpora import table
 from reward.factors.model import FactorModel, Factors
@@ -75,16 +76,11 @@ def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [completion(str(place), line["Question"], line["Free_form_answer"], "physicians") for place, line in enumerate(lines)]
     factors = model.factors(rows)
-    weights = cluster_weights([row.prompt_id for row in rows])
-    flags = {
+    flags: dict[str, list[bool | None]] = {
         "harmful": [(one.harm or 0.0) >= 0.5 for one in factors],
         "harmful_request": [(one.request or 0.0) >= 0.5 for one in factors],
         "incoherent": [(one.coherent or 0.0) < 0.5 for one in factors],
         "refused": [one.refusal != "none" for one in factors],
         "unsafe_advice": [(one.unsafe_advice or 0.0) >= 0.5 for one in factors],
     }
-    return {"kqa_physicians": {name: _share(np.array(said), weights) for name, said in flags.items()}}
-
-
-def _share(flags: np.ndarray, weights: Floats) -> dict[str, Any]:
-    return dict(bootstrap_estimate(lambda w: weighted_share(flags, w), weights).to_json())
+    return {"kqa_physicians": {name: rate_estimate(said).to_json() for name, said in flags.items()}}
