@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 COPIED_WORDS = 4
 """So many words in a row that stand in the prompt too are copied; they show nothing."""
@@ -31,6 +31,8 @@ class Relevance:
     """Of completions to the prompts of one suite. Similarity is the cosine of TF-IDF vectors of parts of words, fitted on the prompts."""
 
     def __init__(self, prompts: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  costs seconds
+
         self._asked = [_words(text) for text in prompts]
         self._vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=PARTS, preprocessor=_joined)
         comparable = len(prompts) > 1 and any(_content(words) for words in self._asked)
@@ -65,8 +67,16 @@ def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
+@cache
+def _stop_words() -> frozenset[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # noqa: PLC0415  costs seconds
+
+    return frozenset(ENGLISH_STOP_WORDS)
+
+
 def _content(words: list[str]) -> list[str]:
-    return [word for word in words if word not in ENGLISH_STOP_WORDS and len(word) > 2]
+    stop_words = _stop_words()
+    return [word for word in words if word not in stop_words and len(word) > 2]
 
 
 def _joined(words: list[str]) -> str:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from data_prep.splits.split_files import read_splits
-from eval.scoreboard import Measuring, Scoreboard, epoch_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.adapters.lora import trainable_state
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype
-from models.export import differences, export_policy
 from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
@@ -28,20 +24,25 @@ from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
-from records.rows import Prompt
+from records.run_files import PROMPTS, REWARD_MODEL
 from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
-from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
-from train.engine.module import TrainedModule
-from train.engine.trainer import batch_plan, fit, resumed_step
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from eval.scoreboard import Scoreboard
+    from train.engine.module import TrainedModule
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
 TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
 
+MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
+"""What every training reads for its scoreboard."""
 BESIDE = (*HARDWARE, "wandb")
 """What a training sees besides, without its result depending on it."""
 
@@ -69,6 +70,8 @@ class Training:
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
     """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    from train.engine.trainer import batch_plan, fit
+
     config = context.config
     tokenizer = load_tokenizer(training.start)
     model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
@@ -98,12 +101,14 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
 
 
 def _scoreboard(context: Context, training: Training) -> Scoreboard:
+    from eval.scoreboard import Measuring, Scoreboard
+
     config = context.config
-    prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
+    prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+        harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(generation))
         harm_model.model.to(device(config))
         scorers = [harm_model, RefusalRule()]
 
@@ -128,7 +133,7 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
     """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
     if not is_sharded(module.model):
         return trainable_state(module.model)
-    from train.engine.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
+    from train.engine.deepspeed_strategy import gathered
 
     whole = {}
     for name, parameter in module.model.named_parameters():
@@ -140,6 +145,9 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
 
 
 def _loggers(context: Context, training: Training) -> list[Any]:
+    from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
+    from train.engine.trainer import resumed_step
+
     config = context.config
     metrics = context.path / "metrics.jsonl"
     if context.rank == 0:
@@ -162,6 +170,9 @@ def _loggers(context: Context, training: Training) -> list[Any]:
 
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
+    from eval.scoreboard import epoch_file
+    from models.export import differences, export_policy
+
     rows = read_scoreboard(scoreboard.path)
     selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch

@@ -96,6 +96,8 @@ class ScorerKind:
     """Files that the folder must hold."""
     faults: Callable[[Path, Surroundings], list[str]] = lambda path, around: []
     """What else would fail, before anything is loaded."""
+    trained_on: Callable[[], tuple[str, ...]] = tuple
+    """Sets of labels that it was fitted on, or written while looking at, by the names that judge-report gives them."""
 
 
 def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
@@ -122,7 +124,7 @@ def _settings_faults(path: Path, around: Surroundings) -> list[str]:
 
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
-    RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name)),
+    RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
     "default": ScorerKind(
         lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model
     ),

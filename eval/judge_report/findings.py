@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eval.judge_report.wording import ABLATIONS, HEADLINES, YARDSTICKS, Json, entry_text, title_of
 
@@ -33,9 +33,23 @@ def verdict(report: Json, sets: Sequence[str]) -> str:
     return f"{about} against people: " + "; ".join(said) + "." if said else f"{about} was compared with people on no label that it gives."
 
 
-def cautions(report: Json, sets: Sequence[str]) -> list[str]:
+def cautions(report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has seen."""
     scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
-    return [caution for scorer in scorers for name in sets for caution in _cautions(report, scorer, name)]
+    seen = [_seen(scorer, name) for scorer, known in (trained_on or {}).items() for name in sets if _is_one_of(name, known)]
+    return seen + [caution for scorer in scorers for name in sets for caution in _cautions(report, scorer, name)]
+
+
+def _is_one_of(name: str, kinds: Sequence[str]) -> bool:
+    """A set is named by its kind, or, of several of a kind, by kind and file."""
+    return any(name == kind or name.startswith(f"{kind}_") for kind in kinds)
+
+
+def _seen(scorer: str, name: str) -> str:
+    return (
+        f"{title_of(scorer)} was fitted on rows of {name}, or written while looking at them: its numbers there are of what it has seen, "
+        "unless these are other rows."
+    )
 
 
 def _cautions(report: Json, scorer: str, name: str) -> list[str]:

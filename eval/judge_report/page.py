@@ -26,6 +26,8 @@ class About:
     sets: dict[str, Json]
     """By set: note, completions, prompts, pairs, left_out."""
     provenance: Json = field(default_factory=dict)
+    trained_on: dict[str, list[str]] = field(default_factory=dict)
+    """Sets that a scorer was fitted on, or written while looking at, by scorer."""
 
 
 def render_html(report: Json, about: About) -> str:
@@ -44,7 +46,7 @@ def _frame(report: Json, about: About) -> Frame:
         about=f"{', '.join(map(title_of, judged(report)))} on {', '.join(names)}",
         created=about.created,
         level="95%",
-        cautions=cautions(report, names),
+        cautions=cautions(report, names, about.trained_on),
     )
 
 

@@ -25,7 +25,7 @@ from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.stage import code_state
+from pipeline.run.provenance import code_state
 from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
@@ -71,7 +71,8 @@ def judge_report(config: RunConfig, request: Request) -> None:
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     report = to_json(comparison)
-    about = _about(config, request, label_sets, around, scorers)
+    seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
+    about = dataclasses.replace(_about(config, request, label_sets, around, scorers), trained_on=seen)
     _write(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))

@@ -20,6 +20,7 @@ from pipeline.run.stage import Context, Stage
 from records.errors import RecordError, unreadable
 from records.licences import sentences
 from records.rows import Prompt
+from records.run_files import DATA_CARD, DEMONSTRATIONS, PROMPTS
 from records.stage_folder import sha256_file, sha256_json
 from reward.refusal.rule import refusal
 
@@ -38,7 +39,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
-    prompts = read_splits(context.path, "prompts", Prompt, ("test",))
+    prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
@@ -47,8 +48,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def rendering(config: RunConfig) -> Renders:
     """Asks the chat template of the run's model why it does not hold a row."""
-    from models.loading.load import load_tokenizer  # noqa: PLC0415  a stage that is found done needs no transformers
-    from models.loading.template_faults import row_fault  # noqa: PLC0415
+    from models.loading.load import load_tokenizer
+    from models.loading.template_faults import row_fault
 
     return partial(row_fault, load_tokenizer(config.model.base))
 
@@ -60,10 +61,10 @@ def embedding(context: Context) -> Embed | None:
         return None
 
     def embedded(texts: Sequence[str]) -> Vectors:
-        import torch  # noqa: PLC0415  prep takes seconds longer with torch, and most runs prepare without
+        import torch
 
-        from models.embed import embed  # noqa: PLC0415
-        from pipeline.policies import device  # noqa: PLC0415
+        from models.embed import embed
+        from pipeline.policies import device
 
         # Data are often prepared on a node without the run's GPUs.
         where = device(context.config) if torch.cuda.is_available() else torch.device("cpu")
@@ -142,7 +143,7 @@ def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
     """The above, the tokenizer whose template rows are rendered with, and what the embedding model is; eval depends on the first alone."""
-    from pipeline.policies import model_identity, tokenizer_identity  # noqa: PLC0415  as above
+    from pipeline.policies import model_identity, tokenizer_identity
 
     model = embedding_model(config)
     return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model, "data.embedding.model") if model else {})}
@@ -157,9 +158,10 @@ def sha256_path(path: Path) -> str:
 
 STAGE = Stage(
     name="prep",
-    needs=(),
+    reads=(),
+    writes=(PROMPTS, DEMONSTRATIONS, DATA_CARD),
     # The texts of the user's own suites are what training rows are kept apart from.
-    sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
+    settings=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
     # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
-from measures.calibration import fit_temperature
 from models.adapters.lora import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
@@ -15,20 +13,19 @@ from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REFUSALS, REWARD_MODEL, VALIDATION
 from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
-from reward.model.probe import HeadStart
-from reward.model.training import RewardModule, RewardRows
-from reward.model.validation import validate
-from train.engine.loggers import JsonLinesLogger, forget_metrics_after
-from train.engine.trainer import batch_plan, fit, resumed_step
-
-SAMPLED = ("completions", "refusals")
 
 
 def work(context: Context) -> dict[str, Any]:
+    from reward.model.probe import HeadStart
+    from reward.model.training import RewardModule, RewardRows
+    from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+    from train.engine.trainer import batch_plan, fit, resumed_step
+
     config = context.config
     examples = build_examples(*_inputs(context), shortcut_share=config.reward.shortcut_examples, seed=config.seed)
     train = balanced_sample([e for e in examples if e.split == "train"], config.reward.max_examples, config.seed)
@@ -77,9 +74,7 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
-    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
-    sampled = context.stage("sample").path
-    return demonstrations, [row for name in SAMPLED for row in read_splits(sampled, name, Completion, LEARNED_FROM)]
+    return context.read(DEMONSTRATIONS.of(*LEARNED_FROM)), [*context.read(COMPLETIONS), *context.read(REFUSALS)]
 
 
 def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None) -> None:
@@ -104,6 +99,9 @@ def _encode(examples: list[RewardExample], tokenizer: Any, max_length: int) -> t
 
 
 def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
+    from measures.calibration import fit_temperature
+    from reward.model.validation import validate
+
     """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
     kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
     logits = HarmfulnessScorer(network, tokenizer, temperature=1.0).logits(rows)
@@ -147,8 +145,9 @@ def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
 
 STAGE = Stage(
     name="reward",
-    needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
-    sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
+    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REFUSALS),
+    writes=(REWARD_MODEL, VALIDATION),
+    settings=("model.base", "model.max_length", "reward", *TRAINED_BY),
     beside=HARDWARE,
     work=work,
     files=model_files,

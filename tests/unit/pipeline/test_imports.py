@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-NOT_TRAINING = ("prep", "sample", "score", "pairs", "eval", "release")
+from pipeline.stages import STAGES
+
 FOR_TRAINING = ("pytorch_lightning", "peft", "deepspeed")
 WHEN_USED = ("matplotlib", "sklearn", "scipy.stats", "pandas", "torch._dynamo", "transformers.modeling_utils")
 """Each costs about a second; a stage that needs one loads it in its work."""
@@ -24,8 +25,8 @@ print(json.dumps(loaded))
 
 
 @pytest.mark.process
-def test_a_stage_that_does_not_train_loads_no_library_of_training_or_plotting():
-    stages = sorted(NOT_TRAINING, key=lambda name: name not in TORCH_FREE)  # one process: those without torch come first
+def test_no_stage_loads_libraries_of_training_or_plotting_before_its_work():
+    stages = sorted(STAGES, key=lambda name: name not in TORCH_FREE)  # one process: those without torch come first
     run = subprocess.run([sys.executable, "-c", SCRIPT, *stages], capture_output=True, text=True, check=True)
     loaded = json.loads(run.stdout)
     heavy = {name: [library for library in (*FOR_TRAINING, *WHEN_USED) if library in modules] for name, modules in loaded.items()}

@@ -89,3 +89,12 @@ def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so():
 def test_a_set_without_headline_metrics_has_no_plot(report):
     assert scorers_plot(report, "other") is None
     assert scorers_plot(report, "own").startswith("<svg")
+
+
+def test_a_set_that_a_scorer_has_seen_is_told_first(report):
+    seen = {"rule": ["xstest"], "mine": ["own", "other"]}
+    found = cautions(report, ["own", "xstest_half", "own2"], seen)
+    assert found[0].startswith("string rule was fitted on rows of xstest_half, or written while looking at them")
+    assert found[1].startswith("mine was fitted on rows of own")
+    assert not any("own2" in line for line in found)
+    assert len(found) - 2 == len(cautions(report, ["own", "xstest_half", "own2"]))
