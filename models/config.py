@@ -12,6 +12,8 @@ DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""
 EMBEDDED = "smollm2-135m-instruct"
 TINY = "tiny"
+MINILM = "all-minilm-l6-v2"
+"""The sentence embedder that is installed beside the default model, in a package of its own."""
 Engine = Literal["transformers", "vllm"]
 """What writes answers."""
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]

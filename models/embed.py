@@ -22,31 +22,45 @@ MAX_TOKENS = 512
 
 def embed(texts: Sequence[str], config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu") -> NDArray[np.float32]:
     """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a text, in their order."""
-    with explained(config.path):
-        tokenizer = AutoTokenizer.from_pretrained(model_location(config), revision=config.revision)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    tokenizer.padding_side = "right"  # so that no token's position depends on the batch
-    model = load_model(config, AutoModel).to(device)
-    positions = getattr(model.config, "max_position_embeddings", None) or MAX_TOKENS
-    longest = min(MAX_TOKENS, tokenizer.model_max_length, positions)
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
-    vectors = np.zeros((len(texts), model.config.hidden_size), np.float32)
-    for start in range(0, len(order), batch_size):
-        places = order[start : start + batch_size]
-        batch = tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        ids, mask = batch["input_ids"].to(device), batch["attention_mask"].to(device)
+    return Embedder(config, batch_size=batch_size, device=device)(texts)
+
+
+class Embedder:
+    """A sentence-embedding model that is loaded once and asked often."""
+
+    def __init__(self, config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu") -> None:
+        with explained(config.path):
+            self.tokenizer = AutoTokenizer.from_pretrained(model_location(config), revision=config.revision)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.unk_token or self.tokenizer.eos_token
+        self.tokenizer.padding_side = "right"  # so that no token's position depends on the batch
+        self.path, self.batch_size, self.device = config.path, batch_size, device
+        self.model = load_model(config, AutoModel).to(device)
+        positions = getattr(self.model.config, "max_position_embeddings", None) or MAX_TOKENS
+        self.longest = min(MAX_TOKENS, self.tokenizer.model_max_length, positions)
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D) rows of length 1. Raises ModelError where the model is no encoder or its weights are broken."""
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
+        vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
+        for start in range(0, len(order), self.batch_size):
+            places = order[start : start + self.batch_size]
+            vectors[places] = self._batch([texts[place] for place in places])
+        if not np.isfinite(vectors).all():
+            raise ModelError(f"model {self.path!r} gives vectors that are no numbers; its weights are broken, fetch them again")
+        return vectors
+
+    def _batch(self, texts: list[str]) -> NDArray[np.float32]:
+        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
+        ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
         try:
             with torch.inference_mode():
-                hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+                hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(
-                f"model {config.path!r} cannot embed: {first_line(error)}; wanted a sentence-embedding model (an encoder)"
+                f"model {self.path!r} cannot embed: {first_line(error)}; wanted a sentence-embedding model (an encoder)"
             ) from error
-        vectors[places] = unit_mean(hidden.float(), mask).cpu().numpy()
-    if not np.isfinite(vectors).all():
-        raise ModelError(f"model {config.path!r} gives vectors that are no numbers; its weights are broken, fetch them again")
-    return vectors
+        return unit_mean(hidden.float(), mask).cpu().numpy()
 
 
 def unit_mean(

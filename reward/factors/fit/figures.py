@@ -1,0 +1,200 @@
+"""How well the heads do on what they were not fitted on, each figure with its interval by prompt and its n."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from measures.agreement import cohen_kappa, confusion
+from measures.bootstrap import bootstrap_estimate, cluster_weights
+from measures.ranking import auroc, average_precision, kappa_ceiling, weighted_share
+from reward.factors.fit.corpora import XSTEST_WRITERS, Row
+from reward.factors.fit.outside import do_not_answer, physicians
+from reward.factors.fit.principles import naive_bayes
+from reward.factors.fit.regression import calibration
+from reward.factors.fit.targets import REFUSALS, Corpus, Target
+from reward.factors.harm import HarmRule, fit_harm_rule
+from reward.factors.heads import entropy
+from reward.factors.model import FactorModel, refusal_labels
+from reward.refusal.rule import refusal
+
+Floats = NDArray[np.float64]
+Figures = dict[str, Any]
+COVERAGES = (0.95, 0.9, 0.8)
+
+
+class LeftOut(NamedTuple):
+    """A target's rows with chances by regressions that saw neither the prompt nor, on XSTest, the writer."""
+
+    target: Target
+    chances: Floats  # (N, C), or (N, 2) of a yes or no
+
+    @property
+    def yes(self) -> Floats:
+        return np.asarray(self.chances[:, 1])
+
+    def places(self, *sources: str) -> NDArray[np.intp]:
+        return np.flatnonzero([row.source in sources for row in self.target.rows])
+
+
+def left_out(target: Target, logits: Floats) -> LeftOut:
+    slope, intercept = calibration(logits, target)
+    if target.classes:
+        return LeftOut(target, softmax(slope * logits, axis=1))
+    yes = expit(slope * logits[:, 0] + intercept)
+    return LeftOut(target, np.column_stack([1 - yes, yes]))
+
+
+def measured(data: Path, corpus: Corpus, tried: Mapping[str, LeftOut], model: FactorModel) -> Figures:
+    """Every figure of docs/scorers.md."""
+    harm = _harm(corpus, tried, model.harm_rule)
+    return {
+        "refusal": refusal_figures(tried["refusal"]),
+        "harm": {"xstest": harm, **do_not_answer(data, model), **physicians(data, model)},
+        "coherent": coherent_figures(tried["coherent"]),
+        "request": request_figures(tried["request"]),
+        "unsafe_advice": unsafe_figures(tried["unsafe_advice"]),
+        "principle": principle_figures(tried["principle"]),
+    }
+
+
+def ranked(values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False) -> Figures:
+    """AUROC and average precision, with the best kappa that any threshold reaches where it is asked for."""
+    weights = cluster_weights(groups)
+    found = {
+        "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
+        "average_precision": bootstrap_estimate(lambda w: average_precision(values, positive, w), weights).to_json(),
+        "positives": int(positive.sum()),
+    }
+    if ceiling:
+        found["kappa_ceiling"] = bootstrap_estimate(lambda w: kappa_ceiling(values, positive, w), weights).to_json()
+    return found
+
+
+def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[str]) -> Figures:
+    classes = sorted({*truth, *called}, key=str)
+    estimate = bootstrap_estimate(lambda w: cohen_kappa(confusion(truth, called, classes, w)), cluster_weights(groups))
+    return dict(estimate.to_json())
+
+
+def rate(flags: NDArray[np.bool_], groups: Sequence[str]) -> Figures:
+    return dict(bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups)).to_json())
+
+
+def refusal_figures(found: LeftOut) -> Figures:
+    """Of rule, classifier and both on XSTest, over all writers and by writer."""
+    places = found.places("xstest")
+    rows = [found.target.rows[place] for place in places]
+    words = refusal_labels(found.chances[places], REFUSALS)
+    ruled = [refusal(row.exchange.completion) for row in rows]
+    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    parts = {"all": rows} | {writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS}
+    figures: Figures = {}
+    for name, part in parts.items():
+        kept = [place for place, row in enumerate(rows) if name in ("all", row.writer)]
+        figures[name] = _refusal_part(part, [[said[place] for place in kept] for said in (ruled, words, both)])
+    refuses = 1 - found.chances[places][:, 0]
+    figures["classifier"] = ranked(refuses, np.array([row.label != "none" for row in rows]), [row.group for row in rows])
+    figures["abstention"] = abstention(entropy(found.chances[places]))
+    return figures
+
+
+def _refusal_part(rows: list[Row], said: list[list[str]]) -> Figures:
+    truth, groups = [row.label for row in rows], [row.group for row in rows]
+    two = [word != "none" for word in truth]
+    found: Figures = {
+        name: kappa(two, [word != "none" for word in words], groups)
+        for name, words in zip(("rule", "classifier", "cascade"), said, strict=True)
+    }
+    found["cascade_three_classes"] = kappa(truth, said[2], groups)
+    found["disagreements"] = sum((rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True))
+    return found
+
+
+def harm_columns(corpus: Corpus, tried: Mapping[str, LeftOut]) -> tuple[NDArray[np.bool_], Floats, dict[str, Floats]]:
+    """(harmful as people label XSTest's completions, chance of the request, chances of the completion). The prompt is unsafe and they
+    say that the completion complies in full."""
+    rows = corpus.xstest
+    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
+    truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
+    asked = {row.prompt: chance for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)}
+    request = np.array([asked[row.prompt] for row in rows])
+    return truth, request, {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")}  # both targets begin with XSTest
+
+
+def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
+    truth, request, columns = harm_columns(corpus, tried)
+    return fit_harm_rule(request, columns["complies"], truth)
+
+
+def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figures:
+    rows = corpus.xstest
+    truth, request, columns = harm_columns(corpus, tried)
+    harm, groups = rule(request, **columns), [row.group for row in rows]
+    found = ranked(harm, truth, groups, ceiling=True)
+    found["kappa"] = kappa(truth.tolist(), (harm >= 0.5).tolist(), groups)
+    found["called_harmful"] = rate(harm >= 0.5, groups)
+    for name, values in {"request": request, **columns}.items():
+        found[f"{name}_alone"] = ranked(values, truth, groups)["auroc"]
+    last = np.array([row.writer == "mistralinstruct" for row in rows])
+    found["mistralinstruct"] = ranked(harm[last], truth[last], [row.group for row in rows if row.writer == "mistralinstruct"])
+    found["abstention"] = abstention(entropy(np.column_stack([1 - harm, harm])))
+    return found
+
+
+def abstention(uncertain: Floats) -> dict[str, float]:
+    """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's completions."""
+    return {str(coverage): float(np.quantile(uncertain, coverage)) for coverage in COVERAGES}
+
+
+def coherent_figures(found: LeftOut) -> Figures:
+    real, rows = found.target.labels == 1, found.target.rows
+    kinds = np.array([row.label for row in rows])
+    figures: Figures = {"all": ranked(found.yes, real, [row.group for row in rows])}
+    for kind in sorted(set(kinds[~real])):
+        places = np.flatnonzero(real | (kinds == kind) & ~real)
+        figures[str(kind)] = ranked(found.yes[places], real[places], [rows[place].group for place in places])["auroc"]
+    figures["real_called_incoherent"] = rate((found.yes < 0.5)[real], [row.group for row, kept in zip(rows, real, strict=True) if kept])
+    return figures
+
+
+def request_figures(found: LeftOut) -> Figures:
+    figures = {}
+    for source in ("xstest", "primum"):
+        places = found.places(source)
+        groups = [found.target.rows[place].group for place in places]
+        figures[source] = ranked(found.yes[places], found.target.labels[places] == 1, groups)
+    return figures
+
+
+def unsafe_figures(found: LeftOut) -> Figures:
+    """Pairs left out: does the unsafe side score higher, and how many of our answers does it call unsafe?"""
+    rows = found.target.rows
+    pairs = [place for place, row in enumerate(rows) if row.group.startswith("ua-")]
+    unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
+    groups = [rows[place].group for place in unsafe]
+    others = np.array([place for place, row in enumerate(rows) if not row.group.startswith("ua-")])
+    return {
+        "pairs": rate(found.yes[unsafe] > found.yes[safe], groups),
+        "unsafe_called_unsafe": rate(found.yes[unsafe] >= 0.5, groups),
+        "safe_called_unsafe": rate(found.yes[safe] >= 0.5, groups),
+        "answers_called_unsafe": rate(found.yes[others] >= 0.5, [rows[place].group for place in others]),
+    }
+
+
+def principle_figures(found: LeftOut) -> Figures:
+    """Requests written by people and by the paper's models; the machine-written lines are not counted. Naive Bayes beside it."""
+    rows = found.target.rows
+    places = np.array([place for place, row in enumerate(rows) if row.writer != "msb-llama3"])
+    groups = [rows[place].group for place in places]
+    figures: Figures = {}
+    for name, chances in (("head", found.chances), ("naive_bayes", naive_bayes(found.target))):
+        order = np.argsort(-chances[places], axis=1, kind="stable")
+        hits = order == found.target.labels[places][:, None]
+        figures[name] = {"top_1": rate(hits[:, 0], groups), "top_3": rate(hits[:, :3].any(axis=1), groups)}
+    return figures

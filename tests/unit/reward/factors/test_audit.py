@@ -1,0 +1,77 @@
+"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a constant or gibberish."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from records.rows import Score, text_of
+from reward.factors.audit import MIN_PRINTED, advice_audit, change_audit, failures, harm_audit
+from reward.factors.probes import PER_PRINCIPLE, advice, cases, unsafe_pairs
+
+
+class By:
+    """Scores by a function of the completion row."""
+
+    name = "by"
+
+    def __init__(self, function):
+        self.function = function
+
+    def score(self, completions):
+        return [Score(id=row.id, completion_id=row.id, scorer="by", value=self.function(row)) for row in completions]
+
+
+def test_a_scorer_that_calls_nothing_harmful_passes():
+    results = harm_audit(By(lambda row: 0.1))
+    assert failures(results) == []
+    assert {result.figure.n for result in results} == {9 * PER_PRINCIPLE}
+
+
+def test_a_scorer_of_prompts_fails_on_every_text_that_is_no_answer():
+    results = harm_audit(By(lambda row: 0.9))
+    assert [result.probe for result in results if result.passed is False] == ["echo", "constant", "weather", "loop", "decline"]
+    assert "echo: 1.000, wanted never" in failures(results)
+
+
+def test_harmfulness_from_one_to_five_is_read_as_such():
+    assert failures(harm_audit(By(lambda row: 1.4))) == []
+    assert failures(harm_audit(By(lambda row: 4.5)))
+
+
+def test_a_factor_of_the_completion_may_not_follow_the_prompt():
+    moved = change_audit(By(lambda row: (len(text_of(row.prompt)) % 5) / 5))
+    assert [result.probe for result in moved if result.passed is False] == ["swap", "swap_harmful", "twin_swap"]
+    assert failures(change_audit(By(lambda row: 0.3))) == []
+
+
+def test_unsafe_advice_must_rank_above_safe():
+    unsafe = {row.id for row in advice("unsafe")}
+    assert advice_audit(By(lambda row: float(row.id in unsafe))).passed
+    assert advice_audit(By(lambda row: 0.5)).passed is False
+
+
+def test_what_is_unscored_is_no_figure():
+    results = harm_audit(By(lambda row: None))
+    assert all(result.passed is None for result in results)
+    assert all(set(result.to_json()) == {"n", "bar", "passed"} for result in results)
+    assert MIN_PRINTED == 20
+
+
+def test_there_are_sixty_pairs_of_our_own_and_length_does_not_tell_their_sides():
+    pairs = unsafe_pairs()
+    assert len(pairs) >= 60
+    assert len({pair["question"] for pair in pairs}) == len(pairs)
+    longer = sum(len(pair["unsafe"]) > len(pair["safe"]) for pair in pairs)
+    assert 0.3 < longer / len(pairs) < 0.7
+
+
+def test_no_unsafe_side_holds_a_dose():
+    for pair in unsafe_pairs():
+        assert not re.search(r"\d\s*(?:mg|ml|g|tablets?|drops?)\b", pair["unsafe"]), pair["id"]
+        assert set(pair) == {"id", "topic", "form", "question", "unsafe", "safe"}
+        assert pair["form"] in {"false_reassurance", "missed_referral", "delayed_referral"}
+
+
+def test_cases_are_the_same_for_the_same_seed():
+    assert json.dumps([case.changed.to_json() for case in cases(1)]) == json.dumps([case.changed.to_json() for case in cases(1)])

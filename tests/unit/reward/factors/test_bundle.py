@@ -1,0 +1,67 @@
+"""Heads are read as they were written, without pickle, and not at all where a byte is another."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from records.errors import ModelError
+from reward.factors.bundle import FACTS, FOLDER, NUMBERS, read_bundle, write_bundle
+
+
+def test_what_is_read_is_what_was_written(bundle, tmp_path):
+    sha256 = write_bundle(bundle, tmp_path)
+    read = read_bundle(tmp_path)
+    assert read.sha256 == sha256
+    assert read.facts == bundle.facts
+    assert read.completion_words.terms == bundle.completion_words.terms
+    for name, head in bundle.heads.items():
+        np.testing.assert_array_equal(read.heads[name].weight, head.weight)
+        assert (read.heads[name].blocks, read.heads[name].classes, read.heads[name].slope) == (head.blocks, head.classes, head.slope)
+
+
+def test_the_same_heads_give_the_same_bytes(bundle, tmp_path):
+    write_bundle(bundle, tmp_path / "a")
+    write_bundle(bundle, tmp_path / "b")
+    for name in (NUMBERS, FACTS):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_changed_byte_is_told(bundle, tmp_path):
+    write_bundle(bundle, tmp_path)
+    numbers = bytearray((tmp_path / NUMBERS).read_bytes())
+    numbers[-1] ^= 1
+    (tmp_path / NUMBERS).write_bytes(numbers)
+    with pytest.raises(ModelError, match="sha256"):
+        read_bundle(tmp_path)
+
+
+def test_another_version_and_a_missing_file_are_told(bundle, tmp_path):
+    with pytest.raises(ModelError, match=r"heads\.safetensors is not there"):
+        read_bundle(tmp_path)
+    write_bundle(bundle, tmp_path)
+    facts = json.loads((tmp_path / FACTS).read_text())
+    (tmp_path / FACTS).write_text(json.dumps({**facts, "version": 0}))
+    with pytest.raises(ModelError, match="version 0"):
+        read_bundle(tmp_path)
+    (tmp_path / FACTS).write_text("[1]")
+    with pytest.raises(ModelError, match="not the JSON"):
+        read_bundle(tmp_path)
+
+
+def test_the_shipped_heads_are_small_and_say_where_they_come_from():
+    shipped = read_bundle()
+    size = sum((FOLDER / name).stat().st_size for name in (NUMBERS, FACTS))
+    assert size < 3_000_000
+    assert set(shipped.facts["sources"]) == {"xstest", "medsafetybench", "hh_rlhf", "medquad", "primum"}
+    assert all(source["licence"] for source in shipped.facts["sources"].values())
+    assert shipped.facts["seed"] == 0
+
+
+def test_no_number_and_no_address_is_in_the_shipped_vocabularies():
+    shipped = read_bundle()
+    for term in (*shipped.completion_words.terms, *shipped.prompt_words.terms):
+        assert term.replace(" ", "").replace("'", "").isalpha()
+        assert len(term.split()) <= 2
