@@ -22,11 +22,12 @@ from data_prep.sources import read_table, source_counts
 from data_prep.sources.rows import is_rejected_alone
 from data_prep.splits.decontamination import Removal, decontaminate
 from data_prep.splits.split_files import write_splits
-from data_prep.splits.splitting import NEAR_EVALUATION, SPLITS, Drop, split, without_lost_twins
+from data_prep.splits.splitting import NEAR_EVALUATION, Drop, split, without_lost_twins
 from data_prep.wording import request_text
 from records.errors import RecordError
 from records.licences import restrictions_of
 from records.rows import Demonstration, Prompt, Split, text_of
+from records.run_files import SPLITS
 from records.stage_folder import write_json
 
 

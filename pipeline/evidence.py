@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.lint.personal_patterns import Search, best_search
-from data_prep.splits.split_files import read_splits
 from eval.gate import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.page import render_html
@@ -20,14 +19,24 @@ from pipeline.run.config_paths import named_paths
 from pipeline.run.stage import Context
 from records.licences import may_be_passed_on
 from records.local_paths import LocalPaths
-from records.rows import Completion, Demonstration, Prompt, Score, read_records, text_of
+from records.rows import Completion, Demonstration, Prompt, text_of
+from records.run_files import (
+    DATA_CARD,
+    DEMONSTRATIONS,
+    MEASURED_COMPLETIONS,
+    MEASURED_PROMPTS,
+    MEASURED_SCORES,
+    PAIRS_CARD,
+    PAIRS_REPORT,
+    VALIDATION,
+)
 from records.stage_folder import read_json, write_json, write_text
 
 Json = dict[str, Any]
 Key = tuple[str, str]
 """(suite, id) of a test prompt."""
-COPIES = (("reward", "validation.json", "validation.json"), ("prep", "data_card.md", "data_card.md"))
-PAIRS = ("data_card.md", "pairs.report.json")
+COPIES = tuple((file, file.name) for file in (VALIDATION, DATA_CARD))
+OF_PAIRS = (PAIRS_CARD, PAIRS_REPORT)
 PROVENANCE = ("commit", "dirty", "versions", "seed", "machine", "inputs")
 SMALL = 2**20
 """Bytes up to which a policy's text files are searched for paths: settings, not vocabularies."""
@@ -83,7 +92,7 @@ class PersonalData:
 
 
 def trained_on(context: Context) -> list[Demonstration]:
-    return read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
+    return context.read(DEMONSTRATIONS.of("train"))
 
 
 def local_paths(context: Context) -> LocalPaths:
@@ -116,16 +125,15 @@ def measured_rows(context: Context) -> list[Json]:
     """What every policy wrote to every test prompt, as the report reads it."""
     from eval.measure import joined  # noqa: PLC0415  a release that is found done needs no torch
 
-    folder = context.stage("eval").path
-    prompts, scores = _asked(context), read_records(folder / "scores.jsonl", Score)
+    prompts, scores = _asked(context), context.read(MEASURED_SCORES)
     by_policy: dict[str, list[Completion]] = {}
-    for completion in read_records(folder / "completions.jsonl", Completion):
+    for completion in context.read(MEASURED_COMPLETIONS):
         by_policy.setdefault(completion.policy, []).append(completion)
     return [row.to_row() for completions in by_policy.values() for row in joined(prompts, completions, scores)]
 
 
 def _asked(context: Context) -> list[Prompt]:
-    return read_records(context.stage("eval").path / "prompts.jsonl", Prompt)
+    return context.read(MEASURED_PROMPTS)
 
 
 def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
@@ -170,10 +178,9 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
     results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
     write_text(folder / "report.html", render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()))
-    of_pairs = [(stage, name, f"{stage}.{name.removeprefix('pairs.')}") for stage in evidence.pairs for name in PAIRS]
-    for stage, name, copy in (*COPIES, *of_pairs):
-        file = context.stage(stage).path / name
-        write_text(folder / copy, paths.hidden(file.read_text(encoding="utf-8")))
+    of_pairs = [(file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}") for stage in evidence.pairs for file in OF_PAIRS]
+    for file, copy in (*COPIES, *of_pairs):
+        write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
     write_json(folder / "provenance.json", {key: run[key] for key in PROVENANCE})

@@ -49,13 +49,9 @@ def base_config(config: RunConfig) -> ModelConfig:
     return replace(config.model.base, path=model_location(config.model.base))
 
 
-def stage_policy(context: Context, stage: str) -> ModelConfig:
-    """The merged policy directory that a training stage left, chat template and all."""
-    return policy_of(context.config, context.stage(stage).path)
-
-
-def policy_of(config: RunConfig, stage: Path) -> ModelConfig:
-    return replace(config.model.base, path=str(stage / "policy"), revision=None)
+def policy_of(config: RunConfig, folder: Path) -> ModelConfig:
+    """The merged policy that a training stage left there, chat template and all."""
+    return replace(config.model.base, path=str(folder), revision=None)
 
 
 def lineage(config: RunConfig, before: Path | None) -> Lineage:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file
 
-from data_prep.splits.split_files import read_splits
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
@@ -25,7 +24,7 @@ from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
-from records.rows import Prompt
+from records.run_files import PROMPTS, REWARD_MODEL
 from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
@@ -42,6 +41,8 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
 
+MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
+"""What every training reads for its scoreboard."""
 BESIDE = (*HARDWARE, "wandb")
 """What a training sees besides, without its result depending on it."""
 
@@ -103,11 +104,11 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
 
     config = context.config
-    prompts = read_splits(context.stage("prep").path, "prompts", Prompt, ("val",))
+    prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(generation))
+        harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(generation))
         harm_model.model.to(device(config))
         scorers = [harm_model, RefusalRule()]
 

@@ -13,12 +13,13 @@ from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.report import by_source
 from data_prep.near_duplicates.duplicates import prompt_rows
 from data_prep.splits.decontamination import NO_GUARANTEE
-from data_prep.splits.splitting import SPLITS, Drop
+from data_prep.splits.splitting import Drop
 from data_prep.terms import UNKNOWN_LICENCE
 from data_prep.wording import unit_name
 from records.escaping import markdown_text
 from records.licences import is_non_commercial
 from records.rows import Demonstration, Pair, Prompt, text_of
+from records.run_files import SPLITS
 
 REASONS = {
     "duplicate": "with the same prompt as another row, and no other preference",

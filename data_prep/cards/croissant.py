@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 from data_prep.cards.croissant_terms import COLUMNS, CONFORMS_TO, CONTEXT
 from data_prep.cards.data_card import DataCard, require_complete, sentences
 from data_prep.config import PublicationConfig
-from data_prep.splits.splitting import SPLITS
 from records.rows import Record
+from records.run_files import SPLITS
 from records.stage_folder import SCHEMA_VERSION, sha256_file, sha256_json, write_json, write_text
 
 DATA_TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float", bool: "sc:Boolean"}

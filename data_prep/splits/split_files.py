@@ -6,29 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from data_prep.splits.splitting import SPLITS
 from records.rows import RecordT, Split, read_records
+from records.run_files import LEARNED_FROM as LEARNED_FROM
+from records.run_files import SPLITS
+from records.run_files import split_file as split_file
 from records.stage_folder import write_records
-
-LEARNED_FROM: tuple[Split, ...] = ("train", "val")
-"""Splits that training, and what is chosen before the test, may see."""
-
-
-def split_file(name: str, split: Split) -> str:
-    """
-    >>> split_file("prompts", "train")
-    'prompts.train.jsonl'
-    """
-    return f"{name}.{split}.jsonl"
 
 
 def split_files(name: str, splits: Sequence[Split] = SPLITS) -> dict[Split, str]:
     return {split: split_file(name, split) for split in splits}
-
-
-def needs(stage: str, name: str, splits: Sequence[Split] = LEARNED_FROM) -> tuple[str, ...]:
-    """The files of these splits as a stage's needs name them."""
-    return tuple(f"{stage}/{file}" for file in split_files(name, splits).values())
 
 
 def write_splits(

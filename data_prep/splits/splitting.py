@@ -16,8 +16,8 @@ from data_prep.near_duplicates.groups import near_duplicate_groups, near_matches
 from data_prep.splits.limits import limited
 from data_prep.wording import request_text
 from records.rows import Demonstration, Split, stable_id
+from records.run_files import SPLITS
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NEAR_EVALUATION = "near_evaluation_row"
 Cell = tuple[str, str]
 """(suite, principle), or (suite, "") for the whole suite."""

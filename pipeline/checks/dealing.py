@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from data_prep.config import DataConfig, SplitConfig
 from data_prep.lint.linter import usable
 from data_prep.near_duplicates.duplicates import drop_duplicates, prompt_rows
-from data_prep.splits.splitting import SPLITS, split
+from data_prep.splits.splitting import split
 from pipeline.run.config import RunConfig
 from records.rows import Demonstration, Kind, Prompt, Split, text_of
+from records.run_files import SPLITS
 
 MOST = 4000
 """Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other is prep's work."""

@@ -13,6 +13,7 @@ from pipeline.run.graph import policy_left_by
 from pipeline.run.stage import mark_weights
 from records.errors import ArtifactError
 from records.permissions import open_to_readers
+from records.run_files import POLICY
 from records.stage_folder import StageDirectory
 from train.engine.checkpoint_files import survey
 from train.engine.portable import read
@@ -41,7 +42,7 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         )
     checkpoint = checkpoints / whole[0]
     before = _stage_before(config, stage)
-    start = policy_of(config, before) if before else base_config(config)
+    start = policy_of(config, before / POLICY.name) if before else base_config(config)
     _, tensors = read(checkpoint)
     state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)

@@ -25,7 +25,7 @@ from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.stage import code_state
+from pipeline.run.provenance import code_state
 from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user

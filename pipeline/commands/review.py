@@ -12,17 +12,16 @@ from data_prep.review.agreement import agreement, scorer_agreement
 from data_prep.review.items import ReviewItem, batch_id, draw, review_items
 from data_prep.review.ratings import Ratings, read_ratings
 from data_prep.review.review_files import read_batch, write_batch
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.stage import code_state
+from pipeline.run.provenance import code_state
 from records.errors import ArtifactError, RecordError
 from records.harm_scale import HIGH_HARM
 from records.principles import PRINCIPLES
-from records.rows import Completion, Demonstration, Prompt, Score, read_records
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, PROMPTS, SCORES
 from records.stage_folder import StageDirectory, sha256_file, write_json, write_records
 
-NEEDS = (*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl")
+READS = (PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, SCORES)
 CONFLICTS_SHOWN = 10
 _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 
@@ -30,13 +29,13 @@ _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool) -> None:
     """A batch of the run's scored answers as a new folder."""
     run_dir = Path(config.run_dir)
-    inputs = {need: StageDirectory(run_dir / need.split("/")[0]).require(need.split("/")[1]) for need in NEEDS}
+    inputs = {f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part) for file in READS for part in file.parts}
     _require_new(output)
     items = review_items(
-        read_splits(run_dir / "prep", "prompts", Prompt, LEARNED_FROM),
-        read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM),
-        read_splits(run_dir / "prep", "demonstrations", Demonstration, LEARNED_FROM),
-        read_records(run_dir / "score" / "scores.jsonl", Score),
+        PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
+        COMPLETIONS.read(run_dir / COMPLETIONS.stage),
+        DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
+        SCORES.read(run_dir / SCORES.stage),
     )
     batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
     if not batch:

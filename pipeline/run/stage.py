@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +17,15 @@ from pipeline.run import ranks
 from pipeline.run.config import RunConfig, resolved
 from pipeline.run.console import say
 from pipeline.run.declared import DeclaredSettings
-from pipeline.run.graph import policy_left_by
+from pipeline.run.graph import policy_left_by, way_to
+from pipeline.run.provenance import run_record
 from pipeline.run.rounds import named, trained_before
 from pipeline.run.unfinished import unfinished_faults
+from records.contracts import Policy
 from records.errors import ArtifactError, ResourceError
 from records.licences import Restrictions, for_weights, restricted_card, union
+from records.rows import RecordT
+from records.run_files import BEFORE, FIRST, RunFile
 from records.stage_folder import SCHEMA_VERSION, StageDirectory, require_room, sha256_json, write_text
 from records.stage_records import RunRecord
 from train.engine.checkpoint_files import settle
@@ -36,29 +35,54 @@ _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter faile
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
 WEIGHTS = ("policy", "adapter", "reward_model")
 """Folders of a stage that hold a model."""
-LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
+
+
+class UndeclaredFile(LookupError):
+    """A mistake in a stage, not one of the user's: its declaration lacks a file that it reads."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage's work is given."""
+    """What a stage's work is given: its settings, the files that it reads, and the folder that it writes."""
 
     config: RunConfig
     """As the stage's work sees it: reading a setting that the stage does not declare raises."""
     directory: StageDirectory
     rank: int = 0
     round: int = 1
+    reads: tuple[str, ...] = ()
+    """What the stage declares to read, as stage/part."""
 
-    def stage(self, name: str) -> StageDirectory:
-        """An earlier stage, of the same round where it is repeated."""
-        return StageDirectory(self.directory.path.parent / named(name, self.round))
+    def input(self, file: RunFile[RecordT]) -> Path:
+        """Where a file or folder that the stage declares to read is."""
+        (path,) = file.paths(self._folder_of(file))
+        return path
+
+    def read(self, file: RunFile[RecordT]) -> list[RecordT]:
+        """The rows of a file that the stage declares to read, one split after the other. Raises RecordError where a row is none."""
+        return file.read(self._folder_of(file))
+
+    def _folder_of(self, file: RunFile[Any]) -> Path:
+        stage = stage_of(file, self.directory.name, self.round)
+        for name in parts_of(file, stage):
+            if not any(f"{name}/".startswith(f"{declared}/") for declared in self.reads):
+                raise UndeclaredFile(
+                    f"the stage {self.directory.name} reads {name}, which it does not declare; name it in the stage's reads"
+                )
+        return self._run_dir / stage
+
+    def finished(self, stage: str) -> StageDirectory:
+        """A stage that is done, for its manifest; what it holds is read by `read` and `input`."""
+        return StageDirectory(self._run_dir / stage)
 
     @property
     def before(self) -> StageDirectory:
         """The stage that left the policy which a training, or else this round, begins with."""
-        trained = policy_left_by(self.directory.name)
-        name = trained.starts_from if trained and trained.starts_from else trained_before(self.round)
-        return StageDirectory(self.directory.path.parent / name)
+        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round))
+
+    @property
+    def _run_dir(self) -> Path:
+        return self.directory.path.parent
 
     @property
     def path(self) -> Path:
@@ -75,14 +99,17 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """`work` writes artefacts into the stage's directory and returns a summary for its manifest."""
+    """A declaration: `work` sees these settings and these files, so that nothing can change its result unnoticed."""
 
     name: str
-    needs: tuple[str, ...]
-    """What it reads of earlier stages, as stage/file or stage/folder; nothing else of them can make it run again."""
-    sections: tuple[str, ...]
+    reads: tuple[RunFile[Any], ...]
+    """What it reads of earlier stages; nothing else of them can make it run again."""
+    settings: tuple[str, ...]
     """Blocks of the config that its result depends on, dotted for parts of a block."""
     work: Callable[[Context], dict[str, Any]]
+    """Writes its files into the stage's folder and returns a summary for the manifest."""
+    writes: tuple[RunFile[Any], ...] = ()
+    """What it leaves for later stages."""
     files: Callable[[RunConfig], dict[str, str]] = lambda config: {}
     """Files outside the run that it reads, with their hashes; raises for those that are not there."""
     gigabytes: Callable[[RunConfig], float] = lambda config: 0.05
@@ -91,34 +118,49 @@ class Stage:
     """Runs on all ranks of the trainer, which talk."""
     shares: bool = False
     """Its work is split over all ranks of a job, which do not talk; `Context.share` says which part is this one's."""
-    optional_needs: Callable[[RunConfig], tuple[str, ...]] = lambda config: ()
+    reads_if: Callable[[RunConfig], tuple[RunFile[Any], ...]] = lambda config: ()
     """What it reads besides under this config."""
+    reads_later: tuple[RunFile[Any], ...] = ()
+    """What it reads besides in every round after the first."""
     measures: bool = False
     """It reads and quotes rows that are for evaluation only, so what restricts those restricts its files too."""
     beside: tuple[str, ...] = ()
     """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
-    says, and what decides which `optional_needs` and `files` there are, which count themselves."""
+    says, and what decides which of `reads_if` and `files` there are, which count themselves."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
         """The same work on a later round's data and, where it begins with a policy, on the one that the round before left."""
-        if round == 1:
-            return self
+        return replace(self, name=named(self.name, round), round=round)
 
-        def renamed(needs: tuple[str, ...]) -> tuple[str, ...]:
-            parts = (need.partition("/") for need in needs)
-            return tuple(
-                f"{trained_before(round) if stage == trained_before(1) else named(stage, round)}{slash}{part}"
-                for stage, slash, part in parts
-            )
+    @property
+    def leaves(self) -> Policy | None:
+        """The policy that it trains."""
+        return policy_left_by(self.name)
 
-        return replace(
-            self,
-            name=named(self.name, round),
-            needs=(*renamed(self.needs), *((f"{trained_before(round)}/policy",) if self.name == "sample" else ())),
-            optional_needs=lambda config: renamed(self.optional_needs(config)),
-            round=round,
-        )
+    def inputs(self, config: RunConfig) -> tuple[str, ...]:
+        """What it reads under this config, as stage/part."""
+        later = self.reads_later if self.round > 1 else ()
+        files = (*self.reads, *later, *self.reads_if(config))
+        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round)))
+
+
+def begins_with(stage: str, round: int) -> str:
+    """The stage whose policy a training begins with, or another stage of that round."""
+    trained = policy_left_by(stage)
+    return trained.starts_from if trained and trained.starts_from else trained_before(round)
+
+
+def stage_of(file: RunFile[Any], reader: str, round: int) -> str:
+    """The folder that holds what a stage of that round reads: of the same round where it is made in each."""
+    if file.stage == BEFORE:
+        return begins_with(reader, round)
+    trained = policy_left_by(reader)
+    return way_to(trained)[0].name if file.stage == FIRST and trained else named(file.stage, round)
+
+
+def parts_of(file: RunFile[Any], stage: str) -> list[str]:
+    return [f"{stage}/{part}".rstrip("/") for part in file.parts]
 
 
 def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
@@ -129,8 +171,8 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
         "seed": config.seed,
-        "settings": {name: _part(settings, name) for name in stage.sections},
-        "inputs": {need: _required(run_dir, need) for need in (*stage.needs, *stage.optional_needs(config))},
+        "settings": {name: _part(settings, name) for name in stage.settings},
+        "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
         "restrictions": inherited(stage, config),
     }
@@ -140,8 +182,8 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
 def inherited(stage: Stage, config: RunConfig) -> Restrictions:
     """The restrictions of everything that the stage reads of earlier ones."""
     found = []
-    for need in (*stage.needs, *stage.optional_needs(config)):
-        source = need.partition("/")[0]
+    for name in stage.inputs(config):
+        source = name.partition("/")[0]
         restrictions = StageDirectory(Path(config.run_dir) / source).restrictions()
         found.append(for_weights(restrictions) if source == "prep" and not stage.measures else restrictions)
     return union(found)
@@ -161,15 +203,15 @@ def _part(settings: dict[str, Any], name: str) -> Any:
     return settings
 
 
-def _required(run_dir: Path, need: str) -> str:
-    stage, _, part = need.partition("/")
+def _required(run_dir: Path, name: str) -> str:
+    stage, _, part = name.partition("/")
     return StageDirectory(run_dir / stage).require(part)
 
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
-    seen = DeclaredSettings.of(config, (*stage.sections, *stage.beside), stage.name)
-    context = Context(seen, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round)
+    seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
+    context = Context(seen, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round, stage.inputs(config))
     if not (_begin(stage, config, context) if rank == 0 else ranks.wanted(context.path)):
         return False
     started = time.monotonic()
@@ -187,10 +229,17 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
         own = summary.pop("restrictions", {})
+        _require_written(stage, context.path)
         mark_weights(context.path, union([context.directory.restrictions(), own]))
         context.directory.finish({**summary, "seconds": seconds}, own)
         context.say(f"done in {seconds:.0f} s")
     return True
+
+
+def _require_written(stage: Stage, folder: Path) -> None:
+    """A later stage would look for it in vain."""
+    missing = [path.name for file in stage.writes if not file.optional for path in file.paths(folder) if not path.exists()]
+    assert not missing, f"the stage {stage.name} has not written {', '.join(missing)}, which it declares"
 
 
 def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
@@ -207,7 +256,7 @@ def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     faults = _why_anew(directory, resumed=resumed)
     for fault in faults:
         context.say(fault)
-    moved = directory.begin({**_run_record(config), "fingerprint": identity, **basis}, anew=bool(faults))
+    moved = directory.begin({**run_record(config), "fingerprint": identity, **basis}, anew=bool(faults))
     # Before the other ranks look: they take the checkpoint that this one settles on.
     passed_over = settle(directory.work / "checkpoints")
     ranks.announce(directory.path, work=True)
@@ -239,44 +288,3 @@ def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bo
         context.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
     elif resumed:
         context.say("was cut off; going on from there")
-
-
-def _run_record(config: RunConfig) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["primum", *sys.argv[1:]]),
-        "config": resolved(config),
-        **code_state(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "machine": machine(),
-    }
-
-
-def code_state() -> dict[str, Any]:
-    """Commit and whether the work tree differs from it; None outside a checkout."""
-
-    def git(*arguments: str) -> str | None:
-        here = Path(__file__).parent
-        try:
-            result = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return result.stdout.strip() if result.returncode == 0 else None
-
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
-
-
-def machine() -> dict[str, Any]:
-    """What ran it, without names of hosts or users."""
-    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "system": platform.system()}
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []

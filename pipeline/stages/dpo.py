@@ -11,14 +11,14 @@ from models.layout.collation import Collation
 from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
-from pipeline.run.rounds import trained_before
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
-from records.rows import Pair, read_records
+from records.rows import Pair
+from records.run_files import ADAPTER, BEFORE, FIRST, PAIRS, POLICY, SCOREBOARD, SELECTION, TRAINED, RunFile
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
 from train.engine.hardware import precision, uses_gpu
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from train.dpo import DpoRows
     from train.reference import ReferencePass
 
+BEGUN_WITH = (*(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)), SCOREBOARD.left_by(FIRST))
+"""What is read of an earlier training: its policy, and what is known of it and of the base."""
+
 
 def work(context: Context) -> dict[str, Any]:
     from train.dpo import DpoModule, DpoRows
     from train.reference import ReferencePass
 
     config = context.config
-    pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
+    pairs = context.read(PAIRS.of("train"))
 
     def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
         return DpoRows(_encode(context, pairs, tokenizer), batch_rows)
@@ -44,7 +47,7 @@ def work(context: Context) -> dict[str, Any]:
     return train_policy(
         context,
         Training(
-            start=policy_of(context.config, context.before.path),
+            start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
             rows_of=rows_of,
             callbacks_of=reference,
             module_of=lambda model, options: DpoModule(model, config.dpo, **options),
@@ -58,21 +61,21 @@ def work(context: Context) -> dict[str, Any]:
 def _reference_folder(context: Context) -> Path:
     """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
     trainer = context.config.trainer
-    identity = {"policy": context.before.require("policy"), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
+    identity = {"policy": context.before.require(POLICY.name), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
     return cache_directory() / "reference_logps" / sha256_json(identity)[:24]
 
 
 def from_before(context: Context) -> dict[str, Any]:
     """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
-    before = context.before.path
-    base = read_scoreboard(context.stage(trained_before(1)).path / "scoreboard.jsonl")[:1]
-    known = [row for row in read_scoreboard(before / "scoreboard.jsonl") if row["epoch"] > 0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
+    known = [row for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))) if row["epoch"] > 0]
+    before = context.input(SELECTION.left_by(BEFORE)).parent
     return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch, "began_with": before}
 
 
-def earlier_adapter(config: RunConfig) -> tuple[str, ...]:
+def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
     """What this training's own adapter is joined to."""
-    return ("sft/adapter",) if config.model.adapter.kind == "lora" else ()
+    return (ADAPTER.left_by(BEFORE),) if config.model.adapter.kind == "lora" else ()
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[TokenRow, TokenRow]]:
@@ -96,19 +99,13 @@ def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> list[tuple[T
 
 STAGE = Stage(
     name="dpo",
-    needs=(
-        "prep/prompts.val.jsonl",
-        "reward/reward_model",
-        "pairs/pairs.train.jsonl",
-        "sft/policy",
-        "sft/scoreboard.jsonl",
-        "sft/selection.json",
-    ),
+    reads=(*MEASURED_ON, PAIRS.of("train"), *BEGUN_WITH),
+    writes=TRAINED,
     # Another round later on does not change an earlier one.
-    sections=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
+    settings=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
     beside=(*BESIDE, "dpo.rounds"),
     work=work,
-    optional_needs=earlier_adapter,
+    reads_if=earlier_adapter,
     gigabytes=policy_gigabytes,
     ranks=True,
 )

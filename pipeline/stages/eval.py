@@ -8,7 +8,6 @@ from typing import Any
 
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
-from data_prep.splits.split_files import read_splits
 from eval.endpoint import Endpoint
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
@@ -23,7 +22,7 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, stage_policy
+from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
@@ -33,7 +32,21 @@ from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, Score, read_records
-from records.stage_folder import StageDirectory, read_json, sha256_json, write_json, write_records, write_text
+from records.run_files import (
+    MEASURED_COMPLETIONS,
+    MEASURED_PROMPTS,
+    MEASURED_SCORES,
+    POLICY,
+    PROMPTS,
+    REPORT,
+    RESULTS,
+    REWARD_MODEL,
+    SCOREBOARD,
+    SELECTION,
+    VALIDATION,
+    whole,
+)
+from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule, score_with
 
@@ -56,7 +69,7 @@ def work(context: Context) -> dict[str, Any]:
         endpoint=Endpoint(released_policy(config), BASE.name),
         confidence=config.eval.confidence,
         validation={
-            "reward_model": read_json(context.stage("reward").path / "validation.json"),
+            "reward_model": read_json(context.input(VALIDATION)),
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
@@ -75,17 +88,16 @@ def work(context: Context) -> dict[str, Any]:
 
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
-    trained = {policy.name: stage_policy(context, policy.name) for policy in trained_policies(context.config)}
-    return {BASE.name: base_config(context.config), **trained}
+    config = context.config
+    trained = {policy.name: policy_of(config, context.input(POLICY.left_by(policy.name))) for policy in trained_policies(config)}
+    return {BASE.name: base_config(config), **trained}
 
 
 def _prompts(context: Context) -> list[Prompt]:
     own, absent = own_suites(context.config.eval)
     for suite in absent:
         context.say(str(suite))
-    held_out = held_out_suites(
-        read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), "test", context.config.eval.prompts_per_suite
-    )
+    held_out = held_out_suites(context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite)
     if own:
         renders = prep.rendering(context.config)
         own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
@@ -111,7 +123,7 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
 
 def _scorers(context: Context) -> list[Scorer]:
     """Of every policy alike: the harm model that the run has trained, and the refusal rule."""
-    harm_model = HarmfulnessScorer.load(context.stage("reward").path / "reward_model", generation_dtype(context.config.eval.generation))
+    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
     harm_model.model.to(device(context.config))
     return [harm_model, RefusalRule()]
 
@@ -169,9 +181,13 @@ def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measur
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
         return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(KeptEpoch.read(context.stage(step.name).path).optimiser_steps for step in way_to(policy))
+    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
     return {**about, "selection": _selection(context, policy).to_json()}
+
+
+def _kept(context: Context, policy: Policy) -> KeptEpoch:
+    return KeptEpoch.read(context.input(SELECTION.left_by(policy.name)).parent)
 
 
 def _selection(context: Context, policy: Policy) -> Selection:
@@ -179,13 +195,12 @@ def _selection(context: Context, policy: Policy) -> Selection:
 
     A stage done by an earlier version has no bound there; it is read off its scoreboard.
     """
-    stage = context.stage(policy.name).path
-    kept = KeptEpoch.read(stage)
+    kept = _kept(context, policy)
     if kept.selection:
         return kept.selection
-    rows = read_scoreboard(stage / "scoreboard.jsonl")
+    rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.stage(way_to(policy)[0].name).path / "scoreboard.jsonl")[0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy)[0].name)))[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -193,9 +208,9 @@ def _scoreboards(context: Context) -> list[dict[str, Any]]:
     rows = []
     for policy in trained_policies(context.config):
         if policy.control_of is None:
-            stage = context.stage(policy.name).path
-            chosen = KeptEpoch.read(stage).epoch
-            rows += [{**row, "chosen": row["epoch"] == chosen} for row in read_scoreboard(stage / "scoreboard.jsonl")]
+            chosen = _kept(context, policy).epoch
+            known = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
+            rows += [{**row, "chosen": row["epoch"] == chosen} for row in known]
     return rows
 
 
@@ -203,7 +218,7 @@ def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
     stages = stages_before(context.directory.name, config)
-    seconds = {name: context.stage(name).manifest().summary.get("seconds") for name in stages}
+    seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
     return {
         "model": config.model.base.path,
         "revision": config.model.base.revision,
@@ -213,7 +228,7 @@ def _provenance(context: Context) -> dict[str, Any]:
         "data": [
             f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}" for s in config.data.sources
         ],
-        "input_sha256": {name: StageDirectory(context.stage(name).path).require() for name in stages},
+        "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
             "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
@@ -230,12 +245,13 @@ def _provenance(context: Context) -> dict[str, Any]:
 
 STAGE = Stage(
     name="eval",
-    needs=("prep/prompts.test.jsonl", "reward"),
+    reads=(PROMPTS.of("test"), whole("reward")),
+    writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    optional_needs=lambda config: tuple(policy.name for policy in trained_policies(config)),
+    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
-    sections=(*MODEL, "eval", "control", "data.sources", "release.policy"),
+    settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},

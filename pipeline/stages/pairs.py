@@ -14,14 +14,14 @@ from data_prep.pairs.report import describe, summary_lines
 from data_prep.pairs.shortcuts import judge_shortcuts
 from data_prep.review.items import review_items
 from data_prep.review.ratings import Rating
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, split_file
 from pipeline.model_card import hub_name
 from pipeline.pair_lint import lint_built_pairs
 from pipeline.policies import model_files
 from pipeline.run.stage import Context, Stage
-from pipeline.stages.score import needs_revisions, read_revisions
+from pipeline.stages.score import read_revisions, revisions_made
 from records.errors import RecordError
-from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_records
+from records.rows import Completion, Demonstration, Pair, Prompt, Score
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, PAIRS, PAIRS_CARD, PAIRS_REPORT, PROMPTS, SCORES, split_file
 from records.stage_folder import write_json, write_records
 from reward.refusal.rule import split_refusal
 
@@ -55,12 +55,11 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _read(context: Context) -> Inputs:
-    prep = context.stage("prep").path
     return Inputs(
-        prompts=read_splits(prep, "prompts", Prompt, LEARNED_FROM),
-        demonstrations=read_splits(prep, "demonstrations", Demonstration, LEARNED_FROM),
-        completions=read_splits(context.stage("sample").path, "completions", Completion, LEARNED_FROM),
-        scores=read_records(context.stage("score").path / "scores.jsonl", Score),
+        prompts=context.read(PROMPTS.of(*LEARNED_FROM)),
+        demonstrations=context.read(DEMONSTRATIONS.of(*LEARNED_FROM)),
+        completions=context.read(COMPLETIONS),
+        scores=context.read(SCORES),
         ratings=read_labels(context.config.pairs.expert_labels),
     )
 
@@ -103,10 +102,11 @@ def opening_of(text: str) -> str | None:
 
 STAGE = Stage(
     name="pairs",
-    needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations"), *needs("sample", "completions"), "score/scores.jsonl"),
-    sections=("data", "pairs", "model.base", "model.max_length"),
+    reads=(PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, SCORES),
+    writes=(PAIRS, PAIRS_REPORT, PAIRS_CARD),
+    settings=("data", "pairs", "model.base", "model.max_length"),
     beside=("sample.revisions",),
     work=work,
     files=lambda config: {**model_files(config), **hash_labels(config.pairs.expert_labels)},
-    optional_needs=needs_revisions,
+    reads_if=revisions_made,
 )

@@ -20,6 +20,7 @@ from pipeline.run.stage import Context, Stage
 from records.errors import RecordError, unreadable
 from records.licences import sentences
 from records.rows import Prompt
+from records.run_files import DATA_CARD, DEMONSTRATIONS, PROMPTS
 from records.stage_folder import sha256_file, sha256_json
 from reward.refusal.rule import refusal
 
@@ -38,7 +39,7 @@ def work(context: Context) -> dict[str, Any]:
     )
     for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
         context.say(line)
-    prompts = read_splits(context.path, "prompts", Prompt, ("test",))
+    prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
         context.say(line)
@@ -157,9 +158,10 @@ def sha256_path(path: Path) -> str:
 
 STAGE = Stage(
     name="prep",
-    needs=(),
+    reads=(),
+    writes=(PROMPTS, DEMONSTRATIONS, DATA_CARD),
     # The texts of the user's own suites are what training rows are kept apart from.
-    sections=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
+    settings=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
     # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,

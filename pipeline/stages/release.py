@@ -31,6 +31,12 @@ from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
+from records.run_files import (
+    PAIRS,
+    POLICY,
+    RESULTS,
+    whole,
+)
 from records.stage_folder import write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
@@ -42,7 +48,7 @@ SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measur
 
 def work(context: Context) -> dict[str, Any]:
     config, policy = context.config.release, released_policy(context.config)
-    results = read_results(context.stage("eval").path / "results.json")
+    results = read_results(context.input(RESULTS))
     _require_endpoint(results, policy)
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
@@ -52,7 +58,7 @@ def work(context: Context) -> dict[str, Any]:
     target = context.path / config.name
     paths, measured = local_paths(context), measured_rows(context)
     personal = look_for_personal_data(context, measured)
-    copy_policy(context.stage(policy).path / "policy", target, paths)
+    copy_policy(context.input(POLICY.left_by(policy)), target, paths)
     write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal, _pairs_of(context.config)), paths)
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
@@ -87,7 +93,7 @@ def _require_endpoint(results: Object, policy: str) -> None:
 def _pairs_of(config: RunConfig) -> list[str]:
     """The pairs of every round that led to the released policy."""
     policy = policy_left_by(released_policy(config))
-    return [named("pairs", round) for round in range(1, (policy.round if policy else 1) + 1)]
+    return [named(PAIRS.stage, round) for round in range(1, (policy.round if policy else 1) + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -118,9 +124,9 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="release",
-    needs=("prep", "reward", "eval"),
-    optional_needs=lambda config: (*_pairs_of(config), released_policy(config)),
-    sections=("release", "data.sources", "model.base.path"),
+    reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
+    reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
+    settings=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds",),
     work=work,
     gigabytes=_gigabytes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from models.adapters.lora import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
@@ -14,12 +13,11 @@ from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REFUSALS, REWARD_MODEL, VALIDATION
 from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
-
-SAMPLED = ("completions", "refusals")
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -76,9 +74,7 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _inputs(context: Context) -> tuple[list[Demonstration], list[Completion]]:
-    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
-    sampled = context.stage("sample").path
-    return demonstrations, [row for name in SAMPLED for row in read_splits(sampled, name, Completion, LEARNED_FROM)]
+    return context.read(DEMONSTRATIONS.of(*LEARNED_FROM)), [*context.read(COMPLETIONS), *context.read(REFUSALS)]
 
 
 def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None) -> None:
@@ -149,8 +145,9 @@ def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
 
 STAGE = Stage(
     name="reward",
-    needs=(*needs("prep", "demonstrations"), *(file for name in SAMPLED for file in needs("sample", name))),
-    sections=("model.base", "model.max_length", "reward", *TRAINED_BY),
+    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REFUSALS),
+    writes=(REWARD_MODEL, VALIDATION),
+    settings=("model.base", "model.max_length", "reward", *TRAINED_BY),
     beside=HARDWARE,
     work=work,
     files=model_files,

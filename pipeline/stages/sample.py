@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.near_duplicates.duplicates import prompt_rows
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
+from data_prep.splits.split_files import write_splits
 from models.engines.decoding import decoding_record
 from models.engines.generate import Generated, generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
@@ -19,17 +19,18 @@ from pipeline.policies import HARDWARE, answering, base_config, model_files, pol
 from pipeline.revising import drafts, revise
 from pipeline.run.config import SampleConfig
 from pipeline.run.stage import Context, Stage
+from records import run_files
 from records.contracts import BASE
 from records.own_files import entry, read_rows, sealed_line
 from records.rows import (
     Completion,
-    Demonstration,
     Message,
     Prompt,
     Revision,
     assistant,
     text_of,
 )
+from records.run_files import BEFORE, DEMONSTRATIONS, LEARNED_FROM, POLICY, PROMPTS
 from reward.model.examples import CONTINUED
 from reward.refusal.rule import split_refusal
 
@@ -61,7 +62,7 @@ def work(context: Context) -> dict[str, Any]:
     context.say(
         f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
     )
-    start = base_config(config) if context.round == 1 else policy_of(config, context.before.path)
+    start = base_config(config) if context.round == 1 else policy_of(config, context.input(POLICY.left_by(BEFORE)))
     with ExitStack() as open_policy:
         policy = cache(lambda: open_policy.enter_context(answering(context, start, config.sample.generation, config.sample.engine)))
         if missing:
@@ -98,7 +99,7 @@ def _write_tables(context: Context, made: Mapping[str, Sequence[Completion]]) ->
 
 
 def _prompts(context: Context) -> list[Prompt]:
-    return read_splits(context.stage("prep").path, "prompts", Prompt, LEARNED_FROM)
+    return context.read(PROMPTS.of(*LEARNED_FROM))
 
 
 def _shard(context: Context, name: str, rank: int) -> Path:
@@ -144,7 +145,7 @@ def _refusals(context: Context) -> list[Wanted]:
     """
     if context.round > 1:
         return []
-    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
+    demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0]) for d, parts in found if parts]
@@ -225,8 +226,10 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
 
 STAGE = Stage(
     name="sample",
-    needs=(*needs("prep", "prompts"), *needs("prep", "demonstrations")),
-    sections=("model.base", "sample"),
+    reads=(PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM)),
+    reads_later=(POLICY.left_by(BEFORE),),
+    writes=(run_files.COMPLETIONS, run_files.REFUSALS, run_files.REVISIONS),
+    settings=("model.base", "sample"),
     beside=(*HARDWARE, "model.vllm"),
     work=work,
     files=model_files,

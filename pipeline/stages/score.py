@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.pairs.candidates import rejected_id
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits
 from models.engines.generate import generation_dtype
 from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
@@ -15,6 +14,7 @@ from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
 from records.rows import Completion, Demonstration, Message, Revision, text_of
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REVISIONS, REWARD_MODEL, SCORES, RunFile
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.model.network import HEAD
@@ -25,7 +25,7 @@ from reward.scorers import HARM_MODEL, RefusalRule, score_with
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     completions = _completions(context)
-    folders = {HARM_MODEL: context.stage("reward").path / "reward_model"}
+    folders = {HARM_MODEL: context.input(REWARD_MODEL)}
     folders |= {f"{HARM_MODEL}_{number}": Path(folder) for number, folder in enumerate(config.score.reward_models, start=2)}
     scores = []
     for name, folder in folders.items():
@@ -41,8 +41,8 @@ def work(context: Context) -> dict[str, Any]:
 
 def _completions(context: Context) -> list[Completion]:
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
-    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, LEARNED_FROM)
-    sampled = read_splits(context.stage("sample").path, "completions", Completion, LEARNED_FROM)
+    demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
+    sampled = context.read(COMPLETIONS)
     usable = _usable(demonstrations, sampled)
     return [
         *sampled,
@@ -70,11 +70,11 @@ def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completi
 
 def read_revisions(context: Context) -> list[Revision]:
     """None where the run makes none."""
-    return read_splits(context.stage("sample").path, "revisions", Revision, LEARNED_FROM) if context.config.sample.revisions else []
+    return context.read(REVISIONS) if context.config.sample.revisions else []
 
 
-def needs_revisions(config: RunConfig) -> tuple[str, ...]:
-    return needs("sample", "revisions") if config.sample.revisions else ()
+def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
+    return (REVISIONS,) if config.sample.revisions else ()
 
 
 def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
@@ -106,10 +106,11 @@ def files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="score",
-    needs=(*needs("prep", "demonstrations"), *needs("sample", "completions"), "reward/reward_model"),
-    sections=("eval.generation.dtype", "score"),
+    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REWARD_MODEL),
+    writes=(SCORES,),
+    settings=("eval.generation.dtype", "score"),
     beside=(*HARDWARE, "sample.revisions"),
     work=work,
     files=files,
-    optional_needs=needs_revisions,
+    reads_if=revisions_made,
 )

@@ -6,15 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_prep.near_duplicates.duplicates import distinct_completions
-from data_prep.splits.split_files import read_splits
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Message, text_of
+from records.run_files import COMPLETIONS, DEMONSTRATIONS, TRAINED
 from records.stage_folder import write_json
 from reward.refusal.rule import refusal
 
@@ -35,8 +35,8 @@ def work(context: Context) -> dict[str, Any]:
     from train.sft import SftModule
 
     config = context.config
-    demonstrations = read_splits(context.stage("prep").path, "demonstrations", Demonstration, ("train",))
-    completions = read_splits(context.stage("sample").path, "completions", Completion, ("train",))
+    demonstrations = context.read(DEMONSTRATIONS.of("train"))
+    completions = context.read(COMPLETIONS.of("train"))
     examples = sft_examples(demonstrations, completions, config.sft.benign_answers)
     origins = Counter(example.origin for example in examples)
     context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
@@ -101,8 +101,9 @@ def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, con
 
 STAGE = Stage(
     name="sft",
-    needs=("prep/prompts.val.jsonl", "prep/demonstrations.train.jsonl", "sample/completions.train.jsonl", "reward/reward_model"),
-    sections=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
+    reads=(*MEASURED_ON, DEMONSTRATIONS.of("train"), COMPLETIONS.of("train")),
+    writes=TRAINED,
+    settings=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
     beside=BESIDE,
     work=work,
     files=model_files,

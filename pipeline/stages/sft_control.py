@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.policies import MODEL, stage_policy
-from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, Training, train_policy
+from pipeline.policies import MODEL, policy_of
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
-from pipeline.stages.dpo import earlier_adapter, from_before
+from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from pipeline.stages.sft import Example, sft_rows
-from records.rows import Pair, read_records
+from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
 
 
 def work(context: Context) -> dict[str, Any]:
     from train.sft import SftModule
 
     config = context.config
-    pairs = read_records(context.stage("pairs").path / "pairs.train.jsonl", Pair)
+    pairs = context.read(PAIRS.of("train"))
     examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
     return train_policy(
         context,
         Training(
-            start=stage_policy(context, context.before.name),
+            start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
             rows_of=lambda tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
             module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
             epochs=config.dpo.epochs,
@@ -34,15 +34,9 @@ def work(context: Context) -> dict[str, Any]:
 
 STAGE = Stage(
     name="sft_control",
-    needs=(
-        "prep/prompts.val.jsonl",
-        "reward/reward_model",
-        "pairs/pairs.train.jsonl",
-        "sft/policy",
-        "sft/scoreboard.jsonl",
-        "sft/selection.json",
-    ),
-    sections=(
+    reads=(*MEASURED_ON, PAIRS.of("train"), *BEGUN_WITH),
+    writes=TRAINED,
+    settings=(
         *MODEL,
         "sft.learning_rate",
         *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
@@ -51,7 +45,7 @@ STAGE = Stage(
     ),
     beside=BESIDE,
     work=work,
-    optional_needs=earlier_adapter,
+    reads_if=earlier_adapter,
     gigabytes=policy_gigabytes,
     ranks=True,
 )

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
-from data_prep.splits.splitting import SPLITS
 from eval.measure import joined
 from records.permissions import current_umask
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
+from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, read_json, sha256_file
 from reward.refusal.rule import split_refusal
 

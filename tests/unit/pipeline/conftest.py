@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from data_prep.splits.split_files import read_splits
 from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
@@ -18,15 +17,16 @@ from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
 from records.rows import Prompt, Score
+from records.run_files import PROMPTS, whole
 from records.stage_folder import write_json, write_records, write_text
 from reward.scorers import HARM_MODEL, REFUSAL
 
 Release = Callable[..., Path]
 NEEDS = {
-    "reward": ("prep/prompts.train.jsonl",),
-    "pairs": ("prep/prompts.train.jsonl",),
-    "dpo": ("prep/prompts.train.jsonl",),
-    "eval": ("prep", "dpo"),
+    "reward": (PROMPTS.of("train"),),
+    "pairs": (PROMPTS.of("train"),),
+    "dpo": (PROMPTS.of("train"),),
+    "eval": (whole("prep"), whole("dpo")),
 }
 
 
@@ -57,7 +57,7 @@ def released() -> Release:
         **provenance: Any,
     ) -> Path:
         def evaluate(context: Context) -> dict[str, Any]:
-            prompts = [*read_splits(context.stage("prep").path, "prompts", Prompt, ("test",)), *own]
+            prompts = [*context.read(PROMPTS.of("test")), *own]
             rows = [measured(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
             about = {BASE: {"path": config.model.base.path}, Policy("dpo", "DPO", "base"): {"path": "dpo/policy"}}
             results = build_results(
@@ -79,7 +79,7 @@ def released() -> Release:
             write_json(context.path / "policy" / "config.json", {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"})
             return {}
 
-        made = [Stage(name=n, needs=of, sections=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
+        made = [Stage(name=n, reads=of, settings=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
         for stage in (prep.STAGE, *made, release.STAGE):
             run_stage(stage, config)
         return Path(config.run_dir) / "release" / config.release.name

@@ -11,7 +11,7 @@ import torch
 
 from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import rejected_id
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
+from data_prep.splits.split_files import LEARNED_FROM, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated, generation_dtype
 from models.loading.load import load_tokenizer
@@ -23,6 +23,7 @@ from pipeline.stages import pairs, sample, score
 from records.errors import ConfigError, ModelError
 from records.principles import critique_request, rewrite_request
 from records.rows import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
+from records.run_files import REVISIONS
 from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
@@ -254,7 +255,7 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path, overrides, said):
 
 def test_no_context_is_needed_to_know_that_revisions_are_read():
     plain = RunConfig()
-    assert score.STAGE.optional_needs(plain) == pairs.STAGE.optional_needs(plain) == ()
+    assert score.STAGE.reads_if(plain) == pairs.STAGE.reads_if(plain) == ()
     with_revisions = replace(plain, sample=SampleConfig(revisions=1), pairs=PairsConfig(chosen="best"))
-    assert score.STAGE.optional_needs(with_revisions) == pairs.STAGE.optional_needs(with_revisions) == needs("sample", "revisions")
+    assert score.STAGE.reads_if(with_revisions) == pairs.STAGE.reads_if(with_revisions) == (REVISIONS,)
     assert score.read_revisions(Context(plain, StageDirectory(Path("nowhere")))) == []

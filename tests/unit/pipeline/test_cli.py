@@ -49,14 +49,16 @@ def test_every_stage_can_be_loaded_and_knows_its_name():
 
 
 def test_a_stage_reads_only_what_earlier_stages_leave():
-    """`needs` name stages that come before it in the order of a run."""
+    """In every round."""
     from pipeline.run.config import RunConfig
+    from train.config import DpoConfig
 
-    order = stage_names(RunConfig())
+    config = RunConfig(dpo=DpoConfig(rounds=3))
+    order = stage_names(config)
     for name in order:
         stage = load_stage(name)
-        for need in (*stage.needs, *stage.optional_needs(RunConfig())):
-            assert order.index(need.split("/")[0]) < order.index(name), (name, need)
+        for part in stage.inputs(config):
+            assert order.index(part.split("/")[0]) < order.index(name), (name, part)
 
 
 def test_a_control_that_is_off_is_not_run():

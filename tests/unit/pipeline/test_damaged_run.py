@@ -17,6 +17,7 @@ from pipeline.run.stage import Context, Stage, run_stage
 from records.errors import ArtifactError
 from records.hash_beside import write_hash
 from records.own_files import sealed_line
+from records.run_files import POLICY
 from records.stage_folder import StageDirectory, write_json, write_text
 from records.stage_records import Manifest
 from train.engine.checkpoint_files import point_to, settled_checkpoint, survey, write_contents
@@ -40,7 +41,7 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def _little_to_record(monkeypatch):
     """What run.json says for people takes longer to find out than all that is tested here."""
-    monkeypatch.setattr("pipeline.run.stage._run_record", lambda config: {})
+    monkeypatch.setattr("pipeline.run.stage.run_record", lambda config: {})
     monkeypatch.setattr("pipeline.run.stage.resolved", lambda config: {"seed": config.seed})
 
 
@@ -82,7 +83,7 @@ def training() -> Stage:
         write_text(context.path / "policy" / "weights", "0123")
         return {"from": whole[0] if whole else ""}
 
-    return Stage(name="sft", needs=(), sections=("seed",), work=work)
+    return Stage(name="sft", reads=(), settings=("seed",), work=work)
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ def _finishing(context: Context):
 @pytest.mark.parametrize("name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"])
 def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(finished, training, config, capsys, name, content):
     (finished.path / name).write_bytes(content)
-    later = Stage(name="dpo", needs=("sft/policy",), sections=(), work=lambda context: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
         run_stage(later, config)
     capsys.readouterr()
@@ -209,7 +210,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later = Stage(name="dpo", needs=("sft/policy",), sections=(), work=lambda context: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
     for stage in (training, later):
         with pytest.raises(ArtifactError, match=r"policy/adapter_config\.json: no file of this stage .* move it away"):
             run_stage(stage, config)

@@ -56,19 +56,19 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
     def answering(*_):
         yield None, None
 
-    def measure(*_, policy):
+    def complete(*_, policy):
         measured.append(policy)
         return [completion("a")]
 
     monkeypatch.setattr(eval_stage, "answering", answering)
-    monkeypatch.setattr(eval_stage, "measure", measure)
-    shard = eval_stage._shard(context, "base", 0)
+    monkeypatch.setattr(eval_stage, "complete", complete)
+    shard = eval_stage._shard(context, "base", eval_stage.COMPLETIONS, 0)
     for _ in range(2):
-        eval_stage._measure(context, "base", None, [], None)
+        eval_stage._measure(context, "base", None, [], [])
     assert measured == ["base"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    eval_stage._measure(context, "base", None, [], None)
+    eval_stage._measure(context, "base", None, [], [])
     assert measured == ["base", "base"]
     assert shard.read_bytes() == whole
-    assert any("measured again" in line for line in context.said)
+    assert any("made again" in line for line in context.said)

@@ -24,7 +24,7 @@ WORDS = "This is how it is done, step by step and without a doubt."
 def context(tmp_path, tiny_directory) -> Context:
     model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
     config = replace(RunConfig(), run_dir=str(tmp_path), model=model)
-    return Context(config, StageDirectory(tmp_path / "stage"))
+    return Context(config, StageDirectory(tmp_path / "stage"), reads=reward.STAGE.inputs(config))
 
 
 def test_sft_says_that_no_row_fits(context, tokenizer):

@@ -14,6 +14,7 @@ from pipeline.run.config import RunConfig, load_config
 from pipeline.run.stage import Context, Stage, run_stage
 from pipeline.stages import prep, release
 from records.errors import ConfigError
+from records.run_files import POLICY, PROMPTS, whole
 from records.stage_folder import StageDirectory, read_json, write_text
 
 
@@ -40,10 +41,10 @@ def work(context: Context):
     return {}
 
 
-SFT = Stage(name="sft", needs=("prep/prompts.train.jsonl",), sections=("sft",), work=work)
-DPO = Stage(name="dpo", needs=("sft/policy",), sections=("dpo",), work=work)
-EVAL = Stage(name="eval", needs=("prep/prompts.train.jsonl", "dpo"), sections=("eval",), work=work, measures=True)
-RELEASE = Stage(name="release", needs=("prep", "eval"), sections=("release",), work=work)
+SFT = Stage(name="sft", reads=(PROMPTS.of("train"),), settings=("sft",), work=work)
+DPO = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=("dpo",), work=work)
+EVAL = Stage(name="eval", reads=(PROMPTS.of("train"), whole("dpo")), settings=("eval",), work=work, measures=True)
+RELEASE = Stage(name="release", reads=(whole("prep"), whole("eval")), settings=("release",), work=work)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
 ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from pipeline import cli, ranks
+from pipeline import cli
+from pipeline.run import ranks
 from pipeline.run.job_script import read_job_script, script_faults
 from records.errors import ConfigError
 from train.config import TrainerConfig

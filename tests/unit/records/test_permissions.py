@@ -60,6 +60,15 @@ def test_a_folder_that_is_there_keeps_the_permissions_that_its_owner_gave_it(tmp
     assert mode(tmp_path) == "0o750"
 
 
+def test_folders_whose_files_get_their_group_go_on_giving_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2770)
+    with readable_by("group"), locked(tmp_path / "runs" / "a"):
+        write_text(tmp_path / "runs" / "a" / "eval" / "x", "")
+    assert all(
+        path.stat().st_mode & stat.S_ISGID for path in (tmp_path / "runs", tmp_path / "runs" / "a", tmp_path / "runs" / "a" / "eval")
+    )
+
+
 def test_the_umask_comes_back_after_an_error() -> None:
     before = current_umask()
     with pytest.raises(KeyError), readable_by("owner"):

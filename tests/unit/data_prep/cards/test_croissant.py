@@ -25,8 +25,8 @@ from data_prep.cards.data_card import DataCard
 from data_prep.config import DataConfig, PublicationConfig, SourceConfig
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import split_file
-from data_prep.splits.splitting import SPLITS
 from records.rows import Completion, Demonstration, Pair, Prompt, Record, assistant, read_json_lines, user
+from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, read_json, sha256_file, write_records
 
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")

@@ -11,10 +11,10 @@ import pytest
 from data_prep.cards.dataset_readme import Table, table, write_readme
 from data_prep.config import DataConfig, SplitConfig
 from data_prep.prepare import prepare
-from data_prep.splits.split_files import LEARNED_FROM, needs, read_splits, write_splits
-from data_prep.splits.splitting import SPLITS
+from data_prep.splits.split_files import LEARNED_FROM, read_splits, write_splits
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Pair, Prompt, Record, Revision, assistant, user
+from records.run_files import SPLITS
 
 Make = Callable[..., Demonstration]
 
@@ -106,7 +106,3 @@ def test_no_val_and_no_test_rows_are_read_as_none(tmp_path: Path) -> None:
 def test_a_split_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"prompts\.val\.jsonl: no such file"):
         read_splits(tmp_path, "prompts", Prompt, ("val",))
-
-
-def test_a_stage_names_the_files_of_the_splits_that_it_reads() -> None:
-    assert needs("prep", "prompts") == ("prep/prompts.train.jsonl", "prep/prompts.val.jsonl")

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.run.config import RunConfig, load_config, resolved
 from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
-from pipeline.run.stage import Stage, fingerprint, run_stage
+from pipeline.run.stage import Stage, UndeclaredFile, fingerprint, run_stage
 from pipeline.stages import STAGES, load_stage
+from records.run_files import PROMPTS, SCORES
 from records.stage_folder import StageDirectory
 from reward.model.harmfulness_model import CALIBRATION
 from reward.model.network import HEAD
@@ -75,9 +76,9 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
     monkeypatch.setattr("pipeline.run.stage.resolved", dataclasses.asdict)  # OmegaConf would refuse the poison
-    bare = dataclasses.replace(stage, files=lambda config: {}, optional_needs=lambda config: ())
+    bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
-    declared = [leaf for leaf in leaves(resolved(config)) if any(f"{leaf}.".startswith(f"{section}.") for section in stage.sections)]
+    declared = [leaf for leaf in leaves(resolved(config)) if any(f"{leaf}.".startswith(f"{section}.") for section in stage.settings)]
     assert declared
     for leaf in ("seed", *declared):
         assert fingerprint(bare, poisoned(config, leaf))[0] != before, leaf
@@ -119,6 +120,38 @@ def test_work_sees_its_own_settings_and_no_other(config):
 
 
 def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
-    stage = Stage(name="forgetful", needs=(), sections=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
+    stage = Stage(name="forgetful", reads=(), settings=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
     with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
         run_stage(stage, config)
+
+
+def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
+    stage = Stage(name="forgetful", reads=(PROMPTS.of("train"),), settings=(), work=lambda context: {"rows": context.read(PROMPTS)})
+    with pytest.raises(UndeclaredFile, match=r"forgetful reads prep/prompts\.val\.jsonl, which it does not declare"):
+        run_stage(stage, config)
+
+
+def test_a_stage_that_does_not_write_what_it_declares_stops(config):
+    stage = Stage(name="idle", reads=(), settings=(), writes=(SCORES,), work=lambda context: {})
+    with pytest.raises(AssertionError, match=r"idle has not written scores\.jsonl"):
+        run_stage(stage, config)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_that_a_stage_reads_is_one_that_an_earlier_stage_declares_to_write(config, name):
+    """Or all of a stage; so no name is spelled in two ways."""
+    stage = load_stage(name)
+    for part in stage.inputs(config):
+        writer, _, file = part.partition("/")
+        written = [own for each in load_stage(writer).writes for own in each.parts]
+        assert written
+        assert not file or file in written, part
+
+
+def test_a_later_round_reads_the_policy_and_the_data_of_its_own_round(config):
+    assert "sft/policy" in load_stage("dpo").inputs(config)
+    second = load_stage("dpo_2").inputs(config)
+    assert {"dpo/policy", "dpo/selection.json", "pairs_2/pairs.train.jsonl", "sft/scoreboard.jsonl"} <= set(second)
+    assert "sft/policy" not in second
+    assert "dpo/policy" in load_stage("sample_2").inputs(config)
+    assert not [part for part in load_stage("sample").inputs(config) if part.endswith("policy")]

@@ -77,8 +77,8 @@ def test_a_control_that_is_off_cannot_be_released():
 @pytest.mark.parametrize(("policy", "pairs"), [("dpo", ("pairs", "pairs_2", "pairs_3")), ("sft", ("pairs",))])
 def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, pairs):
     config = RunConfig(dpo=DpoConfig(rounds=3), release=ReleaseConfig(policy=policy))
-    assert release.STAGE.optional_needs(config) == (*pairs, released_policy(config))
+    assert [file.stage for file in release.STAGE.reads_if(config)] == [*pairs, released_policy(config)]
 
 
 def test_another_policy_to_release_is_another_endpoint_of_eval():
-    assert "release.policy" in eval_stage.STAGE.sections
+    assert "release.policy" in eval_stage.STAGE.settings

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.run import stage as stage_module
+from pipeline.run import provenance
 from pipeline.run.config import RunConfig, load_config
-from pipeline.run.stage import Context, Stage, code_state, machine, run_stage
+from pipeline.run.provenance import code_state, machine
+from pipeline.run.stage import Context, Stage, run_stage
 from records.errors import ArtifactError, ResourceError
+from records.run_files import RunFile
 from records.stage_folder import StageDirectory, read_json, write_text
+
+ROWS = RunFile[Any]("first", "rows.jsonl")
 
 
 @pytest.fixture
@@ -35,14 +40,14 @@ def stages(source):
 
     def second(context: Context):
         worked.append("second")
-        write_text(context.path / "out.txt", (context.stage("first").path / "rows.jsonl").read_text())
+        write_text(context.path / "out.txt", context.input(ROWS).read_text())
         return {}
 
     def files(config):
         return {str(source): source.read_text()}
 
-    one = Stage(name="first", needs=(), sections=("data", "sft.epochs"), work=first, files=files)
-    two = Stage(name="second", needs=("first/rows.jsonl",), sections=("dpo",), work=second)
+    one = Stage(name="first", reads=(), settings=("data", "sft.epochs"), work=first, files=files)
+    two = Stage(name="second", reads=(ROWS,), settings=("dpo",), work=second)
     return one, two, worked
 
 
@@ -210,7 +215,7 @@ def test_run_json_says_what_made_it(stages, config, tmp_path):
 
 
 def test_code_state_outside_a_checkout_is_unknown_not_an_error(monkeypatch, tmp_path):
-    monkeypatch.setattr(stage_module, "__file__", str(tmp_path / "stage.py"))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "stage.py"))
     assert code_state() == {"commit": None, "dirty": None}
 
 

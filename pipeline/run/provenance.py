@@ -1,0 +1,58 @@
+"""What made a stage's result: the settings, the code, the libraries and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.run.config import RunConfig, resolved
+from records.stage_folder import SCHEMA_VERSION
+
+LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
+
+
+def run_record(config: RunConfig) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["primum", *sys.argv[1:]]),
+        "config": resolved(config),
+        **code_state(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "machine": machine(),
+    }
+
+
+def code_state() -> dict[str, Any]:
+    """Commit and whether the work tree differs from it; None outside a checkout."""
+
+    def git(*arguments: str) -> str | None:
+        here = Path(__file__).parent
+        try:
+            result = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def machine() -> dict[str, Any]:
+    """What ran it, without names of hosts or users."""
+    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "system": platform.system()}
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
