@@ -8,7 +8,7 @@ from typing import cast
 
 from records.rows import Completion, Score
 from reward.factors.bundle import read_bundle
-from reward.factors.model import FOLDER, FactorModel, Factors, shipped_model
+from reward.factors.model import FactorModel, Factors, shipped_model
 from reward.factors.scorers import AllFactors
 from reward.refusal.cascade import RefusalCascade
 
@@ -40,4 +40,4 @@ class FactorsAndRefusal:
 
 def fitted_on() -> tuple[str, ...]:
     """Names of the sets that the shipped heads were fitted on."""
-    return tuple(read_bundle(FOLDER).facts["sources"])
+    return tuple(read_bundle().facts["sources"])
