@@ -1,7 +1,10 @@
-"""A new stage is one file and one line of registration: help, check, plan, comparisons, export and release know it then."""
+"""A new stage is one file and one line of registration, those of docs/adding_a_stage.md.
+
+Help, check, plan, comparisons, export and release know it then."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,39 +23,9 @@ from pipeline.stages import load_stage
 from records.contracts import Policy
 from records.stage_folder import StageDirectory, write_text
 
-FILE = '''"""rlhf: online, from the last policy."""
-
-import shutil
-from pathlib import Path
-
-from pipeline.policies import MODEL
-from pipeline.run.stage import Stage
-from records.errors import RecordError
-from records.run_files import BEFORE, POLICY
-
-
-def work(context):
-    shutil.copytree(context.input(POLICY.left_by(BEFORE)), context.path / POLICY.name)
-    return {"beta": context.config.dpo.beta}
-
-
-def files(config):
-    wanted = Path(config.run_dir) / "instructions.txt"
-    if not wanted.is_file():
-        raise RecordError(f"{wanted}: no such file; write the instructions of rlhf there")
-    return {str(wanted): wanted.read_text()}
-
-
-STAGE = Stage(
-    name="rlhf",
-    reads=(POLICY.left_by(BEFORE),),
-    writes=(POLICY,),
-    settings=(*MODEL, "dpo.beta"),
-    files=files,
-    work=work,
-)
-'''
-LINE = Registered("rlhf", "online, under a constraint", Job("dpo_meditron.sh", "RLHF_OPTIONS"), leaves=Policy("rlhf", "RLHF", "dpo"))
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "adding_a_stage.md"
+FILE, LINE = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+(REGISTERED,) = eval(LINE, {"Job": Job, "Policy": Policy, "Registered": Registered})
 
 
 @pytest.fixture
@@ -65,15 +38,16 @@ def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
     listed = list(before)
     listed.insert(listed.index("eval"), "rlhf")
     STAGES.clear()
-    STAGES.update({name: before.get(name, LINE) for name in listed})
+    STAGES.update({name: before.get(name, REGISTERED) for name in listed})
     (tmp_path / "run.yaml").write_text(f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n")
     yield load_config(tmp_path / "run.yaml", ["release.policy=rlhf"])
     STAGES.clear()
     STAGES.update(before)
 
 
-def test_the_file_is_short():
+def test_the_file_is_short_and_the_line_is_one():
     assert len(FILE.splitlines()) < 40
+    assert len(LINE.splitlines()) == 1
 
 
 def test_help_export_plan_and_comparisons_know_it(config):
