@@ -16,6 +16,7 @@ import torch
 from records.contracts import Scorer
 from records.errors import ConfigError, ModelError, PrimumError
 from records.rows import Completion, Score, read_records
+from reward.factors.one_pass import FactorsAndRefusal, fitted_on
 from reward.judges.factory import scorer_from
 from reward.judges.settings_file import read_settings
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
@@ -129,6 +130,7 @@ SCORERS: dict[str, ScorerKind] = {
         lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model
     ),
     "reward_model": ScorerKind(_reward_model, takes="FOLDER", holds=REWARD_MODEL_FILES),
+    "factors": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
     "judge": ScorerKind(_asked, takes="FILE", faults=_settings_faults),
     "file": ScorerKind(lambda name, path, around: FileScorer(name, path), takes="FILE"),
 }

@@ -1,0 +1,43 @@
+"""Every factor and the refusal of a completion, from one reading of it: what the embedder reads is what costs time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from records.rows import Completion, Score
+from reward.factors.bundle import read_bundle
+from reward.factors.model import FactorModel, Factors, shipped_model
+from reward.factors.scorers import AllFactors
+from reward.refusal.cascade import RefusalCascade
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Stands for the model that has read these completions."""
+
+    found: list[Factors]
+
+    def factors(self, completions: Sequence[Completion]) -> list[Factors]:
+        return self.found
+
+
+class FactorsAndRefusal:
+    """The scorers that ship with Primum: harm under the plain name, `NAME/FACTOR`, and the cascade as `NAME/refusal`.
+
+    Six scores a completion.
+    """
+
+    def __init__(self, name: str, load: Callable[[], FactorModel] = shipped_model) -> None:
+        self.name, self.load = name, load
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        read = cast(FactorModel, _Read(self.load().factors(completions)))
+        refusals = RefusalCascade(f"{self.name}/refusal", lambda: read).score(completions)
+        return AllFactors(self.name, lambda: read).scores(completions) + refusals
+
+
+def fitted_on() -> tuple[str, ...]:
+    """Names of the sets that the shipped heads were fitted on."""
+    return tuple(read_bundle().facts["sources"])
