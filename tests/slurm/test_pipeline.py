@@ -38,7 +38,7 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
     alone = primum_here(tmp_path / "alone", *settings)
     for name in ("completions.train.jsonl", "completions.val.jsonl"):
         assert (run_dir / "sample" / name).read_bytes() == (alone / "sample" / name).read_bytes()
-    assert "answers scored here, of" in site.logs()
+    assert "completions scored here, of" in site.logs()
     for stage in ("sft", "dpo"):
         got, wanted = (
             [json.loads(line) for line in (folder / stage / "metrics.jsonl").read_text().splitlines()] for folder in (run_dir, alone)
