@@ -42,7 +42,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     }
     for name, head in bundle.heads.items():
         arrays |= {f"{name}.weight": head.weight.astype(np.float16), f"{name}.bias": head.bias.astype(np.float32)}
-    numbers = save(arrays)
+    # save writes memory as it lies, whatever the order of the axes.
+    numbers = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     facts = {
         "version": VERSION,
         "sha256": hashlib.sha256(numbers).hexdigest(),

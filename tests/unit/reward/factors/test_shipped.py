@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from data_prep.sources.builtin import package_rows
+from records.rows import user
 from reward.factors.audit import change_audit, failures, harm_audit
 from reward.factors.model import shipped_model
+from reward.factors.principle import principles_at_stake
 from reward.factors.scorers import FactorScorer
 from reward.refusal.cascade import RefusalCascade
 from tests.unit.reward.factors.conftest import completion
@@ -44,6 +47,19 @@ def test_declines_in_every_manner_are_refusals_and_steps_are_none():
     texts = [*DECLINES, STEPS]
     scores = RefusalCascade().score([completion(text[:9], text, REQUEST) for text in texts])
     assert [score.label != "none" for score in scores] == [True, True, True, False]
+
+
+def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
+    """The cascade hides a classifier that says nonsense behind the rule; so the heads are asked alone."""
+    twins = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]]
+    declines = [completion(f"d{k}", row["safe_answer"], row["harmful"]) for k, row in enumerate(twins)]
+    answers = [completion(f"a{k}", row["benign_answer"], row["benign"]) for k, row in enumerate(twins)]
+    found = shipped_model().factors([*declines, *answers])
+    assert sum(row.refuses > 0.5 for row in found[: len(twins)]) >= 20
+    assert sum(row.refuses > 0.5 for row in found[len(twins) :]) <= 2
+    asked = [(user(row["harmful"]), number) for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]]
+    verdicts = principles_at_stake([prompt for prompt, _ in asked])
+    assert sum(verdict.principle == number for verdict, (_, number) in zip(verdicts, asked, strict=True)) >= 20
 
 
 def test_the_batch_moves_no_factor():
