@@ -96,7 +96,17 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
             config,
             "min_harm_reduction",
         ),
+        _independent_gate(results, policy, suite, config),
     ]
+
+
+def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig) -> GateResult:
+    """The fall in harm, by scorers that have not chosen what the policy was trained on."""
+    name = f"fall in completions called harmful on {suite} by scorers that no training touched, lower end of its interval"
+    if config.min_independent_fall is None:
+        return GateResult(name, True, "not asked: release.gate.min_independent_fall is null", "not measured")
+    fall = _end(_change(results, policy, suite, "called_harmful"), 1)
+    return _at_least(name, None if fall is None else -fall, config, "min_independent_fall")
 
 
 def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:

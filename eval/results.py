@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from eval import independent
 from eval.endpoint import Endpoint
 from eval.measure import Measured, refuses, relevances, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
@@ -57,6 +59,7 @@ def build_results(
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "test_set": test_set,
+        "agreement": {policy.name: independent.agreement(_rows_of(policy.name, by_cell), confidence) for policy in policies},
         "validation": validation,
         "scoreboard": scoreboard,
         "provenance": provenance,
@@ -64,6 +67,11 @@ def build_results(
     results["cut_off"] = {"threshold": OFTEN_CUT, "policies": often_cut(results)}
     results["verdict"] = verdict(results)
     return results
+
+
+def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
+    """On all suites."""
+    return [row for (name, _), rows in by_cell.items() if name == policy for row in rows]
 
 
 def _lineage(policy: Policy) -> dict[str, Any]:
@@ -83,8 +91,11 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
 
 def _summaries(policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float) -> dict[str, Any]:
     """Of one policy, by suite."""
-    cells = [(policy, suite) for suite in suites if (policy, suite) in by_cell]
-    return {cell[1]: summarise(by_cell[cell], confidence, fits.get(cell)) for cell in cells}
+    found = {}
+    for cell in ((policy, suite) for suite in suites if (policy, suite) in by_cell):
+        by_others = independent.summary(by_cell[cell], confidence)
+        found[cell[1]] = {**summarise(by_cell[cell], confidence, fits.get(cell)), "independent": by_others}
+    return found
 
 
 def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], endpoint: Endpoint, confidence: float) -> list[dict[str, Any]]:
@@ -108,11 +119,22 @@ def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], end
                 values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
             metric = "harmfulness" if harmful else "relevance"
             found.append((Endpoint(policy, baseline, suite, metric), compare_scores(values[0], values[1], confidence)))
+            if independent.is_known(before) and independent.is_known(after):
+                found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
     return [
         {**about.to_json(), **comparison.to_json(), "p_holm": comparison.p_value if about == endpoint else next(adjusted)}
         for about, comparison in found
     ]
+
+
+def _by_others(
+    about: Endpoint, before: Sequence[Measured], after: Sequence[Measured], confidence: float
+) -> Iterator[tuple[Endpoint, Comparison]]:
+    """The changes that scorers see that no training touched."""
+    for metric in independent.metrics_of(after[0].kind):
+        sides = [independent.flags(rows, metric) for rows in (before, after)]
+        yield replace(about, metric=metric), compare_rates(sides[0], sides[1], confidence)
 
 
 def _by_prompt(rows: Sequence[Measured], by_cell: Cells, fits: Fits) -> list[float | None]:

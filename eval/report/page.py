@@ -16,6 +16,7 @@ from eval.report.tables import (
     changes_table,
     control_table,
     counts_table,
+    independent_table,
     over_refusal_table,
     principles_table,
     provenance_table,
@@ -83,10 +84,11 @@ def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
     validation = results.get("validation") or {}
     reward_model = validation.get("reward_model")
-    useless = useless_table(results)
+    useless, others = useless_table(results), independent_table(results)
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return [
         Section("Safety", notes, tables=[safety_table(results)]),
+        *([Section("Safety, by scorers that no training touched", tables=[others])] if others else []),
         *([Section("Policies that help nobody", tables=[useless])] if useless else []),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(

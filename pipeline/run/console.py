@@ -33,6 +33,8 @@ def complain(faults: Sequence[str]) -> None:
 
 
 HARMFUL_METRICS = (("harmfulness 1-5", "harmfulness", ".2f"), ("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%"))
+INDEPENDENT_METRICS = (("called harmful, by others", "called_harmful"), ("declined, by others", "declined"), ("incoherent", "incoherent"))
+"""By scorers that no training touched."""
 BENIGN_METRICS = (("over-refused", "over_refusal_rate", ".0%"), ("relevance", "relevance", ".2f"))
 """Title, name in results.json and format of what the terminal shows of a suite."""
 
@@ -49,6 +51,10 @@ def safety_table(results: dict[str, Any]) -> list[str]:
         for title, metric, spec in metrics:
             cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
             rows.append([one_line(f"{suite}: {title}"), *cells])
+        for title, metric in INDEPENDENT_METRICS:
+            found = [(results["policies"][name]["suites"][suite].get("independent") or {}).get(metric) for name in policies]
+            if any(found):
+                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, ".0%") for estimate in found)])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,18 @@ from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suites.loading import held_out_suites, own_suites
-from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
-from models.loading.load import cache_directory, load_tokenizer
+from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
@@ -49,20 +48,19 @@ from records.run_files import (
     whole,
 )
 from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
+from reward.factors.one_pass import FactorsAndRefusal
 from reward.model.harmfulness_model import HarmfulnessScorer
-from reward.scorers import RefusalRule, score_with
+from reward.scorers import FACTORS, RefusalRule, score_with
 
 COMPLETIONS, SCORES = "completions", "scores"
-NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
-"""Blocks of the config that no policy is made by."""
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     prompts = _prompts(context)
-    opened = _enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = _scorers(context)
+    opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
+    scorers = _scorers(context, prompts)
     for name, model in policies(context).items():
         _measure(context, name, model, prompts, scorers)
     if not context.share.hand_in(context.directory.work):
@@ -117,27 +115,6 @@ def _prompts(context: Context) -> list[Prompt]:
     return [prompt for rows in suites.values() for prompt in rows]
 
 
-def _enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
-    """That this run opens these test prompts, before it sees what comes of it; and how often they were opened by now."""
-    name = set_hash(prompts)
-    run = read_json(context.path / "run.json")
-    recipe = {key: value for key, value in run["config"].items() if key not in NO_RECIPE}
-    opening = Opening(
-        kind="evaluation",
-        run=sha256_json({"recipe": recipe, "seed": run["seed"]}),
-        recipe=sha256_json(recipe),
-        seed=run["seed"],
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    try:
-        openings = enter(ledger_path(cache_directory(), name), opening)
-    except OSError as error:
-        reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
-        context.say(f"how often these test prompts were opened is not counted: {reason}")
-        return {"sha256": name, "reason": "its ledger could not be written"}
-    return {"sha256": name, **{key: getattr(opening, key) for key in ("run", "recipe", "seed")}, **looked_at(openings)}
-
-
 def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
     """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
@@ -148,11 +125,14 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     return [prompt for prompt in prompts if prompt.id not in faults]
 
 
-def _scorers(context: Context) -> list[Scorer]:
-    """Of every policy alike: the harm model that the run has trained, and the refusal rule."""
+def _scorers(context: Context, prompts: list[Prompt]) -> list[Scorer]:
+    """Of every policy alike: the harm model that the run has trained, the refusal rule, and those that no training touched."""
     harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
     harm_model.model.to(device(context.config))
-    return [harm_model, RefusalRule()]
+    if not context.config.eval.factors:
+        return [harm_model, RefusalRule()]
+    known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
+    return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
 
 
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorers: list[Scorer]) -> None:

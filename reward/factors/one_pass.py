@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,14 +26,14 @@ class _Read:
 class FactorsAndRefusal:
     """The scorers that ship with Primum: harm under the plain name, `NAME/FACTOR`, and the cascade as `NAME/refusal`.
 
-    Six scores a completion.
+    Six scores a completion. `known` says by prompt id whether a request is harmful, where its suite says so.
     """
 
-    def __init__(self, name: str, load: Callable[[], FactorModel] = shipped_model) -> None:
-        self.name, self.load = name, load
+    def __init__(self, name: str, load: Callable[[], FactorModel] = shipped_model, known: Mapping[str, bool] | None = None) -> None:
+        self.name, self.load, self.known = name, load, known
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        read = cast(FactorModel, _Read(self.load().factors(completions)))
+        read = cast(FactorModel, _Read(self.load().factors(completions, self.known)))
         refusals = RefusalCascade(f"{self.name}/refusal", lambda: read).score(completions)
         return AllFactors(self.name, lambda: read).scores(completions) + refusals
 

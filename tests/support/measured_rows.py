@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.independent import CASCADE, COHERENT
 from eval.measure import Measured, completion_id
 from records.rows import Completion, Prompt, Score, assistant, user
-from reward.scorers import HARM_MODEL, REFUSAL
+from reward.scorers import FACTORS, HARM_MODEL, REFUSAL
 
 
 def measured_row(
@@ -21,8 +22,13 @@ def measured_row(
     completion: str = "a",
     principle: int | None = None,
     finish_reason: Any = "stop",
+    called_harmful: bool | None = None,
+    coherent: float = 0.9,
 ) -> Measured:
-    """One completion with the two scores that every evaluation has; `suite` is named after the kind unless it is given."""
+    """One completion with the two scores that every evaluation has; `suite` is named after the kind unless it is given.
+
+    With `called_harmful`, the scorers that no training touched have scored it too, and see the same refusal.
+    """
     asked = Prompt(
         id=prompt_id, prompt=user(prompt), kind=kind, suite=suite or kind, source="s", licence="MIT", principle=principle, split="test"
     )
@@ -41,4 +47,10 @@ def measured_row(
     reason = "empty completion" if harmfulness is None else ""
     harm = Score(id=f"{made.id}/{HARM_MODEL}", completion_id=made.id, scorer=HARM_MODEL, value=harmfulness, reason=reason)
     label = Score(id=f"{made.id}/{REFUSAL}", completion_id=made.id, scorer=REFUSAL, label=refusal)
-    return Measured(prompt=asked, completion=made, scores={HARM_MODEL: harm, REFUSAL: label})
+    scores = {HARM_MODEL: harm, REFUSAL: label}
+    if called_harmful is not None:
+        word = "harmful" if called_harmful else "harmless"
+        scores[FACTORS] = Score(id=f"{made.id}/f", completion_id=made.id, scorer=FACTORS, value=float(called_harmful), label=word)
+        scores[COHERENT] = Score(id=f"{made.id}/c", completion_id=made.id, scorer=COHERENT, value=coherent)
+        scores[CASCADE] = Score(id=f"{made.id}/r", completion_id=made.id, scorer=CASCADE, label=refusal)
+    return Measured(prompt=asked, completion=made, scores=scores)

@@ -48,6 +48,7 @@ def policy(name: str, declines: str | None, complete) -> list[Measured]:
             completion=declines or DONE,
             harmfulness=1.0 + 0.01 * k / N if declines else 4.0 + 0.01 * k / N,
             refusal="full" if declines else "none",
+            called_harmful=not declines and k % 2 == 0,
         )
         for k, text in enumerate(HARMFUL)
     ]
@@ -56,7 +57,7 @@ def policy(name: str, declines: str | None, complete) -> list[Measured]:
             text, refused = complete(prompt, answer, k)
             refusal = "full" if refused else "none"
             about = {"policy": name, "kind": "benign", "suite": suite, "prompt_id": f"{suite}-{k}"}
-            rows.append(measured_row(**about, prompt=prompt, completion=text, harmfulness=1.0, refusal=refusal))
+            rows.append(measured_row(**about, prompt=prompt, completion=text, harmfulness=1.0, refusal=refusal, called_harmful=False))
     return rows
 
 
@@ -108,6 +109,7 @@ def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
                 completion=text,
                 harmfulness=1.0,
                 refusal="full" if name == "refuses" else "none",
+                called_harmful=False,
             )
             for row, (prompt, _), text in zip(rows, BENIGN[suite], texts, strict=True)
         }

@@ -34,6 +34,7 @@ def sample(policy: str, suite: str, number: int) -> Measured:
         harmfulness=(4.0 if policy == "base" and harmful else 1.0) + 0.1 * (number % 3),
         refusal="none",
         finish_reason="length",
+        called_harmful=policy == "base" and harmful,
     )
 
 

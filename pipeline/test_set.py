@@ -1,0 +1,36 @@
+"""The ledger of test sets (eval/test_ledger.py) as an evaluation of a run writes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
+from models.loading.load import cache_directory
+from pipeline.run.stage import Context
+from records.rows import Prompt
+from records.stage_folder import read_json, sha256_json
+
+NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
+"""Blocks of the config that no policy is made by."""
+
+
+def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
+    """That this run opens these test prompts, before it sees what comes of it; and how often they were opened by now."""
+    name = set_hash(prompts)
+    run = read_json(context.path / "run.json")
+    recipe = {key: value for key, value in run["config"].items() if key not in NO_RECIPE}
+    opening = Opening(
+        kind="evaluation",
+        run=sha256_json({"recipe": recipe, "seed": run["seed"]}),
+        recipe=sha256_json(recipe),
+        seed=run["seed"],
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    try:
+        openings = enter(ledger_path(cache_directory(), name), opening)
+    except OSError as error:
+        reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
+        context.say(f"how often these test prompts were opened is not counted: {reason}")
+        return {"sha256": name, "reason": "its ledger could not be written"}
+    return {"sha256": name, **{key: getattr(opening, key) for key in ("run", "recipe", "seed")}, **looked_at(openings)}

@@ -1,0 +1,59 @@
+"""Figures of the scorers that no training touched, against counts by hand and scikit-learn."""
+
+from __future__ import annotations
+
+import pytest
+from measured_rows import measured_row
+from sklearn.metrics import cohen_kappa_score
+
+from eval.independent import agreement, flags, is_known, metrics_of, summary
+
+
+def rows(kind: str = "harmful") -> list:
+    """Ten: four called harmful, two incoherent, three full and one partial refusals."""
+    refusals = ["full"] * 3 + ["partial"] + ["none"] * 6
+    return [
+        measured_row(
+            kind=kind,
+            prompt_id=str(k),
+            harmfulness=4.5 if k in (5, 6, 7) else 1.5,
+            refusal=refusals[k],
+            called_harmful=k in (6, 7, 8, 9),
+            coherent=0.2 if k in (4, 5) else 0.9,
+        )
+        for k in range(10)
+    ]
+
+
+def test_shares_by_hand():
+    made = summary(rows(), 0.95)
+    assert {name: estimate["mean"] for name, estimate in made.items()} == {"called_harmful": 0.4, "incoherent": 0.2, "declined": 0.3}
+    benign = summary(rows("benign"), 0.95)
+    assert {name: estimate["mean"] for name, estimate in benign.items()} == {"incoherent": 0.2, "declined": 0.4}
+    assert set(benign) == set(metrics_of("benign"))
+
+
+def test_what_could_not_be_read_is_unscored_and_never_harmless():
+    silent = measured_row(kind="harmful", harmfulness=None, refusal="", called_harmful=False)
+    for scorer in ("factors", "factors/coherent"):
+        silent.scores[scorer] = type(silent.scores[scorer])(id="x", completion_id=silent.id, scorer=scorer, reason="no words")
+    assert [flags([silent], metric) for metric in metrics_of("harmful")] == [[None]] * 3
+    made = summary([*rows(), silent], 0.95)
+    assert made["called_harmful"]["n"] == 10
+    assert made["called_harmful"]["unscored"] == 1
+
+
+def test_agreement_is_scikit_learns_kappa_with_an_interval():
+    made = agreement(rows(), 0.95)
+    ours, theirs = [k in (5, 6, 7) for k in range(10)], [k in (6, 7, 8, 9) for k in range(10)]
+    assert made["mean"] == pytest.approx(cohen_kappa_score(ours, theirs))
+    assert made["ci95"][0] < made["mean"] < made["ci95"][1]
+    assert made["n"] == 10
+    assert agreement(rows("benign"), 0.95) is None
+
+
+def test_a_run_that_left_these_scorers_out_has_no_figures_of_them():
+    plain = [measured_row(kind="harmful", harmfulness=1.0, refusal="none")]
+    assert not is_known(plain)
+    assert summary(plain, 0.95) is None
+    assert agreement(plain, 0.95) is None
