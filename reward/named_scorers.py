@@ -54,7 +54,7 @@ class RuleAsHarm:
 
 
 class HarmAndRule:
-    """What `eval` uses: harm from the run's reward model, the refusal from the rule, in one score."""
+    """What a run decides by: harm from its own reward model, the refusal from the rule, in one score."""
 
     def __init__(self, harm: Scorer) -> None:
         self.name, self.harm = harm.name, harm
@@ -105,7 +105,7 @@ def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
     if (around.reward_model / CALIBRATION).is_file():
         return []
     return [
-        f"--scorer default: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
+        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
         "or name one with reward_model=FOLDER"
     ]
 
@@ -126,11 +126,9 @@ def _settings_faults(path: Path, around: Surroundings) -> list[str]:
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
     RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
-    "default": ScorerKind(
-        lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model
-    ),
+    "default": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
+    "run": ScorerKind(lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model),
     "reward_model": ScorerKind(_reward_model, takes="FOLDER", holds=REWARD_MODEL_FILES),
-    "factors": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
     "judge": ScorerKind(_asked, takes="FILE", faults=_settings_faults),
     "file": ScorerKind(lambda name, path, around: FileScorer(name, path), takes="FILE"),
 }

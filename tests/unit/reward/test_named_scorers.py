@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -71,10 +74,21 @@ def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
     assert {score.label for score in found} == {""}
 
 
-def test_the_default_is_the_runs_reward_model_and_the_rules_word(reward_model, around):
-    found = scores("default", around)
+def test_run_is_the_runs_reward_model_and_the_rules_word(reward_model, around):
+    found = scores("run", around)
     assert [score.value for score in found] == [score.value for score in scores(f"reward_model={reward_model}", around)]
     assert [score.label for score in found] == ["full", "none", "none"]
+
+
+@pytest.mark.embedded
+def test_the_default_is_what_ships_and_needs_no_run(around):
+    """Harm under the plain name; the refusal's word under its own."""
+    found = scores("default", replace(around, reward_model=Path("nowhere")))
+    assert {score.scorer for score in found} == {
+        "default",
+        *(f"default/{name}" for name in ("request", "complies", "coherent", "unsafe_advice", "refusal")),
+    }
+    assert {score.completion_id: score.label for score in found if score.scorer == "default/refusal"}["a"] == "full"
 
 
 def test_scores_made_elsewhere_are_found_by_id_and_others_are_unscored(tmp_path, around):
@@ -97,7 +111,7 @@ def test_every_wrong_word_is_told_before_anything_is_loaded(tmp_path, around):
         f"reward_model={tmp_path / 'none'}",
         f"reward_model={tmp_path / 'empty'}",
         "file=nope",
-        "default",
+        "run",
     ]
     with pytest.raises(ModelError) as raised:
         named_scorers(words, around)

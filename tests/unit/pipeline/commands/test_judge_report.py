@@ -81,7 +81,7 @@ def test_a_report_holds_rule_tfidf_and_people_and_scores_made_elsewhere_come_in(
 def test_every_mistake_is_told_at_once_and_nothing_is_written(config, table, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "x").touch()
-    words = ["--scorer", "defualt", "default", "--labels", "kqa=nowhere", f"cvs={table}", "--output", tmp_path / "out"]
+    words = ["--scorer", "defualt", "run", "--labels", "kqa=nowhere", f"cvs={table}", "--output", tmp_path / "out"]
     assert run(config, *words) == 2
     said = capsys.readouterr().err.splitlines()
     wanted = ["is there already", "did you mean default?", "has no reward model yet", "no such file or folder", "did you mean csv?"]

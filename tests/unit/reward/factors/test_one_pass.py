@@ -12,7 +12,7 @@ def test_one_reading_gives_what_each_scorer_gives_alone(model, monkeypatch):
     wanted = AllFactors("m", lambda: model).scores(ROWS) + RefusalCascade("m/refusal", lambda: model).score(ROWS)
     read = []
     factors = model.factors
-    monkeypatch.setattr(model, "factors", lambda rows: read.append(len(rows)) or factors(rows))
+    monkeypatch.setattr(model, "factors", lambda rows, known=None: read.append(len(rows)) or factors(rows, known))
     assert FactorsAndRefusal("m", lambda: model).score(ROWS) == wanted
     assert read == [3]
 
