@@ -16,7 +16,7 @@ def test_every_answer_of_sample_and_eval_is_written_by_the_engine_and_the_report
         result = primum(stage, *tiny_run(run_dir, *ENGINES, f"model.vllm.python={vllm_stand_in}"))
         assert result.returncode == 0, result.stderr
         assert not list(run_dir.rglob("vllm.*.log"))  # kept while something may go wrong
-    for file in ("sample/completions.train", "sample/completions.val", "eval/samples"):
+    for file in ("sample/completions.train", "sample/completions.val", "eval/completions"):
         before, after = (dict((row["id"], row) for _, row in read_json_lines(run / f"{file}.jsonl")) for run in (finished, run_dir))
         assert before.keys() == after.keys()
         assert all(before[key] != after[key] for key in before)
