@@ -32,7 +32,7 @@ def faults_of(*paths: Path) -> list[str]:
         ("a.json", b'[{"data": {}, "annotations": [{"result": [1]}]}]', "export as JSON"),
         ("a.json", b'[{"data": {}, "annotations": [{"result": 1}]}]', "export as JSON"),
         ("a.json", b'[{"data": {}, "annotations": [], "data": {}}]', "the key 'data' 2 times"),
-        ("a.json", b"[" * 100_000, "nested too deeply"),
+        ("a.json", b"[" * 100_000, "nested more than 64 levels deep"),
         ("a.xlsx", b"PK", "wanted .json"),
     ],
 )
