@@ -9,7 +9,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from models.config import ModelConfig
-from models.loading.load import cache_directory, load_tokenizer
+from models.loading.load import load_tokenizer
+from records.cache import cache_directory
 
 SMOLLM2 = "smollm2"
 SHAPES = {

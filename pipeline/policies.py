@@ -20,12 +20,13 @@ from models.loading.chat_templates import CHAT_TEMPLATES
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
-from models.loading.load import cache_directory, load_model, load_tokenizer, model_location, skeleton
+from models.loading.load import load_model, load_tokenizer, model_location, skeleton
 from models.memory.fused_lora import fuse_lora
 from models.memory.gradient_checkpointing import recompute_layers
 from models.memory.lean_layers import keep_less
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
+from records.cache import cache_directory
 from records.content_hashes import content_hashes
 from records.errors import ModelError, unreadable
 from records.stage_folder import sha256_file, sha256_json

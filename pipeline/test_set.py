@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
-from models.loading.load import cache_directory
 from pipeline.run.stage import Context
+from records.cache import cache_directory
 from records.rows import Prompt
 from records.stage_folder import read_json, sha256_json
 

@@ -23,6 +23,7 @@ from models.config import EMBEDDED, MINILM, TINY, ModelConfig
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.loading.chat_templates import chat_template
 from models.loading.template_faults import format_faults
+from records.cache import cache_directory
 from records.errors import ModelError
 from records.stage_folder import require_room
 
@@ -136,11 +137,6 @@ def model_location(config: ModelConfig) -> str:
         )
     built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(config.path)
     return str(built()) if built else config.path
-
-
-def cache_directory() -> Path:
-    """What runs share and can make again: PRIMUM_CACHE, else ~/.cache/primum."""
-    return Path(os.environ.get("PRIMUM_CACHE") or "~/.cache/primum").expanduser()
 
 
 def embedded_directory() -> Path:

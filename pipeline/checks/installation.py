@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from models.engines.vllm_engine import vllm_version
-from models.loading.load import MINILM_PACKAGE, MINILM_WHEEL, cache_directory
+from models.loading.load import MINILM_PACKAGE, MINILM_WHEEL
 from pipeline.run.config import RunConfig
 from pipeline.stages import stage_names
+from records.cache import cache_directory
 from records.errors import PrimumError
 from records.stage_folder import existing_parent
 

@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from records.cache import cache_directory
+
 REMEDIES = {
     errno.EACCES: "grant access",
     errno.EPERM: "grant access",
@@ -29,8 +31,7 @@ def disk_fault(error: OSError, run_dir: Path) -> str:
     if error.errno not in REMEDIES or (error.errno not in FULL_OR_CLOSED and not error.filename):
         return ""
     where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else run_dir
-    cache = Path(os.environ.get("PRIMUM_CACHE") or "~/.cache/primum").expanduser()
-    written = {"run_dir": run_dir, "PRIMUM_CACHE": cache}
+    written = {"run_dir": run_dir, "PRIMUM_CACHE": cache_directory()}
     holders = [name for name, folder in written.items() if where.absolute().is_relative_to(folder.absolute())]
     other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
     return f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to go on"

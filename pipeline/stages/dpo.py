@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
-from models.loading.load import cache_directory
 from models.tokens import TokenRow, encode_pair
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
@@ -16,6 +15,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
+from records.cache import cache_directory
 from records.errors import RecordError
 from records.rows import Pair
 from records.run_files import ADAPTER, BEFORE, FIRST, PAIRS, POLICY, SCOREBOARD, SELECTION, TRAINED, RunFile

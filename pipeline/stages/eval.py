@@ -48,7 +48,6 @@ from records.run_files import (
     whole,
 )
 from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
-from reward.factors.one_pass import FactorsAndRefusal
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule, score_with
 
@@ -131,6 +130,8 @@ def _scorers(context: Context, prompts: list[Prompt]) -> list[Scorer]:
     harm_model.model.to(device(context.config))
     if not context.config.eval.factors:
         return [harm_model, RefusalRule()]
+    from reward.factors.one_pass import FactorsAndRefusal
+
     known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
     return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
 

@@ -13,7 +13,6 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
-from models.loading.load import cache_directory
 from pipeline.evidence import (
     Evidence,
     PersonalData,
@@ -29,6 +28,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, released_policy
 from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
+from records.cache import cache_directory
 from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ HOSTILE = (
     "[link](https://evil.example) ![i](http://evil.example/i) \x1b[31m\x1b[2J\x9b\u202e\u2066\u200b\ufeff\u00ad\U000e0041 ---"
 )
 """Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has no width."""
+
+
+ON_ONE_LINE = "".join(character for character in HOSTILE.replace("\n", " ") if unicodedata.category(character) != "Cc")
+"""What is left of it where control characters are refused when rows are read."""
 
 
 class Tags(HTMLParser):
@@ -111,9 +116,9 @@ def run(tmp_path: Path, tiny_directory: Path) -> RunConfig:
             "prompt": f"a{n} b{n} c{n} {HOSTILE}",
             "completion": f"No. {HOSTILE}",
             "kind": ("harmful", "benign")[n % 2],
-            "suite": ("harmful", HOSTILE)[n % 2],
-            "topic": HOSTILE,
-            "generator": HOSTILE,
+            "suite": ("harmful", ON_ONE_LINE)[n % 2],
+            "topic": ON_ONE_LINE,
+            "generator": ON_ONE_LINE,
             "licence": "CC-BY-NC-4.0" if n % 3 else "",
             "principle": 1,
             HOSTILE: HOSTILE,

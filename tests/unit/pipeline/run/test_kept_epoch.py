@@ -17,7 +17,7 @@ from pipeline.stages.eval import _selection
 from records.contracts import Policy
 from records.errors import ArtifactError, RecordError
 from records.own_files import sealed_line
-from records.stage_folder import StageDirectory, write_json
+from records.stage_folder import write_json
 
 RISE = {"difference": 0.25, "ci95": [-0.1, 0.5], "n": 4}
 KEPT = {
@@ -89,7 +89,7 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
     write_json(tmp_path / "sft" / "selection.json", {**said, "optimiser_steps": 3})
     (tmp_path / "sft" / "scoreboard.jsonl").write_text(sealed_line(base) + sealed_line(kept))
     stage = SimpleNamespace(
-        stage=lambda name: StageDirectory(tmp_path / name),
+        input=lambda file: tmp_path / file.stage / file.name,
         config=SimpleNamespace(eval=SimpleNamespace(scoreboard=config)),
     )
     found = _selection(stage, Policy("sft", "SFT", "base"))
