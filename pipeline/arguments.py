@@ -116,7 +116,8 @@ def _add_judge_report(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="default (what eval uses), rule, reward_model=FOLDER, judge=SETTINGS, file=SCORES; rule and TF-IDF stand in every report",
+        help="default (what ships with Primum), run (what the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, "
+        "file=SCORES; rule and TF-IDF stand in every report",
     )
     judging.add_argument(
         "--labels",
