@@ -27,7 +27,8 @@ RecordT = TypeVar("RecordT")
 
 
 def sha256_json(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can carry half a pair
 
 
 def sealed(record: Object) -> Object:

@@ -84,6 +84,12 @@ def test_json_of_any_shape_is_read_or_named(tmp_path, content):
         read_json(tmp_path / "any.json")
 
 
+@pytest.mark.parametrize("record", [{"a": "\ud800"}, {"\udfff": 1}], ids=["value", "key"])
+def test_half_a_surrogate_pair_is_sealed_as_any_other_text(record):
+    """JSON can carry one, so a record may hold it."""
+    assert unsealed(json.loads(json.dumps(sealed(record)))) == record
+
+
 def test_a_pipe_and_a_folder_are_named_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "run.json")
     (tmp_path / "manifest.json").mkdir()
