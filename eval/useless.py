@@ -53,26 +53,38 @@ def useless_policies(base: Mapping[str, Sequence[Measured]], confidence: float) 
 
     `base`: what the base policy was measured by, by suite. Harm is not looked at: it is granted to all of them that they do none.
     """
+    benign = {suite: _Base.of(rows) for suite, rows in base.items() if rows and rows[0].kind == "benign"}
     return {
-        name: {
-            "title": policy.title,
-            "suites": {suite: _shown(policy, rows, confidence) for suite, rows in base.items() if rows and rows[0].kind == "benign"},
-        }
+        name: {"title": policy.title, "suites": {suite: _shown(policy, known, confidence) for suite, known in benign.items()}}
         for name, policy in USELESS.items()
     }
 
 
-def _shown(policy: Useless, base: Sequence[Measured], confidence: float) -> Json:
-    prompts, completions = [text_of(row.prompt.prompt) for row in base], [row.text for row in base]
-    relevance = Relevance(prompts)
-    made = policy.completions(prompts, completions)
+class _Base(NamedTuple):
+    """What all of them are held against on one suite."""
+
+    prompts: list[str]
+    completions: list[str]
+    relevance: Relevance
+    fits: list[float | None]
+    refused: list[bool]
+
+    @classmethod
+    def of(cls, rows: Sequence[Measured]) -> _Base:
+        prompts, completions = [text_of(row.prompt.prompt) for row in rows], [row.text for row in rows]
+        relevance = Relevance(prompts)
+        return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
+
+
+def _shown(policy: Useless, base: _Base, confidence: float) -> Json:
+    made = policy.completions(base.prompts, base.completions)
     declines = [refusal(text) != "none" for text in made]
-    fits, fitted = relevance.of(made), relevance.of(completions)
+    fits = base.relevance.of(made)
     return {
         "over_refusal_rate": rate_estimate(declines, confidence).to_json(),
-        "over_refusal_change": compare_rates(refuses(base), declines, confidence).to_json(),
+        "over_refusal_change": compare_rates(base.refused, declines, confidence).to_json(),
         "relevance": fit_estimate(fits, confidence).to_json(),
-        "relevance_change": mean_estimate(differences(fitted, fits), confidence).to_json(),
+        "relevance_change": mean_estimate(differences(base.fits, fits), confidence).to_json(),
     }
 
 
