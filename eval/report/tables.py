@@ -67,8 +67,8 @@ def rate_cell(estimate: Json | None) -> Cell:
 
 
 def span(row: Json, form: str, factor: float = 1) -> str:
-    """`low to high` of a row's ci95."""
-    low, high = row.get("ci95") or (None, None)
+    """`low to high` of a row's interval."""
+    low, high = row.get("interval") or (None, None)
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
     return f"{_number(factor * low, form)} to {_number(factor * high, form)}"
