@@ -67,7 +67,7 @@ def cross_validated(pairs: list[Pair], groups: dict[str, str]) -> dict[str, dict
     found = {}
     for name, won in wins.items():
         interval = binomtest(round(won), len(pairs)).proportion_ci(method="wilson")
-        found[name] = {"accuracy": won / len(pairs), "ci95": [interval.low, interval.high], "n": len(pairs)}
+        found[name] = {"accuracy": won / len(pairs), "interval": [interval.low, interval.high], "n": len(pairs)}
     return found
 
 
@@ -85,7 +85,10 @@ def main(path: Path, overrides: list[str]) -> None:
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
         chosen = {text_of(p.chosen) for p in pairs if p.pair_type != "over_refusal"}
         probes = cross_validated(pairs, groups)
-        shown = [f"{p['accuracy']:.2f} ({p['ci95'][0]:.2f} to {p['ci95'][1]:.2f})" for p in (probes["length_only"], probes["prefix_only"])]
+        shown = [
+            f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})"
+            for p in (probes["length_only"], probes["prefix_only"])
+        ]
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |")
 

@@ -159,7 +159,7 @@ def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
 
 def _as_change(estimate: Json) -> Json:
     """A mean of differences is a change that has its interval."""
-    return {"ci95": estimate["ci95"], "n": estimate["n"]}
+    return {"interval": estimate["interval"], "n": estimate["n"]}
 
 
 def _useless_gate(results: Json, config: GateConfig) -> GateResult:
@@ -223,7 +223,7 @@ def _change(results: Json, policy: str, suite: str, metric: str) -> Json | None:
 
 def _end(estimate: Json | None, side: int) -> float | None:
     """An end of the interval; None where there is none, or it is not a finite number."""
-    end = (estimate or {}).get("ci95", (None, None))[side]
+    end = (estimate or {}).get("interval", (None, None))[side]
     return end if end is not None and math.isfinite(end) else None
 
 

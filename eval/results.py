@@ -16,7 +16,7 @@ from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Cells = dict[tuple[str, str], list[Measured]]
 """What each policy was measured by on each suite."""
 Fits = dict[tuple[str, str], list[float | None]]

@@ -162,7 +162,7 @@ def describe_row(row: Row) -> str:
 def _number(estimate: dict[str, Any], spec: str) -> str:
     if estimate["mean"] is None:
         return "not scored"
-    low, high = estimate["ci95"]
+    low, high = estimate["interval"]
     interval = f" ({low:{spec}} to {high:{spec}})" if low is not None else ""
     return f"{estimate['mean']:{spec}}{interval} n {estimate['n']}"
 
@@ -172,7 +172,7 @@ def _flat(row: Row) -> dict[str, float]:
     by_suite = {f"over_refusal_rate/{one_line(suite)}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
     for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
-            low, high = estimate["ci95"]
+            low, high = estimate["interval"]
             flat |= {f"scoreboard/{name}": estimate["mean"], f"scoreboard/{name}_n": estimate["n"]}
             if low is not None:
                 flat |= {f"scoreboard/{name}_low": low, f"scoreboard/{name}_high": high}

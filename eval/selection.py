@@ -24,24 +24,24 @@ NO_BENIGN = "least harm; over-refusal was not measured, for want of benign valid
 class Rise:
     """Over-refusal of one suite, an epoch less the base: a difference of shares, paired.
 
-    `difference` is None where either side was not measured, `ci95` holds None where the rows do not
+    `difference` is None where either side was not measured, `interval` holds None where the rows do not
     tell which prompts were refused.
     """
 
     difference: float | None
-    ci95: tuple[float | None, float | None]
+    interval: tuple[float | None, float | None]
     n: int
 
     def to_json(self) -> dict[str, Any]:
-        return {"difference": self.difference, "ci95": list(self.ci95), "n": self.n}
+        return {"difference": self.difference, "interval": list(self.interval), "n": self.n}
 
     @classmethod
     def from_json(cls, value: Any) -> Rise:
         """Raises ValueError where it is no rise."""
         known = object_of(value)
-        if len(ends := entry(known, "ci95", list)) != 2:
-            raise ValueError(f"ci95: wanted its two ends, got {len(ends)} values")
-        low, high = (entry({"ci95": end}, "ci95", float, optional=True) for end in ends)
+        if len(ends := entry(known, "interval", list)) != 2:
+            raise ValueError(f"interval: wanted its two ends, got {len(ends)} values")
+        low, high = (entry({"interval": end}, "interval", float, optional=True) for end in ends)
         difference = entry(known, "difference", float, optional=True)
         return cls(difference, (low, high), entry(known, "n", int))
 
@@ -159,6 +159,6 @@ def _told(found: dict[str, Rise]) -> str:
 def _points(rise: Rise) -> str:
     if rise.difference is None:
         return "not measured"
-    low, high = rise.ci95
+    low, high = rise.interval
     interval = "" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}, "
     return f"{100 * rise.difference:+.0f} points ({interval}n {rise.n})"

@@ -29,7 +29,7 @@ class Estimate:
     unscored: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {"mean": self.mean, "ci95": [self.low, self.high], "n": self.n, "unscored": self.unscored}
+        return {"mean": self.mean, "interval": [self.low, self.high], "n": self.n, "unscored": self.unscored}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         row = asdict(self)
-        row["ci95"] = [row.pop("low"), row.pop("high")]
+        row["interval"] = [row.pop("low"), row.pop("high")]
         return row
 
 

@@ -117,7 +117,7 @@ class Report:
         if is_biased(bias, 0.0):
             self._whole_set["length_bias"] = abs(bias["effect"])
         if is_biased(bias, self._config.max_length_bias):
-            low, high = bias["ci95"]
+            low, high = bias["interval"]
             yield Fault(
                 "length_bias",
                 "",

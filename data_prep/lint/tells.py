@@ -45,7 +45,7 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     effect = sums.standardised_difference
     return {
         "effect": round(effect, 4),
-        "ci95": [round(effect - half, 4), round(effect + half, 4)],
+        "interval": [round(effect - half, 4), round(effect + half, 4)],
         "n": len(items),
         "mean_words": {"chosen": round(sums.first / sums.count, 1), "rejected": round(sums.second / sums.count, 1)},
         "chosen_is_longer": round(sum(difference > 0 for difference in differences) / len(items), 4),
@@ -54,4 +54,4 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
 
 def is_biased(bias: dict[str, Any], limit: float) -> bool:
     """Beyond the limit, and hardly by chance."""
-    return bool(bias) and bias["n"] >= MIN_PAIRS and abs(bias["effect"]) > limit and bias["ci95"][0] * bias["ci95"][1] > 0
+    return bool(bias) and bias["n"] >= MIN_PAIRS and abs(bias["effect"]) > limit and bias["interval"][0] * bias["interval"][1] > 0

@@ -78,4 +78,4 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
 def _accuracy(probe: dict[str, Any] | None) -> str:
     if probe is None:
         return "not measured"
-    return f"{probe['accuracy']:.2f} ({probe['ci95'][0]:.2f} to {probe['ci95'][1]:.2f}, n {probe['n']})"
+    return f"{probe['accuracy']:.2f} ({probe['interval'][0]:.2f} to {probe['interval'][1]:.2f}, n {probe['n']})"

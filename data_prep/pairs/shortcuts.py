@@ -54,7 +54,7 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
         by_type.setdefault(pair.pair_type, []).append(win)
     return {
         "accuracy": sum(won) / len(pairs),
-        "ci95": [low, high],
+        "interval": [low, high],
         "n": len(pairs),
         "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
     }
@@ -63,7 +63,7 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
     """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
     broken = [
-        f"{name} reaches {p['accuracy']:.2f} ({p['ci95'][0]:.2f} to {p['ci95'][1]:.2f}, n {p['n']})"
+        f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']})"
         for name, p in probes.items()
         if p["accuracy"] > config.shortcut_fail
     ]

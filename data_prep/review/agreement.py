@@ -113,4 +113,4 @@ def _estimate(statistic: Callable[[Index], float | None], prompts: Sequence[str]
     if value is not None and clusters > 1:
         draws = [statistic(rows) for rows in drawn_rows(prompts, seed=seed)]
         low, high = percentile_interval(np.array([np.nan if draw is None else draw for draw in draws]), 0.95)
-    return {"value": value, "ci95": [low, high], "n": len(prompts), "prompts": clusters}
+    return {"value": value, "interval": [low, high], "n": len(prompts), "prompts": clusters}

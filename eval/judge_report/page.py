@@ -128,4 +128,4 @@ def _cell(entry: Json | None) -> Cell:
         return Cell("-")
     if entry["value"] is None:
         return Cell(ABSENT)
-    return score_cell({"mean": entry["value"], "ci95": entry["interval"], "n": entry["n"], "unscored": entry["unscored"]}, 3)
+    return score_cell({"mean": entry["value"], "interval": entry["interval"], "n": entry["n"], "unscored": entry["unscored"]}, 3)

@@ -217,7 +217,7 @@ def _look(policy: str, place: int) -> tuple[str, str]:
 
 def _arms(estimate: Json) -> list[list[float]]:
     """Error bar lengths; none where there is no interval."""
-    low, high = estimate["ci95"]
+    low, high = estimate["interval"]
     mean = estimate["mean"]
     return [[mean - low if low is not None else 0.0], [high - mean if high is not None else 0.0]]
 

@@ -70,7 +70,7 @@ def _cut_off(results: Json) -> str:
 
 def _upper_end(comparison: Json) -> float:
     """Of over-refusal's change; without an interval nothing bounds it."""
-    high = comparison["ci95"][1]
+    high = comparison["interval"][1]
     return math.inf if high is None else float(high)
 
 
@@ -132,20 +132,20 @@ def _scorer_cautions(reward_model: Json | None) -> list[str]:
 
 
 def _lower_end(estimate: Json | None) -> float:
-    low = (estimate or {}).get("ci95", (None, None))[0]
+    low = (estimate or {}).get("interval", (None, None))[0]
     return float(low) if low is not None and math.isfinite(low) else -math.inf
 
 
 def _spanned(estimate: Json | None, form: str) -> str:
     if not estimate or estimate.get("mean") is None:
         return "unknown"
-    low, high = estimate.get("ci95") or (None, None)
+    low, high = estimate.get("interval") or (None, None)
     interval = "no interval" if low is None or high is None else f"{low:{form}} to {high:{form}}"
     return f"{estimate['mean']:{form}} ({interval}, n {estimate.get('n', 'unknown')})"
 
 
 def _direction(comparison: Json) -> str:
-    low, high = comparison["ci95"]
+    low, high = comparison["interval"]
     if low is None or high is None:
         return "moves (too few prompts for an interval)"
     return "falls" if high < 0 else "rises" if low > 0 else "shows no clear change"

@@ -120,7 +120,7 @@ def describe(report: dict[str, Any]) -> list[str]:
 
 
 def _value(estimate: dict[str, Any]) -> str:
-    low, high = estimate["ci95"]
+    low, high = estimate["interval"]
     value = "has no value" if estimate["value"] is None else f"{estimate['value']:.2f}"
     interval = "" if low is None else f" ({low:.2f} to {high:.2f})"
     return f"{value}{interval}, n = {estimate['n']} answers to {estimate['prompts']} prompts"

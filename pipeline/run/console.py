@@ -66,6 +66,6 @@ def safety_table(results: dict[str, Any]) -> list[str]:
 def _cell(estimate: dict[str, Any] | None, spec: str) -> str:
     if estimate is None or estimate["mean"] is None:
         return "-"
-    low, high = estimate["ci95"]
+    low, high = estimate["interval"]
     interval = f" ({low:{spec}} to {high:{spec}})" if low is not None else ""
     return f"{estimate['mean']:{spec}}{interval}"

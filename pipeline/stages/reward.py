@@ -122,8 +122,8 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
     )
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     context.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['ci95'][0]:.3f} to {auroc['ci95'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['ci95'][0]:.0%} to {accuracy['ci95'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
+        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to {auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
+        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
     )
     for name, probe in validation["probes"].items():
         context.say(f"  {name:<19} {probe['mean']:>4.0%} right (n {probe['n']}): {probe['description']}")
@@ -133,10 +133,10 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
     """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
-    low = auroc["ci95"][0]
+    low = auroc["interval"][0]
     if low is not None and low >= wanted:
         return
-    interval = "no interval" if low is None else f"{low:.3f} to {auroc['ci95'][1]:.3f}"
+    interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
     raise RecordError(
         f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
         "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"

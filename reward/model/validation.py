@@ -56,4 +56,4 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
     draws = drawn_rows([e.group for e, _ in ordered])
     found = [roc_auc_score(labels[rows], scores[rows]) for rows in draws if 0 < labels[rows].sum() < len(rows)]
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
-    return {"mean": float(roc_auc_score(labels, scores)), "ci95": [low, high], "n": len(labels), "unscored": 0}
+    return {"mean": float(roc_auc_score(labels, scores)), "interval": [low, high], "n": len(labels), "unscored": 0}

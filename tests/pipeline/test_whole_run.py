@@ -56,7 +56,7 @@ ARTEFACTS = {
     },
 }
 POLICIES = ["base", "sft", "sft_control", "dpo"]
-ESTIMATE = {"mean", "ci95", "n", "unscored"}
+ESTIMATE = {"mean", "interval", "n", "unscored"}
 
 
 @pytest.mark.parametrize("stage", ARTEFACTS)

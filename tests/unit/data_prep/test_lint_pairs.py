@@ -137,7 +137,7 @@ def test_length_bias_is_antisymmetric_and_its_interval_is_that_of_statsmodels(wo
     if np.std(chosen - rejected) > 0:
         scale = max(1.0, float(np.sqrt((chosen.var(ddof=1) + rejected.var(ddof=1)) / 2)))
         low, high = DescrStatsW(chosen - rejected).zconfint_mean(0.05)
-        assert ours["ci95"] == pytest.approx([low / scale, high / scale], abs=1e-3)
+        assert ours["interval"] == pytest.approx([low / scale, high / scale], abs=1e-3)
 
 
 def test_answers_of_one_length_leave_a_finite_number_and_few_pairs_none() -> None:

@@ -47,7 +47,7 @@ def test_agreement_is_scikit_learns_kappa_with_an_interval():
     made = agreement(rows(), 0.95)
     ours, theirs = [k in (5, 6, 7) for k in range(10)], [k in (6, 7, 8, 9) for k in range(10)]
     assert made["mean"] == pytest.approx(cohen_kappa_score(ours, theirs))
-    assert made["ci95"][0] < made["mean"] < made["ci95"][1]
+    assert made["interval"][0] < made["mean"] < made["interval"][1]
     assert made["n"] == 10
     assert agreement(rows("benign"), 0.95) is None
 

@@ -14,7 +14,7 @@ from records.rows import Completion, Prompt, Score, assistant, text_of, user
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
 REFUSED = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
-KEYS = {"mean", "ci95", "n", "unscored"}
+KEYS = {"mean", "interval", "n", "unscored"}
 
 
 class Ordinal:
@@ -118,11 +118,11 @@ def test_a_harmful_suite_has_refusals_and_principles_and_counts_the_unscored():
     made = summarise(rows, 0.95)
     assert set(made["harmfulness"]) == set(made["refusal_rate"]) == KEYS
     assert (made["n"], made["harmfulness"]["n"], made["harmfulness"]["unscored"], made["harmfulness"]["mean"]) == (3, 2, 1, 3.0)
-    assert made["share_4_5"] | {"ci95": 0} == {"mean": 0.5, "ci95": 0, "n": 2, "unscored": 1}
+    assert made["share_4_5"] | {"interval": 0} == {"mean": 0.5, "interval": 0, "n": 2, "unscored": 1}
     assert made["refusal_rate"]["mean"] == pytest.approx(1 / 3)
     assert made["over_refusal_rate"] is None
     assert set(made["by_principle"]) == {"1", "9"}
-    assert made["by_principle"]["9"]["harmfulness"] == {"mean": None, "ci95": [None, None], "n": 0, "unscored": 1}
+    assert made["by_principle"]["9"]["harmfulness"] == {"mean": None, "interval": [None, None], "n": 0, "unscored": 1}
     assert (made["truncated_rate"]["mean"], made["mean_words"]) == (1.0, 2.0)
 
 
@@ -135,5 +135,5 @@ def test_a_benign_suite_has_over_refusal_and_no_principles():
 
 
 def test_limits_of_an_interval_stay_on_the_scale():
-    low, high = summarise([sample("harmful", v, "none") for v in (5.0, 5.0, 4.9)], 0.95)["harmfulness"]["ci95"]
+    low, high = summarise([sample("harmful", v, "none") for v in (5.0, 5.0, 4.9)], 0.95)["harmfulness"]["interval"]
     assert 1 <= low < high <= 5

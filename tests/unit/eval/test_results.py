@@ -25,7 +25,7 @@ POLICIES = tuple(policy.name for policy in GRAPH)
 ENDPOINT = Endpoint("dpo", "base")
 HARM = dict(zip(POLICIES, (3.8, 2.5, 2.4, 1.5), strict=True))
 SUITES = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
-ESTIMATE = {"mean", "ci95", "n", "unscored"}
+ESTIMATE = {"mean", "interval", "n", "unscored"}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_an
             wanted, other = ("refusal_rate", "over_refusal_rate")[:: 1 if SUITES[name] == "harmful" else -1]
             assert set(suite[wanted]) == ESTIMATE
             assert suite[other] is None
-            low, high = suite["harmfulness"]["ci95"]
+            low, high = suite["harmfulness"]["interval"]
             assert low <= suite["harmfulness"]["mean"] <= high
 
 
@@ -103,7 +103,7 @@ def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
     comparisons = build(samples)["comparisons"]
     (fall,) = [c for c in comparisons if (c["policy"], c["baseline"], c["suite"], c["metric"]) == ("dpo", "base", "harmful", "harmfulness")]
     assert fall["difference"] < -1.5
-    assert fall["ci95"][1] < -1.5
+    assert fall["interval"][1] < -1.5
     assert fall["p_holm"] == fall["p_value"], "the primary endpoint is tested alone"
     others = [c for c in comparisons if c is not fall]
     assert [c["p_holm"] for c in others] == holm([c["p_value"] for c in others])

@@ -20,7 +20,7 @@ from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
 
 def estimate(mean, n=10):
-    return {"mean": mean, "ci95": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
+    return {"mean": mean, "interval": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
 
 
 def row(epoch: int, harm, over, step: int = 0, **suites):

@@ -14,7 +14,7 @@ from measures.estimates import compare_rates
 
 
 def estimate(mean, n=10):
-    return {"mean": mean, "ci95": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
+    return {"mean": mean, "interval": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
 
 
 def row(epoch: int, harm, over, step: int = 0, **suites):
@@ -113,7 +113,7 @@ def test_every_rise_is_told_by_suite_with_its_paired_interval():
     before, after = [k < 2 for k in range(26)], [k < 8 for k in range(26)]
     wanted = compare_rates(before, after, 0.95)
     twins = selection.over_refusal["twins"]
-    assert (twins.difference, twins.ci95, twins.n) == (pytest.approx(6 / 26), (wanted.low, wanted.high), 26)
+    assert (twins.difference, twins.interval, twins.n) == (pytest.approx(6 / 26), (wanted.low, wanted.high), 26)
     assert selection.held is False
     assert "(twins: +23 points (+5 to +42, n 26); patient_questions: -4 points (-19 to +9, n 26))" in selection.reason
 
@@ -156,4 +156,4 @@ def test_a_suite_that_the_base_was_not_measured_on_does_not_hold():
 def test_rows_of_an_earlier_version_have_rises_without_intervals():
     found = rises(row(1, 2, 0.3), row(0, 4, 0.1))
     assert found["twins"].difference == pytest.approx(0.2)
-    assert found["twins"].ci95 == (None, None)
+    assert found["twins"].interval == (None, None)

@@ -47,4 +47,4 @@ def test_temperature_by_hand():
 def test_share_is_a_wilson_interval():
     got = share([True] * 7 + [False] * 3)
     wanted = binomtest(7, 10).proportion_ci(method="wilson")
-    assert got == {"mean": 0.7, "ci95": [wanted.low, wanted.high], "n": 10, "unscored": 0}
+    assert got == {"mean": 0.7, "interval": [wanted.low, wanted.high], "n": 10, "unscored": 0}

@@ -57,13 +57,13 @@ def test_interval_stays_within_the_scale() -> None:
 def test_unscored_is_counted_and_never_a_zero() -> None:
     estimate = mean_estimate([2.0, None, 4.0, None])
     assert (estimate.mean, estimate.n, estimate.unscored) == (3.0, 2, 2)
-    assert rate_estimate([True, None, False]).to_json() | {"ci95": []} == {"mean": 0.5, "ci95": [], "n": 2, "unscored": 1}
+    assert rate_estimate([True, None, False]).to_json() | {"interval": []} == {"mean": 0.5, "interval": [], "n": 2, "unscored": 1}
 
 
 def test_one_score_has_no_interval_and_none_has_no_mean() -> None:
-    assert mean_estimate([3.0, None]).to_json() == {"mean": 3.0, "ci95": [None, None], "n": 1, "unscored": 1}
-    assert mean_estimate([None]).to_json() == {"mean": None, "ci95": [None, None], "n": 0, "unscored": 1}
-    assert rate_estimate([]).to_json() == {"mean": None, "ci95": [None, None], "n": 0, "unscored": 0}
+    assert mean_estimate([3.0, None]).to_json() == {"mean": 3.0, "interval": [None, None], "n": 1, "unscored": 1}
+    assert mean_estimate([None]).to_json() == {"mean": None, "interval": [None, None], "n": 0, "unscored": 1}
+    assert rate_estimate([]).to_json() == {"mean": None, "interval": [None, None], "n": 0, "unscored": 0}
 
 
 def test_a_score_that_is_not_a_number_is_refused() -> None:
@@ -190,7 +190,7 @@ def test_sides_of_unlike_length_are_refused() -> None:
 def test_too_few_pairs_have_no_test() -> None:
     assert compare_scores([3.0], [1.0]).p_value is None
     assert compare_scores([], []).difference is None
-    assert compare_rates([None], [True]).to_json()["ci95"] == [None, None]
+    assert compare_rates([None], [True]).to_json()["interval"] == [None, None]
 
 
 def test_holm_by_hand() -> None:

@@ -28,7 +28,7 @@ from train.engine.checkpoint_files import survey
 from train.engine.loggers import forget_metrics_after
 
 HASH = "0" * 64
-ESTIMATE = {"mean": 0.5, "ci95": [0.4, 0.6], "n": 9, "unscored": 0}
+ESTIMATE = {"mean": 0.5, "interval": [0.4, 0.6], "n": 9, "unscored": 0}
 MESSAGES = [{"role": "user", "content": "Q?"}]
 ROW = {"epoch": 0, "step": 0, "stage": "sft", "over_refusal_by_suite": {"twins": ESTIMATE}, **dict.fromkeys(METRICS, ESTIMATE)}
 COMPLETION = {"id": "a", "prompt_id": "p", "prompt": MESSAGES, "completion": MESSAGES, "policy": "base", "sample": 0, "seed": 0}

@@ -91,13 +91,13 @@ def test_a_planted_length_is_found_whichever_side_is_longer(fair, longer):
 def test_pairs_without_a_shortcut_are_near_one_half(fair):
     probes = shortcut_accuracies(fair[:200], fair[200:])
     assert probes["length_only"]["accuracy"] == 0.5
-    low, high = probes["prefix_only"]["ci95"]
+    low, high = probes["prefix_only"]["interval"]
     assert low < 0.5 < high
     assert judge_shortcuts(probes, PairsConfig()) == []
 
 
 def test_a_shortcut_between_the_limits_is_a_warning():
-    probes = {"length_only": {"accuracy": 0.65, "ci95": [0.6, 0.7], "n": 100}}
+    probes = {"length_only": {"accuracy": 0.65, "interval": [0.6, 0.7], "n": 100}}
     (warning,) = judge_shortcuts(probes, PairsConfig(shortcut_warn=0.6, shortcut_fail=0.7))
     assert "0.65" in warning
 

@@ -73,11 +73,11 @@ def test_answers_with_one_rating_say_nothing_of_agreement():
 def test_full_agreement_is_1_and_chance_about_0():
     levels = [1 + n % 5 for n in range(40)]
     full = agreement(ratings(levels, levels), items(40), seed=0)["harmfulness"]
-    assert (full["value"], full["ci95"]) == (1.0, [1.0, 1.0])
+    assert (full["value"], full["interval"]) == (1.0, [1.0, 1.0])
     rng = random.Random(0)
     other = [rng.randint(1, 5) for _ in range(400)]
     chance = agreement(ratings([rng.randint(1, 5) for _ in range(400)], other), items(400), seed=0)["harmfulness"]
-    low, high = chance["ci95"]
+    low, high = chance["interval"]
     assert low < 0 < high
     assert high - low < 0.3
 
@@ -85,7 +85,7 @@ def test_full_agreement_is_1_and_chance_about_0():
 @pytest.mark.parametrize("given", [([3, 3], [3, 3]), ([3, 4], [None, None]), ()])
 def test_no_value_where_chance_leaves_nothing_to_miss(given):
     found = agreement(ratings(*given), items(2), seed=0)["harmfulness"]
-    assert (found["value"], found["ci95"]) == (None, [None, None])
+    assert (found["value"], found["interval"]) == (None, [None, None])
 
 
 def test_answers_to_one_prompt_are_drawn_together():
@@ -96,7 +96,7 @@ def test_answers_to_one_prompt_are_drawn_together():
         "harmfulness"
     ]
     assert (copied["n"], copied["prompts"]) == (40, 10)
-    width = [found["ci95"][1] - found["ci95"][0] for found in (alone, copied)]
+    width = [found["interval"][1] - found["interval"][0] for found in (alone, copied)]
     assert width[1] == pytest.approx(width[0], rel=0.1)
 
 

@@ -22,7 +22,7 @@ def many(results):
         for place in range(MANY):
             for kind, like, metric in (("harmful", "harmful", "harmfulness"), ("benign", "twins", "over_refusal_rate")):
                 suite = dict(results["policies"][name]["suites"][like])
-                suite[metric] = {**suite[metric], "mean": place / MANY, "ci95": [0.0, 1.0]}
+                suite[metric] = {**suite[metric], "mean": place / MANY, "interval": [0.0, 1.0]}
                 policy["suites"][f"{kind}_{place}"] = suite
     found["comparisons"] += [
         {**row, "suite": f"{kind}_{place}"}
@@ -50,7 +50,7 @@ def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many):
 
 def test_a_suite_that_could_not_be_measured_counts_as_worst(many):
     suite = many["policies"]["dpo"]["suites"]["benign_0"]
-    suite["over_refusal_rate"] = {"mean": None, "ci95": [None, None], "n": 0, "unscored": 5}
+    suite["over_refusal_rate"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 5}
     assert "benign_0" in suite_names(narrowed(many), "benign")
 
 

@@ -74,7 +74,7 @@ def test_page_is_well_formed_and_fetches_nothing(page: str) -> None:
 
 
 def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
-    wanted = ["Safety", "Paired changes against base", "How the scorers were validated", "Plots", "Harmfulness by ethical principle"]
+    wanted = ["How the scorers were validated", "Plots", "Safety", "Paired changes against base", "Harmfulness by ethical principle"]
     wanted += [
         "DPO or only more training? SFT at equal optimiser steps",
         "Every policy epoch",
@@ -136,17 +136,17 @@ def test_verdict_names_the_change_its_interval_and_the_price(results: Json) -> N
     change = next(c for c in results["comparisons"] if (c["policy"], c["baseline"], c["metric"]) == ("dpo", "base", "harmfulness"))
     sentence = verdict(results)
     assert "falls from" in sentence
-    assert f"{change['difference']:+.2f}, 95% interval {change['ci95'][0]:+.2f} to {change['ci95'][1]:+.2f}" in sentence
+    assert f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to {change['interval'][1]:+.2f}" in sentence
     assert "over-refusal, at its worst on" in sentence
 
 
 @pytest.mark.parametrize(
-    ("ci95", "words"),
+    ("interval", "words"),
     [([-0.3, 0.1], "shows no clear change"), ([0.1, 0.5], "rises"), ([-0.5, -0.1], "falls"), ([None, None], "too few prompts")],
 )
-def test_verdict_claims_a_change_only_where_the_interval_does(results: Json, ci95: list[float | None], words: str) -> None:
+def test_verdict_claims_a_change_only_where_the_interval_does(results: Json, interval: list[float | None], words: str) -> None:
     harm = next(c for c in results["comparisons"] if (c["policy"], c["baseline"], c["metric"]) == ("dpo", "base", "harmfulness"))
-    sentence = verdict({**results, "comparisons": [{**harm, "ci95": ci95}]})
+    sentence = verdict({**results, "comparisons": [{**harm, "interval": interval}]})
     assert f"mean harmfulness {words}" in sentence or f"({words}" in sentence
     assert "over-refusal was not compared" in sentence
 
@@ -173,8 +173,8 @@ def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: 
     doubtful["policies"]["base"]["suites"]["twins"].update(n=12, truncated_rate={"mean": 0.5})
     doubtful["validation"]["reward_model"]["auroc"]["mean"] = 0.66
     doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"]["mean"] = 0.1
-    doubtful["validation"]["reward_model"]["auroc"]["ci95"] = [0.55, 0.75]
-    doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"]["ci95"] = [0.05, 0.2]
+    doubtful["validation"]["reward_model"]["auroc"]["interval"] = [0.55, 0.75]
+    doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"]["interval"] = [0.05, 0.2]
     doubtful["suites_absent"] = [{"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}]
     words_wanted = [
         "SFT 1 of 90",
@@ -195,11 +195,17 @@ def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: 
 
 
 def test_cells_carry_interval_n_and_what_is_unscored() -> None:
-    estimate = {"mean": 0.125, "ci95": [0.1, 0.2], "n": 89, "unscored": 1}
+    estimate = {"mean": 0.125, "interval": [0.1, 0.2], "n": 89, "unscored": 1}
     assert rate_cell(estimate) == Cell("12.5%", "10.0 to 20.0, n 89, 1 unscored")
-    assert score_cell({**estimate, "ci95": [None, None]}) == Cell("0.12", "no interval, n 89, 1 unscored")
-    assert score_cell({"mean": None, "ci95": [None, None], "n": 0, "unscored": 4}) == Cell("not measured", "4 unscored")
+    assert score_cell({**estimate, "interval": [None, None]}) == Cell("0.12", "no interval, n 89, 1 unscored")
+    assert score_cell({"mean": None, "interval": [None, None], "n": 0, "unscored": 4}) == Cell("not measured", "4 unscored")
     assert rate_cell(None) == Cell("not measured")
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    nearly = {"mean": -0.0004, "interval": [-0.0004, 0.0], "n": 9, "unscored": 0}
+    assert score_cell(nearly) == Cell("0.00", "0.00 to 0.00, n 9")
+    assert rate_cell(nearly) == Cell("0.0%", "0.0 to 0.0, n 9")
 
 
 def test_p_values_are_never_zero() -> None:
@@ -243,9 +249,9 @@ def test_a_run_without_dpo_control_principles_or_scoreboard_is_reported(results:
 def test_a_scorer_is_judged_by_the_lower_ends_of_its_intervals(results: Json) -> None:
     """A probe of one completion that was right says nothing."""
     doubtful = copy.deepcopy(results)
-    doubtful["validation"]["reward_model"]["auroc"]["ci95"] = [0.7, 1.0]
-    doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"] = {"mean": 1.0, "ci95": [0.21, 1.0], "n": 1}
-    doubtful["validation"]["reward_model"]["probes"]["no_opening"] = {"mean": None, "ci95": [None, None], "n": 0}
+    doubtful["validation"]["reward_model"]["auroc"]["interval"] = [0.7, 1.0]
+    doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"] = {"mean": 1.0, "interval": [0.21, 1.0], "n": 1}
+    doubtful["validation"]["reward_model"]["probes"]["no_opening"] = {"mean": None, "interval": [None, None], "n": 0}
     text = "\n".join(cautions(doubtful))
     for words in ("AUROC 0.97 (0.70 to 1.00", "sorry prefix 100% (21% to 100%, n 1)", "no opening unknown"):
         assert words in text
@@ -256,7 +262,7 @@ def test_the_worst_suite_is_the_one_whose_interval_reaches_highest(results: Json
     for row in doubtful["comparisons"]:
         if (row["policy"], row["metric"]) == ("dpo", "over_refusal_rate"):
             twins = row["suite"] == "twins"
-            row.update(difference=0.02 if twins else 0.03, ci95=[-0.2, 0.3] if twins else [0.0, 0.06])
+            row.update(difference=0.02 if twins else 0.03, interval=[-0.2, 0.3] if twins else [0.0, 0.06])
     assert "at its worst on twins" in verdict(doubtful)
 
 
@@ -294,4 +300,4 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith("Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch keeps")
-    assert line in render_markdown(results)[: render_markdown(results).index("## Safety")]
+    assert line in render_markdown(results)[: render_markdown(results).index("## ")]

@@ -72,9 +72,9 @@ def test_prompts_without_principles_give_no_principles_figure(results: Json) -> 
 
 def test_missing_estimates_and_intervals_leave_gaps_not_errors(results: Json, scoreboard: list[Json]) -> None:
     rows, holed = copy.deepcopy(scoreboard), copy.deepcopy(results)
-    rows[0]["harmfulness"] = {"mean": None, "ci95": [None, None], "n": 0, "unscored": 32}
+    rows[0]["harmfulness"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 32}
     rows[1]["over_refusal_rate"] = None
-    rows[2]["refusal_rate"]["ci95"] = [None, None]
+    rows[2]["refusal_rate"]["interval"] = [None, None]
     holed["policies"]["sft"]["suites"]["harmful"]["by_principle"].pop("4")
     del holed["policies"]["dpo"]["suites"]["harmful"]
     assert epochs_plot(rows)

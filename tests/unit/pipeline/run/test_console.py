@@ -6,7 +6,7 @@ from pipeline.run.console import complain, safety_table
 
 
 def estimate(mean, low=None, high=None):
-    return {"mean": mean, "ci95": [low, high], "n": 4, "unscored": 0}
+    return {"mean": mean, "interval": [low, high], "n": 4, "unscored": 0}
 
 
 def test_every_fault_is_one_line_on_standard_error(capsys):

@@ -19,13 +19,13 @@ from records.errors import ArtifactError, RecordError
 from records.own_files import sealed_line
 from records.stage_folder import write_json
 
-RISE = {"difference": 0.25, "ci95": [-0.1, 0.5], "n": 4}
+RISE = {"difference": 0.25, "interval": [-0.1, 0.5], "n": 4}
 KEPT = {
     "epoch": 1,
     "reason": "least harm",
     "held": False,
     "limit": 0.1,
-    "over_refusal": {"twins": RISE, "absent": {"difference": None, "ci95": [None, None], "n": 0}},
+    "over_refusal": {"twins": RISE, "absent": {"difference": None, "interval": [None, None], "n": 0}},
     "optimiser_steps": 3,
     "epochs": 2,
 }
@@ -36,15 +36,15 @@ WRONG = {
     "no suites": {"over_refusal": []},
     "a suite is a number": {"over_refusal": {"twins": 1}},
     "a rise is text": {"over_refusal": {"twins": {**RISE, "difference": "0.2"}}},
-    "an interval of one end": {"over_refusal": {"twins": {**RISE, "ci95": [0.1]}}},
-    "an end is text": {"over_refusal": {"twins": {**RISE, "ci95": ["low", 0.1]}}},
-    "no count": {"over_refusal": {"twins": {"difference": 0.2, "ci95": [0.1, 0.3]}}},
+    "an interval of one end": {"over_refusal": {"twins": {**RISE, "interval": [0.1]}}},
+    "an end is text": {"over_refusal": {"twins": {**RISE, "interval": ["low", 0.1]}}},
+    "no count": {"over_refusal": {"twins": {"difference": 0.2, "interval": [0.1, 0.3]}}},
 }
 
 
 def row(epoch: int, refused: list[str]) -> dict:
     """A scoreboard row of four benign prompts."""
-    rate = {"mean": len(refused) / 4, "ci95": [0.0, 1.0], "n": 4, "unscored": 0}
+    rate = {"mean": len(refused) / 4, "interval": [0.0, 1.0], "n": 4, "unscored": 0}
     return {
         "stage": "sft",
         "epoch": epoch,

@@ -26,9 +26,9 @@ def test_kappa_is_scikit_learns_and_alpha_is_1_for_full_agreement():
     assert ab["mean"] == pytest.approx(cohen_kappa_score(one, other, weights="quadratic", labels=[1, 2, 3, 4, 5]))
     assert (ab["n"], ac["mean"], bc["n"]) == (8, None, 0)
     assert found["alpha"]["n"] == 8
-    low, high = found["alpha"]["ci95"]
+    low, high = found["alpha"]["interval"]
     assert -1 <= low < found["alpha"]["mean"] < high <= 1
-    low, high = ab["ci95"]
+    low, high = ab["interval"]
     assert low < ab["mean"] < high
     same = [1.0, 5.0, 3.0]
     assert agreement({"a": same, "b": same})["alpha"]["mean"] == pytest.approx(1.0)
@@ -54,5 +54,5 @@ def test_one_level_only_leaves_chance_nothing_to_agree_on():
 
 def test_completions_of_one_prompt_are_drawn_together_so_one_prompt_has_no_interval():
     values = {"a": [1.0, 2.0, 5.0, 4.0], "b": [1.0, 3.0, 5.0, 5.0]}
-    assert agreement(values, ["same"] * 4)["alpha"]["ci95"] == [None, None]
-    assert agreement(values, ["p", "p", "q", "q"])["alpha"]["ci95"] != agreement(values)["alpha"]["ci95"]
+    assert agreement(values, ["same"] * 4)["alpha"]["interval"] == [None, None]
+    assert agreement(values, ["p", "p", "q", "q"])["alpha"]["interval"] != agreement(values)["alpha"]["interval"]

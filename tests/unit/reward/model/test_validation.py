@@ -28,7 +28,7 @@ def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
     rows, logits = held_out
     found = validate(rows, logits, 1.3)
     assert found["auroc"]["mean"] == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
-    low, high = found["auroc"]["ci95"]
+    low, high = found["auroc"]["interval"]
     assert low < found["auroc"]["mean"] < high
 
 
@@ -52,8 +52,8 @@ def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
 def test_dependent_examples_widen_the_interval(held_out):
     """The same rows counted five times are no more evidence: the bootstrap draws prompt groups."""
     rows, logits = held_out
-    once = validate(rows, logits, 1.0)["auroc"]["ci95"]
-    copies = validate(rows * 5, logits * 5, 1.0)["auroc"]["ci95"]
+    once = validate(rows, logits, 1.0)["auroc"]["interval"]
+    copies = validate(rows * 5, logits * 5, 1.0)["auroc"]["interval"]
     assert copies[1] - copies[0] == pytest.approx(once[1] - once[0], rel=0.05)
 
 
