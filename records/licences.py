@@ -93,7 +93,7 @@ def same_licence(one: str, other: str) -> bool:
 
 
 def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
-    """What the licences of rows forbid to whoever uses what is made from them.
+    """What the licences of rows forbid to users of anything that is made from the rows.
 
     Rows of the test split shape no weight, so their sources are named apart, and an unknown licence among them is no matter.
     """

@@ -57,7 +57,7 @@ def odd_files(path: Path) -> list[str]:
         below += [Path(here) / name for name in names]
     found = []
     for place in below:
-        with suppress(OSError):  # whoever reads it says what is wrong
+        with suppress(OSError):  # the reader of the file reports what is wrong
             mode = place.stat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 found.append(f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, or remove it")

@@ -1,6 +1,6 @@
 """A policy that vLLM answers for, in a process and a Python of its own: vLLM and the training libraries pin versions that exclude each other.
 
-Token ids go in and come out, so that prompts are tokenised by the same function whoever writes the answer.
+Token ids go in and come out, so that the same function tokenises prompts for every engine.
 """
 
 from __future__ import annotations

@@ -41,4 +41,4 @@ def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
 
 
 def padded(pad_token_id: int) -> Collation:
-    return Collation(pad_token_id, "rows are padded, as was asked for")
+    return Collation(pad_token_id, "rows are padded: the caller asked for padding")

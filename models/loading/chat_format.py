@@ -63,7 +63,7 @@ def turn_thinking_off(tokenizer: Any) -> None:
     """Write into the template that it does not think unless it is told to, where that is not so already.
 
     Rows are trained, and completions sampled and measured, without a thinking block, or with the empty one that the template
-    writes then. It stands in the template itself, so that whoever loads the policy gets the mode that was measured.
+    writes then. It stands in the template itself, so that a user who loads the policy gets the mode that was measured.
     """
     try:
         asked = render(tokenizer, PROBE_PROMPT, add_generation_prompt=True)

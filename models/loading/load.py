@@ -165,7 +165,7 @@ def minilm_directory() -> Path:
 
 
 def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `write` fills when it is not there; whole, or not there, whoever else writes it meanwhile."""
+    """A folder of the cache that `write` fills when it is missing. It appears complete or not at all, even where several processes write it."""
     cache = cache_directory()
     target = cache / name
     if not (target / "config.json").is_file():

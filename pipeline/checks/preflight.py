@@ -34,7 +34,7 @@ class Findings:
     tried: Tried | None = None
 
     def add(self, faults: list[str]) -> None:
-        """Each fault once, whoever finds it."""
+        """Each fault once, even where several checks find it."""
         self.faults += [fault for fault in faults if fault not in self.faults]
 
 

@@ -98,7 +98,7 @@ def _said(word: Path) -> _Word | None:
 
 @dataclass(frozen=True)
 class Share:
-    """This rank's part of work that needs no talk between ranks: every so-and-so-many-th item, whoever else is at work."""
+    """This rank's part of work that needs no communication: items rank, rank + world size, and so on."""
 
     rank: int
     world: int

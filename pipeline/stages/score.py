@@ -53,7 +53,7 @@ def _completions(context: Context) -> list[Completion]:
 
 
 def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completion:
-    """A side of a row of the data as a completion: whoever wrote it, it is whole."""
+    """One side of a row of the data as a completion. Texts of the data are never cut, so it counts as complete."""
     return Completion(
         id=name,
         prompt_id=row.asks,

@@ -68,4 +68,4 @@ class PortableIO(CheckpointIO):
         return trainer
 
     def remove_checkpoint(self, path: Any) -> None:
-        raise NotImplementedError("train.checkpoints keeps house")
+        raise NotImplementedError("checkpoints are removed by train/engine/checkpoints.py")

@@ -1,4 +1,4 @@
-"""A scheduler's notice that this process must end soon: heard from the first moment on, acted on where it does no harm.
+"""A scheduler's notice that this process must end soon. It is recorded from the start of the process and acted on between steps.
 
 Imports nothing but the standard library: the command line listens before anything else is loaded, since an unhandled SIGUSR1 kills.
 """

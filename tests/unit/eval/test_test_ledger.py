@@ -1,4 +1,4 @@
-"""Every look at a test set is counted once, whoever looks, and damage is counted nowhere."""
+"""Every look at a test set is counted once per recipe, and a damaged entry is not counted."""
 
 from __future__ import annotations
 

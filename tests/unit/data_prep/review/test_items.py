@@ -131,7 +131,7 @@ def test_uncertain_prompts_are_those_nearest_to_the_threshold():
 
 
 def test_the_random_part_does_not_depend_on_the_scores():
-    """What it says of a scorer is then not bent by which prompts were chosen."""
+    """The agreement with a scorer is then not biased by the choice of prompts."""
     parts = [
         {item.prompt_id for item in drawn(run_items(values=values)) if item.drawn == "random"}
         for values in (lambda n: 1 + n % 5, lambda n: 5 - n % 5, lambda n: 3.5)

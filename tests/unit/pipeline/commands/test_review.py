@@ -125,7 +125,7 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     assert {pair.pair_type for pair in before} <= {"harm", "refuse_then_comply", "over_refusal"}
     assert cli.main(["pairs", str(run), f"pairs.expert_labels=[{labels / 'labels.jsonl'}]"]) == 0
     pairs = read_records(tmp_path / "run" / "pairs" / "pairs.train.jsonl", Pair)
-    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {3.5, 1.0}, "the experts' word is the score"
+    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {3.5, 1.0}, "the experts' rating is the score"
     between = [pair for pair in pairs if pair.pair_type == "expert" and pair.chosen_source == "base"]
     assert len(between) == 8
     assert {(pair.chosen_score, pair.rejected_score) for pair in between} == {(2.0, 4.5)}

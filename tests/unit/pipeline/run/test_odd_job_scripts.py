@@ -1,4 +1,4 @@
-"""A job script that no shell or no cluster could read is told in one line."""
+"""A job script that no shell or no cluster could read is reported in one line."""
 
 from __future__ import annotations
 
