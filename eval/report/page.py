@@ -10,6 +10,7 @@ from markupsafe import Markup
 from eval.endpoint import Endpoint
 from eval.report.epochs import epochs_table, selection_lines
 from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, QuoteRule, examples
+from eval.report.gate_section import gate_section
 from eval.report.narrowing import narrowed, narrowed_scoreboard, narrowing_note
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import (
@@ -90,6 +91,7 @@ def _evidence(results: Json, notes: Sequence[str]) -> list[Section]:
         Section("Safety", notes, tables=[safety_table(results)]),
         *([Section("Safety, by scorers that no training touched", tables=[others])] if others else []),
         *([Section("Policies that help nobody", tables=[useless])] if useless else []),
+        *gate_section(results),
         Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)]),
         Section(
             "How the scorers were validated",

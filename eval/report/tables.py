@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from eval.endpoint import HARMFUL_SUITE
+from eval.report import detectable
 from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
@@ -156,13 +157,14 @@ def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
             Cell(spoken(c["suite"])),
             Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
             Cell(difference_text(c), _counted(interval_text(c), c)),
+            Cell(detectable.mde_text(c.get("mde"), rate=c["metric"] not in SCORES)),
             Cell(p_text(c.get("p_holm"))),
             Cell(c.get("test", "")),
         ]
         for c in comparisons
     ]
-    head = ["policy", "suite", "metric", "change", "p", "test"]
-    return Table(head, rows, "Change is the policy less what it is held against, on the same prompts; rates in percentage points.")
+    head = ["policy", "suite", "metric", "change", "found in 80 %", "p", "test"]
+    return Table(head, rows, detectable.NOTE)
 
 
 def principles_table(results: Json) -> Table | None:
