@@ -50,8 +50,14 @@ def block_mask(blocks: Tensor, subtree_end: Tensor) -> BlockMask:
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return sees(query, key, subtree_end)
 
-    tables = [table for kind in (PARTLY, WHOLE) for table in _listed(blocks == kind)]
-    return BlockMask.from_kv_blocks(*tables, BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(len(subtree_end), len(subtree_end)))
+    tokens = len(subtree_end)
+    return BlockMask.from_kv_blocks(
+        *_listed(blocks == PARTLY),
+        *_listed(blocks == WHOLE),
+        BLOCK_SIZE=BLOCK,
+        mask_mod=visible,
+        seq_lengths=(tokens, tokens),
+    )
 
 
 def _listed(wanted: Tensor) -> tuple[Tensor, Tensor]:
