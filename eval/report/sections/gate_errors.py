@@ -6,6 +6,7 @@ from typing import Any
 
 from eval.report.detectable import mde_text
 from eval.report.rendering import Section
+from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, spoken
 
 Json = dict[str, Any]
@@ -16,14 +17,14 @@ NOTE = (
 )
 
 
-def gate_section(results: Json) -> list[Section]:
-    """None of it where the results hold no error rates, as those of earlier versions do."""
-    rates = results.get("gate_error_rates") or []
+def build(material: Material) -> Section | None:
+    """None where the results hold no error rates, as those of earlier versions do."""
+    rates = material.results.get("gate_error_rates") or []
     if not rates:
-        return []
+        return None
     head = ["suite", "setting", "n", "good policy", "at the limit", "further over", "smallest difference found", "n for 5 %"]
     rows = [[Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)] for row in rates]
-    return [Section("How often the release gate errs", tables=[Table(head, rows, NOTE)])]
+    return Section(tables=[Table(head, rows, NOTE)])
 
 
 def _cells(row: Json) -> list[Cell]:
@@ -41,3 +42,6 @@ def _cells(row: Json) -> list[Cell]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+SECTION = Declared("gate-errors", 730, "How often the release gate errs", build)
