@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from models.config import Engine, GenerationConfig
@@ -26,8 +27,12 @@ class SuiteConfig(Ranged):
     """Prompts of the user's own to measure beside the run's test split; never trained on."""
 
     name: str = ""
+    """What results call it; empty takes the name of `suite`."""
+    suite: str = ""
+    """A suite that Primum describes, or a YAML file that describes one of your own (docs/adding_a_suite.md). It knows its columns
+    and its kind, so `field` and `kind` are not asked. Empty reads `path` by `field` and `kind`."""
     path: str = ""
-    """JSON Lines, or a CSV file with a header."""
+    """JSON Lines, or a CSV file with a header. Of a `suite`, its file or folder as published; empty where its rows come with Primum."""
     field: str = "prompt"
     """The column that holds the request."""
     kind: Literal["harmful", "benign"] = "benign"
@@ -37,8 +42,12 @@ class SuiteConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.name or not self.path:
-            raise ValueError("eval.suites: each needs a name and a path")
+        if not self.suite and (not self.name or not self.path):
+            raise ValueError("eval.suites: each needs a name and a path, or a suite (docs/adding_a_suite.md)")
+
+    @property
+    def called(self) -> str:
+        return self.name or Path(self.suite).stem
 
 
 @dataclass(frozen=True, kw_only=True)
