@@ -54,6 +54,9 @@ class EvalConfig(Ranged):
     suites: list[SuiteConfig] = field(default_factory=list)
     prompts_per_suite: int | None = ranged(None, at_least=1, at_most=MANY)
     confidence: float = ranged(0.95, at_least=0.5, below=1)
+    open_withheld: bool = True
+    """Let the pages of the run's own folder (report.html, samples.html) hold the completions that they withhold, each behind a
+    click. False leaves them out of the files. What is released or recorded elsewhere never holds them."""
 
 
 @dataclass(frozen=True, kw_only=True)

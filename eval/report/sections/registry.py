@@ -7,8 +7,10 @@ from eval.report.sections import (
     changes,
     control,
     counts,
+    distribution,
     epochs,
     examples,
+    gate,
     independent,
     limits,
     over_refusal,
@@ -26,8 +28,10 @@ MODULES = (
     changes,
     control,
     counts,
+    distribution,
     epochs,
     examples,
+    gate,
     independent,
     limits,
     over_refusal,
@@ -42,7 +46,7 @@ MODULES = (
 DECLARED: tuple[Declared, ...] = tuple(sorted((module.SECTION for module in MODULES), key=lambda section: section.place))
 
 
-def sections_of(material: Material, *, page: bool) -> list[Section]:
-    """All that these results have something for, in order; on a page with figures and completions."""
-    built = [declared.of(material) for declared in DECLARED if page or not declared.page_only]
+def sections_of(material: Material) -> list[Section]:
+    """All that these results have something for, in order."""
+    built = [declared.of(material) for declared in DECLARED]
     return [section for section in built if section]
