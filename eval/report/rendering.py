@@ -63,6 +63,9 @@ class Section:
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     bullets: Sequence[str] = ()
+    """Sentences of ours alone; backticks make code."""
+    items: Sequence[str] = ()
+    """Sentences that may hold words from outside."""
     plots: Sequence[Plot] = ()
     examples: Sequence[Example] = ()
     verbatim: str = ""

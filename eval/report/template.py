@@ -73,6 +73,9 @@ HTML = (
 {% if section.bullets %}
 <ul class="reading">{% for bullet in section.bullets %}<li>{{ bullet | code }}</li>{% endfor %}</ul>
 {% endif %}
+{% if section.items %}
+<ul class="reading">{% for item in section.items %}<li>{{ item | tight }}</li>{% endfor %}</ul>
+{% endif %}
 {% if section.verbatim %}
 <details class="settings"><summary>Resolved configuration</summary><pre>{{ section.verbatim }}</pre></details>
 {% endif %}
@@ -128,6 +131,12 @@ Read with care:
 {% endfor %}
 {% for bullet in section.bullets %}
 - {{ bullet }}
+{% if loop.last %}
+
+{% endif %}
+{% endfor %}
+{% for item in section.items %}
+- {{ item | words }}
 {% if loop.last %}
 
 {% endif %}

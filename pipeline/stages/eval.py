@@ -10,6 +10,7 @@ from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
 from eval.gate import judge
+from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
@@ -80,6 +81,8 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    rates = error_rates(results, released_policy(config), config.release.gate)
+    results["gate_error_rates"] = [row.to_json() for row in rates]
     _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
@@ -266,6 +269,7 @@ STAGE = Stage(
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
+    # The gate's error rates are told for the limits of the day; release computes them again for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},

@@ -24,12 +24,13 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
     """
     if not scoreboard:
         return None
+    suites = benign_suites(scoreboard)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.2, 6), layout="constrained")
+        figure = Figure(figsize=(6.2, 5.2 + 0.25 * (1 + len(suites))), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         _line(above, scoreboard, "harmfulness", HARM, "o", "mean harmfulness")
         _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)", shift=-0.04)
-        for place, suite in enumerate(benign_suites(scoreboard)):
+        for place, suite in enumerate(suites):
             rows = [{**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)} for row in scoreboard]
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
             label = f"over-refusal on {one_line(spoken(suite))} (lower is better)"

@@ -10,7 +10,7 @@ from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table
 
 NAME = "gate"
-NOTE = "Limits hold for the ends of intervals. `primum release` asks again, with the limits that the configuration then has."
+NOTE = "Limits hold for the ends of intervals. primum release asks again, with the limits that the configuration then has."
 FIRST = ("failed", "accepted", "not measured", "passed")
 
 
@@ -22,7 +22,7 @@ def gate_table(gates: Sequence[GateResult]) -> Table:
     """A row a line, what did not pass first."""
     ranked = sorted(gates, key=lambda gate: FIRST.index(gate.outcome))
     rows = [[Cell(gate.outcome), Cell(gate.name), Cell(gate.detail)] for gate in ranked]
-    return Table(["outcome", "gate", "evidence and limit"], rows, NOTE.replace("`", ""))
+    return Table(["outcome", "gate", "evidence and limit"], rows, NOTE)
 
 
 def gate_line(gates: Sequence[GateResult]) -> GateLine | None:

@@ -24,7 +24,7 @@ MEASURES = {
 
 
 def build(material: Material) -> Section:
-    return Section(bullets=limits(material.whole))
+    return Section(items=limits(material.whole))
 
 
 def limits(results: Json) -> list[str]:

@@ -87,8 +87,8 @@ def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
     wanted += ["Examples", "Where the numbers come from", "How to read this", "Limits"]
     assert re.findall(r"<h2>(.*?)</h2>", page) == wanted
     assert page.count("<svg") == 4
-    contents = re.findall(r'<li><a href="#([a-z_]+)">(.*?)</a></li>', page)
-    assert contents == re.findall(r'<section id="([a-z_]+)">\s*<h2>(.*?)</h2>', page)
+    contents = re.findall(r'<li><a href="#([a-z_-]+)">(.*?)</a></li>', page)
+    assert contents == re.findall(r'<section id="([a-z_-]+)">\s*<h2>(.*?)</h2>', page)
 
 
 def test_the_title_names_model_run_and_day(results: Json, samples: list[Json]) -> None:
@@ -326,7 +326,7 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
     reason, head = section.index("no epoch keeps over-refusal within 10 points"), section.index("| stage |")
     assert reason < head
     assert "| over-refusal: patient questions | over-refusal: twins |" in section
-    assert "no epoch keeps over-refusal within 10 points" in page
+    assert "no epoch keeps over-refusal within 10\u00a0points" in page
 
 
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
