@@ -12,6 +12,7 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
+from eval.report.browser.page import sample_pages
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
 from eval.report.page import render_html, render_markdown
@@ -90,6 +91,8 @@ def work(context: Context) -> dict[str, Any]:
     gates = judge(results, released_policy(config), config.release.gate)
     opens = config.eval.open_withheld
     write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
+    for name, page in sample_pages(results, rows, opens_withheld=opens).items():
+        write_text(context.path / name, page)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
