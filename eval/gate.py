@@ -60,9 +60,9 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
         share = suite["harmfulness"]["unscored"] / suite["n"] if suite["n"] else None
         gates.append(_at_most(f"share unscored on {name}", share, config, "max_unscored"))
     gates += _absent_suites(results, policy)
+    gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
     gates.append(_selection_gate(results, policy, config))
-    gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     return gates
 
 

@@ -21,6 +21,7 @@ PATHS = (
     "score.reward_models.*",
     "pairs.expert_labels.*",
     "eval.suites.*.path",
+    "eval.capability.tasks.*.path",
     "trainer.offload_path",
 )
 """Every setting that may name a file or a directory; `*` stands for each entry of a list."""

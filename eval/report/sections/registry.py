@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eval.report.rendering import Section
 from eval.report.sections import (
+    capability,
     changes,
     control,
     counts,
@@ -23,6 +24,7 @@ from eval.report.sections import (
 from eval.report.sections.declared import Declared, Material
 
 MODULES = (
+    capability,
     changes,
     control,
     counts,
