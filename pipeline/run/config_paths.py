@@ -22,6 +22,7 @@ PATHS = (
     "pairs.expert_labels.*",
     "eval.suites.*.path",
     "eval.capability.tasks.*.path",
+    "eval.suites.*.suite",
     "trainer.offload_path",
 )
 """Every setting that may name a file or a directory; `*` stands for each entry of a list."""
