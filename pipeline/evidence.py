@@ -185,7 +185,8 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
         write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
-    write_json(folder / "provenance.json", {key: run[key] for key in PROVENANCE})
+    opened = evidence.results.get("test_set")
+    write_json(folder / "provenance.json", {**{key: run[key] for key in PROVENANCE}, "test_set": opened})
     write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
     write_json(folder / "personal_data.json", evidence.personal.to_json())
 

@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
+from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
@@ -79,6 +80,8 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    rates = error_rates(results, released_policy(config), config.release.gate)
+    results["gate_error_rates"] = [row.to_json() for row in rates]
     _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
@@ -260,7 +263,8 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
+    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,
