@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from eval.config import SuiteConfig
 from eval.form import form_of
 from eval.omission_rule import missing_acts
+from eval.suites.registry import definition
 from records.contracts import Scorer
-from records.rows import Completion, Score, SuitePrompt, text_of
+from records.rows import Completion, Prompt, Score, SuitePrompt, text_of
 from reward.scorers import score_id
 
 OMISSION, CHOICE = "omission", "choice"
@@ -69,4 +71,23 @@ def suite_scores(completions: Sequence[Completion], scorers: Iterable[tuple[Scor
     found: list[Score] = []
     for scorer, suites in scorers:
         found += scorer.score([row for row in completions if row.suite in suites and not row.condition])
+    return found
+
+
+def scorers_of(suites: Iterable[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
+    """Of the described suites that expect something, with the names of the suites that each scores."""
+    asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    held: set[str] = set()
+    options: dict[str, Mapping[str, str]] = {}
+    for config in suites:
+        if config.suite:
+            described = definition(config.suite)
+            parts = {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
+            held |= parts if OMISSION in described.scorers else set()
+            options |= dict.fromkeys(parts, described.options) if CHOICE in described.scorers else {}
+    found: list[tuple[Scorer, frozenset[str]]] = []
+    if held:
+        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))
+    if options:
+        found.append((ChoiceRule([prompt for prompt in asked if prompt.suite in options], options), frozenset(options)))
     return found
