@@ -72,6 +72,8 @@ class Measured:
             "policy": self.policy,
             "suite": self.suite,
             "kind": self.kind,
+            "condition": self.completion.condition,
+            "principle": self.principle,
             "prompt_id": self.prompt.id,
             "prompt": text_of(self.prompt.prompt),
             "completion": self.text,

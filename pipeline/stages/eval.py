@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
+from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
@@ -86,7 +87,10 @@ def work(context: Context) -> dict[str, Any]:
     _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
-    write_text(context.path / "report.html", render_html(results, [row.to_row() for row in measured], results["scoreboard"]))
+    rows = [row.to_row() for row in measured]
+    gates = judge(results, released_policy(config), config.release.gate)
+    opens = config.eval.open_withheld
+    write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -234,6 +238,7 @@ def _provenance(context: Context) -> dict[str, Any]:
     stages = stages_before(context.directory.name, config)
     seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
     return {
+        "run": context.path.resolve().parent.name,
         "model": config.model.base.path,
         "revision": config.model.base.revision,
         "seed": config.seed,
@@ -266,6 +271,7 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
+    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
     work=work,
