@@ -19,6 +19,7 @@ from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
+from eval.suite_scorers import scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
@@ -31,11 +32,12 @@ from pipeline.run.graph import compared_policies, policy_title, released_policy,
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
-from records.rows import Completion, Prompt, Record, Score, read_records
+from records.rows import Completion, Prompt, Record, Score, SuitePrompt, read_records
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -82,6 +84,7 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    results.update(measured_apart(context))
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
     _write_tables(context, prompts, measured)
@@ -157,7 +160,9 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
         write_hash(completions)
         scores.unlink(missing_ok=True)
     if _is_wanted(context, scores):
-        write_records(scores, score_with(scorers, read_records(completions, Completion)))
+        made = read_records(completions, Completion)
+        own = scorers_of(context.config.eval.suites, prompts)
+        write_records(scores, [*score_with(scorers, made), *suite_scores(made, own)])
         write_hash(scores)
     of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
@@ -186,7 +191,7 @@ def _shard(context: Context, name: str, what: str, rank: int) -> Path:
 def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
     """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
     tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (Prompt, prompts),
+        "prompts": (SuitePrompt, prompts),
         COMPLETIONS: (Completion, [row.completion for row in measured]),
         SCORES: (Score, [score for row in measured for score in row.scores.values()]),
     }
@@ -267,7 +272,7 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),

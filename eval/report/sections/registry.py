@@ -8,9 +8,12 @@ from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 
 NAMES = (
+    "capability",
     "changes",
+    "choices",
     "control",
     "counts",
+    "declines",
     "distribution",
     "epochs",
     "examples",
@@ -18,12 +21,14 @@ NAMES = (
     "gate_errors",
     "independent",
     "limits",
+    "omission",
     "over_refusal",
     "plots",
     "principles",
     "provenance",
     "reading",
     "safety",
+    "twin_gap",
     "useless",
     "validity",
 )
