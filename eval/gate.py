@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eval.config import GateConfig
+from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
 Json = dict[str, Any]
@@ -61,6 +62,7 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
         share = suite["harmfulness"]["unscored"] / suite["n"] if suite["n"] else None
         gates.append(at_most(f"share unscored on {name}", share, config, "max_unscored"))
     gates += _absent_suites(results, policy)
+    gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
     gates.append(_selection_gate(results, policy, config))
     return gates

@@ -185,7 +185,8 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     rows = read_scoreboard(scoreboard.path)
     selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
-    context.say(f"epoch {epoch} kept: {selection.reason}")
+    word = "epoch" if selection.epochs_trained is None else "candidate"
+    context.say(f"{word} {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(context.path / "selection.json", kept)

@@ -101,3 +101,7 @@ MEASURED_COMPLETIONS = RunFile("eval", "completions.jsonl", Completion)
 MEASURED_SCORES = RunFile("eval", "scores.jsonl", Score)
 RESULTS: RunFile[Record] = RunFile("eval", "results.json")
 REPORT: RunFile[Record] = RunFile("eval", "report.html")
+
+CAPABILITY: RunFile[Record] = RunFile("capability", "capability.json")
+CAPABILITY_ANSWERS: RunFile[Record] = RunFile("capability", "answers.jsonl")
+CAPABILITY_TEXTS: RunFile[Record] = RunFile("capability", "texts.jsonl")

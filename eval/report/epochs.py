@@ -84,4 +84,5 @@ def _apart(row: Json, suites: Sequence[str]) -> list[Cell]:
 
 def _line(policy: Json) -> str:
     selection = policy["selection"]
-    return f"{policy['title']}, epoch {selection['epoch']} kept: {selection['reason']}."
+    word = "epoch" if selection.get("epochs_trained") is None else "candidate"
+    return f"{policy['title']}, {word} {selection['epoch']} kept: {selection['reason']}."

@@ -21,6 +21,7 @@ PATHS = (
     "score.reward_models.*",
     "pairs.expert_labels.*",
     "eval.suites.*.path",
+    "eval.capability.tasks.*.path",
     "eval.suites.*.suite",
     "trainer.offload_path",
 )
