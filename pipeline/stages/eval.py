@@ -189,7 +189,7 @@ def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measur
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
         return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy))
+    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy, context.config))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
     return {**about, "selection": _selection(context, policy).to_json()}
 
@@ -208,7 +208,7 @@ def _selection(context: Context, policy: Policy) -> Selection:
         return kept.selection
     rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy)[0].name)))[0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name)))[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -260,7 +260,7 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "rlhf.starts_from"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,
