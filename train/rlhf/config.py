@@ -56,8 +56,9 @@ class DegenerateConfig(Ranged):
     min_words: int = ranged(3, at_least=0, at_most=MANY)
     max_repetition: float = ranged(0.5, above=0, at_most=1)
     """Share of a completion's runs of three words that stood in it before."""
-    max_perplexity: float = ranged(150.0, above=1, at_most=1e9)
-    """Under the reference, a token. Drawn completions of a policy lie near 3 to 15, words at random in the thousands."""
+    max_perplexity: float = ranged(1000.0, above=1, at_most=1e9)
+    """Under the reference, a token. What a large policy draws lies near 3 to 15, what one of 135 million parameters draws near 100, words at
+    random in the tens of thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from train.rlhf.degenerate import why_degenerate
 from train.rlhf.loss import rollout_loss
 from train.rlhf.plan import Part, RolloutPlan, RolloutRows, token_row
 from train.rlhf.rollout import Drawn, Rollout
-from train.rlhf.statistics import StepSums
+from train.rlhf.step_sums import StepSums
 from train.rlhf.step_zero import StepZero
 
 

@@ -101,7 +101,15 @@ def fit_rlhf(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         metrics = work / "metrics.jsonl"
         forget_metrics_after(metrics, resumed_step(work))
         fit(
-            module, rows, trainer, plan, epochs=config.epochs, work=work, label="test", callbacks=callbacks, loggers=[JsonLinesLogger(metrics)]
+            module,
+            rows,
+            trainer,
+            plan,
+            epochs=config.epochs,
+            work=work,
+            label="test",
+            callbacks=callbacks,
+            loggers=[JsonLinesLogger(metrics)],
         )
         return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()], work)
 
