@@ -29,12 +29,13 @@ from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
+from train.engine.candidates import candidate_steps
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
     from eval.measure import Measured
-    from eval.scoreboard import Scoreboard
+    from eval.scoreboard import Follower, Scoreboard
     from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
 
@@ -70,6 +71,10 @@ class Training:
     """What the training needs beside the scoreboard, from its rows."""
     plan_of: Callable[[Any], BatchPlan] | None = None
     """How its rows are cut into steps, where that is not by `global_batch_size`."""
+    candidates_per_epoch: int = 1
+    """How often in an epoch the policy is measured."""
+    follower: Follower | None = None
+    """What goes by the scoreboard's rows."""
     watch: Watch | None = None
 
 
@@ -102,7 +107,8 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
-    scoreboard = _scoreboard(context, training)
+    steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
+    scoreboard = _scoreboard(context, training, steps)
     loggers = _loggers(context, training)
     fit(
         module,
@@ -115,6 +121,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         callbacks=[*training.callbacks_of(rows), scoreboard, *(training.watch.callbacks if training.watch else ())],
         loggers=loggers,
         load=load,
+        measured_within=steps,
     )
     for logger in loggers[1:]:
         logger.experiment.finish()
@@ -130,7 +137,7 @@ def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
     return batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
 
 
-def _scoreboard(context: Context, training: Training) -> Scoreboard:
+def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
 
     config = context.config
@@ -156,7 +163,9 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
         first_row=first_row,
         **({"also": training.watch.also} if training.watch else {}),
     )
-    return Scoreboard(context.directory.name, context.path / "scoreboard.jsonl", context.directory.work / "epochs", measuring, state_of)
+    path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
+    within = steps if len(steps) > 1 else ()
+    return Scoreboard(context.directory.name, path, epochs, measuring, state_of, within, training.follower)
 
 
 def _harm_model(context: Context, training: Training) -> Scorer:
@@ -215,7 +224,8 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     candidates = training.watch.candidates(rows) if training.watch else rows
     selection = choose_epoch(candidates, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
-    context.say(f"epoch {epoch} kept: {selection.reason}")
+    word = "epoch" if selection.epochs_trained is None else "candidate"
+    context.say(f"{word} {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(context.path / "selection.json", kept)

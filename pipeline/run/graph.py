@@ -39,7 +39,7 @@ def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
     stage, round = parsed(name)
     registered = STAGES.get(stage)
     first = registered.leaves if registered else None
-    if first and registered and registered.begins_with and config:
+    if first and registered and registered.begins_with and config and registered.is_wanted(config):
         return replace(first, starts_from=_named_start(registered.begins_with(config), config))
     if first is None or round == 1:
         return first

@@ -81,6 +81,12 @@ STAGES = {
             is_wanted=lambda config: config.rlhf.starts_from != "none",
             begins_with=lambda config: config.rlhf.starts_from,
         ),
+        Registered(
+            "capability",
+            "medical questions and held-out text, every policy against the base",
+            Job(options="EVAL_OPTIONS"),
+            is_wanted=lambda config: config.eval.capability.is_wanted,
+        ),
         Registered("eval", "all policies side by side, and the report", Job("eval.sh", "EVAL_OPTIONS")),
         Registered("release", "a Hugging Face directory with its evidence, or a refusal", Job(options="RELEASE_OPTIONS")),
     )

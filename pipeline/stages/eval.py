@@ -9,13 +9,17 @@ from typing import Any
 from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
+from eval.gate import judge
+from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
+from eval.report.browser.page import sample_pages
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
 from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
+from eval.suite_scorers import scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
@@ -28,11 +32,12 @@ from pipeline.run.graph import compared_policies, policy_title, released_policy,
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
-from records.rows import Completion, Prompt, Record, Score, read_records
+from records.rows import Completion, Prompt, Record, Score, SuitePrompt, read_records
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -79,10 +84,18 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    results.update(measured_apart(context))
+    rates = error_rates(results, released_policy(config), config.release.gate)
+    results["gate_error_rates"] = [row.to_json() for row in rates]
     _write_tables(context, prompts, measured)
     write_json(context.path / "results.json", results)
     write_text(context.path / "report.md", render_markdown(results))
-    write_text(context.path / "report.html", render_html(results, [row.to_row() for row in measured], results["scoreboard"]))
+    rows = [row.to_row() for row in measured]
+    gates = judge(results, released_policy(config), config.release.gate)
+    opens = config.eval.open_withheld
+    write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
+    for name, page in sample_pages(results, rows, opens_withheld=opens).items():
+        write_text(context.path / name, page)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -147,7 +160,9 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
         write_hash(completions)
         scores.unlink(missing_ok=True)
     if _is_wanted(context, scores):
-        write_records(scores, score_with(scorers, read_records(completions, Completion)))
+        made = read_records(completions, Completion)
+        own = scorers_of(context.config.eval.suites, prompts)
+        write_records(scores, [*score_with(scorers, made), *suite_scores(made, own)])
         write_hash(scores)
     of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
@@ -176,7 +191,7 @@ def _shard(context: Context, name: str, what: str, rank: int) -> Path:
 def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
     """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
     tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (Prompt, prompts),
+        "prompts": (SuitePrompt, prompts),
         COMPLETIONS: (Completion, [row.completion for row in measured]),
         SCORES: (Score, [score for row in measured for score in row.scores.values()]),
     }
@@ -228,6 +243,7 @@ def _provenance(context: Context) -> dict[str, Any]:
     stages = stages_before(context.directory.name, config)
     seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
     return {
+        "run": context.path.resolve().parent.name,
         "model": config.model.base.path,
         "revision": config.model.base.revision,
         "seed": config.seed,
@@ -256,11 +272,13 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "rlhf.starts_from"),
+    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
+    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,
