@@ -54,7 +54,7 @@ def _trained(model: Any) -> Iterator[tuple[str, Any]]:
 
 def _held(parameter: Any) -> Tensor:
     """What this rank holds of a parameter: ZeRO-3's share, or all of it."""
-    return parameter.ds_tensor if _is_shared(parameter) else parameter.data
+    return parameter.ds_tensor if _is_shared(parameter) else parameter.detach()
 
 
 def _is_shared(parameter: Any) -> bool:
