@@ -22,6 +22,7 @@ PATHS = (
     "pairs.expert_labels.*",
     "eval.suites.*.path",
     "eval.capability.tasks.*.path",
+    "eval.tamper.medquad_path",
     "eval.suites.*.suite",
     "trainer.offload_path",
 )

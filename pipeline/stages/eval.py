@@ -25,11 +25,12 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
+from pipeline.policies import HARDWARE, MODEL, answering, base_config, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
+from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
@@ -45,15 +46,13 @@ from records.run_files import (
     PROMPTS,
     REPORT,
     RESULTS,
-    REWARD_MODEL,
     SCOREBOARD,
     SELECTION,
     VALIDATION,
     whole,
 )
 from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
-from reward.model.harmfulness_model import HarmfulnessScorer
-from reward.scorers import FACTORS, RefusalRule, score_with
+from reward.scorers import score_with
 
 COMPLETIONS, SCORES = "completions", "scores"
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
@@ -63,7 +62,7 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     prompts = _prompts(context)
     opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = _scorers(context, prompts)
+    scorers = run_scorers(context, prompts)
     for name, model in policies(context).items():
         _measure(context, name, model, prompts, scorers)
     if not context.share.hand_in(context.directory.work):
@@ -132,18 +131,6 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     if faults:
         context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
     return [prompt for prompt in prompts if prompt.id not in faults]
-
-
-def _scorers(context: Context, prompts: list[Prompt]) -> list[Scorer]:
-    """Of every policy alike: the harm model that the run has trained, the refusal rule, and those that no training touched."""
-    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
-    harm_model.model.to(device(context.config))
-    if not context.config.eval.factors:
-        return [harm_model, RefusalRule()]
-    from reward.factors.one_pass import FactorsAndRefusal
-
-    known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
-    return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
 
 
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorers: list[Scorer]) -> None:
