@@ -38,13 +38,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    title: str
+    title: str = ""
+    """Of a registered section only where it is not the registered one."""
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     bullets: Sequence[str] = ()
     plots: Sequence[Plot] = ()
     examples: Sequence[Example] = ()
     verbatim: str = ""
+    name: str = ""
+    """Its address in the page."""
 
 
 def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:

@@ -74,7 +74,7 @@ def test_page_is_well_formed_and_fetches_nothing(page: str) -> None:
 
 
 def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
-    wanted = ["Safety", "Paired changes against base", "How the scorers were validated", "Plots", "Harmfulness by ethical principle"]
+    wanted = ["How the scorers were validated", "Plots", "Safety", "Paired changes against base", "Harmfulness by ethical principle"]
     wanted += [
         "DPO or only more training? SFT at equal optimiser steps",
         "Every policy epoch",
@@ -202,6 +202,12 @@ def test_cells_carry_interval_n_and_what_is_unscored() -> None:
     assert rate_cell(None) == Cell("not measured")
 
 
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    nearly = {"mean": -0.0004, "interval": [-0.0004, 0.0], "n": 9, "unscored": 0}
+    assert score_cell(nearly) == Cell("0.00", "0.00 to 0.00, n 9")
+    assert rate_cell(nearly) == Cell("0.0%", "0.0 to 0.0, n 9")
+
+
 def test_p_values_are_never_zero() -> None:
     assert [p_text(p) for p in (0.0, 0.0009, 0.012, 1.0, None)] == ["< 0.001", "< 0.001", "0.012", "1.000", "-"]
 
@@ -294,4 +300,4 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith("Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch keeps")
-    assert line in render_markdown(results)[: render_markdown(results).index("## Safety")]
+    assert line in render_markdown(results)[: render_markdown(results).index("## ")]

@@ -1,0 +1,37 @@
+"""Each policy less the baseline, on the same prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from eval.report.rendering import Section
+from eval.report.sections.declared import Declared, Material
+from eval.report.tables import METRIC_NAMES, Cell, Table, counted, difference_text, interval_text, p_text, spoken, title_of
+
+Json = dict[str, Any]
+
+
+def build(material: Material) -> Section:
+    results = material.results
+    against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
+    return Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)])
+
+
+def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
+    rows = [
+        [
+            Cell(title_of(results, c["policy"]), f"against {title_of(results, c['baseline'])}"),
+            Cell(spoken(c["suite"])),
+            Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
+            Cell(difference_text(c), counted(interval_text(c), c)),
+            Cell(p_text(c.get("p_holm"))),
+            Cell(c.get("test", "")),
+        ]
+        for c in comparisons
+    ]
+    head = ["policy", "suite", "metric", "change", "p", "test"]
+    return Table(head, rows, "Change is the policy less what it is held against, on the same prompts; rates in percentage points.")
+
+
+SECTION = Declared("changes", 320, "Paired changes", build)

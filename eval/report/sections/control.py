@@ -1,0 +1,49 @@
+"""A policy beside a control that was trained for as many steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.report.rendering import Section
+from eval.report.sections.changes import changes_table
+from eval.report.sections.declared import Declared, Material
+from eval.report.sections.safety import harm_cells, over_refusal_cells, safety_heads
+from eval.report.tables import ABSENT, Cell, Table, suite_names
+
+Json = dict[str, Any]
+NOTE = (
+    "The control is SFT that goes on for as many optimiser steps as DPO took; "
+    "rates and rows differ too, so what DPO does beyond it is an observation of one run, not an effect of preferences alone."
+)
+
+
+def build(material: Material) -> Section | None:
+    results = material.results
+    control = control_table(results)
+    if not control:
+        return None
+    beyond_base = [c for c in results["comparisons"] if c["baseline"] != results["baseline"]]
+    return Section(paragraphs=[NOTE], tables=[control, *([changes_table(results, beyond_base)] if beyond_base else [])])
+
+
+def control_table(results: Json) -> Table | None:
+    """A policy beside its control, which was trained for as many optimiser steps, and what both began with; None without a control."""
+    controls = {name: policy["control_of"] for name, policy in results["policies"].items() if policy.get("control_of")}
+    if not controls:
+        return None
+    wanted = {*controls, *controls.values(), *(results["policies"][name]["starts_from"] for name in controls)}
+    names = [name for name in results["policies"] if name in wanted]
+    benign = suite_names(results, "benign")
+    rows = [
+        [
+            Cell(policy["title"]),
+            Cell(str(policy.get("optimiser_steps", ABSENT))),
+            *harm_cells(policy),
+            *over_refusal_cells(policy, benign),
+        ]
+        for policy in (results["policies"][name] for name in names)
+    ]
+    return Table(["policy", "optimiser steps", *safety_heads(benign)], rows)
+
+
+SECTION = Declared("control", 600, "DPO or only more training? SFT at equal optimiser steps", build)

@@ -1,0 +1,51 @@
+"""A section of the report: a place in the order, a title, and a pure function of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from eval.report.examples import QuoteRule
+from eval.report.narrowing import narrowed, narrowed_scoreboard
+from eval.report.rendering import Section
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a section may read."""
+
+    results: Json
+    """results.json with its worst suites where there are very many: what tables show."""
+    whole: Json
+    """results.json as it stands."""
+    scoreboard: Sequence[Json] = ()
+    samples: Sequence[Json] = ()
+    """A row a completion (`Measured.to_row`); none where no completion may be looked at."""
+    rule: QuoteRule | None = None
+    """What may be quoted, where others than the run's readers are to have the page."""
+
+    @classmethod
+    def of(cls, results: Json, samples: Sequence[Json] = (), scoreboard: Sequence[Json] = (), rule: QuoteRule | None = None) -> Material:
+        return cls(narrowed(results), results, narrowed_scoreboard(scoreboard), samples, rule)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A section before it is built. `build` answers None where the results do not hold what it shows."""
+
+    name: str
+    """Its address in the page, `#name`."""
+    place: int
+    """Sections stand in the order of their places; neighbours are tens apart, so that one fits between."""
+    title: str
+    build: Callable[[Material], Section | None]
+    page_only: bool = field(default=False, kw_only=True)
+    """It holds figures or completions and nothing that Markdown shows."""
+
+    def of(self, material: Material) -> Section | None:
+        """The section under its title, unless it has named itself."""
+        section = self.build(material)
+        return section and replace(section, title=section.title or self.title, name=self.name)

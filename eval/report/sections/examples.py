@@ -1,0 +1,25 @@
+"""Completions, side by side."""
+
+from __future__ import annotations
+
+from eval.report.examples import PROMPTS_SHOWN, REDACTED_FROM, examples
+from eval.report.rendering import Section
+from eval.report.sections.declared import Declared, Material
+
+
+def build(material: Material) -> Section | None:
+    rule = material.rule
+    titles = {name: policy["title"] for name, policy in material.results["policies"].items()}
+    chosen = examples(material.samples, titles, rule)
+    numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
+    if rule is not None:
+        note = f"Up to {numbers} prompts at even distances through those that may be quoted. Completions to harmful prompts are withheld."
+        return Section(paragraphs=[note, rule.note], examples=chosen)
+    note = (
+        f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
+        f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them."
+    )
+    return Section(paragraphs=[note], examples=chosen) if chosen else None
+
+
+SECTION = Declared("examples", 800, "Examples", build, page_only=True)

@@ -1,0 +1,34 @@
+"""Where the numbers come from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from eval.report.rendering import Section
+from eval.report.sections.declared import Declared, Material
+from eval.report.tables import Cell, Table
+from records.escaping import json_text
+
+Json = dict[str, Any]
+
+
+def build(material: Material) -> Section:
+    provenance = material.results.get("provenance") or {}
+    config = json_text(provenance["config"], indent=2) if isinstance(provenance.get("config"), dict) else ""
+    return Section(tables=[provenance_table(provenance)], verbatim=config)
+
+
+def provenance_table(provenance: Json) -> Table:
+    """One row a leaf, nested keys joined by dots; `config` is shown apart."""
+    rows = [[Cell(key), Cell(value)] for key, value in _leaves(provenance) if not key.startswith("config.")]
+    return Table(["what", "value"], rows)
+
+
+def _leaves(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{prefix}.{key}" if prefix else str(key))]
+    return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
+
+
+SECTION = Declared("provenance", 900, "Where the numbers come from", build)

@@ -1,0 +1,42 @@
+"""Sections stand in their places, and say nothing where the results hold nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.report import sections
+from eval.report.rendering import Section
+from eval.report.sections.declared import Declared, Material
+from eval.report.sections.registry import DECLARED, MODULES, sections_of
+
+Json = dict[str, Any]
+NOT_SECTIONS = {"__init__", "declared", "registry"}
+
+
+def test_every_file_of_the_folder_is_registered() -> None:
+    files = {path.stem for path in Path(next(iter(sections.__path__))).glob("*.py")} - NOT_SECTIONS
+    assert files == {module.__name__.rsplit(".", 1)[-1] for module in MODULES}
+
+
+def test_names_and_places_are_each_taken_once() -> None:
+    assert len({declared.name for declared in DECLARED}) == len({declared.place for declared in DECLARED}) == len(DECLARED)
+
+
+def test_markdown_has_no_section_that_only_a_page_shows(results: Json, samples: list[Json], scoreboard: list[Json]) -> None:
+    material = Material.of(results, samples, scoreboard)
+    of_page = [section.name for section in sections_of(material, page=True)]
+    of_markdown = [section.name for section in sections_of(material, page=False)]
+    assert [name for name in of_page if name in of_markdown] == of_markdown
+    assert {"plots", "examples"} & set(of_markdown) == set()
+
+
+@pytest.mark.parametrize(("own", "shown"), [("", "Registered"), ("Its own", "Its own")])
+def test_a_section_may_name_itself(results: Json, own: str, shown: str) -> None:
+    declared = Declared("odd", 1, "Registered", lambda material: Section(own))
+    section = declared.of(Material.of(results))
+    assert section is not None
+    assert (section.title, section.name) == (shown, "odd")
+    assert Declared("none", 1, "Absent", lambda material: None).of(Material.of(results)) is None

@@ -1,0 +1,89 @@
+"""Lagrange multipliers of limits, by projected dual ascent: pure bookkeeping, which knows no policy.
+
+A multiplier rises while what it holds exceeds its limit, falls while there is room, and never goes
+below 0 or above a cap. There is no momentum and no per-coordinate scaling: Adam divides an excess
+by its own size, so that one point over the limit would raise a multiplier as fast as thirty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent:
+    """How multipliers follow the excess. Rates are per update."""
+
+    rate: float
+    """What an excess of 1 (100 points) adds to a multiplier."""
+    cap: float
+    """No multiplier grows beyond this: a limit that cannot be held must not drown everything else."""
+    delay: int = 0
+    """Updates that only feed the moving average, before multipliers move for the first time."""
+    decay: float = 0.0
+    """The rate of update k after the delay is rate / (1 + decay k): smaller steps end oscillation."""
+    memory: float = 0.0
+    """Share of the moving average that the past keeps; 0 follows the last measurement alone."""
+
+
+def updated(value: float, excess: float, *, rate: float, cap: float) -> float:
+    """One step of projected ascent: value + rate x excess, held between 0 and cap.
+
+    >>> updated(1.0, 0.1, rate=5.0, cap=10.0)
+    1.5
+    >>> updated(0.2, -0.1, rate=5.0, cap=10.0)
+    0.0
+    """
+    return min(max(value + rate * excess, 0.0), cap)
+
+
+class Multipliers:
+    """One multiplier a limit, all 0 (or `start`) at first.
+
+    `limits` holds the most that each measured quantity may be, by name. Its state is plain numbers,
+    so that it fits in any checkpoint.
+    """
+
+    def __init__(self, limits: Mapping[str, float], ascent: Ascent, start: float = 0.0) -> None:
+        self.limits, self.ascent = dict(limits), ascent
+        self.values = dict.fromkeys(self.limits, min(start, ascent.cap))
+        self.averages: dict[str, float] = {}
+        self.updates = 0
+
+    def update(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """The multipliers after one more measurement of what is limited.
+
+        A name that was not measured (absent, or NaN) keeps its multiplier and its average. On several
+        ranks the measurement must be of all of them: sums are added up before they are divided.
+        """
+        unknown = sorted(set(measured) - set(self.limits))
+        if unknown:
+            raise ValueError(f"measured {unknown}, which have no limit; limits are on {sorted(self.limits)}")
+        counted = self.updates - self.ascent.delay
+        rate = self.ascent.rate / (1 + self.ascent.decay * max(counted, 0))
+        for name, value in measured.items():
+            if math.isnan(value):
+                continue
+            self.averages[name] = self._averaged(name, value)
+            if counted >= 0:
+                excess = self.averages[name] - self.limits[name]
+                self.values[name] = updated(self.values[name], excess, rate=rate, cap=self.ascent.cap)
+        self.updates += 1
+        return dict(self.values)
+
+    def _averaged(self, name: str, value: float) -> float:
+        memory = self.ascent.memory if name in self.averages else 0.0
+        return memory * self.averages.get(name, 0.0) + (1 - memory) * value
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": dict(self.values), "averages": dict(self.averages), "updates": self.updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises ValueError where the state is of other limits."""
+        if set(state["values"]) != set(self.limits):
+            raise ValueError(f"the state holds multipliers of {sorted(state['values'])}; wanted {sorted(self.limits)}")
+        self.values, self.averages = dict(state["values"]), dict(state["averages"])
+        self.updates = int(state["updates"])
