@@ -11,7 +11,20 @@ from eval.measure import completion_id
 from pipeline.measuring.prompts import own_by_text
 from records.errors import ConfigError, RecordError
 from records.excerpts import column_names
-from records.rows import Completion, Kind, Message, Prompt, assistant, read_json_lines, read_records, role_fault, shorten, stable_id, text_of, user
+from records.rows import (
+    Completion,
+    Kind,
+    Message,
+    Prompt,
+    assistant,
+    read_json_lines,
+    read_records,
+    role_fault,
+    shorten,
+    stable_id,
+    text_of,
+    user,
+)
 
 PROMPT_FIELDS = ("prompt", "question", "instruction", "input", "request")
 COMPLETION_FIELDS = ("completion", "response", "answer", "output", "reply")

@@ -10,7 +10,6 @@ import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,9 +93,9 @@ def _generated(row: dict[str, Any]) -> Generated:
     return Generated(row["text"], row["num_tokens"], row["finish_reason"])
 
 
-def kept_base(model: ModelConfig, prompts: Sequence[Prompt], generation: GenerationConfig, device: torch.device, *, policy: str) -> list[Completion]:
+def kept_base(
+    model: ModelConfig, prompts: Sequence[Prompt], generation: GenerationConfig, device: torch.device, *, policy: str
+) -> list[Completion]:
     """All of a base's completions where each of them is remembered; else none, so that a run's batches stay as they are."""
     kept = KeptCompletions(model, generation, device)
     return [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]
-
-

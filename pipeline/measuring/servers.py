@@ -74,4 +74,6 @@ def _only_model(config: EndpointConfig) -> str:
         raise ConfigError(f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in NAME@{config.base_url}")
     finally:
         client.close()
-    raise ResourceError(f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or write NAME@{config.base_url}")
+    raise ResourceError(
+        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or write NAME@{config.base_url}"
+    )

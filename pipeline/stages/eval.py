@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
@@ -22,6 +19,8 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
+from pipeline.evaluation_files import write_evaluation
+from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
@@ -32,7 +31,7 @@ from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
-from records.rows import Completion, Prompt, Record, Score, read_records
+from records.rows import Completion, Prompt, Score, read_records
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -47,7 +46,7 @@ from records.run_files import (
     VALIDATION,
     whole,
 )
-from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
+from records.stage_folder import read_json, sha256_json, write_records
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule, score_with
 
@@ -79,10 +78,7 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
-    _write_tables(context, prompts, measured)
-    write_json(context.path / "results.json", results)
-    write_text(context.path / "report.md", render_markdown(results))
-    write_text(context.path / "report.html", render_html(results, [row.to_row() for row in measured], results["scoreboard"]))
+    write_evaluation(context.path, results, prompts, measured)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -142,8 +138,11 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
     completions, scores = (_shard(context, name, what, context.share.rank) for what in (COMPLETIONS, SCORES))
     if _is_wanted(context, completions):
         generation = context.config.eval.generation
-        with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
-            write_records(completions, complete(policy, tokenizer, mine, generation, policy=name))
+        made = _kept_of_base(context, model, mine) if name == BASE.name else []
+        if not made:
+            with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
+                made = complete(policy, tokenizer, mine, generation, policy=name)
+        write_records(completions, made)
         write_hash(completions)
         scores.unlink(missing_ok=True)
     if _is_wanted(context, scores):
@@ -151,6 +150,16 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
         write_hash(scores)
     of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
+
+
+def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
+    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    if context.config.eval.engine != "transformers":
+        return []
+    made = kept_base(model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name)
+    if made:
+        context.say(f"{len(made)} completions of the base are known from `primum measure` and not written again")
+    return made
 
 
 def _is_wanted(context: Context, shard: Path) -> bool:
@@ -171,19 +180,6 @@ def _measured(context: Context, name: str, prompts: list[Prompt]) -> list[Measur
 
 def _shard(context: Context, name: str, what: str, rank: int) -> Path:
     return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"
-
-
-def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
-    tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (Prompt, prompts),
-        COMPLETIONS: (Completion, [row.completion for row in measured]),
-        SCORES: (Score, [score for row in measured for score in row.scores.values()]),
-    }
-    for name, (_, rows) in tables.items():
-        write_records(context.path / f"{name}.jsonl", rows)
-    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
-    write_readme(context.path, "Completions of every policy to the test prompts", described)
 
 
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
