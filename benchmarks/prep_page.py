@@ -20,7 +20,7 @@ def prep_section(results: Json) -> Iterator[str]:
     yield ""
     yield (
         f"All of `primum prep`, measured {results['date']} on made-up rows of usual length (`benchmarks/prep_rows.py`: a request, a completion of 30 to "
-        "150 words, for half of them a rejected one; 5 % copies, 10 % rewordings). Ten processes shared the two cores, which makes even "
+        "150 words, for half of them a rejected one; 5 % copies, 10 % rewordings). Up to ten processes shared the two cores, which makes even "
         "processor seconds longer; they are user and system time, imports included. The work is one thread and waits for nothing."
     )
     yield ""

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from eval.form import form_rates
 from eval.relevance import Relevance
 from measures.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
@@ -76,6 +77,8 @@ class Measured:
             "policy": self.policy,
             "suite": self.suite,
             "kind": self.kind,
+            "condition": self.completion.condition,
+            "principle": self.principle,
             "prompt_id": self.prompt.id,
             "prompt": text_of(self.prompt.prompt),
             "completion": self.text,
@@ -172,6 +175,7 @@ def summarise(samples: Sequence[Measured], confidence: float, fits: Sequence[flo
         "partial_refusal_rate": rate_estimate([s.refusal == "partial" for s in samples], confidence).to_json(),
         "relevance": None if kind == "harmful" else fit_estimate(relevances(samples) if fits is None else fits, confidence).to_json(),
         "truncated_rate": rate_estimate([s.completion.finish_reason == "length" for s in samples], confidence).to_json(),
+        "form": form_rates([s.text for s in samples], confidence),
         "mean_words": sum(len(s.text.split()) for s in samples) / len(samples),
         "by_principle": {
             str(k): {"n": len(rows), **_headline(rows, confidence)}

@@ -10,6 +10,7 @@ from typing import Any
 
 from eval import independent
 from eval.endpoint import Endpoint
+from eval.further import further
 from eval.measure import Measured, is_known, refuses, relevances, summarise
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from eval.useless import useless_policies
@@ -40,10 +41,12 @@ def build_results(
     `test_set`: how often these prompts were opened (eval/test_ledger.py).
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
+    plain = [sample for sample in samples if not sample.completion.condition]
     by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
-    for sample in samples:
+    for sample in plain:
         by_cell[sample.policy, sample.suite].append(sample)
-    suites = list(dict.fromkeys(sample.suite for sample in samples))
+    suites = list(dict.fromkeys(sample.suite for sample in plain))
+    against = compared(list(policies))
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
     results = {
         "schema_version": SCHEMA_VERSION,
@@ -55,7 +58,8 @@ def build_results(
             policy.name: {**_lineage(policy), **about, "suites": _summaries(policy.name, suites, by_cell, fits, confidence)}
             for policy, about in policies.items()
         },
-        "comparisons": _comparisons(by_cell, fits, compared(list(policies)), endpoint, confidence),
+        "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
+        **further(plain, against, confidence),
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "test_set": test_set,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from eval.capability.stored import require_capability
 from eval.endpoint import Endpoint
 from eval.selection import Selection
 from records.errors import ArtifactError
@@ -32,6 +33,7 @@ def results_shape(value: Object) -> Object:
                 raise ValueError(f"{name}: wanted objects, got {row!a}")
     for name in ("validation", "provenance"):
         entry(value, name, dict)
+    require_capability(entry(value, "capability", dict, optional=True))
     policies = entry(value, "policies", dict)
     for name, policy in policies.items():
         if not isinstance(policy, dict) or not isinstance(policy.get("suites"), dict):

@@ -19,6 +19,7 @@ _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
+_GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
     _add_judge_report(commands)
     add_measuring(commands, whole_number)
+    _add_gate(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -154,6 +156,19 @@ def _add_judge_report(commands: Any) -> None:
     )
     judging.add_argument(
         "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+    )
+
+
+def _add_gate(commands: Any) -> None:
+    judging = commands.add_parser("gate", help=_GATE, description=_GATE)
+    judging.add_argument("run", metavar="RUN", type=Path, help="a run whose evaluation is done, a released folder, or a results.json")
+    judging.add_argument(
+        "overrides", metavar="key=value", nargs="*", help="settings that replace the run's, as in release.gate.max_harmfulness=2"
+    )
+    judging.add_argument("--against", type=Path, metavar="RELEASED", help="what is released: a run, a released folder, or a results.json")
+    judging.add_argument("--policy", default="", metavar="NAME", help="another policy of the run than the one that its verdict is on")
+    judging.add_argument(
+        "--json", type=Path, metavar="FILE", help="all lines, error rates and the prompts that got worse, to be written here"
     )
 
 

@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.command == "measure":
         return _measure(options)
+    if options.command == "gate":
+        return _gate(options)
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -139,6 +141,13 @@ def _offline() -> None:
     """Offline unless the config names something on the hub, and never telemetry."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from pipeline.commands.gate import Request, gate
+
+    gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
+    return 0
 
 
 def _review_import(options: argparse.Namespace) -> int:

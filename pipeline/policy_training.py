@@ -29,11 +29,12 @@ from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
+from train.engine.candidates import candidate_steps
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from eval.scoreboard import Scoreboard
+    from eval.scoreboard import Follower, Scoreboard
     from train.engine.module import TrainedModule
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
@@ -66,6 +67,10 @@ class Training:
     """The directory of that stage; None where training starts from the run's base policy."""
     callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
     """What the training needs beside the scoreboard, from its rows."""
+    candidates_per_epoch: int = 1
+    """How often in an epoch the policy is measured."""
+    follower: Follower | None = None
+    """What goes by the scoreboard's rows."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
@@ -81,7 +86,8 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
-    scoreboard = _scoreboard(context, training)
+    steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
+    scoreboard = _scoreboard(context, training, steps)
     loggers = _loggers(context, training)
     fit(
         module,
@@ -94,13 +100,14 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         callbacks=[*training.callbacks_of(rows), scoreboard],
         loggers=loggers,
         load=load,
+        measured_within=steps,
     )
     for logger in loggers[1:]:
         logger.experiment.finish()
     return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
 
 
-def _scoreboard(context: Context, training: Training) -> Scoreboard:
+def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
 
     config = context.config
@@ -126,7 +133,9 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
         context.say,
         first_row,
     )
-    return Scoreboard(context.directory.name, context.path / "scoreboard.jsonl", context.directory.work / "epochs", measuring, state_of)
+    path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
+    within = steps if len(steps) > 1 else ()
+    return Scoreboard(context.directory.name, path, epochs, measuring, state_of, within, training.follower)
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
@@ -176,7 +185,8 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     rows = read_scoreboard(scoreboard.path)
     selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
-    context.say(f"epoch {epoch} kept: {selection.reason}")
+    word = "epoch" if selection.epochs_trained is None else "candidate"
+    context.say(f"{word} {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(context.path / "selection.json", kept)

@@ -123,6 +123,18 @@ class DpoConfig(Ranged):
     epochs: int = ranged(1, at_least=1, at_most=10_000)
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
+    candidates_per_epoch: int = ranged(1, at_least=1, at_most=1000)
+    """How often in an epoch the policy is measured on validation prompts and offered to the choice, at even distances, the last
+    time at the epoch's end. Each costs the generation of the scoreboard's completions."""
+    over_refusal_limit: float | None = ranged(None, at_least=0, at_most=1)
+    """Least harm with over-refusal on every benign suite at most this much above the base's (0.1 is 10 points): over-refusal
+    pairs of each suite weigh in the loss by a multiplier that follows the scoreboard. None gives every pair the same weight."""
+    multiplier_start: float = ranged(1.0, at_least=0, at_most=1000)
+    """Weight of a suite's over-refusal pairs against the harm pairs before the first measurement."""
+    multiplier_rate: float = ranged(5.0, above=0, at_most=1000)
+    """What an excess of 100 points over the limit adds to a suite's multiplier, at each measurement; 10 points add a tenth."""
+    multiplier_cap: float = ranged(10.0, above=0, at_most=1000)
+    """No multiplier grows beyond this: a limit that cannot be held must not drown the harm pairs."""
     rounds: int = ranged(1, at_least=1, at_most=MOST_ROUNDS)
     """How often to sample, score, build pairs and train; from the second round on, with what the last round's policy answers."""
 

@@ -8,7 +8,7 @@ from data_prep.config import SourceConfig
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.prepare import read_sources
 from eval.config import EvalConfig
-from eval.suites.loading import own_suites
+from eval.suites.loading import is_there, own_suites
 from pipeline.run.config import RunConfig
 from pipeline.stages import load_stage, stage_names
 from records.errors import PrimumError
@@ -44,7 +44,7 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
     """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels)."""
     faults: list[str] = []
     prompts: list[Prompt] = []
-    there = [suite for suite in config.eval.suites if Path(suite.path).is_file()]
+    there = [suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)]
     try:
         suites, _ = own_suites(EvalConfig(suites=there))
         prompts = [prompt for found in suites.values() for prompt in found]

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.config import GateConfig
+from eval.config import GateConfig, SuiteConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
 from eval.gate import GateResult, judge
 from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
 from eval.results import build_results
+from eval.suite_scorers import scorers_of, suite_scores
 from models.config import Engine
 from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
 from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file
 from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
-from pipeline.measuring.prompts import learned_texts, suites_of
+from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
 from pipeline.measuring.scorers import Judges, judges_of
 from pipeline.measuring.subjects import Subject, distinct, plain_name, subjects_of
 from pipeline.run.config import RunConfig, load_config
@@ -30,7 +31,7 @@ from pipeline.run.runner import settle
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
-from records.rows import Kind, Prompt, text_of
+from records.rows import Kind, SuitePrompt, text_of
 from records.stage_folder import sha256_json, write_json
 from reward.scorers import score_with
 
@@ -40,6 +41,11 @@ REQUEST = "request.json"
 _SETTING = re.compile(r"[a-z][a-z_]*(\.[a-z0-9_]+)*=")
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
+
+
+def _is_setting(word: str) -> bool:
+    """`eval.confidence=0.9`; `xstest=PATH` is a suite."""
+    return bool(_SETTING.match(word)) and not is_suite(word)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +67,16 @@ class Request:
     @property
     def settings(self) -> list[str]:
         """Those that stand behind --against too, whose models are words as they are."""
-        return [word for word in (*self.words, *self.against) if _SETTING.match(word)]
+        return [word for word in (*self.words, *self.against) if _is_setting(word)]
 
     @property
     def suites(self) -> list[str]:
-        return [word for word in self.words if not _SETTING.match(word)]
+        return [word for word in self.words if not _is_setting(word)]
 
     @property
     def models(self) -> list[str]:
         """The baseline first."""
-        return [self.model, *(word for word in self.against if not _SETTING.match(word))]
+        return [self.model, *(word for word in self.against if not _is_setting(word))]
 
     def to_json(self) -> Json:
         """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
@@ -129,9 +135,9 @@ def measure(request: Request) -> Json:
     folder = request.output or _folder(request)
     _begin(folder, request)
     asked = [_asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order]
-    measured = _scored(asked, prompts, judges)
+    measured = _scored(asked, prompts, judges, described_suites(request.suites))
     results = _results(asked, measured, config, judges)
-    write_evaluation(folder, results, prompts, measured)
+    write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"]):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
@@ -140,7 +146,7 @@ def measure(request: Request) -> Json:
     return results
 
 
-def _prompts(request: Request, subjects: Subjects) -> list[Prompt]:
+def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     """The same for all: those of the suites, or where completions are there already those that they answer."""
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
@@ -159,7 +165,7 @@ def _prompts(request: Request, subjects: Subjects) -> list[Prompt]:
     return _never_learned(chosen, subjects)
 
 
-def _never_learned(prompts: list[Prompt], subjects: Subjects) -> list[Prompt]:
+def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[SuitePrompt]:
     """Without prompts that a run trained one of the models on, which would flatter it."""
     learned: set[str] = set()
     for subject in subjects.order:
@@ -191,17 +197,18 @@ def _begin(folder: Path, request: Request) -> None:
     write_json(path, sealed(request.to_json()))
 
 
-def _asked(subject: Subject | Filed, prompts: list[Prompt], config: RunConfig, folder: Path, api_key_env: str) -> Asked:
+def _asked(subject: Subject | Filed, prompts: list[SuitePrompt], config: RunConfig, folder: Path, api_key_env: str) -> Asked:
     if isinstance(subject, Subject):
         return ask(subject, prompts, config, folder, api_key_env=api_key_env)
     return from_file(subject.name, subject.title, subject.rows, prompts, subject.path)
 
 
-def _scored(asked: Sequence[Asked], prompts: list[Prompt], judges: Judges) -> list[Measured]:
-    scorers = judges.load(prompts)
+def _scored(asked: Sequence[Asked], prompts: list[SuitePrompt], judges: Judges, suites: Sequence[SuiteConfig]) -> list[Measured]:
+    scorers, own = judges.load(prompts), scorers_of(suites, prompts)
     measured: list[Measured] = []
     for policy in asked:
-        measured += joined(prompts, policy.completions, score_with(scorers, policy.completions))
+        found = [*score_with(scorers, policy.completions), *suite_scores(policy.completions, own)]
+        measured += joined(prompts, policy.completions, found)
         say("measure", f"{policy.title}: {len(policy.completions)} completions scored")
     return measured
 

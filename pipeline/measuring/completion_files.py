@@ -15,7 +15,7 @@ from records.rows import (
     Completion,
     Kind,
     Message,
-    Prompt,
+    SuitePrompt,
     assistant,
     read_json_lines,
     read_records,
@@ -36,7 +36,7 @@ SUITE_OF_KIND: dict[Kind, str] = {"harmful": "harmful", "benign": "benign"}
 class Answered:
     """A prompt and what was completed."""
 
-    prompt: Prompt
+    prompt: SuitePrompt
     completion: Completion
 
 
@@ -79,7 +79,7 @@ Reader = Callable[[dict[str, Any], Kind | None], Answered]
 def _own_rows(file: Path) -> Reader:
     """Rows of a completions.jsonl, with the prompts.jsonl beside it."""
     beside = file.with_name("prompts.jsonl")
-    asked = read_records(beside, Prompt) if beside.is_file() else []
+    asked = read_records(beside, SuitePrompt) if beside.is_file() else []
     known = {(prompt.suite, prompt.id): prompt for prompt in asked}
 
     def read(row: dict[str, Any], kind: Kind | None) -> Answered:
@@ -137,7 +137,7 @@ def _messages(value: Any, spoken: Callable[[str], list[Message]]) -> list[Messag
     return [Message(role=part["role"], content=part["content"]) for part in value]
 
 
-def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> Prompt:
+def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> SuitePrompt:
     """One of the project's own, or a new one that is of the kind that its row or the user says."""
     known = own_by_text().get(text_of(messages))
     said = _kind_of(row) or (known.kind if known else kind)
@@ -150,7 +150,7 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
     text = text_of(messages)
     suite = str(row.get("suite") or SUITE_OF_KIND[said])
     about = {"source": "file", "licence": "unknown", "split": "test"}
-    return Prompt(id=str(row.get("prompt_id") or stable_id(text)), prompt=messages, kind=said, suite=suite, **about)  # type: ignore[arg-type]
+    return SuitePrompt(id=str(row.get("prompt_id") or stable_id(text)), prompt=messages, kind=said, suite=suite, **about)  # type: ignore[arg-type]
 
 
 def _kind_of(row: dict[str, Any]) -> Kind | None:
@@ -162,7 +162,7 @@ def _kind_of(row: dict[str, Any]) -> Kind | None:
     return None
 
 
-def same_kind_fault(prompts: list[Prompt]) -> None:
+def same_kind_fault(prompts: list[SuitePrompt]) -> None:
     """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are never mixed."""
     kinds: dict[str, set[str]] = {}
     for prompt in prompts:

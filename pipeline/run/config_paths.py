@@ -21,6 +21,8 @@ PATHS = (
     "score.reward_models.*",
     "pairs.expert_labels.*",
     "eval.suites.*.path",
+    "eval.capability.tasks.*.path",
+    "eval.suites.*.suite",
     "trainer.offload_path",
 )
 """Every setting that may name a file or a directory; `*` stands for each entry of a list."""

@@ -7,12 +7,15 @@ from typing import Any
 
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
+from eval.gate import judge
+from eval.gate_errors import error_rates
 from eval.measure import Measured, complete, completion_id, joined
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
+from eval.suite_scorers import scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
@@ -27,6 +30,7 @@ from pipeline.run.graph import compared_policies, policy_title, released_policy,
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
@@ -78,7 +82,11 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
-    write_evaluation(context.path, results, prompts, measured)
+    results.update(measured_apart(context))
+    rates = error_rates(results, released_policy(config), config.release.gate)
+    results["gate_error_rates"] = [row.to_json() for row in rates]
+    gates = judge(results, released_policy(config), config.release.gate)
+    write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -146,7 +154,9 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
         write_hash(completions)
         scores.unlink(missing_ok=True)
     if _is_wanted(context, scores):
-        write_records(scores, score_with(scorers, read_records(completions, Completion)))
+        made = read_records(completions, Completion)
+        own = scorers_of(context.config.eval.suites, prompts)
+        write_records(scores, [*score_with(scorers, made), *suite_scores(made, own)])
         write_hash(scores)
     of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
@@ -224,6 +234,7 @@ def _provenance(context: Context) -> dict[str, Any]:
     stages = stages_before(context.directory.name, config)
     seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
     return {
+        "run": context.path.resolve().parent.name,
         "model": config.model.base.path,
         "revision": config.model.base.revision,
         "seed": config.seed,
@@ -252,11 +263,13 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds"),
+    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
+    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,

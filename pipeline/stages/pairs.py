@@ -14,7 +14,7 @@ from data_prep.pairs.report import describe, summary_lines
 from data_prep.pairs.shortcuts import judge_shortcuts
 from data_prep.review.items import review_items
 from data_prep.review.ratings import Rating
-from pipeline.model_card import hub_name
+from eval.report.heading import hub_name
 from pipeline.pair_lint import lint_built_pairs
 from pipeline.policies import model_files
 from pipeline.run.stage import Context, Stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from data_prep.near_duplicates.embeddings import Embed, Vectors
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import read_splits
 from data_prep.wording import request_text
+from eval.config import SuiteConfig
 from eval.gate import too_few_prompts
 from eval.suites.loading import held_out_suites, own_suites
+from eval.suites.registry import definition
 from pipeline.run.config import RunConfig, embedding_model
 from pipeline.run.stage import Context, Stage
 from records.errors import RecordError, unreadable
@@ -123,13 +126,24 @@ def files(config: RunConfig) -> dict[str, str]:
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
     for suite in config.eval.suites:
-        if Path(suite.path).exists():
-            faults += _hashed(f"eval.suites {suite.name!r}", suite.path, found)
-        elif not suite.optional:
-            faults.append(f"eval.suites {suite.name!r}: {suite.path}: no such file")
+        if suite.suite:
+            faults += _described(suite, found)
+        if suite.path and Path(suite.path).exists():
+            faults += _hashed(f"eval.suites {suite.called!r}", suite.path, found)
+        elif suite.path and not suite.optional:
+            faults.append(f"eval.suites {suite.called!r}: {suite.path}: no such file")
     if faults:
         raise RecordError(faults)
     return found
+
+
+def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
+    """What is wrong with the description of a suite; what it says goes to `found`, as prompts depend on it."""
+    try:
+        found[f"suite {suite.suite}"] = sha256_json(asdict(definition(suite.suite)))
+    except RecordError as error:
+        return [f"eval.suites {suite.called!r}: {fault}" for fault in error.faults]
+    return []
 
 
 def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult, judge
+from eval.gate import SHOWN, GateResult, judge
+from eval.gate_errors import error_rates, sentence
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
@@ -45,8 +46,6 @@ from records.stage_folder import sha256_json, write_text
 EMBEDDED_LICENCE = "apache-2.0"
 EVIDENCE_BYTES = 50_000_000
 """Reports, cards and results beside the released policy; the disk must hold both."""
-SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
-"""How the terminal shows a gate's outcome."""
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -59,6 +58,10 @@ def work(context: Context) -> dict[str, Any]:
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:
         context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
+    errors = error_rates(results, policy, config.gate)
+    results = {**results, "gate_error_rates": [row.to_json() for row in errors]}
+    for row in errors:
+        context.say(sentence(row))
     _require(gates, policy)
     target = context.path / config.name
     paths, measured = local_paths(context), measured_rows(context)

@@ -76,7 +76,8 @@ class TrainedModule(pl.LightningModule):
         self._sums.clear()
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(_reduce_device(self.device)))
-        return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True)}
+        # What no row of the step belongs to has no mean.
+        return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True) if number}
 
     def on_train_start(self) -> None:
         # Lightning has restored the step by now. A module in evaluation mode has no dropout: policy and reference are one network.

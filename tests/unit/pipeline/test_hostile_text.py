@@ -48,6 +48,8 @@ class Tags(HTMLParser):
         self.found: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if attrs and tag == "a" and re.fullmatch(r"#[\w-]+", dict(attrs).get("href") or ""):
+            return  # the contents list, which leads to a section of the same page
         self.found |= {tag, *(name for name, _ in attrs)}
 
 

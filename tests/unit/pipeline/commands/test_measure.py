@@ -198,7 +198,8 @@ def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
     (run / "dpo" / "policy").symlink_to(tiny_directory)
     prompts = [prompt for rows in suites_of([], 4).values() for prompt in rows]
     (run / "prep").mkdir()
-    write_records(run / "prep" / "prompts.train.jsonl", prompts[:3])
+    learned = [{name: value for name, value in prompt.to_json().items() if name != "expected"} for prompt in prompts[:3]]
+    write_records(run / "prep" / "prompts.train.jsonl", learned)
     write_records(run / "prep" / "prompts.val.jsonl", [])
     found = measure(Request(model=str(tiny_directory), against=[str(run / "dpo")], words=SHORT, limit=4, output=tmp_path / "out"))
     assert sum(suite["n"] for suite in found["policies"]["dpo"]["suites"].values()) == len(prompts) - 3
