@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.cards.dataset_readme import Table, write_readme
 from eval.gate import GateResult
 from eval.measure import Measured
+from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown
 from records.rows import Completion, Prompt, Record, Score, SuitePrompt
 from records.stage_folder import write_json, write_records, write_text
@@ -41,3 +42,5 @@ def write_evaluation(
     shown = [row.to_row() for row in measured]
     page = render_html(results, shown, results["scoreboard"], gates=gates, opens_withheld=opens_withheld)
     write_text(folder / "report.html", page)
+    for name, samples in sample_pages(results, shown, opens_withheld=opens_withheld).items():
+        write_text(folder / name, samples)

@@ -49,7 +49,7 @@ ARTEFACTS = {
         }
         for stage in ("sft", "dpo", "sft_control")
     },
-    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md"},
+    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md", "samples.html"},
     "release": {
         f"tiny-released/{name}"
         for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
