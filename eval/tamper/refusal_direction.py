@@ -89,7 +89,8 @@ def layers_of(model: Any) -> list[nn.Module]:
     lists = [child for child in decoder.children() if isinstance(child, nn.ModuleList)]
     if not lists:
         raise ModelError(f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated")
-    return list(max(lists, key=lambda one: len(one)))
+    longest = max(lists, key=len)
+    return list(longest)
 
 
 def writers(model: Any) -> list[nn.Module]:
