@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eval.gate import GateResult
+from eval.report.heading import hub_name
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
@@ -98,10 +99,3 @@ def _restricted(restrictions: list[str]) -> str:
     if not restrictions:
         return "None of the rows above is under a non-commercial or an unknown licence. The base model's own licence holds besides."
     return "**Restrictions:** this model is\n\n" + "\n".join(f"- {markdown_text(line)}" for line in restrictions)
-
-
-def hub_name(path: str) -> str:
-    """The hub id of the embedded default; anything else as the config names it, directories by their last part."""
-    if path == "smollm2-135m-instruct":
-        return "HuggingFaceTB/SmolLM2-135M-Instruct"
-    return path.rstrip("/").rsplit("/", 1)[-1] if path.startswith((".", "/")) else path

@@ -22,6 +22,8 @@ PATHS = (
     "pairs.expert_labels.*",
     "dpo.unpaired.*",
     "eval.suites.*.path",
+    "eval.capability.tasks.*.path",
+    "eval.tamper.medquad_path",
     "eval.suites.*.suite",
     "trainer.offload_path",
 )

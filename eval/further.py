@@ -1,0 +1,24 @@
+"""What results.json holds beside the tables of policies by suite: each key is computed from the samples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eval.choices import choices
+from eval.declines import declines
+from eval.measure import Measured
+from eval.omission import omissions
+from eval.twin_gap import twin_gap
+
+Json = dict[str, Any]
+
+
+def further(plain: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+    """By key of docs/results.md; `plain` are the completions of prompts asked as they stand."""
+    return {
+        "twin_gap": twin_gap(plain, against, confidence),
+        "declines": declines(plain, against, confidence),
+        "omission": omissions(plain, against, confidence),
+        "choices": choices(plain, confidence),
+    }
