@@ -53,7 +53,13 @@ def _named_start(start: str, config: RunConfig) -> str:
 
 def trained_policies(config: RunConfig) -> list[Policy]:
     """What this run trains, in order; a control stands before the policy that it is the control of."""
-    left = [policy for name in stage_names(config) if (policy := policy_left_by(name, config))]
+    # Of stages that train alone: what else a run measures is no setting of theirs.
+    last = repeated()[-1].name
+    wanted: list[str] = []
+    for name, stage in STAGES.items():
+        wanted += [name] if stage.leaves and stage.is_wanted(config) else []
+        wanted += later(config.dpo.rounds) if name == last else []
+    left = [policy for name in wanted if (policy := policy_left_by(name, config))]
     ordered = []
     for policy in left:
         if policy.control_of is None:
