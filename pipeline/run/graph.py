@@ -42,7 +42,9 @@ def policy_left_by(name: str) -> Policy | None:
 
 def trained_policies(config: RunConfig) -> list[Policy]:
     """What this run trains, in order; a control stands before the policy that it is the control of."""
-    left = [policy for name in stage_names(config) if (policy := policy_left_by(name))]
+    # Of stages that train alone: what else a run measures is no setting of theirs.
+    wanted = [name for name, stage in STAGES.items() if stage.leaves and stage.is_wanted(config)]
+    left = [policy for name in [*wanted, *later(config.dpo.rounds)] if (policy := policy_left_by(name))]
     ordered = []
     for policy in left:
         if policy.control_of is None:
