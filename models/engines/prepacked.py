@@ -44,15 +44,15 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
     try:
         layers = _layers(model)
         for mlp in [m for m in model.modules() if _can_be_fused(m, layers)]:
-            mlp.forward = partial(_gated_in_bfloat16, mlp, *(_weight(layer, 0, _for_onednn) for layer in (mlp.gate_proj, mlp.up_proj)))
+            mlp.forward = _fused(mlp)
             changed.append(mlp)
         for layer in layers:
             layer.forward = _product(layer, rows)  # type: ignore[method-assign, assignment]
             changed.append(layer)
         yield
     finally:
-        for layer in changed:
-            del layer.forward
+        for module in changed:
+            del module.forward
 
 
 def _layers(model: nn.Module) -> list[nn.Linear]:
@@ -109,6 +109,10 @@ def _version(weight: Tensor) -> int:
 
 def _in_bfloat16(packed: Tensor, bias: Tensor | None, x: Tensor) -> Any:
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+
+
+def _fused(mlp: Any) -> Callable[[Tensor], Tensor]:
+    return partial(_gated_in_bfloat16, mlp, *(_weight(layer, 0, _for_onednn) for layer in (mlp.gate_proj, mlp.up_proj)))
 
 
 def _gated_in_bfloat16(mlp: Any, gate: Tensor, up: Tensor, x: Tensor) -> Any:
