@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipeline.measuring.arguments import add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
@@ -37,6 +38,18 @@ a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
 """
+
+
+def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, understood. Settings and suites may stand before and after options."""
+    commands = parser()
+    options, rest = commands.parse_known_args(arguments)
+    words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
+    unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
+    if unknown:
+        commands.error(f"unrecognized arguments: {' '.join(unknown)}")
+    (words if words is not None else []).extend(rest)
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
     gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
+    add_measuring(commands, whole_number)
     _add_gate(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
