@@ -83,9 +83,10 @@ class Measured:
         }
 
 
-def completion_id(prompt: Prompt, policy: str) -> str:
-    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once."""
-    return f"{prompt.suite}/{prompt.id}/{policy}"
+def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
+    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under each condition."""
+    plain = f"{prompt.suite}/{prompt.id}/{policy}"
+    return f"{plain}/{condition}" if condition else plain
 
 
 def completions_of(prompts: Sequence[Prompt], generated: Sequence[Generated], *, policy: str) -> list[Completion]:

@@ -22,6 +22,8 @@ PATHS = (
     "pairs.expert_labels.*",
     "eval.suites.*.path",
     "eval.suites.*.suite",
+    "eval.conditions.*.name",
+    "eval.conditions.*.path",
     "trainer.offload_path",
 )
 """Every setting that may name a file or a directory; `*` stands for each entry of a list."""

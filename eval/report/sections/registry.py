@@ -10,10 +10,12 @@ from eval.report.sections.declared import Declared, Material
 NAMES = (
     "changes",
     "choices",
+    "conditions",
     "control",
     "counts",
     "declines",
     "distribution",
+    "dual",
     "epochs",
     "examples",
     "gate",
