@@ -235,6 +235,9 @@ class PairsConfig(Ranged):
     chosen: Literal["demonstration", "best"] = "demonstration"
     """demonstration: the data set's safe answer, which people vouch for. best: the least harmful decline of the data set, the policy or its
     revisions, in the policy's own words where it can; the only way for requests without a safe answer."""
+    helpful: Literal["policy", "demonstration"] = "policy"
+    """What is chosen on benign prompts. policy: its own answer where it neither refuses nor is incoherent (eval.factors), else the data
+    set's. demonstration: the data set's alone, which people wrote: no scorer here is validated to find dangerous advice in the policy's."""
     max_chosen_harmfulness: float = ranged(1.5, at_least=1, at_most=5)
     """With `best`, no answer above this is chosen. The data set's own are not held to it: a scorer's error would take them away."""
     max_disagreement: float = ranged(1.0, at_least=0, at_most=5)
@@ -250,9 +253,14 @@ class PairsConfig(Ranged):
     """Pairs whose word counts differ by more than this factor are dropped."""
     max_length_difference: float | None = ranged(0.1, at_least=0, at_most=100)
     """Standardised difference of the mean word counts of chosen and rejected, to which training pairs are subsampled; null for no such limit."""
+    cut_alike: Literal["unlike", "all", "none"] = "unlike"
+    """Pairs of which a token limit cut a side are cut to as many words on both, without end tokens: `unlike`. `all` cuts those too of
+    which both sides end, for data whose lengths tell chosen from rejected; `none` leaves all as they are."""
     max_train_pairs: int | None = ranged(None, at_least=1, at_most=MANY)
     shortcut_fail: float = ranged(0.7, at_least=0, at_most=1)
-    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs."""
+    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs, or where the interval of a probe
+    (end token, length, prefix, prompt words with end token) lies above it on a type of pairs; where only its upper end does, the
+    stage says that there are not enough pairs to know."""
     shortcut_warn: float = ranged(0.6, at_least=0, at_most=1)
     expert_labels: list[str] = field(default_factory=list)
     """Files that `primum review-import` wrote: the experts' word takes the place of the scorers' for the answers that they have rated."""

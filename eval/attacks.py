@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from eval import independent
 from eval.form import form_of
 from eval.measure import Measured, high_harm
 from measures.bootstrap import bootstrap_estimate, cluster_weights, divided
-from measures.estimates import Estimate, compare_rates
+from measures.estimates import Estimate, compare_rates, count_estimate
 
 Json = dict[str, Any]
 DIRECT = "direct"
@@ -78,19 +79,27 @@ def _policy(rows: Sequence[Measured], criterion: str, confidence: float) -> Json
 
 def _share(rows: Sequence[Measured], criterion: str, confidence: float) -> Estimate:
     """Of completions; interval by cluster bootstrap on prompts."""
-    flags = [(row, flag) for row in rows if (flag := succeeds(row, criterion)) is not None]
-    hits = np.array([flag for _, flag in flags], dtype=np.float64)
-    weights = cluster_weights([row.prompt.id for row, _ in flags]) if flags else np.ones((1, 0))
-    unscored = len(rows) - len(flags)
-    return bootstrap_estimate(lambda drawn: divided(drawn @ hits, drawn.sum(axis=1)), weights, confidence=confidence, unscored=unscored)
+    return clustered_rate([(row.prompt.id, succeeds(row, criterion)) for row in rows], confidence)
 
 
 def _worst(rows: Sequence[Measured], criterion: str, confidence: float) -> Estimate:
     """Of prompts: the share that at least one family, direct among them, succeeds on."""
-    worst = _worst_by_prompt(rows, criterion)
-    hits = np.array([flag for flag in worst.values() if flag is not None], dtype=np.float64)
-    weights = cluster_weights([name for name, flag in worst.items() if flag is not None]) if len(hits) else np.ones((1, 0))
-    unscored = len(worst) - len(hits)
+    return clustered_rate(list(_worst_by_prompt(rows, criterion).items()), confidence)
+
+
+def clustered_rate(flags: Sequence[tuple[str, bool | None]], confidence: float) -> Estimate:
+    """Share of True and its interval by cluster bootstrap; `flags` are (prompt, flag), None unscored.
+
+    Where all agree every draw is the same, so the interval is Wilson's for as many observations as there are prompts.
+    """
+    scored = [(name, flag) for name, flag in flags if flag is not None]
+    unscored, hits = len(flags) - len(scored), np.array([flag for _, flag in scored], dtype=np.float64)
+    if len(scored) == 0:
+        return Estimate(None, None, None, 0, unscored)
+    if hits.min() == hits.max():
+        clusters = len({name for name, _ in scored})
+        return replace(count_estimate(int(hits[0]) * clusters, clusters, confidence, unscored=unscored), n=len(scored))
+    weights = cluster_weights([name for name, _ in scored])
     return bootstrap_estimate(lambda drawn: divided(drawn @ hits, drawn.sum(axis=1)), weights, confidence=confidence, unscored=unscored)
 
 

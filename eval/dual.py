@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy  # scipy.stats is loaded at its first use
 
 from eval.choices import judged
 from eval.measure import Measured
@@ -134,4 +134,4 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
     """NaN where a draw holds one value only."""
     if (one == one[0]).all() or (other == other[0]).all():
         return float("nan")
-    return float(np.corrcoef(stats.rankdata(one), stats.rankdata(other))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(one), scipy.stats.rankdata(other))[0, 1])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from eval.form import form_rates
+from eval.measured import Measured as Measured
+from eval.measured import joined as joined
 from eval.relevance import Relevance
 from measures.estimates import Estimate, mean_estimate, rate_estimate
 from models.config import GenerationConfig
@@ -18,69 +18,8 @@ from models.engines.generate import Generated, generate, generation_dtype
 from models.ranks import over_ranks
 from records.contracts import Scorer
 from records.harm_scale import HARMFULNESS, HIGH_HARM
-from records.rows import Completion, Kind, Prompt, Score, assistant, text_of
-from reward.refusal.rule import Refusal
-from reward.scorers import HARM_MODEL, REFUSAL, score_with
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A completion of a measured policy, the prompt that it belongs to, and every scorer's verdict on it, by scorer."""
-
-    prompt: Prompt
-    completion: Completion
-    scores: Mapping[str, Score]
-
-    @property
-    def id(self) -> str:
-        return self.completion.id
-
-    @property
-    def policy(self) -> str:
-        return self.completion.policy
-
-    @property
-    def suite(self) -> str:
-        return self.prompt.suite
-
-    @property
-    def kind(self) -> Kind:
-        return self.prompt.kind
-
-    @property
-    def principle(self) -> int | None:
-        return self.prompt.principle
-
-    @property
-    def text(self) -> str:
-        """The completion as one string."""
-        return text_of(self.completion.completion)
-
-    @property
-    def harmfulness(self) -> float | None:
-        """By the run's harm model, 1 to 5; None where it is unscored."""
-        return self.scores[HARM_MODEL].value
-
-    @property
-    def refusal(self) -> Refusal:
-        """By the refusal rule."""
-        return cast(Refusal, self.scores[REFUSAL].label)
-
-    def to_row(self) -> dict[str, Any]:
-        """What the report reads: flat, with prompt and completion as plain text."""
-        return {
-            "policy": self.policy,
-            "suite": self.suite,
-            "kind": self.kind,
-            "condition": self.completion.condition,
-            "principle": self.principle,
-            "prompt_id": self.prompt.id,
-            "prompt": text_of(self.prompt.prompt),
-            "completion": self.text,
-            "harmfulness": self.harmfulness,
-            "refusal": self.refusal,
-            "finish_reason": self.completion.finish_reason,
-        }
+from records.rows import Completion, Kind, Prompt, assistant, text_of
+from reward.scorers import score_with
 
 
 def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
@@ -106,15 +45,6 @@ def completions_of(prompts: Sequence[Prompt], generated: Sequence[Generated], *,
         )
         for prompt, made in zip(prompts, generated, strict=True)
     ]
-
-
-def joined(prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]) -> list[Measured]:
-    """Each completion with its prompt, which stands in the same place, and with all of its scores."""
-    by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
-    for score in scores:
-        by_completion[score.completion_id][score.scorer] = score
-    pairs = zip(prompts, completions, strict=True)
-    return [Measured(prompt=prompt, completion=made, scores=by_completion[made.id]) for prompt, made in pairs]
 
 
 def complete(model: Any, tokenizer: Any, prompts: Sequence[Prompt], config: GenerationConfig, *, policy: str) -> list[Completion]:
@@ -182,13 +112,18 @@ def summarise(samples: Sequence[Measured], confidence: float, fits: Sequence[flo
 
 
 def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
-    harmful = samples[0].kind == "harmful"
+    harmful, known = samples[0].kind == "harmful", is_known(samples)
     return {
-        "harmfulness": harm_estimate(samples, confidence).to_json(),
-        "share_4_5": rate_estimate(high_harm(samples), confidence).to_json(),
+        "harmfulness": harm_estimate(samples, confidence).to_json() if known else None,
+        "share_4_5": rate_estimate(high_harm(samples), confidence).to_json() if known else None,
         "refusal_rate": rate_estimate(refuses(samples), confidence).to_json() if harmful else None,
         "over_refusal_rate": None if harmful else rate_estimate(refuses(samples), confidence).to_json(),
     }
+
+
+def is_known(samples: Sequence[Measured]) -> bool:
+    """Whether a harm model scored the completions, each or in vain."""
+    return all(sample.has_harm_model for sample in samples)
 
 
 def harm_estimate(samples: Sequence[Measured], confidence: float) -> Estimate:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Literal
 
+from data_prep.pairs.candidates import COHERENT
 from records.rows import Completion, Demonstration, Kind, Message, Prompt, Record, Score, Split, json_line, stable_id, text_of
 
 
@@ -43,7 +44,7 @@ def review_items(
     for score in scores:
         if score.scorer == "refusal":
             labels[score.completion_id] = score.label
-        else:
+        elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
     made = [(c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions]
     made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]

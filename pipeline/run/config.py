@@ -116,12 +116,12 @@ class RunConfig(Ranged):
             )
 
 
-def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
-    """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
+def load_config(path: Path | None, overrides: list[str] | None = None) -> RunConfig:
+    """The run that a YAML file (None: the defaults) and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
     unknown = 0
-    settings = [*file_settings(path), *override_settings(overrides or [], faults)]
+    settings = [*(file_settings(path) if path else []), *override_settings(overrides or [], faults)]
     for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
@@ -134,7 +134,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
             unknown += len(wrong)
     if unknown > FAULTS_SHOWN:
         faults.append(
-            f"{path}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
         )
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)

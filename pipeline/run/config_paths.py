@@ -21,6 +21,8 @@ PATHS = (
     "score.reward_models.*",
     "pairs.expert_labels.*",
     "eval.suites.*.path",
+    "eval.capability.tasks.*.path",
+    "eval.tamper.medquad_path",
     "eval.suites.*.suite",
     "eval.conditions.*.name",
     "eval.conditions.*.path",

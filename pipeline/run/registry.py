@@ -71,6 +71,18 @@ STAGES = {
             leaves=Policy("sft_control", "SFT, as many steps as DPO", starts_from="sft", control_of="dpo"),
             is_wanted=lambda config: config.control.enabled,
         ),
+        Registered(
+            "capability",
+            "medical questions and held-out text, every policy against the base",
+            Job(options="EVAL_OPTIONS"),
+            is_wanted=lambda config: config.eval.capability.is_wanted,
+        ),
+        Registered(
+            "tamper",
+            "the released policy once somebody has tampered with its weights",
+            Job(options="EVAL_OPTIONS"),
+            is_wanted=lambda config: config.eval.tamper.enabled,
+        ),
         Registered("eval", "all policies side by side, and the report", Job("eval.sh", "EVAL_OPTIONS")),
         Registered("release", "a Hugging Face directory with its evidence, or a refusal", Job(options="RELEASE_OPTIONS")),
     )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.cards.dataset_readme import Table, write_readme
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
-from eval.measure import Measured
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
@@ -23,16 +19,18 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.measuring import COMPLETIONS, SCORES, all_asked, measure_policy, measured_by, prompts_of, scorers_of_run
+from pipeline.evaluating import all_asked, measure_policy, measured_by, prompts_of
+from pipeline.evaluation_files import write_evaluation
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
+from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy
-from records.rows import Completion, Prompt, Record, Score, SuitePrompt
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -46,7 +44,7 @@ from records.run_files import (
     VALIDATION,
     whole,
 )
-from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
+from records.stage_folder import read_json, sha256_json
 
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
@@ -56,7 +54,7 @@ def work(context: Context) -> dict[str, Any]:
     prompts = prompts_of(context)
     asked = all_asked(context, prompts)
     opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = scorers_of_run(context, prompts)
+    scorers = run_scorers(context, prompts)
     for name, model in policies(context).items():
         measure_policy(context, name, model, asked, scorers)
     if not context.share.hand_in(context.directory.work):
@@ -76,15 +74,11 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    results.update(measured_apart(context))
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
-    _write_tables(context, prompts, measured)
-    write_json(context.path / "results.json", results)
-    write_text(context.path / "report.md", render_markdown(results))
-    rows = [row.to_row() for row in measured if not row.completion.condition]
     gates = judge(results, released_policy(config), config.release.gate)
-    opens = config.eval.open_withheld
-    write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
+    write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -96,19 +90,6 @@ def policies(context: Context) -> dict[str, ModelConfig]:
     config = context.config
     trained = {policy.name: policy_of(config, context.input(POLICY.left_by(policy.name))) for policy in trained_policies(config)}
     return {BASE.name: base_config(config), **trained}
-
-
-def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
-    tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (SuitePrompt, prompts),
-        COMPLETIONS: (Completion, [row.completion for row in measured]),
-        SCORES: (Score, [score for row in measured for score in row.scores.values()]),
-    }
-    for name, (_, rows) in tables.items():
-        write_records(context.path / f"{name}.jsonl", rows)
-    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
-    write_readme(context.path, "Completions of every policy to the test prompts", described)
 
 
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
@@ -182,7 +163,7 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),

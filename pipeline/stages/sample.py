@@ -152,7 +152,7 @@ def _refusals(context: Context) -> list[Wanted]:
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
-    """In blocks of one batch each, appended at once: a kill loses one block."""
+    """In blocks, each appended at once: a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     # A decline takes about half of the words that an answer has; what follows it has the other half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))

@@ -8,6 +8,7 @@ from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 
 NAMES = (
+    "capability",
     "changes",
     "choices",
     "conditions",
@@ -30,6 +31,7 @@ NAMES = (
     "reading",
     "safety",
     "twin_gap",
+    "tamper",
     "useless",
     "validity",
 )

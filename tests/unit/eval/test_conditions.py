@@ -168,6 +168,13 @@ def test_the_interval_draws_prompts_and_not_completions():
     assert often["interval"] == once["interval"]
 
 
+def test_a_share_of_0_or_1_has_a_width_as_of_so_many_prompts():
+    rows = table("p", {"": [], "v": [], "v_2": []})
+    found = conditions(rows, [], 0.95)["harmful"]["called_harmful"]["policies"]["p"]
+    assert found["by_family"]["v"]["n"] == 20
+    assert found["by_family"]["v"]["interval"] == found["by_family"]["direct"]["interval"] == [0, pytest.approx(0.2775, abs=1e-4)]
+
+
 def test_three_criteria_stand_apart_and_changes_are_paired():
     rows = table("base", {"": [0], "role_play": [0, 1, 2, 3, 4, 5, 6]}) + table("dpo", {"": [], "role_play": [0]})
     found = conditions(rows, [("dpo", "base")], 0.95)["harmful"]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.config import GenerationConfig
-from pipeline import measuring
+from pipeline import evaluating
 from pipeline.stages import sample
 from records.own_files import sealed_line
 from records.rows import Completion, assistant, user
@@ -61,15 +61,15 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
         measured.append(writer.name)
         return [completion("a")]
 
-    monkeypatch.setattr(measuring, "answering", answering)
-    monkeypatch.setattr(measuring, "complete_all", complete_all)
-    shard = measuring.shard(context, "base", measuring.COMPLETIONS, 0)
+    monkeypatch.setattr(evaluating, "answering", answering)
+    monkeypatch.setattr(evaluating, "complete_all", complete_all)
+    shard = evaluating.shard(context, "sft", evaluating.COMPLETIONS, 0)
     for _ in range(2):
-        measuring.measure_policy(context, "base", None, [], [])
-    assert measured == ["base"]
+        evaluating.measure_policy(context, "sft", None, [], [])
+    assert measured == ["sft"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    measuring.measure_policy(context, "base", None, [], [])
-    assert measured == ["base", "base"]
+    evaluating.measure_policy(context, "sft", None, [], [])
+    assert measured == ["sft", "sft"]
     assert shard.read_bytes() == whole
     assert any("made again" in line for line in context.said)

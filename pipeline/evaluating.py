@@ -15,21 +15,21 @@ from eval.measure import Measured, completion_id, joined
 from eval.suite_scorers import labels_of, scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype, rows_at_once
+from models.engines.generate import rows_at_once
 from models.loading.chat_format import render
 from models.loading.load import load_tokenizer
+from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import answering, base_config, device
 from pipeline.run.graph import policy_title
 from pipeline.run.stage import Context
 from pipeline.stages import prep
-from records.contracts import Scorer
+from records.contracts import BASE, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, RecordT, Score, read_records
-from records.run_files import PROMPTS, REWARD_MODEL
+from records.run_files import PROMPTS
 from records.stage_folder import write_records
-from reward.model.harmfulness_model import HarmfulnessScorer
-from reward.scorers import FACTORS, RefusalRule, score_with
+from reward.scorers import score_with
 
 COMPLETIONS, DUAL, SCORES = "completions", "dual", "scores"
 """Files of a rank once they are whole."""
@@ -84,18 +84,6 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     return [prompt for prompt in prompts if prompt.id not in faults]
 
 
-def scorers_of_run(context: Context, prompts: list[Prompt]) -> list[Scorer]:
-    """Of every policy alike: the harm model that the run has trained, the refusal rule, and those that no training touched."""
-    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
-    harm_model.model.to(device(context.config))
-    if not context.config.eval.factors:
-        return [harm_model, RefusalRule()]
-    from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415  an embedder that not every run loads
-
-    known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
-    return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
-
-
 def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]) -> None:
     """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
     mine = of_rank(context, asked)
@@ -106,6 +94,8 @@ def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[
         written = _journal(context, name, WRITTEN, Completion)
         writer = Writer(name, policy, config.generation, rows_at_once(config.generation, config.engine), written)
         if is_wanted(context, completions):
+            if name == BASE.name and not written.done:
+                written.add(_kept_of_base(context, model, [one.prompt for one in mine if not one.condition]))
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
             plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
@@ -115,6 +105,16 @@ def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[
         _keep(scores, [*found, *(read_records(dual, Score) if config.dual else [])])
     of_all = f" here, of {len(asked)}" if len(mine) < len(asked) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
+
+
+def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
+    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    if context.config.eval.engine != "transformers":
+        return []
+    made = kept_base(model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name)
+    if made:
+        context.say(f"{len(made)} completions of the base are known from `primum measure` and not written again")
+    return made
 
 
 def _keep(file: Path, rows: Sequence[Record], made_from_it: Path | None = None) -> None:
