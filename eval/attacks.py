@@ -15,7 +15,8 @@ import numpy as np
 
 from eval import independent
 from eval.form import form_of
-from eval.measure import Measured, high_harm
+from eval.measured import Measured
+from eval.summaries import high_harm
 from measures.bootstrap import bootstrap_estimate, cluster_weights, divided
 from measures.estimates import Estimate, compare_rates, count_estimate
 

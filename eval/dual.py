@@ -13,7 +13,7 @@ import numpy as np
 import scipy  # scipy.stats is loaded at its first use
 
 from eval.choices import judged
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.estimates import Estimate, mean_estimate, rate_estimate

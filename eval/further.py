@@ -9,7 +9,7 @@ from eval.attacks import conditions
 from eval.choices import choices
 from eval.declines import declines
 from eval.dual import dual
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.omission import omissions
 from eval.twin_gap import twin_gap
 
