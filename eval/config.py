@@ -92,6 +92,9 @@ class EvalConfig(Ranged):
     dual: list[str] = field(default_factory=list)
     """Suites whose prompts are measured by log-probability too: does the policy find agreeing or declining likelier, and does what it
     writes say the same (docs/conditions.md)? Engine transformers only."""
+    candidates: list[str] | None = None
+    """Policies that `primum eval` holds against model.base without a run (configs/full_evaluation.yaml):
+    directories, stages of runs (RUN/dpo), hub ids. [] measures the base alone; null evaluates the run."""
     capability: CapabilityConfig = field(default_factory=CapabilityConfig)
     tamper: TamperConfig = field(default_factory=TamperConfig)
     prompts_per_suite: int | None = ranged(None, at_least=1, at_most=MANY)

@@ -20,6 +20,7 @@ PATHS = (
     "data.embedding.model",
     "score.reward_models.*",
     "pairs.expert_labels.*",
+    "dpo.unpaired.*",
     "eval.suites.*.path",
     "eval.capability.tasks.*.path",
     "eval.tamper.medquad_path",

@@ -95,7 +95,7 @@ def policies(context: Context) -> dict[str, ModelConfig]:
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
         return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy))
+    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy, context.config))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
     return {**about, "selection": _selection(context, policy).to_json()}
 
@@ -114,7 +114,7 @@ def _selection(context: Context, policy: Policy) -> Selection:
         return kept.selection
     rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy)[0].name)))[0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name)))[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -169,7 +169,7 @@ STAGE = Stage(
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,
