@@ -104,7 +104,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
     from pipeline.run.ranks import own_rank
-    from pipeline.run.runner import leave_run, run, run_one
+    from pipeline.run.runner import leave_run, run, run_alone, run_one
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
@@ -117,6 +117,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     with locked(Path(config.run_dir)):
         if command == "run":
             run(config, [str(path), *overrides])
+        elif config.trainer.world_size == 1:
+            run_alone(command, config)
         else:
             run_one(command, config)
     return 0
