@@ -98,6 +98,11 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
     _offline()
+    if command == "eval" and config.eval.candidates is not None:
+        from pipeline.commands.eval_alone import eval_alone
+
+        eval_alone(config)
+        return 0
     if command == "judge-report":
         from pipeline.commands.judge_report import Request, judge_report
 

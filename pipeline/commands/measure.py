@@ -16,10 +16,11 @@ from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
 from eval.results import build_results
 from eval.suite_scorers import scorers_of, suite_scores
-from models.config import Engine
+from models.config import Engine, ModelConfig
 from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file
+from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
+from pipeline.measuring.capability import capability_of
 from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
 from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
 from pipeline.measuring.scorers import Judges, judges_of
@@ -118,12 +119,12 @@ class Subjects:
         return cls(order, [entry for entry in order if isinstance(entry, Filed)])
 
 
-def measure(request: Request) -> Json:
+def measure(request: Request, config: RunConfig | None = None) -> Json:
     """Write the evaluation into the output folder, say its table, and return results.json.
 
     Raises GateError (exit code 3) where `gate` is asked for and a policy does not pass.
     """
-    config = load_config(None, request.settings)
+    config = config or load_config(None, request.settings)
     settle(config)
     subjects = Subjects.of(request.models, request.kind)
     if request.gate and len(subjects.order) < 2:
@@ -137,6 +138,7 @@ def measure(request: Request) -> Json:
     asked = [_asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order]
     measured = _scored(asked, prompts, judges, described_suites(request.suites))
     results = _results(asked, measured, config, judges)
+    results["capability"] = capability_of(models_of(subjects.order, config), config)
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"]):
         say("measure", line)
@@ -144,6 +146,12 @@ def measure(request: Request) -> Json:
     if request.gate:
         _gate(results, config.release.gate)
     return results
+
+
+def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, ModelConfig]:
+    """The subjects that have weights here: a server and a file of completions have none."""
+    own = [one for one in order if isinstance(one, Subject) and one.kind == "model"]
+    return {subject.name: model_of(subject, config) for subject in own}
 
 
 def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
