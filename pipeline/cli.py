@@ -95,7 +95,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "review-export":
         from pipeline.commands.review import export_batch
 
-        export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
+        drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
+        export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
     _offline()
     if command == "eval" and config.eval.candidates is not None:

@@ -23,6 +23,7 @@ NAMES = (
     "limits",
     "omission",
     "over_refusal",
+    "people",
     "plots",
     "principles",
     "provenance",
