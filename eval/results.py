@@ -59,7 +59,7 @@ def build_results(
             for policy, about in policies.items()
         },
         "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
-        **further(plain, against, confidence),
+        **further(samples, against, confidence),
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "test_set": test_set,

@@ -52,6 +52,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _measure(options)
     if options.command == "gate":
         return _gate(options)
+    if options.command == "seeds":
+        from pipeline.run.seeds import write_seeds_report
+
+        write_seeds_report(options.run)
+        return 0
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -68,8 +73,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         print(to_yaml(config), end="")
         return 0
     if command == "plan":
-        from pipeline.commands.plan import plan_lines, slurm_lines
+        from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
+        if options.seeds:
+            show(seeds_lines(config, path, overrides, options.seeds))
+            return 0
         show(slurm_lines(config) if options.slurm else plan_lines(config))
         return 0
     if command == "fetch":
@@ -117,6 +125,11 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "run" and rank:
         leave_run(rank)
         return 0
+    if command == "run" and options.seeds:
+        from pipeline.run.seeds import run_seeds
+
+        run_seeds(path, overrides, options.seeds, _run_locked)
+        return 0
     if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
@@ -126,6 +139,14 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         else:
             run_one(command, config)
     return 0
+
+
+def _run_locked(config: RunConfig, arguments: list[str]) -> None:
+    from pipeline.run.runner import run
+    from records.stage_folder import locked
+
+    with locked(Path(config.run_dir)):
+        run(config, arguments)
 
 
 def _measure(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
 from eval.worse import Worse, seen, worse_prompts
-from pipeline.run.config import load_config
+from pipeline.run.config import ReleaseConfig, load_config
 from pipeline.run.console import show
 from records.cache import cache_directory
 from records.errors import ArtifactError, ConfigError, GateError
@@ -96,7 +96,8 @@ class Evidence:
 
 def gate(request: Request) -> None:
     """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
-    limits = _limits(request)
+    settings = _settings(request)
+    limits = settings.gate
     candidate = Evidence.of(request.run)
     policy = candidate.policy(request.policy)
     results = _entered(candidate.results, policy, limits)
@@ -104,14 +105,20 @@ def gate(request: Request) -> None:
     old, other = _held_against(request, candidate)
     lines = judge(results, policy, limits)
     if request.against:
-        lines += regressions(old, mine, limits, results["confidence"])
+        lines += regressions(old, mine, settings.against, results["confidence"])
     errors = error_rates(results, policy, limits)
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
     failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
     if request.json:
-        about = {"policy": policy, "against": other, "passed": not failed, "limits": asdict(limits)}
+        about = {
+            "policy": policy,
+            "against": other,
+            "passed": not failed,
+            "limits": asdict(limits),
+            "limits_against": asdict(settings.against),
+        }
         told = {"lines": [line.to_json() for line in lines], "error_rates": [row.to_json() for row in errors]}
         test_set = results.get("test_set")
         write_json(request.json, {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set})
@@ -119,14 +126,14 @@ def gate(request: Request) -> None:
         raise GateError(failed)
 
 
-def _limits(request: Request) -> GateConfig:
-    """release.gate of the run's own config, with the command line's changes; the defaults for results that come alone."""
+def _settings(request: Request) -> ReleaseConfig:
+    """`release` of the run's own config, with the command line's changes; the defaults for results that come alone."""
     config = request.run / "config.yaml"
     if config.is_file():
-        return load_config(config, request.overrides).release.gate
+        return load_config(config, request.overrides).release
     if request.overrides:
         raise ConfigError(f"{request.run}: holds no config.yaml that settings could replace; leave out {' '.join(request.overrides)}")
-    return GateConfig()
+    return ReleaseConfig()
 
 
 def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
