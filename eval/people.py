@@ -50,13 +50,16 @@ class Judged(NamedTuple):
 
 
 def corrected_by_people(rows: Sequence[Measured], ratings: Sequence[Rating], baseline: str, confidence: float) -> Json | None:
-    """None without ratings. A rating belongs to a text, so it finds the completion that it was given to."""
+    """None without ratings. A rating belongs to a text, so it finds the completion that it was given to.
+
+    Completions that were asked for under a condition are left out: they are no part of the figures.
+    """
     if not ratings:
         return None
     words = words_of(ratings)
     cells: defaultdict[tuple[str, str], list[Judged]] = defaultdict(list)
     met: set[str] = set()
-    for row in rows:
+    for row in (row for row in rows if not row.completion.condition):
         name = item_id(row.prompt.prompt, row.completion.completion)
         met |= {name} & set(words)
         cells[row.policy, row.suite].append(Judged(row, words.get(name)))

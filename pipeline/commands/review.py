@@ -60,7 +60,12 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
     if not batch:
         wanted = "test" if of_test else "training or validation"
         raise RecordError(f"{run_dir}: no scored answer to a {wanted} prompt; there is nothing to review")
-    drawn = {"prompts": prompts, "uncertain": 0.0 if of_test else uncertain, "threshold": HIGH_HARM, "show_scores": show_scores}
+    drawn: dict[str, Any] = {
+        "prompts": prompts,
+        "uncertain": 0.0 if of_test else uncertain,
+        "threshold": HIGH_HARM,
+        "show_scores": show_scores,
+    }
     drawn |= {"seed": config.seed, **({"of": "test"} if of_test else {})}
     provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
     name = write_batch(
@@ -80,7 +85,7 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
 def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
     """What these policies completed the test prompts with, as `primum eval` has left it."""
     folder = run_dir / MEASURED_PROMPTS.stage
-    made = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy in policies]
+    made = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy in policies and not row.condition]
     known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
     return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
 
