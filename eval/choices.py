@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights, divided
 from measures.estimates import rate_estimate

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from eval.measure import Measured, refuses
+from eval.measured import Measured, refuses
 from measures.estimates import compare_rates, rate_estimate
 
 Json = dict[str, Any]

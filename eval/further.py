@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.choices import choices
 from eval.declines import declines
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.omission import omissions
 from eval.twin_gap import twin_gap
 

@@ -11,7 +11,8 @@ from typing import Any
 from eval import independent
 from eval.endpoint import Endpoint
 from eval.further import further
-from eval.measure import Measured, refuses, relevances, summarise
+from eval.measure import relevances, summarise
+from eval.measured import Measured, refuses
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm

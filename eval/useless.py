@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eval.measure import Measured, fit_estimate, refuses
+from eval.measure import fit_estimate
+from eval.measured import Measured, refuses
 from eval.relevance import Relevance
 from measures.estimates import compare_rates, mean_estimate, rate_estimate
 from records.rows import text_of

@@ -14,7 +14,7 @@ from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import SHOWN, GateResult, judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
-from eval.measure import Measured, joined
+from eval.measured import Measured, joined
 from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate

@@ -11,7 +11,8 @@ from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
-from eval.measure import Measured, complete, completion_id, joined
+from eval.measure import complete, completion_id
+from eval.measured import Measured, joined
 from eval.report.browser.page import sample_pages
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
