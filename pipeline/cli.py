@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.command == "gate":
         return _gate(options)
+    if options.command == "report":
+        return _report(options)
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -133,6 +135,15 @@ def _gate(options: argparse.Namespace) -> int:
     from pipeline.commands.gate import Request, gate
 
     gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pipeline.commands.report import Request, report
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        report(Request(**{name: getattr(options, name) for name in ("runs", "output", "formats", "redacted")}))
     return 0
 
 
