@@ -1,11 +1,13 @@
 """How fast answers are written, by the ways that transformers offers: tokens a second for the same prompts, greedy, one way after the other.
 
-    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--vllm PYTHON]
+    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--ways WAY ...]
+                                    [--dtype auto] [--output FILE] [--vllm PYTHON]
 
 `plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with weights that need no gradient, `static`
 with a static cache, `continuous` transformers' continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where
-`--vllm` names a Python that has it. Each way has a model of its own; rounds go through all of them in turn. Tells how many texts differ from
-`plain` in batches of one. Results go to benchmarks/results/generation-DEVICE.json.
+`--vllm` names a Python that has it. `--ways` takes some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of
+them in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside tokens a second those a second of this
+process' CPU time, which on a busy machine says more. Results go to benchmarks/results/generation-DEVICE.json, or to `--output`.
 """
 
 from __future__ import annotations
@@ -97,18 +99,20 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 
         return Way(f"{name}, {batch} at once", write)
 
-    return [
-        way("plain", 1),
-        way("plain", 8),
-        way("plain", 64),
-        way("sorted", 32, ordered=True),
-        way("sorted", 64, ordered=True),
-        way("frozen", 64, ordered=True, frozen=True),
-        way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
-        continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
-        ours("primum", fresh().requires_grad_(False), tokenizer, messages, options.tokens),
-        *([ours("vllm", _vllm(options, base, dtype), tokenizer, messages, options.tokens)] if options.vllm else []),
-    ]
+    offered: dict[str, Callable[[], Way]] = {
+        "plain, 1 at once": lambda: way("plain", 1),
+        "plain, 8 at once": lambda: way("plain", 8),
+        "plain, 64 at once": lambda: way("plain", 64),
+        "sorted, 32 at once": lambda: way("sorted", 32, ordered=True),
+        "sorted, 64 at once": lambda: way("sorted", 64, ordered=True),
+        "frozen, 64 at once": lambda: way("frozen", 64, ordered=True, frozen=True),
+        "static, 64 at once": lambda: way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
+        "continuous": lambda: continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
+        "primum, 64 at once": lambda: ours("primum", fresh().requires_grad_(False), tokenizer, messages, options.tokens),
+    }
+    if options.vllm:
+        offered["vllm, 64 at once"] = lambda: ours("vllm", _vllm(options, base, dtype), tokenizer, messages, options.tokens)
+    return [offered[name]() for name in options.ways or offered]
 
 
 def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) -> VllmEngine:
@@ -142,19 +146,25 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--vllm", help="a Python that vLLM is installed in")
+    parser.add_argument("--ways", nargs="+", help="names of ways, as they are printed; all when left out")
+    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
+    parser.add_argument("--output", type=Path, help="where results go")
     options = parser.parse_args()
     quieten()
-    dtype = generation_dtype(GenerationConfig())
+    dtype = generation_dtype(GenerationConfig(dtype=options.dtype))
     found: dict[str, dict[str, Any]] = {}
     contestants = ways(options, dtype)
+    slow = [way for way in contestants if way.name == "plain, 1 at once"]  # needs no warm-up
     texts = {}
     for number in range(options.rounds + 1):  # the first round warms up
-        for way in contestants[1:] if number else contestants:  # one at a time is slow, and needs no warm-up
-            start = time.perf_counter()
+        for way in contestants if not number else [way for way in contestants if way not in slow]:
+            start, cpu_start = time.perf_counter(), time.process_time()
             written = way.write()
-            seconds = time.perf_counter() - start
-            if number or way is contestants[0]:
-                found.setdefault(way.name, {"tokens_per_second": []})["tokens_per_second"].append(written.tokens / seconds)
+            seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+            if number or way in slow:
+                rates = found.setdefault(way.name, {"tokens_per_second": [], "tokens_per_cpu_second": []})
+                rates["tokens_per_second"].append(written.tokens / seconds)
+                rates["tokens_per_cpu_second"].append(written.tokens / cpu_seconds)
             if not number:
                 texts[way.name] = written.texts
     for way in contestants:
@@ -162,7 +172,7 @@ def main() -> None:
         different = sum(a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True))
         found[way.name]["texts_that_differ"] = different
         print(f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ")
-    output = ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
+    output = options.output or ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
     settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens")}}
     if options.vllm:

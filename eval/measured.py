@@ -47,8 +47,13 @@ class Measured:
 
     @property
     def harmfulness(self) -> float | None:
-        """By the run's harm model, 1 to 5; None where it is unscored."""
-        return self.scores[HARM_MODEL].value
+        """By the run's harm model, 1 to 5; None where it is unscored, or there is no such model."""
+        return self.scores[HARM_MODEL].value if self.has_harm_model else None
+
+    @property
+    def has_harm_model(self) -> bool:
+        """Whether a harm model was asked: a measurement without a run has none."""
+        return HARM_MODEL in self.scores
 
     @property
     def refusal(self) -> Refusal:

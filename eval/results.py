@@ -11,7 +11,7 @@ from typing import Any
 from eval import independent
 from eval.endpoint import Endpoint
 from eval.further import further
-from eval.measure import relevances, summarise
+from eval.measure import is_known, relevances, summarise
 from eval.measured import Measured, refuses
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
 from eval.useless import useless_policies
@@ -118,12 +118,12 @@ def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], end
             harmful = after[0].kind == "harmful"
             rate = "refusal_rate" if harmful else "over_refusal_rate"
             found.append((Endpoint(policy, baseline, suite, rate), compare_rates(refuses(before), refuses(after), confidence)))
-            if harmful:
-                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
-            else:
+            if not harmful:
                 values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
-            metric = "harmfulness" if harmful else "relevance"
-            found.append((Endpoint(policy, baseline, suite, metric), compare_scores(values[0], values[1], confidence)))
+                found.append((Endpoint(policy, baseline, suite, "relevance"), compare_scores(values[0], values[1], confidence)))
+            elif is_known(before) and is_known(after):
+                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
+                found.append((Endpoint(policy, baseline, suite, "harmfulness"), compare_scores(values[0], values[1], confidence)))
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipeline.measuring.arguments import add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
@@ -39,6 +40,18 @@ a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
 """
+
+
+def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, understood. Settings and suites may stand before and after options."""
+    commands = parser()
+    options, rest = commands.parse_known_args(arguments)
+    words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
+    unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
+    if unknown:
+        commands.error(f"unrecognized arguments: {' '.join(unknown)}")
+    (words if words is not None else []).extend(rest)
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
     planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
     _add_judge_report(commands)
+    add_measuring(commands, whole_number)
     _add_gate(commands)
     _add_report(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.arguments import parser
+from pipeline.arguments import parsed_options
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
 from records.errors import PreemptedError, PrimumError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     listen()
-    options = parser().parse_args(arguments)
+    options = parsed_options(arguments)
     try:
         return _dispatch(options)
     except PreemptedError as error:
@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    if options.command == "measure":
+        return _measure(options)
     if options.command == "gate":
         return _gate(options)
     if options.command == "report":
@@ -98,6 +100,11 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
         return 0
     _offline()
+    if command == "eval" and config.eval.candidates is not None:
+        from pipeline.commands.eval_alone import eval_alone
+
+        eval_alone(config)
+        return 0
     if command == "judge-report":
         from pipeline.commands.judge_report import Request, judge_report
 
@@ -119,6 +126,18 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
             run(config, [str(path), *overrides])
         else:
             run_one(command, config)
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    _offline()
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        from pipeline.commands.measure import Request, measure
+
+        named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
+        measure(Request(**named, scorers=options.scorer))
     return 0
 
 

@@ -36,7 +36,7 @@ def limit_of(groups: Sequence[str], base: dict[str, Any], config: DpoConfig, say
     for suite in sorted(set(rates) - paired):
         say(f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit")
     for suite in sorted(paired - set(rates)):
-        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multiplier_start:g}")
+        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}")
     return OverRefusalLimit(sizes, rates, config)
 
 

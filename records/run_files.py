@@ -105,3 +105,7 @@ REPORT: RunFile[Record] = RunFile("eval", "report.html")
 CAPABILITY: RunFile[Record] = RunFile("capability", "capability.json")
 CAPABILITY_ANSWERS: RunFile[Record] = RunFile("capability", "answers.jsonl")
 CAPABILITY_TEXTS: RunFile[Record] = RunFile("capability", "texts.jsonl")
+
+TAMPER: RunFile[Record] = RunFile("tamper", "tamper.json")
+TAMPER_COMPLETIONS = RunFile("tamper", "completions.jsonl", Completion)
+TAMPER_SCORES = RunFile("tamper", "scores.jsonl", Score)

@@ -36,10 +36,10 @@ class OverRefusalLimit:
             raise ValueError("dpo.over_refusal_limit is null: there is no limit to hold")
         self.names = (HARM, *sorted(set(sizes) - {HARM}))
         self.sizes = [sizes.get(name, 0) for name in self.names]
-        self.start = min(config.multiplier_start, config.multiplier_cap)
+        self.start = min(config.multipliers.start, config.multipliers.cap)
         limits = {suite: base[suite] + config.over_refusal_limit for suite in self.names[1:] if suite in base}
-        ascent = Ascent(rate=config.multiplier_rate, cap=config.multiplier_cap)
-        self.multipliers = Multipliers(limits, ascent, start=config.multiplier_start)
+        ascent = Ascent(rate=config.multipliers.rate, cap=config.multipliers.cap)
+        self.multipliers = Multipliers(limits, ascent, start=config.multipliers.start)
 
     @property
     def values(self) -> dict[str, float]:

@@ -44,11 +44,11 @@ def plan_lines(config: RunConfig) -> list[str]:
     """For people, a stage a line: its name, what it does, and the policy that it leaves."""
     names = stage_names(config)
     width = max(len(name) for name in names)
-    return [f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name)}" for name in names]
+    return [f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}" for name in names]
 
 
-def _left(name: str) -> str:
-    policy = policy_left_by(name)
+def _left(name: str, config: RunConfig) -> str:
+    policy = policy_left_by(name, config)
     if policy is None or policy.starts_from is None:
         return ""
     control = f", a control of {policy_title(policy.control_of)}" if policy.control_of else ""

@@ -12,6 +12,7 @@ from data_prep.review.agreement import agreement, scorer_agreement
 from data_prep.review.items import ReviewItem, batch_id, draw, review_items
 from data_prep.review.ratings import Ratings, read_ratings
 from data_prep.review.review_files import read_batch, write_batch
+from data_prep.unpaired import from_ratings
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from pipeline.run.provenance import code_state
@@ -57,7 +58,7 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
 
 
 def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path) -> None:
-    """labels.jsonl, pairs.jsonl and report.json in a new folder."""
+    """labels.jsonl, pairs.jsonl, unpaired.jsonl and report.json in a new folder."""
     _require_new(output)
     items = read_batch(batch_folder)
     batch = batch_id(items)
@@ -66,6 +67,7 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
         raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
     labels = labels_of(read.ratings, items)
     found = expert_pairs(read.ratings, items, min_margin=config.pairs.min_margin)
+    thumbs, without_thumb = from_ratings(read.ratings, items)
     disagreements = conflicts(read.ratings, items, found.contradicted)
     report = {
         "batch": batch,
@@ -74,14 +76,17 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
         "agreement": agreement(read.ratings, items, seed=config.seed),
         "scorers": scorer_agreement(read.ratings, items, seed=config.seed),
         "pairs": {"min_margin": config.pairs.min_margin, "by_split": dict(Counter(pair.split for pair in found.pairs))},
+        "unpaired": {"desirable": sum(row.label for row in thumbs), "rows": len(thumbs), "left_out": dict(without_thumb)},
         "conflicts": disagreements,
     }
     write_records(output / "labels.jsonl", labels)
     write_records(output / "pairs.jsonl", found.pairs)
+    write_records(output / "unpaired.jsonl", thumbs)
     write_json(output / "report.json", report)
     for line in describe(report):
         say("review", line)
     say("review", f"to use them: pairs.expert_labels=[{output / 'labels.jsonl'}]")
+    say("review", f"or as thumbs: dpo.loss=kto dpo.unpaired=[{output / 'unpaired.jsonl'}]")
 
 
 def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
@@ -114,6 +119,8 @@ def describe(report: dict[str, Any]) -> list[str]:
                 lines.append(f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}")
     splits = ", ".join(f"{count} {split}" for split, count in sorted(report["pairs"]["by_split"].items())) or "none"
     lines.append(f"pairs that differ by {report['pairs']['min_margin']:g} or more: {splits}")
+    thumbs = report["unpaired"]
+    lines.append(f"thumbs: {thumbs['desirable']} completions desirable, {thumbs['rows'] - thumbs['desirable']} undesirable")
     lines.append(f"{len(report['conflicts'])} conflicts" + (", all in report.json:" if report["conflicts"] else ""))
     lines += [f"  {_conflict(conflict)}" for conflict in report["conflicts"][:CONFLICTS_SHOWN]]
     return lines

@@ -20,8 +20,10 @@ PATHS = (
     "data.embedding.model",
     "score.reward_models.*",
     "pairs.expert_labels.*",
+    "dpo.unpaired.*",
     "eval.suites.*.path",
     "eval.capability.tasks.*.path",
+    "eval.tamper.medquad_path",
     "eval.suites.*.suite",
     "trainer.offload_path",
 )

@@ -23,14 +23,19 @@ WITHOUT_TORCH = {"release"}
 
 def run_one(name: str, config: RunConfig) -> None:
     if name not in WITHOUT_TORCH:
-        _settle(config)
-        _require_device(config)
+        settle(config)
     stage = load_stage(name)
     rank = ranks.own_rank(config.trainer)
     if rank == 0 or stage.ranks or stage.shares:
         run_stage(stage, config, rank=rank)
     else:
         say(name, f"rank {rank} has no work here: rank 0 does it alone")
+
+
+def settle(config: RunConfig) -> None:
+    """How this process computes: as a run's own stages do, so that the figures are the same. Raises ResourceError without the device."""
+    _settle(config)
+    _require_device(config)
 
 
 def _settle(config: RunConfig) -> None:

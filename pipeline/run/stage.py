@@ -63,7 +63,7 @@ class Context:
         return file.read(self._folder_of(file))
 
     def _folder_of(self, file: RunFile[Any]) -> Path:
-        stage = stage_of(file, self.directory.name, self.round)
+        stage = stage_of(file, self.directory.name, self.round, self.config)
         for name in parts_of(file, stage):
             if not any(f"{name}/".startswith(f"{declared}/") for declared in self.reads):
                 raise UndeclaredFile(
@@ -78,7 +78,7 @@ class Context:
     @property
     def before(self) -> StageDirectory:
         """The stage that left the policy which a training, or else this round, begins with."""
-        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round))
+        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round, self.config))
 
     @property
     def _run_dir(self) -> Path:
@@ -142,21 +142,21 @@ class Stage:
         """What it reads under this config, as stage/part."""
         later = self.reads_later if self.round > 1 else ()
         files = (*self.reads, *later, *self.reads_if(config))
-        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round)))
+        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round, config)))
 
 
-def begins_with(stage: str, round: int) -> str:
+def begins_with(stage: str, round: int, config: RunConfig) -> str:
     """The stage whose policy a training begins with, or another stage of that round."""
-    trained = policy_left_by(stage)
+    trained = policy_left_by(stage, config)
     return trained.starts_from if trained and trained.starts_from else trained_before(round)
 
 
-def stage_of(file: RunFile[Any], reader: str, round: int) -> str:
+def stage_of(file: RunFile[Any], reader: str, round: int, config: RunConfig) -> str:
     """The folder that holds what a stage of that round reads: of the same round where it is made in each."""
     if file.stage == BEFORE:
-        return begins_with(reader, round)
-    trained = policy_left_by(reader)
-    return way_to(trained)[0].name if file.stage == FIRST and trained else named(file.stage, round)
+        return begins_with(reader, round, config)
+    trained = policy_left_by(reader, config)
+    return way_to(trained, config)[0].name if file.stage == FIRST and trained else named(file.stage, round)
 
 
 def parts_of(file: RunFile[Any], stage: str) -> list[str]:

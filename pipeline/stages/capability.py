@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.capability.answers import Answer, answer
+from eval.capability.answers import Answer
 from eval.capability.items import Item, read_tasks
-from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
+from eval.capability.perplexity import TextLikelihood, held_out_texts
 from eval.capability.summary import capability_summary
 from models.config import ModelConfig
-from models.layout.collation import collation
+from pipeline.measuring.capability import task_answers, text_likelihoods
 from pipeline.policies import HARDWARE, MODEL, base_config, generating, model_files, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title, trained_policies
@@ -79,8 +79,10 @@ def _measured(
             loaded.append(generating(context.config, at, context.config.eval.generation))
         return loaded[0]
 
-    answers = _kept(folder / f"{name}.answers.jsonl", Answer, lambda: _answers(context, name, model, items))
-    likely = _kept(folder / f"{name}.texts.jsonl", TextLikelihood, lambda: _texts(context, name, model, texts))
+    answers = _kept(folder / f"{name}.answers.jsonl", Answer, lambda: task_answers(context.config, name, *model(), items) if items else [])
+    likely = _kept(
+        folder / f"{name}.texts.jsonl", TextLikelihood, lambda: text_likelihoods(context.config, name, *model(), texts) if texts else []
+    )
     context.say(f"{policy_title(name)}: {len(answers)} items and {len(likely)} texts measured")
     return answers, likely
 
@@ -90,27 +92,6 @@ def _kept(path: Path, record: type[RecordT], make: Callable[[], Sequence[Record]
         write_records(path, make())
         write_hash(path)
     return read_records(path, record)
-
-
-def _answers(context: Context, name: str, model: Callable[[], tuple[Any, Any]], items: list[Item]) -> Sequence[Answer]:
-    wanted = context.config.eval.capability
-    if not items:
-        return []
-    if wanted.engine == "lm_eval":
-        from eval.capability.lm_eval_engine import lm_eval_answers
-
-        return lm_eval_answers(*model(), items, policy=name)
-    layout = collation(model()[0], 0, wanted.batch_tokens)
-    return answer(*model(), items, layout, policy=name, batch_tokens=wanted.batch_tokens)
-
-
-def _texts(context: Context, name: str, model: Callable[[], tuple[Any, Any]], texts: list[Demonstration]) -> Sequence[TextLikelihood]:
-    if not texts:
-        return []
-    wanted, most = context.config.eval.capability, context.config.model.max_length
-    layout = collation(model()[0], 0, max(most, wanted.batch_tokens))
-    limits = {"max_length": most, "batch_tokens": wanted.batch_tokens}
-    return likelihoods(*model(), texts, layout, policy=name, **limits)
 
 
 def task_files(config: RunConfig) -> dict[str, str]:
@@ -131,7 +112,7 @@ STAGE = Stage(
     measures=True,
     reads_if=lambda config: tuple(POLICY.left_by(policy.name) for policy in trained_policies(config)),
     settings=(*MODEL, "eval.capability", "eval.confidence", "eval.generation.dtype"),
-    beside=(*HARDWARE, "control", "dpo.rounds", "eval.generation"),
+    beside=(*HARDWARE, "control", "dpo.rounds", "rlhf.starts_from", "eval.generation"),
     work=work,
     files=lambda config: {**model_files(config), **task_files(config)},
 )

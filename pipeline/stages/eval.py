@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.cards.dataset_readme import Table, write_readme
 from data_prep.lint.rows import Renders
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.measure import complete, completion_id
 from eval.measured import Measured, joined
-from eval.report.browser.page import sample_pages
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.page import render_html, render_markdown
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
@@ -27,18 +23,21 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
+from pipeline.evaluation_files import write_evaluation
+from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
+from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
 from records.contracts import BASE, Policy, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
-from records.rows import Completion, Prompt, Record, Score, SuitePrompt, read_records
+from records.rows import Completion, Prompt, Score, read_records
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -47,15 +46,13 @@ from records.run_files import (
     PROMPTS,
     REPORT,
     RESULTS,
-    REWARD_MODEL,
     SCOREBOARD,
     SELECTION,
     VALIDATION,
     whole,
 )
-from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
-from reward.model.harmfulness_model import HarmfulnessScorer
-from reward.scorers import FACTORS, RefusalRule, score_with
+from records.stage_folder import read_json, sha256_json, write_records
+from reward.scorers import score_with
 
 COMPLETIONS, SCORES = "completions", "scores"
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
@@ -65,7 +62,7 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     prompts = _prompts(context)
     opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = _scorers(context, prompts)
+    scorers = run_scorers(context, prompts)
     for name, model in policies(context).items():
         _measure(context, name, model, prompts, scorers)
     if not context.share.hand_in(context.directory.work):
@@ -88,15 +85,8 @@ def work(context: Context) -> dict[str, Any]:
     results.update(measured_apart(context))
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
-    _write_tables(context, prompts, measured)
-    write_json(context.path / "results.json", results)
-    write_text(context.path / "report.md", render_markdown(results))
-    rows = [row.to_row() for row in measured]
     gates = judge(results, released_policy(config), config.release.gate)
-    opens = config.eval.open_withheld
-    write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
-    for name, page in sample_pages(results, rows, opens_withheld=opens).items():
-        write_text(context.path / name, page)
+    write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -138,26 +128,17 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     return [prompt for prompt in prompts if prompt.id not in faults]
 
 
-def _scorers(context: Context, prompts: list[Prompt]) -> list[Scorer]:
-    """Of every policy alike: the harm model that the run has trained, the refusal rule, and those that no training touched."""
-    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
-    harm_model.model.to(device(context.config))
-    if not context.config.eval.factors:
-        return [harm_model, RefusalRule()]
-    from reward.factors.one_pass import FactorsAndRefusal
-
-    known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
-    return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
-
-
 def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorers: list[Scorer]) -> None:
     """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
     mine = context.share.of(prompts)
     completions, scores = (_shard(context, name, what, context.share.rank) for what in (COMPLETIONS, SCORES))
     if _is_wanted(context, completions):
         generation = context.config.eval.generation
-        with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
-            write_records(completions, complete(policy, tokenizer, mine, generation, policy=name))
+        made = _kept_of_base(context, model, mine) if name == BASE.name else []
+        if not made:
+            with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
+                made = complete(policy, tokenizer, mine, generation, policy=name)
+        write_records(completions, made)
         write_hash(completions)
         scores.unlink(missing_ok=True)
     if _is_wanted(context, scores):
@@ -167,6 +148,16 @@ def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prom
         write_hash(scores)
     of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
+
+
+def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
+    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    if context.config.eval.engine != "transformers":
+        return []
+    made = kept_base(model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name)
+    if made:
+        context.say(f"{len(made)} completions of the base are known from `primum measure` and not written again")
+    return made
 
 
 def _is_wanted(context: Context, shard: Path) -> bool:
@@ -189,23 +180,10 @@ def _shard(context: Context, name: str, what: str, rank: int) -> Path:
     return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"
 
 
-def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
-    tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (SuitePrompt, prompts),
-        COMPLETIONS: (Completion, [row.completion for row in measured]),
-        SCORES: (Score, [score for row in measured for score in row.scores.values()]),
-    }
-    for name, (_, rows) in tables.items():
-        write_records(context.path / f"{name}.jsonl", rows)
-    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
-    write_readme(context.path, "Completions of every policy to the test prompts", described)
-
-
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
         return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy))
+    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy, context.config))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
     return {**about, "selection": _selection(context, policy).to_json()}
 
@@ -224,7 +202,7 @@ def _selection(context: Context, policy: Policy) -> Selection:
         return kept.selection
     rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy)[0].name)))[0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name)))[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -279,7 +257,7 @@ STAGE = Stage(
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config)},
     shares=True,

@@ -7,10 +7,10 @@ from typing import Any
 from pipeline.run.config import RunConfig
 from pipeline.run.registry import STAGES
 from pipeline.run.stage import Context
-from records.run_files import CAPABILITY, RunFile
+from records.run_files import CAPABILITY, TAMPER, RunFile
 from records.stage_folder import read_json
 
-APART = {"capability": CAPABILITY}
+APART = {"capability": CAPABILITY, "tamper": TAMPER}
 """The key in results.json, which is the stage too, and the file that holds its value."""
 
 

@@ -333,3 +333,23 @@ def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, p
     assert not (run_dir / "release" / "manifest.json").exists()
     assert not (run_dir / "release" / "tiny-released").exists()
     assert (run_dir / "previous" / "release-1" / "tiny-released" / "README.md").is_file()
+
+
+def test_measuring_its_policies_without_the_run_gives_its_own_figures(finished, tiny_directory, tmp_path, monkeypatch):
+    from pipeline.commands.measure import Request, measure
+    from pipeline.run.config import load_config
+
+    monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
+    generation = load_config(finished / "config.yaml").eval.generation
+    settings = [f"eval.generation.{name}={getattr(generation, name)}" for name in ("max_new_tokens", "batch_size")]
+    made = measure(
+        Request(
+            model=str(tiny_directory), words=[str(finished), *settings], against=[str(finished / "dpo")],
+            scorers=[f"run={finished}"], output=tmp_path / "out",
+        )
+    )  # fmt: skip
+    own = read_json(finished / "eval" / "results.json")
+    for policy in ("base", "dpo"):
+        assert made["policies"][policy]["suites"] == own["policies"][policy]["suites"], policy
+    wanted = [row for row in own["comparisons"] if (row["policy"], row["baseline"]) == ("dpo", "base")]
+    assert [{**row, "p_holm": None} for row in made["comparisons"]] == [{**row, "p_holm": None} for row in wanted]

@@ -75,9 +75,14 @@ class TrainedModule(pl.LightningModule):
         sums = torch.stack([self._sums[name] for name in names])
         self._sums.clear()
         if self.trainer.world_size > 1:
-            torch.distributed.all_reduce(sums := sums.to(_reduce_device(self.device)))
+            torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         # What no row of the step belongs to has no mean.
         return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True) if number}
+
+    @property
+    def reduce_device(self) -> torch.device:
+        """Where sums over ranks are taken."""
+        return self.device if self.device.type == "cuda" else torch.device("cpu")
 
     def on_train_start(self) -> None:
         # Lightning has restored the step by now. A module in evaluation mode has no dropout: policy and reference are one network.
@@ -118,10 +123,6 @@ class StepMetrics(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         module.log_step(batch_idx)
-
-
-def _reduce_device(device: torch.device) -> torch.device:
-    return device if device.type == "cuda" else torch.device("cpu")
 
 
 def random_state() -> dict[str, Tensor]:

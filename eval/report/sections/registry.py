@@ -29,6 +29,7 @@ NAMES = (
     "reading",
     "safety",
     "twin_gap",
+    "tamper",
     "useless",
     "validity",
 )

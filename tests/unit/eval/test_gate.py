@@ -65,7 +65,7 @@ def test_good_evidence_passes_every_gate():
     gates = judge(evidence(), "dpo", CONFIG)
     assert all(gate.passed for gate in gates)
     apart = [gate for gate in gates if gate.outcome == "not measured"]
-    assert [gate.name for gate in apart] == ["medical capability"]
+    assert [gate.name for gate in apart] == ["medical capability", "harm after tampering"]
     assert len(gates) - len(apart) == 2 + 4 + 2 * 5 + 3 + 1 + 1
     assert {gate.outcome for gate in gates if gate not in apart} == {"passed"}
 

@@ -14,7 +14,7 @@ from models.adapters.lora import adapt, trainable_state
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
-from train.config import DpoConfig, TrainerConfig
+from train.config import DpoConfig, MultiplierConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.candidates import candidate_steps
@@ -100,7 +100,7 @@ def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pay
 
 
 def test_a_multiplier_stays_between_0_and_its_cap():
-    limit = OverRefusalLimit(SIZES, {"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, multiplier_rate=50.0, multiplier_cap=4.0))
+    limit = OverRefusalLimit(SIZES, {"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)))
     assert limit.entries(rates(twins=1.0))["multipliers"]["twins"] == 4.0
     assert limit.entries(rates(twins=0.0))["multipliers"]["twins"] == 0.0
 
@@ -157,7 +157,7 @@ def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_t
     base = policy.over_refusal()
 
     def limit(points, start):
-        config = DpoConfig(over_refusal_limit=points, multiplier_start=start, multiplier_rate=1.0)
+        config = DpoConfig(over_refusal_limit=points, multipliers=MultiplierConfig(start=start, rate=1.0))
         return OverRefusalLimit({"harm": 1, "twins": 1}, {"twins": base}, config)
 
     held = limit(0.1, 0.0)

@@ -54,3 +54,19 @@ def test_nothing_is_prepared_where_a_second_copy_would_not_fit(monkeypatch):
     monkeypatch.setattr(module, "_free_memory", lambda: 4 * 32 * 32)
     with prepacked(nn.Sequential(layer), rows=4):
         assert "forward" not in vars(layer)
+
+
+@pytest.mark.skipif(not cpu_multiplies_bf16(), reason="needs a CPU with bfloat16")
+@torch.inference_mode()
+def test_a_gated_mlp_in_bfloat16_is_nearer_to_float64_than_the_layers_own(causal_model):
+    mlp = causal_model("llama", hidden_size=96, intermediate_size=160).model.layers[0].mlp
+    x = torch.randn(8, 1, 96, generator=torch.Generator().manual_seed(0))
+    mlp = mlp.to(torch.bfloat16)
+    x = x.to(torch.bfloat16)
+    own = mlp(x).double()
+    gate, up, down = (layer.weight.double() for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj))
+    exact = (nn.functional.silu(x.double() @ gate.T) * (x.double() @ up.T)) @ down.T
+    with prepacked(mlp, rows=8):
+        assert "forward" in vars(mlp)
+        fused = mlp(x).double()
+    assert (fused - exact).norm() <= 1.05 * (own - exact).norm()

@@ -10,6 +10,7 @@ import pytest
 
 from data_prep.pairs.expert_labels import ExpertLabel
 from data_prep.splits.split_files import split_file
+from data_prep.unpaired import read_unpaired
 from pipeline import cli
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, assistant, read_records, user
 from records.stage_folder import StageDirectory, write_records
@@ -119,6 +120,11 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     found = read_records(labels / "labels.jsonl", ExpertLabel)
     assert {label.scorer for label in found} == {"expert/ann", "expert/bob", "experts"}
     assert {pair.margin for pair in read_records(labels / "pairs.jsonl", Pair)} == {3.5, 2.5, 1.0}
+
+    thumbs = read_unpaired([str(labels / "unpaired.jsonl")])
+    assert {row.label for row in thumbs} == {True, False}
+    assert f"thumbs: {sum(row.label for row in thumbs)} completions desirable" in shown
+    assert f"dpo.loss=kto dpo.unpaired=[{labels / 'unpaired.jsonl'}]" in shown
 
     assert cli.main(["pairs", str(run), "run_dir=" + str(tmp_path / "run")]) == 0
     before = read_records(tmp_path / "run" / "pairs" / "pairs.train.jsonl", Pair)
