@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import save_file
 
 from eval.measure import harm_estimate, high_harm, measure, measure_sharded
-from eval.measured import Measured, refuses
+from eval.measured import Measured
 from eval.scoreboard_shape import METRICS as METRICS
 from eval.scoreboard_shape import Row, read_scoreboard
+from eval.summaries import refuses
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded

@@ -8,7 +8,8 @@ from typing import Any
 
 from eval import independent
 from eval.measure import relevances
-from eval.measured import Measured, refuses
+from eval.measured import Measured
+from eval.summaries import refuses
 from records.harm_scale import HIGH_HARM
 from records.rows import text_of
 

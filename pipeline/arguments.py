@@ -24,6 +24,8 @@ _REPORT = (
     "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
 )
 REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
+_SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
+_SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -73,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+        if name == "run":
+            command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
@@ -89,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
     planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
+    planning.add_argument(
+        "--seeds", type=whole_number, default=0, metavar="N", help="with --slurm: the command that submits N seeds as an array"
+    )
+    gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
+    gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
     add_measuring(commands, whole_number)
     _add_gate(commands)

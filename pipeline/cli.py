@@ -54,6 +54,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _gate(options)
     if options.command == "report":
         return _report(options)
+    if options.command == "seeds":
+        from pipeline.run.seeds import write_seeds_report
+
+        write_seeds_report(options.run)
+        return 0
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -70,8 +75,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         print(to_yaml(config), end="")
         return 0
     if command == "plan":
-        from pipeline.commands.plan import plan_lines, slurm_lines
+        from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
+        if options.seeds:
+            show(seeds_lines(config, path, overrides, options.seeds))
+            return 0
         show(slurm_lines(config) if options.slurm else plan_lines(config))
         return 0
     if command == "fetch":
@@ -118,6 +126,11 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "run" and rank:
         leave_run(rank)
         return 0
+    if command == "run" and options.seeds:
+        from pipeline.run.seeds import run_seeds
+
+        run_seeds(path, overrides, options.seeds, _run_locked)
+        return 0
     if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
@@ -127,6 +140,14 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         else:
             run_one(command, config)
     return 0
+
+
+def _run_locked(config: RunConfig, arguments: list[str]) -> None:
+    from pipeline.run.runner import run
+    from records.stage_folder import locked
+
+    with locked(Path(config.run_dir)):
+        run(config, arguments)
 
 
 def _measure(options: argparse.Namespace) -> int:

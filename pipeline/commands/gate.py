@@ -19,7 +19,7 @@ from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
 from eval.worse import Worse, seen, worse_prompts
-from pipeline.release_limits import limits_of
+from pipeline.release_limits import release_settings
 from pipeline.run.console import show
 from pipeline.stored_evaluation import results_file
 from records.cache import cache_directory
@@ -89,7 +89,8 @@ class Evidence:
 
 def gate(request: Request) -> None:
     """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
-    limits = limits_of(request.run, request.overrides)
+    settings = release_settings(request.run, request.overrides)
+    limits = settings.gate
     candidate = Evidence.of(request.run)
     policy = candidate.policy(request.policy)
     results = _entered(candidate.results, policy, limits)
@@ -97,14 +98,20 @@ def gate(request: Request) -> None:
     old, other = _held_against(request, candidate)
     lines = judge(results, policy, limits)
     if request.against:
-        lines += regressions(old, mine, limits, results["confidence"])
+        lines += regressions(old, mine, settings.against, results["confidence"])
     errors = error_rates(results, policy, limits)
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
     failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
     if request.json:
-        about = {"policy": policy, "against": other, "passed": not failed, "limits": asdict(limits)}
+        about = {
+            "policy": policy,
+            "against": other,
+            "passed": not failed,
+            "limits": asdict(limits),
+            "limits_against": asdict(settings.against),
+        }
         told = {"lines": [line.to_json() for line in lines], "error_rates": [row.to_json() for row in errors]}
         test_set = results.get("test_set")
         write_json(request.json, {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set})

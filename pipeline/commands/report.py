@@ -18,7 +18,7 @@ from eval.measured import Measured
 from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown
 from eval.report.side_by_side import compare_html, compare_markdown
-from pipeline.release_limits import limits_of
+from pipeline.release_limits import release_settings
 from pipeline.run.console import show
 from pipeline.stored_evaluation import StoredEvaluation
 from records.errors import ArtifactError, PrimumError
@@ -88,7 +88,7 @@ def _names(evaluations: Sequence[StoredEvaluation]) -> list[str]:
 
 def _page(found: StoredEvaluation, request: Request) -> Files:
     results, rows = found.results, [row.to_row() for row in found.rows]
-    gates = judge(results, Endpoint.of(results).policy, limits_of(request.runs[0], []))
+    gates = judge(results, Endpoint.of(results).policy, release_settings(request.runs[0], []).gate)
     opens = not request.redacted
     yield "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens)
     yield "report.md", render_markdown(results, gates)

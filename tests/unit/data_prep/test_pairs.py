@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.config import PairsConfig, SidesConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "cut_alike": "none"}
+NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
 """The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
 
 
@@ -118,7 +118,11 @@ def test_an_incoherent_answer_is_never_the_helpful_one(world):
 
 
 def test_helpful_answers_are_peoples_where_that_is_wanted(world):
-    helpful = [pair for pair in build(world, helpful="demonstration", **WIDE).pairs if pair.pair_type == "over_refusal"]
+    helpful = [
+        pair
+        for pair in build(world, sides=SidesConfig(cut_alike="none", helpful="demonstration"), **WIDE).pairs
+        if pair.pair_type == "over_refusal"
+    ]
     assert {pair.chosen_source for pair in helpful} == {"demonstration"}
 
 

@@ -11,7 +11,7 @@ from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
 from eval.capability.perplexity import TextLikelihood
 from eval.capability.summary import best_constant, capability_summary, perplexity_estimate
-from eval.config import GateConfig
+from eval.config import CapabilityLimits, GateConfig
 from eval.kept_lines import kept_lines
 
 
@@ -74,7 +74,7 @@ def test_a_planted_damaged_checkpoint_is_stopped_on_both_counts():
     found = summary(KNOWS, [True] * 350 + [False] * 650, worse=math.log(1.5))
     assert found["perplexity"]["changes"]["dpo"]["ratio"] == pytest.approx(1.5)
     assert outcomes(found) == {ACCURACY: False, PERPLEXITY: False}
-    lenient = outcomes(found, max_capability_fall=0.5, max_perplexity_rise=0.6)
+    lenient = outcomes(found, capability=CapabilityLimits(max_fall=0.5, max_perplexity_rise=0.6))
     assert lenient == {ACCURACY: True, PERPLEXITY: True}
 
 
