@@ -24,6 +24,7 @@ _REPORT = (
     "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
 )
 REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
+_CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
 _SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
 _SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
 _EPILOG = """
@@ -102,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     add_measuring(commands, whole_number)
     _add_gate(commands)
     _add_report(commands)
+    _add_certify(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -205,6 +207,21 @@ def _add_gate(commands: Any) -> None:
     judging.add_argument(
         "--json", type=Path, metavar="FILE", help="all lines, error rates and the prompts that got worse, to be written here"
     )
+
+
+def _add_certify(commands: Any) -> None:
+    certifying = commands.add_parser("certify", help=_CERTIFY, description=_CERTIFY)
+    certifying.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="candidates in an order that was fixed before these prompts were seen, best first"
+    )
+    certifying.add_argument("--harmful", required=True, metavar="SUITE", help="harmful calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--benign", required=True, metavar="SUITE", help="benign calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--max-harm", type=share, required=True, metavar="SHARE", help="share of harmful completions, at most")
+    certifying.add_argument(
+        "--max-over-refusal", type=share, required=True, metavar="SHARE", help="share of refused benign prompts, at most"
+    )
+    certifying.add_argument("--delta", type=share, default=0.05, metavar="SHARE", help="chance that the claim is false (default: 0.05)")
+    certifying.add_argument("--json", type=Path, metavar="FILE", help="counts, bounds and p-values, to be written here")
 
 
 def count(text: str) -> int:

@@ -54,6 +54,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _gate(options)
     if options.command == "report":
         return _report(options)
+    if options.command == "certify":
+        return _certify(options)
     if options.command == "seeds":
         from pipeline.run.seeds import write_seeds_report
 
@@ -169,6 +171,14 @@ def _offline() -> None:
     """Offline unless the config names something on the hub, and never telemetry."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _certify(options: argparse.Namespace) -> int:
+    from pipeline.commands.certify import Request, certify_runs
+
+    names = ("runs", "harmful", "benign", "max_harm", "max_over_refusal", "delta", "json")
+    certify_runs(Request(**{name: getattr(options, name) for name in names}))
+    return 0
 
 
 def _gate(options: argparse.Namespace) -> int:

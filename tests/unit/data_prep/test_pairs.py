@@ -103,6 +103,18 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
     assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
 
 
+def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
+    """Its completions are the last policy's. Pairs that are satisfied already have no gradient left."""
+    demos, found = world
+    last = {name: [c._replace(source="dpo") if c.source == "base" else c for c in those] for name, those in found.items()}
+    refused = {demo.id for demo in demos if demo.kind == "benign" and any(c.source == "dpo" and c.refusal == "full" for c in last[demo.id])}
+    assert refused
+    few = [pair for pair in build((demos, last), over_refusal=0.5, **WIDE).pairs if pair.kind == "benign" and pair.split == "train"]
+    own = {pair.prompt_id for pair in few if pair.rejected_source == "dpo's own refusal"}
+    assert own == {demo.id for demo in demos if demo.id in refused and demo.split == "train"}
+    assert len(own) < len(few)
+
+
 def test_an_incoherent_answer_is_never_the_helpful_one(world):
     demos, found = world
     for demo in demos:
