@@ -52,6 +52,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _measure(options)
     if options.command == "gate":
         return _gate(options)
+    if options.command == "report":
+        return _report(options)
     if options.command == "certify":
         return _certify(options)
     if options.command == "seeds":
@@ -184,6 +186,15 @@ def _gate(options: argparse.Namespace) -> int:
     from pipeline.commands.gate import Request, gate
 
     gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pipeline.commands.report import Request, report
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        report(Request(**{name: getattr(options, name) for name in ("runs", "output", "formats", "redacted")}))
     return 0
 
 
