@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
-from eval.config import EvalConfig, GateConfig
+from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import expand_paths, path_fault, path_faults
 from pipeline.run.graph import releasable, trainings
@@ -70,6 +70,7 @@ class ReleaseConfig:
     """Which trained policy to release: dpo (its last round), sft, sft_control or rlhf."""
     name: str = "aligned-medical-model"
     gate: GateConfig = field(default_factory=GateConfig)
+    against: AgainstConfig = field(default_factory=AgainstConfig)
 
     def __post_init__(self) -> None:
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
@@ -170,6 +171,12 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def splits_seed(config: RunConfig) -> int:
+    """The seed of whatever training does not touch."""
+    own = config.data.split.seed
+    return config.seed if own is None else own
 
 
 def embedding_model(config: RunConfig) -> ModelConfig | None:

@@ -129,6 +129,8 @@ class Stage:
     beside: tuple[str, ...] = ()
     """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
     says, and what decides which of `reads_if` and `files` there are, which count themselves."""
+    seed: Callable[[RunConfig], int] = lambda config: config.seed
+    """The seed that its result depends on."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
@@ -172,7 +174,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
     basis = {
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
-        "seed": config.seed,
+        "seed": stage.seed(config),
         "settings": {name: _part(settings, name) for name in stage.settings},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
