@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from eval.config import GateConfig
+from eval.config import AgainstConfig, GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
 Json = dict[str, Any]
-DEFAULTS = GateConfig()
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
 """How the terminal shows the outcome of a line."""
 MORE_PROMPTS = "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
@@ -258,8 +257,8 @@ def _count(estimate: Json | None) -> int:
     return (estimate or {}).get("n") or 0
 
 
-def at_most(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
-    """A line that passes where the value is at most the limit, a setting of release.gate; no value does not pass."""
+def at_most(name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str) -> GateResult:
+    """A line that passes where the value is at most the limit, a setting of the config; no value does not pass."""
     wanted = getattr(config, limit)
     passed = value is not None and value <= wanted + 1e-9
     return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
@@ -277,9 +276,9 @@ def _enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
     return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")
 
 
-def _limit(config: GateConfig, name: str) -> str:
+def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
     """The limit, and beside it the default where the config has another."""
-    value, default = getattr(config, name), getattr(DEFAULTS, name)
+    value, default = getattr(config, name), getattr(type(config)(), name)
     return f"{value:g}" if value == default else f"{value:g} (default {default:g})"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from eval.config import SuiteConfig
 from eval.form import form_of
 from eval.omission_rule import missing_acts
+from eval.suites.definition import Definition
 from eval.suites.registry import definition
 from records.contracts import Scorer
 from records.rows import Completion, Prompt, Score, SuitePrompt, text_of
@@ -74,17 +75,30 @@ def suite_scores(completions: Sequence[Completion], scorers: Iterable[tuple[Scor
     return found
 
 
-def scorers_of(suites: Iterable[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
+def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
+    """By suite whose completions choose a label: name to wording."""
+    found: dict[str, Mapping[str, str]] = {}
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is not None and CHOICE in described.scorers:
+            found |= dict.fromkeys(_parts(config, described), described.options)
+    return found
+
+
+def _parts(config: SuiteConfig, described: Definition) -> set[str]:
+    """Names of the suites that a described one is measured as."""
+    return {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
+
+
+def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
     """Of the described suites that expect something, with the names of the suites that each scores."""
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    options = labels_of(suites)
     held: set[str] = set()
-    options: dict[str, Mapping[str, str]] = {}
     for config in suites:
-        if config.suite:
-            described = definition(config.suite)
-            parts = {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
-            held |= parts if OMISSION in described.scorers else set()
-            options |= dict.fromkeys(parts, described.options) if CHOICE in described.scorers else {}
+        described = definition(config.suite) if config.suite else None
+        if described is not None and OMISSION in described.scorers:
+            held |= _parts(config, described)
     found: list[tuple[Scorer, frozenset[str]]] = []
     if held:
         found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))

@@ -37,6 +37,7 @@ class Generated(NamedTuple):
     num_tokens: int
     finish_reason: Literal["stop", "length"]  # "stop" when an end token was written, "length" when the limit cut it
     ids: tuple[int, ...] = ()  # of the text, without the end token
+    end: int | None = None  # the end token that was written
 
 
 def generate(
@@ -155,7 +156,8 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
     stops = [place for place, token in enumerate(row) if token in ends]
     kept = row[: stops[0]] if stops else row
     reason: Literal["stop", "length"] = "stop" if stops else "length"
-    return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + bool(stops), reason, tuple(kept))
+    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Generated(text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None)
 
 
 def seed_of(*parts: object) -> int:

@@ -112,7 +112,7 @@ STAGE = Stage(
     measures=True,
     reads_if=lambda config: tuple(POLICY.left_by(policy.name) for policy in trained_policies(config)),
     settings=(*MODEL, "eval.capability", "eval.confidence", "eval.generation.dtype"),
-    beside=(*HARDWARE, "control", "dpo.rounds", "eval.generation"),
+    beside=(*HARDWARE, "control", "dpo.rounds", "rlhf.starts_from", "eval.generation"),
     work=work,
     files=lambda config: {**model_files(config), **task_files(config)},
 )

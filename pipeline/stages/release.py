@@ -26,7 +26,7 @@ from pipeline.evidence import (
 )
 from pipeline.model_card import model_card
 from pipeline.run.config import RunConfig
-from pipeline.run.graph import policy_left_by, released_policy
+from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
 from records.cache import cache_directory
@@ -100,8 +100,9 @@ def _require_endpoint(results: Object, policy: str) -> None:
 
 def _pairs_of(config: RunConfig) -> list[str]:
     """The pairs of every round that led to the released policy."""
-    policy = policy_left_by(released_policy(config))
-    return [named(PAIRS.stage, round) for round in range(1, (policy.round if policy else 1) + 1)]
+    policy = policy_left_by(released_policy(config), config)
+    rounds = max(step.round for step in way_to(policy, config)) if policy else 1
+    return [named(PAIRS.stage, round) for round in range(1, rounds + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -135,7 +136,7 @@ STAGE = Stage(
     reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
     reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
     settings=("release", "data.sources", "model.base.path"),
-    beside=("dpo.rounds",),
+    beside=("dpo.rounds", "rlhf.starts_from"),
     work=work,
     gigabytes=_gigabytes,
 )
