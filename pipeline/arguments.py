@@ -20,6 +20,10 @@ _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
 _GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
+_REPORT = (
+    "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
+)
+REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
 _CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
 _SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
 _SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
@@ -98,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     _add_judge_report(commands)
     add_measuring(commands, whole_number)
     _add_gate(commands)
+    _add_report(commands)
     _add_certify(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
@@ -122,6 +127,13 @@ def _add_review(commands: Any) -> None:
         default=0.5,
         metavar="SHARE",
         help="of them nearest to the harm threshold; the others at random (default: 0.5)",
+    )
+    exporting.add_argument(
+        "--of",
+        default="train",
+        choices=("train", "test"),
+        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
+        "of each kind at random, by which people correct the evaluation (default: train)",
     )
     exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
     importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
@@ -167,6 +179,27 @@ def _add_judge_report(commands: Any) -> None:
     )
     judging.add_argument(
         "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+    )
+
+
+def _add_report(commands: Any) -> None:
+    reporting = commands.add_parser("report", help=_REPORT, description=_REPORT)
+    reporting.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="runs whose evaluation is done, released folders, or files results.json"
+    )
+    reporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    reporting.add_argument(
+        "--format",
+        dest="formats",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=REPORT_FORMATS,
+        help="of one run: page (default), lm-eval (its results and samples), inspect (logs that inspect view opens), model-index (for a "
+        "card), tasks (files with which lm_eval and inspect eval run the suites)",
+    )
+    reporting.add_argument(
+        "--redacted", action="store_true", help="leave completions out that the report withholds, so that the files can be passed on"
     )
 
 
