@@ -95,10 +95,10 @@ def rows_and_plan(tokenizer: Any, batch_rows: Any, trainer: Any, config: Any, wo
     return rows, plan
 
 
-def online_of(work: Path, rows: RolloutRows, plan: RolloutPlan, writer: Any, config: RlhfConfig, trainer: Any) -> Online:
+def online_of(work: Path, rows: RolloutRows, plan: RolloutPlan, writer: Any, config: RlhfConfig, trainer: Any, harm: Any = None) -> Online:
     rollout = Rollout(
         writer=writer,
-        scorers=Scorers(CountsLetters(), LooksForLetter()),
+        scorers=Scorers(harm or CountsLetters(), LooksForLetter()),
         store=Store(work / "rollouts"),
         num_generations=config.num_generations,
         rows_at_once=config.generation.batch_size,

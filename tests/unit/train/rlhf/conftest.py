@@ -26,11 +26,13 @@ class Fitted(NamedTuple):
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
 
-@pytest.fixture
-def fit_rlhf(tiny_directory, tokenizer) -> Callable[..., Fitted]:
+@pytest.fixture(scope="session")
+def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
     """Runs an online fit as the stage does, resuming from `work`."""
 
-    def run(work: Path, *, kind: str = "lora", micro_batch_tokens: int = 4096, callbacks: Any = (), **options: Any) -> Fitted:
+    def run(
+        work: Path, *, kind: str = "lora", micro_batch_tokens: int = 4096, callbacks: Any = (), harm: Any = None, **options: Any
+    ) -> Fitted:
         from models.adapters.lora import adapt
         from models.config import AdapterConfig, ModelConfig
         from models.layout.collation import collation
@@ -48,7 +50,7 @@ def fit_rlhf(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
         rows, plan = rows_and_plan(tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config)
         writer = PolicyCopy(lambda: load_model(start).requires_grad_(False), tokenizer, config.generation)
-        online = online_of(work, rows, plan, writer, config, trainer)
+        online = online_of(work, rows, plan, writer, config, trainer, harm)
         module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps)
         work.mkdir(parents=True, exist_ok=True)
         settle(work / "checkpoints")
@@ -68,3 +70,8 @@ def fit_rlhf(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()], work)
 
     return run
+
+
+@pytest.fixture
+def fit_rlhf(fit_online) -> Callable[..., Fitted]:
+    return fit_online
