@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.measure import Measured
+from eval.attacks import clustered_rate
+from eval.measured import Measured
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights, divided
 from measures.estimates import rate_estimate
@@ -44,9 +45,10 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
     """
     gold = [str(getattr(row.prompt, "expected", "")) for row in rows]
     right = np.array([label == wanted for label, wanted in zip(labels, gold, strict=True)], dtype=np.float64)
-    weights = cluster_weights([min(row.prompt.id, row.prompt.twin_id or row.prompt.id) for row in rows])
+    clusters = [min(row.prompt.id, row.prompt.twin_id or row.prompt.id) for row in rows]
+    weights = cluster_weights(clusters)
     found = {
-        "accuracy": bootstrap_estimate(lambda drawn: divided(drawn @ right, drawn.sum(axis=1)), weights, confidence=confidence),
+        "accuracy": clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
         "macro_f1": bootstrap_estimate(lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence),
     }
     pairs = _both_right(rows, right)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from eval.measure import Measured, refuses
+from eval.measured import Measured
+from eval.summaries import refuses
 from measures.estimates import compare_rates, rate_estimate
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval import independent
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.omission_rule import ACTS
 from eval.suite_scorers import OMISSION
 from measures.estimates import compare_rates, rate_estimate

@@ -11,8 +11,10 @@ from typing import Any
 from eval import independent
 from eval.endpoint import Endpoint
 from eval.further import further
-from eval.measure import Measured, is_known, refuses, relevances, summarise
+from eval.measure import is_known, relevances, summarise
+from eval.measured import Measured
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.summaries import refuses
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy
@@ -59,7 +61,7 @@ def build_results(
             for policy, about in policies.items()
         },
         "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
-        **further(plain, against, confidence),
+        **further(samples, against, confidence),
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "test_set": test_set,

@@ -14,9 +14,11 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from eval.measure import Measured, harm_estimate, high_harm, measure, measure_sharded, refuses
+from eval.measure import harm_estimate, high_harm, measure, measure_sharded
+from eval.measured import Measured
 from eval.scoreboard_shape import METRICS as METRICS
 from eval.scoreboard_shape import Row, read_scoreboard
+from eval.summaries import refuses
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.measure import Measured, refuses
+from eval.measured import Measured
+from eval.summaries import refuses
 from measures.estimates import compare_rates, compare_scores, holm, rate_estimate
 
 Json = dict[str, Any]

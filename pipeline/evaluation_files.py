@@ -40,7 +40,8 @@ def write_evaluation(
     write_json(folder / "results.json", results)
     write_text(folder / "report.md", render_markdown(results))
     shown = [row.to_row() for row in measured]
-    page = render_html(results, shown, results["scoreboard"], gates=gates, opens_withheld=opens_withheld)
+    plain = [row for row in shown if not row["condition"]]
+    page = render_html(results, plain, results["scoreboard"], gates=gates, opens_withheld=opens_withheld)
     write_text(folder / "report.html", page)
     for name, samples in sample_pages(results, shown, opens_withheld=opens_withheld).items():
         write_text(folder / name, samples)

@@ -113,6 +113,10 @@ MOST_ROUNDS = 9
 class MultiplierConfig(Ranged):
     """How the weight of a suite's over-refusal pairs against the harm pairs follows `dpo.over_refusal_limit`."""
 
+    follows: Literal["difference", "upper_end"] = "difference"
+    """What is held against the limit: the measured rise above the base, or the upper end of its interval at
+    `eval.scoreboard.confidence`, which is what decides the choice of an epoch. Of a few dozen prompts the difference is mostly
+    noise, and what looks like room is none."""
     start: float = ranged(1.0, at_least=0, at_most=1000)
     """Before the first measurement."""
     rate: float = ranged(5.0, above=0, at_most=1000)

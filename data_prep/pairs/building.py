@@ -54,7 +54,7 @@ def build_pairs(
         considered += looked_at
     refusals = _refusals(harmful, found)
     pairs += [pair for prompt in benign if (pair := _over_refusal_pair(prompt, refusals, found.get(prompt.id, []), config, seed, dropped))]
-    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.cut_alike)
+    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.sides.cut_alike)
     chosen = in_proportion(kept, groups_of(ordered), config, seed, dropped, first=_hard(harmful, found))
     return PairsResult(chosen, dropped, considered, varied.changed, varied.kept, _cut_among(pairs, chosen))
 
@@ -86,7 +86,7 @@ def plain_pairs(
         max_opening_share=1.0,
         max_length_ratio=MANY,
         max_length_difference=None,
-        cut_alike="none",
+        sides=replace(config.sides, cut_alike="none"),
         max_train_pairs=None,
     )
     return build_pairs(prompts, by_prompt, plain, opening_of=opening_of, seed=seed).pairs
@@ -166,7 +166,7 @@ def _over_refusal_pair(
     there is wrong here. A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
     """
     able = [c for c in found if c.source != DATASET_REJECTED]
-    if config.helpful == "demonstration":
+    if config.sides.helpful == "demonstration":
         able = [c for c in able if c.source == DEMONSTRATION]
     # The policy's own answer comes first: it keeps what the model knows, and it is as long as what harm pairs reject.
     answers = [c for c in able if c.refusal == "none" and text_of(c.completion).strip()]

@@ -140,7 +140,7 @@ def judge_probes(probes: Json, limit: float) -> list[str]:
     if broken:
         raise RecordError(
             f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {limit} "
-            "(pairs.shortcut_fail). Set pairs.cut_alike=all where ends or lengths tell, vary the safe answers' openings where the "
+            "(pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or lengths tell, vary the safe answers' openings where the "
             "prefix does, or sample longer completions"
         )
     return unknown

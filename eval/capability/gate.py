@@ -19,11 +19,11 @@ def capability_gates(results: Json, policy: str, config: GateConfig) -> Iterator
         yield GateLine("medical capability", True, NOT_ASKED, "not measured")
         return
     for name, task in found["tasks"].items():
-        yield _task_gate(name, task, policy, config.max_capability_fall)
+        yield _task_gate(name, task, policy, config.capability.max_fall)
     for absent in found["absent"]:
         yield GateLine(f"accuracy on {absent['task']}", True, absent["reason"], "not measured")
     if found["perplexity"]:
-        yield _perplexity_gate(found["perplexity"], policy, config.max_perplexity_rise)
+        yield _perplexity_gate(found["perplexity"], policy, config.capability.max_perplexity_rise)
 
 
 def _task_gate(name: str, task: Json, policy: str, limit: float | None) -> GateLine:
@@ -34,7 +34,7 @@ def _task_gate(name: str, task: Json, policy: str, limit: float | None) -> GateL
     change = task["changes"].get(policy) or {}
     low, _ = change.get("interval") or (None, None)
     wanted = change.get("margin") if limit is None else limit
-    setting = "eval.capability.margin" if limit is None else "release.gate.max_capability_fall"
+    setting = "eval.capability.margin" if limit is None else "release.gate.capability.max_fall"
     return below(line, None if low is None else -low, wanted, setting)
 
 
@@ -43,5 +43,5 @@ def _perplexity_gate(perplexity: Json, policy: str, limit: float | None) -> Gate
     change = perplexity["changes"].get(policy) or {}
     _, high = change.get("interval") or (None, None)
     wanted = change.get("margin") if limit is None else limit
-    setting = "eval.capability.perplexity_margin" if limit is None else "release.gate.max_perplexity_rise"
+    setting = "eval.capability.perplexity_margin" if limit is None else "release.gate.capability.max_perplexity_rise"
     return below(line, None if high is None else high - 1, wanted, setting)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, policy_title, stage_names
@@ -38,6 +40,13 @@ def planned_jobs(config: RunConfig) -> list[PlannedJob]:
 def slurm_lines(config: RunConfig) -> list[str]:
     """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options, stages."""
     return [" ".join((job.name, job.job.script, job.job.options, *job.stages)) for job in planned_jobs(config)]
+
+
+def seeds_lines(config: RunConfig, path: Path, overrides: list[str], count: int) -> list[str]:
+    """The command that submits the run once a seed, as an array; a task's number is its seed."""
+    last = config.seed + count - 1
+    words = [str(path), *overrides]
+    return [f"sbatch --array={config.seed}-{last} slurm/seeds.sh {shlex.join(words)}"]
 
 
 def plan_lines(config: RunConfig) -> list[str]:

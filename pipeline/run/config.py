@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
-from eval.config import EvalConfig, GateConfig
+from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import expand_paths, path_fault, path_faults
 from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
+from pipeline.run.release_card import CardConfig
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
@@ -70,6 +71,8 @@ class ReleaseConfig:
     """Which trained policy to release: dpo (its last round), sft, sft_control or rlhf."""
     name: str = "aligned-medical-model"
     gate: GateConfig = field(default_factory=GateConfig)
+    against: AgainstConfig = field(default_factory=AgainstConfig)
+    card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
@@ -170,6 +173,12 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def splits_seed(config: RunConfig) -> int:
+    """The seed of whatever training does not touch."""
+    own = config.data.split.seed
+    return config.seed if own is None else own
 
 
 def embedding_model(config: RunConfig) -> ModelConfig | None:

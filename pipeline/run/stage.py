@@ -33,6 +33,8 @@ from train.engine.preemption_signal import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
+KEPT = "nothing changed, kept"
+"""What is said of a stage that is done."""
 WEIGHTS = ("policy", "adapter", "reward_model")
 """Folders of a stage that hold a model."""
 
@@ -127,6 +129,8 @@ class Stage:
     beside: tuple[str, ...] = ()
     """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
     says, and what decides which of `reads_if` and `files` there are, which count themselves."""
+    seed: Callable[[RunConfig], int] = lambda config: config.seed
+    """The seed that its result depends on."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
@@ -170,7 +174,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
     basis = {
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
-        "seed": config.seed,
+        "seed": stage.seed(config),
         "settings": {name: _part(settings, name) for name in stage.settings},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
@@ -249,7 +253,7 @@ def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written
         ranks.announce(directory.path, work=False)
-        context.say("nothing changed, kept")
+        context.say(KEPT)
         return False
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity

@@ -85,7 +85,7 @@ def _limit(context: Context, pairs: list[Pair], before: list[dict[str, Any]]) ->
     if config.over_refusal_limit is None:
         return None, [0] * len(pairs)
     groups = pair_groups(pairs, context.read(PROMPTS.of("train")))
-    limit = limit_of(groups, before[0], config, context.say)
+    limit = limit_of(groups, before[0], config, context.config.eval.scoreboard.confidence, context.say)
     return limit, numbered(groups, limit.names)
 
 

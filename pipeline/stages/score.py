@@ -60,7 +60,7 @@ def _completions(context: Context, incoherent: Collection[str]) -> list[Completi
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
-    helpful = () if context.config.pairs.helpful == "demonstration" else [row for row in sampled if row.id not in incoherent]
+    helpful = () if context.config.pairs.sides.helpful == "demonstration" else [row for row in sampled if row.id not in incoherent]
     usable = _usable(demonstrations, helpful)
     return [
         *sampled,
@@ -126,7 +126,7 @@ STAGE = Stage(
     name="score",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REWARD_MODEL),
     writes=(SCORES,),
-    settings=("eval.generation.dtype", "eval.factors", "score", "pairs.helpful"),
+    settings=("eval.generation.dtype", "eval.factors", "score", "pairs.sides.helpful"),
     beside=(*HARDWARE, "sample.revisions"),
     work=work,
     files=files,

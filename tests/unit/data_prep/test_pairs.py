@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.config import PairsConfig, SidesConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "cut_alike": "none"}
+NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
 """The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
 
 
@@ -103,6 +103,18 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
     assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
 
 
+def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
+    """Its completions are the last policy's. Pairs that are satisfied already have no gradient left."""
+    demos, found = world
+    last = {name: [c._replace(source="dpo") if c.source == "base" else c for c in those] for name, those in found.items()}
+    refused = {demo.id for demo in demos if demo.kind == "benign" and any(c.source == "dpo" and c.refusal == "full" for c in last[demo.id])}
+    assert refused
+    few = [pair for pair in build((demos, last), over_refusal=0.5, **WIDE).pairs if pair.kind == "benign" and pair.split == "train"]
+    own = {pair.prompt_id for pair in few if pair.rejected_source == "dpo's own refusal"}
+    assert own == {demo.id for demo in demos if demo.id in refused and demo.split == "train"}
+    assert len(own) < len(few)
+
+
 def test_an_incoherent_answer_is_never_the_helpful_one(world):
     demos, found = world
     for demo in demos:
@@ -118,7 +130,11 @@ def test_an_incoherent_answer_is_never_the_helpful_one(world):
 
 
 def test_helpful_answers_are_peoples_where_that_is_wanted(world):
-    helpful = [pair for pair in build(world, helpful="demonstration", **WIDE).pairs if pair.pair_type == "over_refusal"]
+    helpful = [
+        pair
+        for pair in build(world, sides=SidesConfig(cut_alike="none", helpful="demonstration"), **WIDE).pairs
+        if pair.pair_type == "over_refusal"
+    ]
     assert {pair.chosen_source for pair in helpful} == {"demonstration"}
 
 
