@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.arguments import parsed_options
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
+from records.cache import name_compiler_caches
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -171,9 +172,10 @@ _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_com
 
 
 def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    name_compiler_caches(os.environ)
 
 
 def _certify(options: argparse.Namespace) -> int:
