@@ -14,6 +14,7 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
+from pipeline.card_fields import fields
 from pipeline.evidence import (
     Evidence,
     PersonalData,
@@ -72,12 +73,12 @@ def work(context: Context) -> dict[str, Any]:
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
         name=config.name,
-        policy=policy,
         results=paths.hidden_in(results),
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         licence=released_licence(restrictions, base),
         data=_training_data(context, personal),
         restrictions=sentences(restrictions),
+        about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
     )
     write_text(target / "README.md", card)
     open_to_readers(target)
