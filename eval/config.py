@@ -67,6 +67,8 @@ class ConditionConfig(Ranged):
     """Of paraphrase and translation: a JSON Lines file of rows with prompt_id (or prompt) and text."""
     suites: list[str] = field(default_factory=list)
     """Suites whose prompts are asked so; empty takes every harmful one."""
+    optional: bool = False
+    """Leave the condition out, saying so, when its file is not there."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

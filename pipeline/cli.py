@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.arguments import parsed_options
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
+from records.cache import name_compiler_caches
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -124,7 +125,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
     from pipeline.run.ranks import own_rank
-    from pipeline.run.runner import leave_run, run, run_one
+    from pipeline.run.runner import leave_run, run, run_alone, run_one
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
@@ -142,6 +143,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     with locked(Path(config.run_dir)):
         if command == "run":
             run(config, [str(path), *overrides])
+        elif config.trainer.world_size == 1:
+            run_alone(command, config)
         else:
             run_one(command, config)
     return 0
@@ -180,9 +183,10 @@ def _push(options: argparse.Namespace) -> int:
 
 
 def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    name_compiler_caches(os.environ)
 
 
 def _certify(options: argparse.Namespace) -> int:

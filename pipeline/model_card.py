@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.gate import GateResult
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
+from pipeline.card_fields import Field, fields_text
 from pipeline.card_metadata import CardFacts, front_matter
 from records.escaping import json_text, markdown_text
 
@@ -32,9 +34,9 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["in
 Releases are tested to be the same model, with the same tokens, in transformers {oldest} (the oldest), 4.57 and 5; an architecture
 that is younger than a version cannot be loaded there.
 
-**Intended:** research on the safety of medical language models. **Not intended:** advice to patients, diagnosis, treatment decisions, or any use without a
-qualified person who checks each answer. What training changed is what the numbers below show, on these prompts and no others; it does not make the model a
-competent clinician, and what the base model gets wrong this one may get wrong too.
+## What it is for, and for whom
+
+{fields}
 
 ## Release gates
 
@@ -68,6 +70,7 @@ def model_card(
     gates: list[GateResult],
     data: str,
     restrictions: list[str],
+    about: list[Field],
 ) -> str:
     """`data` is Markdown; all else is words from the run's records, escaped here."""
     name = facts.name
@@ -78,7 +81,8 @@ def model_card(
         in_python=json_text(name),
         oldest=OLDEST_TRANSFORMERS,
         base=markdown_text(facts.base),
-        front_matter=front_matter(facts, results, facts.method),
+        front_matter=front_matter(facts, results, Endpoint.of(results).policy),
+        fields=fields_text(about),
         verdict=markdown_text(verdict(results)),
         gates=shown,
         data=data,

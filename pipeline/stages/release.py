@@ -15,6 +15,7 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
+from pipeline.card_fields import fields
 from pipeline.card_metadata import CardFacts
 from pipeline.evidence import (
     Evidence,
@@ -79,6 +80,7 @@ def work(context: Context) -> dict[str, Any]:
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         data=_training_data(context, personal),
         restrictions=sentences(restrictions),
+        about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
     )
     write_text(target / "README.md", card)
     open_to_readers(target)
