@@ -16,6 +16,7 @@ from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
+from eval.suite_scorers import suite_facts
 from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
@@ -78,6 +79,7 @@ def work(context: Context) -> dict[str, Any]:
         provenance=_provenance(context),
     )
     results.update(measured_apart(context))
+    results["suites_described"] = suite_facts(config.eval.suites, [prompt.suite for prompt in prompts])
     results["people"] = corrected_by_people(measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence)
     results["verdict"] = verdict(results)
     rates = error_rates(results, released_policy(config), config.release.gate)
