@@ -32,7 +32,8 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
     changed: list[nn.Module] = []
     try:
         layers = _layers(model)
-        for mlp in [m for m in model.modules() if _can_be_fused(m, layers)]:
+        mlps: list[Any] = [m for m in model.modules() if _can_be_fused(m, layers)]
+        for mlp in mlps:
             mlp.forward = partial(_gated_in_bfloat16, mlp, _for_onednn(mlp.gate_proj), _for_onednn(mlp.up_proj))
             changed.append(mlp)
             layers = [layer for layer in layers if layer is not mlp.gate_proj and layer is not mlp.up_proj]
