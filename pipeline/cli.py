@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.arguments import parsed_options
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
+from records.cache import name_compiler_caches
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.command == "measure":
         return _measure(options)
+    if options.command == "push":
+        return _push(options)
     if options.command == "gate":
         return _gate(options)
     if options.command == "report":
@@ -107,7 +110,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "review-export":
         from pipeline.commands.review import export_batch
 
-        export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
+        drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
+        export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
     _offline()
     if command == "eval" and config.eval.candidates is not None:
@@ -121,7 +125,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
     from pipeline.run.ranks import own_rank
-    from pipeline.run.runner import leave_run, run, run_one
+    from pipeline.run.runner import leave_run, run, run_alone, run_one
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
@@ -139,6 +143,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     with locked(Path(config.run_dir)):
         if command == "run":
             run(config, [str(path), *overrides])
+        elif config.trainer.world_size == 1:
+            run_alone(command, config)
         else:
             run_one(command, config)
     return 0
@@ -167,10 +173,20 @@ def _measure(options: argparse.Namespace) -> int:
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
 
 
+def _push(options: argparse.Namespace) -> int:
+    from pipeline.commands.push import Request, allow_network, push
+
+    allow_network()
+    named = {name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")}
+    push(Request(**named))
+    return 0
+
+
 def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    name_compiler_caches(os.environ)
 
 
 def _certify(options: argparse.Namespace) -> int:

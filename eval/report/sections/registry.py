@@ -25,6 +25,7 @@ NAMES = (
     "limits",
     "omission",
     "over_refusal",
+    "people",
     "plots",
     "principles",
     "provenance",
