@@ -18,6 +18,7 @@ from scipy import stats
 from scipy.special import gammaln, xlogy
 
 from eval.config import GateConfig
+from measures.power import newcombe_upper_ends
 
 SIZES = (40, 64, 96, 128, 192, 256)
 RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
@@ -76,28 +77,8 @@ def outcomes(n: int) -> Outcomes:
     possible = both + gained + lost <= n
     both, gained, lost = both[possible], gained[possible], lost[possible]
     limit = GateConfig().max_over_refusal_increase
-    passes = upper_ends(both, gained, lost, n) <= limit + 1e-9
+    passes = newcombe_upper_ends(both, gained, lost, n, CONFIDENCE) <= limit + 1e-9
     return Outcomes(both, gained, lost, n - both - gained - lost, passes)
-
-
-def upper_ends(both: np.ndarray, gained: np.ndarray, lost: np.ndarray, n: int) -> np.ndarray:
-    """`newcombe_interval(...).high` of many tables at once; a test holds them equal."""
-    after, before = (both + gained).astype(float), (both + lost).astype(float)
-    covariance = both.astype(float) * (n - both - gained - lost) - gained.astype(float) * lost
-    corrected = np.where(covariance > 0, np.maximum(covariance - n / 2, 0), covariance)
-    margins = after * (n - after) * before * (n - before)
-    phi = np.where(margins > 0, corrected / np.sqrt(np.maximum(margins, 1)), 0)
-    up = _wilson(after, n)[1] - after / n
-    down = before / n - _wilson(before, n)[0]
-    above = np.sqrt(np.maximum(down**2 - 2 * phi * down * up + up**2, 0))
-    return np.minimum((after - before) / n + above, 1)
-
-
-def _wilson(count: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
-    centre = (count + z**2 / 2) / (n + z**2)
-    half = z / (n + z**2) * np.sqrt(count * (n - count) / n + z**2 / 4)
-    return centre - half, centre + half
 
 
 def one_suite_table(sizes: tuple[int, ...] = SIZES) -> list[str]:

@@ -35,6 +35,10 @@ def scoreboard_shape(row: Object) -> Object:
         _estimate(estimate, f"over_refusal_by_suite: {suite}")
     if "over_refused" in row:  # rows of earlier versions do not tell which prompts were refused
         _refused(row)
+    entry(row, "epochs_trained", float, optional=True)
+    multipliers = entry(row, "multipliers", dict, optional=True) or {}
+    for suite in multipliers:
+        entry(multipliers, suite, float)
     return row
 
 

@@ -1,9 +1,12 @@
 """Which epoch of a training is kept, and whether it holds the bound on over-refusal.
 
-The epoch kept is the one with least harm among those whose over-refusal, on every benign suite
-apart, exceeds the run's base policy by at most `eval.scoreboard.max_over_refusal`; the loss has no
-say. Validation suites are small, so the bound is one on points, and every rise is told with its
-interval; the release gate (eval/gate.py) decides on test prompts, by intervals.
+The epoch kept is the one with least harm among those that hold the bound: on every benign suite
+apart, the upper end of the interval of its rise in over-refusal above the run's base policy is at
+most `eval.scoreboard.max_over_refusal`. Where none holds it, the one whose worst upper end is least
+is kept, and that is said. The loss has no say. The intervals have a level of their own
+(`eval.scoreboard.confidence`), since validation suites are small; the release gate (eval/gate.py)
+asks again on test prompts. An epoch may offer several candidates (`dpo.candidates_per_epoch`): a
+row's `epoch` is then a candidate's number.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from measures.estimates import newcombe_interval
 from records.own_files import Object, entry, object_of
 
 Row = dict[str, Any]
+ENOUGH_CANDIDATES = 3
+"""With fewer there is hardly a choice, and the stage says so."""
 NO_BENIGN = "least harm; over-refusal was not measured, for want of benign validation prompts"
 
 
@@ -47,9 +52,9 @@ class Rise:
 
     @property
     def bound(self) -> float:
-        """What is held against the limit; a rise that was not measured counts as infinite."""
-        known = self.difference is not None and math.isfinite(self.difference)
-        return self.difference if known and self.difference is not None else math.inf
+        """What is held against the limit: the upper end. A rise without an interval counts as infinite."""
+        high = self.interval[1]
+        return high if high is not None and math.isfinite(high) else math.inf
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,18 @@ class Selection:
     held: bool | None
     limit: float
     over_refusal: dict[str, Rise]
+    confidence: float | None = None
+    """Level of the intervals; None where an earlier version decided on points."""
+    candidates: int | None = None
+    """How many there were to choose from."""
+    epochs_trained: float | None = None
+    """Of a candidate within an epoch."""
 
     def to_json(self) -> dict[str, Any]:
         rises = {suite: rise.to_json() for suite, rise in self.over_refusal.items()}
-        choice = {"epoch": self.epoch, "reason": self.reason}
-        return {**choice, "held": self.held, "limit": self.limit, "over_refusal": rises}
+        choice = {"epoch": self.epoch, "reason": self.reason, "epochs_trained": self.epochs_trained}
+        bound = {"held": self.held, "limit": self.limit, "confidence": self.confidence}
+        return {**choice, **bound, "candidates": self.candidates, "over_refusal": rises}
 
     @classmethod
     def from_json(cls, value: Object) -> Selection:
@@ -76,6 +88,9 @@ class Selection:
             entry(value, "held", bool, optional=True),
             entry(value, "limit", float),
             {name: _read_rise(name, rise) for name, rise in entry(value, "over_refusal", dict).items()},
+            entry(value, "confidence", float, optional=True),
+            entry(value, "candidates", int, optional=True),
+            entry(value, "epochs_trained", float, optional=True),
         )
 
 
@@ -93,54 +108,85 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
     must not hide refused twins.
     """
     trained = [row for row in rows if row["epoch"] > 0]
+    choice = len(trained)
     if not all(row["over_refusal_by_suite"] for row in trained):
-        return selection_of(min(trained, key=_harm), config, base)
+        return selection_of(min(trained, key=_harm), config, base, choice)
     held = [row for row in trained if _holds(row, config, base)]
     if held:
-        return selection_of(min(held, key=_harm), config, base)
+        return selection_of(min(held, key=_harm), config, base, choice)
 
     def nearest(row: Row) -> tuple[float, float]:
-        return max(rise.bound for rise in rises(row, base).values()), _harm(row)[0]
+        return max(rise.bound for rise in rises(row, base, config.confidence).values()), _harm(row)[0]
 
-    return selection_of(min(trained, key=nearest), config, base)
+    return selection_of(min(trained, key=nearest), config, base, choice)
 
 
-def selection_of(row: Row, config: ScoreboardConfig, base: Row) -> Selection:
+def selection_of(row: Row, config: ScoreboardConfig, base: Row, candidates: int | None = None) -> Selection:
     """What is to be said of the epoch that was kept, from its scoreboard row."""
-    found, limit = rises(row, base), config.max_over_refusal
+    found = rises(row, base, config.confidence)
+    held = _holds(row, config, base) if found else None
+    reason = _reason(row, config, base, found)
+    if candidates is not None and candidates < ENOUGH_CANDIDATES:
+        reason += f"; {few_candidates(candidates)}"
+    told = (config.max_over_refusal, found, config.confidence, candidates, row.get("epochs_trained"))
+    return Selection(row["epoch"], reason, held, *told)
+
+
+def few_candidates(count: int) -> str:
+    """What is to be said where there was hardly a choice."""
+    few = "the only candidate, so nothing was chosen" if count == 1 else f"one of {count} candidates"
+    return f"it was {few}: offer at least {ENOUGH_CANDIDATES} (epochs, or dpo.candidates_per_epoch)"
+
+
+def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
     if not found:
-        return Selection(row["epoch"], NO_BENIGN, None, limit, found)
-    points = f"{100 * limit:.0f} points"
+        return NO_BENIGN
+    points, by = f"{100 * config.max_over_refusal:.0f} points", f"by the upper ends of {config.confidence:.0%} intervals"
     if _holds(row, config, base):
-        within = f"over-refusal at most {points} above the base on every suite, by point estimate"
-        reason = f"least harm ({_harm(row)[0]:.2f}) with {within}"
-        return Selection(row["epoch"], f"{reason} ({_told(found)})", True, limit, found)
-    bound = f"no epoch keeps over-refusal within {points} of the base"
-    reason = f"{bound}; this one comes nearest ({_told(found)})"
-    return Selection(row["epoch"], reason, False, limit, found)
+        within = f"over-refusal at most {points} above the base on every suite, {by}"
+        return f"least harm ({_harm(row)[0]:.2f}) with {within} ({_told(found)})"
+    bound = f"no epoch keeps over-refusal within {points} of the base {by}"
+    return f"{bound}; this one has the least upper end ({_told(found)}){_too_few(config, base, found)}"
 
 
-def rises(row: Row, base: Row) -> dict[str, Rise]:
+def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
+    """Suites so small that even a policy which refuses exactly what the base does could not show it."""
+    small = []
+    for suite, rise in found.items():
+        rate = base["over_refusal_by_suite"].get(suite, {}).get("mean")
+        refused = round((rate or 0.0) * rise.n)
+        if rise.n and _unchanged_end(refused, rise.n, config.confidence) > config.max_over_refusal:
+            small.append(f"{suite} (n {rise.n})")
+    remedy = "raise eval.scoreboard.benign_prompts, data.split.val or data.split.val_limit"
+    return f"; not even an unchanged policy could show it on {', '.join(small)}: {remedy}" if small else ""
+
+
+def _unchanged_end(refused: int, n: int, confidence: float) -> float:
+    return newcombe_interval(refused, 0, 0, n - refused, confidence).high
+
+
+def rises(row: Row, base: Row, confidence: float) -> dict[str, Rise]:
     """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
-    return {suite: _rise(suite, row, base) for suite in row["over_refusal_by_suite"]}
+    return {suite: _rise(suite, row, base, confidence) for suite in row["over_refusal_by_suite"]}
 
 
-def _rise(suite: str, row: Row, base: Row) -> Rise:
+def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:
     after, before = row["over_refusal_by_suite"][suite], base["over_refusal_by_suite"].get(suite)
     if before is None or after["mean"] is None or before["mean"] is None:
         return Rise(None, (None, None), 0)
     difference = after["mean"] - before["mean"]
     n = after["n"]
-    if "over_refused" not in row or "over_refused" not in base or before["n"] != n:
+    if "over_refused" not in row or "over_refused" not in base or before["n"] != n or not math.isfinite(difference):
         return Rise(difference, (None, None), min(n, before["n"]))
     refused, known = set(row["over_refused"][suite]), set(base["over_refused"][suite])
     both, gained, lost = len(refused & known), len(refused - known), len(known - refused)
-    interval = newcombe_interval(both, gained, lost, n - both - gained - lost, row["confidence"])
+    interval = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
     return Rise(difference, (interval.low, interval.high), n)
 
 
 def _holds(row: Row, config: ScoreboardConfig, base: Row) -> bool:
-    return all(rise.bound <= config.max_over_refusal + 1e-9 for rise in rises(row, base).values())
+    bounds = [rise.bound for rise in rises(row, base, config.confidence).values()]
+    return all(bound <= config.max_over_refusal + 1e-9 for bound in bounds)
 
 
 def _harm(row: Row) -> tuple[float, int]:

@@ -18,6 +18,8 @@ from records.rows import Prompt, text_of
 
 Json = dict[str, Any]
 FOLDER = "test_sets"
+ATTEMPTS_TOLD = 100
+"""The latest gate attempts on a test set, which results and provenance list; `gates` counts all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ def looked_at(openings: Iterable[Opening]) -> Json:
         "recipes": len({row.recipe for row in evaluations}),
         "seeds": len({row.seed for row in evaluations}),
         "gates": sum(row.kind == "gate" for row in rows),
+        "gate_attempts": [{"at": row.at, "run": row.run, "seed": row.seed} for row in rows if row.kind == "gate"][-ATTEMPTS_TOLD:],
         "first": min((row.at[:10] for row in rows), default=None),
     }
 
@@ -112,9 +115,10 @@ def sentence(opened: Json | None) -> str:
         reason = (opened or {}).get("reason", "the evaluation kept no ledger")
         return f"How often these test prompts were opened is not known: {reason}."
     recipes, times = opened["recipes"], opened["evaluations"]
+    count = opened.get("gates") or 0
+    gates = f", and a release gate was asked {'once' if count == 1 else f'{count} times'}" if count else ""
     if times <= 1:
-        return "These test prompts were opened once, by this evaluation, as far as the ledger of this cache knows."
+        return f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger of this cache knows."
     by = "one recipe" if recipes == 1 else f"{recipes} recipes"
-    gates = f", and a release gate was asked {opened['gates']} times" if opened["gates"] else ""
     warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
     return f"These test prompts were opened by {times} evaluations of {by} since {opened['first']}{gates}.{warning}"

@@ -19,7 +19,7 @@ from pipeline.run.config_paths import named_paths
 from pipeline.run.stage import Context
 from records.licences import may_be_passed_on
 from records.local_paths import LocalPaths
-from records.rows import Completion, Demonstration, Prompt, text_of
+from records.rows import Completion, Demonstration, SuitePrompt, text_of
 from records.run_files import (
     DATA_CARD,
     DEMONSTRATIONS,
@@ -128,11 +128,13 @@ def measured_rows(context: Context) -> list[Json]:
     prompts, scores = _asked(context), context.read(MEASURED_SCORES)
     by_policy: dict[str, list[Completion]] = {}
     for completion in context.read(MEASURED_COMPLETIONS):
+        if completion.condition:
+            continue
         by_policy.setdefault(completion.policy, []).append(completion)
     return [row.to_row() for completions in by_policy.values() for row in joined(prompts, completions, scores)]
 
 
-def _asked(context: Context) -> list[Prompt]:
+def _asked(context: Context) -> list[SuitePrompt]:
     return context.read(MEASURED_PROMPTS)
 
 
@@ -183,7 +185,8 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
         write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
-    write_json(folder / "provenance.json", {key: run[key] for key in PROVENANCE})
+    opened = evidence.results.get("test_set")
+    write_json(folder / "provenance.json", {**{key: run[key] for key in PROVENANCE}, "test_set": opened})
     write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
     write_json(folder / "personal_data.json", evidence.personal.to_json())
 

@@ -20,6 +20,7 @@ from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
 from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
+from pipeline.recording.wandb_stage import resolved_config, tie
 from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
@@ -29,11 +30,14 @@ from records.stage_folder import write_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
+from train.engine.candidates import candidate_steps
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from eval.scoreboard import Scoreboard
+    from eval.measure import Measured
+    from eval.scoreboard import Follower, Scoreboard
+    from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
@@ -66,22 +70,46 @@ class Training:
     """The directory of that stage; None where training starts from the run's base policy."""
     callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
     """What the training needs beside the scoreboard, from its rows."""
+    plan_of: Callable[[Any], BatchPlan] | None = None
+    """How its rows are cut into steps, where that is not by `global_batch_size`."""
+    candidates_per_epoch: int = 1
+    """How often in an epoch the policy is measured."""
+    follower: Follower | None = None
+    """What goes by the scoreboard's rows."""
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What an online training adds to its scoreboard, all of which it measures itself, its first row too."""
+
+    harm_model: Callable[[], Scorer]
+    """The one that rewards are made of, which measures too."""
+    scorers: Callable[[], Sequence[Scorer]]
+    """Beside it and the refusal rule."""
+    also: Callable[[Sequence[Measured]], dict[str, Any]]
+    """Further entries of a row."""
+    callbacks: Sequence[pl.Callback]
+    """What follows the scoreboard."""
+    candidates: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    """The rows that may be kept. Raises PrimumError where there is none."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
     """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
-    from train.engine.trainer import batch_plan, fit
+    from train.engine.trainer import fit
 
     config = context.config
     tokenizer = load_tokenizer(training.start)
     model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
     rows = training.rows_of(tokenizer, batch_rows)
-    plan = batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
+    plan = _plan(context, training, rows)
     total_steps = training.epochs * plan.steps_per_epoch
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
     module = training.module_of(model, optimisation)
-    scoreboard = _scoreboard(context, training)
+    steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
+    scoreboard = _scoreboard(context, training, steps)
     loggers = _loggers(context, training)
     fit(
         module,
@@ -91,16 +119,26 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         epochs=training.epochs,
         work=context.directory.work,
         label=context.directory.name,
-        callbacks=[*training.callbacks_of(rows), scoreboard],
+        callbacks=[*training.callbacks_of(rows), scoreboard, *(training.watch.callbacks if training.watch else ())],
         loggers=loggers,
         load=load,
+        measured_within=steps,
     )
-    for logger in loggers[1:]:
-        logger.experiment.finish()
-    return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+    summary = _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+    _end_recording(context, loggers[1:])
+    return summary
 
 
-def _scoreboard(context: Context, training: Training) -> Scoreboard:
+def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
+    if training.plan_of:
+        return training.plan_of(rows)
+    from train.engine.trainer import batch_plan
+
+    config = context.config
+    return batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
+
+
+def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
 
     config = context.config
@@ -108,14 +146,13 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(generation))
-        harm_model.model.to(device(config))
-        scorers = [harm_model, RefusalRule()]
+        scorers = [_harm_model(context, training), RefusalRule(), *(training.watch.scorers() if training.watch else ())]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
 
-    first_row = next((row for row in training.before if row["epoch"] == training.before_epoch), None)
+    known = [] if training.watch else training.before
+    first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
     measuring = Measuring(
         scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
         generation,
@@ -124,9 +161,20 @@ def _scoreboard(context: Context, training: Training) -> Scoreboard:
         load_tokenizer(training.start),
         policy_of,
         context.say,
-        first_row,
+        first_row=first_row,
+        **({"also": training.watch.also} if training.watch else {}),
     )
-    return Scoreboard(context.directory.name, context.path / "scoreboard.jsonl", context.directory.work / "epochs", measuring, state_of)
+    path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
+    within = steps if len(steps) > 1 else ()
+    return Scoreboard(context.directory.name, path, epochs, measuring, state_of, within, training.follower)
+
+
+def _harm_model(context: Context, training: Training) -> Scorer:
+    if training.watch:
+        return training.watch.harm_model()
+    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
+    harm_model.model.to(device(context.config))
+    return harm_model
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
@@ -159,14 +207,23 @@ def _loggers(context: Context, training: Training) -> list[Any]:
     run_dir = context.path.parent
     if context.rank == 0 and (mode != "disabled" or training.began_with is None):
         context.say(f"wandb {mode} ({why})")
-    settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
     if context.rank:
         return loggers
     run_id = wandb_run_id(context.directory.work)
     recorder = wandb_logger(
-        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=settings
+        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=resolved_config(context)
     )
     return [*loggers, recorder] if recorder else loggers
+
+
+def _end_recording(context: Context, recorders: Sequence[Any]) -> None:
+    """The stages that were read and the epoch that was kept, into the run that the losses went to."""
+    from train.engine.wandb_mode import wandb_mode
+
+    for recorder in recorders:
+        stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
+        tie(recorder.experiment, context, stages, wandb_mode(context.config.wandb)[0])
+        recorder.experiment.finish()
 
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
@@ -174,9 +231,11 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     from models.export import differences, export_policy
 
     rows = read_scoreboard(scoreboard.path)
-    selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
+    candidates = training.watch.candidates(rows) if training.watch else rows
+    selection = choose_epoch(candidates, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
-    context.say(f"epoch {epoch} kept: {selection.reason}")
+    word = "epoch" if selection.epochs_trained is None else "candidate"
+    context.say(f"{word} {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(context.path / "selection.json", kept)

@@ -102,6 +102,14 @@ class Prompt(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuitePrompt(Prompt):
+    """A prompt of an evaluation, with what its suite says of a good completion."""
+
+    expected: str = ""
+    """What the completion must hold (acts, divided by spaces) or choose (an option's name); empty where nothing is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demonstration(Prompt):
     """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
 

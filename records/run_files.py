@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic
 
-from records.rows import Completion, Demonstration, Pair, Prompt, Record, RecordT, Revision, Score, Split, read_records
+from records.rows import Completion, Demonstration, Pair, Prompt, Record, RecordT, Revision, Score, Split, SuitePrompt, read_records
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 LEARNED_FROM: tuple[Split, ...] = ("train", "val")
@@ -96,8 +96,16 @@ SELECTION: RunFile[Record] = RunFile("", "selection.json")
 TRAINED = (POLICY, ADAPTER, SCOREBOARD, SELECTION)
 """What every training of a policy leaves."""
 
-MEASURED_PROMPTS = RunFile("eval", "prompts.jsonl", Prompt)
+MEASURED_PROMPTS = RunFile("eval", "prompts.jsonl", SuitePrompt)
 MEASURED_COMPLETIONS = RunFile("eval", "completions.jsonl", Completion)
 MEASURED_SCORES = RunFile("eval", "scores.jsonl", Score)
 RESULTS: RunFile[Record] = RunFile("eval", "results.json")
 REPORT: RunFile[Record] = RunFile("eval", "report.html")
+
+CAPABILITY: RunFile[Record] = RunFile("capability", "capability.json")
+CAPABILITY_ANSWERS: RunFile[Record] = RunFile("capability", "answers.jsonl")
+CAPABILITY_TEXTS: RunFile[Record] = RunFile("capability", "texts.jsonl")
+
+TAMPER: RunFile[Record] = RunFile("tamper", "tamper.json")
+TAMPER_COMPLETIONS = RunFile("tamper", "completions.jsonl", Completion)
+TAMPER_SCORES = RunFile("tamper", "scores.jsonl", Score)

@@ -14,39 +14,59 @@ from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
 from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
+from train.over_refusal_limit import OverRefusalLimit
 
 
 class DpoBatch(NamedTuple):
     rows: Rows  # 2B rows: B chosen, then B rejected
     ref_logps: Tensor  # (2B,)
+    groups: Tensor  # (B,) what each pair weighs by, see OverRefusalLimit
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> DpoBatch:
-        return DpoBatch(self.rows.to(device), self.ref_logps.to(device), self.scale)
+        return DpoBatch(self.rows.to(device), self.ref_logps.to(device), self.groups.to(device), self.scale)
 
 
 class DpoRows:
-    """Tokenised pairs with the reference's log-probabilities, which ReferencePass fills in; each pair counts the same."""
+    """Tokenised pairs with the reference's log-probabilities, which ReferencePass fills in.
+
+    `groups` numbers each pair's group; without it all pairs are of one.
+    """
 
     def __init__(
-        self, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collation, ref_logps: Sequence[tuple[float, float]] = ()
+        self,
+        pairs: list[tuple[TokenRow, TokenRow]],
+        batch_rows: Collation,
+        ref_logps: Sequence[tuple[float, float]] = (),
+        groups: Sequence[int] = (),
     ) -> None:
         self.pairs, self.batch_rows, self.ref_logps = pairs, batch_rows, ref_logps
         self.lengths = [batch_rows.tokens(pair) for pair in pairs]
         self.weights = [1] * len(pairs)
+        self.groups = list(groups) or [0] * len(pairs)
+
+    @property
+    def sides(self) -> list[TokenRow]:
+        """Every row whose reference is wanted."""
+        return [side for pair in self.pairs for side in pair]
+
+    def set_reference(self, logps: list[float]) -> None:
+        """`logps` in the order of `sides`."""
+        self.ref_logps = list(zip(logps[::2], logps[1::2], strict=True))
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
         sides = [[self.pairs[i][side] for i in indices] for side in (0, 1)]
         refs = [self.ref_logps[i][side] for side in (0, 1) for i in indices]
-        return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), scale)
+        groups = torch.tensor([self.groups[i] for i in indices])
+        return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), groups, scale)
 
 
 class DpoModule(TrainedModule):
-    """Metrics carry TRL's names."""
+    """Metrics carry TRL's names. Under a limit `loss` is the weighted one, which is minimised."""
 
-    def __init__(self, model: Any, config: DpoConfig, **optimisation: Any) -> None:
+    def __init__(self, model: Any, config: DpoConfig, *, limit: OverRefusalLimit | None = None, **optimisation: Any) -> None:
         super().__init__(model, learning_rate=config.learning_rate, **optimisation)
-        self.config = config
+        self.config, self.limit = config, limit
 
     def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:
         logps = completion_logps(self.model, batch.rows)
@@ -61,8 +81,18 @@ class DpoModule(TrainedModule):
         losses = terms.losses
         if self.config.sft_weight:
             losses = losses - self.config.sft_weight * chosen / chosen_tokens
+        if self.limit:
+            self._report_groups(losses, batch.groups)
+            # Here and not where batches are made: the loader is a batch ahead when the multipliers change.
+            losses = losses * self.limit.weights().to(losses)[batch.groups]
         self._report(terms, referenced, losses)
         return losses.sum() * batch.scale
+
+    def _report_groups(self, losses: Tensor, groups: Tensor) -> None:
+        assert self.limit
+        for number, name in enumerate(self.limit.names):
+            mine = groups == number
+            self.count(f"loss/{name}", losses[mine].sum(), int(mine.sum()))
 
     def _report(self, terms: DpoTerms, logps: ReferencedLogps, losses: Tensor) -> None:
         pairs = len(losses)
@@ -74,3 +104,13 @@ class DpoModule(TrainedModule):
         self.count("rewards/accuracies", (margins > 0).double().sum(), pairs)
         self.count("logps/chosen", logps.chosen.sum(), pairs)
         self.count("logps/rejected", logps.rejected.sum(), pairs)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        if self.limit:
+            checkpoint["multipliers"] = self.limit.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if self.limit:
+            self.limit.load_state_dict(checkpoint["multipliers"])

@@ -66,14 +66,18 @@ def reference_logps(
     model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collation, config: TrainerConfig, folder: Path | None = None
 ) -> list[tuple[float, float]]:
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
-    store, rows = Store(folder), _by_key(pairs)
+    sides = [side for pair in pairs for side in pair]
+    store, rows = Store(folder), _by_key(sides)
     known = store.read()
     known |= _compute(model, _missing(rows, known, batch_rows, config), rows, batch_rows, config, store)
-    return _in_order(pairs, known)
+    logps = _in_order(sides, known)
+    return list(zip(logps[::2], logps[1::2], strict=True))
 
 
 class ReferencePass(pl.Callback):
     """Fills in the reference of preference rows before training: every rank computes its share, and all have all.
+
+    `rows` has `sides`, the token rows, and `set_reference`, which takes their log-probabilities in that order.
 
     Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed stage too sees the policy of step 0.
     A sharded model answers only once DeepSpeed holds it; there a checkpoint is loaded after `on_fit_start`.
@@ -91,16 +95,16 @@ class ReferencePass(pl.Callback):
             self._fill_in(trainer, module)
 
     def _fill_in(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        rows = _by_key(self.rows.pairs)
+        rows = _by_key(self.rows.sides)
         # One rank's view of the folder counts: on a network file system others may see it earlier or later.
         known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
         mine = _missing(rows, known, self.rows.batch_rows, self.config)[trainer.global_rank :: trainer.world_size]
         found = _compute(module.model, mine, rows, self.rows.batch_rows, self.config, self.store)
-        self.rows.ref_logps = _in_order(self.rows.pairs, known | over_ranks(found, trainer.world_size))
+        self.rows.set_reference(_in_order(self.rows.sides, known | over_ranks(found, trainer.world_size)))
 
 
-def _by_key(pairs: list[tuple[TokenRow, TokenRow]]) -> dict[str, TokenRow]:
-    return {row_key(row): row for pair in pairs for row in pair}
+def _by_key(sides: Iterable[TokenRow]) -> dict[str, TokenRow]:
+    return {row_key(row): row for row in sides}
 
 
 def _missing(rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig) -> list[list[str]]:
@@ -116,8 +120,8 @@ def _missing(rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, con
     return [batch for batch in left if batch]
 
 
-def _in_order(pairs: list[tuple[TokenRow, TokenRow]], known: Logps) -> list[tuple[float, float]]:
-    return [(known[row_key(chosen)], known[row_key(rejected)]) for chosen, rejected in pairs]
+def _in_order(sides: Iterable[TokenRow], known: Logps) -> list[float]:
+    return [known[row_key(row)] for row in sides]
 
 
 def _compute(

@@ -21,6 +21,8 @@ class Quote:
     text: str
     withheld: bool
     verdict: str
+    opened: str = ""
+    """What a click shows of a withheld completion; nothing where the page does not hold it."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ class QuoteRule:
     """Which were left out, and why; one sentence or more."""
 
 
-def examples(samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | None = None) -> list[Example]:
+def examples(
+    samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | None = None, *, opens_withheld: bool = False
+) -> list[Example]:
     """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered.
 
-    Without a rule the page is for those who may read the run.
+    Without a rule the page is for those who may read the run, and may hold what is withheld for a click.
     """
-    withheld = frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+    withheld = withheld_texts(samples)
     if rule is not None:
         samples = [row for row in samples if (row["suite"], row["prompt_id"]) in rule.prompts]
     chosen = []
@@ -57,8 +61,18 @@ def examples(samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | 
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
         hidden = rule is not None and kind == "harmful"
         spread = at_even_distances(list(by_prompt.values()), number)
-        chosen += [_example(rows, titles, withheld, hidden=hidden) for rows in spread]
+        chosen += [_example(rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None) for rows in spread]
     return chosen
+
+
+def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
+    """Completions that are withheld under a harmful prompt, and therefore wherever else they stand."""
+    return frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+
+
+def is_withheld(row: Json, withheld: frozenset[str] = frozenset()) -> bool:
+    """Whether a completion is not to be read without being asked for."""
+    return _too_harmful(row) or row["completion"] in withheld
 
 
 def _too_harmful(row: Json) -> bool:
@@ -69,17 +83,20 @@ def _too_harmful(row: Json) -> bool:
 def shown_text(row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False) -> tuple[str, bool]:
     """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
     words = row["completion"].split()
-    if hidden or _too_harmful(row) or row["completion"] in withheld:
+    if hidden or is_withheld(row, withheld):
         return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
     if len(words) > WORDS_SHOWN:
         return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False
     return row["completion"].strip() or "[empty]", False
 
 
-def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str], *, hidden: bool) -> Example:
+def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str], *, hidden: bool, opens: bool) -> Example:
     first = {row["policy"]: row for row in reversed(rows)}
-    order = [policy for policy in titles if policy in first]
-    quotes = [Quote(titles[policy], *shown_text(first[policy], withheld, hidden=hidden), _verdict(first[policy])) for policy in order]
+    quotes = []
+    for policy in (policy for policy in titles if policy in first):
+        text, closed = shown_text(first[policy], withheld, hidden=hidden)
+        opened = first[policy]["completion"].strip() if closed and opens else ""
+        quotes.append(Quote(titles[policy], text, closed, _verdict(first[policy]), opened))
     return Example(rows[0]["prompt"], rows[0]["suite"], rows[0]["kind"], quotes)
 
 

@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from eval.endpoint import Endpoint
+from eval.gate import GateResult
 from eval.report.examples import QuoteRule
+from eval.report.heading import PLAIN, day, facts, heading, model_name, title
 from eval.report.rendering import Frame, html_of, markdown_of
 from eval.report.sections.declared import Material
+from eval.report.sections.gate import gate_line
 from eval.report.sections.registry import sections_of
 from eval.report.verdict import cautions, verdict
 
 Json = dict[str, Any]
-TITLE = "Harm and over-refusal, before and after alignment"
 
 
-def render_markdown(results: Json) -> str:
+def render_markdown(results: Json, gates: Sequence[GateResult] = ()) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    material = Material.of(results, scoreboard=results.get("scoreboard") or [])
-    return markdown_of(_frame(results), sections_of(material, page=False))
+    material = Material.of(results, results.get("scoreboard") or [], gates=gates)
+    model = model_name(results)
+    known = [*([f"Model {model}"] if model else []), *facts(results)]
+    return markdown_of(replace(_frame(results, gates), title=PLAIN, facts=known), sections_of(material))
 
 
-def render_html(results: Json, samples: Sequence[Json], scoreboard: Sequence[Json], rule: QuoteRule | None = None) -> str:
+def render_html(
+    results: Json,
+    samples: Sequence[Json],
+    scoreboard: Sequence[Json],
+    rule: QuoteRule | None = None,
+    *,
+    gates: Sequence[GateResult] = (),
+    opens_withheld: bool = False,
+) -> str:
     """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped.
 
-    `rule` says what it may quote, where others than the run's readers are to have it.
+    `rule` says what it may quote, where others than the run's readers are to have it. With `opens_withheld`
+    it holds the withheld completions of its examples, each opened by a click; never where there is a rule.
     """
-    return html_of(_frame(results), sections_of(Material.of(results, samples, scoreboard, rule), page=True))
+    material = Material.of(
+        results, scoreboard, samples=samples, rule=rule, gates=gates, opens_withheld=opens_withheld and rule is None, drawn=True
+    )
+    return html_of(_frame(results, gates), sections_of(material))
 
 
-def _frame(results: Json) -> Frame:
+def _frame(results: Json, gates: Sequence[GateResult]) -> Frame:
     return Frame(
-        title=TITLE,
+        title=title(results),
+        heading=heading(results),
+        facts=facts(results),
         verdict=verdict(results),
         about=f"Primary endpoint: {Endpoint.of(results)}",
-        created=results.get("created", ""),
+        created=day(results),
         level=f"{results['confidence']:.0%}",
         cautions=cautions(results),
+        gate=gate_line(gates),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -14,6 +14,21 @@ from eval.report.examples import Example
 from eval.report.tables import Cell, Table
 from eval.report.template import HTML, MARKDOWN
 from records.escaping import markdown_cell, markdown_text, visible
+
+_AMOUNT = re.compile(r"(n )?[-+<]? ?\d[\d.,]*%?( to [-+]?[\d.,]+%?)?( points| unscored)?")
+_INSIDE = re.compile(r"(?<=[\d%]) to (?=[-+\d])|(?<=\d) (?=points|%|of \d)|\b[np] (?=[<=\d])|(?<=[<=]) (?=\d)|(?<=\b[np]) [<=] (?=\d)")
+"""Spaces in `-10 to +23`, `+10.9 points`, `n 32`, `p < 0.001`."""
+
+
+@dataclass(frozen=True)
+class GateLine:
+    """What the release gate says, in a line."""
+
+    outcome: str
+    detail: str
+    look: Literal["met", "unmet", ""]
+    link: str = ""
+    """The section that holds every line of the gate."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,11 @@ class Frame:
     level: str
     """Confidence of the intervals, as `95%`."""
     cautions: Sequence[str] = ()
+    facts: Sequence[str] = ()
+    """Beside the date: run and model."""
+    heading: str = ""
+    """Of the browser's tab, where it says more than the title."""
+    gate: GateLine | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,9 @@ class Section:
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     bullets: Sequence[str] = ()
+    """Sentences of ours alone; backticks make code."""
+    items: Sequence[str] = ()
+    """Sentences that may hold words from outside."""
     plots: Sequence[Plot] = ()
     examples: Sequence[Example] = ()
     verbatim: str = ""
@@ -63,6 +86,8 @@ def html_of(frame: Frame, sections: Sequence[Section]) -> str:
     environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
+    environment.filters["kept"] = _kept_together
+    environment.filters["tight"] = _tight
     return environment.from_string(HTML).render(asdict(frame), sections=sections)
 
 
@@ -78,9 +103,27 @@ def _markdown_cell(cell: Cell) -> str:
     return markdown_cell(f"{cell.value} ({interval}){comma}{rest}")
 
 
-def _unbroken(text: str) -> str:
-    """No line end inside `low to high` and `n 90`."""
-    return re.sub(r"(?<=\d) (to) (?=[-+\d])|(?<=\bn) (?=\d)", lambda match: match.group(0).replace(" ", "\u00a0"), text)
+def _unbroken(text: str) -> Markup:
+    """A line may end after a comma, and inside no interval and no count."""
+    parts = [
+        Markup('<span class="whole">{}</span>').format(visible(part)) if _is_number(part) else visible(part) for part in text.split(", ")
+    ]
+    return Markup(", ").join(parts)
+
+
+def _kept_together(text: str) -> Markup | str:
+    """A value as `+10.9 points` stays on one line; words may break."""
+    return Markup('<span class="whole">{}</span>').format(visible(text)) if _is_number(text) else text
+
+
+def _tight(text: str) -> str:
+    """Of our own sentences: no line ends inside an amount, an interval or a count."""
+    return _INSIDE.sub(lambda found: found.group().replace(" ", "\u00a0"), text)
+
+
+def _is_number(text: str) -> bool:
+    """An amount, an interval or a count: short, with a digit, and hardly any words."""
+    return len(text) < 24 and bool(_AMOUNT.fullmatch(text))
 
 
 def _inline_code(text: str) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources.rows import demonstrations_from_row
 from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
+from eval.suites.registry import load
 from records.choice import at_even_distances
 from records.errors import RecordError
 from records.excerpts import column_names
@@ -56,15 +58,16 @@ class AbsentSuite(NamedTuple):
 def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
     """The suites that the config names by path, and the optional ones that are not there. All faults at once."""
     suites: dict[str, list[Prompt]] = {}
-    names = Counter(suite.name for suite in config.suites)
+    names = Counter(suite.called for suite in config.suites)
     absent = []
     faults = [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
     for suite in config.suites:
-        if suite.optional and not Path(suite.path).is_file():
-            absent.append(AbsentSuite(suite.name, True, f"{suite.path} is not there"))
+        if suite.optional and suite.path and not is_there(suite):
+            absent.append(AbsentSuite(suite.called, True, f"{suite.path} is not there"))
             continue
         try:
-            suites[suite.name] = read_suite(suite)
+            for prompt in read_suite(suite):
+                suites.setdefault(prompt.suite, []).append(prompt)
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -72,8 +75,16 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[Absent
     return suites, absent
 
 
-def read_suite(config: SuiteConfig) -> list[Prompt]:
-    """The requests of one file, each once: texts, or messages as TRL writes them."""
+def is_there(config: SuiteConfig) -> bool:
+    """Whether its path is what it must be: a file, or for a described suite a folder too."""
+    path = Path(config.path)
+    return path.is_file() or (bool(config.suite) and path.is_dir())
+
+
+def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
+    """The requests of one described suite, by part, or of one file, each once: texts, or messages as TRL writes them."""
+    if config.suite:
+        return load(config.suite, config.path, limit=config.limit, called=config.called)
     path = Path(config.path)
     if not path.is_file():
         raise RecordError(f"{path}: no such file")

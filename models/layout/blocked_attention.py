@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.layout.packing import Packed, sees
+from models.layout.mask_blocks import sees
+from models.layout.packing import Packed
 
 BLOCK_BYTES = 256
 """Queries of a block times the size of a number: 128 in bfloat16, 64 in float32. Larger blocks compute more that is hidden, smaller

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,18 +15,37 @@ from torch import Tensor
 from models.adapters.lora import unwrapped
 from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
-from models.layout.packing import Packed, sees
+from models.layout.mask_blocks import block_mask
+from models.layout.packing import Packed
 from records.errors import ModelError
-
-if TYPE_CHECKING:
-    from torch.nn.attention.flex_attention import BlockMask
 
 NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
+KERNEL = {"FORCE_USE_FLEX_ATTENTION": True}
+"""Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some ratios of heads (pytorch#185349)."""
+LEAST_HEAD = 16
+"""The smallest head size that FlexAttention's kernels compute."""
+VARIANTS = 64
+"""Compiled variants that a process may hold: of gradients or none, of types, of head shapes. Dynamo's own limit is 8."""
+
 
 def why_not_packed(model: Any, max_length: int) -> str | None:
-    """Why rows of up to `max_length` tokens cannot be packed for this architecture; None when they can."""
+    """Why rows of up to `max_length` tokens cannot be packed for this architecture on this machine; None when they can."""
+    return why_no_layout(model, max_length) or _why_no_kernel(model)
+
+
+def _why_no_kernel(model: Any) -> str | None:
+    config = unwrapped(model).config.get_text_config()
+    heads = getattr(config, "num_attention_heads", None)
+    size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else None)
+    if size is None or size >= LEAST_HEAD or not torch.cuda.is_available():
+        return None
+    return f"its heads of {size} are smaller than the {LEAST_HEAD} that a GPU's kernels for packed rows take"
+
+
+def why_no_layout(model: Any, max_length: int) -> str | None:
+    """Why tokens of this architecture cannot be told what to look back at, wherever it runs; None when they can."""
     plain = unwrapped(model)
     config = plain.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
@@ -98,23 +117,26 @@ def _attention(
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
-    mask = _block_mask(packed.subtree_end)
-    return _compiled_flex()(query, key, value, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
+    """FlexAttention, compiled. It fails rather than falls back: what is not fused holds T x T scores."""
+    # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a variant to compile.
+    with torch.autocast(query.device.type, enabled=False, cache_enabled=False), torch._dynamo.config.patch(recompile_limit=VARIANTS):
+        return _compiled_flex()(
+            query,
+            key,
+            value,
+            block_mask=_mask_of(packed.blocks, packed.subtree_end),
+            scale=scale,
+            enable_gqa=query.shape[1] != key.shape[1],
+            kernel_options=KERNEL,
+        )
 
 
 @lru_cache(maxsize=1)
 def _compiled_flex() -> Callable[..., Tensor]:
     from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415  costs a second, and only a GPU needs it
 
-    return torch.compile(flex_attention, dynamic=True)
+    return torch.compile(flex_attention, dynamic=True, fullgraph=True)
 
 
-@lru_cache(maxsize=1)
-def _block_mask(ends: Tensor) -> BlockMask:
-    """The layout's mask, built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
-    from torch.nn.attention.flex_attention import create_block_mask  # noqa: PLC0415  as above
-
-    def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return sees(query, key, ends)
-
-    return create_block_mask(visible, None, None, len(ends), len(ends), device=str(ends.device))
+_mask_of = lru_cache(maxsize=1)(block_mask)
+"""Built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""

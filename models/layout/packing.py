@@ -9,11 +9,12 @@ T = tokens in the packed row, B = rows that were packed, M = tokens and N = comp
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from models.layout.mask_blocks import mask_blocks
 from models.tokens import TokenRow
 
 
@@ -29,23 +30,17 @@ class Packed(NamedTuple):
     places: Tensor  # (M,) where each token of each row stands, row by row
     rows: Tensor  # (M,) the row each belongs to
     in_completion: Tensor  # (M,) 1 for its completion, 0 for its prompt
-
-    @property
-    def num_rows(self) -> int:
-        return int(self.rows[-1]) + 1
-
-    @property
-    def completion_tokens(self) -> Tensor:
-        """(B,)"""
-        return torch.bincount(self.target_rows, minlength=self.num_rows)
+    completion_tokens: Tensor  # (B,)
+    blocks: Tensor  # which blocks of keys a block of queries sees (models/layout/mask_blocks.py)
+    num_rows: int  # known here: a GPU would have to be waited for
 
     def to(self, device: torch.device) -> Packed:
-        return Packed(*(tensor.to(device) for tensor in self))
+        """On that device; copies to a GPU from pinned memory run beside what it computes."""
+        return Packed(*(moved(field, device) for field in self))
 
 
-def sees(query: Tensor, key: Tensor, subtree_end: Tensor) -> Tensor:
-    """Whether place `query` may look back at place `key`; places in any shapes that go together."""
-    return (key <= query) & (query < subtree_end[key])
+def moved(field: Tensor | int, device: torch.device) -> Any:
+    return field.to(device, non_blocking=device.type == "cuda") if isinstance(field, Tensor) else field
 
 
 def pack(rows: list[TokenRow]) -> Packed:
@@ -60,16 +55,20 @@ def pack(rows: list[TokenRow]) -> Packed:
                 predictors.append(places[t - 1])
                 targets.append(row.input_ids[t])
                 target_rows.append(number)
+    subtree_end, owners = torch.tensor(tree.subtree_end), torch.tensor(target_rows, dtype=torch.long)
     return Packed(
         input_ids=torch.tensor([tree.ids]),
         position_ids=torch.tensor([tree.positions]),
-        subtree_end=torch.tensor(tree.subtree_end),
+        subtree_end=subtree_end,
         predictors=torch.tensor(predictors, dtype=torch.long),
         targets=torch.tensor(targets, dtype=torch.long),
-        target_rows=torch.tensor(target_rows, dtype=torch.long),
+        target_rows=owners,
         places=torch.tensor([place for places in tree.places for place in places]),
         rows=torch.tensor([number for number, row in enumerate(rows) for _ in row.input_ids]),
         in_completion=torch.tensor([side for row in rows for side in row.completion_mask]),
+        completion_tokens=torch.bincount(owners, minlength=len(rows)),
+        blocks=mask_blocks(subtree_end),
+        num_rows=len(rows),
     )
 
 

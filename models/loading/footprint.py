@@ -8,6 +8,9 @@ s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
     activations   1.5 n L (2 (b + s) h + s (2 q + 2 k + 2 i)) (models/memory/lean_layers.py); in ZeRO-3, which keeps more,
                   n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one such layer
+    half copies   s T of the trained weights where s is under b and there is no adapter: autocast's, kept until the backward pass has read
+                  them; with gradient checkpointing those of one layer
+    layout        of packed rows: 60 n, and 45 bytes a pair of blocks of 128 tokens (models/layout/mask_blocks.py)
     head          a block of logits (models/layout/head_logps.py) in 4 + s, and 4 n h of their gradient; in ZeRO-3 512 rows of logits in 4 + 4 + s
 
 What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
@@ -24,6 +27,7 @@ from transformers import AutoModelForCausalLM
 
 from models.config import AdapterConfig, ModelConfig
 from models.layout.head_logps import AT_ONCE, CHUNK_TOKENS
+from models.layout.mask_blocks import BLOCK, BYTES_A_PAIR
 from models.loading.load import DTYPES, architecture_of
 
 GB = 1e9
@@ -32,6 +36,8 @@ SCRATCH = 1.5
 """What a backward pass holds at its peak, gaps between blocks of memory included, for each byte that was kept for it. Measured on a CPU,
 OVERHEAD taken off: 1.0 to 1.6 in bfloat16, 0.8 to 1.1 in float32 with huge pages (docs/memory.md)."""
 GPU_CONTEXT = 1.5e9
+LAYOUT_BYTES_A_TOKEN = 60
+"""Seven tables of eight bytes, most with an entry a token of the rows before packing, and what there is a row."""
 COPY_SHARE = 0.6
 """Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and what a step takes."""
 
@@ -102,9 +108,18 @@ def training_bytes(
         "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
         "gradients": 4 * shape.trained / share(2),
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
+        "half copies": 0.0
+        if lora or matrix_bytes >= weight_bytes
+        else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1),
         "activations": kept,
+        "layout": layout_bytes(tokens),
         "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3) + 4 * tokens * shape.hidden,
     }
+
+
+def layout_bytes(tokens: int) -> float:
+    """Of a packed row's places and masks on a GPU."""
+    return LAYOUT_BYTES_A_TOKEN * tokens + BYTES_A_PAIR * (tokens / BLOCK) ** 2
 
 
 def _logits_bytes(shape: Shape, matrix_bytes: int, tokens: int, *, sharded: bool) -> int:

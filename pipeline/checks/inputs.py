@@ -7,8 +7,9 @@ from pathlib import Path
 from data_prep.config import SourceConfig
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.prepare import read_sources
+from data_prep.unpaired import read_unpaired
 from eval.config import EvalConfig
-from eval.suites.loading import own_suites
+from eval.suites.loading import is_there, own_suites
 from pipeline.run.config import RunConfig
 from pipeline.stages import load_stage, stage_names
 from records.errors import PrimumError
@@ -41,18 +42,23 @@ def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
 
 
 def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
-    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels)."""
+    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels and thumbs)."""
     faults: list[str] = []
     prompts: list[Prompt] = []
-    there = [suite for suite in config.eval.suites if Path(suite.path).is_file()]
+    there = [suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)]
     try:
         suites, _ = own_suites(EvalConfig(suites=there))
         prompts = [prompt for found in suites.values() for prompt in found]
     except PrimumError as error:
         faults += error.faults
-    for file in config.pairs.expert_labels:
+    for file in (*config.pairs.expert_labels, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
+        except PrimumError as error:
+            faults += error.faults
+    for file in config.dpo.unpaired:
+        try:
+            read_unpaired([file] if Path(file).is_file() else [])
         except PrimumError as error:
             faults += error.faults
     return prompts, faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from data_prep.near_duplicates.embeddings import Embed, Vectors
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import read_splits
 from data_prep.wording import request_text
+from eval.config import SuiteConfig
 from eval.gate import too_few_prompts
+from eval.suite_scorers import suite_facts
 from eval.suites.loading import held_out_suites, own_suites
-from pipeline.run.config import RunConfig, embedding_model
+from eval.suites.registry import definition
+from pipeline.run.config import RunConfig, embedding_model, splits_seed
 from pipeline.run.stage import Context, Stage
 from records.errors import RecordError, unreadable
 from records.licences import sentences
@@ -33,7 +37,7 @@ def work(context: Context) -> dict[str, Any]:
     for suite in absent:
         context.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
-    data, seed = context.config.data, context.config.seed
+    data, seed = context.config.data, splits_seed(context.config)
     summary = prepare(
         data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
     )
@@ -41,7 +45,9 @@ def work(context: Context) -> dict[str, Any]:
         context.say(line)
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
-    for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
+    facts = suite_facts(context.config.eval.suites, suites)
+    gated = {name: rows for name, rows in suites.items() if facts.get(name, {}).get("gate", True)}
+    for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
         context.say(line)
     return summary
 
@@ -123,13 +129,24 @@ def files(config: RunConfig) -> dict[str, str]:
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
     for suite in config.eval.suites:
-        if Path(suite.path).exists():
-            faults += _hashed(f"eval.suites {suite.name!r}", suite.path, found)
-        elif not suite.optional:
-            faults.append(f"eval.suites {suite.name!r}: {suite.path}: no such file")
+        if suite.suite:
+            faults += _described(suite, found)
+        if suite.path and Path(suite.path).exists():
+            faults += _hashed(f"eval.suites {suite.called!r}", suite.path, found)
+        elif suite.path and not suite.optional:
+            faults.append(f"eval.suites {suite.called!r}: {suite.path}: no such file")
     if faults:
         raise RecordError(faults)
     return found
+
+
+def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
+    """What is wrong with the description of a suite; what it says goes to `found`, as prompts depend on it."""
+    try:
+        found[f"suite {suite.suite}"] = sha256_json(asdict(definition(suite.suite)))
+    except RecordError as error:
+        return [f"eval.suites {suite.called!r}: {fault}" for fault in error.faults]
+    return []
 
 
 def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
@@ -166,4 +183,5 @@ STAGE = Stage(
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,
+    seed=splits_seed,
 )

@@ -12,6 +12,7 @@ from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
 from measures.estimates import newcombe_interval
+from measures.power import newcombe_upper_ends
 from models.adapters.lora import adapt
 from models.config import AdapterConfig
 from models.layout.collation import collation
@@ -93,7 +94,7 @@ def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
     cells[:2] = [[0, 0, 0, 64], [64, 0, 0, 0]]
     both, gained, lost, _ = cells.T
     wanted = [newcombe_interval(*row.tolist(), 0.95).high for row in cells]
-    assert gate_power.upper_ends(both, gained, lost, 64) == pytest.approx(wanted, abs=1e-12)
+    assert newcombe_upper_ends(both, gained, lost, 64, 0.95) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from train.engine.checkpoint_files import flush, point_to, remove, write_content
 
 
 class Checkpoints(pl.Callback):
-    """Saves every `every_steps` optimiser steps and at each epoch's last step."""
+    """Saves every `every_steps` optimiser steps, at each epoch's last step, and `within_epoch` steps after its start."""
 
-    def __init__(self, folder: Path, every_steps: int) -> None:
-        self.folder, self.every_steps = folder, every_steps
+    def __init__(self, folder: Path, every_steps: int, within_epoch: Collection[int] = ()) -> None:
+        self.folder, self.every_steps, self.within_epoch = folder, every_steps, within_epoch
         self.saved_step = 0
         self.longest_save = 0.0  # seconds
 
@@ -26,7 +27,8 @@ class Checkpoints(pl.Callback):
         step = trainer.global_step
         if step == self.saved_step:
             return
-        if step % self.every_steps == 0 or batch_idx + 1 == trainer.num_training_batches:
+        inside = (batch_idx + 1) // trainer.accumulate_grad_batches
+        if step % self.every_steps == 0 or inside in self.within_epoch or batch_idx + 1 == trainer.num_training_batches:
             self.save(trainer, step)
 
     def save(self, trainer: pl.Trainer, step: int) -> None:

@@ -123,10 +123,13 @@ class ZeroStrategy(DeepSpeedStrategy):
         return [(name, parameter) for name, parameter in self.lightning_module.named_parameters() if parameter.requires_grad]
 
     def _create_states(self, step: float) -> None:
-        """The optimiser makes its state at its first step; here it is needed before."""
+        """The optimiser makes its state at its first step; here it is needed before. A fused AdamW reads the step where its weights are."""
         zero = self.deepspeed_engine.optimizer
         for flat in zero.fp32_partitioned_groups_flat if self.zero_stage_3 else zero.single_partition_of_fp32_groups:
-            zero.optimizer.state[flat] = {"step": torch.tensor(step), **{moment: torch.zeros_like(flat) for moment in MOMENTS}}
+            zero.optimizer.state[flat] = {
+                "step": torch.tensor(step, device=flat.device),
+                **{moment: torch.zeros_like(flat) for moment in MOMENTS},
+            }
         if not self.zero_stage_3:
             zero._lazy_init_hp_params_optimizer_state()
 

@@ -42,7 +42,7 @@ def precision(config: TrainerConfig) -> str:
 def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
     """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
-    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype) if dtype else nullcontext()
+    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False) if dtype else nullcontext()  # as Lightning's
 
 
 def use_cpu(config: TrainerConfig) -> None:

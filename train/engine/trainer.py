@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -95,14 +95,16 @@ def fit(
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Any] = (),
     load: Callable[[], Any] | None = None,
+    measured_within: Collection[int] = (),
 ) -> pl.Trainer:
     """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
 
-    `load` is for a module whose model has no weights yet.
+    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each epoch's start at which a
+    checkpoint is saved because the policy is measured there: a resumed run must not measure what comes after it.
     """
     rank, _ = world(config)
     _quieten()
-    checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps)
+    checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps, measured_within)
     trainer = pl.Trainer(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
@@ -130,7 +132,9 @@ def fit(
         ],
     )
     resume = settled_checkpoint(checkpoints.folder)
-    trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
+    trainer.fit(
+        module, PlanLoader(plan, rank, rows.collate, ahead=uses_gpu(config)), ckpt_path=str(resume) if resume else None, weights_only=True
+    )
     return trainer
 
 

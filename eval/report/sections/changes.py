@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from eval.report import detectable
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import METRIC_NAMES, Cell, Table, counted, difference_text, interval_text, p_text, spoken, title_of
+from eval.report.tables import METRIC_NAMES, SCORES, Cell, Table, counted, difference_text, interval_text, p_text, spoken, title_of
 
 Json = dict[str, Any]
 
@@ -25,13 +26,14 @@ def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
             Cell(spoken(c["suite"])),
             Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
             Cell(difference_text(c), counted(interval_text(c), c)),
+            Cell(detectable.mde_text(c.get("mde"), rate=c["metric"] not in SCORES)),
             Cell(p_text(c.get("p_holm"))),
             Cell(c.get("test", "")),
         ]
         for c in comparisons
     ]
-    head = ["policy", "suite", "metric", "change", "p", "test"]
-    return Table(head, rows, "Change is the policy less what it is held against, on the same prompts; rates in percentage points.")
+    head = ["policy", "suite", "metric", "change", "found in 80 %", "p", "test"]
+    return Table(head, rows, detectable.NOTE)
 
 
 SECTION = Declared("changes", 320, "Paired changes", build)

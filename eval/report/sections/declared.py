@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from eval.gate import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.narrowing import narrowed, narrowed_scoreboard
 from eval.report.rendering import Section
@@ -26,10 +27,17 @@ class Material:
     """A row a completion (`Measured.to_row`); none where no completion may be looked at."""
     rule: QuoteRule | None = None
     """What may be quoted, where others than the run's readers are to have the page."""
+    gates: Sequence[GateResult] = ()
+    """The lines of the release gate, where it was asked."""
+    opens_withheld: bool = False
+    """Whether the page holds withheld completions, opened on click; never where there is a rule."""
+    drawn: bool = False
+    """Whether figures are wanted: matplotlib costs seconds."""
 
     @classmethod
-    def of(cls, results: Json, samples: Sequence[Json] = (), scoreboard: Sequence[Json] = (), rule: QuoteRule | None = None) -> Material:
-        return cls(narrowed(results), results, narrowed_scoreboard(scoreboard), samples, rule)
+    def of(cls, results: Json, scoreboard: Sequence[Json] = (), **rest: Any) -> Material:
+        """Of results as they stand; `rest` are the fields of the same names."""
+        return cls(narrowed(results), results, narrowed_scoreboard(scoreboard), **rest)
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,6 @@ class Declared:
     """Sections stand in the order of their places; neighbours are tens apart, so that one fits between."""
     title: str
     build: Callable[[Material], Section | None]
-    page_only: bool = field(default=False, kw_only=True)
-    """It holds figures or completions and nothing that Markdown shows."""
 
     def of(self, material: Material) -> Section | None:
         """The section under its title, unless it has named itself."""

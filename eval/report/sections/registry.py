@@ -1,48 +1,53 @@
-"""Every section of the report. To add one is a file in this folder and its name here, twice; its own `place` orders it."""
+"""Every section of the report. To add one is a file in this folder and its name here; its own `place` orders it."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from eval.report.rendering import Section
-from eval.report.sections import (
-    changes,
-    control,
-    counts,
-    epochs,
-    examples,
-    independent,
-    limits,
-    over_refusal,
-    plots,
-    principles,
-    provenance,
-    reading,
-    safety,
-    useless,
-    validity,
-)
 from eval.report.sections.declared import Declared, Material
 
-MODULES = (
-    changes,
-    control,
-    counts,
-    epochs,
-    examples,
-    independent,
-    limits,
-    over_refusal,
-    plots,
-    principles,
-    provenance,
-    reading,
-    safety,
-    useless,
-    validity,
+NAMES = (
+    "capability",
+    "changes",
+    "choices",
+    "conditions",
+    "control",
+    "counts",
+    "declines",
+    "distribution",
+    "dual",
+    "epochs",
+    "examples",
+    "gate",
+    "gate_errors",
+    "independent",
+    "limits",
+    "omission",
+    "over_refusal",
+    "people",
+    "plots",
+    "principles",
+    "provenance",
+    "reading",
+    "safety",
+    "twin_gap",
+    "tamper",
+    "useless",
+    "validity",
 )
-DECLARED: tuple[Declared, ...] = tuple(sorted((module.SECTION for module in MODULES), key=lambda section: section.place))
+"""Files of this folder, each with a `SECTION`."""
 
 
-def sections_of(material: Material, *, page: bool) -> list[Section]:
-    """All that these results have something for, in order; on a page with figures and completions."""
-    built = [declared.of(material) for declared in DECLARED if page or not declared.page_only]
+def _declared() -> tuple[Declared, ...]:
+    found: list[Declared] = [import_module(f"eval.report.sections.{name}").SECTION for name in NAMES]
+    return tuple(sorted(found, key=lambda section: section.place))
+
+
+DECLARED = _declared()
+
+
+def sections_of(material: Material) -> list[Section]:
+    """All that these results have something for, in order."""
+    built = [declared.of(material) for declared in DECLARED]
     return [section for section in built if section]

@@ -28,7 +28,8 @@ def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path):
     for opening in (OPENING, replace(OPENING, at="2026-02-02T00:00:00+00:00"), replace(OPENING, run="r2", seed=1)):
         openings = enter(path, opening)
     assert openings == read_ledger(path) == [OPENING, replace(OPENING, run="r2", seed=1)]
-    assert looked_at(openings) == {"evaluations": 2, "recipes": 1, "seeds": 2, "gates": 0, "first": "2026-01-02"}
+    wanted = {"evaluations": 2, "recipes": 1, "seeds": 2, "gates": 0, "gate_attempts": [], "first": "2026-01-02"}
+    assert looked_at(openings) == wanted
 
 
 @pytest.mark.parametrize("damage", [b"{not json}\n", b'{"kind": "evaluation"}\n', b"\x00\x00\n"])
@@ -46,6 +47,8 @@ def test_gates_are_counted_by_their_limits(tmp_path):
     for asked_for in ("dpo/strict", "dpo/strict", "dpo/loose"):
         results = with_gate({"test_set": opened}, tmp_path, asked_for, at="2026-01-03T00:00:00+00:00")
     assert results["test_set"]["gates"] == 2
+    assert [row["run"] for row in results["test_set"]["gate_attempts"]] == ["r1/dpo/strict", "r1/dpo/loose"]
+    assert "opened once, by this evaluation, and a release gate was asked 2 times" in sentence(results["test_set"])
     assert with_gate({}, tmp_path, "dpo", at="") == {}
 
 

@@ -97,6 +97,8 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         epochs: int = 1,
         directory: Path = tiny_directory,
         config: Any = None,
+        groups: Any = (),
+        limit: Any = None,
         **options: Any,
     ) -> Fitted:
         from models.adapters.lora import adapt
@@ -112,9 +114,10 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         logps = reference_logps(starting, encoded, padded(tokenizer.pad_token_id), trainer, None)
 
         def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
-            return DpoModule(model, config or DpoConfig(learning_rate=1e-3), **optimisation)
+            return DpoModule(model, config or DpoConfig(learning_rate=1e-3), limit=limit, **optimisation)
 
-        return _fit(directory, work, DpoRows(encoded, padded(tokenizer.pad_token_id), logps), module_of, kind, epochs, None, **options)
+        rows = DpoRows(encoded, padded(tokenizer.pad_token_id), logps, groups)
+        return _fit(directory, work, rows, module_of, kind, epochs, None, **options)
 
     return run
 
@@ -152,5 +155,7 @@ def _fit(
     settle(work / "checkpoints")
     forget_metrics_after(metrics, resumed_step(work), len(read_scoreboard(work / "scoreboard.jsonl")))
     loggers = [(logger or JsonLinesLogger)(metrics)]
-    fit(module, rows, config, plan, epochs=epochs, work=work, label="test", callbacks=list(callbacks), loggers=loggers)
+    within = next((callback.steps for callback in callbacks if getattr(callback, "steps", ())), ())
+    options = {"callbacks": list(callbacks), "loggers": loggers, "measured_within": within}
+    fit(module, rows, config, plan, epochs=epochs, work=work, label="test", **options)
     return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()])

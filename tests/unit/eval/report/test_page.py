@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from eval.endpoint import Endpoint
+from eval.gate import GateResult
 from eval.report.epochs import unheld
-from eval.report.examples import WORDS_SHOWN, examples, shown_text
+from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
 from eval.report.page import render_html, render_markdown
 from eval.report.tables import Cell, p_text, rate_cell, score_cell
 from eval.report.verdict import OFTEN_CUT, cautions, often_cut, verdict
@@ -74,8 +75,10 @@ def test_page_is_well_formed_and_fetches_nothing(page: str) -> None:
 
 
 def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
-    wanted = ["How the scorers were validated", "Plots", "Safety", "Paired changes against base", "Harmfulness by ethical principle"]
+    wanted = ["How the scorers were validated", "Harm, its price, and where it is left", "Safety", "Paired changes against base"]
     wanted += [
+        "Harmfulness by ethical principle",
+        "Distribution of harmfulness",
         "DPO or only more training? SFT at equal optimiser steps",
         "Every policy epoch",
         "Over-refusal by suite",
@@ -84,6 +87,26 @@ def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
     wanted += ["Examples", "Where the numbers come from", "How to read this", "Limits"]
     assert re.findall(r"<h2>(.*?)</h2>", page) == wanted
     assert page.count("<svg") == 4
+    contents = re.findall(r'<li><a href="#([a-z_-]+)">(.*?)</a></li>', page)
+    assert contents == re.findall(r'<section id="([a-z_-]+)">\s*<h2>(.*?)</h2>', page)
+
+
+def test_the_title_names_model_run_and_day(results: Json, samples: list[Json]) -> None:
+    named = {**results, "provenance": {**results["provenance"], "model": "/models/meditron-7b/", "run": "night <1>"}}
+    page = render_html(named, samples, [])
+    assert "<title>meditron-7b \u00b7 night &lt;1&gt; \u00b7 2026-02-03 \u00b7 harm and over-refusal" in page
+    assert "<h1>meditron-7b: harm and over-refusal, before and after alignment</h1>" in page
+    assert "Run night &lt;1&gt; &middot; Policy SFT + DPO &middot; 2026-02-03 10:11 UTC" in page
+    assert "Model meditron-7b. Run night &lt;1&gt;. Policy SFT + DPO." in render_markdown(named)
+
+
+def test_the_gate_stands_at_the_top_and_line_by_line_below(results: Json, samples: list[Json]) -> None:
+    lines = [GateResult("evidence", True, "there"), GateResult("harm on <x>", False, "got 3, wanted at most 2")]
+    for text in (render_html(results, samples, [], gates=lines), render_markdown(results, lines)):
+        assert text.index("Release gate: not met.") < text.index("Read with care")
+        assert text.index("harm on &lt;x&gt;") < text.index("there")
+    assert "Release gate: met." in render_markdown(results, lines[:1])
+    assert "Release gate" not in render_markdown(results)
 
 
 def test_what_a_model_wrote_is_escaped(results: Json, samples: list[Json]) -> None:
@@ -97,6 +120,15 @@ def test_harmful_completions_do_not_reach_the_page(page: str, markdown: str) -> 
     assert HARMFUL_WORDS not in page
     assert HARMFUL_WORDS not in markdown
     assert "[redacted: harmfulness" in page
+
+
+def test_a_click_opens_what_is_withheld_where_the_run_allows_it(results: Json, samples: list[Json]) -> None:
+    opened = render_html(results, samples, [], opens_withheld=True)
+    closed = re.sub(r'<details class="text withheld">.*?</details>', "", opened, flags=re.DOTALL)
+    assert HARMFUL_WORDS in opened
+    assert HARMFUL_WORDS not in closed
+    rule = QuoteRule({(row["suite"], row["prompt_id"]) for row in samples}, "All may be quoted.")
+    assert HARMFUL_WORDS not in render_html(results, samples, [], rule, opens_withheld=True)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +255,7 @@ def test_markdown_tables_have_one_width(markdown: str) -> None:
 
 
 def test_page_and_markdown_show_the_same_values(page: str, markdown: str) -> None:
-    in_page = re.findall(r"<td>(\d+\.\d+%?)", page)
+    in_page = re.findall(r'<td>(?:<span class="whole">)?(\d+\.\d+%?)', page)
     assert len(in_page) > 50
     assert all(value in markdown for value in in_page)
 
@@ -294,7 +326,7 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
     reason, head = section.index("no epoch keeps over-refusal within 10 points"), section.index("| stage |")
     assert reason < head
     assert "| over-refusal: patient questions | over-refusal: twins |" in section
-    assert "no epoch keeps over-refusal within 10 points" in page
+    assert "no epoch keeps over-refusal within 10\u00a0points" in page
 
 
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:

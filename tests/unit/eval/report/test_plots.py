@@ -8,7 +8,10 @@ from typing import Any
 import matplotlib
 import pytest
 
-from eval.report.plots import distribution_plot, epochs_plot, highest_over_refusal, principles_plot, tradeoff_plot
+from eval.report.figures.distribution import distribution_plot
+from eval.report.figures.epochs import epochs_plot
+from eval.report.figures.principles import principles_plot
+from eval.report.figures.tradeoff import highest_over_refusal, tradeoff_plot
 
 Json = dict[str, Any]
 

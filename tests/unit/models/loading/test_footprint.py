@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from models.adapters.lora import adapt, trainable_state, unwrapped
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import collation
+from models.layout.mask_blocks import block_mask, mask_blocks
 from models.layout.packed_attention import packed_inputs
-from models.loading.footprint import Shape, layer_bytes, shape_from, shape_of, training_bytes
+from models.loading.footprint import Shape, layer_bytes, layout_bytes, shape_from, shape_of, training_bytes
 from models.memory.fused_lora import fuse_lora
 from models.memory.lean_layers import keep_less
 from models.tokens import TokenRow
@@ -57,6 +60,29 @@ def test_activations_by_hand():
     assert parts_of(3, 1)["activations"] == 8 * 2 * 460
     checkpointed = training_bytes(SHAPE, weight_bytes=2, matrix_bytes=2, zero_stage=0, ranks=1, tokens=8, checkpointing=True)
     assert checkpointed["activations"] == 8 * (2 * 10 * 2 + 460)
+
+
+def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies():
+    full = replace(SHAPE, trained=SHAPE.parameters)
+
+    def copies(shape, weight_bytes, matrix_bytes, checkpointing=False):
+        common = {"zero_stage": 0, "ranks": 1, "tokens": 8, "checkpointing": checkpointing}
+        return training_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, **common)["half copies"]
+
+    assert copies(full, 4, 2) == 2 * full.parameters
+    assert copies(full, 4, 2, checkpointing=True) == 2 * full.parameters / full.layers
+    assert copies(full, 4, 4) == copies(full, 2, 2) == copies(SHAPE, 4, 2) == 0
+
+
+@pytest.mark.parametrize("tokens", [4096, 32_768])
+def test_the_layout_of_a_packed_row_is_counted_and_stays_far_below_a_square_of_its_tokens(tokens):
+    ends = torch.arange(1, tokens + 1)
+    held = sum(table.numel() * table.itemsize for table in kept_by(block_mask(mask_blocks(ends), ends)))
+    assert held + 8 * tokens < layout_bytes(tokens) < tokens**2 / 50
+
+
+def kept_by(mask):
+    return [value for value in vars(mask).values() if isinstance(value, torch.Tensor)]
 
 
 @pytest.mark.parametrize(("stored", "autocast"), [(torch.float32, None), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.bfloat16)])

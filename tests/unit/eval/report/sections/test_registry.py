@@ -10,7 +10,7 @@ import pytest
 from eval.report import sections
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.sections.registry import DECLARED, MODULES, sections_of
+from eval.report.sections.registry import DECLARED, NAMES, sections_of
 
 Json = dict[str, Any]
 NOT_SECTIONS = {"__init__", "declared", "registry"}
@@ -18,7 +18,7 @@ NOT_SECTIONS = {"__init__", "declared", "registry"}
 
 def test_every_file_of_the_folder_is_registered() -> None:
     files = {path.stem for path in Path(next(iter(sections.__path__))).glob("*.py")} - NOT_SECTIONS
-    assert files == {module.__name__.rsplit(".", 1)[-1] for module in MODULES}
+    assert files == set(NAMES)
 
 
 def test_names_and_places_are_each_taken_once() -> None:
@@ -26,11 +26,10 @@ def test_names_and_places_are_each_taken_once() -> None:
 
 
 def test_markdown_has_no_section_that_only_a_page_shows(results: Json, samples: list[Json], scoreboard: list[Json]) -> None:
-    material = Material.of(results, samples, scoreboard)
-    of_page = [section.name for section in sections_of(material, page=True)]
-    of_markdown = [section.name for section in sections_of(material, page=False)]
+    of_page = [section.name for section in sections_of(Material.of(results, scoreboard, samples=samples, drawn=True))]
+    of_markdown = [section.name for section in sections_of(Material.of(results, scoreboard))]
     assert [name for name in of_page if name in of_markdown] == of_markdown
-    assert {"plots", "examples"} & set(of_markdown) == set()
+    assert set(of_page) - set(of_markdown) == {"plots", "distribution", "examples"}
 
 
 @pytest.mark.parametrize(("own", "shown"), [("", "Registered"), ("Its own", "Its own")])

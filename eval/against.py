@@ -1,0 +1,111 @@
+"""Is a candidate worse than what is released? Lines like the gate's own, on ends of intervals, every suite apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval import independent
+from eval.config import AgainstConfig
+from eval.gate import GateResult, at_most
+from eval.worse import Cells, Seen
+from measures.estimates import Comparison, compare_rates, compare_scores
+from measures.unpaired import unpaired_difference
+from records.rows import text_of
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What must not get worse on suites of a kind. `sign` is -1 where more is better."""
+
+    name: str
+    kind: str
+    limit: str
+    said: str
+    sign: int = 1
+
+
+METRICS = (
+    Metric("harmfulness", "harmful", "max_harm_rise", "rise in harmfulness"),
+    Metric(
+        "called_harmful", "harmful", "max_called_harmful_rise", "rise in completions called harmful by scorers that no training touched"
+    ),
+    Metric("over_refusal_rate", "benign", "max_over_refusal_rise", "rise in over-refusal"),
+    Metric("relevance", "benign", "max_relevance_fall", "fall in relevance", -1),
+)
+RATES: dict[str, Callable[[Seen], bool | None]] = {
+    "over_refusal_rate": lambda one: one.refused,
+    "called_harmful": lambda one: independent.called_harmful(one.row) if one.known else None,
+}
+SCORES: dict[str, Callable[[Seen], float | None]] = {
+    "harmfulness": lambda one: one.row.harmfulness,
+    "relevance": lambda one: one.relevance,
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A policy as it was measured: its suites of results.json, and prompt by prompt where those tables are there."""
+
+    name: str
+    suites: Json
+    cells: Cells | None
+
+
+def regressions(released: Side, candidate: Side, config: AgainstConfig, confidence: float) -> list[GateResult]:
+    """A line for each metric and suite that the released policy was measured on; one that the candidate was not fails."""
+    lines = []
+    for suite, about in released.suites.items():
+        if suite not in candidate.suites:
+            lines.append(GateResult(f"suite {suite}", False, f"measured on {released.name} and not on {candidate.name}"))
+            continue
+        for metric in METRICS:
+            if metric.kind == about["kind"] and _asked(about, metric):
+                change, how = _change(released, candidate, suite, metric, confidence)
+                lines.append(_line(metric, suite, change, how, config))
+    return lines
+
+
+def _asked(about: Json, metric: Metric) -> bool:
+    """Whether the released policy has the figure: its evaluation may have left the independent scorers out."""
+    return _estimate(about, metric.name) is not None
+
+
+def _estimate(about: Json, metric: str) -> Json | None:
+    return about.get(metric) or (about.get("independent") or {}).get(metric)
+
+
+def _change(released: Side, candidate: Side, suite: str, metric: Metric, confidence: float) -> tuple[Comparison, str]:
+    pairs = list(_pairs(released, candidate, suite))
+    if pairs:
+        return _paired(pairs, metric.name, confidence), f"{len(pairs)} prompts, paired"
+    old, new = (_estimate(side.suites[suite], metric.name) or {} for side in (released, candidate))
+    return unpaired_difference(old, new), "unpaired: only figures are known"
+
+
+def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, Seen]]:
+    """Of the same prompts. None where not all of either side's are among the other's: the sets differ."""
+    old, new = ((side.cells or {}).get(suite, {}) for side in (released, candidate))
+    if not old or set(old) != set(new):
+        return
+    for key, before in old.items():
+        if text_of(before.row.prompt.prompt) == text_of(new[key].row.prompt.prompt):
+            yield before, new[key]
+
+
+def _paired(pairs: Sequence[tuple[Seen, Seen]], metric: str, confidence: float) -> Comparison:
+    if metric in RATES:
+        flag = RATES[metric]
+        return compare_rates([flag(old) for old, _ in pairs], [flag(new) for _, new in pairs], confidence)
+    score = SCORES[metric]
+    return compare_scores([score(old) for old, _ in pairs], [score(new) for _, new in pairs], confidence)
+
+
+def _line(metric: Metric, suite: str, change: Comparison, how: str, config: AgainstConfig) -> GateResult:
+    end = change.high if metric.sign > 0 else change.low
+    value = None if end is None else metric.sign * end
+    line = at_most(f"{metric.said} on {suite} against the released policy, upper end of its interval", value, config, metric.limit)
+    return GateResult(line.name, line.passed, f"{line.detail} ({how})", line.aside)

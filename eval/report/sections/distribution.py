@@ -1,0 +1,23 @@
+"""How harmful single completions are: the mean hides its tail."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from eval.report.rendering import Plot, Section
+from eval.report.sections.declared import Declared, Material
+
+CAPTION = "How harmful the completions to harmful test prompts are; the mean hides the right end."
+
+
+def build(material: Material) -> Section | None:
+    if not material.drawn:
+        return None
+    from eval.report.figures.distribution import distribution_plot  # noqa: PLC0415  matplotlib costs seconds
+
+    titles = {name: policy["title"] for name, policy in material.results["policies"].items()}
+    svg = distribution_plot(material.samples, titles=titles)
+    return Section(plots=[Plot(Markup(svg), CAPTION)]) if svg else None
+
+
+SECTION = Declared("distribution", 410, "Distribution of harmfulness", build)

@@ -1,0 +1,58 @@
+"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be held."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from eval.selection import rises
+from records.errors import RecordError
+from records.rows import Pair, Prompt
+from train.config import DpoConfig
+from train.over_refusal_limit import HARM, OverRefusalLimit
+
+
+def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
+    """Of every pair: "harm", or the benign suite of its prompt."""
+    suites = {prompt.id: prompt.suite for prompt in prompts}
+    return [suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs]
+
+
+def limit_of(
+    groups: Sequence[str], base: dict[str, Any], config: DpoConfig, confidence: float, say: Callable[[str], None]
+) -> OverRefusalLimit:
+    """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
+
+    Raises RecordError where no suite could be held to the limit.
+    """
+    rates = _rates(base)
+    sizes = Counter(groups)
+    paired = set(sizes) - {HARM}
+    points = f"dpo.over_refusal_limit={config.over_refusal_limit}"
+    if not paired & set(rates):
+        raise RecordError(
+            f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has validation prompts too; got pairs of "
+            f"{_listed(paired)} and validation prompts of {_listed(rates)}. Give the train and val splits benign prompts "
+            "(data.sources, data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
+        )
+    for suite in sorted(set(rates) - paired):
+        say(f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit")
+    for suite in sorted(paired - set(rates)):
+        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}")
+
+    def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
+        found = rises(dict(row), base, confidence)
+        by_end = config.multipliers.follows == "upper_end"
+        return {suite: rise.bound if by_end else rise.difference for suite, rise in found.items()}
+
+    return OverRefusalLimit(sizes, rates, measured, config)
+
+
+def _rates(base: dict[str, Any]) -> dict[str, float]:
+    means = {suite: estimate["mean"] for suite, estimate in base["over_refusal_by_suite"].items()}
+    return {suite: mean for suite, mean in means.items() if mean is not None}
+
+
+def _listed(suites: Any) -> str:
+    return ", ".join(sorted(suites)) or "none"

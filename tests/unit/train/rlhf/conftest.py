@@ -1,0 +1,77 @@
+"""An online fit of the tiny model that can be killed (tests/support/tiny_online.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from tiny_online import online_of, rlhf_config, rows_and_plan
+
+torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
+
+
+class Fitted(NamedTuple):
+    module: Any
+    metrics: list[dict[str, float]]
+    work: Path
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        from models.adapters.lora import trainable_state
+
+        return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
+
+
+@pytest.fixture(scope="session")
+def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
+    """Runs an online fit as the stage does, resuming from `work`."""
+
+    def run(
+        work: Path, *, kind: str = "lora", micro_batch_tokens: int = 4096, callbacks: Any = (), harm: Any = None, **options: Any
+    ) -> Fitted:
+        from models.adapters.lora import adapt
+        from models.config import AdapterConfig, ModelConfig
+        from models.layout.collation import collation
+        from models.loading.load import load_model
+        from train.config import TrainerConfig
+        from train.engine.checkpoint_files import settle
+        from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+        from train.engine.trainer import fit, resumed_step
+        from train.rlhf.module import RlhfModule
+        from train.rlhf.writer import PolicyCopy
+
+        start = ModelConfig(path=str(tiny_directory))
+        trainer = TrainerConfig(accelerator="cpu", precision="32-true", checkpoint_every_steps=2, micro_batch_tokens=micro_batch_tokens)
+        config = rlhf_config(**options)
+        model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+        rows, plan = rows_and_plan(tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config)
+        writer = PolicyCopy(lambda: load_model(start).requires_grad_(False), tokenizer, config.generation)
+        online = online_of(work, rows, plan, writer, config, trainer, harm)
+        module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps)
+        work.mkdir(parents=True, exist_ok=True)
+        settle(work / "checkpoints")
+        metrics = work / "metrics.jsonl"
+        forget_metrics_after(metrics, resumed_step(work))
+        fit(
+            module,
+            rows,
+            trainer,
+            plan,
+            epochs=config.epochs,
+            work=work,
+            label="test",
+            callbacks=callbacks,
+            loggers=[JsonLinesLogger(metrics)],
+        )
+        return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()], work)
+
+    return run
+
+
+@pytest.fixture
+def fit_rlhf(fit_online) -> Callable[..., Fitted]:
+    return fit_online
