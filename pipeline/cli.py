@@ -55,6 +55,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _chat(options)
     if options.command == "completion":
         return _completion(options)
+    if options.command == "push":
+        return _push(options)
     if options.command == "gate":
         return _gate(options)
     if options.command == "report":
@@ -195,6 +197,15 @@ def _chat(options: argparse.Namespace) -> int:
 
 
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
+
+
+def _push(options: argparse.Namespace) -> int:
+    from pipeline.commands.push import Request, allow_network, push
+
+    allow_network()
+    named = {name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")}
+    push(Request(**named))
+    return 0
 
 
 def _offline() -> None:
