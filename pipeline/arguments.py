@@ -73,7 +73,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        parser.exit(message=f"primum {version('primum')}\n")
+        print(f"primum {version('primum')}")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
