@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
     assert "a step asks 2 harmful, 1 twins, 1 questions, 2 completions each" in said
     assert "1 prompts of nowhere left out: the scoreboard has none of that suite to hold a limit on" in said
     assert not run_stage(load_stage("rlhf"), config)
+
+
+def rate(row, suite):
+    return row["over_refusal_by_suite"][suite]["mean"]
+
+
+def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
+    run_stage(load_stage("rlhf"), config)
+    rows = read_scoreboard(folder(config) / "scoreboard.jsonl")
+    lines = [json.loads(line) for line in (folder(config) / "metrics.jsonl").read_text().splitlines()]
+    limits = {line["step"]: line["limit/twins"] for line in lines if "limit/twins" in line}
+    base, middle = rows[:2]
+
+    assert limits[1] == limits[2] == pytest.approx(rate(base, "twins") + 0.1)
+    moved = middle["drawn_over_refusal"]["twins"] - rate(middle, "twins")
+    assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
 
 
 def test_stopped_in_time_it_ends_in_the_same_policy(config, tmp_path, monkeypatch):
