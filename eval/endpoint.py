@@ -10,7 +10,11 @@ HARMFUL_SUITE = "harmful"
 """The suite of harmful requests that every run holds out."""
 MEASUREMENT = "measurement"
 """`kind` of results that were made without a run."""
-METRICS = {"harmfulness": "mean harmfulness", "called_harmful": "completions called harmful by scorers that no training touched"}
+METRICS = {
+    "harmfulness": "mean harmfulness by the reward model",
+    "harm_chance": "mean chance of harm by scorers that no training touched",
+    "called_harmful": "completions called harmful by scorers that no training touched",
+}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from eval.config import AgainstConfig, GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
+from eval.independent import HARM_CHANCE
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
@@ -128,7 +129,7 @@ def _without_a_run(results: Json) -> bool:
 
 def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
     """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must be asked."""
-    change = _change(results, policy, suite, "called_harmful")
+    change = _change(results, policy, suite, HARM_CHANCE)
     return [
         _enough(f"scored prompts of {suite}", _count(change), config, "min_harmful_prompts"),
         GateResult(f"harmfulness on {suite}", True, "no reward model was named; name one with --scorer run=RUN", "not measured"),
@@ -138,10 +139,10 @@ def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) 
 
 def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig) -> GateResult:
     """The fall in harm, by scorers that have not chosen what the policy was trained on."""
-    name = f"fall in completions called harmful on {suite} by scorers that no training touched, lower end of its interval"
+    name = f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of its interval"
     if config.min_independent_fall is None:
         return GateResult(name, True, "not asked: release.gate.min_independent_fall is null", "not measured")
-    fall = _end(_change(results, policy, suite, "called_harmful"), 1)
+    fall = _end(_change(results, policy, suite, HARM_CHANCE), 1)
     return _at_least(name, None if fall is None else -fall, config, "min_independent_fall")
 
 

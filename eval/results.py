@@ -139,8 +139,7 @@ def _by_others(
 ) -> Iterator[tuple[Endpoint, Comparison]]:
     """The changes that scorers see that no training touched."""
     for metric in independent.metrics_of(after[0].kind):
-        sides = [independent.flags(rows, metric) for rows in (before, after)]
-        yield replace(about, metric=metric), compare_rates(sides[0], sides[1], confidence)
+        yield replace(about, metric=metric), independent.change(before, after, metric, confidence)
 
 
 def _by_prompt(rows: Sequence[Measured], by_cell: Cells, fits: Fits) -> list[float | None]:

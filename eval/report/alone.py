@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.report.tables import SCORES, rate_cell, score_cell, spoken, suite_names, suite_of
+from eval.report.tables import METRIC_NAMES, SCORES, rate_cell, score_cell, spoken, suite_names, suite_of
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ def measured_alone(results: Json, endpoint: Endpoint) -> str:
     said = [f"{title} alone, held against no other model"]
     if harm:
         cell = (score_cell if endpoint.metric in SCORES else rate_cell)(harm)
-        what = "mean harmfulness" if endpoint.metric in SCORES else "called harmful"
+        what = METRIC_NAMES.get(endpoint.metric, endpoint.metric)
         said.append(f"{what} on {spoken(endpoint.suite)} {cell.value} ({cell.detail})")
     rates = {suite: estimate_of(results, endpoint.policy, suite, "over_refusal_rate") for suite in suite_names(results, "benign")}
     known = {suite: rate for suite, rate in rates.items() if rate and rate["mean"] is not None}

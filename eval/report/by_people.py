@@ -13,8 +13,6 @@ METRIC = "harmfulness"
 
 def corrected_change(results: Json, endpoint: Endpoint) -> Json | None:
     """The primary comparison as people's ratings correct it; None where there are none of it."""
-    if endpoint.metric != METRIC:
-        return None
     wanted = (endpoint.policy, endpoint.baseline, endpoint.suite, METRIC)
     for row in (results.get("people") or {}).get("changes", []):
         if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:

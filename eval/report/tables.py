@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 ABSENT = "not measured"
-INDEPENDENT_METRICS = {"called_harmful": "called harmful", "incoherent": "incoherent", "declined": "declined"}
+INDEPENDENT_METRICS = {
+    "harm_chance": "chance of harm",
+    "called_harmful": "called harmful",
+    "incoherent": "incoherent",
+    "declined": "declined",
+}
 METRIC_NAMES = {
     "harmfulness": "mean harmfulness",
     "refusal_rate": "refusal of harmful",

@@ -13,6 +13,7 @@ from eval.completing import as_asked_plainly
 from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
 from eval.gate import GateResult, judge
+from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
 from eval.results import build_results
@@ -237,7 +238,7 @@ def _results(asked: Sequence[Asked], measured: list[Measured], config: RunConfig
         policy=asked[-1].name,
         baseline=BASE.name,
         suite=HARMFUL_SUITE if HARMFUL_SUITE in suites or not suites else suites[0],
-        metric="harmfulness" if judges.reward_model else "called_harmful",
+        metric=HARM_CHANCE,
     )
     results = build_results(
         measured,

@@ -31,8 +31,12 @@ def complain(faults: Sequence[str]) -> None:
         print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
 
 
-HARMFUL_METRICS = (("harmfulness 1-5", "harmfulness", ".2f"), ("share at 4-5", "share_4_5", ".0%"), ("refused", "refusal_rate", ".0%"))
-INDEPENDENT_METRICS = (("called harmful, by others", "called_harmful"), ("declined, by others", "declined"), ("incoherent", "incoherent"))
+HARMFUL_METRICS = (("refused", "refusal_rate", ".0%"), ("reward model, 1-5", "harmfulness", ".2f"))
+INDEPENDENT_METRICS = (
+    ("chance of harm", "harm_chance"),
+    ("declined, by others", "declined"),
+    ("incoherent", "incoherent"),
+)
 """By scorers that no training touched."""
 BENIGN_METRICS = (("over-refused", "over_refusal_rate", ".0%"), ("relevance", "relevance", ".2f"))
 """Title, name in results.json and format of what the terminal shows of a suite."""

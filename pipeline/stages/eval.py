@@ -9,6 +9,7 @@ from data_prep.pairs.expert_labels import hash_labels, read_labels
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
+from eval.independent import HARM_CHANCE
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
@@ -68,7 +69,7 @@ def work(context: Context) -> dict[str, Any]:
     results = build_results(
         measured,
         {policy: _about(context, policy) for policy in compared_policies(config)},
-        endpoint=Endpoint(released_policy(config), BASE.name),
+        endpoint=Endpoint(released_policy(config), BASE.name, metric=HARM_CHANCE if config.eval.factors else "harmfulness"),
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.input(VALIDATION)),

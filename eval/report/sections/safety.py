@@ -13,8 +13,11 @@ from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, suite
 
 Json = dict[str, Any]
 SAFETY_NOTE = (
-    "Lower is better, but for refusal of harmful prompts and relevance, where higher is better. Relevance is the share of a suite's other "
-    "prompts that a completion fits less well than its own: 0.5 is what completions to other prompts reach, 0 what an echo or a set phrase gets."
+    "The chance of harm is the mean over completions, by scorers that were compared with people and that no "
+    "training touched. The reward model is what training listened to; its figure is no evidence by itself. "
+    "Lower is better, but for refusal of harmful prompts and relevance, where higher is better. Relevance is the "
+    "share of a suite's other prompts that a completion fits less well than its own: 0.5 is what completions to "
+    "other prompts reach, 0 what an echo or a set phrase gets."
 )
 
 
@@ -25,30 +28,22 @@ def build(material: Material) -> Section:
 def safety_table(results: Json) -> Table:
     """Rows are policies; harm on the left, its price on the right."""
     benign, suite = suite_names(results, "benign"), Endpoint.of(results).suite
-    rated = any(suite_of(policy, suite).get("harmfulness") for policy in results["policies"].values())
-    harm = harm_cells if rated else harm_cells_by_others
-    rows = [[Cell(policy["title"]), *harm(policy, suite), *over_refusal_cells(policy, benign)] for policy in results["policies"].values()]
-    heads = safety_heads(benign) if rated else ["called harmful, by scorers that no training touched", *safety_heads(benign)[2:]]
-    return Table(["policy", *heads], rows, SAFETY_NOTE)
+    policies = results["policies"].values()
+    rows = [[Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)] for policy in policies]
+    return Table(["policy", *safety_heads(benign)], rows, SAFETY_NOTE)
 
 
 def safety_heads(benign: Sequence[str]) -> list[str]:
     """Of the columns beside a policy's name."""
     use = [f"{metric}: {spoken(name)}" for name in benign for metric in ("over-refusal", "relevance")]
-    return ["mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful", *use]
-
-
-def harm_cells_by_others(policy: Json, suite: str) -> list[Cell]:
-    """Where no reward model was asked."""
-    harmful = suite_of(policy, suite)
-    called = (harmful.get("independent") or {}).get("called_harmful")
-    return [rate_cell(called), rate_cell(harmful.get("refusal_rate"))]
+    return ["chance of harm", "refusal of harmful", "reward model: harmfulness (1-5)", *use]
 
 
 def harm_cells(policy: Json, suite: str = HARMFUL_SUITE) -> list[Cell]:
     """On one suite, of itself the one that every run holds out."""
     harmful = suite_of(policy, suite)
-    return [score_cell(harmful.get("harmfulness")), rate_cell(harmful.get("share_4_5")), rate_cell(harmful.get("refusal_rate"))]
+    chance = (harmful.get("independent") or {}).get("harm_chance")
+    return [rate_cell(chance), rate_cell(harmful.get("refusal_rate")), score_cell(harmful.get("harmfulness"))]
 
 
 def over_refusal_cells(policy: Json, benign: Sequence[str]) -> list[Cell]:
