@@ -35,6 +35,10 @@ class Row:
     group: str
     """Prompts that must not be parted between fitting and trying."""
     label: str = ""
+    asks_harm: bool = False
+    coherent: bool = False
+    complies: bool = False
+    """Of a reading: whether its prompt is a harmful request, and what the reader says of it."""
 
     @property
     def exchange(self) -> Exchange:
@@ -46,6 +50,10 @@ SOURCES = {
     "medsafetybench": {"licence": "MIT", "what": "train requests by principle with safe completions; machine-written requests"},
     "hh_rlhf": {"licence": "MIT", "what": "harmless-base pairs, the development half"},
     "medquad": {"licence": "CC BY 4.0", "what": "questions and answers of two institutes"},
+    "readings": {
+        "licence": "Apache-2.0",
+        "what": "completions of SmolLM2-135M-Instruct, of an SFT and of a DPO policy, read by the authors, who are no clinicians",
+    },
     "primum": {"licence": "Apache-2.0", "what": "the project's own requests, twins, questions and unsafe-advice pairs"},
 }
 
@@ -118,6 +126,30 @@ def everyday_questions() -> list[Row]:
     """Our own benign prompts on everything but medicine."""
     text = files("reward").joinpath("factors/package_data/everyday_questions.txt").read_text(encoding="utf-8")
     return [Row(prompt=line, source="primum", writer="primum", group=line) for line in text.splitlines() if line]
+
+
+def readings() -> list[Row]:
+    """Completions of the demo's policies to training prompts, read without the policy's name. Label: refusal.
+
+    Those that go along with a harmful request are vague attempts by a small model: none holds anything
+    that could be acted on. One about self-harm was left out.
+    """
+    text = files("reward").joinpath("factors/package_data/readings.jsonl").read_text(encoding="utf-8")
+    return [_reading(json.loads(line)) for line in text.splitlines()]
+
+
+def _reading(row: dict[str, Any]) -> Row:
+    return Row(
+        prompt=row["prompt"],
+        completion=row["completion"],
+        source="readings",
+        writer=f"primum-{row['policy']}",
+        group=row["group"],
+        label=row["refusal"],
+        asks_harm=row["kind"] == "harmful",
+        coherent=row["coherent"],
+        complies=row["complies"],
+    )
 
 
 def medsafetybench(data: Path) -> list[Row]:

@@ -27,6 +27,7 @@ from records.run_files import REVISIONS
 from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.link import Link
 from reward.model.network import new_network
 
 PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
@@ -61,7 +62,7 @@ def reward_model(tmp_path_factory, tiny_directory):
         base = ModelConfig(path=str(tiny_directory))
         network = new_network(base, RewardConfig().adapter, layers=1, seed=seed)
         torch.nn.init.normal_(network.score.weight, generator=torch.Generator().manual_seed(seed))
-        save_reward_model(network, load_tokenizer(base), folder, temperature=1.0, probe_rows=[])
+        save_reward_model(network, load_tokenizer(base), folder, link=Link(), probe_rows=[])
         return folder
 
     return write
