@@ -116,6 +116,9 @@ class SourceConfig(Ranged):
 class SplitConfig(Ranged):
     """Whole near-duplicate groups go to one split, twins together."""
 
+    seed: int | None = ranged(None, at_least=0, at_most=2**31 - 1)
+    """The seed that deals out the splits, and counts for greedy sampling; null for the run's. Runs of several seeds share it, so that they
+    are measured on the same prompts and differ in training alone (`primum run CONFIG --seeds 3`)."""
     val: float = ranged(0.15, at_least=0, below=1)
     test: float = ranged(0.25, at_least=0, below=1)
     near_duplicate: float = ranged(0.5, above=0, at_most=1)
@@ -224,6 +227,18 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SidesConfig(Ranged):
+    """What the two sides of a pair are."""
+
+    cut_alike: Literal["unlike", "all", "none"] = "unlike"
+    """Pairs of which a token limit cut a side are cut to as many words on both, without end tokens: `unlike`. `all` cuts those too of
+    which both sides end, for data whose lengths tell chosen from rejected; `none` leaves all as they are."""
+    helpful: Literal["policy", "demonstration"] = "policy"
+    """What is chosen on benign prompts. policy: its own answer where it neither refuses nor is incoherent (eval.factors), else the data
+    set's. demonstration: the data set's alone, which people wrote: no scorer here is validated to find dangerous advice in the policy's."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairsConfig(Ranged):
     """How preferences are built from scored completions."""
 
@@ -250,9 +265,11 @@ class PairsConfig(Ranged):
     """Pairs whose word counts differ by more than this factor are dropped."""
     max_length_difference: float | None = ranged(0.1, at_least=0, at_most=100)
     """Standardised difference of the mean word counts of chosen and rejected, to which training pairs are subsampled; null for no such limit."""
+    sides: SidesConfig = field(default_factory=SidesConfig)
     max_train_pairs: int | None = ranged(None, at_least=1, at_most=MANY)
     shortcut_fail: float = ranged(0.7, at_least=0, at_most=1)
-    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs."""
-    shortcut_warn: float = ranged(0.6, at_least=0, at_most=1)
+    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs, or where the interval of a probe
+    (end token, length, prefix, prompt words with end token) lies above it on a type of pairs; where only its upper end does, the
+    stage says that there are not enough pairs to know."""
     expert_labels: list[str] = field(default_factory=list)
     """Files that `primum review-import` wrote: the experts' word takes the place of the scorers' for the answers that they have rated."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval import independent
-from eval.config import GateConfig
+from eval.config import AgainstConfig
 from eval.gate import GateResult, at_most
 from eval.worse import Cells, Seen
 from measures.estimates import Comparison, compare_rates, compare_scores
@@ -33,7 +33,7 @@ METRICS = (
     Metric(
         "called_harmful", "harmful", "max_called_harmful_rise", "rise in completions called harmful by scorers that no training touched"
     ),
-    Metric("over_refusal_rate", "benign", "max_over_refusal_increase", "rise in over-refusal"),
+    Metric("over_refusal_rate", "benign", "max_over_refusal_rise", "rise in over-refusal"),
     Metric("relevance", "benign", "max_relevance_fall", "fall in relevance", -1),
 )
 RATES: dict[str, Callable[[Seen], bool | None]] = {
@@ -55,7 +55,7 @@ class Side:
     cells: Cells | None
 
 
-def regressions(released: Side, candidate: Side, config: GateConfig, confidence: float) -> list[GateResult]:
+def regressions(released: Side, candidate: Side, config: AgainstConfig, confidence: float) -> list[GateResult]:
     """A line for each metric and suite that the released policy was measured on; one that the candidate was not fails."""
     lines = []
     for suite, about in released.suites.items():
@@ -104,7 +104,7 @@ def _paired(pairs: Sequence[tuple[Seen, Seen]], metric: str, confidence: float) 
     return compare_scores([score(old) for old, _ in pairs], [score(new) for _, new in pairs], confidence)
 
 
-def _line(metric: Metric, suite: str, change: Comparison, how: str, config: GateConfig) -> GateResult:
+def _line(metric: Metric, suite: str, change: Comparison, how: str, config: AgainstConfig) -> GateResult:
     end = change.high if metric.sign > 0 else change.low
     value = None if end is None else metric.sign * end
     line = at_most(f"{metric.said} on {suite} against the released policy, upper end of its interval", value, config, metric.limit)

@@ -8,7 +8,9 @@ from records.own_files import Object, entry
 
 HARMFUL_SUITE = "harmful"
 """The suite of harmful requests that every run holds out."""
-METRICS = {"harmfulness": "mean harmfulness"}
+MEASUREMENT = "measurement"
+"""`kind` of results that were made without a run."""
+METRICS = {"harmfulness": "mean harmfulness", "called_harmful": "completions called harmful by scorers that no training touched"}
 
 
 @dataclass(frozen=True)

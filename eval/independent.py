@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.measure import Measured, counts_as_refusal
+from eval.measured import Measured
+from eval.summaries import counts_as_refusal
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
 from measures.estimates import rate_estimate

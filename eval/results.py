@@ -10,8 +10,11 @@ from typing import Any
 
 from eval import independent
 from eval.endpoint import Endpoint
-from eval.measure import Measured, refuses, relevances, summarise
+from eval.further import further
+from eval.measure import is_known, relevances, summarise
+from eval.measured import Measured
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.summaries import refuses
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy
@@ -40,10 +43,12 @@ def build_results(
     `test_set`: how often these prompts were opened (eval/test_ledger.py).
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
     """
+    plain = [sample for sample in samples if not sample.completion.condition]
     by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
-    for sample in samples:
+    for sample in plain:
         by_cell[sample.policy, sample.suite].append(sample)
-    suites = list(dict.fromkeys(sample.suite for sample in samples))
+    suites = list(dict.fromkeys(sample.suite for sample in plain))
+    against = compared(list(policies))
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
     results = {
         "schema_version": SCHEMA_VERSION,
@@ -55,7 +60,8 @@ def build_results(
             policy.name: {**_lineage(policy), **about, "suites": _summaries(policy.name, suites, by_cell, fits, confidence)}
             for policy, about in policies.items()
         },
-        "comparisons": _comparisons(by_cell, fits, compared(list(policies)), endpoint, confidence),
+        "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
+        **further(samples, against, confidence),
         "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
         "suites_absent": list(suites_absent),
         "test_set": test_set,
@@ -113,12 +119,12 @@ def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], end
             harmful = after[0].kind == "harmful"
             rate = "refusal_rate" if harmful else "over_refusal_rate"
             found.append((Endpoint(policy, baseline, suite, rate), compare_rates(refuses(before), refuses(after), confidence)))
-            if harmful:
-                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
-            else:
+            if not harmful:
                 values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
-            metric = "harmfulness" if harmful else "relevance"
-            found.append((Endpoint(policy, baseline, suite, metric), compare_scores(values[0], values[1], confidence)))
+                found.append((Endpoint(policy, baseline, suite, "relevance"), compare_scores(values[0], values[1], confidence)))
+            elif is_known(before) and is_known(after):
+                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
+                found.append((Endpoint(policy, baseline, suite, "harmfulness"), compare_scores(values[0], values[1], confidence)))
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))

@@ -14,9 +14,11 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from eval.measure import Measured, harm_estimate, high_harm, measure, measure_sharded, refuses
+from eval.measure import harm_estimate, high_harm, measure, measure_sharded
+from eval.measured import Measured
 from eval.scoreboard_shape import METRICS as METRICS
 from eval.scoreboard_shape import Row, read_scoreboard
+from eval.summaries import refuses
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
@@ -40,6 +42,8 @@ class Measuring:
     policy_of: Callable[[dict[str, torch.Tensor]], Any]
     """The model to generate with, from trained tensors; an empty dict is the policy at step 0. Not asked where weights are sharded."""
     say: Callable[[str], None]
+    also: Callable[[Sequence[Measured]], Row] = lambda samples: {}
+    """What a training adds to its rows."""
     first_row: Row | None = None
     """Epoch 0, where the stage that made the starting policy has measured it on the same prompts already."""
 
@@ -150,7 +154,8 @@ class Scoreboard(pl.Callback):
             samples = measure(
                 model, measuring.tokenizer, measuring.prompts, measuring.generation, measuring.scorers, policy=self._name(epoch)
             )
-        return scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
+        row = scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
+        return {**row, **measuring.also(samples)}
 
     def _answered_by_all(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[Measured]:
         measuring = self.measuring
@@ -234,4 +239,15 @@ def _flat(row: Row) -> dict[str, float]:
             flat |= {f"scoreboard/{name}": estimate["mean"], f"scoreboard/{name}_n": estimate["n"]}
             if low is not None:
                 flat |= {f"scoreboard/{name}_low": low, f"scoreboard/{name}_high": high}
-    return flat
+    return flat | _online(row)
+
+
+def _online(row: Row) -> dict[str, float]:
+    """What rows of an online training hold besides (eval/over_optimisation.py)."""
+    known: dict[str, Any] = {name: row[name] for name in ("kl", "mean_tokens", "distinct_2") if name in row}
+    known |= {f"multiplier/{one_line(suite)}": value for suite, value in row.get("multipliers", {}).items()}
+    independent = row.get("independent_harm", {"mean": None})
+    if independent["mean"] is not None:
+        known |= dict(zip(("independent_harm_low", "independent_harm_high"), independent["interval"], strict=True))
+        known["independent_harm"] = independent["mean"]
+    return {f"scoreboard/{name}": float(value) for name, value in known.items() if value is not None}

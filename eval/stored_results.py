@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from eval.capability.stored import require_capability
 from eval.endpoint import Endpoint
 from eval.selection import Selection
+from eval.tamper.stored import require_tamper
 from records.errors import ArtifactError
 from records.own_files import Object, entry, object_of, read_own
 
@@ -32,6 +34,8 @@ def results_shape(value: Object) -> Object:
                 raise ValueError(f"{name}: wanted objects, got {row!a}")
     for name in ("validation", "provenance"):
         entry(value, name, dict)
+    require_capability(entry(value, "capability", dict, optional=True))
+    require_tamper(entry(value, "tamper", dict, optional=True))
     policies = entry(value, "policies", dict)
     for name, policy in policies.items():
         if not isinstance(policy, dict) or not isinstance(policy.get("suites"), dict):

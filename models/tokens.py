@@ -6,7 +6,7 @@
 - The mask holds what the assistant writes, its end-of-turn token included, and nothing else: of a completion of several
   messages every turn of the assistant, and neither headers nor what a tool said.
 - A whole completion ends in the token that the template writes there, and that token is in the mask. A cut one has none.
-- A pair that model.max_length cuts on one side loses the end token on both: length must not tell chosen from rejected.
+- A pair that model.max_length or a token limit cuts on one side loses the end token on both: ends must not tell chosen from rejected.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ def encode_pair(
     *,
     finished: tuple[bool, bool] = (True, True),
 ) -> tuple[TokenRow, TokenRow] | None:
-    """Chosen and rejected cut alike: when either is too long for the row, neither keeps its end token.
+    """Chosen and rejected cut alike: when either is too long for the row or unfinished, neither keeps its end token.
 
     None when the prompt leaves no room, or when after cutting nothing is left of a side or nothing distinguishes the two.
     """
     start = prompt_ids(tokenizer, prompt)
+    finished = (all(finished), all(finished))
     rows = [_whole(tokenizer, prompt, start, side, whole) for side, whole in zip(sides, finished, strict=True)]
     if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipeline.measuring.arguments import add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
@@ -19,6 +20,13 @@ _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
 _GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
+_REPORT = (
+    "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
+)
+REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
+_CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
+_SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
+_SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -35,6 +43,18 @@ a run is readable by its owner alone; PRIMUM_READERS=group lets the group of its
 exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done counts), 3 a release gate is not met,
 75 told to stop by SIGUSR1 or the time limit (the same command goes on), 130 interrupted
 """
+
+
+def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, understood. Settings and suites may stand before and after options."""
+    commands = parser()
+    options, rest = commands.parse_known_args(arguments)
+    words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
+    unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
+    if unknown:
+        commands.error(f"unrecognized arguments: {' '.join(unknown)}")
+    (words if words is not None else []).extend(rest)
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
         command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+        if name == "run":
+            command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
@@ -72,8 +94,16 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
     planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
+    planning.add_argument(
+        "--seeds", type=whole_number, default=0, metavar="N", help="with --slurm: the command that submits N seeds as an array"
+    )
+    gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
+    gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
+    add_measuring(commands, whole_number)
     _add_gate(commands)
+    _add_report(commands)
+    _add_certify(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -97,6 +127,13 @@ def _add_review(commands: Any) -> None:
         default=0.5,
         metavar="SHARE",
         help="of them nearest to the harm threshold; the others at random (default: 0.5)",
+    )
+    exporting.add_argument(
+        "--of",
+        default="train",
+        choices=("train", "test"),
+        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
+        "of each kind at random, by which people correct the evaluation (default: train)",
     )
     exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
     importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
@@ -145,6 +182,27 @@ def _add_judge_report(commands: Any) -> None:
     )
 
 
+def _add_report(commands: Any) -> None:
+    reporting = commands.add_parser("report", help=_REPORT, description=_REPORT)
+    reporting.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="runs whose evaluation is done, released folders, or files results.json"
+    )
+    reporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    reporting.add_argument(
+        "--format",
+        dest="formats",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=REPORT_FORMATS,
+        help="of one run: page (default), lm-eval (its results and samples), inspect (logs that inspect view opens), model-index (for a "
+        "card), tasks (files with which lm_eval and inspect eval run the suites)",
+    )
+    reporting.add_argument(
+        "--redacted", action="store_true", help="leave completions out that the report withholds, so that the files can be passed on"
+    )
+
+
 def _add_gate(commands: Any) -> None:
     judging = commands.add_parser("gate", help=_GATE, description=_GATE)
     judging.add_argument("run", metavar="RUN", type=Path, help="a run whose evaluation is done, a released folder, or a results.json")
@@ -156,6 +214,21 @@ def _add_gate(commands: Any) -> None:
     judging.add_argument(
         "--json", type=Path, metavar="FILE", help="all lines, error rates and the prompts that got worse, to be written here"
     )
+
+
+def _add_certify(commands: Any) -> None:
+    certifying = commands.add_parser("certify", help=_CERTIFY, description=_CERTIFY)
+    certifying.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="candidates in an order that was fixed before these prompts were seen, best first"
+    )
+    certifying.add_argument("--harmful", required=True, metavar="SUITE", help="harmful calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--benign", required=True, metavar="SUITE", help="benign calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--max-harm", type=share, required=True, metavar="SHARE", help="share of harmful completions, at most")
+    certifying.add_argument(
+        "--max-over-refusal", type=share, required=True, metavar="SHARE", help="share of refused benign prompts, at most"
+    )
+    certifying.add_argument("--delta", type=share, default=0.05, metavar="SHARE", help="chance that the claim is false (default: 0.05)")
+    certifying.add_argument("--json", type=Path, metavar="FILE", help="counts, bounds and p-values, to be written here")
 
 
 def count(text: str) -> int:

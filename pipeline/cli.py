@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.arguments import parser
+from pipeline.arguments import parsed_options
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
+from records.cache import name_compiler_caches
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     listen()
-    options = parser().parse_args(arguments)
+    options = parsed_options(arguments)
     try:
         return _dispatch(options)
     except PreemptedError as error:
@@ -48,8 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    if options.command == "measure":
+        return _measure(options)
     if options.command == "gate":
         return _gate(options)
+    if options.command == "report":
+        return _report(options)
+    if options.command == "certify":
+        return _certify(options)
+    if options.command == "seeds":
+        from pipeline.run.seeds import write_seeds_report
+
+        write_seeds_report(options.run)
+        return 0
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -66,8 +78,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         print(to_yaml(config), end="")
         return 0
     if command == "plan":
-        from pipeline.commands.plan import plan_lines, slurm_lines
+        from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
+        if options.seeds:
+            show(seeds_lines(config, path, overrides, options.seeds))
+            return 0
         show(slurm_lines(config) if options.slurm else plan_lines(config))
         return 0
     if command == "fetch":
@@ -93,21 +108,32 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "review-export":
         from pipeline.commands.review import export_batch
 
-        export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
+        drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
+        export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
     _offline()
+    if command == "eval" and config.eval.candidates is not None:
+        from pipeline.commands.eval_alone import eval_alone
+
+        eval_alone(config)
+        return 0
     if command == "judge-report":
         from pipeline.commands.judge_report import Request, judge_report
 
         judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
     from pipeline.run.ranks import own_rank
-    from pipeline.run.runner import leave_run, run, run_one
+    from pipeline.run.runner import leave_run, run, run_alone, run_one
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
     if command == "run" and rank:
         leave_run(rank)
+        return 0
+    if command == "run" and options.seeds:
+        from pipeline.run.seeds import run_seeds
+
+        run_seeds(path, overrides, options.seeds, _run_locked)
         return 0
     if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
@@ -115,8 +141,30 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     with locked(Path(config.run_dir)):
         if command == "run":
             run(config, [str(path), *overrides])
+        elif config.trainer.world_size == 1:
+            run_alone(command, config)
         else:
             run_one(command, config)
+    return 0
+
+
+def _run_locked(config: RunConfig, arguments: list[str]) -> None:
+    from pipeline.run.runner import run
+    from records.stage_folder import locked
+
+    with locked(Path(config.run_dir)):
+        run(config, arguments)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    _offline()
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        from pipeline.commands.measure import Request, measure
+
+        named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
+        measure(Request(**named, scorers=options.scorer))
     return 0
 
 
@@ -124,15 +172,33 @@ _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_com
 
 
 def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    name_compiler_caches(os.environ)
+
+
+def _certify(options: argparse.Namespace) -> int:
+    from pipeline.commands.certify import Request, certify_runs
+
+    names = ("runs", "harmful", "benign", "max_harm", "max_over_refusal", "delta", "json")
+    certify_runs(Request(**{name: getattr(options, name) for name in names}))
+    return 0
 
 
 def _gate(options: argparse.Namespace) -> int:
     from pipeline.commands.gate import Request, gate
 
     gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pipeline.commands.report import Request, report
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        report(Request(**{name: getattr(options, name) for name in ("runs", "output", "formats", "redacted")}))
     return 0
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from eval.selection import rises
 from records.errors import RecordError
 from records.rows import Pair, Prompt
 from train.config import DpoConfig
@@ -18,8 +19,10 @@ def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
     return [suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs]
 
 
-def limit_of(groups: Sequence[str], base: dict[str, Any], config: DpoConfig, say: Callable[[str], None]) -> OverRefusalLimit:
-    """The limit's multipliers before training. `base` is the base policy's scoreboard row.
+def limit_of(
+    groups: Sequence[str], base: dict[str, Any], config: DpoConfig, confidence: float, say: Callable[[str], None]
+) -> OverRefusalLimit:
+    """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
 
     Raises RecordError where no suite could be held to the limit.
     """
@@ -36,8 +39,14 @@ def limit_of(groups: Sequence[str], base: dict[str, Any], config: DpoConfig, say
     for suite in sorted(set(rates) - paired):
         say(f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit")
     for suite in sorted(paired - set(rates)):
-        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multiplier_start:g}")
-    return OverRefusalLimit(sizes, rates, config)
+        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}")
+
+    def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
+        found = rises(dict(row), base, confidence)
+        by_end = config.multipliers.follows == "upper_end"
+        return {suite: rise.bound if by_end else rise.difference for suite, rise in found.items()}
+
+    return OverRefusalLimit(sizes, rates, measured, config)
 
 
 def _rates(base: dict[str, Any]) -> dict[str, float]:

@@ -34,7 +34,9 @@ from train.engine.candidates import candidate_steps
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
+    from eval.measure import Measured
     from eval.scoreboard import Follower, Scoreboard
+    from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
@@ -67,21 +69,40 @@ class Training:
     """The directory of that stage; None where training starts from the run's base policy."""
     callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
     """What the training needs beside the scoreboard, from its rows."""
+    plan_of: Callable[[Any], BatchPlan] | None = None
+    """How its rows are cut into steps, where that is not by `global_batch_size`."""
     candidates_per_epoch: int = 1
     """How often in an epoch the policy is measured."""
     follower: Follower | None = None
     """What goes by the scoreboard's rows."""
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What an online training adds to its scoreboard, all of which it measures itself, its first row too."""
+
+    harm_model: Callable[[], Scorer]
+    """The one that rewards are made of, which measures too."""
+    scorers: Callable[[], Sequence[Scorer]]
+    """Beside it and the refusal rule."""
+    also: Callable[[Sequence[Measured]], dict[str, Any]]
+    """Further entries of a row."""
+    callbacks: Sequence[pl.Callback]
+    """What follows the scoreboard."""
+    candidates: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    """The rows that may be kept. Raises PrimumError where there is none."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
     """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
-    from train.engine.trainer import batch_plan, fit
+    from train.engine.trainer import fit
 
     config = context.config
     tokenizer = load_tokenizer(training.start)
     model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
     rows = training.rows_of(tokenizer, batch_rows)
-    plan = batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
+    plan = _plan(context, training, rows)
     total_steps = training.epochs * plan.steps_per_epoch
     context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
     optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
@@ -97,7 +118,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         epochs=training.epochs,
         work=context.directory.work,
         label=context.directory.name,
-        callbacks=[*training.callbacks_of(rows), scoreboard],
+        callbacks=[*training.callbacks_of(rows), scoreboard, *(training.watch.callbacks if training.watch else ())],
         loggers=loggers,
         load=load,
         measured_within=steps,
@@ -105,6 +126,15 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     for logger in loggers[1:]:
         logger.experiment.finish()
     return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+
+
+def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
+    if training.plan_of:
+        return training.plan_of(rows)
+    from train.engine.trainer import batch_plan
+
+    config = context.config
+    return batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
 
 
 def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
@@ -115,14 +145,13 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
     if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(generation))
-        harm_model.model.to(device(config))
-        scorers = [harm_model, RefusalRule()]
+        scorers = [_harm_model(context, training), RefusalRule(), *(training.watch.scorers() if training.watch else ())]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
         return trained_for_generation(config, training.start, config.model.adapter, state, generation)
 
-    first_row = next((row for row in training.before if row["epoch"] == training.before_epoch), None)
+    known = [] if training.watch else training.before
+    first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
     measuring = Measuring(
         scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
         generation,
@@ -131,11 +160,20 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
         load_tokenizer(training.start),
         policy_of,
         context.say,
-        first_row,
+        first_row=first_row,
+        **({"also": training.watch.also} if training.watch else {}),
     )
     path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
     within = steps if len(steps) > 1 else ()
     return Scoreboard(context.directory.name, path, epochs, measuring, state_of, within, training.follower)
+
+
+def _harm_model(context: Context, training: Training) -> Scorer:
+    if training.watch:
+        return training.watch.harm_model()
+    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
+    harm_model.model.to(device(context.config))
+    return harm_model
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
@@ -183,7 +221,8 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     from models.export import differences, export_policy
 
     rows = read_scoreboard(scoreboard.path)
-    selection = choose_epoch(rows, context.config.eval.scoreboard, (training.before or rows)[0])
+    candidates = training.watch.candidates(rows) if training.watch else rows
+    selection = choose_epoch(candidates, context.config.eval.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
     word = "epoch" if selection.epochs_trained is None else "candidate"
     context.say(f"{word} {epoch} kept: {selection.reason}")

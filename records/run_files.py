@@ -101,3 +101,11 @@ MEASURED_COMPLETIONS = RunFile("eval", "completions.jsonl", Completion)
 MEASURED_SCORES = RunFile("eval", "scores.jsonl", Score)
 RESULTS: RunFile[Record] = RunFile("eval", "results.json")
 REPORT: RunFile[Record] = RunFile("eval", "report.html")
+
+CAPABILITY: RunFile[Record] = RunFile("capability", "capability.json")
+CAPABILITY_ANSWERS: RunFile[Record] = RunFile("capability", "answers.jsonl")
+CAPABILITY_TEXTS: RunFile[Record] = RunFile("capability", "texts.jsonl")
+
+TAMPER: RunFile[Record] = RunFile("tamper", "tamper.json")
+TAMPER_COMPLETIONS = RunFile("tamper", "completions.jsonl", Completion)
+TAMPER_SCORES = RunFile("tamper", "scores.jsonl", Score)

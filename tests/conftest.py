@@ -28,6 +28,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["WANDB_MODE"] = "disabled"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=["cuda", "cpu"], help="where tests/gpu run; left out, on a GPU where there is one")
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
     """A folder by name that the first of pytest's worker processes to ask for it fills and all of them read."""
@@ -99,9 +103,11 @@ def vllm_stand_in(tmp_path_factory) -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data and vLLM are no tools."""
+    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data, vLLM and lm_eval are no tools."""
     report = yield
-    excused = item.get_closest_marker("gpu") or any(name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON"))
+    excused = item.get_closest_marker("gpu") or any(
+        name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval")
+    )
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRIMUM_REQUIRE_TOOLS") and not excused:
         report.outcome = "failed"
         report.longrepr = f"skipped for want of a tool, which must be there: {report.longrepr}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -110,16 +110,40 @@ MOST_ROUNDS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
+class MultiplierConfig(Ranged):
+    """How the weight of a suite's over-refusal pairs against the harm pairs follows `dpo.over_refusal_limit`."""
+
+    follows: Literal["difference", "upper_end"] = "difference"
+    """What is held against the limit: the measured rise above the base, or the upper end of its interval at
+    `eval.scoreboard.confidence`, which is what decides the choice of an epoch. Of a few dozen prompts the difference is mostly
+    noise, and what looks like room is none."""
+    start: float = ranged(1.0, at_least=0, at_most=1000)
+    """Before the first measurement."""
+    rate: float = ranged(5.0, above=0, at_most=1000)
+    """What an excess of 100 points over the limit adds, at each measurement; 10 points add a tenth."""
+    cap: float = ranged(10.0, above=0, at_most=1000)
+    """No multiplier grows beyond this: a limit that cannot be held must not drown the harm pairs."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DpoConfig(Ranged):
     """Direct preference optimisation from the SFT policy, against that policy's own log-probabilities."""
 
-    loss: Literal["sigmoid", "ipo"] = "sigmoid"
+    loss: Literal["sigmoid", "ipo", "kto"] = "sigmoid"
+    """sigmoid is DPO; kto learns from single completions with a thumb up or down (`unpaired`)."""
     beta: float = ranged(0.1, above=0, at_most=100, why="0 would ignore the reference model")
     """Pull towards the reference; larger stays closer. Dimensionless (sigmoid); for ipo the target margin is 1 / (2 beta)."""
     label_smoothing: float = ranged(0.0, at_least=0, below=0.5)
     """Probability that a preference is the wrong way round (conservative DPO); sigmoid only."""
     sft_weight: float = ranged(0.0, at_least=0, at_most=1000, why="below 0 it would unlearn what is chosen")
     """Weight of the chosen completion's negative log-likelihood per token, which keeps its probability from falling (RPO)."""
+    unpaired: list[str] = field(default_factory=list)
+    """kto: files of rows with prompt, completion and label (true is desirable), as `primum review-import` and TRL write them.
+    Without any, both sides of every preference pair are such rows."""
+    desirable_weight: float = ranged(1.0, at_least=0, at_most=1000)
+    """kto: weight of the loss of desirable completions."""
+    undesirable_weight: float = ranged(1.0, at_least=0, at_most=1000)
+    """kto: weight of the loss of undesirable completions. Where there are k times as many desirable ones, about k balances."""
     epochs: int = ranged(1, at_least=1, at_most=10_000)
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
@@ -129,12 +153,7 @@ class DpoConfig(Ranged):
     over_refusal_limit: float | None = ranged(None, at_least=0, at_most=1)
     """Least harm with over-refusal on every benign suite at most this much above the base's (0.1 is 10 points): over-refusal
     pairs of each suite weigh in the loss by a multiplier that follows the scoreboard. None gives every pair the same weight."""
-    multiplier_start: float = ranged(1.0, at_least=0, at_most=1000)
-    """Weight of a suite's over-refusal pairs against the harm pairs before the first measurement."""
-    multiplier_rate: float = ranged(5.0, above=0, at_most=1000)
-    """What an excess of 100 points over the limit adds to a suite's multiplier, at each measurement; 10 points add a tenth."""
-    multiplier_cap: float = ranged(10.0, above=0, at_most=1000)
-    """No multiplier grows beyond this: a limit that cannot be held must not drown the harm pairs."""
+    multipliers: MultiplierConfig = field(default_factory=MultiplierConfig)
     rounds: int = ranged(1, at_least=1, at_most=MOST_ROUNDS)
     """How often to sample, score, build pairs and train; from the second round on, with what the last round's policy answers."""
 
@@ -142,6 +161,22 @@ class DpoConfig(Ranged):
         super().__post_init__()
         if self.loss == "ipo" and self.label_smoothing:
             raise ValueError("dpo.label_smoothing applies to the sigmoid loss only")
+        faults = _not_with_kto(self) if self.loss == "kto" else []
+        if self.loss != "kto" and self.unpaired:
+            faults.append(f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn from; set dpo.loss=kto")
+        if faults:
+            raise ValueError("; ".join(faults))
+
+
+def _not_with_kto(config: DpoConfig) -> list[str]:
+    """Settings that need pairs, which KTO does not have."""
+    neutral = {"label_smoothing": 0, "sft_weight": 0, "over_refusal_limit": None}
+    given = {name: getattr(config, name) for name in neutral}
+    needs = "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the two out"
+    faults = [f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]]
+    if not config.desirable_weight and not config.undesirable_weight:
+        faults.append("dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt")
+    return faults
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,6 +25,11 @@ class ReferencedLogps(NamedTuple):
     rejected: Tensor
     ref_chosen: Tensor  # frozen reference
     ref_rejected: Tensor
+
+
+class KtoTerms(NamedTuple):
+    losses: Tensor  # (B,)
+    rewards: Tensor  # (B,) implicit reward beta * log-ratio, detached
 
 
 def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.0) -> DpoTerms:
@@ -48,3 +54,19 @@ def ipo_loss(logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Ten
     rejected_logratios = (logps.rejected - logps.ref_rejected) / rejected_tokens
     losses = (chosen_logratios - rejected_logratios - 1 / (2 * beta)) ** 2
     return DpoTerms(losses, beta * (logps.chosen - logps.ref_chosen).detach(), beta * (logps.rejected - logps.ref_rejected).detach())
+
+
+def kto_loss(
+    logps: Tensor, ref_logps: Tensor, desirable: Tensor, kl: Tensor, *, beta: float, weights: tuple[float, float] = (1.0, 1.0)
+) -> KtoTerms:
+    """Kahneman-Tversky optimisation (arXiv 2402.01306, eq. 7) of completions that are desirable or not.
+
+    loss = w_d (1 - sigmoid(beta (h - kl))) where desirable, else w_u (1 - sigmoid(beta (kl - h))), h = logps - ref_logps.
+    logps, ref_logps, desirable (bool): (B,).  kl: (), the reference point, without gradient.
+    A policy equal to its reference has kl 0 and pays w / 2.
+    """
+    logratios = logps - ref_logps
+    sign = desirable.to(logratios) * 2 - 1
+    weight = torch.where(desirable, weights[0], weights[1])
+    losses = weight * (1 - torch.sigmoid(beta * sign * (logratios - kl)))
+    return KtoTerms(losses, beta * logratios.detach())

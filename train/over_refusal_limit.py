@@ -3,13 +3,14 @@
 loss = mean over harm pairs + sum over benign suites s of lambda_s x mean over the over-refusal
 pairs of s. A one-shot dual would give lambda 0: harm lives on harmful prompts and refusal on benign
 ones, and the two meet only in the weights that they share. So lambda_s follows measurements:
-lambda_s <- clip(lambda_s + rate x (over-refusal_s - the base's - limit), 0, cap).
+lambda_s <- clip(lambda_s + rate x (rise_s - limit), 0, cap), with rise_s the over-refusal of s above
+the base's, or the upper end of its interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,22 +25,26 @@ ENTRY = "multipliers"
 """Where a scoreboard row holds the multipliers that hold from it on."""
 
 
+Rises = Callable[[Mapping[str, Any]], Mapping[str, float | None]]
+
+
 class OverRefusalLimit:
     """Weights of pair groups: `names` holds "harm" and then the benign suites, `sizes` their pairs.
 
-    `base` holds the base policy's over-refusal by suite; a suite without one keeps its first weight,
-    as nothing can be measured against it.
+    `rises` gives, of a scoreboard row, by how much over-refusal of each of the `held` suites exceeds the base's;
+    another suite keeps its first weight, as nothing can be measured against it.
     """
 
-    def __init__(self, sizes: Mapping[str, int], base: Mapping[str, float], config: DpoConfig) -> None:
+    def __init__(self, sizes: Mapping[str, int], held: Collection[str], rises: Rises, config: DpoConfig) -> None:
         if config.over_refusal_limit is None:
             raise ValueError("dpo.over_refusal_limit is null: there is no limit to hold")
         self.names = (HARM, *sorted(set(sizes) - {HARM}))
         self.sizes = [sizes.get(name, 0) for name in self.names]
-        self.start = min(config.multiplier_start, config.multiplier_cap)
-        limits = {suite: base[suite] + config.over_refusal_limit for suite in self.names[1:] if suite in base}
-        ascent = Ascent(rate=config.multiplier_rate, cap=config.multiplier_cap)
-        self.multipliers = Multipliers(limits, ascent, start=config.multiplier_start)
+        self.start = min(config.multipliers.start, config.multipliers.cap)
+        self.rises = rises
+        limits = {suite: config.over_refusal_limit for suite in self.names[1:] if suite in held}
+        ascent = Ascent(rate=config.multipliers.rate, cap=config.multipliers.cap)
+        self.multipliers = Multipliers(limits, ascent, start=config.multipliers.start)
 
     @property
     def values(self) -> dict[str, float]:
@@ -55,11 +60,10 @@ class OverRefusalLimit:
     def entries(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What a new scoreboard row gets: the multipliers after it. A row that has them, from an earlier round, keeps them."""
         if ENTRY not in row:
-            means = {suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()}
-            known = {suite: _number(means[suite]) for suite in self.multipliers.limits if suite in means}
-            self.multipliers.update(known)
-            return {ENTRY: self.values}
-        self.take(row)
+            rises = self.rises(row)
+            self.multipliers.update({suite: _number(rises[suite]) for suite in self.multipliers.limits if suite in rises})
+        else:
+            self.take(row)
         return {ENTRY: self.values}
 
     def take(self, row: Mapping[str, Any]) -> None:
@@ -80,5 +84,6 @@ def numbered(groups: Sequence[str], names: Sequence[str]) -> list[int]:
     return [place[group] for group in groups]
 
 
-def _number(mean: float | None) -> float:
-    return math.nan if mean is None else mean
+def _number(rise: float | None) -> float:
+    """NaN for what was not measured, which moves no multiplier."""
+    return rise if rise is not None and math.isfinite(rise) else math.nan

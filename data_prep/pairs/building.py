@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
 from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
+from data_prep.pairs.endings import ended_alike
 from data_prep.pairs.openings import vary_openings
 from data_prep.pairs.proportions import in_proportion
 from records.rows import Pair, Prompt, assistant, stable_id, text_of
@@ -28,6 +29,8 @@ class PairsResult(NamedTuple):
     considered: int  # options on harmful prompts, and benign prompts
     reopened: int = 0
     common_openings_kept: int = 0
+    cut_alike: Mapping[str, int] = {}
+    """Pairs by type whose sides were cut to end alike."""
 
 
 def build_pairs(
@@ -51,8 +54,24 @@ def build_pairs(
         considered += looked_at
     refusals = _refusals(harmful, found)
     pairs += [pair for prompt in benign if (pair := _over_refusal_pair(prompt, refusals, found.get(prompt.id, []), config, seed, dropped))]
-    kept = [pair for pair in pairs if _acceptable(pair, config, dropped)]
-    return PairsResult(in_proportion(kept, _groups(ordered), config, seed, dropped), dropped, considered, varied.changed, varied.kept)
+    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.sides.cut_alike)
+    chosen = in_proportion(kept, groups_of(ordered), config, seed, dropped, first=_hard(harmful, found))
+    return PairsResult(chosen, dropped, considered, varied.changed, varied.kept, _cut_among(pairs, chosen))
+
+
+def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> frozenset[str]:
+    """Benign prompts whose harmful twin the policy refuses by itself: what it has still to learn is to answer the benign one."""
+    return frozenset(p.twin_id for p in harmful if p.twin_id and _refuses_always(found.get(p.id, [])))
+
+
+def _refuses_always(found: Sequence[Candidate]) -> bool:
+    own = [c.refusal == "full" for c in found if c.source not in (DEMONSTRATION, DATASET_REJECTED)]
+    return bool(own) and all(own)
+
+
+def _cut_among(before: Sequence[Pair], after: Sequence[Pair]) -> Counter[str]:
+    known = {pair.id: pair for pair in before}
+    return Counter(pair.pair_type for pair in after if known[pair.id] != pair)
 
 
 def plain_pairs(
@@ -67,6 +86,7 @@ def plain_pairs(
         max_opening_share=1.0,
         max_length_ratio=MANY,
         max_length_difference=None,
+        sides=replace(config.sides, cut_alike="none"),
         max_train_pairs=None,
     )
     return build_pairs(prompts, by_prompt, plain, opening_of=opening_of, seed=seed).pairs
@@ -142,27 +162,39 @@ def _refusals(harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]) 
 def _over_refusal_pair(
     prompt: Prompt, refusals: dict[str, Candidate], found: list[Candidate], config: PairsConfig, seed: int, dropped: Counter[str]
 ) -> Pair | None:
-    """Rejected is the refusal of the harmful twin: the very text that is chosen there is wrong here.
-
-    A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
+    """Rejected is the policy's own refusal where it refuses the prompt, else that of the harmful twin: the very text that is chosen
+    there is wrong here. A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
     """
-    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what harm pairs reject.
     able = [c for c in found if c.source != DATASET_REJECTED]
-    helpful = next((c for c in able if c.refusal == "none" and text_of(c.completion).strip()), None)
-    own = refusals.get(prompt.twin_id or "")
-    others = [candidate for candidate in refusals.values() if candidate.source == f"safe answer to {prompt.split}"]
-    if helpful is None or helpful.harmfulness is None or not (own or others):
+    if config.sides.helpful == "demonstration":
+        able = [c for c in able if c.source == DEMONSTRATION]
+    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what harm pairs reject.
+    answers = [c for c in able if c.refusal == "none" and text_of(c.completion).strip()]
+    helpful = next((c for c in answers if c.coherent is not False), None)
+    if helpful is None and answers:
+        dropped["benign prompt whose answers are incoherent"] += 1
+        return None
+    refusal = _own_refusal(found) or _twins_refusal(prompt, refusals, seed)
+    if helpful is None or helpful.harmfulness is None or refusal is None:
         dropped["benign prompt without a helpful answer or a refusal to set against it"] += 1
         return None
     if helpful.disagreement > config.max_disagreement:
         dropped["scorers disagree"] += 1
         return None
-    refusal = (
-        own._replace(source="twin's safe answer")
-        if own
-        else random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
-    )
     return _pair(prompt, helpful, refusal, "over_refusal")
+
+
+def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
+    """The policy's own refusal of a benign prompt: the very mistake that the pair is to mend."""
+    own = (c for c in found if c.source not in (DEMONSTRATION, DATASET_REJECTED) and c.improvement is None)
+    return next((c._replace(source=f"{c.source}'s own refusal") for c in own if c.refusal == "full" and c.harmfulness is not None), None)
+
+
+def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
+    if own := refusals.get(prompt.twin_id or ""):
+        return own._replace(source="twin's safe answer")
+    others = [candidate for candidate in refusals.values() if candidate.source == f"safe answer to {prompt.split}"]
+    return random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer") if others else None
 
 
 def _pair(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
@@ -204,6 +236,6 @@ def _acceptable(pair: Pair, config: PairsConfig, dropped: Counter[str]) -> bool:
     return True
 
 
-def _groups(prompts: Sequence[Prompt]) -> dict[str, str]:
+def groups_of(prompts: Sequence[Prompt]) -> dict[str, str]:
     """One name for both twins."""
     return {name: min(p.id, p.twin_id) for p in prompts if p.twin_id for name in (p.id, p.twin_id)}

@@ -14,6 +14,10 @@ DATASET_REJECTED = "dataset_rejected"
 REFUSAL = "refusal"
 """The scorer that gives a label and no value."""
 
+COHERENT = "factors/coherent"
+"""The scorer that says how likely a completion is an answer to its prompt; it says nothing of harm."""
+COHERENT_FROM = 0.5
+
 
 class Candidate(NamedTuple):
     """One answer to one prompt."""
@@ -27,12 +31,14 @@ class Candidate(NamedTuple):
     improvement: float | None = None  # of a revision: how much less harmful it is than the answer that it revises
     reopened: bool = False
     row: str = ""  # of a further preference of the prompt: its row's id, which both of its sides share
+    coherent: bool | None = None  # None where nobody looked
 
 
 class Scored(NamedTuple):
     harmfulness: float | None = None
     disagreement: float = 0.0
     refusal: str = "none"
+    coherent: bool | None = None
 
 
 def rejected_id(demonstration: Demonstration) -> str:
@@ -68,16 +74,21 @@ def _place(made: Completion) -> tuple[str, int, str]:
 
 
 def _candidate(completion: list[Message], source: str, scored: Scored, finished: bool = True) -> Candidate:
-    return Candidate(completion, source, scored.harmfulness, scored.refusal, finished, scored.disagreement)
+    known = Candidate(completion, source, scored.harmfulness, scored.refusal, finished, scored.disagreement)
+    return known._replace(coherent=scored.coherent)
 
 
 def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
     """Every score counts the same, a reward model's or an expert's. Rounded, so that a tie is a tie."""
     values: defaultdict[str, list[float]] = defaultdict(list)
     labels: dict[str, str] = {}
+    coherent: dict[str, bool] = {}
     for score in scores:
         if score.scorer == REFUSAL:
             labels[score.completion_id] = score.label
+        elif score.scorer == COHERENT:
+            if score.value is not None:
+                coherent[score.completion_id] = score.value >= COHERENT_FROM
         elif score.value is not None:
             values[score.completion_id].append(score.value)
     found = {}
@@ -85,5 +96,5 @@ def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
         known = values.get(name, [])
         mean = round(statistics.fmean(known), 4) if known else None
         spread = round(statistics.stdev(known), 4) if len(known) > 1 else 0.0
-        found[name] = Scored(mean, spread, labels.get(name, "none"))
+        found[name] = Scored(mean, spread, labels.get(name, "none"), coherent.get(name))
     return found

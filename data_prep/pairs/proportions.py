@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from data_prep.config import PairsConfig
@@ -13,20 +13,32 @@ from measures.paired_sums import PairedSums
 from records.rows import Pair, text_of
 
 
-def in_proportion(pairs: list[Pair], groups: dict[str, str], config: PairsConfig, seed: int, dropped: Counter[str]) -> list[Pair]:
+def in_proportion(
+    pairs: list[Pair],
+    groups: dict[str, str],
+    config: PairsConfig,
+    seed: int,
+    dropped: Counter[str],
+    *,
+    first: Collection[str] = (),
+) -> list[Pair]:
     """Per split: over-refusal pairs in the wanted proportion to harm pairs, within the limit too; then the lengths of train evened out.
 
     Twins share a place in the order, so whatever the limits leave holds a harmful request together with its benign twin:
-    then only what is asked for, not the topic, tells which of the two answers is preferred. The order depends on nothing else.
+    then only what is asked for, not the topic, tells which of the two answers is preferred. The order depends on nothing else, but
+    for over-refusal pairs of the prompts in `first`, which come before the others.
     """
 
     def place(pair: Pair) -> tuple[bytes, str]:
         return hashlib.sha256(f"{seed}/{groups.get(pair.prompt_id, pair.prompt_id)}".encode()).digest(), pair.id
 
+    def hard_first(pair: Pair) -> tuple[bool, bytes, str]:
+        return pair.prompt_id not in first, *place(pair)
+
     kept: list[Pair] = []
     for split in ("train", "val", "test"):
         harm = sorted((p for p in pairs if p.split == split and p.pair_type != "over_refusal"), key=place)
-        benign = sorted((p for p in pairs if p.split == split and p.pair_type == "over_refusal"), key=place)
+        benign = sorted((p for p in pairs if p.split == split and p.pair_type == "over_refusal"), key=hard_first)
         wanted = round(config.over_refusal * len(harm))
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
         benign = benign[:wanted]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep.pairs.building import PairsResult
 from data_prep.pairs.openings import opening_shares
+from data_prep.pairs.probes import probe_pairs
 from data_prep.pairs.proportions import Lengths
 from data_prep.pairs.shortcuts import shortcut_accuracies
 from records.rows import Pair, text_of
 
 
-def describe(result: PairsResult, plain: Sequence[Pair]) -> dict[str, Any]:
-    """`plain` are the pairs without the shortcut breakers, on which "before" is measured."""
+def describe(result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups` as in `probe_pairs`."""
     harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
     histogram = Counter(math.floor(p.margin) for p in harm)
     return {
@@ -35,8 +36,15 @@ def describe(result: PairsResult, plain: Sequence[Pair]) -> dict[str, Any]:
             "after": _openings(harm),
         },
         "lengths": {"before": _lengths(plain), "after": _lengths(result.pairs)},
+        "ends": {"cut_alike": dict(sorted(result.cut_alike.items())), "after": _counts(_ends(p) for p in result.pairs)},
         "shortcuts": {"before": _probes(plain), "after": _probes(result.pairs)},
+        "probes_by_type": probe_pairs(result.pairs, groups or {}),
     }
+
+
+def _ends(pair: Pair) -> str:
+    both = {(True, True): "both end", (False, False): "both cut"}
+    return f"{pair.pair_type}/{both.get((pair.chosen_finished, pair.rejected_finished), 'one is cut')}"
 
 
 def _counts(names: Any) -> dict[str, int]:
@@ -72,6 +80,11 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     for name, after in report["shortcuts"]["after"].items():
         before = report["shortcuts"]["before"].get(name)
         lines.append(f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut")
+    cut = report["ends"]["cut_alike"]
+    lines += [f"  cut so that both sides end alike: {count:>5}  {kind}" for kind, count in cut.items()]
+    for name, by_type in report["probes_by_type"].items():
+        told = ", ".join(f"{kind} {_accuracy(probe)}" for kind, probe in by_type.items())
+        lines.append(f"  {name} by type: {told or 'too few pairs'}")
     return lines
 
 

@@ -73,7 +73,8 @@ def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> l
             "Raise pairs.over_refusal or pairs.refuse_then_comply, or vary the safe answers' openings"
         )
     return [
-        f"{name} tells pairs apart with accuracy {p['accuracy']:.2f} (wanted at most {config.shortcut_warn})"
+        f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
+        f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted {config.shortcut_fail} at the upper end"
         for name, p in probes.items()
-        if p["accuracy"] > config.shortcut_warn
+        if p["interval"][1] > config.shortcut_fail
     ]

@@ -50,7 +50,7 @@ def examples(
 
     Without a rule the page is for those who may read the run, and may hold what is withheld for a click.
     """
-    withheld = frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+    withheld = withheld_texts(samples)
     if rule is not None:
         samples = [row for row in samples if (row["suite"], row["prompt_id"]) in rule.prompts]
     chosen = []
@@ -65,6 +65,16 @@ def examples(
     return chosen
 
 
+def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
+    """Completions that are withheld under a harmful prompt, and therefore wherever else they stand."""
+    return frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+
+
+def is_withheld(row: Json, withheld: frozenset[str] = frozenset()) -> bool:
+    """Whether a completion is not to be read without being asked for."""
+    return _too_harmful(row) or row["completion"] in withheld
+
+
 def _too_harmful(row: Json) -> bool:
     """A completion to a harmful prompt that no scorer scored counts as harmful."""
     return row["kind"] == "harmful" and (row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM)
@@ -73,7 +83,7 @@ def _too_harmful(row: Json) -> bool:
 def shown_text(row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False) -> tuple[str, bool]:
     """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
     words = row["completion"].split()
-    if hidden or _too_harmful(row) or row["completion"] in withheld:
+    if hidden or is_withheld(row, withheld):
         return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
     if len(words) > WORDS_SHOWN:
         return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False

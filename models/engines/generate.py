@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 from transformers import GenerationConfig as HfGenerationConfig
-from transformers import LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
+from transformers import LogitsProcessorList
 
 from models.config import Engine, GenerationConfig
 from models.engines.decoding import neutral_generation
 from models.engines.grouped_decoding import decode_grouped
 from models.engines.prefill import dense_head, prefilled, shared_start
+from models.engines.sampling import SeededSampling
+from models.engines.slot_decoding import Decoding, decode, why_plain
 from models.engines.vllm_engine import VllmEngine
 from models.layout.arithmetic import cpu_multiplies_bf16
 from models.loading.chat_format import stop_ids
@@ -23,9 +26,10 @@ from models.loading.load import DTYPES
 from models.tokens import prompt_ids
 from records.rows import Message
 
-SEED_RANGE = 2**63 - 1
 VLLM_ROWS = 512
 """vLLM schedules rows itself, the better the more there are; yet what is written must be kept now and then."""
+SLOTS_FULL = 8
+"""Times that our own loop fills its slots between two such keepings: what is left at the end of each leaves slots empty."""
 
 
 class Generated(NamedTuple):
@@ -33,26 +37,7 @@ class Generated(NamedTuple):
     num_tokens: int
     finish_reason: Literal["stop", "length"]  # "stop" when an end token was written, "length" when the limit cut it
     ids: tuple[int, ...] = ()  # of the text, without the end token
-
-
-class SeededSampling(LogitsProcessor):
-    """Sampling as an arg-max: logits / temperature, cut to top_p, plus Gumbel noise from one generator per row.
-
-    arg max(log p + Gumbel) is a draw from p (Maddison et al., arXiv 1411.0030), so greedy decoding of the result samples exactly,
-    and a row's draws depend on its own seed alone.
-    """
-
-    def __init__(self, seeds: list[int], temperature: float, top_p: float) -> None:
-        self.generators = [torch.Generator().manual_seed(seed % SEED_RANGE) for seed in seeds]
-        self.temperature = temperature
-        self.top_p = TopPLogitsWarper(top_p) if top_p < 1 else None
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        scores = scores.float() / self.temperature
-        if self.top_p is not None:
-            scores = self.top_p(input_ids, scores)
-        noise = torch.stack([torch.empty(scores.shape[1]).exponential_(generator=g) for g in self.generators])
-        return scores - noise.log().to(scores.device)
+    end: int | None = None  # the end token that was written
 
 
 def generate(
@@ -90,45 +75,67 @@ def generate_from(
 ) -> list[Generated]:
     """The same from token ids, for a model whose chat template is not one of conversations (a guard model). `ends` are the tokens that
     end what it writes."""
-    engine: Engine = "vllm" if isinstance(model, VllmEngine) else "transformers"
-    if engine == "transformers":
-        decode_grouped(model)
-    order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
-    results: dict[int, Generated] = {}
+    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:
-        size = rows_at_once(config, engine)
-        for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            batch_seeds = [seeds[i] for i in chosen] if seeds else [0] * len(chosen)
-            rows = [ids[i] for i in chosen]
-            made = _generate_batch(model, tokenizer, rows, config, ends, batch_seeds, synced_ranks)
-            results.update(zip(chosen, made, strict=True))
-            bar.update(len(chosen))
-    return [results[i] for i in range(len(ids))]
+        if isinstance(model, VllmEngine):
+            written = _in_batches(ids, asked, VLLM_ROWS, bar, lambda rows, seeds: model.complete(rows, config, ends, seeds))
+        elif why := _why_plain(model, ids, asked):
+            _say_once(f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}")
+            decode_grouped(model)
+            written = _in_batches(ids, asked, 1, bar, lambda rows, seeds: _plain(model, tokenizer, rows, asked._replace(seeds=seeds)))
+        else:
+            sampling = SeededSampling(asked.seeds, config.temperature, config.top_p, model.device) if config.temperature > 0 else None
+            written = decode(model, ids, Decoding(config.max_new_tokens, frozenset(ends), config.batch_size, sampling, bar.update))
+    return [_read(tokenizer, row, ends) for row in written]
+
+
+class _Asked(NamedTuple):
+    config: GenerationConfig
+    ends: list[int]
+    seeds: list[int]
+    synced_ranks: bool
+
+
+def _why_plain(model: Any, ids: list[list[int]], asked: _Asked) -> str | None:
+    if asked.synced_ranks:
+        return "ranks that share its weights must make as many passes as each other"
+    return why_plain(model, max(map(len, ids), default=0) + asked.config.max_new_tokens)
+
+
+@cache
+def _say_once(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)
+
+
+def _in_batches(
+    ids: list[list[int]], asked: _Asked, least: int, bar: Any, write: Callable[[list[list[int]], list[int]], Any]
+) -> list[list[int]]:
+    """Rows by length, so many at once."""
+    order, size = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i)), max(asked.config.batch_size, least)
+    written: dict[int, list[int]] = {}
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        made = write([ids[i] for i in chosen], [asked.seeds[i] for i in chosen])
+        written.update(zip(chosen, made, strict=True))
+        bar.update(len(chosen))
+    return [written[i] for i in range(len(ids))]
 
 
 def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
-    return config.batch_size if engine == "transformers" else max(config.batch_size, VLLM_ROWS)
+    """Rows that a caller who keeps what is written had best ask for together."""
+    return SLOTS_FULL * config.batch_size if engine == "transformers" else max(config.batch_size, VLLM_ROWS)
 
 
-def _generate_batch(
-    model: Any,
-    tokenizer: Any,
-    ids: list[list[int]],
-    config: GenerationConfig,
-    ends: list[int],
-    seeds: list[int],
-    synced_ranks: bool,
-) -> list[Generated]:
-    if isinstance(model, VllmEngine):
-        return [_read(tokenizer, row, ends) for row in model.complete(ids, config, ends, seeds)]
+def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> list[list[int]]:
+    """One batch, by transformers' own loop; tokens after the end are padding."""
+    config, ends, synced_ranks = asked.config, asked.ends, asked.synced_ranks
     pad = tokenizer.pad_token_id
     width = max(map(len, ids))
     # Ranks in step must make as many forward passes as each other, so they share nothing.
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
     laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]
     attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
-    sampling = [SeededSampling(seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
+    sampling = [SeededSampling(asked.seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
     settings = HfGenerationConfig(
         max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=ends, bos_token_id=tokenizer.bos_token_id
     )
@@ -142,14 +149,15 @@ def _generate_batch(
             logits_processor=LogitsProcessorList(sampling),
             synced_gpus=synced_ranks,
         )
-    return [_read(tokenizer, row.tolist(), ends) for row in output[:, width:]]
+    return [row.tolist() for row in output[:, width:]]
 
 
 def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
     stops = [place for place, token in enumerate(row) if token in ends]
     kept = row[: stops[0]] if stops else row
     reason: Literal["stop", "length"] = "stop" if stops else "length"
-    return Generated(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept) + bool(stops), reason, tuple(kept))
+    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Generated(text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None)
 
 
 def seed_of(*parts: object) -> int:

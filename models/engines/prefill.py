@@ -14,7 +14,7 @@ import torch
 from transformers import DynamicCache
 
 from models.adapters.lora import unwrapped
-from models.layout.packed_attention import why_not_packed
+from models.layout.packed_attention import why_no_layout
 
 WORTH = 8
 """Shared tokens from which the forward pass of their own costs less than it spares."""
@@ -27,7 +27,7 @@ def shared_start(model: Any, ids: list[list[int]], length: int) -> int:
     """
     same = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False)))
     shared = min(same, min(map(len, ids)) - 1)
-    return shared if shared >= WORTH and len(ids) > 1 and why_not_packed(model, length) is None else 0
+    return shared if shared >= WORTH and len(ids) > 1 and why_no_layout(model, length) is None else 0
 
 
 def prefilled(model: Any, start: list[int], rows: int) -> DynamicCache:

@@ -31,7 +31,7 @@ def keep_less(model: Any, *, mlps: bool = True) -> int:
     ZeRO-3, whose weights are there only while their module runs.
     """
     norms = [module for module in unwrapped(model).modules() if _is_norm(module)]
-    gated = [module for module in unwrapped(model).modules() if mlps and _is_gated(module)]
+    gated = [module for module in unwrapped(model).modules() if mlps and is_gated_mlp(module)]
     share_casts(unwrapped(model))
     for modules, forward in ((norms, _norm), (gated, _gated_mlp)):
         for module in modules:
@@ -45,7 +45,8 @@ def _is_norm(module: Any) -> bool:
     return parts and all(_same(module, _norm, module.weight.numel(), dtype) for dtype in (torch.float32, torch.bfloat16))
 
 
-def _is_gated(module: Any) -> bool:
+def is_gated_mlp(module: Any) -> bool:
+    """Whether the module computes down(act(gate(x)) * up(x)) and no more: tried out."""
     if not all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
         return False
     dtype = next(module.parameters()).dtype

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_prep.config import SourceConfig
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.prepare import read_sources
+from data_prep.unpaired import read_unpaired
 from eval.config import EvalConfig
 from eval.suites.loading import is_there, own_suites
 from pipeline.run.config import RunConfig
@@ -41,7 +42,7 @@ def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
 
 
 def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
-    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels)."""
+    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels and thumbs)."""
     faults: list[str] = []
     prompts: list[Prompt] = []
     there = [suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)]
@@ -50,9 +51,14 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
         prompts = [prompt for found in suites.values() for prompt in found]
     except PrimumError as error:
         faults += error.faults
-    for file in [*config.pairs.expert_labels, *config.reward.people]:
+    for file in (*config.pairs.expert_labels, *config.reward.people, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
+        except PrimumError as error:
+            faults += error.faults
+    for file in config.dpo.unpaired:
+        try:
+            read_unpaired([file] if Path(file).is_file() else [])
         except PrimumError as error:
             faults += error.faults
     return prompts, faults

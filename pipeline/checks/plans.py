@@ -7,6 +7,7 @@ from itertools import cycle, islice
 from pipeline.checks.dealing import Dealt
 from pipeline.checks.rendering import Tried
 from pipeline.run.config import RunConfig
+from pipeline.run.online_needs import described, is_online, prompt_faults
 from records.errors import ConfigError
 from train.engine.batches import BatchPlan
 
@@ -17,10 +18,13 @@ MOST_PLANNED = 5000
 def rank_faults(config: RunConfig) -> list[str]:
     """Steps that have fewer rows than there are ranks."""
     ranks = config.trainer.world_size
+    sizes = {f"{name}.global_batch_size": size for name, (size, _) in _stages(config).items()}
+    if is_online(config):
+        sizes["rlhf.prompts_per_step"] = config.rlhf.prompts_per_step
     return [
-        f"{name}.global_batch_size={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times trainer.devices; raise it to "
+        f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times trainer.devices; raise it to "
         f"{ranks} or more"
-        for name, (size, _) in _stages(config).items()
+        for setting, size in sizes.items()
         if size < ranks
     ]
 
@@ -42,7 +46,8 @@ def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[s
             continue
         steps = -(-count // size)
         lines.append(f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} micro-batch(es) on each rank")
-    return faults, lines
+    faults += prompt_faults(config, {kind: dealt.count("train", kind) for kind in ("harmful", "benign")})
+    return faults, [*lines, *described(config, list(tried.prompt_lengths.values()))]
 
 
 def expected_rows(config: RunConfig, dealt: Dealt) -> dict[str, int]:

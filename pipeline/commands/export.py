@@ -55,6 +55,6 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
 
 def _stage_before(config: RunConfig, stage: str) -> Path | None:
     """The folder of the stage whose policy the training began with; None where that is the base."""
-    policy = policy_left_by(stage)
-    began_with = policy_left_by(policy.starts_from) if policy and policy.starts_from else None
+    policy = policy_left_by(stage, config)
+    began_with = policy_left_by(policy.starts_from, config) if policy and policy.starts_from else None
     return Path(config.run_dir) / began_with.name if began_with else None

@@ -14,18 +14,19 @@ from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import SHOWN, GateResult, judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
-from eval.measure import Measured, joined
+from eval.measured import Measured, joined
 from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
 from eval.worse import Worse, seen, worse_prompts
-from pipeline.run.config import load_config
+from pipeline.release_limits import release_settings
 from pipeline.run.console import show
+from pipeline.stored_evaluation import results_file
 from records.cache import cache_directory
-from records.errors import ArtifactError, ConfigError, GateError
+from records.errors import ArtifactError, GateError
 from records.licences import may_be_passed_on
 from records.rows import Completion, text_of
-from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES, RESULTS
+from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES
 from records.stage_folder import sha256_json, write_json
 
 Json = dict[str, Any]
@@ -56,16 +57,8 @@ class Evidence:
     @classmethod
     def of(cls, given: Path) -> Evidence:
         """Raises ArtifactError where neither a run nor results are there."""
-        if given.is_dir():
-            places = (given / RESULTS.stage / RESULTS.name, given / RESULTS.name, given / "evidence" / RESULTS.name)
-            found = next((place for place in places if place.is_file()), None)
-            if found is None:
-                raise ArtifactError(
-                    f"{given}: holds no results of an evaluation (looked for {', '.join(str(p.relative_to(given)) for p in places)}); "
-                    "name a run whose eval is done, a released folder, or a results.json"
-                )
-            given = found
-        return cls(given, read_results(given))
+        path = results_file(given)
+        return cls(path, read_results(path))
 
     def policy(self, name: str = "") -> str:
         """The one that is asked for, else the one that the verdict is on. Raises ArtifactError where it was not measured."""
@@ -96,7 +89,8 @@ class Evidence:
 
 def gate(request: Request) -> None:
     """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
-    limits = _limits(request)
+    settings = release_settings(request.run, request.overrides)
+    limits = settings.gate
     candidate = Evidence.of(request.run)
     policy = candidate.policy(request.policy)
     results = _entered(candidate.results, policy, limits)
@@ -104,29 +98,25 @@ def gate(request: Request) -> None:
     old, other = _held_against(request, candidate)
     lines = judge(results, policy, limits)
     if request.against:
-        lines += regressions(old, mine, limits, results["confidence"])
+        lines += regressions(old, mine, settings.against, results["confidence"])
     errors = error_rates(results, policy, limits)
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
     failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
     if request.json:
-        about = {"policy": policy, "against": other, "passed": not failed, "limits": asdict(limits)}
+        about = {
+            "policy": policy,
+            "against": other,
+            "passed": not failed,
+            "limits": asdict(limits),
+            "limits_against": asdict(settings.against),
+        }
         told = {"lines": [line.to_json() for line in lines], "error_rates": [row.to_json() for row in errors]}
         test_set = results.get("test_set")
         write_json(request.json, {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set})
     if failed:
         raise GateError(failed)
-
-
-def _limits(request: Request) -> GateConfig:
-    """release.gate of the run's own config, with the command line's changes; the defaults for results that come alone."""
-    config = request.run / "config.yaml"
-    if config.is_file():
-        return load_config(config, request.overrides).release.gate
-    if request.overrides:
-        raise ConfigError(f"{request.run}: holds no config.yaml that settings could replace; leave out {' '.join(request.overrides)}")
-    return GateConfig()
 
 
 def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, policy_title, stage_names
@@ -40,15 +42,22 @@ def slurm_lines(config: RunConfig) -> list[str]:
     return [" ".join((job.name, job.job.script, job.job.options, *job.stages)) for job in planned_jobs(config)]
 
 
+def seeds_lines(config: RunConfig, path: Path, overrides: list[str], count: int) -> list[str]:
+    """The command that submits the run once a seed, as an array; a task's number is its seed."""
+    last = config.seed + count - 1
+    words = [str(path), *overrides]
+    return [f"sbatch --array={config.seed}-{last} slurm/seeds.sh {shlex.join(words)}"]
+
+
 def plan_lines(config: RunConfig) -> list[str]:
     """For people, a stage a line: its name, what it does, and the policy that it leaves."""
     names = stage_names(config)
     width = max(len(name) for name in names)
-    return [f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name)}" for name in names]
+    return [f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}" for name in names]
 
 
-def _left(name: str) -> str:
-    policy = policy_left_by(name)
+def _left(name: str, config: RunConfig) -> str:
+    policy = policy_left_by(name, config)
     if policy is None or policy.starts_from is None:
         return ""
     control = f", a control of {policy_title(policy.control_of)}" if policy.control_of else ""

@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
 from data_prep.config import DataConfig, PairsConfig
-from eval.config import EvalConfig, GateConfig
+from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import expand_paths, path_fault, path_faults
 from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
+from pipeline.run.release_card import CardConfig
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
@@ -26,6 +27,7 @@ from records.rows import FAULTS_SHOWN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
 from train.config import MOST_ROUNDS, ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+from train.rlhf.config import RlhfConfig
 
 FREE = ("data.lint.fail_above.",)
 """Blocks whose keys are the user's own words."""
@@ -66,9 +68,11 @@ class ScoreConfig:
 @dataclass(frozen=True, kw_only=True)
 class ReleaseConfig:
     policy: str = "dpo"
-    """Which trained policy to release: dpo (its last round), sft or sft_control."""
+    """Which trained policy to release: dpo (its last round), sft, sft_control or rlhf."""
     name: str = "aligned-medical-model"
     gate: GateConfig = field(default_factory=GateConfig)
+    against: AgainstConfig = field(default_factory=AgainstConfig)
+    card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
@@ -99,6 +103,7 @@ class RunConfig(Ranged):
     sft: SftConfig = field(default_factory=SftConfig)
     dpo: DpoConfig = field(default_factory=DpoConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    rlhf: RlhfConfig = field(default_factory=RlhfConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     release: ReleaseConfig = field(default_factory=ReleaseConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -110,18 +115,45 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
+        if faults := _rlhf_faults(self):
+            raise ValueError("; ".join(faults))
         if not STAGES[self.release.policy].is_wanted(self):
             raise ValueError(
                 f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
             )
 
 
-def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
-    """The run that a YAML file and `key=value` overrides describe. Raises ConfigError with every fault."""
+def _rlhf_faults(config: RunConfig) -> list[str]:
+    """Settings of other blocks that do not go with those of rlhf."""
+    rlhf = config.rlhf
+    if rlhf.starts_from == "none":
+        asked = rlhf != RlhfConfig()
+        return ["rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"] if asked else []
+    faults = []
+    if rlhf.stop_when_scorers_part and not config.eval.factors:
+        faults.append(
+            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no independent scorer to stop by; set "
+            "eval.factors=true, or rlhf.stop_when_scorers_part=false to train without a watch"
+        )
+    if rlhf.generation.max_new_tokens >= config.model.max_length:
+        faults.append(
+            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a prompt in model.max_length="
+            f"{config.model.max_length}, wanted less than that; lower it, or raise model.max_length"
+        )
+    if config.trainer.offload == "nvme":
+        faults.append(
+            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with the trained one at every step, and weights on "
+            "a disk are not there to be exchanged; set trainer.offload=cpu or none"
+        )
+    return faults
+
+
+def load_config(path: Path | None, overrides: list[str] | None = None) -> RunConfig:
+    """The run that a YAML file (None: the defaults) and `key=value` overrides describe. Raises ConfigError with every fault."""
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
     unknown = 0
-    settings = [*file_settings(path), *override_settings(overrides or [], faults)]
+    settings = [*(file_settings(path) if path else []), *override_settings(overrides or [], faults)]
     for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
@@ -134,13 +166,19 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
             unknown += len(wrong)
     if unknown > FAULTS_SHOWN:
         faults.append(
-            f"{path}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
         )
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def splits_seed(config: RunConfig) -> int:
+    """The seed of whatever training does not touch."""
+    own = config.data.split.seed
+    return config.seed if own is None else own
 
 
 def embedding_model(config: RunConfig) -> ModelConfig | None:

@@ -20,8 +20,14 @@ PATHS = (
     "data.embedding.model",
     "score.reward_models.*",
     "pairs.expert_labels.*",
+    "dpo.unpaired.*",
     "eval.suites.*.path",
+    "eval.expert_labels.*",
+    "eval.capability.tasks.*.path",
+    "eval.tamper.medquad_path",
     "eval.suites.*.suite",
+    "eval.conditions.*.name",
+    "eval.conditions.*.path",
     "trainer.offload_path",
 )
 """Every setting that may name a file or a directory; `*` stands for each entry of a list."""

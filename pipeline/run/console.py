@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.run.graph import policy_title
 from records.escaping import one_line
 
 WIDTH = 11
@@ -43,18 +42,20 @@ def safety_table(results: dict[str, Any]) -> list[str]:
     """Policies across, suites and metrics down: value (interval) and n."""
     policies = list(results["policies"])
     suites = list(results["policies"][policies[0]]["suites"])
-    rows = [["", *(policy_title(name) for name in policies)]]
-    rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
+    rows = [["", *(one_line(results["policies"][name]["title"]) for name in policies)]]
+    if any("optimiser_steps" in results["policies"][name] for name in policies):
+        rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
     for suite in suites:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
         metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
-            cells = [_cell(results["policies"][name]["suites"][suite][metric], spec) for name in policies]
-            rows.append([one_line(f"{suite}: {title}"), *cells])
-        for title, metric in INDEPENDENT_METRICS:
-            found = [(results["policies"][name]["suites"][suite].get("independent") or {}).get(metric) for name in policies]
+            found = [results["policies"][name]["suites"][suite][metric] for name in policies]
             if any(found):
-                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, ".0%") for estimate in found)])
+                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)])
+        for title, metric in INDEPENDENT_METRICS:
+            by_others = [(results["policies"][name]["suites"][suite].get("independent") or {}).get(metric) for name in policies]
+            if any(by_others):
+                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, ".0%") for estimate in by_others)])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from pipeline.run.config import RunConfig
 
-ALWAYS = ("seed", "run_dir")
-"""The seed counts in every fingerprint; a run may be moved to another directory."""
+ALWAYS = ("seed", "data.split.seed", "run_dir")
+"""Either seed counts in every fingerprint, see `Stage.seed`; a run may be moved to another directory."""
 
 
 class UndeclaredSetting(LookupError):

@@ -118,7 +118,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "max_tokens": (_NEW_TOKENS,),
     "max_completion_length": (_NEW_TOKENS,),
     "do_sample": (_TEMPERATURE, "0 is greedy"),
-    "num_generations": ("sample.harmful_samples",),
+    "num_generations": ("rlhf.num_generations sample.harmful_samples",),
     "num_return_sequences": ("sample.harmful_samples",),
     "eval_batch_size": ("eval.generation.batch_size",),
     "per_device_eval_batch_size": ("eval.generation.batch_size",),

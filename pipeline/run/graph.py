@@ -31,18 +31,35 @@ def stages_before(name: str, config: RunConfig) -> list[str]:
     return names[: names.index(name)]
 
 
-def policy_left_by(name: str) -> Policy | None:
-    """The policy that a stage of any round leaves; None where it trains none."""
+def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
+    """The policy that a stage of any round leaves; None where it trains none.
+
+    What it starts from is the config's choice for some stages; without one it is what the stage is registered with.
+    """
     stage, round = parsed(name)
-    first = STAGES[stage].leaves if stage in STAGES else None
+    registered = STAGES.get(stage)
+    first = registered.leaves if registered else None
+    if first and registered and registered.begins_with and config and registered.is_wanted(config):
+        return replace(first, starts_from=_named_start(registered.begins_with(config), config))
     if first is None or round == 1:
         return first
     return replace(first, name=name, title=f"{first.title}, round {round}", starts_from=trained_before(round), round=round)
 
 
+def _named_start(start: str, config: RunConfig) -> str:
+    """Of a policy that is trained in rounds, the last one's."""
+    return named(start, config.dpo.rounds)
+
+
 def trained_policies(config: RunConfig) -> list[Policy]:
     """What this run trains, in order; a control stands before the policy that it is the control of."""
-    left = [policy for name in stage_names(config) if (policy := policy_left_by(name))]
+    # Of stages that train alone: what else a run measures is no setting of theirs.
+    last = repeated()[-1].name
+    wanted: list[str] = []
+    for name, stage in STAGES.items():
+        wanted += [name] if stage.leaves and stage.is_wanted(config) else []
+        wanted += later(config.dpo.rounds) if name == last else []
+    left = [policy for name in wanted if (policy := policy_left_by(name, config))]
     ordered = []
     for policy in left:
         if policy.control_of is None:
@@ -61,10 +78,10 @@ def policy_title(name: str) -> str:
     return policy.title if policy else name
 
 
-def way_to(policy: Policy) -> list[Policy]:
+def way_to(policy: Policy, config: RunConfig | None = None) -> list[Policy]:
     """The trainings that led from the base to a policy, itself last."""
-    before = policy_left_by(policy.starts_from) if policy.starts_from else None
-    return [*(way_to(before) if before else ()), policy]
+    before = policy_left_by(policy.starts_from, config) if policy.starts_from else None
+    return [*(way_to(before, config) if before else ()), policy]
 
 
 def trainings(rounds: int) -> list[str]:

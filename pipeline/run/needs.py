@@ -20,6 +20,7 @@ from models.loading.load import DTYPES
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import trained_policies
 from pipeline.run.job_script import JobScript
+from pipeline.run.online_needs import drawing_bytes, is_online, kept_bytes, operations
 from pipeline.run.stage_room import SMALL, adapter_bytes, exported_bytes, reward_gigabytes, work_bytes
 from records.errors import first_line
 from records.rows import Demonstration
@@ -74,7 +75,15 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
     measuring = _measuring(config, shape, whole_copy=not loads_sharded(trainer))
     held = {name: parts[name] for name in ("weights", "optimiser")} | measuring
     where = "each rank" if loads_sharded(trainer) else "rank 0"
-    return max(peak_bytes(parts), peak_bytes(held)), [
+    peak, online = max(peak_bytes(parts), peak_bytes(held)), []
+    if is_online(config):
+        with_copy = parts | drawing_bytes(config, shape)
+        peak = max(peak, peak_bytes(with_copy))
+        online = [
+            f"about {peak_bytes(with_copy) / GB:.1f} GB on each rank in rlhf, which draws and scores completions ({_split(with_copy)})"
+        ]
+    return peak, [
+        *online,
         f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million trained",
         f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({_split(parts)})",
         f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy ({_split(held)})",
@@ -119,6 +128,16 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     return (
         f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on {config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, "
         "a third of an H100's peak; reckoned, not measured, and without sampling and evaluation"
+    ) + _online_duration(config, shape, tokens)
+
+
+def _online_duration(config: RunConfig, shape: Shape, tokens: float) -> str:
+    if not is_online(config):
+        return ""
+    hours = operations(config, shape, tokens) / (GPU_SPEED * config.trainer.world_size) / 3600
+    return (
+        f"; rlhf takes about {hours:.1f} h at that speed, drawing included, which a GPU does far slower token by token: expect several "
+        "times as much"
     )
 
 
@@ -129,7 +148,7 @@ def _split(parts: dict[str, float]) -> str:
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     """Policies of the training stages and the release, the reward model, and the checkpoints of the largest of them."""
     policies = len(trained_policies(config)) + 1
-    epochs = max(config.sft.epochs, config.dpo.epochs)
+    epochs = max(config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0)
     left = policies * (exported_bytes(config, shape) + adapter_bytes(shape) + SMALL)
     return left + work_bytes(shape, epochs) + reward_gigabytes(config) * GB
 
@@ -154,6 +173,7 @@ def _host_bytes(config: RunConfig, shape: Shape) -> tuple[float, str]:
     off_gpu = whole / trainer.num_nodes if trainer.offload == "cpu" and loads_sharded(trainer) else 0.0
     if trainer.offload == "cpu":
         off_gpu += 12 * shape.trained / trainer.num_nodes
+    off_gpu += kept_bytes(config, shape) if is_online(config) else 0.0
     if loads_sharded(trainer):
         return whole + off_gpu, "rank 0 exports the whole model" + (" beside what is offloaded" if off_gpu else "")
     return trainer.devices * whole + off_gpu, f"each of {trainer.devices} ranks reads the whole model"

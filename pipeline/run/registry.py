@@ -39,6 +39,8 @@ class Registered:
     repeats: bool = False
     """Done again in every round of `dpo.rounds`, each time on what the round before has left."""
     is_wanted: Callable[[RunConfig], bool] = lambda config: True
+    begins_with: Callable[[RunConfig], str] | None = None
+    """The policy that its training starts from, where the config names it; else the one in `leaves`."""
 
 
 STAGES = {
@@ -70,6 +72,26 @@ STAGES = {
             Job("sft_meditron.sh", "DPO_OPTIONS", trains=True),
             leaves=Policy("sft_control", "SFT, as many steps as DPO", starts_from="sft", control_of="dpo"),
             is_wanted=lambda config: config.control.enabled,
+        ),
+        Registered(
+            "rlhf",
+            "online reinforcement learning under a limit on over-refusal",
+            Job("rlhf_meditron.sh", "RLHF_OPTIONS", trains=True),
+            leaves=Policy("rlhf", "RLHF", starts_from="sft"),
+            is_wanted=lambda config: config.rlhf.starts_from != "none",
+            begins_with=lambda config: config.rlhf.starts_from,
+        ),
+        Registered(
+            "capability",
+            "medical questions and held-out text, every policy against the base",
+            Job(options="EVAL_OPTIONS"),
+            is_wanted=lambda config: config.eval.capability.is_wanted,
+        ),
+        Registered(
+            "tamper",
+            "the released policy once somebody has tampered with its weights",
+            Job(options="EVAL_OPTIONS"),
+            is_wanted=lambda config: config.eval.tamper.enabled,
         ),
         Registered("eval", "all policies side by side, and the report", Job("eval.sh", "EVAL_OPTIONS")),
         Registered("release", "a Hugging Face directory with its evidence, or a refusal", Job(options="RELEASE_OPTIONS")),

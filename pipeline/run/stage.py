@@ -33,6 +33,8 @@ from train.engine.preemption_signal import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
+KEPT = "nothing changed, kept"
+"""What is said of a stage that is done."""
 WEIGHTS = ("policy", "adapter", "reward_model")
 """Folders of a stage that hold a model."""
 
@@ -63,7 +65,7 @@ class Context:
         return file.read(self._folder_of(file))
 
     def _folder_of(self, file: RunFile[Any]) -> Path:
-        stage = stage_of(file, self.directory.name, self.round)
+        stage = stage_of(file, self.directory.name, self.round, self.config)
         for name in parts_of(file, stage):
             if not any(f"{name}/".startswith(f"{declared}/") for declared in self.reads):
                 raise UndeclaredFile(
@@ -78,7 +80,7 @@ class Context:
     @property
     def before(self) -> StageDirectory:
         """The stage that left the policy which a training, or else this round, begins with."""
-        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round))
+        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round, self.config))
 
     @property
     def _run_dir(self) -> Path:
@@ -127,6 +129,8 @@ class Stage:
     beside: tuple[str, ...] = ()
     """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
     says, and what decides which of `reads_if` and `files` there are, which count themselves."""
+    seed: Callable[[RunConfig], int] = lambda config: config.seed
+    """The seed that its result depends on."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
@@ -142,21 +146,21 @@ class Stage:
         """What it reads under this config, as stage/part."""
         later = self.reads_later if self.round > 1 else ()
         files = (*self.reads, *later, *self.reads_if(config))
-        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round)))
+        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round, config)))
 
 
-def begins_with(stage: str, round: int) -> str:
+def begins_with(stage: str, round: int, config: RunConfig) -> str:
     """The stage whose policy a training begins with, or another stage of that round."""
-    trained = policy_left_by(stage)
+    trained = policy_left_by(stage, config)
     return trained.starts_from if trained and trained.starts_from else trained_before(round)
 
 
-def stage_of(file: RunFile[Any], reader: str, round: int) -> str:
+def stage_of(file: RunFile[Any], reader: str, round: int, config: RunConfig) -> str:
     """The folder that holds what a stage of that round reads: of the same round where it is made in each."""
     if file.stage == BEFORE:
-        return begins_with(reader, round)
-    trained = policy_left_by(reader)
-    return way_to(trained)[0].name if file.stage == FIRST and trained else named(file.stage, round)
+        return begins_with(reader, round, config)
+    trained = policy_left_by(reader, config)
+    return way_to(trained, config)[0].name if file.stage == FIRST and trained else named(file.stage, round)
 
 
 def parts_of(file: RunFile[Any], stage: str) -> list[str]:
@@ -170,7 +174,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
     basis = {
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
-        "seed": config.seed,
+        "seed": stage.seed(config),
         "settings": {name: _part(settings, name) for name in stage.settings},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
@@ -249,7 +253,7 @@ def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written
         ranks.announce(directory.path, work=False)
-        context.say("nothing changed, kept")
+        context.say(KEPT)
         return False
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity

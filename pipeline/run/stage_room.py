@@ -16,8 +16,12 @@ CHECKPOINTS = 3
 
 def policy_gigabytes(config: RunConfig) -> float:
     """Of a stage that trains a policy: what it leaves, and what it keeps while it trains."""
+    return trained_gigabytes(config, max(config.sft.epochs, config.dpo.epochs))
+
+
+def trained_gigabytes(config: RunConfig, epochs: int) -> float:
+    """The same for a training of so many epochs."""
     shape = _shape(config, config.model.adapter)
-    epochs = max(config.sft.epochs, config.dpo.epochs)
     return (exported_bytes(config, shape) + adapter_bytes(shape) + work_bytes(shape, epochs) + SMALL) / GB
 
 

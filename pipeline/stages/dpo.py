@@ -1,4 +1,4 @@
-"""dpo: preferences, from the SFT policy."""
+"""dpo: preferences, from the SFT policy; of two completions (DPO, IPO) or of one with a thumb up or down (KTO)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_prep.unpaired import hash_unpaired
 from eval.scoreboard_shape import read_scoreboard
 from models.layout.collation import Collation
 from models.tokens import TokenRow, encode_pair
+from pipeline.kto_training import KtoTraining
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
 from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
@@ -26,7 +28,7 @@ from train.engine.hardware import precision, uses_gpu
 from train.over_refusal_limit import OverRefusalLimit, numbered
 
 if TYPE_CHECKING:
-    from train.dpo import DpoRows
+    from train.dpo import DpoModule, DpoRows
     from train.reference import ReferencePass
 
 BEGUN_WITH = (*(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)), SCOREBOARD.left_by(FIRST))
@@ -34,35 +36,47 @@ BEGUN_WITH = (*(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)
 
 
 def work(context: Context) -> dict[str, Any]:
-    from train.dpo import DpoModule, DpoRows
     from train.reference import ReferencePass
 
-    config = context.config
-    pairs = context.read(PAIRS.of("train"))
-    before = from_before(context)
-    limit, groups = _limit(context, pairs, before["before"])
+    config, before = context.config, from_before(context)
+    parts = _kto(context) if config.dpo.loss == "kto" else _dpo(context, before["before"])
 
-    def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
-        encoded, kept = _encode(context, pairs, tokenizer)
-        return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
-
-    def reference(rows: DpoRows) -> list[ReferencePass]:
+    def reference(rows: Any) -> list[ReferencePass]:
         return [ReferencePass(rows, config.trainer, _reference_folder(context))]
 
     return train_policy(
         context,
         Training(
             start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
-            rows_of=rows_of,
             callbacks_of=reference,
-            module_of=lambda model, options: DpoModule(model, config.dpo, limit=limit, **options),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             candidates_per_epoch=config.dpo.candidates_per_epoch,
-            follower=limit,
+            **parts,
             **before,
         ),
     )
+
+
+def _kto(context: Context) -> dict[str, Any]:
+    training = KtoTraining(context)
+    return {"rows_of": training.rows_of, "module_of": training.module_of}
+
+
+def _dpo(context: Context, before: list[dict[str, Any]]) -> dict[str, Any]:
+    from train.dpo import DpoModule, DpoRows
+
+    config, pairs = context.config.dpo, context.read(PAIRS.of("train"))
+    limit, groups = _limit(context, pairs, before)
+
+    def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
+        encoded, kept = _encode(context, pairs, tokenizer)
+        return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
+
+    def module_of(model: Any, options: dict[str, Any]) -> DpoModule:
+        return DpoModule(model, config, limit=limit, **options)
+
+    return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
 
 
 def _limit(context: Context, pairs: list[Pair], before: list[dict[str, Any]]) -> tuple[OverRefusalLimit | None, list[int]]:
@@ -71,7 +85,7 @@ def _limit(context: Context, pairs: list[Pair], before: list[dict[str, Any]]) ->
     if config.over_refusal_limit is None:
         return None, [0] * len(pairs)
     groups = pair_groups(pairs, context.read(PROMPTS.of("train")))
-    limit = limit_of(groups, before[0], config, context.say)
+    limit = limit_of(groups, before[0], config, context.config.eval.scoreboard.confidence, context.say)
     return limit, numbered(groups, limit.names)
 
 
@@ -96,9 +110,10 @@ def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
 
 
 def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:
-    """Under a limit, the suites of the pairs' prompts too."""
-    limited = config.dpo.over_refusal_limit is not None
-    return (*earlier_adapter(config), *((PROMPTS.of("train"),) if limited else ()))
+    """Under a limit, the suites of the pairs' prompts too; with thumbs of people, the prompts that none of them may be about."""
+    suites = (PROMPTS.of("train"),) if config.dpo.over_refusal_limit is not None else ()
+    measured = (PROMPTS.of("val", "test"),) if config.dpo.unpaired else ()
+    return (*earlier_adapter(config), *suites, *measured)
 
 
 def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
@@ -131,6 +146,7 @@ STAGE = Stage(
     beside=(*BESIDE, "dpo.rounds"),
     work=work,
     reads_if=_reads_if,
+    files=lambda config: hash_unpaired(config.dpo.unpaired),
     gigabytes=policy_gigabytes,
     ranks=True,
 )

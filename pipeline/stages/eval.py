@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.cards.dataset_readme import Table, write_readme
-from data_prep.lint.rows import Renders
+from data_prep.pairs.expert_labels import hash_labels, read_labels
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
-from eval.measure import Measured, complete, completion_id, joined
+from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.page import render_html, render_markdown
+from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
-from eval.suites.loading import held_out_suites, own_suites
+from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.policies import HARDWARE, MODEL, answering, base_config, device, model_files, policy_of
+from pipeline.evaluating import all_asked, measure_policy, measured_by, prompts_of
+from pipeline.evaluation_files import write_evaluation
+from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.run.console import safety_table
-from pipeline.run.graph import compared_policies, policy_title, released_policy, stages_before, trained_policies, way_to
+from pipeline.run.graph import compared_policies, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
+from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
+from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
-from records.contracts import BASE, Policy, Scorer
-from records.errors import RecordError
-from records.hash_beside import hash_faults, write_hash
-from records.rows import Completion, Prompt, Record, Score, read_records
+from records.contracts import BASE, Policy
 from records.run_files import (
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
@@ -43,30 +42,27 @@ from records.run_files import (
     PROMPTS,
     REPORT,
     RESULTS,
-    REWARD_MODEL,
     SCOREBOARD,
     SELECTION,
     VALIDATION,
     whole,
 )
-from records.stage_folder import read_json, sha256_json, write_json, write_records, write_text
-from reward.model.harmfulness_model import HarmfulnessScorer
-from reward.scorers import FACTORS, RefusalRule, score_with
+from records.stage_folder import read_json, sha256_json
 
-COMPLETIONS, SCORES = "completions", "scores"
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    prompts = _prompts(context)
+    prompts = prompts_of(context)
+    asked = all_asked(context, prompts)
     opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = _scorers(context, prompts)
+    scorers = run_scorers(context, prompts)
     for name, model in policies(context).items():
-        _measure(context, name, model, prompts, scorers)
+        measure_policy(context, name, model, asked, scorers)
     if not context.share.hand_in(context.directory.work):
         return {}
-    measured = [row for name in policies(context) for row in _measured(context, name, prompts)]
+    measured = [row for name in policies(context) for row in measured_by(context, name, asked)]
     results = build_results(
         measured,
         {policy: _about(context, policy) for policy in compared_policies(config)},
@@ -81,15 +77,13 @@ def work(context: Context) -> dict[str, Any]:
         test_set=opened,
         provenance=_provenance(context),
     )
+    results.update(measured_apart(context))
+    results["people"] = corrected_by_people(measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence)
+    results["verdict"] = verdict(results)
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
-    _write_tables(context, prompts, measured)
-    write_json(context.path / "results.json", results)
-    write_text(context.path / "report.md", render_markdown(results))
-    rows = [row.to_row() for row in measured]
     gates = judge(results, released_policy(config), config.release.gate)
-    opens = config.eval.open_withheld
-    write_text(context.path / "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens))
+    write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -103,100 +97,10 @@ def policies(context: Context) -> dict[str, ModelConfig]:
     return {BASE.name: base_config(config), **trained}
 
 
-def _prompts(context: Context) -> list[Prompt]:
-    own, absent = own_suites(context.config.eval)
-    for suite in absent:
-        context.say(str(suite))
-    held_out = held_out_suites(context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite)
-    if own:
-        renders = prep.rendering(context.config)
-        own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
-    both = sorted(set(held_out) & set(own))
-    if both:
-        raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
-    suites = {**held_out, **own}
-    if not any(rows[0].kind == "harmful" for rows in suites.values()):
-        raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
-    context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
-    return [prompt for rows in suites.values() for prompt in rows]
-
-
-def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
-    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
-    faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
-    if len(faults) == len(prompts):
-        raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
-    if faults:
-        context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
-    return [prompt for prompt in prompts if prompt.id not in faults]
-
-
-def _scorers(context: Context, prompts: list[Prompt]) -> list[Scorer]:
-    """Of every policy alike: the harm model that the run has trained, the refusal rule, and those that no training touched."""
-    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
-    harm_model.model.to(device(context.config))
-    if not context.config.eval.factors:
-        return [harm_model, RefusalRule()]
-    from reward.factors.one_pass import FactorsAndRefusal
-
-    known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
-    return [harm_model, RefusalRule(), FactorsAndRefusal(FACTORS, known=known)]
-
-
-def _measure(context: Context, name: str, model: ModelConfig, prompts: list[Prompt], scorers: list[Scorer]) -> None:
-    """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
-    mine = context.share.of(prompts)
-    completions, scores = (_shard(context, name, what, context.share.rank) for what in (COMPLETIONS, SCORES))
-    if _is_wanted(context, completions):
-        generation = context.config.eval.generation
-        with answering(context, model, generation, context.config.eval.engine) as (policy, tokenizer):
-            write_records(completions, complete(policy, tokenizer, mine, generation, policy=name))
-        write_hash(completions)
-        scores.unlink(missing_ok=True)
-    if _is_wanted(context, scores):
-        write_records(scores, score_with(scorers, read_records(completions, Completion)))
-        write_hash(scores)
-    of_all = f" here, of {len(prompts)}" if len(mine) < len(prompts) else ""
-    context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
-
-
-def _is_wanted(context: Context, shard: Path) -> bool:
-    """Whether it must be made: it is not there, or it is damaged, which is said."""
-    faults = hash_faults(shard)
-    if faults and shard.exists():
-        context.say(f"{faults[0]}; made again")
-    return bool(faults)
-
-
-def _measured(context: Context, name: str, prompts: list[Prompt]) -> list[Measured]:
-    """What all ranks made and said of one policy, in the prompts' order."""
-    ranks = range(context.share.world)
-    made = {row.id: row for rank in ranks for row in read_records(_shard(context, name, COMPLETIONS, rank), Completion)}
-    scores = [row for rank in ranks for row in read_records(_shard(context, name, SCORES, rank), Score)]
-    return joined(prompts, [made[completion_id(prompt, name)] for prompt in prompts], scores)
-
-
-def _shard(context: Context, name: str, what: str, rank: int) -> Path:
-    return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"
-
-
-def _write_tables(context: Context, prompts: list[Prompt], measured: list[Measured]) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these."""
-    tables: dict[str, tuple[type[Record], Sequence[Record]]] = {
-        "prompts": (Prompt, prompts),
-        COMPLETIONS: (Completion, [row.completion for row in measured]),
-        SCORES: (Score, [score for row in measured for score in row.scores.values()]),
-    }
-    for name, (_, rows) in tables.items():
-        write_records(context.path / f"{name}.jsonl", rows)
-    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
-    write_readme(context.path, "Completions of every policy to the test prompts", described)
-
-
 def _about(context: Context, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
         return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy))
+    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy, context.config))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
     return {**about, "selection": _selection(context, policy).to_json()}
 
@@ -215,7 +119,7 @@ def _selection(context: Context, policy: Policy) -> Selection:
         return kept.selection
     rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy)[0].name)))[0]
+    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name)))[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -264,14 +168,14 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: tuple(whole(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
     work=work,
-    files=lambda config: {**model_files(config), **prep.files(config)},
+    files=lambda config: {**model_files(config), **prep.files(config), **hash_labels(config.eval.expert_labels, "eval.expert_labels")},
     shares=True,
 )

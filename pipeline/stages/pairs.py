@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from data_prep.cards.card_contents import pairs_card
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
-from data_prep.pairs.building import PairsResult, build_pairs, plain_pairs
+from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.endings import ended_alike
 from data_prep.pairs.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
+from data_prep.pairs.probes import judge_probes
 from data_prep.pairs.report import describe, summary_lines
 from data_prep.pairs.shortcuts import judge_shortcuts
 from data_prep.review.items import review_items
@@ -42,14 +44,16 @@ def work(context: Context) -> dict[str, Any]:
         raise RecordError(
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
         )
-    report = describe(result, plain)
+    report = describe(result, plain, groups_of(inputs.prompts))
+    unknown = judge_probes(report["probes_by_type"], config.shortcut_fail)
+    report["not_known"] = unknown
     write_json(context.path / "pairs.report.json", report)
     for split, pairs in by_split.items():
         write_records(context.path / split_file("pairs", split), pairs)
     _write_card(context, inputs, result)
     for line in summary_lines(report):
         context.say(line)
-    for warning in judge_shortcuts(report["shortcuts"]["after"], config):
+    for warning in (*judge_shortcuts(report["shortcuts"]["after"], config), *unknown):
         context.say(f"warning: {warning}")
     return {"train": len(by_split["train"]), "val": len(by_split["val"]), "dropped": sum(result.dropped.values())}
 
@@ -74,6 +78,7 @@ def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
     result = build_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
     pairs = with_expert_pairs(result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs)
     considered = result.considered + len(pairs) - len(result.pairs)
+    pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike)  # the experts' too
     result = result._replace(pairs=lint_built_pairs(context, pairs, result.dropped), considered=considered)
     return result, plain_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
 

@@ -18,7 +18,7 @@ from eval.config import SuiteConfig
 from eval.gate import too_few_prompts
 from eval.suites.loading import held_out_suites, own_suites
 from eval.suites.registry import definition
-from pipeline.run.config import RunConfig, embedding_model
+from pipeline.run.config import RunConfig, embedding_model, splits_seed
 from pipeline.run.stage import Context, Stage
 from records.errors import RecordError, unreadable
 from records.licences import sentences
@@ -36,7 +36,7 @@ def work(context: Context) -> dict[str, Any]:
     for suite in absent:
         context.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
-    data, seed = context.config.data, context.config.seed
+    data, seed = context.config.data, splits_seed(context.config)
     summary = prepare(
         data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
     )
@@ -180,4 +180,5 @@ STAGE = Stage(
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,
+    seed=splits_seed,
 )

@@ -14,6 +14,7 @@ from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
+from pipeline.card_fields import fields
 from pipeline.evidence import (
     Evidence,
     PersonalData,
@@ -26,7 +27,7 @@ from pipeline.evidence import (
 )
 from pipeline.model_card import model_card
 from pipeline.run.config import RunConfig
-from pipeline.run.graph import policy_left_by, released_policy
+from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.rounds import named
 from pipeline.run.stage import Context, Stage
 from records.cache import cache_directory
@@ -72,12 +73,12 @@ def work(context: Context) -> dict[str, Any]:
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
         name=config.name,
-        policy=policy,
         results=paths.hidden_in(results),
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         licence=released_licence(restrictions, base),
         data=_training_data(context, personal),
         restrictions=sentences(restrictions),
+        about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
     )
     write_text(target / "README.md", card)
     open_to_readers(target)
@@ -100,8 +101,9 @@ def _require_endpoint(results: Object, policy: str) -> None:
 
 def _pairs_of(config: RunConfig) -> list[str]:
     """The pairs of every round that led to the released policy."""
-    policy = policy_left_by(released_policy(config))
-    return [named(PAIRS.stage, round) for round in range(1, (policy.round if policy else 1) + 1)]
+    policy = policy_left_by(released_policy(config), config)
+    rounds = max(step.round for step in way_to(policy, config)) if policy else 1
+    return [named(PAIRS.stage, round) for round in range(1, rounds + 1)]
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
@@ -135,7 +137,7 @@ STAGE = Stage(
     reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
     reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
     settings=("release", "data.sources", "model.base.path"),
-    beside=("dpo.rounds",),
+    beside=("dpo.rounds", "rlhf.starts_from"),
     work=work,
     gigabytes=_gigabytes,
 )

@@ -17,7 +17,7 @@ from models.engines.generate import Generated, generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
-from pipeline.run.config import SampleConfig
+from pipeline.run.config import RunConfig, SampleConfig, splits_seed
 from pipeline.run.stage import Context, Stage
 from records import run_files
 from records.contracts import BASE
@@ -152,7 +152,7 @@ def _refusals(context: Context) -> list[Wanted]:
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
-    """In blocks of one batch each, appended at once: a kill loses one block."""
+    """In blocks, each appended at once: a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     # A decline takes about half of the words that an answer has; what follows it has the other half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
@@ -166,7 +166,7 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
         with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
             for block in _blocks(todo, config.sample):
-                seeds = [seed_of(config.seed, w.prompt_id, w.sample) for w in block]
+                seeds = [seed_of(_seed(config), w.prompt_id, w.sample) for w in block]
                 texts = generate(
                     *policy(),
                     [w.prompt for w in block],
@@ -190,13 +190,13 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     config, generation = context.config, context.config.sample.generation
     prompts = _prompts(context)
     answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
-    wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=config.seed)
+    wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=_seed(config))
     todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
     context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
     written = 0
     with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
         for block in _blocks(todo, config.sample):
-            for revision in revise(*policy(), block, generation, seed=config.seed, label=f"revision {written}/{len(todo)}"):
+            for revision in revise(*policy(), block, generation, seed=_seed(config), label=f"revision {written}/{len(todo)}"):
                 file.write(sealed_line(revision.to_json()))
             file.flush()
             written += len(block)
@@ -224,6 +224,11 @@ def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
     )
 
 
+def _seed(config: RunConfig) -> int:
+    """Greedy completions do not depend on it, so runs of several seeds share them."""
+    return splits_seed(config) if config.sample.generation.temperature == 0 else config.seed
+
+
 STAGE = Stage(
     name="sample",
     reads=(PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM)),
@@ -234,4 +239,5 @@ STAGE = Stage(
     work=work,
     files=model_files,
     shares=True,
+    seed=_seed,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs.candidates import rejected_id
+from data_prep.pairs.candidates import COHERENT, COHERENT_FROM, rejected_id
 from models.engines.generate import generation_dtype
 from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
@@ -13,7 +14,7 @@ from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
-from records.rows import Completion, Demonstration, Message, Revision, text_of
+from records.rows import Completion, Demonstration, Message, Revision, Score, text_of
 from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REVISIONS, REWARD_MODEL, SCORES, RunFile
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
@@ -24,7 +25,8 @@ from reward.scorers import HARM_MODEL, RefusalRule, score_with
 
 def work(context: Context) -> dict[str, Any]:
     config = context.config
-    completions = _completions(context)
+    coherence = _coherence(context)
+    completions = _completions(context, {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM})
     folders = {HARM_MODEL: context.input(REWARD_MODEL)}
     folders |= {f"{HARM_MODEL}_{number}": Path(folder) for number, folder in enumerate(config.score.reward_models, start=2)}
     scores = []
@@ -34,16 +36,32 @@ def work(context: Context) -> dict[str, Any]:
         scores += score_with([scorer], completions)
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
     scores += score_with([RefusalRule()], completions)
+    scores += coherence
     write_records(context.path / "scores.jsonl", scores)
     context.say(f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored")
     return {"scored": len(completions) - unscored, "unscored": unscored, "reward_models": len(folders)}
 
 
-def _completions(context: Context) -> list[Completion]:
+def _coherence(context: Context) -> list[Score]:
+    """How likely the policy's completions of benign prompts are answers at all; none where the shipped scorers are left out."""
+    if not context.config.eval.factors:
+        return []
+    from reward.factors.scorers import FactorScorer
+
+    benign = {row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"}
+    made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
+    scores = FactorScorer(COHERENT, "coherent").score(made)
+    few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
+    context.say(f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen")
+    return scores
+
+
+def _completions(context: Context, incoherent: Collection[str]) -> list[Completion]:
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
-    usable = _usable(demonstrations, sampled)
+    helpful = () if context.config.pairs.sides.helpful == "demonstration" else [row for row in sampled if row.id not in incoherent]
+    usable = _usable(demonstrations, helpful)
     return [
         *sampled,
         *read_revisions(context),
@@ -77,7 +95,7 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
     return (REVISIONS,) if config.sample.revisions else ()
 
 
-def _usable(demonstrations: list[Demonstration], completions: list[Completion]) -> list[Demonstration]:
+def _usable(demonstrations: list[Demonstration], completions: Iterable[Completion]) -> list[Demonstration]:
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
     answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
     return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
@@ -108,7 +126,7 @@ STAGE = Stage(
     name="score",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REWARD_MODEL),
     writes=(SCORES,),
-    settings=("eval.generation.dtype", "score"),
+    settings=("eval.generation.dtype", "eval.factors", "score", "pairs.sides.helpful"),
     beside=(*HARDWARE, "sample.revisions"),
     work=work,
     files=files,

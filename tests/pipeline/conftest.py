@@ -18,7 +18,7 @@ from records.stage_folder import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "configs" / "tiny.yaml"
-SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=16")
+SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=4")
 """More places to be killed at than configs/tiny.yaml has; all runs that are compared share them."""
 LIMIT_S = 900
 CACHE = tempfile.TemporaryDirectory(prefix="primum-cache-")

@@ -49,7 +49,7 @@ ARTEFACTS = {
         }
         for stage in ("sft", "dpo", "sft_control")
     },
-    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md"},
+    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md", "samples.html"},
     "release": {
         f"tiny-released/{name}"
         for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
@@ -284,7 +284,8 @@ def test_the_card_carries_gates_numbers_and_licence(finished):
     assert results["verdict"] in card
     assert results["policies"]["dpo"]["selection"]["reason"] in card
     assert "license: other" in card
-    assert "Not intended" in card
+    assert "**Out of scope:** Advice to patients" in card
+    assert "**Not stated:** population, human oversight, change plan, contact" in card
 
 
 def mtimes(run_dir: Path) -> dict[str, int]:
@@ -333,3 +334,23 @@ def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, p
     assert not (run_dir / "release" / "manifest.json").exists()
     assert not (run_dir / "release" / "tiny-released").exists()
     assert (run_dir / "previous" / "release-1" / "tiny-released" / "README.md").is_file()
+
+
+def test_measuring_its_policies_without_the_run_gives_its_own_figures(finished, tiny_directory, tmp_path, monkeypatch):
+    from pipeline.commands.measure import Request, measure
+    from pipeline.run.config import load_config
+
+    monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
+    generation = load_config(finished / "config.yaml").eval.generation
+    settings = [f"eval.generation.{name}={getattr(generation, name)}" for name in ("max_new_tokens", "batch_size")]
+    made = measure(
+        Request(
+            model=str(tiny_directory), words=[str(finished), *settings], against=[str(finished / "dpo")],
+            scorers=[f"run={finished}"], output=tmp_path / "out",
+        )
+    )  # fmt: skip
+    own = read_json(finished / "eval" / "results.json")
+    for policy in ("base", "dpo"):
+        assert made["policies"][policy]["suites"] == own["policies"][policy]["suites"], policy
+    wanted = [row for row in own["comparisons"] if (row["policy"], row["baseline"]) == ("dpo", "base")]
+    assert [{**row, "p_holm": None} for row in made["comparisons"]] == [{**row, "p_holm": None} for row in wanted]

@@ -12,10 +12,10 @@ CLOCKS = ("started", "finished", "created", "seconds", "seconds_by_stage")
 """Entries of JSON files that say when, or how long."""
 OF_CLOCKS = ("seal", "fingerprint", "config_sha256")
 """Entries that are hashes of what holds clocks: the seal of a record, and what a release is made from (results.json)."""
-HOLD_CLOCKS = ("run.json", "results.json", "report.md", "report.html", "README.md", "provenance.json")
+HOLD_CLOCKS = ("run.json", "results.json", "report.md", "report.html", "samples.html", "README.md", "provenance.json")
 """Files whose own hash and size in a manifest differ with them; what they hold besides is compared."""
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\+00:00)?")
-_STAGE_SECONDS = re.compile(r"(seconds_by_stage\.\w+(?: \| |</td>\s*<td>))[\d.]+")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\+00:00)?| UTC)")
+_STAGE_SECONDS = re.compile(r"""(seconds_by_stage\.\w+(?: \| |</td>\s*<td>(?:<span class="whole">)?))[\d.]+""")
 
 
 def contents(run_dir: Path) -> dict[str, str]:

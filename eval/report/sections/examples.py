@@ -18,7 +18,8 @@ def build(material: Material) -> Section | None:
     note = (
         f"Up to {numbers} prompts at even distances through the file, the same for every policy, not chosen for their completions. "
         f"Completions to harmful prompts are withheld from harmfulness {REDACTED_FROM} and where no scorer could score them"
-        + (": a click opens them." if material.opens_withheld else ".")
+        + (": a click opens them" if material.opens_withheld else "")
+        + ". All prompts and completions stand side by side in samples.html, in the folder of this page."
     )
     return Section(paragraphs=[note], examples=chosen) if chosen else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.endpoint import HARMFUL_SUITE
+from eval.endpoint import HARMFUL_SUITE, Endpoint
 from eval.report.narrowing import narrowing_note
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
@@ -24,9 +24,12 @@ def build(material: Material) -> Section:
 
 def safety_table(results: Json) -> Table:
     """Rows are policies; harm on the left, its price on the right."""
-    benign = suite_names(results, "benign")
-    rows = [[Cell(policy["title"]), *harm_cells(policy), *over_refusal_cells(policy, benign)] for policy in results["policies"].values()]
-    return Table(["policy", *safety_heads(benign)], rows, SAFETY_NOTE)
+    benign, suite = suite_names(results, "benign"), Endpoint.of(results).suite
+    rated = any(suite_of(policy, suite).get("harmfulness") for policy in results["policies"].values())
+    harm = harm_cells if rated else harm_cells_by_others
+    rows = [[Cell(policy["title"]), *harm(policy, suite), *over_refusal_cells(policy, benign)] for policy in results["policies"].values()]
+    heads = safety_heads(benign) if rated else ["called harmful, by scorers that no training touched", *safety_heads(benign)[2:]]
+    return Table(["policy", *heads], rows, SAFETY_NOTE)
 
 
 def safety_heads(benign: Sequence[str]) -> list[str]:
@@ -35,9 +38,16 @@ def safety_heads(benign: Sequence[str]) -> list[str]:
     return ["mean harmfulness (1-5)", "share scored 4-5", "refusal of harmful", *use]
 
 
-def harm_cells(policy: Json) -> list[Cell]:
-    """On the suite that every run holds out."""
-    harmful = suite_of(policy, HARMFUL_SUITE)
+def harm_cells_by_others(policy: Json, suite: str) -> list[Cell]:
+    """Where no reward model was asked."""
+    harmful = suite_of(policy, suite)
+    called = (harmful.get("independent") or {}).get("called_harmful")
+    return [rate_cell(called), rate_cell(harmful.get("refusal_rate"))]
+
+
+def harm_cells(policy: Json, suite: str = HARMFUL_SUITE) -> list[Cell]:
+    """On one suite, of itself the one that every run holds out."""
+    harmful = suite_of(policy, suite)
     return [score_cell(harmful.get("harmfulness")), rate_cell(harmful.get("share_4_5")), rate_cell(harmful.get("refusal_rate"))]
 
 

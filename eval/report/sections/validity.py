@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.endpoint import MEASUREMENT
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, score_cell, spoken
+from eval.report.verdict import WITHOUT_REWARD_MODEL
 
 Json = dict[str, Any]
 
@@ -19,6 +21,8 @@ def build(material: Material) -> Section:
         paragraphs=[
             "Every number in this report is only as good as these."
             if reward_model
+            else WITHOUT_REWARD_MODEL
+            if material.results.get("kind") == MEASUREMENT
             else "No reward model validation was recorded: harmfulness here is unsupported.",
             f"Refusal detector: {note}" if note else "No validation of the refusal detector was recorded.",
         ],

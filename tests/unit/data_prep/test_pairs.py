@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.config import PairsConfig, SidesConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {"max_opening_share": 1.0, "max_length_difference": None}
-"""The answers of this world open alike and have the lengths that they have; tests of their own look at what is done about it."""
+NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
+"""The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
 
 
 def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
@@ -86,16 +86,66 @@ def test_refuse_then_comply_at_its_ends(world, share, kinds):
     assert {pair.pair_type for pair in harm_pairs(build(world, refuse_then_comply=share, **WIDE))} == kinds
 
 
-def test_over_refusal_pairs_reject_the_twins_own_safe_answer(world):
+def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_answer(world):
     demos = {demo.id: demo for demo in world[0]}
+    own = {name: found[0] for name, found in world[1].items() if found[0].refusal == "full"}
     pairs = [pair for pair in build(world, **WIDE).pairs if pair.pair_type == "over_refusal"]
     assert pairs
     for pair in pairs:
         benign = demos[pair.prompt_id]
         assert pair.kind == benign.kind == "benign"
-        assert pair.rejected == demos[benign.twin_id].completion
-        assert pair.rejected_source == "twin's safe answer"
+        if pair.prompt_id in own:
+            assert (pair.rejected, pair.rejected_source) == (own[pair.prompt_id].completion, "base's own refusal")
+            assert pair.chosen == benign.completion
+        else:
+            assert (pair.rejected, pair.rejected_source) == (demos[benign.twin_id].completion, "twin's safe answer")
         assert pair.chosen != pair.rejected
+    assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
+
+
+def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
+    """Its completions are the last policy's. Pairs that are satisfied already have no gradient left."""
+    demos, found = world
+    last = {name: [c._replace(source="dpo") if c.source == "base" else c for c in those] for name, those in found.items()}
+    refused = {demo.id for demo in demos if demo.kind == "benign" and any(c.source == "dpo" and c.refusal == "full" for c in last[demo.id])}
+    assert refused
+    few = [pair for pair in build((demos, last), over_refusal=0.5, **WIDE).pairs if pair.kind == "benign" and pair.split == "train"]
+    own = {pair.prompt_id for pair in few if pair.rejected_source == "dpo's own refusal"}
+    assert own == {demo.id for demo in demos if demo.id in refused and demo.split == "train"}
+    assert len(own) < len(few)
+
+
+def test_an_incoherent_answer_is_never_the_helpful_one(world):
+    demos, found = world
+    for demo in demos:
+        if demo.kind == "benign":
+            own = found[demo.id][0]._replace(refusal="none", coherent=False)
+            found[demo.id] = [own, *found[demo.id][1:]]
+    helpful = [pair for pair in build(world, **WIDE).pairs if pair.pair_type == "over_refusal"]
+    assert {pair.chosen_source for pair in helpful} == {"demonstration"}
+    alone = {name: rows[:1] if rows[0].coherent is False else rows for name, rows in found.items()}
+    result = build((demos, alone), **WIDE)
+    assert not [pair for pair in result.pairs if pair.pair_type == "over_refusal"]
+    assert result.dropped["benign prompt whose answers are incoherent"] == 40
+
+
+def test_helpful_answers_are_peoples_where_that_is_wanted(world):
+    helpful = [
+        pair
+        for pair in build(world, sides=SidesConfig(cut_alike="none", helpful="demonstration"), **WIDE).pairs
+        if pair.pair_type == "over_refusal"
+    ]
+    assert {pair.chosen_source for pair in helpful} == {"demonstration"}
+
+
+def test_twins_of_requests_that_the_policy_refuses_by_itself_come_first(world):
+    """They make no harm pair, and over-refusal is hardest there; a limit must not take them."""
+    demos, found = world
+    refused = [demo for demo in demos if demo.kind == "harmful" and demo.split == "train"][:3]
+    for demo in refused:
+        found[demo.id] = [Candidate(assistant("I won't."), "base", 1.0, "full", True), found[demo.id][-1]]
+    kept = build(world, over_refusal=0.1, **WIDE).pairs
+    assert {demo.twin_id for demo in refused} <= {pair.prompt_id for pair in kept if pair.pair_type == "over_refusal"}
 
 
 def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(world):

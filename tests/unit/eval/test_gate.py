@@ -64,8 +64,10 @@ def failed(results: dict, config: GateConfig = CONFIG, policy: str = "dpo") -> l
 def test_good_evidence_passes_every_gate():
     gates = judge(evidence(), "dpo", CONFIG)
     assert all(gate.passed for gate in gates)
-    assert len(gates) == 2 + 4 + 2 * 5 + 3 + 1 + 1
-    assert {gate.outcome for gate in gates} == {"passed"}
+    apart = [gate for gate in gates if gate.outcome == "not measured"]
+    assert [gate.name for gate in apart] == ["medical capability", "harm after tampering"]
+    assert len(gates) - len(apart) == 2 + 4 + 2 * 5 + 3 + 1 + 1
+    assert {gate.outcome for gate in gates if gate not in apart} == {"passed"}
 
 
 @pytest.mark.parametrize(
@@ -232,8 +234,9 @@ def test_a_policy_that_refuses_10_points_more_passes_in_at_most_5_percent_and_an
 def test_a_gate_that_asks_no_independent_scorer_says_so():
     results = evidence()
     results["comparisons"].pop(5)
-    (line,) = [gate for gate in judge(results, "dpo", GateConfig(min_independent_fall=None)) if gate.outcome == "not measured"]
-    assert "no training touched" in line.name
+    gates = judge(results, "dpo", GateConfig(min_independent_fall=None))
+    aside = [gate.name for gate in gates if gate.outcome == "not measured"]
+    assert any("no training touched" in name for name in aside)
 
 
 def test_what_the_gate_will_find_too_small_is_known_beforehand():

@@ -126,7 +126,9 @@ def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
     unfinished = encode(tokenizer, user("Why?"), assistant("Because of"), 512, finished=False)
     assert unfinished.input_ids == whole.input_ids[:-1]
     pair = encode_pair(tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512, finished=(True, False))
-    assert [tokenizer.eos_token_id in kept(row) for row in pair] == [True, False]
+    assert [tokenizer.eos_token_id in kept(row) for row in pair] == [False, False]
+    whole_pair = encode_pair(tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512)
+    assert [tokenizer.eos_token_id in kept(row) for row in whole_pair] == [True, True]
 
 
 def test_a_row_without_anything_to_learn_is_none(tokenizer):

@@ -143,6 +143,7 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
 
 
 def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
+    monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)  # two blocks
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)
@@ -186,10 +187,12 @@ def scored(run, reward_model):
 def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
     _, scores = scored
     by_scorer = {name: {s.completion_id for s in scores if s.scorer == name} for name in {s.scorer for s in scores}}
+    assert by_scorer.pop("factors/coherent") == {"3-benign/base/0"}
     assert sorted(by_scorer) == ["refusal", "reward_model", "reward_model_2"]
     wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {"3-benign/base/0"}
     wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}
     wanted |= {"1-harmful", "2-harmful", rejected_id(demonstration(1, "harmful"))}
+    wanted |= {"3-benign"}  # the tiny policy's own answer is incoherent
     assert all(names == wanted for names in by_scorer.values())
     values = {name: [s.value for s in scores if s.scorer == name] for name in ("reward_model", "reward_model_2")}
     assert values["reward_model"] != values["reward_model_2"]

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.stages import eval as eval_stage
+from models.config import GenerationConfig
+from pipeline import evaluating
 from pipeline.stages import sample
 from records.own_files import sealed_line
 from records.rows import Completion, assistant, user
@@ -20,7 +21,7 @@ def context(tmp_path):
     directory = StageDirectory(tmp_path / "sample")
     directory.work.mkdir(parents=True)
     share = SimpleNamespace(rank=0, world=1, of=list)
-    config = SimpleNamespace(eval=SimpleNamespace(generation=None, engine="transformers"))
+    config = SimpleNamespace(eval=SimpleNamespace(generation=GenerationConfig(), engine="transformers", suites=[], dual=[]))
     return SimpleNamespace(directory=directory, rank=0, share=share, config=config, say=said.append, said=said)
 
 
@@ -56,19 +57,19 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
     def answering(*_):
         yield None, None
 
-    def complete(*_, policy):
-        measured.append(policy)
+    def complete_all(asked, writer):
+        measured.append(writer.name)
         return [completion("a")]
 
-    monkeypatch.setattr(eval_stage, "answering", answering)
-    monkeypatch.setattr(eval_stage, "complete", complete)
-    shard = eval_stage._shard(context, "base", eval_stage.COMPLETIONS, 0)
+    monkeypatch.setattr(evaluating, "answering", answering)
+    monkeypatch.setattr(evaluating, "complete_all", complete_all)
+    shard = evaluating.shard(context, "sft", evaluating.COMPLETIONS, 0)
     for _ in range(2):
-        eval_stage._measure(context, "base", None, [], [])
-    assert measured == ["base"]
+        evaluating.measure_policy(context, "sft", None, [], [])
+    assert measured == ["sft"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    eval_stage._measure(context, "base", None, [], [])
-    assert measured == ["base", "base"]
+    evaluating.measure_policy(context, "sft", None, [], [])
+    assert measured == ["sft", "sft"]
     assert shard.read_bytes() == whole
     assert any("made again" in line for line in context.said)

@@ -17,6 +17,7 @@ from data_prep.cards.card_contents import pairs_card
 from data_prep.cards.publication import PublicationConfig
 from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from eval.gate import GateResult
+from eval.report.browser.script import SCRIPT
 from eval.report.page import render_html, render_markdown
 from models.adapters.folder import adapter_card
 from models.config import LanguageModelConfig, ModelConfig
@@ -90,8 +91,10 @@ def require_harmless(path: Path) -> None:
 
 
 def require_harmless_page(text: str) -> None:
+    """The browser of samples has a script of ours, and rows that are letters and digits."""
+    own = re.sub(r'<script type="application/octet-stream" id="data">[A-Za-z0-9+/=]*</script>', "", text)
     tags = Tags()
-    tags.feed(text)
+    tags.feed(own.replace(f"<script>{SCRIPT}</script>", ""))
     assert not {"img", "script", "onerror", "a"} & tags.found
     assert not UNSEEN.search(text)
 

@@ -12,7 +12,9 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.measure import Measured
 from eval.results import build_results
+from pipeline.card_fields import fields, fields_text, known_failures
 from pipeline.model_card import model_card
+from pipeline.run.release_card import CardConfig
 from records.contracts import BASE, Policy
 
 UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
@@ -55,9 +57,35 @@ def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_an
     found = results()
     gates = judge(found, "dpo", GateConfig(accept_unheld_selection=["dpo"]))
     assert all(gate.passed for gate in gates)
-    card = model_card(name="n", policy="dpo", results=found, gates=gates, licence="mit", data="", restrictions=[])
+    card = model_card(
+        name="n", results=found, gates=gates, licence="mit", data="", restrictions=[], about=fields(CardConfig(), found, "dpo", 264)
+    )
     (line,) = [line for line in card.splitlines() if line.startswith("- **accepted**: ")]
     assert "twins: +23 points (+5 to +42, n 26)" in line
-    assert card.count("- passed: ") == len(gates) - 1
+    assert card.count("- passed: ") == sum(gate.outcome == "passed" for gate in gates) == len(gates) - 3
+    assert card.count("- **not measured**: ") == 2
     assert "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)" in card
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
+
+
+def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
+    found = results()
+    text = fields_text(fields(CardConfig(contact="safety@example.org", population="Adults, in English"), found, "dpo", 1264))
+    assert "**Intended use:** Research on the safety of medical language models." in text
+    assert "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, benign)." in text
+    assert "1,264 training rows" in text
+    assert "**Not stated:** human oversight, change plan (`release.card`)" in text
+    assert "**Human oversight:**" not in text
+    assert "**Contact:** safety@example.org" in text.replace("\\", "")
+
+
+def test_known_failures_are_the_released_policys_own_figures():
+    failures = " ".join(known_failures(results(), "dpo"))
+    assert "On twins it refused 0.0% (0.0 to 2.0, n 192) of benign requests." in failures
+    assert "On harmful 0.0% (0.0 to 6.0, n 60) of completions scored 4 to 5 of 5 in harmfulness." in failures
+    assert "Scorers that no training touched call 0.0%" in failures
+
+
+def test_suites_that_were_configured_and_are_absent_are_named():
+    found = {**results(), "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}]}
+    assert "Configured and not measured: kqa." in fields_text(fields(CardConfig(), found, "dpo", 1))

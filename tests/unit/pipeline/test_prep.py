@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.loading.tiny import build_model
+from pipeline import evaluating
 from pipeline.run.config import RunConfig, load_config
 from pipeline.run.stage import Context, fingerprint, run_stage
 from pipeline.stages import eval as eval_stage
@@ -123,7 +124,7 @@ def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(w
     renders = prep.rendering(without_system)
     prompts = [Prompt(id="plain", prompt=user("Hi"), kind="benign", suite="own", source="own", licence="CC0-1.0")]
     refused = replace(prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")])
-    assert eval_stage._rendered(context, renders, "own", [*prompts, refused]) == prompts
+    assert evaluating._rendered(context, renders, "own", [*prompts, refused]) == prompts
     assert "suite own: 1 of 2 prompts left out" in capsys.readouterr().out
     with pytest.raises(RecordError, match=r"eval.suites 'own': none of its prompts can be rendered .*no system here"):
-        eval_stage._rendered(context, renders, "own", [refused])
+        evaluating._rendered(context, renders, "own", [refused])

@@ -14,7 +14,7 @@ from models.adapters.lora import adapt, trainable_state
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
-from train.config import DpoConfig, TrainerConfig
+from train.config import DpoConfig, MultiplierConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.candidates import candidate_steps
@@ -31,8 +31,18 @@ def rates(**suites):
     return {"over_refusal_by_suite": {suite: {"mean": mean} for suite, mean in suites.items()}}
 
 
+def limit_above(base, config=LIMITED, sizes=SIZES):
+    """Held by points against what the base refuses of each suite."""
+
+    def rises(row):
+        means = {suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()}
+        return {suite: None if mean is None else mean - base[suite] for suite, mean in means.items()}
+
+    return OverRefusalLimit(sizes, base, rises, config)
+
+
 def limit_with(values, config=LIMITED):
-    limit = OverRefusalLimit(SIZES, {"questions": 0.0, "twins": 0.0}, config)
+    limit = limit_above({"questions": 0.0, "twins": 0.0}, config)
     limit.take({"multipliers": values})
     return limit
 
@@ -94,25 +104,25 @@ def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_t
 
 
 def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pays_for_another():
-    limit = OverRefusalLimit(SIZES, {"questions": 0.05, "twins": 0.2}, LIMITED)
+    limit = limit_above({"questions": 0.05, "twins": 0.2})
     row = rates(twins=0.5, questions=0.05)
     assert limit.entries(row) == {"multipliers": {"questions": pytest.approx(1 - 5 * 0.1), "twins": pytest.approx(1 + 5 * 0.2)}}
 
 
 def test_a_multiplier_stays_between_0_and_its_cap():
-    limit = OverRefusalLimit(SIZES, {"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, multiplier_rate=50.0, multiplier_cap=4.0))
+    limit = limit_above({"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)))
     assert limit.entries(rates(twins=1.0))["multipliers"]["twins"] == 4.0
     assert limit.entries(rates(twins=0.0))["multipliers"]["twins"] == 0.0
 
 
 @pytest.mark.parametrize("mean", [None, math.nan])
 def test_what_was_not_measured_moves_no_multiplier(mean):
-    limit = OverRefusalLimit(SIZES, {"twins": 0.0, "questions": 0.0}, LIMITED)
+    limit = limit_above({"twins": 0.0, "questions": 0.0})
     assert limit.entries(rates(twins=mean)) == {"multipliers": {"questions": 1.0, "twins": 1.0}}
 
 
 def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
-    limit = OverRefusalLimit(SIZES, {"twins": 0.0, "questions": 0.0}, LIMITED)
+    limit = limit_above({"twins": 0.0, "questions": 0.0})
     assert limit.entries({**rates(twins=0.9), "multipliers": {"twins": 2.5}})["multipliers"]["twins"] == 2.5
 
 
@@ -141,14 +151,14 @@ class SharedWeights:
         return 1 / (1 + math.exp(self.theta[0].item()))
 
 
-def ascend(policy, limit, updates):
+def ascend(policy, limit, base, updates):
     excesses, multipliers = [], []
     for _ in range(updates):
         for _ in range(60):
             policy.step(limit.values["twins"])
         measured = policy.over_refusal()
         multipliers.append(limit.entries(rates(twins=measured))["multipliers"]["twins"])
-        excesses.append(measured - limit.multipliers.limits["twins"])
+        excesses.append(measured - base - limit.multipliers.limits["twins"])
     return excesses, multipliers
 
 
@@ -157,11 +167,11 @@ def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_t
     base = policy.over_refusal()
 
     def limit(points, start):
-        config = DpoConfig(over_refusal_limit=points, multiplier_start=start, multiplier_rate=1.0)
-        return OverRefusalLimit({"harm": 1, "twins": 1}, {"twins": base}, config)
+        config = DpoConfig(over_refusal_limit=points, multipliers=MultiplierConfig(start=start, rate=1.0))
+        return limit_above({"twins": base}, config, {"harm": 1, "twins": 1})
 
     held = limit(0.1, 0.0)
-    excesses, multipliers = ascend(policy, held, 200)
+    excesses, multipliers = ascend(policy, held, base, 200)
     settled = multipliers[-1]
     print(f"worst excess on the way: {100 * max(excesses):.1f} points")
     assert max(excesses) > 0.05  # without a multiplier the policy does break the limit
@@ -170,7 +180,7 @@ def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_t
     assert max(multipliers[-20:]) - min(multipliers[-20:]) <= 0.02 * settled
     harm = policy.harm()
     loosened = limit(0.4, settled)
-    excesses, multipliers = ascend(policy, loosened, 200)
+    excesses, multipliers = ascend(policy, loosened, base, 200)
     assert multipliers[-1] < 0.8 * settled
     assert policy.harm() < harm
     assert excesses[-1] <= 0.01
@@ -215,7 +225,7 @@ class MeasuredWeights(Scoreboard):
 
 
 def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
-    limit = OverRefusalLimit({"harm": 8, "twins": 8}, {"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3))
+    limit = limit_above({"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3), {"harm": 8, "twins": 8})
     board = MeasuredWeights(work, limit, dies_at)
     groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
     options = {"pairs": 16, "epochs": 2, "groups": groups, "limit": limit, "config": config, "every": every}

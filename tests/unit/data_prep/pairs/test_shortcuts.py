@@ -97,8 +97,11 @@ def test_pairs_without_a_shortcut_are_near_one_half(fair):
 
 
 def test_a_shortcut_between_the_limits_is_a_warning():
-    probes = {"length_only": {"accuracy": 0.65, "interval": [0.6, 0.7], "n": 100}}
-    (warning,) = judge_shortcuts(probes, PairsConfig(shortcut_warn=0.6, shortcut_fail=0.7))
+    probes = {
+        "length_only": {"accuracy": 0.65, "interval": [0.55, 0.74], "n": 100},
+        "prefix_only": {"accuracy": 0.65, "interval": [0.61, 0.69], "n": 500},
+    }
+    (warning,) = judge_shortcuts(probes, PairsConfig(shortcut_fail=0.7))
     assert "0.65" in warning
 
 

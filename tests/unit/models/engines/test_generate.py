@@ -9,9 +9,11 @@ import torch
 from scipy.stats import chisquare
 
 from models.config import GenerationConfig, ModelConfig
+from models.engines import generate as module
 from models.engines.decoding import decoding_record
-from models.engines.generate import SeededSampling, generate
+from models.engines.generate import generate
 from models.engines.grouped_decoding import NAME, decode_grouped
+from models.engines.sampling import SeededSampling
 from models.tokens import encode, prompt_ids
 
 PROMPTS = [
@@ -64,10 +66,9 @@ def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(tiny_model, toke
 
 def test_generation_starts_from_the_ids_that_training_rows_start_with(tiny_model, tokenizer, monkeypatch):
     seen = []
-    plain = tiny_model.generate
-    monkeypatch.setattr(tiny_model, "generate", lambda **options: seen.append(options) or plain(**options))
+    monkeypatch.setattr(module, "decode", lambda model, ids, asked: seen.extend(ids) or [[2]] * len(ids))
     generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(GREEDY))
-    starts = sorted(tuple(options["input_ids"][0].tolist()) for options in seen)
+    starts = sorted(map(tuple, seen))
     rows = [encode(tokenizer, prompt, [{"role": "assistant", "content": "No."}], 256) for prompt in PROMPTS]
     assert starts == sorted(tuple(row.input_ids[: row.completion_mask.index(1)]) for row in rows)
 
@@ -76,10 +77,7 @@ def test_finish_reason_tells_an_end_token_from_the_limit(tiny_model, tokenizer, 
     made = generate(tiny_model, tokenizer, PROMPTS, GREEDY)
     assert {m.finish_reason for m in made if m.num_tokens < 12} <= {"stop"}
 
-    def writes_the_end_after_three(*, input_ids, **options):
-        return torch.cat([input_ids, torch.tensor([[5, 6, 2, 0], [5, 6, 7, 8]])], dim=1)
-
-    monkeypatch.setattr(tiny_model, "generate", writes_the_end_after_three)
+    monkeypatch.setattr(module, "decode", lambda model, ids, asked: [[5, 6, 2], [5, 6, 7, 8]])
     stopped, cut = generate(tiny_model, tokenizer, [PROMPTS[0], PROMPTS[4]], GREEDY)
     assert (stopped.finish_reason, stopped.num_tokens) == ("stop", 3)
     assert (cut.finish_reason, cut.num_tokens) == ("length", 4)

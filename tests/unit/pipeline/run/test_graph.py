@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from eval.config import EvalConfig
+from models.config import GenerationConfig, LanguageModelConfig
 from pipeline.run.config import ReleaseConfig, RunConfig, load_config
 from pipeline.run.graph import (
     compared_policies,
@@ -24,6 +28,7 @@ from pipeline.stages import eval as eval_stage
 from records.contracts import BASE, Policy
 from records.errors import ConfigError
 from train.config import ControlConfig, DpoConfig
+from train.rlhf.config import MixConfig, RlhfConfig
 
 THREE_ROUNDS = RunConfig(dpo=DpoConfig(rounds=3))
 
@@ -50,8 +55,8 @@ def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name():
 
 
 def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
-    assert releasable() == ["sft", "dpo", "sft_control"]
-    assert trainings(2) == ["sft", "dpo", "sft_control", "dpo_2"]
+    assert releasable() == ["sft", "dpo", "sft_control", "rlhf"]
+    assert trainings(2) == ["sft", "dpo", "sft_control", "rlhf", "dpo_2"]
     assert main_policy() == RunConfig().release.policy
     assert trained_in_jobs() == [name for name in STAGES if load_stage(name).ranks]
 
@@ -59,7 +64,7 @@ def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("release.policy=rlhf", "release.policy must be one of sft, dpo, sft_control, got 'rlhf'"),
+        ("release.policy=ppo", "release.policy must be one of sft, dpo, sft_control, rlhf, got 'ppo'"),
         ("release.gate.accept_unheld_selection=[dop]", r"accept_unheld_selection names stages that train a policy .* got \['dop'\]"),
     ],
 )
@@ -82,3 +87,59 @@ def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, 
 
 def test_another_policy_to_release_is_another_endpoint_of_eval():
     assert "release.policy" in eval_stage.STAGE.settings
+
+
+@pytest.mark.parametrize(
+    ("start", "way", "reads"),
+    [
+        ("base", ["rlhf"], []),
+        ("sft", ["sft", "rlhf"], ["sft/policy", "sft/scoreboard.jsonl"]),
+        ("dpo", ["sft", "dpo", "dpo_2", "dpo_3", "rlhf"], ["dpo_3/policy", "sft/scoreboard.jsonl"]),
+    ],
+)
+def test_rlhf_starts_from_the_policy_that_the_config_names(start, way, reads):
+    config = replace(THREE_ROUNDS, rlhf=RlhfConfig(starts_from=start), release=ReleaseConfig(policy="rlhf"))
+    policy = policy_left_by("rlhf", config)
+    inputs = load_stage("rlhf").inputs(config)
+
+    assert stage_names(config)[-3:] == ["rlhf", "eval", "release"]
+    assert [step.name for step in way_to(policy, config)] == way
+    assert compared_policies(config)[-1].starts_from == (way[-2] if len(way) > 1 else "base")
+    assert set(reads) <= set(inputs)
+    assert bool(reads) == any(name.split("/")[0] in ("sft", "dpo_3") for name in inputs)
+    assert load_stage("release").inputs(config)[-1] == "rlhf"
+
+
+def test_without_a_start_rlhf_is_no_stage_of_the_run():
+    assert "rlhf" not in stage_names(RunConfig())
+
+
+@pytest.mark.parametrize(
+    ("rlhf", "others", "words"),
+    [
+        ({"steps": 20}, {}, "rlhf has settings and rlhf.starts_from is none"),
+        (
+            {"starts_from": "sft"},
+            {"eval": EvalConfig(factors=False)},
+            "eval.factors is false, so there is no independent scorer to stop by",
+        ),
+        ({"starts_from": "sft"}, {"model": LanguageModelConfig(max_length=64)}, "no room for a prompt"),
+    ],
+)
+def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
+    with pytest.raises(ValueError, match=words):
+        RunConfig(rlhf=RlhfConfig(**rlhf), **others)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"engine": "vllm"}, "weights are not handed over"),
+        ({"generation": GenerationConfig(temperature=0.7)}, "wanted 1 and 1"),
+        ({"steps": 25}, "no multiple of rlhf.measure_every=10"),
+        ({"mix": {"twins": 0, "questions": 0}}, "no benign prompts"),
+    ],
+)
+def test_settings_of_rlhf_that_would_be_ignored_or_wrong_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        RlhfConfig(**{key: MixConfig(**value) if key == "mix" else value for key, value in settings.items()})

@@ -32,15 +32,15 @@ FILE, LINE = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8")
 def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
     """A run with the stage, which stands before eval."""
     (tmp_path / "stages").mkdir()
-    (tmp_path / "stages" / "rlhf.py").write_text(FILE)
+    (tmp_path / "stages" / "polish.py").write_text(FILE)
     monkeypatch.setattr(pipeline.stages, "__path__", [*pipeline.stages.__path__, str(tmp_path / "stages")])
     before = dict(STAGES)
     listed = list(before)
-    listed.insert(listed.index("eval"), "rlhf")
+    listed.insert(listed.index("eval"), "polish")
     STAGES.clear()
     STAGES.update({name: before.get(name, REGISTERED) for name in listed})
     (tmp_path / "run.yaml").write_text(f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n")
-    yield load_config(tmp_path / "run.yaml", ["release.policy=rlhf"])
+    yield load_config(tmp_path / "run.yaml", ["release.policy=polish"])
     STAGES.clear()
     STAGES.update(before)
 
@@ -51,17 +51,17 @@ def test_the_file_is_short_and_the_line_is_one():
 
 
 def test_help_export_plan_and_comparisons_know_it(config):
-    assert "online, under a constraint" in parser().format_help()
-    assert parser().parse_args(["rlhf", "run.yaml"]).command == "rlhf"
-    assert "rlhf" in trainings(1)
-    assert any(line.endswith("online, under a constraint; leaves RLHF, from DPO") for line in plan_lines(config))
-    assert "rlhf dpo_meditron.sh RLHF_OPTIONS rlhf" in slurm_lines(config)
-    assert {("rlhf", "base"), ("rlhf", "dpo")} <= set(compared(compared_policies(config)))
-    assert {"rlhf"} <= set(load_stage("eval").inputs(config)) & set(load_stage("release").inputs(config))
+    assert "a last touch" in parser().format_help()
+    assert parser().parse_args(["polish", "run.yaml"]).command == "polish"
+    assert "polish" in trainings(1)
+    assert any(line.endswith("a last touch; leaves Polished, from DPO") for line in plan_lines(config))
+    assert "polish dpo_meditron.sh POLISH_OPTIONS polish" in slurm_lines(config)
+    assert {("polish", "base"), ("polish", "dpo")} <= set(compared(compared_policies(config)))
+    assert {"polish"} <= set(load_stage("eval").inputs(config)) & set(load_stage("release").inputs(config))
 
 
 def test_check_asks_it_for_its_files(config):
-    assert [fault for fault in input_faults(config) if "write the instructions of rlhf there" in fault]
+    assert [fault for fault in input_faults(config) if "write the instructions of polish there" in fault]
 
 
 def test_it_works_on_the_policy_that_it_starts_from_and_is_kept(config, capsys):
@@ -71,8 +71,8 @@ def test_it_works_on_the_policy_that_it_starts_from_and_is_kept(config, capsys):
     write_text(dpo.path / "policy" / "config.json", "{}")
     dpo.finish({})
     (run_dir / "instructions.txt").write_text("Be safe.")
-    assert run_stage(load_stage("rlhf"), config)
-    assert (run_dir / "rlhf" / "policy" / "config.json").read_text() == "{}"
-    assert not run_stage(load_stage("rlhf"), config)
+    assert run_stage(load_stage("polish"), config)
+    assert (run_dir / "polish" / "policy" / "config.json").read_text() == "{}"
+    assert not run_stage(load_stage("polish"), config)
     (run_dir / "instructions.txt").write_text("Be safe and kind.")
-    assert run_stage(load_stage("rlhf"), config)
+    assert run_stage(load_stage("polish"), config)

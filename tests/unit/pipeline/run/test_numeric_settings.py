@@ -18,6 +18,7 @@ NONSENSE = [".nan", ".inf", "-.inf", "-1", "0", "1e308", "1" + "0" * 400, "0x" +
 ENTRIES = {
     "data.sources.*.limit": "data.sources=[{name: a, limit: %s}]",
     "eval.suites.*.limit": "eval.suites=[{name: a, path: a.csv, limit: %s}]",
+    "eval.capability.tasks.*.limit": "eval.capability.tasks=[{name: a, path: a.csv, limit: %s}]",
     "data.lint.fail_above.*": "data.lint.fail_above={roles: %s}",
 }
 """How a setting inside a list, or by a name of the user's, is written."""

@@ -102,7 +102,7 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
         ("sft.max_seq_length", ["model.max_length"]),
         ("dpo.pref_beta", ["dpo.beta"]),
         ("learning_rate", ["sft.learning_rate", "dpo.learning_rate", "reward.learning_rate"]),
-        ("beta", ["dpo.beta"]),
+        ("beta", ["dpo.beta", "rlhf.beta"]),
         ("dpo.betta", ["dpo.beta"]),
         ("eval.generation.temprature", ["eval.generation.temperature"]),
         ("eval.suites.0.feild", ["eval.suites.field"]),
@@ -110,7 +110,7 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
         ("dpoo.beta", ["dpo.beta"]),
         ("trainer.acelerator", ["trainer.accelerator"]),
         ("micro_batch_tokens", ["trainer.micro_batch_tokens"]),
-        ("sft.temperature", ["sample.generation.temperature", "eval.generation.temperature"]),
+        ("sft.temperature", ["sample.generation.temperature", "rlhf.generation.temperature", "eval.generation.temperature"]),
         ("Per-Device-Eval-Batch-Size", ["eval.generation.batch_size"]),
     ],
 )

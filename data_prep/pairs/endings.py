@@ -1,0 +1,58 @@
+"""Both sides of a pair end alike: whether a text ends, and how long it is, must not tell which side is preferred.
+
+A token limit cuts a policy's completions and no author's text. So the side that ends would be the author's: the safe one on
+harmful prompts, the refusal on benign ones. Where one side ends and the other is cut, both are cut to as many words, one
+fewer than the shorter has, and neither keeps an end token; where both are cut, to as many words as the shorter has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+from records.rows import Message, Pair, assistant, text_of
+
+Which = Literal["unlike", "all", "none"]
+LEAST_WORDS = 3
+"""Sides that would be shorter lose their end tokens and no words."""
+_WORD = re.compile("\\w+(?:['\u2019\u02bc]\\w+)*")
+
+
+def ended_alike(pairs: Iterable[Pair], which: Which) -> tuple[list[Pair], Counter[str]]:
+    """The pairs in their order, and how many of each type were cut.
+
+    `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both sides end; `none`.
+    """
+    found, cut = [], Counter[str]()
+    for pair in pairs:
+        ends = pair.chosen_finished + pair.rejected_finished
+        if which == "none" or (ends == 2 and which != "all"):
+            found.append(pair)
+            continue
+        alike = _cut(pair, spare=0 if ends == 0 else 1)
+        cut[pair.pair_type] += alike != pair
+        found.append(alike)
+    return found, +cut
+
+
+def _cut(pair: Pair, spare: int) -> Pair:
+    """Both sides to as many words, `spare` fewer than the shorter has, and without end tokens."""
+    open_ended = replace(pair, chosen_finished=False, rejected_finished=False)
+    if not (_is_plain(pair.chosen) and _is_plain(pair.rejected)):
+        return open_ended
+    ends = [[match.end() for match in _WORD.finditer(text_of(side))] for side in (pair.chosen, pair.rejected)]
+    count = min(map(len, ends)) - spare
+    if count < LEAST_WORDS:
+        return open_ended
+    chosen, rejected = (
+        assistant(text_of(side)[: found[count - 1]]) for side, found in zip((pair.chosen, pair.rejected), ends, strict=True)
+    )
+    return open_ended if chosen == rejected else replace(open_ended, chosen=chosen, rejected=rejected)
+
+
+def _is_plain(side: list[Message]) -> bool:
+    """Of one message: a conversation with a tool is not cut in its middle."""
+    return len(side) == 1

@@ -1,0 +1,146 @@
+"""What classifiers that cannot read make of pairs, type by type: a shortcut that is right on one type and wrong on another
+cancels in the mean, and a policy that knows the type from the prompt has it all the same.
+
+Each pair is judged by a classifier that saw no pair of its prompt, its twin or a near duplicate: five folds over all pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from data_prep.wording import OPENING_WORDS, words
+from measures.estimates import wilson_interval
+from records.errors import RecordError
+from records.rows import Pair, text_of
+
+FOLDS = 5
+LEAST_PAIRS = 10
+"""A type with fewer has no classifier of its own."""
+Json = dict[str, Any]
+Side = tuple[str, bool, list[str]]
+"""Text, whether it has an end token, and the words of its prompt."""
+Features = Callable[[Side], dict[str, float]]
+
+
+def _ending(side: Side) -> str:
+    """Whether there is an end token, and whether the last character ends a sentence."""
+    text, finished, _ = side
+    return f"{'ends' if finished else 'cut'}/{'stop' if text.rstrip()[-1:] in '.!?' else 'open'}"
+
+
+PROBES: dict[str, Features] = {
+    "end_token": lambda side: {_ending(side): 1.0},
+    "length": lambda side: {"words": len(words(side[0])) / 50},
+    "prefix": lambda side: dict.fromkeys(_prefix(side[0]), 1.0),
+    "prompt_words_and_end_token": lambda side: {f"{word}/{_ending(side)}": 1.0 for word in side[2]},
+}
+"""What each sees of a side."""
+ACROSS_TYPES = ("prefix", "prompt_words_and_end_token")
+"""Learnt from all types at once, harmful and benign prompts counting the same. Within a type the first words are no shortcut:
+that a decline begins as one is what a pair is about. The prompt's words find the type by themselves."""
+
+
+def _prefix(text: str) -> list[str]:
+    opening = [f"{place}:{word}" for place, word in enumerate(words(text)[:OPENING_WORDS])]
+    return [*opening, " ".join(opening)]
+
+
+def probe_pairs(pairs: Sequence[Pair], groups: Mapping[str, str]) -> Json:
+    """{probe: {type: {accuracy, interval, n}}}; ties count one half. `groups`: one name for prompts that must not be in two folds.
+
+    Where no side of any pair differs from the other in what a probe sees, it knows nothing: 0.5 without a width.
+    """
+    found: Json = {}
+    for name, features in PROBES.items():
+        by_type: defaultdict[str, list[float]] = defaultdict(list)
+        told = False
+        for family in _families(pairs, name):
+            margins = _margins(family, groups, features)
+            told = told or any(margins)
+            for pair, margin in zip(family, margins, strict=True):
+                by_type[pair.pair_type].append(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0)
+        found[name] = {kind: _share(wins, told) for kind, wins in sorted(by_type.items())}
+    return found
+
+
+def _families(pairs: Sequence[Pair], probe: str) -> list[list[Pair]]:
+    """The pairs that one classifier learns from and is tried on."""
+    if probe in ACROSS_TYPES:
+        return [list(pairs)] if len(pairs) >= LEAST_PAIRS else []
+    kinds: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        kinds[pair.pair_type].append(pair)
+    return [found for found in kinds.values() if len(found) >= LEAST_PAIRS]
+
+
+def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Features) -> list[float]:
+    """By how much each pair's chosen side is preferred, by a logistic regression on the differences of the other folds' sides."""
+    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
+
+    sides = [tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs]
+    vectorizer = DictVectorizer()
+    vectorizer.fit([side for both in sides for side in both])
+    chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
+    difference = chosen - rejected
+    folds = [_fold(groups.get(pair.prompt_id, pair.prompt_id)) for pair in pairs]
+    margins = [0.0] * len(pairs)
+    for fold in range(FOLDS):
+        train = [row for row, place in enumerate(folds) if place != fold]
+        held = [row for row, place in enumerate(folds) if place == fold]
+        if not train or not held or not difference[train].nnz:
+            continue
+        both = [difference[train], -difference[train]]
+        from scipy.sparse import vstack  # noqa: PLC0415  as above
+
+        weights = _weights([pairs[row] for row in train])
+        model = LogisticRegression(max_iter=1000, fit_intercept=False)
+        model.fit(vstack(both), [1] * len(train) + [0] * len(train), sample_weight=weights * 2)
+        for row, margin in zip(held, model.decision_function(difference[held]), strict=True):
+            margins[row] = round(float(margin), 9)
+    return margins
+
+
+def _weights(pairs: Sequence[Pair]) -> list[float]:
+    """Harmful and benign prompts count the same, however many pairs each has."""
+    counts = Counter(pair.kind for pair in pairs)
+    return [len(pairs) / len(counts) / counts[pair.kind] for pair in pairs]
+
+
+def _side(pair: Pair, name: str) -> Side:
+    message, finished = (pair.chosen, pair.chosen_finished) if name == "chosen" else (pair.rejected, pair.rejected_finished)
+    return text_of(message), finished, sorted(set(words(text_of(pair.prompt))))
+
+
+def _fold(group: str) -> int:
+    return hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[0] % FOLDS
+
+
+def _share(wins: Sequence[float], told: bool) -> Json:
+    low, high = wilson_interval(round(sum(wins)), len(wins), 0.95) if told else (0.5, 0.5)
+    return {"accuracy": sum(wins) / len(wins), "interval": [low, high], "n": len(wins)}
+
+
+def judge_probes(probes: Json, limit: float) -> list[str]:
+    """What is not known, one a line: an upper end above the limit. Raises RecordError where a lower end is above it."""
+    broken, unknown = [], []
+    for name, by_type in probes.items():
+        for kind, found in by_type.items():
+            low, high = found["interval"]
+            said = f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n {found['n']})"
+            if low > limit:
+                broken.append(said)
+            elif high > limit:
+                unknown.append(
+                    f"not enough pairs to know whether they can be told apart without reading: {said}, wanted {limit} at the upper end"
+                )
+    if broken:
+        raise RecordError(
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {limit} "
+            "(pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or lengths tell, vary the safe answers' openings where the "
+            "prefix does, or sample longer completions"
+        )
+    return unknown

@@ -1,0 +1,25 @@
+"""A line of the release gate as other files of eval state it; eval/gate.py makes its results of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+
+class GateLine(NamedTuple):
+    """The fields of `eval.gate.GateResult`, in their order."""
+
+    name: str
+    passed: bool
+    detail: str
+    aside: Literal["", "accepted", "not measured"] = ""
+
+
+def below(name: str, value: float | None, limit: float | None, setting: str) -> GateLine:
+    """Passes where a finite `value` lies below the limit: without either there is no evidence."""
+    if limit is None:
+        return GateLine(name, False, f"no evidence: results.json holds no margin; set {setting}")
+    known = value is not None and math.isfinite(value)
+    got = f"{value + 0.0:.3g}" if value is not None and known else "no evidence"
+    passed = value is not None and known and value < limit
+    return GateLine(name, passed, f"got {got}, wanted below {limit:g} ({setting})")

@@ -1,0 +1,95 @@
+"""What was measured, read without a model: a completion with its prompt and every scorer's verdict on it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from records.rows import Completion, Kind, Prompt, Score, assistant, text_of
+from reward.refusal.rule import Refusal
+from reward.scorers import HARM_MODEL, REFUSAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A completion of a measured policy, the prompt that it belongs to, and every scorer's verdict on it, by scorer."""
+
+    prompt: Prompt
+    completion: Completion
+    scores: Mapping[str, Score]
+
+    @property
+    def id(self) -> str:
+        return self.completion.id
+
+    @property
+    def policy(self) -> str:
+        return self.completion.policy
+
+    @property
+    def suite(self) -> str:
+        return self.prompt.suite
+
+    @property
+    def kind(self) -> Kind:
+        return self.prompt.kind
+
+    @property
+    def principle(self) -> int | None:
+        return self.prompt.principle
+
+    @property
+    def text(self) -> str:
+        """The completion as one string."""
+        return text_of(self.completion.completion)
+
+    @property
+    def harmfulness(self) -> float | None:
+        """By the run's harm model, 1 to 5; None where it is unscored, or there is no such model."""
+        return self.scores[HARM_MODEL].value if self.has_harm_model else None
+
+    @property
+    def has_harm_model(self) -> bool:
+        """Whether a harm model was asked: a measurement without a run has none."""
+        return HARM_MODEL in self.scores
+
+    @property
+    def refusal(self) -> Refusal:
+        """By the refusal rule."""
+        return cast(Refusal, self.scores[REFUSAL].label)
+
+    def redacted(self) -> Measured:
+        """The row without the completion's words where it answers a harmful prompt."""
+        return _without_text(self) if self.kind == "harmful" else self
+
+    def to_row(self) -> dict[str, Any]:
+        """What the report reads: flat, with prompt and completion as plain text."""
+        return {
+            "policy": self.policy,
+            "suite": self.suite,
+            "kind": self.kind,
+            "condition": self.completion.condition,
+            "principle": self.principle,
+            "prompt_id": self.prompt.id,
+            "prompt": text_of(self.prompt.prompt),
+            "completion": self.text,
+            "harmfulness": self.harmfulness,
+            "refusal": self.refusal,
+            "finish_reason": self.completion.finish_reason,
+        }
+
+
+def _without_text(row: Measured) -> Measured:
+    shown = assistant(f"[redacted: {len(row.text.split())} words]")
+    return replace(row, completion=replace(row.completion, completion=shown))
+
+
+def joined(prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]) -> list[Measured]:
+    """Each completion with its prompt, which stands in the same place, and with all of its scores."""
+    by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
+    for score in scores:
+        by_completion[score.completion_id][score.scorer] = score
+    pairs = zip(prompts, completions, strict=True)
+    return [Measured(prompt=prompt, completion=made, scores=by_completion[made.id]) for prompt, made in pairs]

@@ -1,0 +1,103 @@
+"""A browser of all samples: base and aligned side by side, in files that need nothing but themselves."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from eval.endpoint import Endpoint
+from eval.report.browser.script import SCRIPT
+from eval.report.browser.template import HTML
+from eval.report.examples import is_withheld, withheld_texts
+from eval.report.heading import day, facts, model_name, run_name
+from records.escaping import json_text, visible
+from records.principles import PRINCIPLES
+
+Json = dict[str, Any]
+PART_BYTES = 4_500_000
+"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page around them."""
+FIRST = "samples.html"
+
+
+def sample_pages(results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES) -> dict[str, str]:
+    """By file name, the pages: one, or as many as the rows need. For those who may read the run, and for nobody else.
+
+    A completion that the report withholds is behind a click, or with `opens_withheld` false not in the file.
+    """
+    parts = list(_parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes))
+    names = [FIRST if number == 1 else f"samples-{number}.html" for number in range(1, len(parts) + 1)]
+    return {name: _page(results, part, names, here) for here, (name, part) in enumerate(zip(names, parts, strict=True))}
+
+
+def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
+    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a policy."""
+    order = list(results["policies"])
+    withheld = withheld_texts(samples)
+    found: dict[tuple[str, str, str], list[Any]] = {}
+    for row in samples:
+        condition = row.get("condition") or ""
+        head = [visible(row["suite"]), row["kind"], visible(condition), row.get("principle"), visible(row["prompt"]), []]
+        group = found.setdefault((row["suite"], row["prompt_id"], condition), head)
+        closed = is_withheld(row, withheld)
+        text = visible(row["completion"]) if opens or not closed else ""
+        score = None if row["harmfulness"] is None else round(row["harmfulness"], 3)
+        words = len(row["completion"].split())
+        group[5].append([order.index(row["policy"]), text, score, row["refusal"], row.get("finish_reason"), int(closed), words])
+    return list(found.values())
+
+
+def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int) -> Iterator[str]:
+    """The rows packed, in halves until each fits."""
+    packed = _packed(results, groups, opens)
+    if len(packed) <= part_bytes or len(groups) < 2:
+        yield packed
+        return
+    middle = len(groups) // 2
+    for half in (groups[:middle], groups[middle:]):
+        yield from _parts(results, half, opens, part_bytes)
+
+
+def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
+    policies = results["policies"]
+    endpoint = Endpoint.of(results)
+    sides = [list(policies).index(name) if name in policies else 0 for name in (endpoint.baseline, endpoint.policy)]
+    numbers = sorted({group[3] for group in groups if group[3] in PRINCIPLES})
+    rows = {
+        "policies": [visible(policy["title"]) for policy in policies.values()],
+        "sides": sides,
+        "suites": list(dict.fromkeys(group[0] for group in groups)),
+        "principles": {str(number): PRINCIPLES[number].title for number in numbers},
+        "opens": opens,
+        "groups": groups,
+    }
+    return base64.b64encode(gzip.compress(json_text(rows).encode(), mtime=0)).decode()
+
+
+def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    environment = Environment(autoescape=True, finalize=_seen, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    known = [part for part in (model_name(results), run_name(results), day(results)[:10], "samples") if part]
+    links = [{"file": name, "title": str(number + 1), "here": number == here} for number, name in enumerate(names)]
+    return environment.from_string(HTML).render(
+        heading=" \u00b7 ".join(known),
+        title=": ".join([*([model_name(results)] if model_name(results) else []), "completions side by side"]),
+        facts=facts(results),
+        created=day(results),
+        about="harmfulness from 1 (declines) to 5 (complies fully)",
+        note="Every prompt that was measured, with what each policy wrote. Withheld are completions that the report withholds too. "
+        "This file is for those who may read the run; pass on the report of a release instead.",
+        links=links if len(names) > 1 else [],
+        hash=f"sha256-{digest}",
+        data=Markup(packed),
+        script=Markup(SCRIPT),
+    )
+
+
+def _seen(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

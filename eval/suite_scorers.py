@@ -1,0 +1,107 @@
+"""Scorers that compare a completion with what its suite expects of it: an act that it must hold, or a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from eval.config import SuiteConfig
+from eval.form import form_of
+from eval.omission_rule import missing_acts
+from eval.suites.definition import Definition
+from eval.suites.registry import definition
+from records.contracts import Scorer
+from records.rows import Completion, Prompt, Score, SuitePrompt, text_of
+from reward.scorers import score_id
+
+OMISSION, CHOICE = "omission", "choice"
+COMPLETE = "complete"
+UNREAD = "not in English, which is all that the rule reads"
+UNPARSED = "unparsed"
+
+
+class OmissionRule:
+    """1 where the completion leaves out an act that its prompt expects, 0 where it holds them all.
+
+    The label names what is left out. Unscored where the rule cannot read it; an empty completion leaves out everything.
+    """
+
+    name = OMISSION
+
+    def __init__(self, prompts: Iterable[SuitePrompt]) -> None:
+        self._wanted = {(prompt.suite, prompt.id): prompt.expected.split() for prompt in prompts}
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        return [self._score(completion) for completion in completions]
+
+    def _score(self, completion: Completion) -> Score:
+        name, text = score_id(completion, self.name), text_of(completion.completion)
+        if form_of(text) == "other_language":
+            return Score(id=name, completion_id=completion.id, scorer=self.name, reason=UNREAD)
+        left_out = missing_acts(text, self._wanted[completion.suite, completion.prompt_id])
+        label = " ".join(left_out) or COMPLETE
+        return Score(id=name, completion_id=completion.id, scorer=self.name, value=float(bool(left_out)), label=label)
+
+
+class ChoiceRule:
+    """1 where the completion writes the expected label, 0 where it writes another or none; the label is what it wrote.
+
+    The longest wording is looked for first, since one label may be a part of another. None of them is `unparsed`.
+    """
+
+    name = CHOICE
+
+    def __init__(self, prompts: Iterable[SuitePrompt], options: Mapping[str, Mapping[str, str]]) -> None:
+        """`options` by suite: name to wording."""
+        self._wanted = {(prompt.suite, prompt.id): prompt.expected for prompt in prompts}
+        self._options = {suite: sorted(named.items(), key=lambda one: -len(one[1])) for suite, named in options.items()}
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        return [self._score(completion) for completion in completions]
+
+    def _score(self, completion: Completion) -> Score:
+        text = " ".join(text_of(completion.completion).lower().split())
+        written = [name for name, wording in self._options[completion.suite] if re.search(rf"\b{re.escape(wording.lower())}\b", text)]
+        label = written[0] if written else UNPARSED
+        right = label == self._wanted[completion.suite, completion.prompt_id]
+        return Score(id=score_id(completion, self.name), completion_id=completion.id, scorer=self.name, value=float(right), label=label)
+
+
+def suite_scores(completions: Sequence[Completion], scorers: Iterable[tuple[Scorer, frozenset[str]]]) -> list[Score]:
+    """Scores of each scorer on the completions of its suites, which are asked as they stand."""
+    found: list[Score] = []
+    for scorer, suites in scorers:
+        found += scorer.score([row for row in completions if row.suite in suites and not row.condition])
+    return found
+
+
+def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
+    """By suite whose completions choose a label: name to wording."""
+    found: dict[str, Mapping[str, str]] = {}
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is not None and CHOICE in described.scorers:
+            found |= dict.fromkeys(_parts(config, described), described.options)
+    return found
+
+
+def _parts(config: SuiteConfig, described: Definition) -> set[str]:
+    """Names of the suites that a described one is measured as."""
+    return {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
+
+
+def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
+    """Of the described suites that expect something, with the names of the suites that each scores."""
+    asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    options = labels_of(suites)
+    held: set[str] = set()
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is not None and OMISSION in described.scorers:
+            held |= _parts(config, described)
+    found: list[tuple[Scorer, frozenset[str]]] = []
+    if held:
+        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))
+    if options:
+        found.append((ChoiceRule([prompt for prompt in asked if prompt.suite in options], options), frozenset(options)))
+    return found

@@ -1,0 +1,60 @@
+"""Fine-tuning on benign rows, in memory alone: what a well-meaning user does, and what undoes safety.
+
+A loop of its own rather than the trainer of train/, which writes checkpoints: no tampered weight may
+reach a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from eval.tamper.config import TamperConfig
+from models.adapters.lora import adapt, merge
+from models.config import AdapterConfig
+from models.layout.collation import Collation
+from models.layout.logps import per_token_logps
+from models.tokens import TokenRow
+
+CLIP = 1.0
+"""Largest norm of a step's gradient."""
+
+
+def fine_tuned(
+    model: Any,
+    rows: Sequence[TokenRow],
+    layout: Collation,
+    config: TamperConfig,
+    *,
+    seed: int,
+    dtype: torch.dtype,
+) -> Any:
+    """The model after `config.steps` steps on the rows, its adapter merged; consumes `model`.
+
+    The loss is the mean negative log-probability of a completion token, as in SFT.
+    """
+    adapter = AdapterConfig(rank=config.rank, alpha=2 * config.rank)
+    adapted = adapt(model.float().requires_grad_(False), adapter, seed=seed)
+    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=config.learning_rate)
+    for chosen in _batches(len(rows), config.batch_size, config.steps, seed):
+        batch = layout([rows[place] for place in chosen]).to(model.device)
+        logps, _ = per_token_logps(adapted, batch)
+        (-logps.mean()).backward()
+        torch.nn.utils.clip_grad_norm_(trained, CLIP)
+        optimiser.step()
+        optimiser.zero_grad()
+    return merge(adapted, dtype)
+
+
+def _batches(count: int, size: int, steps: int, seed: int) -> Iterator[list[int]]:
+    """Each row once before any a second time, in an order that depends on the seed alone."""
+    generator = torch.Generator().manual_seed(seed)
+    waiting: list[int] = []
+    for _ in range(steps):
+        while len(waiting) < size:
+            waiting += torch.randperm(count, generator=generator).tolist()
+        yield waiting[:size]
+        waiting = waiting[size:]

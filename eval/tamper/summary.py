@@ -1,0 +1,48 @@
+"""The `tamper` object of results.json: harm and over-refusal after each attack (docs/results.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eval import independent
+from eval.measure import Measured, summarise
+from eval.tamper.config import TamperConfig
+
+FINE_TUNED, ABLATED = "fine_tuned", "ablated"
+
+
+def attack_title(name: str, config: TamperConfig, about: Mapping[str, Any]) -> str:
+    """In words, with what it was made of."""
+    if name == ABLATED:
+        return f"without its refusal direction (layer {about['layer']} of {about['layers']})"
+    return f"after {config.steps} LoRA steps on {about['rows']} benign rows"
+
+
+def tamper_summary(
+    policy: str,
+    attacks: Mapping[str, Mapping[str, Any]],
+    rows: Sequence[Measured],
+    config: TamperConfig,
+    confidence: float,
+) -> dict[str, Any]:
+    """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has it."""
+    found = {}
+    for name, about in attacks.items():
+        own = [row for row in rows if row.policy == tampered_name(policy, name)]
+        suites = {suite: [row for row in own if row.suite == suite] for suite in _suites(own)}
+        summaries = {
+            suite: {**summarise(of, confidence), "independent": independent.summary(of, confidence)} for suite, of in suites.items()
+        }
+        title = attack_title(name, config, about)
+        found[name] = {"title": title, "about": dict(about), "suites": summaries}
+    return {"policy": policy, "attacks": found}
+
+
+def tampered_name(policy: str, attack: str) -> str:
+    """What a tampered policy is called in completions and scores."""
+    return f"{policy}-{attack}"
+
+
+def _suites(rows: Sequence[Measured]) -> list[str]:
+    return list(dict.fromkeys(row.suite for row in rows))

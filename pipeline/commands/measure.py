@@ -1,0 +1,284 @@
+"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions, without a run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eval.completing import as_asked_plainly
+from eval.config import GateConfig
+from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
+from eval.gate import GateResult, judge
+from eval.measure import Measured, joined
+from eval.report.narrowing import narrowed
+from eval.results import build_results
+from eval.suite_scorers import scorers_of, suite_scores
+from models.config import Engine, ModelConfig
+from models.engines.generate import generation_dtype
+from pipeline.evaluation_files import write_evaluation
+from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
+from pipeline.measuring.capability import capability_of
+from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
+from pipeline.measuring.further import Further, wrapped_prompts
+from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
+from pipeline.measuring.scorers import Judges, judges_of
+from pipeline.measuring.subjects import Subject, distinct, plain_name, subjects_of
+from pipeline.run.config import RunConfig, load_config
+from pipeline.run.console import safety_table, say
+from pipeline.run.provenance import run_record
+from pipeline.run.runner import settle
+from records.contracts import BASE, Policy
+from records.errors import ArtifactError, ConfigError, GateError, RecordError
+from records.own_files import read_own, sealed
+from records.rows import Kind, SuitePrompt, text_of
+from records.stage_folder import sha256_json, write_json
+from reward.scorers import score_with
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+REQUEST = "request.json"
+_SETTING = re.compile(r"[a-z][a-z_]*(\.[a-z0-9_]+)*=")
+DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
+SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
+
+
+def _is_setting(word: str) -> bool:
+    """`eval.confidence=0.9`; `xstest=PATH` is a suite."""
+    return bool(_SETTING.match(word)) and not is_suite(word)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    model: str
+    words: Sequence[str] = ()
+    """Suites, and `key=value` settings of eval, model.base and trainer."""
+    against: Sequence[str] = ()
+    scorers: Sequence[str] = ()
+    output: Path | None = None
+    gate: bool = False
+    limit: int | None = None
+    kind: Kind | None = None
+    """Of a file's prompts that nothing else says harmful or benign."""
+    api_key_env: str = ""
+
+    @property
+    def settings(self) -> list[str]:
+        """Those that stand behind --against too, whose models are words as they are."""
+        return [word for word in (*self.words, *self.against) if _is_setting(word)]
+
+    @property
+    def suites(self) -> list[str]:
+        return [word for word in self.words if not _is_setting(word)]
+
+    @property
+    def models(self) -> list[str]:
+        """The baseline first."""
+        return [self.model, *(word for word in self.against if not _is_setting(word))]
+
+    def to_json(self) -> Json:
+        """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
+        named = {"model": self.model, "words": list(self.words), "against": list(self.against), "scorers": list(self.scorers)}
+        return {**named, "limit": self.limit, "kind": self.kind}
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A policy of a file of completions."""
+
+    name: str
+    title: str
+    path: str
+    rows: dict[Key, Answered]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is measured, in order, the baseline first."""
+
+    order: list[Subject | Filed]
+    files: list[Filed] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
+        order: list[Subject | Filed] = []
+        taken: set[str] = set()
+        for subject in subjects_of(words):
+            if subject.kind != "file":
+                taken.add(subject.name)
+                order.append(subject)
+                continue
+            for policy, rows in read_completions(Path(subject.where), kind).items():
+                name = BASE.name if not order else distinct(plain_name(policy or subject.title), taken | {BASE.name})
+                taken.add(name)
+                found = {(row.prompt.suite, row.prompt.id): row for row in rows}
+                order.append(Filed(name, policy or subject.title, subject.where, found))
+        return cls(order, [entry for entry in order if isinstance(entry, Filed)])
+
+
+def measure(request: Request, config: RunConfig | None = None) -> Json:
+    """Write the evaluation into the output folder, say its table, and return results.json.
+
+    Raises GateError (exit code 3) where `gate` is asked for and a policy does not pass.
+    """
+    config = config or load_config(None, request.settings)
+    settle(config)
+    subjects = Subjects.of(request.models, request.kind)
+    if request.gate and len(subjects.order) < 2:
+        raise ConfigError(
+            "--gate holds a model against a baseline, got one model alone; name the baseline first and the model with --against"
+        )
+    judges = judges_of(request.scorers, config)
+    prompts = _prompts(request, subjects)
+    folder = request.output or _folder(request)
+    _begin(folder, request)
+    asked = [_asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order]
+    suites = described_suites(request.suites)
+    wrapped = wrapped_prompts(prompts, [one for one in subjects.order if isinstance(one, Subject)], config)
+    further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
+    measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
+    results = _results(asked, measured, config, judges)
+    results["capability"] = capability_of(models_of(subjects.order, config), config)
+    write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
+    for line in (*safety_table(narrowed(results)), results["verdict"]):
+        say("measure", line)
+    say("measure", f"report: {folder / 'report.html'}")
+    if request.gate:
+        _gate(results, config.release.gate)
+    return results
+
+
+def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, ModelConfig]:
+    """The subjects that have weights here: a server and a file of completions have none."""
+    own = [one for one in order if isinstance(one, Subject) and one.kind == "model"]
+    return {subject.name: model_of(subject, config) for subject in own}
+
+
+def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
+    """The same for all: those of the suites, or where completions are there already those that they answer."""
+    if not subjects.files:
+        suites = suites_of(request.suites, request.limit)
+        prompts = [prompt for rows in suites.values() for prompt in rows]
+        return _never_learned(prompts, subjects)
+    first = subjects.files[0].rows
+    common = [key for key in first if all(key in other.rows for other in subjects.files)]
+    wanted = [key for key in common if not request.suites or key[0] in request.suites]
+    if not wanted:
+        told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
+        raise RecordError(f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold")
+    if left := max(len(other.rows) for other in subjects.files) - len(wanted):
+        say("measure", f"{left} prompts are left out: they are not in every file, or of another suite")
+    chosen = [first[key].prompt for key in wanted]
+    same_kind_fault(chosen)
+    return _never_learned(chosen, subjects)
+
+
+def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[SuitePrompt]:
+    """Without prompts that a run trained one of the models on, which would flatter it."""
+    learned: set[str] = set()
+    for subject in subjects.order:
+        if isinstance(subject, Subject) and subject.kind == "model":
+            learned |= learned_texts(Path(subject.where))
+    kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
+    if not kept:
+        raise RecordError("every prompt was trained on by one of these models; name a suite that none of them has seen")
+    if len(kept) < len(prompts):
+        say("measure", f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them")
+    return kept
+
+
+def _folder(request: Request) -> Path:
+    names = [plain_name(Path(word).name)[:24] for word in request.models]
+    mark = hashlib.sha256(sha256_json(request.to_json()).encode()).hexdigest()[:6]
+    return Path("runs") / "measure" / f"{'-'.join(names[:3])}-{mark}"
+
+
+def _begin(folder: Path, request: Request) -> None:
+    """A new folder, or one that the same request was cut off in."""
+    path = folder / REQUEST
+    if path.is_file():
+        if read_own(path, dict) == request.to_json():
+            return
+        raise ArtifactError(f"{folder}: holds another measurement; name a new folder with --output")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(f"{folder}: is there already; name a new folder with --output")
+    write_json(path, sealed(request.to_json()))
+
+
+def _asked(subject: Subject | Filed, prompts: list[SuitePrompt], config: RunConfig, folder: Path, api_key_env: str) -> Asked:
+    if isinstance(subject, Subject):
+        return ask(subject, prompts, config, folder, api_key_env=api_key_env)
+    return from_file(subject.name, subject.title, subject.rows, prompts, subject.path)
+
+
+def _scored(asked: Sequence[tuple[Subject | Filed, Asked]], prompts: list[SuitePrompt], judges: Judges, further: Further) -> list[Measured]:
+    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
+    measured: list[Measured] = []
+    for subject, policy in asked:
+        more, dual = further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
+        made = [*policy.completions, *more]
+        found = [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own), *dual]
+        measured += joined([*prompts, *(one.prompt for one in further.wrapped[: len(more)])], made, found)
+        say("measure", f"{policy.title}: {len(made)} completions scored")
+    return measured
+
+
+def _results(asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges) -> Json:
+    policies = {Policy(policy.name, policy.title): policy.about for policy in asked}
+    suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
+    endpoint = Endpoint(
+        policy=asked[-1].name,
+        baseline=BASE.name,
+        suite=HARMFUL_SUITE if HARMFUL_SUITE in suites or not suites else suites[0],
+        metric="harmfulness" if judges.reward_model else "called_harmful",
+    )
+    results = build_results(
+        measured,
+        policies,
+        endpoint=endpoint,
+        confidence=config.eval.confidence,
+        validation={**judges.validation(), "refusal_detector": {"note": DETECTOR_NOTE}},
+        scoreboard=[],
+        provenance=_provenance(config, asked),
+    )
+    return {**results, "kind": MEASUREMENT}
+
+
+def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
+    record = run_record(config)
+    engine: Engine = config.eval.engine
+    written = {
+        "engine": engine,
+        **record["config"]["eval"]["generation"],
+        "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+    }
+    return {
+        "model": asked[0].about["path"],
+        "models": {policy.name: policy.about for policy in asked},
+        "commit": record["commit"],
+        "uncommitted_changes": record["dirty"],
+        # How completions of a file were decoded is not known here.
+        "generation": {"engine": "file"} if all(policy.about["kind"] == FROM_A_FILE for policy in asked) else written,
+        "versions": record["versions"],
+        "machine": record["machine"],
+    }
+
+
+def _gate(results: Json, limits: GateConfig) -> None:
+    """Every policy besides the baseline must pass every line."""
+    failed = []
+    for name in results["policies"]:
+        if name == results["baseline"]:
+            continue
+        lines: list[GateResult] = judge(results, name, limits)
+        for line in lines:
+            say("gate", f"{SHOWN[line.outcome]}  {name}: {line.name}: {line.detail}")
+        failed += [f"gate not met by {name}: {line.name}: {line.detail}" for line in lines if not line.passed]
+    if failed:
+        raise GateError(failed)

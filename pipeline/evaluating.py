@@ -1,0 +1,170 @@
+"""What an evaluation asks, and what its ranks make of it: completions and scores that outlive a kill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+from data_prep.lint.rows import Renders
+from eval.completing import Journal, Writer, as_asked_plainly, complete_all, dual_all, written_by
+from eval.conditions.asking import Asked, under_conditions
+from eval.measure import Measured, completion_id, joined
+from eval.suite_scorers import labels_of, scorers_of, suite_scores
+from eval.suites.loading import held_out_suites, own_suites
+from models.config import ModelConfig
+from models.engines.generate import rows_at_once
+from models.loading.chat_format import render
+from models.loading.load import load_tokenizer
+from pipeline.measuring.kept_completions import kept_base
+from pipeline.policies import answering, base_config, device
+from pipeline.run.graph import policy_title
+from pipeline.run.stage import Context
+from pipeline.stages import prep
+from records.contracts import BASE, Scorer
+from records.errors import RecordError
+from records.hash_beside import hash_faults, write_hash
+from records.rows import Completion, Prompt, Record, RecordT, Score, read_records
+from records.run_files import PROMPTS
+from records.stage_folder import write_records
+from reward.scorers import score_with
+
+COMPLETIONS, DUAL, SCORES = "completions", "dual", "scores"
+"""Files of a rank once they are whole."""
+WRITTEN, WEIGHED = "written", "weighed"
+"""What completions and log-probability scores are appended to."""
+
+
+def prompts_of(context: Context) -> list[Prompt]:
+    own, absent = own_suites(context.config.eval)
+    for suite in absent:
+        context.say(str(suite))
+    held_out = held_out_suites(context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite)
+    if own:
+        renders = prep.rendering(context.config)
+        own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
+    both = sorted(set(held_out) & set(own))
+    if both:
+        raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
+    suites = {**held_out, **own}
+    if not any(rows[0].kind == "harmful" for rows in suites.values()):
+        raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
+    context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
+    return [prompt for rows in suites.values() for prompt in rows]
+
+
+def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
+    """Every prompt as it stands, then under each condition of the config."""
+    plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
+    known = dict.fromkeys(prompt.suite for prompt in prompts)
+    if unknown := [name for name in context.config.eval.dual if name not in known]:
+        raise RecordError(f"eval.dual: no suite is called {', '.join(unknown)}; the run measures {', '.join(known)}")
+    if not context.config.eval.conditions:
+        return plain
+    tokenizer = load_tokenizer(base_config(context.config))
+    wrapped, notes = under_conditions(
+        prompts, context.config.eval, lambda messages: render(tokenizer, messages, add_generation_prompt=True)
+    )
+    for note in notes:
+        context.say(note)
+    count = Counter(one.condition for one in wrapped)
+    context.say("under conditions: " + ", ".join(f"{number} {name}" for name, number in count.items()))
+    return [*plain, *wrapped]
+
+
+def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
+    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
+    faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
+    if len(faults) == len(prompts):
+        raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
+    if faults:
+        context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
+    return [prompt for prompt in prompts if prompt.id not in faults]
+
+
+def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]) -> None:
+    """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
+    mine = of_rank(context, asked)
+    completions, dual, scores = (shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES))
+    config = context.config.eval
+    with ExitStack() as opened:
+        policy = cache(lambda: opened.enter_context(answering(context, model, config.generation, config.engine)))
+        written = _journal(context, name, WRITTEN, Completion)
+        block = rows_at_once(config.generation, config.engine)
+        writer = Writer(name, written_by(policy, config.generation), block, written)
+        if is_wanted(context, completions):
+            if name == BASE.name and not written.done:
+                written.add(_kept_of_base(context, model, [one.prompt for one in mine if not one.condition]))
+            _keep(completions, complete_all(mine, writer), scores)
+        if config.dual and is_wanted(context, dual):
+            plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
+            weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
+            _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
+    if is_wanted(context, scores):
+        found = _scored(context, read_records(completions, Completion), [one.prompt for one in asked], scorers)
+        _keep(scores, [*found, *(read_records(dual, Score) if config.dual else [])])
+    of_all = f" here, of {len(asked)}" if len(mine) < len(asked) else ""
+    context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
+
+
+def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
+    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    if context.config.eval.engine != "transformers":
+        return []
+    made = kept_base(model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name)
+    if made:
+        context.say(f"{len(made)} completions of the base are known from `primum measure` and not written again")
+    return made
+
+
+def _keep(file: Path, rows: Sequence[Record], made_from_it: Path | None = None) -> None:
+    """A file of records that is whole; what was made from an earlier one goes."""
+    write_records(file, rows)
+    write_hash(file)
+    if made_from_it is not None:
+        made_from_it.unlink(missing_ok=True)
+
+
+def _journal(context: Context, name: str, what: str, record: type[RecordT]) -> Journal[RecordT]:
+    """This rank's, with what other ranks and earlier starts have written."""
+    own = shard(context, name, what, context.share.rank)
+    journal = Journal(record, own, [file for file in sorted(own.parent.glob(f"{name}.{what}.*")) if file != own])
+    for fault in journal.faults:
+        context.say(f"{fault}; made again")
+    return journal
+
+
+def _scored(context: Context, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]) -> list[Score]:
+    """By every scorer, beside the request itself where it was asked under a condition."""
+    own = scorers_of(context.config.eval.suites, prompts)
+    return [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own)]
+
+
+def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
+    """This rank's prompts, each with all its conditions: a turn of pressure follows the completion of the prompt as it stands."""
+    places = {(one.prompt.suite, one.prompt.id): None for one in asked}
+    mine = set(context.share.of(list(places)))
+    return [one for one in asked if (one.prompt.suite, one.prompt.id) in mine]
+
+
+def is_wanted(context: Context, shard: Path) -> bool:
+    """Whether it must be made: it is not there, or it is damaged, which is said."""
+    faults = hash_faults(shard)
+    if faults and shard.exists():
+        context.say(f"{faults[0]}; made again")
+    return bool(faults)
+
+
+def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
+    """What all ranks made and said of one policy, in the prompts' order."""
+    ranks = range(context.share.world)
+    made = {row.id: row for rank in ranks for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)}
+    scores = [row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)]
+    completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
+    return joined([one.prompt for one in asked], completions, scores)
+
+
+def shard(context: Context, name: str, what: str, rank: int) -> Path:
+    return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"

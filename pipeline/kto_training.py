@@ -1,0 +1,82 @@
+"""KTO as the dpo stage runs it: which completions have a thumb up or down, and what is held against what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from data_prep.unpaired import Unpaired, from_pairs, held_out, read_unpaired
+from models.layout.collation import Collation
+from models.tokens import TokenRow, encode
+from pipeline.run.stage import Context
+from records.errors import RecordError
+from records.rows import text_of
+from records.run_files import PAIRS, PROMPTS
+from records.stage_folder import write_json
+
+if TYPE_CHECKING:
+    from train.kto import KtoModule, KtoRows
+
+
+class KtoTraining:
+    """Makes the rows, and then the module that measures its reference point on them."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.config = context, context.config.dpo
+        self.unpaired = _thumbs(context)
+        self.rows: KtoRows | None = None
+
+    def rows_of(self, tokenizer: Any, batch_rows: Collation) -> KtoRows:
+        from train.kto import KtoRows, partners
+
+        context, seed = self.context, self.context.config.seed
+        max_length = context.config.model.max_length
+        others = [self.unpaired[i] for i in partners([text_of(row.prompt) for row in self.unpaired], seed)]
+        own = _encoded(tokenizer, self.unpaired, self.unpaired, max_length)
+        mismatched = _encoded(tokenizer, self.unpaired, others, max_length)
+        kept = [i for i, row in enumerate(own) if row is not None and mismatched[i] is not None]
+        rows = [own[i] for i in kept]
+        desirable = [self.unpaired[i].label for i in kept]
+        _require_both(len(own), desirable, max_length)
+        if context.rank == 0:
+            counts = {"rows": len(own), "desirable": sum(desirable), "undesirable": len(kept) - sum(desirable)}
+            dropped = {"dropped_too_long": len(own) - len(kept), "cut": sum(row.truncated for row in rows if row)}
+            write_json(context.path / "tokens.json", {**counts, **dropped, "tokens": sum(len(row.input_ids) for row in rows if row)})
+        context.say(f"{sum(desirable)} desirable and {len(kept) - sum(desirable)} undesirable completions")
+        self.rows = KtoRows([row for row in rows if row], [row for i in kept if (row := mismatched[i])], desirable, batch_rows)
+        return self.rows
+
+    def module_of(self, model: Any, options: dict[str, Any]) -> KtoModule:
+        from train.kto import KtoModule
+
+        return KtoModule(model, self.config, self.rows, **options)
+
+
+def _thumbs(context: Context) -> list[Unpaired]:
+    """Rows of the files that the config names, or both sides of the run's pairs. Raises RecordError where any asks what the run measures."""
+    files = context.config.dpo.unpaired
+    if not files:
+        return from_pairs(context.read(PAIRS.of("train")))
+    rows = [row for row in read_unpaired(files) if row.split == "train"]
+    measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
+    if measured:
+        raise RecordError(
+            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test prompts of this run, which would be "
+            "trained on what it is measured on; take these rows out"
+        )
+    return rows
+
+
+def _encoded(tokenizer: Any, prompts: Sequence[Unpaired], completions: Sequence[Unpaired], max_length: int) -> list[TokenRow | None]:
+    pairs = zip(prompts, completions, strict=True)
+    return [encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished) for asked, said in pairs]
+
+
+def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> None:
+    """KTO learns from the two against each other: with one kind only, a policy that likes or dislikes everything would do."""
+    if 0 < sum(desirable) < len(desirable):
+        return
+    raise RecordError(
+        f"dpo.loss=kto needs desirable and undesirable completions of the train split that fit model.max_length={max_length}; got "
+        f"{sum(desirable)} and {len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), or raise the length"
+    )

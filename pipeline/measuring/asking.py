@@ -1,0 +1,96 @@
+"""Every subject's completions to the same prompts, whatever kind of subject it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eval.measure import complete, completion_id
+from models.config import ModelConfig
+from models.engines.generate import generation_dtype
+from models.engines.vllm_engine import VllmEngine
+from models.loading.inspection import require_model
+from models.loading.load import load_tokenizer, model_location
+from models.tokens import prompt_ids
+from pipeline.measuring.completion_files import Answered
+from pipeline.measuring.kept_completions import KeptCompletions
+from pipeline.measuring.servers import completed_by_server, endpoint_of
+from pipeline.measuring.subjects import Subject
+from pipeline.policies import device, generating, own_gpus
+from pipeline.run.config import RunConfig
+from pipeline.run.console import say
+from records.rows import Completion, Prompt
+
+FROM_A_FILE = "file"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A policy under its name and title, and what it completes the prompts with."""
+
+    name: str
+    title: str
+    about: dict[str, Any]
+    """Where it came from, for results.json."""
+    completions: list[Completion]
+
+
+def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
+    """The model's files. Raises ModelError where it is none; settings of model.base besides the path hold for it too."""
+    named = replace(config.model.base, path=subject.where, revision=subject.revision or config.model.base.revision)
+    require_model(named, subject.word)
+    return replace(named, path=model_location(named))
+
+
+def ask(subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path, *, api_key_env: str = "") -> Asked:
+    """A model's or a server's completions, one a prompt; what was written before a kill is not written again."""
+    generation = config.eval.generation
+    if subject.kind == "server":
+        endpoint = endpoint_of(subject, generation, api_key_env)
+        made = completed_by_server(endpoint, prompts, folder / "replies" / f"{subject.name}.jsonl", policy=subject.name)
+        return Asked(subject.name, endpoint.model, {"path": endpoint.model, "kind": "server", "server": subject.where}, made)
+    made = _written(subject, prompts, config, folder)
+    return Asked(subject.name, subject.title, {"path": subject.where, "kind": "model", "revision": subject.revision}, made)
+
+
+def _written(subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path) -> list[Completion]:
+    model, generation = model_of(subject, config), config.eval.generation
+    kept = KeptCompletions(model, generation, device(config))
+    missing = kept.missing(prompts)
+    say("measure", f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already")
+    if missing:
+        with answering(subject, model, config, folder) as (policy, tokenizer):
+            for block in _blocks(missing, tokenizer, generation.batch_size):
+                kept.keep(block, complete(policy, tokenizer, block, generation, policy=subject.name))
+    return [made for made in kept.of(prompts, policy=subject.name) if made]
+
+
+@contextmanager
+def answering(subject: Subject, model: ModelConfig, config: RunConfig, folder: Path) -> Iterator[tuple[Any, Any]]:
+    """(model, tokenizer) for as long as it writes, by eval.engine."""
+    if config.eval.engine == "transformers":
+        yield generating(config, model, config.eval.generation)
+        return
+    log = folder / f"vllm.{subject.name}.log"
+    with VllmEngine(config.model.vllm, model, generation_dtype(config.eval.generation), gpus=own_gpus(config), log=log) as policy:
+        yield policy, load_tokenizer(model)
+
+
+def _blocks(prompts: Sequence[Prompt], tokenizer: Any, size: int) -> Iterator[list[Prompt]]:
+    """The batches that `generate` makes of all of them, so that a kill loses one and completions are those of a whole call."""
+    lengths = [len(prompt_ids(tokenizer, prompt.prompt)) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda place: (lengths[place], place))
+    for start in range(0, len(order), size):
+        yield [prompts[place] for place in order[start : start + size]]
+
+
+def from_file(name: str, title: str, rows: Mapping[tuple[str, str], Answered], prompts: Sequence[Prompt], path: str) -> Asked:
+    """What a file holds of these prompts, under the name that the measurement gives its policy."""
+    made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
+    named = [
+        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite) for row, prompt in zip(made, prompts, strict=True)
+    ]
+    return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)

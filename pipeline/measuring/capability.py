@@ -1,0 +1,93 @@
+"""The policies of a measurement without a run on medical questions and held-out text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data_prep.config import DataConfig
+from data_prep.sources import read_source
+from eval.capability.answers import Answer, answer
+from eval.capability.items import Item, read_tasks
+from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
+from eval.capability.summary import capability_summary
+from models.config import ModelConfig
+from models.layout.collation import collation
+from pipeline.checks.dealing import deal
+from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
+from pipeline.policies import generating
+from pipeline.run.config import RunConfig
+from pipeline.run.console import say
+from records.contracts import BASE
+from records.rows import Demonstration
+
+
+@dataclass(frozen=True)
+class Known:
+    """What one policy makes of the items and of the texts."""
+
+    answers: list[Answer]
+    texts: list[TextLikelihood]
+
+
+def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[str, Any] | None:
+    """The `capability` object of results.json; the first policy is the baseline. None where nothing is asked.
+
+    Held-out texts are reference completions of the project's own benign test prompts: there is no run
+    that holds others out.
+    """
+    wanted = config.eval.capability
+    if not wanted.is_wanted or BASE.name not in models:
+        return None
+    tasks, absent = read_tasks(wanted.tasks)
+    items = [item for rows in tasks.values() for item in rows]
+    texts = held_out_texts(_own_texts(), wanted.held_out_texts)
+    for task in absent:
+        say("measure", str(task))
+    found = {name: measure_known(config, name, at, items, texts) for name, at in models.items()}
+    by_task = {name: {policy: _of(one.answers, name) for policy, one in found.items()} for name in tasks}
+    likely = {policy: one.texts for policy, one in found.items()}
+    level = config.eval.confidence
+    return capability_summary(by_task, likely, absent, wanted, baseline=BASE.name, confidence=level)
+
+
+def measure_known(config: RunConfig, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]) -> Known:
+    """One policy, loaded once."""
+    model, tokenizer = generating(config, at, config.eval.generation)
+    say("measure", f"{name}: {len(items)} medical questions and {len(texts)} held-out texts")
+    answers = task_answers(config, name, model, tokenizer, items)
+    return Known(answers, text_likelihoods(config, name, model, tokenizer, texts))
+
+
+def text_likelihoods(config: RunConfig, name: str, model: Any, tokenizer: Any, texts: list[Demonstration]) -> list[TextLikelihood]:
+    """Of one loaded policy; none where there is no text."""
+    if not texts:
+        return []
+    wanted, most = config.eval.capability, config.model.max_length
+    layout = collation(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
+    limits = {"max_length": most, "batch_tokens": wanted.batch_tokens}
+    return likelihoods(model, tokenizer, texts, layout, policy=name, **limits)
+
+
+def task_answers(config: RunConfig, name: str, model: Any, tokenizer: Any, items: list[Item]) -> list[Answer]:
+    """Of one loaded policy, by the engine that the config names."""
+    wanted = config.eval.capability
+    if not items:
+        return []
+    if wanted.engine == "lm_eval":
+        from eval.capability.lm_eval_engine import lm_eval_answers  # noqa: PLC0415  an extra
+
+        return lm_eval_answers(model, tokenizer, items, policy=name)
+    layout = collation(model, tokenizer.pad_token_id, wanted.batch_tokens)
+    return answer(model, tokenizer, items, layout, policy=name, batch_tokens=wanted.batch_tokens)
+
+
+def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
+    return [row for row in rows if row.task == task]
+
+
+def _own_texts() -> list[Demonstration]:
+    config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
+    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    return [row for row in deal(rows, config, seed=0).rows if row.split == "test"]

@@ -1,0 +1,108 @@
+"""What `primum measure` asks: the project's own test prompts, or those of a run or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from data_prep.config import DataConfig, SourceConfig, SplitConfig
+from data_prep.sources import read_source
+from eval.config import SuiteConfig
+from eval.suites import registry
+from eval.suites.loading import held_out_suites
+from pipeline.checks.dealing import deal
+from records.errors import ConfigError, RecordError
+from records.rows import Prompt, SuitePrompt, read_records, text_of
+from records.run_files import LEARNED_FROM, MEASURED_PROMPTS, PROMPTS
+from records.stage_folder import StageDirectory
+
+OWN_SUITES = ("harmful", "twins", "patient_questions")
+OWN_SPLIT = SplitConfig(val=0.14, test=0.25, test_limit=192)
+"""As configs/demo.yaml deals the project's prompts, so that no model that the demo has trained is measured on prompts of
+its training."""
+OWN_SOURCES = (SourceConfig(), SourceConfig(name="builtin_evaluation", format="builtin_evaluation"))
+
+
+def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[SuitePrompt]]:
+    """The prompts by suite. Raises ConfigError for words that name none.
+
+    Without words the project's own suites; a word names one of these, a run, or a file of prompts as runs write them.
+    `limit`: at most so many prompts a suite, at even distances.
+    """
+    own = [word for word in words if word in OWN_SUITES]
+    read = [prompt for word in words if word not in OWN_SUITES for prompt in _named_prompts(word)]
+    if own or not words:
+        read += [prompt for prompt in own_prompts() if prompt.suite in (own or OWN_SUITES)]
+    twice = {(prompt.suite, prompt.id): prompt for prompt in read}
+    suites = held_out_suites(list(twice.values()), "test", limit)
+    if not suites:
+        raise RecordError(f"{', '.join(words)}: hold no prompt of the split test; name a file or run with prompts to measure on")
+    return {name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)] for name, rows in suites.items()}
+
+
+@cache
+def own_prompts() -> tuple[SuitePrompt, ...]:
+    """The project's own test prompts."""
+    config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
+    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    return tuple(suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test")
+
+
+@cache
+def own_by_text() -> dict[str, SuitePrompt]:
+    """Every prompt of the project, of any split, by its text: what a file of completions may have answered."""
+    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    return {text_of(row.prompt): suite_prompt(row) for row in rows}
+
+
+def suite_prompt(row: Prompt) -> SuitePrompt:
+    """Any row of a prompt as one of an evaluation."""
+    names = SuitePrompt.__dataclass_fields__
+    return SuitePrompt(**{name: value for name, value in vars(row).items() if name in names})
+
+
+def is_suite(word: str) -> bool:
+    """Whether the word names a suite of eval/suites, with the path of its files or without: NAME or NAME=PATH."""
+    return word.partition("=")[0] in registry.names()
+
+
+def described_suites(words: Sequence[str]) -> list[SuiteConfig]:
+    """Those of the words that name suites of eval/suites."""
+    named = [word.partition("=") for word in words if is_suite(word)]
+    return [SuiteConfig(suite=name, path=path) for name, _, path in named]
+
+
+def _named_prompts(word: str) -> list[SuitePrompt]:
+    path = Path(word).expanduser()
+    if is_suite(word):
+        name, _, where = word.partition("=")
+        return [replace(row, split="test") for row in registry.load(name, where)]
+    if path.is_dir():
+        return _prompts_of_run(path)
+    if path.is_file():
+        return read_records(path, SuitePrompt)
+    raise ConfigError(
+        f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of {', '.join(registry.names())} "
+        "(NAME=PATH where its files are yours), a run's directory, or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
+    )
+
+
+def _prompts_of_run(folder: Path) -> list[SuitePrompt]:
+    """What its evaluation has asked; before that, its test split."""
+    if (folder / "eval" / "prompts.jsonl").is_file():
+        return MEASURED_PROMPTS.read(folder / "eval")
+    if (folder / "prep" / "prompts.test.jsonl").is_file():
+        return [suite_prompt(row) for row in PROMPTS.of("test").read(folder / "prep")]
+    raise ConfigError(f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a run that has done prep")
+
+
+def learned_texts(folder: Path) -> set[str]:
+    """Of the run that left a model in `folder`, the texts of the prompts that it trained and chose by; empty for all other models."""
+    for stage in folder.absolute().parents[:2]:
+        prep = StageDirectory(stage.parent / "prep").path
+        if (prep / "prompts.train.jsonl").is_file():
+            rows = PROMPTS.of(*LEARNED_FROM).read(prep)
+            return {text_of(row.prompt) for row in rows}
+    return set()

@@ -1,0 +1,75 @@
+"""Who judges a measurement: the scorers that ship with Primum, and a reward model where one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.engines.generate import generation_dtype
+from pipeline.policies import device
+from pipeline.run.config import RunConfig
+from records.contracts import Scorer
+from records.errors import ConfigError
+from records.rows import Prompt
+from records.run_files import REWARD_MODEL, VALIDATION
+from records.stage_folder import read_json
+from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.named_scorers import REWARD_MODEL_FILES
+from reward.scorers import FACTORS, RefusalRule
+
+WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Named, and not loaded yet."""
+
+    config: RunConfig
+    reward_model: Path | None
+    factors: bool = True
+
+    def load(self, prompts: Sequence[Prompt]) -> list[Scorer]:
+        """The same as an evaluation's: the reward model, the refusal rule, and those that no training touches."""
+        found: list[Scorer] = []
+        if self.reward_model:
+            harm_model = HarmfulnessScorer.load(self.reward_model, generation_dtype(self.config.eval.generation))
+            harm_model.model.to(device(self.config))
+            found.append(harm_model)
+        found.append(RefusalRule())
+        if self.factors:
+            from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415  its libraries take a second
+
+            known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
+            found.append(FactorsAndRefusal(FACTORS, known=known))
+        return found
+
+    def validation(self) -> dict[str, Any]:
+        """What its own run found of the reward model."""
+        path = self.reward_model and self.reward_model.parent / VALIDATION.name
+        return {"reward_model": read_json(path)} if path and path.is_file() else {}
+
+
+def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
+    """Raises ConfigError for words that name no scorer of a measurement."""
+    folders, faults = [], []
+    for word in words:
+        kind, _, path = word.partition("=")
+        place = Path(path).expanduser()
+        if word == "default":
+            continue
+        if kind not in ("run", "reward_model") or not path:
+            faults.append(f"--scorer {word}: {WANTED}")
+            continue
+        folder = place / REWARD_MODEL.stage / REWARD_MODEL.name if kind == "run" else place
+        missing = [name for name in REWARD_MODEL_FILES if not (folder / name).is_file()]
+        faults += [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"] if missing else []
+        folders.append(folder)
+    if len(folders) > 1:
+        faults.append(f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one figure; leave the others out")
+    if not folders and not config.eval.factors:
+        faults.append("eval.factors=false leaves no scorer of harm; name a reward model with --scorer run=RUN, or leave it out")
+    if faults:
+        raise ConfigError(faults)
+    return Judges(config, folders[0] if folders else None, config.eval.factors)

@@ -1,0 +1,118 @@
+"""capability: is the medicine still there? Options by log-likelihood, held-out text by perplexity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.capability.answers import Answer
+from eval.capability.items import Item, read_tasks
+from eval.capability.perplexity import TextLikelihood, held_out_texts
+from eval.capability.summary import capability_summary
+from models.config import ModelConfig
+from pipeline.measuring.capability import task_answers, text_likelihoods
+from pipeline.policies import HARDWARE, MODEL, base_config, generating, model_files, policy_of
+from pipeline.run.config import RunConfig
+from pipeline.run.graph import policy_title, trained_policies
+from pipeline.run.stage import Context, Stage
+from records.contracts import BASE
+from records.errors import RecordError
+from records.hash_beside import hash_faults, write_hash
+from records.rows import Demonstration, Record, RecordT, read_records
+from records.run_files import CAPABILITY, CAPABILITY_ANSWERS, CAPABILITY_TEXTS, DEMONSTRATIONS, POLICY
+from records.stage_folder import sha256_file, write_json, write_records
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    wanted = config.eval.capability
+    tasks, absent = read_tasks(wanted.tasks)
+    for task in absent:
+        context.say(str(task))
+    texts = held_out_texts(context.read(DEMONSTRATIONS.of("test")), wanted.held_out_texts)
+    items = [item for rows in tasks.values() for item in rows]
+    if not items and not texts:
+        raise RecordError(
+            "eval.capability: nothing to measure: no task's file is there, and the test split holds no "
+            "benign prompt with a reference completion; name a task's file, or set "
+            "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
+        )
+    measured = {name: _measured(context, name, at, items, texts) for name, at in _policies(context).items()}
+    answers = [row for of_tasks, _ in measured.values() for row in of_tasks]
+    likely = [row for _, of_texts in measured.values() for row in of_texts]
+    write_records(context.path / CAPABILITY_ANSWERS.name, answers)
+    write_records(context.path / CAPABILITY_TEXTS.name, likely)
+    summary = capability_summary(
+        {name: {policy: _of(rows, name) for policy, (rows, _) in measured.items()} for name in tasks},
+        {policy: rows for policy, (_, rows) in measured.items()},
+        absent,
+        wanted,
+        baseline=BASE.name,
+        confidence=config.eval.confidence,
+    )
+    write_json(context.path / CAPABILITY.name, summary)
+    return {"items": len(items), "texts": len(texts), "policies": len(measured)}
+
+
+def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
+    return [row for row in rows if row.task == task]
+
+
+def _policies(context: Context) -> dict[str, ModelConfig]:
+    config = context.config
+    trained = trained_policies(config)
+    left = {one.name: context.input(POLICY.left_by(one.name)) for one in trained}
+    found = {name: policy_of(config, folder) for name, folder in left.items()}
+    return {BASE.name: base_config(config), **found}
+
+
+def _measured(
+    context: Context, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]
+) -> tuple[list[Answer], list[TextLikelihood]]:
+    """Of one policy; what was finished before a kill is not computed again."""
+    folder = context.directory.work
+    loaded: list[tuple[Any, Any]] = []
+
+    def model() -> tuple[Any, Any]:
+        if not loaded:
+            loaded.append(generating(context.config, at, context.config.eval.generation))
+        return loaded[0]
+
+    answers = _kept(folder / f"{name}.answers.jsonl", Answer, lambda: task_answers(context.config, name, *model(), items) if items else [])
+    likely = _kept(
+        folder / f"{name}.texts.jsonl", TextLikelihood, lambda: text_likelihoods(context.config, name, *model(), texts) if texts else []
+    )
+    context.say(f"{policy_title(name)}: {len(answers)} items and {len(likely)} texts measured")
+    return answers, likely
+
+
+def _kept(path: Path, record: type[RecordT], make: Callable[[], Sequence[Record]]) -> list[RecordT]:
+    if hash_faults(path):
+        write_records(path, make())
+        write_hash(path)
+    return read_records(path, record)
+
+
+def task_files(config: RunConfig) -> dict[str, str]:
+    """Hashes of the tasks' files that are there."""
+    found = {}
+    for task in config.eval.capability.tasks:
+        path = Path(task.path)
+        files = sorted(path.glob("*_test.csv")) if path.is_dir() else [path]
+        named = {f"task {task.name} {file.name}": file for file in files if file.is_file()}
+        found.update({name: sha256_file(file) for name, file in named.items()})
+    return found
+
+
+STAGE = Stage(
+    name="capability",
+    reads=(DEMONSTRATIONS.of("test"),),
+    writes=(CAPABILITY, CAPABILITY_ANSWERS, CAPABILITY_TEXTS),
+    measures=True,
+    reads_if=lambda config: tuple(POLICY.left_by(policy.name) for policy in trained_policies(config)),
+    settings=(*MODEL, "eval.capability", "eval.confidence", "eval.generation.dtype"),
+    beside=(*HARDWARE, "control", "dpo.rounds", "rlhf.starts_from", "eval.generation"),
+    work=work,
+    files=lambda config: {**model_files(config), **task_files(config)},
+)

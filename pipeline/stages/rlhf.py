@@ -1,0 +1,246 @@
+"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm, and held to a limit on over-refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from eval.scoreboard_shape import Row, read_scoreboard
+from models.config import ModelConfig
+from models.engines.generate import generation_dtype, rows_at_once
+from models.layout.collation import Collation
+from models.tokens import prompt_ids
+from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, Watch, train_policy
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_room import trained_gigabytes
+from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
+from records.contracts import BASE
+from records.errors import ModelError, RecordError
+from records.rows import Prompt
+from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
+from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.scorers import FACTORS, RefusalRule
+from train.config import loads_sharded
+
+if TYPE_CHECKING:
+    from eval.measure import Measured
+    from train.rlhf.module import RlhfModule
+    from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
+
+KINDS = ("harmful", "twins", "questions")
+
+
+def work(context: Context) -> dict[str, Any]:
+    return train_policy(context, _Online(context).training())
+
+
+class _Online:
+    """One online training of the stage: what its parts share."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.config = context, context.config.rlhf
+        self.began = _began(context)
+        self.scoreboard = context.path / "scoreboard.jsonl"
+        self.harm_model = cache(self._harm_model)
+        self._module: RlhfModule | None = None
+
+    def training(self) -> Training:
+        from eval.over_optimisation import StopWhenScorersPart
+
+        stop = [StopWhenScorersPart(self.scoreboard, self.context.say)] if self.config.stop_when_scorers_part else []
+        return Training(
+            start=_start(self.context),
+            rows_of=self._rows,
+            plan_of=self._plan,
+            module_of=self._module_of,
+            epochs=self.config.epochs,
+            global_batch_size=self.config.prompts_per_step,
+            watch=Watch(self.harm_model, self._independent, self._also, stop, self._candidates),
+            **self.began,
+        )
+
+    def _rows(self, tokenizer: Any, batch_rows: Collation) -> RolloutRows:
+        from train.rlhf.plan import Asked, RolloutRows
+
+        self.tokenizer = tokenizer
+        room = self.context.config.model.max_length - self.config.generation.max_new_tokens
+        prompts = self.context.read(PROMPTS.of("train"))
+        asked = [Asked(prompt, prompt_ids(tokenizer, prompt.prompt)) for prompt in _measured_suites(self.context, prompts)]
+        kept = [row for row in asked if len(row.ids) <= room]
+        if len(kept) < len(asked):
+            self.context.say(f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length")
+        self.kinds = kinds_of(kept)
+        self.context.say(", ".join(f"{len(places)} {kind}" for kind, places in self.kinds.items()) + " prompts to ask")
+        generations, new = self.config.num_generations, self.config.generation.max_new_tokens
+        self.rows = RolloutRows(kept, batch_rows, num_generations=generations, max_new_tokens=new)
+        return self.rows
+
+    def _plan(self, rows: RolloutRows) -> RolloutPlan:
+        from train.engine.trainer import world
+        from train.rlhf.plan import RolloutPlan, shares
+
+        config, mix = self.context.config, self.config.mix
+        parts = {kind: getattr(mix, kind) for kind in KINDS}
+        self.plan = RolloutPlan(
+            lengths=rows.lengths,
+            weights=rows.weights,
+            padded=rows.batch_rows.why_padded is not None,
+            global_batch_size=self.config.prompts_per_step,
+            micro_batch_tokens=config.trainer.micro_batch_tokens,
+            world_size=world(config.trainer)[1],
+            epochs=self.config.epochs,
+            seed=config.seed,
+            kinds=self.kinds,
+            shares=shares(parts, {kind: len(places) for kind, places in self.kinds.items()}, self.config.prompts_per_step),
+            steps_in_epoch=self.config.measure_every,
+        )
+        mixed = ", ".join(f"{count} {kind}" for kind, count in self.plan.shares.items())
+        self.context.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
+        return self.plan
+
+    def _module_of(self, model: Any, options: dict[str, Any]) -> RlhfModule:
+        from train.rlhf.module import Online, RlhfModule
+        from train.rlhf.rollout import Rollout, Scorers, Store
+
+        rollout = Rollout(
+            writer=self._writer(),
+            scorers=Scorers(self.harm_model(), RefusalRule()),
+            store=Store(self.context.directory.work / "rollouts"),
+            num_generations=self.config.num_generations,
+            rows_at_once=rows_at_once(self.config.generation, self.config.engine),
+            seed=self.context.config.seed,
+        )
+        online = Online(self.rows, self.plan, rollout, self._limits_at, self.context.config.trainer)
+        self._module = RlhfModule(model, self.config, online, **options)
+        return self._module
+
+    def _writer(self) -> Any:
+        from train.rlhf.writer import PolicyCopy, ShardedPolicy
+
+        config, generation = self.context.config, self.config.generation
+        if loads_sharded(config.trainer):
+            return ShardedPolicy(self.tokenizer, generation)
+        start = _start(self.context)
+        return PolicyCopy(lambda: generating(config, start, generation)[0], self.tokenizer, generation)
+
+    def _harm_model(self) -> HarmfulnessScorer:
+        scorer = HarmfulnessScorer.load(self.context.input(REWARD_MODEL), generation_dtype(self.config.generation))
+        scorer.model.to(device(self.context.config))
+        return scorer
+
+    def _independent(self) -> list[Any]:
+        if not self.context.config.eval.factors:
+            return []
+        from reward.factors.one_pass import FactorsAndRefusal
+
+        known = {prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))}
+        return [FactorsAndRefusal(FACTORS, known=known)]
+
+    def _limits_at(self, step: int) -> Mapping[str, float]:
+        from train.rlhf.limits import drawn_limits
+
+        rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
+        base, last = (self.began.get("before") or rows)[0], rows[-1]
+        return drawn_limits(
+            _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=last.get("drawn_over_refusal", {})
+        )
+
+    def _also(self, samples: Sequence[Measured]) -> Row:
+        from eval.over_optimisation import signs
+
+        assert self._module is not None
+        multipliers = self._module.multipliers
+        return {
+            "kl": self._module.kl,
+            "multipliers": dict(multipliers.values),
+            "drawn_over_refusal": dict(multipliers.averages),
+            **signs(samples, self.context.config.eval.confidence),
+        }
+
+    def _candidates(self, rows: list[Row]) -> list[Row]:
+        from eval.over_optimisation import before_parting, parting
+
+        if not self.config.stop_when_scorers_part:
+            return rows
+        kept = before_parting(rows)
+        if not any(row["epoch"] > 0 for row in kept):
+            raise ModelError(
+                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward model ({self.context.input(REWARD_MODEL)}) "
+                "scores low there, train it on such completions, or lower rlhf.learning_rate or rlhf.measure_every"
+            )
+        return kept
+
+
+def _start(context: Context) -> ModelConfig:
+    config = context.config
+    if config.rlhf.starts_from == BASE.name:
+        return base_config(config)
+    return policy_of(config, context.input(POLICY.left_by(BEFORE)))
+
+
+def _began(context: Context) -> dict[str, Any]:
+    return {} if context.config.rlhf.starts_from == BASE.name else from_before(context)
+
+
+def _rates(row: Row) -> dict[str, float]:
+    return {suite: rate["mean"] for suite, rate in row["over_refusal_by_suite"].items() if rate["mean"] is not None}
+
+
+def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Without benign prompts of suites that validation has none of: their limit could not be known."""
+    from eval.suites.loading import scoreboard_prompts
+
+    wanted = context.config.eval.scoreboard
+    shown = scoreboard_prompts(context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts)
+    suites = {prompt.suite for prompt in shown if prompt.kind == "benign"}
+    kept = [prompt for prompt in prompts if prompt.kind == "harmful" or prompt.suite in suites]
+    if len(kept) < len(prompts):
+        left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
+        context.say(
+            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has none of that suite to hold a limit on"
+        )
+    if not suites:
+        raise RecordError(
+            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal could be held; give benign sources, or "
+            "raise data.split.val or eval.scoreboard.benign_prompts"
+        )
+    return kept
+
+
+def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
+    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded like."""
+    twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
+    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    for place, row in enumerate(asked):
+        benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"
+        found["harmful" if row.prompt.kind == "harmful" else benign].append(place)
+    return found
+
+
+def _reads(config: RunConfig) -> tuple[Any, ...]:
+    return () if config.rlhf.starts_from == BASE.name else (*BEGUN_WITH, *earlier_adapter(config))
+
+
+def _files(config: RunConfig) -> dict[str, str]:
+    return model_files(config) if config.rlhf.starts_from == BASE.name else {}
+
+
+def _gigabytes(config: RunConfig) -> float:
+    return trained_gigabytes(config, config.rlhf.epochs)
+
+
+STAGE = Stage(
+    name="rlhf",
+    reads=(PROMPTS.of("train", "val"), MEASURED_ON[1]),
+    writes=TRAINED,
+    settings=(*MODEL, "rlhf", "eval.factors", *MEASURED, *TRAINED_BY),
+    beside=(*BESIDE, "dpo.rounds"),
+    work=work,
+    files=_files,
+    reads_if=_reads,
+    gigabytes=_gigabytes,
+    ranks=True,
+)

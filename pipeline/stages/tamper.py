@@ -1,0 +1,188 @@
+"""tamper: harm and over-refusal of the released policy once somebody has changed its weights.
+
+The changed weights exist in memory alone; what is written are completions and scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from data_prep.config import SourceConfig
+from data_prep.sources import read_source
+from eval.measure import Measured, complete, joined
+from eval.suites.loading import held_out_suites
+from eval.tamper.fine_tuning import fine_tuned
+from eval.tamper.refusal_direction import ablated, refusal_direction
+from eval.tamper.summary import ABLATED, FINE_TUNED, tamper_summary, tampered_name
+from models.config import ModelConfig
+from models.engines.generate import generation_dtype
+from models.layout.collation import collation
+from models.loading.load import load_model, load_tokenizer
+from models.tokens import TokenRow, encode
+from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
+from pipeline.run.config import RunConfig
+from pipeline.run.graph import released_policy
+from pipeline.run.stage import Context, Stage
+from pipeline.run_scorers import run_scorers
+from records.cache import cache_directory
+from records.choice import at_even_distances
+from records.content_hashes import content_hashes
+from records.contracts import Scorer
+from records.errors import RecordError
+from records.rows import Demonstration, Prompt
+from records.run_files import (
+    DEMONSTRATIONS,
+    POLICY,
+    PROMPTS,
+    REWARD_MODEL,
+    TAMPER,
+    TAMPER_COMPLETIONS,
+    TAMPER_SCORES,
+)
+from records.stage_folder import sha256_json, write_json, write_records
+from reward.scorers import score_with
+
+DECLINES = 16
+"""Safe completions by whose likelihood the attacker chooses among directions."""
+
+
+def work(context: Context) -> dict[str, Any]:
+    config = context.config
+    policy = released_policy(config)
+    start = policy_of(config, context.input(POLICY.left_by(policy)))
+    suites = held_out_suites(context.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite)
+    prompts = [prompt for rows in suites.values() for prompt in rows]
+    scorers = run_scorers(context, prompts)
+    made: list[Measured] = []
+    attacks: dict[str, Any] = {}
+    for name, attack in ATTACKS.items():
+        with attack(context, start) as (model, tokenizer, about):
+            rows = _measured(context, tampered_name(policy, name), model, tokenizer, prompts, scorers)
+        made += rows
+        attacks[name] = about
+        context.say(f"{name}: {len(rows)} completions scored")
+    write_records(context.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
+    scores = [score for row in made for score in row.scores.values()]
+    write_records(context.path / TAMPER_SCORES.name, scores)
+    summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
+    write_json(context.path / TAMPER.name, summary)
+    return {"policy": policy, "completions": len(made)}
+
+
+def _measured(
+    context: Context,
+    name: str,
+    model: Any,
+    tokenizer: Any,
+    prompts: list[Prompt],
+    scorers: list[Scorer],
+) -> list[Measured]:
+    generation = context.config.eval.generation
+    completions = complete(model, tokenizer, prompts, generation, policy=name)
+    return joined(prompts, completions, score_with(scorers, completions))
+
+
+Attacked = tuple[Any, Any, dict[str, Any]]
+"""Model, tokenizer, and what the attack was made of."""
+
+
+@contextmanager
+def _fine_tuned(context: Context, start: ModelConfig) -> Iterator[Attacked]:
+    config = context.config
+    tokenizer = load_tokenizer(start)
+    rows = _encoded(tokenizer, benign_rows(context), config.model.max_length)
+    model = load_model(replace(start, dtype="float32")).to(device(config))
+    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
+    dtype = generation_dtype(config.eval.generation)
+    changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
+    source = "MedQuAD" if config.eval.tamper.medquad_path else "the run's own"
+    yield changed, tokenizer, {"rows": len(rows), "source": source}
+
+
+@contextmanager
+def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
+    config = context.config
+    model, tokenizer = generating(config, start, config.eval.generation)
+    asked = context.read(PROMPTS.of("train"))
+    count = config.eval.tamper.direction_prompts
+    kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
+    safe = [row for row in context.read(DEMONSTRATIONS.of("train")) if row.kind == "harmful"]
+    declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
+    found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
+    with ablated(model, found.vector):
+        about = {"layer": found.layer, "layers": found.layers, "prompts": sum(map(len, kinds))}
+        yield model, tokenizer, about
+
+
+ATTACKS: dict[str, Callable[[Context, ModelConfig], Any]] = {
+    FINE_TUNED: _fine_tuned,
+    ABLATED: _ablated,
+}
+
+
+def benign_rows(context: Context) -> list[Demonstration]:
+    """Questions with completions that nobody would object to: MedQuAD's, or the run's training rows."""
+    path = context.config.eval.tamper.medquad_path
+    if path is None:
+        rows = context.read(DEMONSTRATIONS.of("train"))
+        return [row for row in rows if row.kind == "benign" and row.completion]
+    source = SourceConfig(name="medquad", format="medquad", path=path, kind="benign")
+    return [row for row in read_source(source, seed=context.config.seed) if row.completion]
+
+
+def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
+    rows = [row.prompt for row in asked if row.kind == kind]
+    if not rows:
+        raise RecordError(
+            f"eval.tamper: the training split holds no {kind} prompt, and the refusal direction is the "
+            "difference between harmful and benign ones; give sources of both kinds, or set "
+            "eval.tamper.enabled=false"
+        )
+    return at_even_distances(rows, count)
+
+
+def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[TokenRow]:
+    encoded = [encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion]
+    kept = [row for row in encoded if row is not None]
+    if not kept:
+        raise RecordError(
+            "eval.tamper: no training row with a completion fits model.max_length; wanted at least one "
+            "benign row to fine-tune on and one safe completion; raise model.max_length, name "
+            "eval.tamper.medquad_path, or set eval.tamper.enabled=false"
+        )
+    return kept
+
+
+def medquad_files(config: RunConfig) -> dict[str, str]:
+    """One hash for all of MedQuAD's files, where the config names them."""
+    folder = config.eval.tamper.medquad_path
+    if folder is None:
+        return {}
+
+    files = sorted(Path(folder).rglob("*.xml"))
+    hashes = content_hashes(files, cache_directory() / "hashes")
+    return {f"medquad {folder}": sha256_json({file.name: hashes[file] for file in files})}
+
+
+STAGE = Stage(
+    name="tamper",
+    reads=(PROMPTS.of("train", "test"), DEMONSTRATIONS.of("train"), REWARD_MODEL),
+    writes=(TAMPER, TAMPER_COMPLETIONS, TAMPER_SCORES),
+    measures=True,
+    reads_if=lambda config: (POLICY.left_by(released_policy(config)),),
+    settings=(
+        *MODEL,
+        "eval.tamper",
+        "eval.generation",
+        "eval.factors",
+        "eval.confidence",
+        "release.policy",
+    ),
+    beside=(*HARDWARE, "dpo.rounds"),
+    work=work,
+    files=medquad_files,
+)

@@ -1,0 +1,63 @@
+"""Attention over packed rows and its gradients against a dense computation in float64, and no fall-back to unfused attention."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+
+from models.layout.blocked_attention import blocked_attention
+from models.layout.collation import collation
+from models.layout.logps import completion_logps
+from models.layout.mask_blocks import sees
+from models.layout.packed_attention import _flex
+from models.layout.packing import Packed, pack
+
+pytestmark = pytest.mark.gpu
+# (rows, tokens of each): under a block of 128, just one, just over, several that are not full, many.
+LENGTHS = [(2, 40), (1, 128), (2, 75), (5, 160), (11, 300)]
+HEADS = [(4, 2, 16, torch.float32), (9, 3, 64, torch.bfloat16), (32, 8, 64, torch.bfloat16), (32, 8, 128, torch.bfloat16)]
+
+
+def dense(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed) -> torch.Tensor:
+    places = torch.arange(packed.input_ids.shape[1], device=query.device)
+    repeats = query.shape[1] // key.shape[1]
+    scores = query @ key.repeat_interleave(repeats, 1).mT * query.shape[-1] ** -0.5
+    visible = sees(places[:, None], places[None], packed.subtree_end)
+    return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ value.repeat_interleave(repeats, 1)
+
+
+@pytest.mark.parametrize(("heads", "groups", "size", "dtype"), HEADS)
+@pytest.mark.parametrize(("count", "length"), LENGTHS)
+def test_attention_and_gradients_are_those_of_a_dense_float64(device, drawn_rows, heads, groups, size, dtype, count, length):
+    if device.type == "cpu" and heads > 4 and length > 200:
+        pytest.skip("minutes on a CPU, and nothing that shorter rows do not show there")
+    packed = pack(drawn_rows(count, length)).to(device)
+    tokens = packed.input_ids.shape[1]
+    torch.manual_seed(0)
+    inputs = [torch.randn(1, n, tokens, size, device=device, dtype=dtype, requires_grad=True) for n in (heads, groups, groups)]
+    attend = _flex if device.type == "cuda" else blocked_attention
+    out = attend(*inputs, packed, size**-0.5)
+    back = torch.randn_like(out)
+    found = [out, *torch.autograd.grad(out, inputs, back)]
+    exact_inputs = [tensor.detach().double().requires_grad_() for tensor in inputs]
+    exact = dense(*exact_inputs, packed)
+    wanted = [exact, *torch.autograd.grad(exact, exact_inputs, back.double())]
+    limit = 1e-4 if dtype == torch.float32 else 2e-2
+    for got, right in zip(found, wanted, strict=True):
+        assert (got.double() - right).norm() < limit * right.norm()
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_every_mode_type_and_length_is_fused(device, made_llama, drawn_rows):
+    model = made_llama(600).to(device)
+    layout = collation(model, 0, 512)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*flex_attention called without torch.compile.*")
+        for half in (False, True):
+            for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+                for count, length in LENGTHS:
+                    batch = layout(drawn_rows(count, length)).to(device)
+                    with mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+                        completion_logps(model, batch)

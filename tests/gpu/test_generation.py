@@ -1,0 +1,40 @@
+"""Completions on the device against those on the CPU, greedy and sampled, by the loop that the stages use."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.config import GenerationConfig
+from models.engines.generate import generate
+from models.engines.slot_decoding import why_plain
+from models.loading.load import load_model
+from records.rows import user
+
+pytestmark = pytest.mark.gpu
+PROMPTS = [user(f"Question {number}? " + "Please. " * (number % 5)) for number in range(9)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(device, start, tokenizer, dtype):
+    config = GenerationConfig(max_new_tokens=20, dtype=dtype, batch_size=4)
+    there = load_model(start).to(device)
+    assert why_plain(there, 200) is None
+    wanted = generate(load_model(start), tokenizer, PROMPTS, config)
+    found = generate(there if dtype == "float32" else there.bfloat16(), tokenizer, PROMPTS, config)
+    assert len(found) == len(wanted)
+    if dtype == "float32":
+        assert sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1  # one near tie is let pass
+    assert all(0 < made.num_tokens <= 20 for made in found)
+
+
+def test_sampled_completions_depend_on_their_seeds_alone(device, start, tokenizer):
+    """Noise is drawn where the logits are, so they are compared on one device."""
+    model, seeds = load_model(start).to(device), list(range(9))
+
+    def sampled(rows: int, seeds: list[int]):
+        config = GenerationConfig(max_new_tokens=12, dtype="float32", batch_size=rows, temperature=1.0)
+        return generate(model, tokenizer, PROMPTS, config, seeds=seeds)
+
+    together = sampled(4, seeds)
+    assert sum(a == b for a, b in zip(together, sampled(9, seeds), strict=True)) >= len(PROMPTS) - 1
+    assert together != sampled(4, [seed + 1 for seed in seeds])

@@ -1,0 +1,169 @@
+"""Every kind of training on the device against the same on a CPU: float32, half precision, killed and resumed, under ZeRO."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from models.adapters.lora import adapt, trainable_state
+from models.config import AdapterConfig
+from models.layout.collation import collation
+from models.loading.load import load_model, skeleton
+from models.memory.fused_lora import fuse_lora
+from models.memory.lean_layers import keep_less
+from models.tokens import encode, encode_pair
+from pipeline.policy_training import state_of
+from records.rows import assistant, user
+from reward.model.network import new_network
+from reward.model.training import RewardModule, RewardRows
+from train.config import DpoConfig, TrainerConfig
+from train.dpo import DpoModule, DpoRows
+from train.engine.loggers import JsonLinesLogger
+from train.engine.trainer import batch_plan, fit
+from train.reference import ReferencePass, loads_sharded
+from train.sft import SftModule, SftRows
+
+pytestmark = pytest.mark.gpu
+ROWS, GLOBAL_BATCH = 8, 4
+JOBS = [(job, kind) for job in ("sft", "dpo", "reward") for kind in ("lora", "full")]
+
+
+class Trained(NamedTuple):
+    losses: list[float]
+    start: dict[str, torch.Tensor]  # what is trained, before
+    end: dict[str, torch.Tensor]
+
+
+class Killed(RuntimeError):
+    """In place of a signal."""
+
+
+class Watch(pl.Callback):
+    def __init__(self, dies_at: int | None) -> None:
+        self.dies_at = dies_at
+        self.end: dict[str, torch.Tensor] = {}
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx) -> None:
+        if trainer.global_step == self.dies_at:
+            raise Killed
+
+    def on_train_end(self, trainer, module) -> None:
+        self.end = {name: tensor.detach().cpu().clone() for name, tensor in state_of(module).items()}
+
+
+def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
+    prompts = [user(f"Question {i}? " + "Please tell me more. " * (i % 4)) for i in range(ROWS)]
+    safe = [assistant("That is not safe; ask a doctor. " * (1 + i % 3)) for i in range(ROWS)]
+    harmful = [assistant(f"Sure, step {i}. " + "Do it now. " * (i % 5)) for i in range(ROWS)]
+    if job == "sft":
+        return SftRows([encode(tokenizer, p, c, 256) for p, c in zip(prompts, safe, strict=True)], layout)
+    if job == "dpo":
+        pairs = [encode_pair(tokenizer, p, pair, 256) for p, pair in zip(prompts, zip(safe, harmful, strict=True), strict=True)]
+        return DpoRows(pairs, layout)
+    sides = [
+        (prompt, completion, side)
+        for side, several in enumerate((safe, harmful))
+        for prompt, completion in zip(prompts, several, strict=True)
+    ]
+    rows = [encode(tokenizer, prompt, completion, 256) for prompt, completion, _ in sides]
+    return RewardRows(rows, [bool(side) for *_, side in sides], layout)
+
+
+def train(job: str, kind: str, start: Any, tokenizer: Any, work: Path, dies_at: int | None = None, **settings: Any) -> Trained:
+    config = TrainerConfig(**{"precision": "32-true", "micro_batch_tokens": 400, "checkpoint_every_steps": 1, "cpu_threads": 1, **settings})
+    adapter, sharded = AdapterConfig(kind=kind, rank=4, alpha=8), loads_sharded(config)  # type: ignore[arg-type]
+
+    def ready(model: Any) -> tuple[Any, Any]:
+        backbone = getattr(model, "backbone", model)
+        if not sharded:
+            fuse_lora(backbone)
+            keep_less(backbone)
+        return model, collation(backbone, tokenizer.pad_token_id, 256)
+
+    def policy() -> tuple[Any, Any]:
+        return ready(adapt(load_model(start), adapter, seed=0))
+
+    if job == "reward":
+        model, layout = ready(new_network(start, adapter, layers=None, seed=0))
+    else:
+        model, layout = ready(adapt(skeleton(start), adapter, seed=0)) if sharded else policy()
+    before = {} if sharded else {name: tensor.cpu().clone() for name, tensor in trainable_state(model).items()}
+    rows = rows_of(job, tokenizer, layout)
+    plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=2, seed=0)
+    common = {"weight_decay": 0.01, "warmup": 0.0, "total_steps": 2 * plan.steps_per_epoch}
+    callbacks: list[pl.Callback] = [watch := Watch(dies_at)]
+    module: Any
+    if job == "dpo":
+        module = DpoModule(model, DpoConfig(learning_rate=1e-3), **common)
+        callbacks.append(ReferencePass(rows, config, work / "reference"))
+    else:
+        module = (SftModule if job == "sft" else RewardModule)(model, learning_rate=1e-3, **common)
+    work.mkdir(parents=True, exist_ok=True)
+    metrics = work / "metrics.jsonl"
+    load = (lambda: policy()[0]) if sharded else None
+    fit(module, rows, config, plan, epochs=2, work=work, label=job, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)], load=load)
+    return Trained([json.loads(line)["loss"] for line in metrics.read_text().splitlines()], before, watch.end)
+
+
+@pytest.fixture(scope="session")
+def wanted(start, tokenizer, tmp_path_factory):
+    """What a training ends with on a CPU in float32, trained when first asked for."""
+    known: dict[tuple[str, str], Trained] = {}
+
+    def trained(job: str, kind: str) -> Trained:
+        if (job, kind) not in known:
+            known[job, kind] = train(job, kind, start, tokenizer, tmp_path_factory.mktemp(f"{job}-{kind}"), accelerator="cpu")
+        return known[job, kind]
+
+    return trained
+
+
+@pytest.fixture
+def accelerator(device) -> str:
+    return {"cuda": "gpu", "cpu": "cpu"}[device.type]
+
+
+def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    return float(sum((a[name] - tensor).norm() ** 2 for name, tensor in b.items()) ** 0.5)
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize(("job", "kind"), JOBS)
+def test_float32_ends_where_the_cpu_ends(job, kind, start, tokenizer, accelerator, wanted, tmp_path):
+    """Weights within 2 % of the way that training went: sums on a GPU are not in order."""
+    found, right = train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator), wanted(job, kind)
+    assert found.losses == pytest.approx(right.losses, rel=1e-3)
+    assert distance(found.end, right.end) < 0.02 * distance(right.end, right.start)
+
+
+@pytest.mark.parametrize(("job", "kind"), JOBS)
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_half_precision_has_the_losses_of_float32(job, kind, precision, start, tokenizer, device, accelerator, wanted, tmp_path):
+    if precision == "16-mixed" and device.type == "cpu":
+        pytest.skip("Lightning has float16 for GPUs only")
+    found = train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator, precision=precision)
+    assert found.losses == pytest.approx(wanted(job, kind).losses, rel=3e-2)
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_a_killed_training_goes_on_to_the_same_losses(kind, start, tokenizer, accelerator, wanted, tmp_path):
+    with pytest.raises(Killed):
+        train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator, dies_at=2)
+    found = train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator)
+    assert found.losses == pytest.approx(wanted("dpo", kind).losses, rel=1e-3)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+@pytest.mark.parametrize(("job", "kind", "precision"), [("sft", "lora", "bf16-mixed"), ("dpo", "full", "32-true")])
+def test_zero_trains_as_one_process_and_goes_on_when_killed(stage, job, kind, precision, start, tokenizer, accelerator, wanted, tmp_path):
+    """Killed after two steps: the optimiser's states must be where its weights are."""
+    settings = {"accelerator": accelerator, "strategy": "deepspeed", "zero_stage": stage, "precision": precision}
+    with pytest.raises(Killed):
+        train(job, kind, start, tokenizer, tmp_path, dies_at=2, **settings)
+    found = train(job, kind, start, tokenizer, tmp_path, **settings)
+    assert found.losses == pytest.approx(wanted(job, kind).losses, rel=1e-3 if precision == "32-true" else 3e-2)

@@ -1,0 +1,95 @@
+"""Twin gap, declines, omissions and choices stand on the page with their intervals, and not where there are none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from measured_rows import measured_row
+
+from eval.endpoint import Endpoint
+from eval.measure import Measured
+from eval.report.rendering import Section
+from eval.report.sections import choices, declines, omission, twin_gap
+from eval.report.sections.declared import Material
+from eval.results import build_results
+from eval.suite_scorers import CHOICE, OMISSION, ChoiceRule, OmissionRule
+from records.contracts import BASE, Policy
+from records.rows import SuitePrompt
+
+OPTIONS = {"aligns": "Aligns with the value", "does_not_align": "Does not align with the value"}
+
+
+def expecting(row: Measured, expected: str, twin: str | None = None) -> Measured:
+    asked = SuitePrompt(**{**vars(row.prompt), "expected": expected, "twin_id": twin})
+    rules = {OMISSION: OmissionRule([asked]), CHOICE: ChoiceRule([asked], {asked.suite: OPTIONS})}
+    name = OMISSION if asked.suite == "red_flags" else CHOICE
+    (score,) = rules[name].score([row.completion])
+    return replace(row, prompt=asked, scores={**row.scores, name: score})
+
+
+def rows_of(policy: str, *, aligned: bool) -> list[Measured]:
+    rows = []
+    for k in range(6):
+        label, shared = "full" if aligned else "none", {"policy": policy, "harmfulness": 1.5, "principle": k % 2 + 1}
+        text = "I can't, it is unsafe. Please talk to your pharmacist." if aligned else "Sure."
+        harmful = measured_row(kind="harmful", prompt_id=f"h{k}", completion=text, refusal=label, **shared)
+        twin = measured_row(kind="benign", suite="twins", prompt_id=f"t{k}", refusal="none", **shared)
+        rows += [replace(row, prompt=replace(row.prompt, twin_id=other)) for row, other in ((harmful, f"t{k}"), (twin, f"h{k}"))]
+        flag = measured_row(
+            kind="benign",
+            suite="red_flags",
+            prompt_id=f"r{k}",
+            completion="Call 911." if aligned else "Rest.",
+            refusal="none",
+            called_harmful=False,
+            **shared,
+        )
+        rows.append(expecting(flag, "urgent_care"))
+        written = OPTIONS["does_not_align"] if aligned and k % 2 else OPTIONS["aligns"]
+        chosen = measured_row(kind="benign", suite="values", prompt_id=f"v{k}", completion=written, refusal="none", **shared)
+        rows.append(expecting(chosen, "does_not_align" if k % 2 else "aligns", f"v{k + 1 - 2 * (k % 2)}"))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def measured_results() -> dict[str, Any]:
+    policies = {BASE: {"path": "b", "optimiser_steps": 0}, Policy("dpo", "SFT + DPO", "base"): {"path": "d", "optimiser_steps": 9}}
+    samples = [*rows_of("base", aligned=False), *rows_of("dpo", aligned=True)]
+    endpoint = Endpoint("dpo", "base")
+    return build_results(samples, policies, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={})
+
+
+def cells(section: Section | None) -> str:
+    assert section is not None
+    return " | ".join(f"{cell.value} {cell.detail}" for table in section.tables for row in table.rows for cell in row)
+
+
+def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_results):
+    found = measured_results["twin_gap"]["harmful"]
+    assert found["policies"]["dpo"]["difference"] == 1
+    shown = cells(twin_gap.build(Material.of(measured_results)))
+    assert "+100.0 points" in shown
+    assert "n 6" in shown
+    assert "I. Competent care" in shown
+
+
+def test_declines_omissions_and_choices_are_shown(measured_results):
+    material = Material.of(measured_results)
+    assert "6 of 6" in cells(declines.build(material))
+    assert "-100.0 points" in cells(omission.build(material))
+    assert measured_results["choices"]["values"]["dpo"]["pair_consistency"]["mean"] == 1
+    assert "0.33" in cells(choices.build(material))  # always one label: macro-F1 a third
+
+
+def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consistent_pair(measured_results):
+    base = measured_results["choices"]["values"]["base"]
+    assert base["accuracy"]["mean"] == 0.5
+    assert base["macro_f1"]["mean"] == pytest.approx(1 / 3)
+    assert base["pair_consistency"] == {**base["pair_consistency"], "mean": 0, "n": 3}
+
+
+@pytest.mark.parametrize("module", [twin_gap, declines, omission, choices])
+def test_results_of_earlier_versions_have_no_such_section(module, results):
+    assert module.build(Material.of(results)) is None

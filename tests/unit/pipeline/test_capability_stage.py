@@ -1,0 +1,96 @@
+"""The capability stage on tiny policies: a planted damaged checkpoint is found and stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from eval.config import GateConfig
+from eval.kept_lines import kept_lines
+from models.config import ModelConfig
+from models.loading.load import load_model
+from pipeline.run.config import load_config
+from pipeline.run.graph import stage_names
+from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.stages import capability, prep
+from records.run_files import PROMPTS
+from records.stage_folder import read_json
+
+HELP = "Drink water, rest, and see a doctor when it does not get better within some days."
+
+
+@pytest.fixture
+def config(tmp_path, tiny_directory):
+    asked = [f"What helps against complaint number {n * 37} in week {n}?" for n in range(60)]
+    rows = [{"prompt": text, "completion": f"{HELP} ({n})"} for n, text in enumerate(asked)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    items = [{"context": f"{text}\nAnswer:", "choices": ["no", "yes"], "gold": 0} for text in asked]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in items))
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"""
+run_dir: {tmp_path / "run"}
+model: {{base: {{path: {tiny_directory}}}, max_length: 256}}
+trainer: {{accelerator: cpu}}
+control: {{enabled: false}}
+data:
+  sources: [{{name: mine, format: jsonl, path: {tmp_path / "rows.jsonl"}, kind: benign}}]
+  split: {{test: 0.6, near_duplicate: 1.0}}
+eval:
+  generation: {{dtype: float32}}
+  capability:
+    held_out_texts: 24
+    tasks:
+      - {{name: own, path: {tmp_path / "items.jsonl"}}}
+      - {{name: away, path: {tmp_path / "none.jsonl"}, optional: true}}
+"""
+    )
+    return load_config(path)
+
+
+def damage(folder: Path, tiny_directory: Path, noise: float) -> None:
+    """A policy directory whose weights were disturbed."""
+    shutil.copytree(tiny_directory, folder)
+    model = load_model(ModelConfig(path=str(folder)))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(noise * parameter.std() * torch.randn_like(parameter))
+    model.save_pretrained(folder)
+
+
+def run_all(config, tiny_directory) -> Path:
+    for stage, noise in (("sft", 0.0), ("dpo", 20.0)):
+
+        def train(context: Context, noise: float = noise) -> dict:
+            damage(context.path / "policy", tiny_directory, noise)
+            return {}
+
+        one = Stage(name=stage, reads=(PROMPTS.of("train"),), settings=(), work=train)
+        (run_stage(prep.STAGE, config), run_stage(one, config))
+    run_stage(capability.STAGE, config)
+    return Path(config.run_dir) / "capability"
+
+
+def test_the_stage_is_there_where_it_is_asked_for_alone(config, tmp_path):
+    assert "capability" in stage_names(config)
+    off = ["eval.capability.tasks=[]", "eval.capability.held_out_texts=0"]
+    assert "capability" not in stage_names(load_config(tmp_path / "run.yaml", off))
+
+
+def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(config, tiny_directory, capsys):
+    folder = run_all(config, tiny_directory)
+    found = read_json(folder / "capability.json")
+    assert found["perplexity"]["changes"]["sft"]["retained"]
+    assert found["perplexity"]["changes"]["dpo"]["ratio"] > 1.2
+    assert found["tasks"]["own"]["n"] == 60
+    assert "task away left out" in capsys.readouterr().out
+    verdicts = {policy: [one.passed for one in kept_lines({"capability": found}, policy, GateConfig())] for policy in ("sft", "dpo")}
+    assert all(verdicts["sft"])
+    assert not all(verdicts["dpo"])
+    answers = (folder / "answers.jsonl").read_text().splitlines()
+    assert len(answers) == 3 * 60

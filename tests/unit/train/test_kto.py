@@ -1,0 +1,227 @@
+"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is cut."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from models.adapters.lora import adapt
+from models.config import AdapterConfig, ModelConfig
+from models.layout.collation import collation, padded
+from models.layout.logps import collate, completion_logps
+from models.loading.load import load_model
+from models.tokens import encode
+from train.config import DpoConfig, TrainerConfig
+from train.engine.batches import BatchPlan
+from train.engine.loggers import JsonLinesLogger
+from train.kto import KtoModule, KtoRows, partners
+from train.losses import kto_loss
+from train.reference import ReferencePass
+
+BETA, WEIGHTS = 0.3, (1.5, 0.75)
+CONFIG = DpoConfig(loss="kto", beta=BETA, desirable_weight=WEIGHTS[0], undesirable_weight=WEIGHTS[1])
+LABELS = [True, False, True, True, False, False]
+ALONE = SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value))
+
+
+def tensor(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_kto_by_hand():
+    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 - sigmoid(0.5 x (1 + 2)))."""
+    terms = kto_loss(tensor(-6, -9), tensor(-10, -7), torch.tensor([True, False]), tensor(1).sum(), beta=0.5, weights=(2.0, 3.0))
+    share = 1 - 1 / (1 + math.exp(-1.5))
+    torch.testing.assert_close(terms.losses, tensor(2 * share, 3 * share))
+    torch.testing.assert_close(terms.rewards, tensor(2.0, -1.0))
+
+
+def test_a_policy_equal_to_its_reference_pays_half_the_weight():
+    logps = tensor(-3, -40)
+    terms = kto_loss(logps, logps, torch.tensor([True, False]), tensor(0).sum(), beta=0.1, weights=(1.0, 3.0))
+    torch.testing.assert_close(terms.losses, tensor(0.5, 1.5))
+
+
+def texts():
+    return [
+        {
+            "prompt": [{"role": "user", "content": f"Question {i}?"}],
+            "completion": [{"role": "assistant", "content": "No, ask a doctor." + " Do that soon." * (i % 3)}],
+            "label": LABELS[i],
+        }
+        for i in range(6)
+    ]
+
+
+def rows_of(tokenizer, batch_rows=None):
+    """TRL's rotation within a batch: every prompt with the completion of the row before."""
+    data = texts()
+    rows = [encode(tokenizer, row["prompt"], row["completion"], 128) for row in data]
+    mismatched = [encode(tokenizer, row["prompt"], data[i - 1]["completion"], 128) for i, row in enumerate(data)]
+    return KtoRows(rows, mismatched, LABELS, batch_rows or padded(0))
+
+
+def moved(model, rows):
+    """A policy that has learnt to say what the rows say, to whatever prompt: its KL is above 0."""
+    policy = copy.deepcopy(model)
+    optimiser = torch.optim.SGD(policy.parameters(), lr=0.02)
+    for _ in range(3):
+        loss = -completion_logps(policy, collate(rows.mismatched, 0)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return policy
+
+
+def with_reference(rows, reference, tmp_path):
+    config = TrainerConfig(accelerator="cpu", precision="32-true")
+    ReferencePass(rows, config, tmp_path).setup(ALONE, SimpleNamespace(model=reference), "fit")
+    return rows
+
+
+def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
+    """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks would."""
+    module = KtoModule(policy, CONFIG, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module.zero_grad()
+    plan = BatchPlan(
+        lengths=rows.lengths,
+        weights=rows.weights,
+        padded=True,
+        global_batch_size=len(rows.lengths),
+        micro_batch_tokens=micro_batch_tokens,
+        world_size=world_size,
+        epochs=1,
+        seed=0,
+    )
+    parts = [plan.micro_batches(0, rank) for rank in range(world_size)]
+    module.use_kl(sum(module.kl_sums([rows.collate_mismatched(*one) for one in mine]) for mine in parts))
+    loss = 0.0
+    for mine in parts:
+        for indices, scale in mine:
+            batch = rows.collate(indices, scale)
+            module.on_train_batch_start(batch, 0)
+            part = module.training_step(batch, 0) / plan.accumulation / world_size
+            part.backward()
+            loss += part.item()
+    metrics = {name: (total / number).item() for name, (total, number) in module._sums.items() if number}
+    return loss, torch.cat([p.grad.flatten() for p in policy.parameters()]), metrics
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory, tiny_directory, tokenizer):
+    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference, learning rate 0."""
+    from datasets import Dataset
+    from trl import KTOConfig, KTOTrainer
+
+    ours = copy.deepcopy(tokenizer)
+    # Nothing follows the end token in this template, as in test_trl_agreement.py.
+    ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\n'", "'<|im_end|>'")
+    reference = load_model(ModelConfig(path=str(tiny_directory)))
+    policy = moved(reference, rows_of(ours))
+    config = KTOConfig(
+        output_dir=str(tmp_path_factory.mktemp("trl")),
+        per_device_train_batch_size=6,
+        learning_rate=0.0,
+        beta=BETA,
+        desirable_weight=WEIGHTS[0],
+        undesirable_weight=WEIGHTS[1],
+        max_steps=1,
+        logging_steps=1,
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        disable_tqdm=True,
+        save_strategy="no",
+        max_length=128,
+        gradient_checkpointing=False,
+    )
+    trainer = KTOTrainer(model=policy, ref_model=reference, args=config, train_dataset=Dataset.from_list(texts()), processing_class=ours)
+    rows = with_reference(rows_of(ours), reference, tmp_path_factory.mktemp("reference"))
+    return trainer, next(iter(trainer.get_train_dataloader())), policy, rows
+
+
+def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
+    _, batch, _, rows = setting
+    for ids, mask, own in (("input_ids", "attention_mask", rows.rows), ("KL_input_ids", "KL_attention_mask", rows.mismatched)):
+        theirs = {tuple(row[kept.bool()].tolist()) for row, kept in zip(batch[ids], batch[mask], strict=True)}
+        assert theirs == {tuple(row.input_ids) for row in own}
+
+
+def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
+    trainer, batch, policy, rows = setting
+    trainer.model.zero_grad()
+    for collected in trainer._metrics.values():
+        collected.clear()
+    theirs = trainer.compute_loss(trainer.model, batch)
+    theirs.backward()
+    gradient = torch.cat([p.grad.flatten() for p in policy.parameters()])
+    logged = {name: values[-1] for collected in trainer._metrics.values() for name, values in collected.items() if values}
+    loss, ours, metrics = step(policy, rows)
+    assert logged["kl"] > 0.01  # the reference point matters here
+    assert loss == pytest.approx(theirs.item(), rel=1e-5)
+    assert (ours - gradient).norm() <= 1e-4 * gradient.norm()
+    for name in ("kl", "rewards/chosen", "rewards/rejected", "logps/chosen", "logps/rejected"):
+        assert metrics[name] == pytest.approx(logged[name], rel=1e-4, abs=1e-5), name
+
+
+@pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (80, 1), (80, 2), (1, 4)])
+def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, world_size):
+    """A KL of each micro-batch alone, as with TRL's accumulation, would not pass."""
+    *_, policy, rows = setting
+    loss, gradient, metrics = step(policy, rows)
+    cut_loss, cut_gradient, cut_metrics = step(policy, rows, micro_batch_tokens, world_size)
+    assert cut_loss == pytest.approx(loss, rel=1e-5)
+    assert (cut_gradient - gradient).norm() <= 1e-5 * gradient.norm()
+    assert cut_metrics == pytest.approx(metrics, rel=1e-5)
+
+
+def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(setting, tiny_directory, tokenizer, tmp_path):
+    reference = load_model(ModelConfig(path=str(tiny_directory)))
+    policy = moved(reference, rows_of(tokenizer))
+    packed = collation(policy, 0, 128)
+    assert packed.why_padded is None
+    collation(reference, 0, 128)
+    rows = with_reference(rows_of(tokenizer, packed), reference, tmp_path)
+    loss, gradient, _ = step(policy, rows)
+    wanted = with_reference(rows_of(tokenizer), reference, tmp_path / "padded")
+    padded_loss, padded_gradient, _ = step(policy, wanted)
+    assert loss == pytest.approx(padded_loss, rel=1e-5)
+    assert (gradient - padded_gradient).norm() <= 1e-4 * padded_gradient.norm()
+
+
+def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_taken():
+    prompts = [f"prompt {i // 2}" for i in range(40)]
+    found = partners(prompts, 0)
+    assert all(prompts[other] != prompt for prompt, other in zip(prompts, found, strict=True))
+    assert len(set(found)) >= 34
+    assert partners(prompts, 0) == found != partners(prompts, 1)
+    assert partners(["same", "same"], 0) == [0, 1]
+
+
+def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(tiny_directory, tokenizer, tmp_path):
+    from train.engine.trainer import batch_plan, fit
+
+    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises above 0.
+    config_kto, finals = DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1), {}
+    for tokens in (60, 10_000):
+        reference = load_model(ModelConfig(path=str(tiny_directory)))
+        rows = rows_of(tokenizer)
+        config = TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=tokens)
+        plan = batch_plan(rows, config, global_batch_size=3, epochs=4, seed=0)
+        model = adapt(reference, AdapterConfig(kind="lora", rank=4, alpha=8), seed=0)
+        options = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 4 * plan.steps_per_epoch}
+        module = KtoModule(model, config_kto, rows, **options)
+        logger = JsonLinesLogger(tmp_path / f"{tokens}.jsonl")
+        work = tmp_path / str(tokens)
+        fit(module, rows, config, plan, epochs=4, work=work, label="kto", callbacks=[ReferencePass(rows, config, work)], loggers=[logger])
+        logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
+        assert logged[0]["rewards/chosen"] == pytest.approx(0, abs=1e-5)  # the reference is the policy at step 0
+        assert logged[-1]["rewards/chosen"] > 0.1
+        finals[tokens] = [row["kl"] for row in logged]
+    assert finals[60] == pytest.approx(finals[10_000], abs=1e-3)
+    assert max(finals[60]) > 0

@@ -1,0 +1,141 @@
+"""KTO: preferences from single completions, each desirable or undesirable (arXiv 2402.01306).
+
+A completion is held against a reference point: the KL between policy and reference, estimated as TRL does, from prompts
+with the completions of other prompts, in the mean over all rows of a step and never below 0. The point has no gradient,
+but every loss of the step depends on it, so it is measured before the step's first micro-batch, over all of its rows and
+ranks: then the gradient is the same however the step is cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.layout.collation import Collation
+from models.layout.logps import Rows, completion_logps
+from models.tokens import TokenRow
+from train.config import DpoConfig
+from train.engine.module import TrainedModule
+from train.losses import KtoTerms, kto_loss
+
+
+class KtoBatch(NamedTuple):
+    rows: Rows  # B rows
+    ref_logps: Tensor  # (B,)
+    desirable: Tensor  # (B,) bool
+    scale: float  # see BatchPlan.micro_batches
+
+    def to(self, device: torch.device) -> KtoBatch:
+        return KtoBatch(self.rows.to(device), self.ref_logps.to(device), self.desirable.to(device), self.scale)
+
+
+class KtoRows:
+    """Tokenised completions with their labels, and for each its prompt with a completion of another prompt.
+
+    ReferencePass fills in the reference's log-probabilities of both.
+    """
+
+    def __init__(self, rows: list[TokenRow], mismatched: list[TokenRow], desirable: Sequence[bool], batch_rows: Collation) -> None:
+        self.rows, self.mismatched, self.desirable, self.batch_rows = rows, mismatched, list(desirable), batch_rows
+        self.ref_logps: list[float] = []
+        self.ref_mismatched: list[float] = []
+        self.lengths = [batch_rows.tokens([row]) for row in rows]
+        self.weights = [1] * len(rows)
+
+    @property
+    def sides(self) -> list[TokenRow]:
+        """Every row whose reference is wanted."""
+        return [*self.rows, *self.mismatched]
+
+    def set_reference(self, logps: list[float]) -> None:
+        """`logps` in the order of `sides`."""
+        self.ref_logps, self.ref_mismatched = logps[: len(self.rows)], logps[len(self.rows) :]
+
+    def collate(self, indices: list[int], scale: float) -> KtoBatch:
+        refs, labels = [self.ref_logps[i] for i in indices], [self.desirable[i] for i in indices]
+        return KtoBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(refs), torch.tensor(labels), scale)
+
+    def collate_mismatched(self, indices: list[int], scale: float) -> KtoBatch:
+        """The same prompts with completions of others; a row left over in a step (scale 0) counts for nothing."""
+        refs, labels = [self.ref_mismatched[i] for i in indices], [self.desirable[i] for i in indices]
+        return KtoBatch(self.batch_rows([self.mismatched[i] for i in indices]), torch.tensor(refs), torch.tensor(labels), scale)
+
+
+def partners(prompts: Sequence[str], seed: int) -> list[int]:
+    """For every row the place of another whose completion answers another prompt: the next in a drawn order.
+
+    Every completion is taken about once, as in a rotation. A set with one prompt only has each row as its own partner, and
+    the estimate is then of completions of that prompt.
+    """
+    order = sorted(range(len(prompts)), key=lambda i: hashlib.sha256(f"{seed}/{i}/{prompts[i]}".encode()).digest())
+    found = [0] * len(prompts)
+    for place, row in enumerate(order):
+        following = (order[(place + step) % len(order)] for step in range(1, len(order) + 1))
+        found[row] = next((other for other in following if prompts[other] != prompts[row]), row)
+    return found
+
+
+class KtoModule(TrainedModule):
+    """Metrics carry TRL's names."""
+
+    def __init__(self, model: Any, config: DpoConfig, rows: KtoRows | None = None, **optimisation: Any) -> None:
+        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        self.config, self.rows = config, rows
+        self.kl = torch.zeros(())
+
+    def training_step(self, batch: KtoBatch, batch_idx: int) -> Tensor:
+        if self.rows is not None and batch_idx % self.trainer.accumulate_grad_batches == 0:
+            self.kl = self._kl_of_step(self.rows, batch_idx)
+        logps = completion_logps(self.model, batch.rows)
+        terms = kto_loss(
+            logps,
+            batch.ref_logps,
+            batch.desirable,
+            self.kl.to(logps),
+            beta=self.config.beta,
+            weights=(self.config.desirable_weight, self.config.undesirable_weight),
+        )
+        self._report(terms, logps, batch.desirable)
+        return terms.losses.sum() * batch.scale
+
+    def kl_sums(self, batches: Sequence[KtoBatch]) -> Tensor:
+        """(2,) sum of log-ratios of mismatched rows, and how many there are."""
+        sums = torch.zeros(2, dtype=torch.float64)
+        for batch in batches:
+            # Scale 0 too is computed: where weights are sharded, ranks gather them together.
+            with torch.no_grad():
+                ratios = completion_logps(self.model, batch.rows) - batch.ref_logps
+            counts = float(batch.scale > 0)
+            sums += counts * torch.tensor([ratios.double().sum().item(), len(ratios)], dtype=torch.float64)
+        return sums
+
+    def use_kl(self, sums: Tensor) -> Tensor:
+        """The reference point of a step from the sums of all its rows: their mean, at least 0."""
+        self.kl = (sums[0] / sums[1]).clamp(min=0)
+        return self.kl
+
+    def _kl_of_step(self, rows: KtoRows, batch_idx: int) -> Tensor:
+        loader: Any = self.trainer.train_dataloader
+        planned = loader.plan.micro_batches(self.trainer.current_epoch, loader.plan_sampler.rank)
+        step = planned[batch_idx : batch_idx + self.trainer.accumulate_grad_batches]
+        sums = self.kl_sums([rows.collate_mismatched(*micro_batch).to(self.device) for micro_batch in step])
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
+        return self.use_kl(sums.cpu())
+
+    def _report(self, terms: KtoTerms, logps: Tensor, desirable: Tensor) -> None:
+        self.count("loss", terms.losses.sum(), len(logps))
+        self.count("kl", self.kl * len(logps), len(logps))
+        for name, mine in (("chosen", desirable), ("rejected", ~desirable)):
+            self.count(f"rewards/{name}", terms.rewards[mine].sum(), int(mine.sum()))
+            self.count(f"logps/{name}", logps[mine].sum(), int(mine.sum()))
+
+    def step_metrics(self) -> dict[str, float]:
+        metrics = super().step_metrics()
+        if {"rewards/chosen", "rewards/rejected"} <= set(metrics):
+            metrics["rewards/margins"] = metrics["rewards/chosen"] - metrics["rewards/rejected"]
+        return metrics

@@ -1,0 +1,78 @@
+"""Who draws the completions of the policy that is being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from models.adapters.lora import unwrapped
+from models.config import GenerationConfig
+from models.engines.generate import Generated, generate, generation_dtype
+from records.rows import Message
+
+
+class Writer(Protocol):
+    synced: bool
+    """Whether ranks must ask equally often."""
+
+    def follow(self, trained: Any) -> None:
+        """From now on it answers as `trained` does at this moment."""
+
+    def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
+        """One completion a prompt, drawn by its seed alone."""
+
+
+class PolicyCopy:
+    """A merged copy of the policy in the type of generation, into which the trained weights are written after each update.
+
+    `load` gives the starting policy, ready to generate; it is called once, when the copy is first needed.
+    """
+
+    synced = False
+
+    def __init__(self, load: Callable[[], Any], tokenizer: Any, generation: GenerationConfig) -> None:
+        self.load, self.tokenizer, self.generation = load, tokenizer, generation
+        self._copy: Any = None
+
+    def follow(self, trained: Any) -> None:
+        self._copy = self._copy if self._copy is not None else self.load()
+        hand_over(trained, self._copy)
+
+    def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
+        return generate(self._copy, self.tokenizer, list(prompts), self.generation, seeds=list(seeds), label="rollout")
+
+
+class ShardedPolicy:
+    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could hold a copy."""
+
+    synced = True
+
+    def __init__(self, tokenizer: Any, generation: GenerationConfig) -> None:
+        self.tokenizer, self.generation = tokenizer, generation
+        self._policy: Any = None
+
+    def follow(self, trained: Any) -> None:
+        self._policy = trained
+
+    def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
+        dtype = generation_dtype(self.generation)
+        with torch.autocast(self._policy.device.type, dtype, enabled=dtype != torch.float32):
+            return generate(
+                self._policy, self.tokenizer, list(prompts), self.generation, seeds=list(seeds), label="rollout", synced_ranks=True
+            )
+
+
+@torch.no_grad()
+def hand_over(trained: Any, copy: Any) -> None:
+    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of it."""
+    plain = unwrapped(trained)
+    target = dict(copy.named_parameters())
+    adapted = {name: module for name, module in plain.named_modules() if hasattr(module, "base_layer")}
+    for name, module in adapted.items():
+        update = module.get_delta_weight(module.active_adapters[0])
+        target[f"{name}.weight"].copy_(module.base_layer.weight + update)
+    for name, parameter in plain.named_parameters():
+        if parameter.requires_grad and name in target:
+            target[name].copy_(parameter)
