@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from eval.config import SuiteConfig
 from eval.form import form_of
 from eval.omission_rule import missing_acts
-from eval.suites.definition import Definition
+from eval.suites.definition import part_names
 from eval.suites.registry import definition
 from records.contracts import Scorer
 from records.rows import Completion, Prompt, Score, SuitePrompt, text_of
@@ -81,13 +82,23 @@ def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
     for config in suites:
         described = definition(config.suite) if config.suite else None
         if described is not None and CHOICE in described.scorers:
-            found |= dict.fromkeys(_parts(config, described), described.options)
+            found |= dict.fromkeys(part_names(described, config.called), described.options)
     return found
 
 
-def _parts(config: SuiteConfig, described: Definition) -> set[str]:
-    """Names of the suites that a described one is measured as."""
-    return {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
+def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What described suites say of themselves, by the names of those that were measured."""
+    names = list(dict.fromkeys(measured))
+    found: dict[str, dict[str, Any]] = {}
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is None:
+            continue
+        about = {key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")}
+        for name in names:
+            if name == config.called or name.startswith(f"{config.called}_"):
+                found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
+    return found
 
 
 def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
@@ -98,7 +109,7 @@ def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list
     for config in suites:
         described = definition(config.suite) if config.suite else None
         if described is not None and OMISSION in described.scorers:
-            held |= _parts(config, described)
+            held |= set(part_names(described, config.called))
     found: list[tuple[Scorer, frozenset[str]]] = []
     if held:
         found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))

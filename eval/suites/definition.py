@@ -82,6 +82,8 @@ class Definition:
     options: Mapping[str, str] = field(default_factory=dict)
     """Name to wording of what a completion chooses between."""
     note: str = ""
+    gate: bool = True
+    """False keeps the suite out of the release gate: it measures something else, or has too few prompts."""
 
 
 def read_definition(path: Path) -> Definition:
@@ -98,7 +100,7 @@ def read_definition(path: Path) -> Definition:
     return _definition(content)
 
 
-_TOP = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation", "options", "note")
+_TOP = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation", "options", "note", "gate")
 _NEEDED = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation")
 _PROMPTS = ("format", "files", "template", "columns", "where", "expected", "parts", "by", "split", "only", "packaged")
 _COLUMNS = ("id", "topic", "pair", "principle")
@@ -114,6 +116,8 @@ def _faults(content: dict[str, Any]) -> list[str]:
     found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
     found += [fault for word in content["scorers"] for fault in _choice(word, SCORERS, "scorers")]
     found += [fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")]
+    if content.get("gate", True) not in (True, False):
+        found.append(f"gate: got {content['gate']!r}, wanted true or false")
     if wrong := licence_fault(str(content["licence"])):
         found.append(wrong)
     return found or _misfits(content, prompts)
@@ -156,6 +160,11 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     return found
 
 
+def part_names(suite: Definition, called: str) -> list[str]:
+    """What the suites of a described table are called in results; of a published set `by` names further parts."""
+    return [f"{called}_{part.name}" if part.name else called for part in suite.parts]
+
+
 def _unknown(given: Json, known: tuple[str, ...], prefix: str) -> list[str]:
     found = []
     for name in given:
@@ -193,4 +202,5 @@ def _definition(content: dict[str, Any]) -> Definition:
         expected=prompts.get("expected") or {},
         options=content.get("options") or {},
         note=content.get("note") or "",
+        gate=content.get("gate", True) is True,
     )

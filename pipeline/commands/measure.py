@@ -16,7 +16,7 @@ from eval.gate import GateResult, judge
 from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
 from eval.results import build_results
-from eval.suite_scorers import scorers_of, suite_scores
+from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import Engine, ModelConfig
 from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
@@ -143,6 +143,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
+    results["suites_described"] = suite_facts(suites, [prompt.suite for prompt in prompts])
     results["capability"] = capability_of(models_of(subjects.order, config), config)
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"]):
