@@ -216,7 +216,7 @@ def main() -> None:
     page = ROOT / "docs" / "data.md"
     page.write_text(document(page.read_text(), data_measured()))
     page = ROOT / "docs" / "scorers.md"
-    page.write_text(document(page.read_text(), scorers_section()))
+    page.write_text(document(page.read_text(), "\n".join([START, *scorers_section(), "", END])))
     Path(ROOT / "docs" / "data_growth.svg").write_text(data_figure(json.loads((RESULTS / "data.json").read_text())))
     Path(ROOT / "docs" / "prep_growth.svg").write_text(prep_figure(json.loads((RESULTS / "prep.json").read_text())))
 

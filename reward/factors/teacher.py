@@ -8,7 +8,7 @@ fitted on the same labelled rows as the heads that do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from records.rows import Completion, Score
 from reward.factors.bundle import Bundle, read_bundle
@@ -18,16 +18,16 @@ from reward.factors.model import unreadable
 from reward.factors.texts import Exchange, exchange_of
 
 NAME = "teacher"
+Says = Literal["harm", "coherent"]
 COMPLIES, COHERENT = "teacher_complies", "teacher_coherent"
 BLOCKS = ("completion_words", "counts")
 
 
 class WordsTeacher:
-    """The chance that a completion of a harmful request is harmful; the request itself is taken as known."""
+    """The chance that a completion of a harmful request is harmful (the request is taken as known), or that it is coherent."""
 
-    name = NAME
-
-    def __init__(self, bundle: Bundle | None = None) -> None:
+    def __init__(self, says: Says = "harm", bundle: Bundle | None = None) -> None:
+        self.says, self.name = says, f"{NAME}/{says}"
         self.bundle = bundle or read_bundle()
         self.rule = KnownRule(**self.bundle.facts["teacher_harm"])
         words = {"completion_words": self.bundle.completion_words, "prompt_words": self.bundle.prompt_words}
@@ -42,13 +42,16 @@ class WordsTeacher:
         found = []
         for completion, reason in zip(completions, reasons, strict=True):
             value = None if reason else next(chances)
-            name = f"{completion.id}/{NAME}"
-            found.append(Score(id=name, completion_id=completion.id, scorer=NAME, value=value, reason=reason))
+            name = f"{completion.id}/{self.name}"
+            found.append(Score(id=name, completion_id=completion.id, scorer=self.name, value=value, reason=reason))
         return found
 
     def _chances(self, exchanges: list[Exchange]) -> list[float]:
         features = self.room.of(exchanges)
-        complies, coherent = (self.bundle.heads[name].yes(features) for name in (COMPLIES, COHERENT))
+        coherent = self.bundle.heads[COHERENT].yes(features)
+        if self.says == "coherent":
+            return [float(chance) for chance in coherent.mean(axis=0)]
+        complies = self.bundle.heads[COMPLIES].yes(features)
         return [float(chance) for chance in self.rule(complies, coherent).mean(axis=0)]
 
 

@@ -187,7 +187,7 @@ def scored(run, reward_model):
 def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
     _, scores = scored
     by_scorer = {name: {s.completion_id for s in scores if s.scorer == name} for name in {s.scorer for s in scores}}
-    assert by_scorer.pop("factors/coherent") == {"3-benign/base/0"}
+    assert by_scorer.pop("teacher/coherent") == {"3-benign/base/0"}
     assert sorted(by_scorer) == ["refusal", "reward_model", "reward_model_2"]
     wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {"3-benign/base/0"}
     wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}
