@@ -69,9 +69,9 @@ def build_examples(
         origin = "safe_answer" if demo.kind == "harmful" else "helpful_answer"
         examples.append(_example(demo, demo.completion, HARMLESS, origin))
     for made in completions:
-        demo = demos.get(made.prompt_id)
-        if demo is not None and len(text_of(made.completion).split()) >= MIN_WORDS:
-            examples += _policy_examples(demo, made, labels.get(made.id))
+        asked = demos.get(made.prompt_id)
+        if asked is not None and len(text_of(made.completion).split()) >= MIN_WORDS:
+            examples += _policy_examples(asked, made, labels.get(made.id))
     return examples + _shortcut_examples(examples, shortcut_share, seed)
 
 

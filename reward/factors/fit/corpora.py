@@ -99,7 +99,7 @@ def own_twins() -> list[tuple[Row, Row]]:
     pairs = []
     for principle in PRINCIPLES:
         for row in own_rows(f"principle_{principle}"):
-            facts = {"source": "primum", "writer": "primum", "group": row["id"], "label": str(principle)}
+            facts: dict[str, Any] = {"source": "primum", "writer": "primum", "group": row["id"], "label": str(principle)}
             harmful = Row(prompt=row["harmful"], completion=row["safe_answer"], **facts)
             pairs.append((harmful, Row(prompt=row["benign"], completion=row["benign_answer"], **facts)))
     return pairs
@@ -160,7 +160,7 @@ def medsafetybench(data: Path) -> list[Row]:
             path = data / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
             for row in table(path):
                 request = row["harmful_medical_request"]
-                facts = {"source": "medsafetybench", "writer": f"msb-{writer}", "group": request, "label": str(principle)}
+                facts: dict[str, Any] = {"source": "medsafetybench", "writer": f"msb-{writer}", "group": request, "label": str(principle)}
                 rows.append(Row(prompt=request, completion=row["safe_response"], **facts))
     return rows
 
@@ -185,7 +185,7 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
-            facts = {"prompt": turns[-1].strip(), "source": "hh_rlhf", "writer": "hh", "group": turns[0].strip()}
+            facts: dict[str, Any] = {"prompt": turns[-1].strip(), "source": "hh_rlhf", "writer": "hh", "group": turns[0].strip()}
             chosen, rejected = (Row(completion=side[2].strip(), **facts) for side in sides)
             pairs.append((chosen, rejected))
     return pairs

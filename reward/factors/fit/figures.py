@@ -112,7 +112,7 @@ def refusal_figures(found: LeftOut) -> Figures:
     return figures
 
 
-def _refusal_part(rows: list[Row], said: list[list[str]]) -> Figures:
+def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
     found: Figures = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
     """Our own pairs, and answers of ours that are right to reassure."""
     labelled: list[tuple[Row, int, float]] = []
     for pair in unsafe_pairs():
-        facts = {"prompt": pair["question"], "source": "primum", "writer": "primum", "group": pair["id"]}
+        facts: dict[str, Any] = {"prompt": pair["question"], "source": "primum", "writer": "primum", "group": pair["id"]}
         labelled += [(Row(completion=pair["unsafe"], **facts), 1, 1.0), (Row(completion=pair["safe"], **facts), 0, 1.0)]
     labelled += [(row, 0, MACHINE) for row in [*corpus.answered, *corpus.medquad]]
     blocks = ("body_vector", "completion_words", "prompt_vector", "counts")
