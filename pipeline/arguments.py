@@ -16,6 +16,7 @@ _CHECK = "what would fail, before it is queued; memory and disk that the run tak
 _PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
+_INIT = "a commented config to start from, and its schema beside it for editors"
 _PUSH = "a released model or a run's data to a hub: private unless --public, never a completion of a harmful prompt"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
@@ -75,9 +76,14 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
-        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
+        alone: dict[str, Any] = {"nargs": "?"} if name == "config" else {}
+        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone)
         command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+        if name == "config":
+            command.add_argument("--schema", action="store_true", help="the JSON schema of a config, by which editors complete and check")
+            command.add_argument("--explain", metavar="KEY", help="type, default, meaning, range and owner of a setting or a block")
         if name == "run":
+            command.add_argument("--dry-run", action="store_true", help="the plan, and what would fail; nothing is started")
             command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
@@ -102,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
     _add_push(commands)
+    _add_init(commands)
     add_measuring(commands, whole_number)
     _add_gate(commands)
     _add_report(commands)
@@ -145,6 +152,13 @@ def _add_review(commands: Any) -> None:
     )
     importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
     importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def _add_init(commands: Any) -> None:
+    starting = commands.add_parser("init", help=_INIT, description=_INIT)
+    starting.add_argument("file", metavar="FILE", type=Path, nargs="?", default=Path("run.yaml"), help="a new file (default: run.yaml)")
+    starting.add_argument("--model", metavar="MODEL", help="a directory or a hub id (default: asked for on a terminal, else SmolLM2)")
+    starting.add_argument("--data", metavar="FILE", help="benign rows of your own, JSON Lines or CSV")
 
 
 def _add_push(commands: Any) -> None:

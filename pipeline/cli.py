@@ -53,6 +53,13 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _measure(options)
     if options.command == "push":
         return _push(options)
+    if options.command == "init":
+        from pipeline.commands.init import init
+
+        init(options.file, model=options.model, data=options.data)
+        return 0
+    if options.command == "config" and (options.schema or options.explain or not options.config):
+        return _settings(options)
     if options.command == "gate":
         return _gate(options)
     if options.command == "report":
@@ -79,6 +86,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "config":
         print(to_yaml(config), end="")
         return 0
+    if command == "run" and options.dry_run:
+        return _dry_run(config, path, overrides)
     if command == "plan":
         from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
@@ -171,6 +180,27 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
+
+
+def _settings(options: argparse.Namespace) -> int:
+    """What is said of the settings themselves, for which no run is needed."""
+    from pipeline.commands.config import explain, schema_text
+
+    if options.schema:
+        print(schema_text(), end="")
+    elif options.explain:
+        show(list(explain(options.explain)))
+    else:
+        raise PrimumError("primum config: got no config; name one, or ask for --schema or --explain KEY")
+    return 0
+
+
+def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
+    """The plan, then `primum check`, which exits with 2 where something would fail."""
+    from pipeline.commands.plan import plan_lines
+
+    show(plan_lines(config))
+    return _check(path, overrides, 80.0)
 
 
 def _push(options: argparse.Namespace) -> int:
