@@ -7,7 +7,7 @@ WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 READY_DEV := $(VENV)/.ready-dev
 OLDER := .venv-older
 
-.PHONY: demo test test-fast fuzz check older bench gpu-check bench-gpu format clean
+.PHONY: demo docs test test-fast fuzz check older bench gpu-check bench-gpu format clean
 
 # A policy that the release gate declines is a result of the demo, and no failure of it.
 demo: $(READY)
@@ -39,6 +39,10 @@ check: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layering.py
+
+# Pages of the Python API, from its docstrings: build/docs/index.html.
+docs: $(READY_DEV)
+	$(BIN)/pdoc --output-directory build/docs primum
 
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
 bench: $(READY_DEV)

@@ -16,6 +16,7 @@ _CHECK = "what would fail, before it is queued; memory and disk that the run tak
 _PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
+_PUSH = "a released model or a run's data to a hub: private unless --public, never a completion of a harmful prompt"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
@@ -100,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
     gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
+    _add_push(commands)
     add_measuring(commands, whole_number)
     _add_gate(commands)
     _add_report(commands)
@@ -143,6 +145,20 @@ def _add_review(commands: Any) -> None:
     )
     importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
     importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+
+
+def _add_push(commands: Any) -> None:
+    pushing = commands.add_parser("push", help=_PUSH, description=_PUSH)
+    pushing.add_argument("run_dir", metavar="RUN", type=Path, help="a run's directory")
+    pushing.add_argument("repo", metavar="REPO", help="owner/name on the hub")
+    pushing.add_argument(
+        "--what",
+        default="model",
+        choices=("model", "prep", "pairs"),
+        help="the released model; or the run's prompts and demonstrations, or its pairs, as a data set (default: model)",
+    )
+    pushing.add_argument("--public", action="store_true", help="for all to see (default: private)")
+    pushing.add_argument("--endpoint", metavar="URL", help="of another hub than huggingface.co")
 
 
 def _add_judge_report(commands: Any) -> None:

@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.command == "measure":
         return _measure(options)
+    if options.command == "push":
+        return _push(options)
     if options.command == "gate":
         return _gate(options)
     if options.command == "report":
@@ -169,6 +171,15 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
+
+
+def _push(options: argparse.Namespace) -> int:
+    from pipeline.commands.push import Request, allow_network, push
+
+    allow_network()
+    named = {name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")}
+    push(Request(**named))
+    return 0
 
 
 def _offline() -> None:

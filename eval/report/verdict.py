@@ -10,6 +10,7 @@ from eval.report.alone import figure_text, measured_alone
 from eval.report.by_people import beside_the_scorer, corrected_change, corrected_figure
 from eval.report.epochs import unheld
 from eval.report.tables import SCORES, difference_text, interval_text, p_text, spoken, suite_names, suite_of
+from eval.report.trust import trust
 
 Json = dict[str, Any]
 SMALL_N = 30
@@ -24,7 +25,7 @@ WEAK_AUROC, WEAK_PROBE = 0.8, 0.7
 
 
 def verdict(results: Json) -> str:
-    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much.
+    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much; then how far to trust it.
 
     It claims a change only where the interval does; the worst suite is the one whose interval
     reaches highest.
@@ -49,10 +50,10 @@ def verdict(results: Json) -> str:
     )
     over = [c for c in mine if c["metric"] == "over_refusal_rate"]
     if not over:
-        return f"{sentence}; over-refusal was not compared.{_cut_off(results)}"
+        return f"{sentence}; over-refusal was not compared.{_cut_off(results)} {trust(results)}"
     worst = max(over, key=_upper_end)
     where = f"over-refusal, at its worst on {spoken(worst['suite'])} (n {worst['n']}), {_direction(worst)}"
-    return f"{sentence}; {where}: change {difference_text(worst)}, interval {interval_text(worst)}.{_cut_off(results)}"
+    return f"{sentence}; {where}: change {difference_text(worst)}, interval {interval_text(worst)}.{_cut_off(results)} {trust(results)}"
 
 
 def often_cut(results: Json) -> dict[str, dict[str, float]]:

@@ -70,6 +70,8 @@ class ReleaseConfig:
     policy: str = "dpo"
     """Which trained policy to release: dpo (its last round), sft, sft_control or rlhf."""
     name: str = "aligned-medical-model"
+    languages: list[str] = field(default_factory=lambda: ["en"])
+    """Of the model, as codes, for its card."""
     gate: GateConfig = field(default_factory=GateConfig)
     against: AgainstConfig = field(default_factory=AgainstConfig)
     card: CardConfig = field(default_factory=CardConfig)

@@ -85,7 +85,7 @@ def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
     if config.trainer.world_size == 1 or not load_stage(name).ranks:
         run_one(name, config)
         return
-    command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
+    command = [sys.executable, "-m", "primum", name, *arguments]
     status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
     if status == PreemptedError.exit_code:
         raise PreemptedError(f"{name} stopped")

@@ -119,6 +119,7 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
         return made[-1]
 
     monkeypatch.setattr(asking, "complete", killed)
+    monkeypatch.setattr(asking, "rows_at_once", lambda *_: 8)
     request = Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "cut")
     with pytest.raises(KeyboardInterrupt):
         measure(request)
