@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pipeline.measuring.arguments import add_measuring
+from pipeline.completion import SHELLS, commands_of
+from pipeline.measuring.arguments import add_chatting, add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
@@ -28,6 +31,7 @@ REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
 _CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
 _SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
 _SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
+_COMPLETION = "a script by which the shell completes commands, options and settings"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -49,13 +53,28 @@ exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done cou
 def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line, understood. Settings and suites may stand before and after options."""
     commands = parser()
-    options, rest = commands.parse_known_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and not given[0].startswith("-") and given[0] not in (known := commands_of(commands)):
+        close = get_close_matches(given[0], known, n=1)
+        meant = f"did you mean {close[0]}?" if close else "`primum --help` lists all there are"
+        commands.error(f"{given[0]!r} is no command; {meant}")
+    options, rest = commands.parse_known_args(given)
     words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
     unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
     if unknown:
         commands.error(f"unrecognized arguments: {' '.join(unknown)}")
     (words if words is not None else []).extend(rest)
     return options
+
+
+class _Version(argparse.Action):
+    """Looked up only where it is asked for: reading what is installed takes longer than the help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"primum {version('primum')}")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in {
         "run": "all stages in order; finished ones are skipped",
@@ -103,6 +123,9 @@ def parser() -> argparse.ArgumentParser:
     _add_judge_report(commands)
     _add_push(commands)
     add_measuring(commands, whole_number)
+    add_chatting(commands)
+    completing = commands.add_parser("completion", help=_COMPLETION, description=_COMPLETION)
+    completing.add_argument("shell", choices=SHELLS, help="as in `primum completion bash > FILE`, and FILE sourced")
     _add_gate(commands)
     _add_report(commands)
     _add_certify(commands)

@@ -51,6 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.command == "measure":
         return _measure(options)
+    if options.command == "chat":
+        return _chat(options)
+    if options.command == "completion":
+        return _completion(options)
     if options.command == "push":
         return _push(options)
     if options.command == "gate":
@@ -167,6 +171,28 @@ def _measure(options: argparse.Namespace) -> int:
 
         named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
         measure(Request(**named, scorers=options.scorer))
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from pipeline.arguments import parser
+    from pipeline.completion import script
+    from pipeline.run.config import RunConfig
+    from pipeline.run.setting_names import known_keys
+
+    print(script(options.shell, parser(), known_keys(RunConfig)), end="")
+    return 0
+
+
+def _chat(options: argparse.Namespace) -> int:
+    _offline()
+    from records.permissions import readable_by, readers
+
+    with readable_by(readers(os.environ)):
+        from pipeline.commands.chat import Request, chat
+
+        named = {name: getattr(options, name) for name in ("model", "words", "against", "save", "api_key_env")}
+        chat(Request(**named, scorers=options.scorer))
     return 0
 
 
