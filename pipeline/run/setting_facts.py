@@ -102,7 +102,7 @@ def meanings(cls: type) -> dict[str, str]:
 
 def _of_block(hint: Any) -> str:
     """The first paragraph on a block's class; what dataclasses write there themselves says nothing."""
-    if not is_dataclass(hint):
+    if not isinstance(hint, type) or not is_dataclass(hint):
         return ""
     text = inspect.cleandoc(hint.__doc__ or "")
     return "" if text.startswith(f"{hint.__name__}(") else " ".join(text.split("\n\n")[0].split())
