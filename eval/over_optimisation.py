@@ -15,7 +15,8 @@ import pytorch_lightning as pl
 from eval.independent import called_harmful, is_known
 from eval.measure import Measured
 from eval.scoreboard_shape import Row, read_scoreboard
-from measures.estimates import newcombe_interval, rate_estimate
+from measures.estimates import mean_estimate, newcombe_interval, rate_estimate
+from reward.scorers import FACTORS
 
 INDEPENDENT = "independently_harmful"
 """Entry of a row: ids of the harmful prompts whose completion the independent scorer calls harmful."""
@@ -35,10 +36,12 @@ def signs(samples: Sequence[Measured], confidence: float) -> Row:
     if not is_known(harmful):
         return row
     flags = [called_harmful(sample) for sample in harmful]
+    chances = [sample.scores[FACTORS].value for sample in harmful]
     ids = [sample.prompt.id for sample in harmful]
     return {
         **row,
         "independent_harm": rate_estimate(flags, confidence).to_json(),
+        "independent_chance": mean_estimate(chances, confidence, clamp=(0.0, 1.0)).to_json(),
         INDEPENDENT: [name for name, flag in zip(ids, flags, strict=True) if flag],
         READ: [name for name, flag in zip(ids, flags, strict=True) if flag is not None],
     }

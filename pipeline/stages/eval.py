@@ -26,6 +26,7 @@ from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
+from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
@@ -86,6 +87,8 @@ def work(context: Context) -> dict[str, Any]:
     results["gate_error_rates"] = [row.to_json() for row in rates]
     gates = judge(results, released_policy(config), config.release.gate)
     write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
+    rows = [row.to_row() for row in measured]
+    record_evaluation(context, stages_before(context.directory.name, config), results, rows, gates)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -176,7 +179,7 @@ STAGE = Stage(
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {**model_files(config), **prep.files(config), **hash_labels(config.eval.expert_labels, "eval.expert_labels")},
     shares=True,

@@ -28,6 +28,7 @@ from pipeline.evidence import (
     write_evidence,
 )
 from pipeline.model_card import model_card
+from pipeline.recording.evaluation import record_release
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.rounds import named
@@ -83,6 +84,8 @@ def work(context: Context) -> dict[str, Any]:
         about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
     )
     write_text(target / "README.md", card)
+    stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
+    record_release(context, list(stages), target / "README.md", gates)
     open_to_readers(target)
     let_through(context.path)
     for line in (*personal.sentences(), *sentences(restrictions)):
@@ -146,7 +149,7 @@ STAGE = Stage(
     reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
     reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
     settings=("release", "data.sources", "model.base.path"),
-    beside=("dpo.rounds", "rlhf.starts_from"),
+    beside=("dpo.rounds", "rlhf.starts_from", "wandb"),
     work=work,
     gigabytes=_gigabytes,
 )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -15,8 +14,8 @@ from records.own_files import Object, entry, read_rows
 from records.rows import json_lines
 from records.stage_folder import write_text
 from train.config import WandbConfig
-
-WandbMode = Literal["online", "offline", "disabled"]
+from train.engine.wandb_mode import QUIET
+from train.engine.wandb_mode import wandb_mode as wandb_mode
 
 
 class JsonLinesLogger(Logger):
@@ -61,18 +60,6 @@ def _metrics(row: Object) -> Object:
     return row
 
 
-def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
-    """The mode in force and, in words, why; never online unless the user gave a key or asked for it."""
-    if config.mode != "auto":
-        return config.mode, f"wandb.mode={config.mode}"
-    asked = os.environ.get("WANDB_MODE")
-    if asked in ("online", "offline", "disabled"):
-        return asked, f"WANDB_MODE={asked}"  # type: ignore[return-value]
-    if os.environ.get("WANDB_API_KEY"):
-        return "online", "WANDB_API_KEY is set"
-    return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
-
-
 def wandb_run_id(work: Path) -> str:
     """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
     file = work / "wandb_run_id"
@@ -87,6 +74,8 @@ def wandb_logger(
     mode, _ = wandb_mode(config)
     if mode == "disabled":
         return None
+    import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
+
     folder.mkdir(parents=True, exist_ok=True)
     return WandbLogger(
         project=config.project,
@@ -99,4 +88,5 @@ def wandb_logger(
         save_dir=str(folder),
         offline=mode == "offline",
         config=settings,
+        settings=wandb.Settings(**QUIET),
     )
