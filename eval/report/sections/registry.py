@@ -23,6 +23,7 @@ NAMES = (
     "gate_errors",
     "independent",
     "limits",
+    "must_haves",
     "omission",
     "over_refusal",
     "people",
