@@ -24,6 +24,7 @@ NAMES = (
     "independent",
     "limits",
     "omission",
+    "online",
     "over_refusal",
     "people",
     "plots",
