@@ -25,6 +25,7 @@ NAMES = (
     "limits",
     "must_haves",
     "omission",
+    "online",
     "over_refusal",
     "people",
     "plots",
