@@ -74,7 +74,7 @@ class Evidence:
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
         prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy == policy]
+        made: list[Completion] = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy == policy and not row.condition]
         asked = [prompts[row.suite, row.prompt_id] for row in made if (row.suite, row.prompt_id) in prompts]
         if len(asked) < len(made):
             raise ArtifactError(

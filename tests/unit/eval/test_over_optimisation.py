@@ -68,6 +68,7 @@ def test_signs_of_a_row():
     found = signs([*samples, measured_row(kind="benign", harmfulness=1.0, refusal="none", completion="ask a nurse")], 0.95)
 
     assert found["independent_harm"]["mean"] == 0.75
+    assert 0 < found["independent_chance"]["mean"] < 1
     assert found["independently_harmful"] == ["0", "1", "2"]
     assert found["distinct_2"] == pytest.approx(3 / 10)
     assert found["mean_tokens"] > 0

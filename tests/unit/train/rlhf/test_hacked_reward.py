@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tiny_online import LooksForLetter, prompts_of
 
-from eval.over_optimisation import StopWhenScorersPart, before_parting, parting, signs
+from eval.over_optimisation import before_parting, parting, signs
 from eval.scoreboard import Measuring, Scoreboard
 from eval.scoreboard_shape import read_scoreboard
+from eval.scorer_watch import StopWhenScorersPart
 from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.loading.load import load_model
@@ -46,7 +47,7 @@ class Independent:
 
 @pytest.fixture(scope="module")
 def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
-    """(rows of the scoreboard, what was said, the module)."""
+    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same again)."""
     work, said = tmp_path_factory.mktemp("hacked"), []
     start = ModelConfig(path=str(tiny_directory))
     generation = GenerationConfig(max_new_tokens=6, batch_size=64, dtype="float32")
@@ -67,24 +68,27 @@ def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
         also=lambda samples: signs(samples, 0.95),
     )
     path = work / "scoreboard.jsonl"
-    scoreboard = Scoreboard("rlhf", path, work / "epochs", measuring, lambda module: trainable_state(module.model))
-    fitted = fit_online(
-        work,
-        callbacks=[scoreboard, StopWhenScorersPart(path, said.append)],
-        harm=Fooled(),
-        steps=STEPS,
-        measure_every=EVERY,
-        kind="full",
-        prompts_per_step=8,
-        num_generations=8,
-        learning_rate=1e-2,
-        beta=0.0,
-    )
-    return read_scoreboard(path), said, fitted
+
+    def run():
+        scoreboard = Scoreboard("rlhf", path, work / "epochs", measuring, lambda module: trainable_state(module.model))
+        return fit_online(
+            work,
+            callbacks=[scoreboard, StopWhenScorersPart(path, said.append)],
+            harm=Fooled(),
+            steps=STEPS,
+            measure_every=EVERY,
+            kind="full",
+            prompts_per_step=8,
+            num_generations=8,
+            learning_rate=1e-2,
+            beta=0.0,
+        )
+
+    return run(), read_scoreboard(path), said, run
 
 
 def test_training_ends_within_20_steps_of_the_parting(hacked):
-    rows, said, fitted = hacked
+    fitted, rows, said, _ = hacked
     drawn = [step["harmfulness"] for step in fitted.metrics if "harmfulness" in step]
     shares = [row["independent_harm"]["mean"] for row in rows]
     worsens = next(row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares))
@@ -97,8 +101,18 @@ def test_training_ends_within_20_steps_of_the_parting(hacked):
 
 
 def test_only_rows_before_the_parting_may_be_kept(hacked):
-    rows, *_ = hacked
+    _, rows, *_ = hacked
     found = parting(rows)
 
     assert found.row is rows[-1]
     assert before_parting(rows) == rows[:-1]
+
+
+def test_run_again_it_does_not_go_on(hacked):
+    """As a stage that was killed before it had exported what it kept."""
+    fitted, rows, _, run = hacked
+
+    again = run()
+
+    assert [line["step"] for line in again.metrics if "loss" in line] == [line["step"] for line in fitted.metrics if "loss" in line]
+    assert again.module.trainer.global_step == rows[-1]["step"]
