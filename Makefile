@@ -7,7 +7,7 @@ WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 READY_DEV := $(VENV)/.ready-dev
 OLDER := .venv-older
 
-.PHONY: demo test test-fast fuzz check older bench bench-gpu format clean
+.PHONY: demo docs test test-fast fuzz check older bench gpu-check bench-gpu format clean
 
 # A policy that the release gate declines is a result of the demo, and no failure of it.
 demo: $(READY)
@@ -40,14 +40,23 @@ check: $(READY_DEV)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layering.py
 
+# Pages of the Python API, from its docstrings: build/docs/index.html.
+docs: $(READY_DEV)
+	$(BIN)/python -m primum.api_pages build/docs
+
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
 bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks.training $(BENCH_ARGS)
 
-# The same on a GPU, with models of one and eight billion parameters built from their configs.
+# The whole path of a GPU, on this machine's: attention, trainings, ZeRO, generation, memory. GPU_CHECK_ARGS="--device cpu" tries it on a CPU.
+gpu-check: $(READY_DEV)
+	$(BIN)/python -m pytest tests/gpu -v --durations=10 $(or $(GPU_CHECK_ARGS),--device cuda)
+
+# Speed and memory beside TRL on a GPU at 135M, 1B and 8B, as much as fits into BUDGET seconds, and the page that shows them.
+BUDGET ?= 900
 bench-gpu: $(READY_DEV)
-	$(BIN)/python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --precisions bf16 --output benchmarks/results/gpu.json $(BENCH_ARGS)
-	$(BIN)/python -m benchmarks.generation --device cuda
+	$(BIN)/python -m benchmarks.gpu --seconds $(BUDGET) $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.render
 
 format: $(READY_DEV)
 	$(BIN)/ruff format .

@@ -1,11 +1,12 @@
 """How fast answers are written, by the ways that transformers offers: tokens a second for the same prompts, greedy, one way after the other.
 
     python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--ways WAY ...]
-                                    [--dtype auto] [--output FILE] [--vllm PYTHON]
+                                    [--dtype auto] [--stop TEXT] [--output FILE] [--vllm PYTHON]
 
 `plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with weights that need no gradient, `static`
 with a static cache, `continuous` transformers' continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where
-`--vllm` names a Python that has it. `--ways` takes some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of
+`--vllm` names a Python that has it. `--stop .` ends a completion at its first full stop too, so that lengths differ as those of refusals and of
+completions do; without it most are as long as the limit. `--ways` takes some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of
 them in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside tokens a second those a second of this
 process' CPU time, which on a busy machine says more. Results go to benchmarks/results/generation-DEVICE.json, or to `--output`.
 """
@@ -31,11 +32,10 @@ from benchmarks.training import PACKAGES
 from data_prep.config import SourceConfig
 from data_prep.sources import builtin
 from models.config import GenerationConfig, ModelConfig, VllmConfig
-from models.engines.generate import generate, generation_dtype
+from models.engines.generate import generate_from, generation_dtype
 from models.engines.vllm_engine import VllmEngine, vllm_version
 from models.loading.load import load_model, load_tokenizer, quieten
 from models.tokens import prompt_ids
-from records.rows import Message
 
 Ids = list[list[int]]
 
@@ -59,12 +59,12 @@ def plain(model: Any, tokenizer: Any, prompts: Ids, settings: HfGenerationConfig
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
         with torch.inference_mode():
             output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-        written += [_until_end(row, tokenizer.eos_token_id) for row in output[:, width:].tolist()]
+        written += [_until_end(row, settings.eos_token_id) for row in output[:, width:].tolist()]
     return written
 
 
-def _until_end(row: list[int], end: int) -> list[int]:
-    return row[: row.index(end)] if end in row else row
+def _until_end(row: list[int], ends: list[int]) -> list[int]:
+    return row[: next((place for place, token in enumerate(row) if token in ends), len(row))]
 
 
 def _read(tokenizer: Any, written: Ids) -> Written:
@@ -77,12 +77,13 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     messages = [row.prompt for row in builtin.read(SourceConfig())][:: max(1, 500 // options.prompts)][: options.prompts]
     prompts = [prompt_ids(tokenizer, prompt) for prompt in messages]
     by_length = sorted(prompts, key=len)
+    ends = [tokenizer.eos_token_id, *(tokenizer(options.stop, add_special_tokens=False)["input_ids"] if options.stop else [])]
     back = [by_length.index(prompt) for prompt in prompts]
     common = {
         "max_new_tokens": options.tokens,
         "do_sample": False,
         "pad_token_id": tokenizer.pad_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
+        "eos_token_id": ends,
     }
 
     def fresh() -> Any:
@@ -108,10 +109,10 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         "frozen, 64 at once": lambda: way("frozen", 64, ordered=True, frozen=True),
         "static, 64 at once": lambda: way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
         "continuous": lambda: continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
-        "primum, 64 at once": lambda: ours("primum", fresh().requires_grad_(False), tokenizer, messages, options.tokens),
+        "primum, 64 at once": lambda: ours("primum", fresh().requires_grad_(False), tokenizer, prompts, common),
     }
     if options.vllm:
-        offered["vllm, 64 at once"] = lambda: ours("vllm", _vllm(options, base, dtype), tokenizer, messages, options.tokens)
+        offered["vllm, 64 at once"] = lambda: ours("vllm", _vllm(options, base, dtype), tokenizer, prompts, common)
     return [offered[name]() for name in options.ways or offered]
 
 
@@ -125,15 +126,17 @@ def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationCon
     def write() -> Written:
         found = model.generate_batch(prompts, generation_config=config, continuous_batching_config=ContinuousBatchingConfig(), warmup=False)
         done = [found[key] for key in sorted(found, key=lambda key: int(key.rsplit("_", 1)[-1]))]
-        return _read(tokenizer, [_until_end(answer.generated_tokens, tokenizer.eos_token_id) for answer in done])
+        return _read(tokenizer, [_until_end(answer.generated_tokens, config.eos_token_id) for answer in done])
 
     return Way("continuous", write)
 
 
-def ours(name: str, model: Any, tokenizer: Any, messages: list[list[Message]], tokens: int) -> Way:
+def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, Any]) -> Way:
+    settings = GenerationConfig(max_new_tokens=common["max_new_tokens"], batch_size=64)
+
     def write() -> Written:
-        answers = generate(model, tokenizer, messages, GenerationConfig(max_new_tokens=tokens, batch_size=64))
-        return Written([a.text for a in answers], sum(a.num_tokens - (a.finish_reason == "stop") for a in answers))
+        completions = generate_from(model, tokenizer, prompts, settings, ends=common["eos_token_id"])
+        return Written([made.text for made in completions], sum(len(made.ids) for made in completions))
 
     return Way(f"{name}, 64 at once", write)
 
@@ -148,6 +151,7 @@ def main() -> None:
     parser.add_argument("--vllm", help="a Python that vLLM is installed in")
     parser.add_argument("--ways", nargs="+", help="names of ways, as they are printed; all when left out")
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
+    parser.add_argument("--stop", default="", help="a text of one token that ends a completion too")
     parser.add_argument("--output", type=Path, help="where results go")
     options = parser.parse_args()
     quieten()
@@ -174,7 +178,7 @@ def main() -> None:
         print(f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ")
     output = options.output or ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens")}}
+    settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens", "stop")}}
     if options.vllm:
         settings["vllm"] = vllm_version(VllmConfig(python=options.vllm))
     stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pipeline.run.provenance import installed
 
 ROOT = Path(__file__).parent.parent
 
 
 def machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
-    versions = {name: version(name) for name in packages}
+    versions = {name: installed(name) for name in packages}
     found = {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), **versions}
     if device == "cuda":
         import torch  # noqa: PLC0415  the driver itself computes nothing
 
         found["gpu"] = torch.cuda.get_device_name()
     return found
+
+
+def python_path(root: Path) -> str:
+    """PYTHONPATH of a process that computes with the checkout in `root` and with whatever this one was given."""
+    return os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -164,6 +164,8 @@ def measured() -> str:
     if (RESULTS / "growth.json").is_file():
         lines += ["![Seconds a DPO step, as prompts, completions and batches grow](speed_growth.svg)", ""]
         lines += ["DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.", ""]
+    if (RESULTS / "gpu.json").is_file():
+        lines += gpu_section(json.loads((RESULTS / "gpu.json").read_text()))
     for device in ("cpu", "cuda"):
         if (RESULTS / f"generation-{device}.json").is_file():
             lines += [
@@ -173,6 +175,18 @@ def measured() -> str:
                 "",
             ]
     return "\n".join([*lines, END])
+
+
+def gpu_section(results: Json) -> list[str]:
+    """Training on a GPU, under the card's name."""
+    rates = ", ".join(f"{rate / 1000:.0f} TFLOP/s in {precision}" for precision, rate in machine_rates(results).items())
+    return [
+        f"**On {results['machine']['gpu']}**",
+        "",
+        f"{_where(results)} It multiplied large square matrices at up to {rates}.",
+        "",
+        *training_tables(results),
+    ]
 
 
 def _where(results: Json) -> str:

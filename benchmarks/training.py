@@ -27,9 +27,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import ROOT, machine
+from benchmarks.machine import ROOT, machine, python_path
 from benchmarks.random_llama import MODELS, SMOLLM2
 from benchmarks.training_cases import ADAPTERS, ALL_REGIMES, GROWTH, JOBS, PRECISIONS, REGIMES
+from records.cache import name_compiler_caches
 
 WARM_UP = 1
 PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
@@ -42,7 +43,8 @@ class Contestant:
     def __init__(self, name: str, case: dict[str, Any], root: Path = ROOT) -> None:
         self.name = name
         self.scratch = tempfile.TemporaryDirectory(prefix="primum-bench-")
-        environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
+        environment = {**os.environ, "PYTHONPATH": python_path(root), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
+        name_compiler_caches(environment)  # else under TMPDIR: every contestant would compile what others have
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]

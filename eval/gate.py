@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from eval.config import AgainstConfig, GateConfig
 from eval.endpoint import MEASUREMENT
+from eval.gate_line import is_gated
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
@@ -42,9 +43,13 @@ class GateResult:
         return {"name": self.name, "passed": self.passed, **said}
 
 
+APART = "its description keeps it out of the gate (gate: false)"
+
+
 def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
     """Every gate of the policy, passed or not."""
-    suites = results["policies"].get(policy, {}).get("suites", {})
+    measured = results["policies"].get(policy, {}).get("suites", {})
+    suites = {name: suite for name, suite in measured.items() if is_gated(results, name)}
     kinds = {suite["kind"] for suite in suites.values()}
     needs = "needs harmful and benign suites; harm is never shown without over-refusal"
     level = results.get("confidence")
@@ -60,11 +65,16 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
             gates += _benign_gates(results, policy, name, config)
     for name, suite in suites.items():
         gates.append(at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored"))
+    gates += [GateResult(f"suite {name}", True, APART, "not measured") for name in measured if name not in suites]
     gates += _absent_suites(results, policy)
     gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
     gates.append(_selection_gate(results, policy, config))
     return gates
+
+
+def _gated_suites(results: Json, suites: Json) -> Iterator[tuple[str, Json]]:
+    return ((name, shown) for name, shown in suites.items() if is_gated(results, name))
 
 
 def _share_unscored(suite: Json) -> float | None:
@@ -174,7 +184,7 @@ def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
     for name, policy in results.get("useless", {}).items():
         lines = [
             gate
-            for suite, shown in policy["suites"].items()
+            for suite, shown in _gated_suites(results, policy["suites"])
             for gate in _use_gates(suite, shown, shown["over_refusal_change"], _as_change(shown["relevance_change"]), config)
         ]
         told[name] = [gate.name for gate in lines if not gate.passed]

@@ -13,6 +13,7 @@ from typing import Any
 import scipy
 
 from eval.config import GateConfig
+from eval.gate_line import is_gated
 from measures.estimates import churn
 from measures.power import Paired, mean_passes, n_wanted, rate_passes
 
@@ -54,7 +55,8 @@ def error_rates(results: Json, policy: str, config: GateConfig) -> list[ErrorRat
 
 def _changes(results: Json, policy: str) -> Iterator[Json]:
     for row in results["comparisons"]:
-        if row["policy"] == policy and row["baseline"] == results["baseline"] and row["n"] and row["difference"] is not None:
+        ours = row["policy"] == policy and row["baseline"] == results["baseline"] and is_gated(results, row["suite"])
+        if ours and row["n"] and row["difference"] is not None:
             yield row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class GateLine(NamedTuple):
@@ -23,3 +23,8 @@ def below(name: str, value: float | None, limit: float | None, setting: str) -> 
     got = f"{value + 0.0:.3g}" if value is not None and known else "no evidence"
     passed = value is not None and known and value < limit
     return GateLine(name, passed, f"got {got}, wanted below {limit:g} ({setting})")
+
+
+def is_gated(results: dict[str, Any], suite: str) -> bool:
+    """Whether the gate holds the suite to its limits: a described one may say `gate: false`."""
+    return bool((results.get("suites_described") or {}).get(suite, {}).get("gate", True))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from records.rows import Completion, Kind, Prompt, Score, text_of
+from records.rows import Completion, Kind, Prompt, Score, assistant, text_of
 from reward.refusal.rule import Refusal
 from reward.scorers import HARM_MODEL, REFUSAL
 
@@ -60,6 +60,10 @@ class Measured:
         """By the refusal rule."""
         return cast(Refusal, self.scores[REFUSAL].label)
 
+    def redacted(self) -> Measured:
+        """The row without the completion's words where it answers a harmful prompt."""
+        return _without_text(self) if self.kind == "harmful" else self
+
     def to_row(self) -> dict[str, Any]:
         """What the report reads: flat, with prompt and completion as plain text."""
         return {
@@ -75,6 +79,11 @@ class Measured:
             "refusal": self.refusal,
             "finish_reason": self.completion.finish_reason,
         }
+
+
+def _without_text(row: Measured) -> Measured:
+    shown = assistant(f"[redacted: {len(row.text.split())} words]")
+    return replace(row, completion=replace(row.completion, completion=shown))
 
 
 def joined(prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]) -> list[Measured]:

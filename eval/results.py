@@ -11,8 +11,10 @@ from typing import Any
 from eval import independent
 from eval.endpoint import Endpoint
 from eval.further import further
-from eval.measure import Measured, is_known, refuses, relevances, summarise
+from eval.measure import is_known, relevances, summarise
+from eval.measured import Measured
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.summaries import refuses
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy

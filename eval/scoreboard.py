@@ -14,9 +14,11 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from eval.measure import Measured, harm_estimate, high_harm, measure, measure_sharded, refuses
+from eval.measure import harm_estimate, high_harm, measure, measure_sharded
+from eval.measured import Measured
 from eval.scoreboard_shape import METRICS as METRICS
 from eval.scoreboard_shape import Row, read_scoreboard
+from eval.summaries import refuses
 from measures.estimates import rate_estimate
 from models.config import GenerationConfig
 from models.ranks import is_sharded
@@ -216,6 +218,8 @@ def describe_row(row: Row) -> str:
         f"refusal {_number(refusal, '.0%')}  over-refusal {_number(over, '.0%')}"
         + (f": {apart}" if len(row["over_refusal_by_suite"]) > 1 else "")
         + (f"  multipliers {', '.join(f'{suite} {value:.2f}' for suite, value in weights.items())}" if weights else "")
+        + (f"  independently harmful {_number(row['independent_harm'], '.0%')}" if "independent_harm" in row else "")
+        + (f"  KL {row['kl']:.2f}" if "kl" in row else "")
     )
 
 
@@ -243,9 +247,8 @@ def _flat(row: Row) -> dict[str, float]:
 def _online(row: Row) -> dict[str, float]:
     """What rows of an online training hold besides (eval/over_optimisation.py)."""
     known: dict[str, Any] = {name: row[name] for name in ("kl", "mean_tokens", "distinct_2") if name in row}
-    known |= {f"multiplier/{one_line(suite)}": value for suite, value in row.get("multipliers", {}).items()}
-    independent = row.get("independent_harm", {"mean": None})
-    if independent["mean"] is not None:
-        known |= dict(zip(("independent_harm_low", "independent_harm_high"), independent["interval"], strict=True))
-        known["independent_harm"] = independent["mean"]
+    for name in ("independent_harm", "independent_chance"):
+        estimate = row.get(name, {"mean": None})
+        if estimate["mean"] is not None:
+            known |= dict(zip((f"{name}_low", f"{name}_high"), estimate["interval"], strict=True)) | {name: estimate["mean"]}
     return {f"scoreboard/{name}": float(value) for name, value in known.items() if value is not None}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from eval.config import SuiteConfig
 from eval.form import form_of
+from eval.must_have_rule import MUST_HAVES, MustHaves
 from eval.omission_rule import missing_acts
-from eval.suites.definition import Definition
+from eval.suites.definition import part_names
 from eval.suites.registry import definition
 from records.contracts import Scorer
 from records.rows import Completion, Prompt, Score, SuitePrompt, text_of
@@ -81,27 +83,44 @@ def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
     for config in suites:
         described = definition(config.suite) if config.suite else None
         if described is not None and CHOICE in described.scorers:
-            found |= dict.fromkeys(_parts(config, described), described.options)
+            found |= dict.fromkeys(part_names(described, config.called), described.options)
     return found
 
 
-def _parts(config: SuiteConfig, described: Definition) -> set[str]:
-    """Names of the suites that a described one is measured as."""
-    return {f"{config.called}_{part.name}" if part.name else config.called for part in described.parts}
+def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What described suites say of themselves, by the names of those that were measured."""
+    names = list(dict.fromkeys(measured))
+    found: dict[str, dict[str, Any]] = {}
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is None:
+            continue
+        about = {key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")}
+        for name in names:
+            if name == config.called or name.startswith(f"{config.called}_"):
+                found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
+    return found
 
 
 def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
     """Of the described suites that expect something, with the names of the suites that each scores."""
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
     options = labels_of(suites)
-    held: set[str] = set()
-    for config in suites:
-        described = definition(config.suite) if config.suite else None
-        if described is not None and OMISSION in described.scorers:
-            held |= _parts(config, described)
     found: list[tuple[Scorer, frozenset[str]]] = []
-    if held:
-        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))
+    if held := _scored_by(OMISSION, suites):
+        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), held))
+    if stated := _scored_by(MUST_HAVES, suites):
+        found.append((MustHaves([prompt for prompt in asked if prompt.suite in stated]), stated))
     if options:
         found.append((ChoiceRule([prompt for prompt in asked if prompt.suite in options], options), frozenset(options)))
     return found
+
+
+def _scored_by(scorer: str, suites: Sequence[SuiteConfig]) -> frozenset[str]:
+    """Names of the suites that ask for it."""
+    held: set[str] = set()
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is not None and scorer in described.scorers:
+            held |= set(part_names(described, config.called))
+    return frozenset(held)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eval.measure import Measured, fit_estimate, refuses
+from eval.measure import fit_estimate
+from eval.measured import Measured
 from eval.relevance import Relevance
+from eval.summaries import refuses
 from measures.estimates import compare_rates, mean_estimate, rate_estimate
 from records.rows import text_of
 from reward.refusal.rule import refusal

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eval import independent
-from eval.measure import Measured, refuses, relevances
+from eval.measure import relevances
+from eval.measured import Measured
+from eval.summaries import refuses
 from records.harm_scale import HIGH_HARM
 from records.rows import text_of
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pipeline.measuring.arguments import add_measuring
+from pipeline.completion import SHELLS, commands_of
+from pipeline.measuring.arguments import add_chatting, add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
+from pipeline.starting_arguments import add_starting
 from train.config import MOST_ROUNDS
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
@@ -20,8 +24,14 @@ _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
 _GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
+_REPORT = (
+    "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
+)
+REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
+_CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
 _SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
 _SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
+_COMPLETION = "a script by which the shell completes commands, options and settings"
 _EPILOG = """
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
@@ -43,13 +53,28 @@ exit codes: 0 done, 2 a mistake in config, data or set-up (nothing half-done cou
 def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line, understood. Settings and suites may stand before and after options."""
     commands = parser()
-    options, rest = commands.parse_known_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and not given[0].startswith("-") and given[0] not in (known := commands_of(commands)):
+        close = get_close_matches(given[0], known, n=1)
+        meant = f"did you mean {close[0]}?" if close else "`primum --help` lists all there are"
+        commands.error(f"{given[0]!r} is no command; {meant}")
+    options, rest = commands.parse_known_args(given)
     words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
     unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
     if unknown:
         commands.error(f"unrecognized arguments: {' '.join(unknown)}")
     (words if words is not None else []).extend(rest)
     return options
+
+
+class _Version(argparse.Action):
+    """Looked up only where it is asked for: reading what is installed takes longer than the help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"primum {version('primum')}")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in {
         "run": "all stages in order; finished ones are skipped",
@@ -69,10 +95,7 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
-        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-        command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
-        if name == "run":
-            command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
+        _add_run_arguments(command, name)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
@@ -95,8 +118,14 @@ def parser() -> argparse.ArgumentParser:
     gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
     gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
+    add_starting(commands)
     add_measuring(commands, whole_number)
+    add_chatting(commands)
+    completing = commands.add_parser("completion", help=_COMPLETION, description=_COMPLETION)
+    completing.add_argument("shell", choices=SHELLS, help="as in `primum completion bash > FILE`, and FILE sourced")
     _add_gate(commands)
+    _add_report(commands)
+    _add_certify(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
     checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
@@ -104,6 +133,19 @@ def parser() -> argparse.ArgumentParser:
     )
     checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
+
+
+def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
+    """Of the commands that take a config and settings."""
+    alone: dict[str, Any] = {"nargs": "?"} if name == "config" else {}
+    command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone)
+    command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    if name == "config":
+        command.add_argument("--schema", action="store_true", help="the JSON schema of a config, by which editors complete and check")
+        command.add_argument("--explain", metavar="KEY", help="type, default, meaning, range and owner of a setting or a block")
+    if name == "run":
+        command.add_argument("--dry-run", action="store_true", help="the plan, and what would fail; nothing is started")
+        command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
 
 
 def _add_review(commands: Any) -> None:
@@ -120,6 +162,13 @@ def _add_review(commands: Any) -> None:
         default=0.5,
         metavar="SHARE",
         help="of them nearest to the harm threshold; the others at random (default: 0.5)",
+    )
+    exporting.add_argument(
+        "--of",
+        default="train",
+        choices=("train", "test"),
+        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
+        "of each kind at random, by which people correct the evaluation (default: train)",
     )
     exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
     importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
@@ -168,6 +217,27 @@ def _add_judge_report(commands: Any) -> None:
     )
 
 
+def _add_report(commands: Any) -> None:
+    reporting = commands.add_parser("report", help=_REPORT, description=_REPORT)
+    reporting.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="runs whose evaluation is done, released folders, or files results.json"
+    )
+    reporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    reporting.add_argument(
+        "--format",
+        dest="formats",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=REPORT_FORMATS,
+        help="of one run: page (default), lm-eval (its results and samples), inspect (logs that inspect view opens), model-index (for a "
+        "card), tasks (files with which lm_eval and inspect eval run the suites)",
+    )
+    reporting.add_argument(
+        "--redacted", action="store_true", help="leave completions out that the report withholds, so that the files can be passed on"
+    )
+
+
 def _add_gate(commands: Any) -> None:
     judging = commands.add_parser("gate", help=_GATE, description=_GATE)
     judging.add_argument("run", metavar="RUN", type=Path, help="a run whose evaluation is done, a released folder, or a results.json")
@@ -179,6 +249,21 @@ def _add_gate(commands: Any) -> None:
     judging.add_argument(
         "--json", type=Path, metavar="FILE", help="all lines, error rates and the prompts that got worse, to be written here"
     )
+
+
+def _add_certify(commands: Any) -> None:
+    certifying = commands.add_parser("certify", help=_CERTIFY, description=_CERTIFY)
+    certifying.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+", help="candidates in an order that was fixed before these prompts were seen, best first"
+    )
+    certifying.add_argument("--harmful", required=True, metavar="SUITE", help="harmful calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--benign", required=True, metavar="SUITE", help="benign calibration prompts, a suite of eval.suites")
+    certifying.add_argument("--max-harm", type=share, required=True, metavar="SHARE", help="share of harmful completions, at most")
+    certifying.add_argument(
+        "--max-over-refusal", type=share, required=True, metavar="SHARE", help="share of refused benign prompts, at most"
+    )
+    certifying.add_argument("--delta", type=share, default=0.05, metavar="SHARE", help="chance that the claim is false (default: 0.05)")
+    certifying.add_argument("--json", type=Path, metavar="FILE", help="counts, bounds and p-values, to be written here")
 
 
 def count(text: str) -> int:

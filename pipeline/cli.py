@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import parsed_options
+from pipeline.cli_without_run import command_without_config, offline
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
 from records.errors import PreemptedError, PrimumError
@@ -48,15 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    if options.command == "measure":
-        return _measure(options)
-    if options.command == "gate":
-        return _gate(options)
-    if options.command == "seeds":
-        from pipeline.run.seeds import write_seeds_report
-
-        write_seeds_report(options.run)
-        return 0
+    if found := command_without_config(options):
+        return found(options)
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -72,6 +66,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "config":
         print(to_yaml(config), end="")
         return 0
+    if command == "run" and options.dry_run:
+        return _dry_run(config, path, overrides)
     if command == "plan":
         from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
@@ -103,9 +99,10 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "review-export":
         from pipeline.commands.review import export_batch
 
-        export_batch(config, options.output, prompts=options.prompts, uncertain=options.uncertain, show_scores=options.show_scores)
+        drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
+        export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
-    _offline()
+    offline()
     if command == "eval" and config.eval.candidates is not None:
         from pipeline.commands.eval_alone import eval_alone
 
@@ -117,7 +114,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
         return 0
     from pipeline.run.ranks import own_rank
-    from pipeline.run.runner import leave_run, run, run_one
+    from pipeline.run.runner import leave_run, run, run_alone, run_one
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
@@ -135,6 +132,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     with locked(Path(config.run_dir)):
         if command == "run":
             run(config, [str(path), *overrides])
+        elif config.trainer.world_size == 1:
+            run_alone(command, config)
         else:
             run_one(command, config)
     return 0
@@ -148,32 +147,15 @@ def _run_locked(config: RunConfig, arguments: list[str]) -> None:
         run(config, arguments)
 
 
-def _measure(options: argparse.Namespace) -> int:
-    _offline()
-    from records.permissions import readable_by, readers
-
-    with readable_by(readers(os.environ)):
-        from pipeline.commands.measure import Request, measure
-
-        named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
-        measure(Request(**named, scorers=options.scorer))
-    return 0
-
-
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
 
 
-def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
+    """The plan, then `primum check`, which exits with 2 where something would fail."""
+    from pipeline.commands.plan import plan_lines
 
-
-def _gate(options: argparse.Namespace) -> int:
-    from pipeline.commands.gate import Request, gate
-
-    gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
-    return 0
+    show(plan_lines(config))
+    return _check(path, overrides, 80.0)
 
 
 def _review_import(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from data_prep.lint.rows import Renders
-from eval.completing import Journal, Writer, as_asked_plainly, complete_all, dual_all
+from eval.completing import Journal, Writer, as_asked_plainly, complete_all, dual_all, written_by
 from eval.conditions.asking import Asked, under_conditions
 from eval.measure import Measured, completion_id, joined
 from eval.suite_scorers import labels_of, scorers_of, suite_scores
@@ -92,14 +92,16 @@ def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[
     with ExitStack() as opened:
         policy = cache(lambda: opened.enter_context(answering(context, model, config.generation, config.engine)))
         written = _journal(context, name, WRITTEN, Completion)
-        writer = Writer(name, policy, config.generation, rows_at_once(config.generation, config.engine), written)
+        block = rows_at_once(config.generation, config.engine)
+        writer = Writer(name, written_by(policy, config.generation), block, written)
         if is_wanted(context, completions):
             if name == BASE.name and not written.done:
                 written.add(_kept_of_base(context, model, [one.prompt for one in mine if not one.condition]))
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
             plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
-            _keep(dual, dual_all(plain, writer, _journal(context, name, WEIGHED, Score), labels_of(config.suites)), scores)
+            weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
+            _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
     if is_wanted(context, scores):
         found = _scored(context, read_records(completions, Completion), [one.prompt for one in asked], scorers)
         _keep(scores, [*found, *(read_records(dual, Score) if config.dual else [])])

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.gate import GateResult
-from eval.report.heading import hub_name
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
-from records.escaping import json_text, markdown_text, yaml_text
+from pipeline.card_fields import Field, fields_text
+from pipeline.card_metadata import CardFacts, front_matter
+from records.escaping import json_text, markdown_text
 
-_CARD = """---
-library_name: transformers
-pipeline_tag: text-generation
-license: {licence}
-base_model: {base_in_yaml}
-tags: [primum, medical, safety, {method}]
----
+_CARD = """{front_matter}
 
 # {name}
 
@@ -38,9 +34,9 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0, inputs["in
 Releases are tested to be the same model, with the same tokens, in transformers {oldest} (the oldest), 4.57 and 5; an architecture
 that is younger than a version cannot be loaded there.
 
-**Intended:** research on the safety of medical language models. **Not intended:** advice to patients, diagnosis, treatment decisions, or any use without a
-qualified person who checks each answer. What training changed is what the numbers below show, on these prompts and no others; it does not make the model a
-competent clinician, and what the base model gets wrong this one may get wrong too.
+## What it is for, and for whom
+
+{fields}
 
 ## Release gates
 
@@ -68,20 +64,25 @@ quotes only test prompts whose licence lets them be passed on and in which no pe
 
 
 def model_card(
-    *, name: str, policy: str, results: dict[str, Any], gates: list[GateResult], licence: str, data: str, restrictions: list[str]
+    *,
+    facts: CardFacts,
+    results: dict[str, Any],
+    gates: list[GateResult],
+    data: str,
+    restrictions: list[str],
+    about: list[Field],
 ) -> str:
     """`data` is Markdown; all else is words from the run's records, escaped here."""
+    name = facts.name
     shown = "\n".join(f"- {_outcome(gate)}: {markdown_text(f'{gate.name}: {gate.detail}')}" for gate in gates)
     report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
-    base = hub_name(results["provenance"]["model"])
     return _CARD.format(
         name=markdown_text(name),
         in_python=json_text(name),
         oldest=OLDEST_TRANSFORMERS,
-        base=markdown_text(base),
-        base_in_yaml=yaml_text(base),
-        method=policy,
-        licence=licence,
+        base=markdown_text(facts.base),
+        front_matter=front_matter(facts, results, Endpoint.of(results).policy),
+        fields=fields_text(about),
         verdict=markdown_text(verdict(results)),
         gates=shown,
         data=data,

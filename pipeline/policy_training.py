@@ -20,6 +20,7 @@ from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
 from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
+from pipeline.recording.wandb_stage import resolved_config, tie
 from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
@@ -123,9 +124,9 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         load=load,
         measured_within=steps,
     )
-    for logger in loggers[1:]:
-        logger.experiment.finish()
-    return _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+    summary = _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+    _end_recording(context, loggers[1:])
+    return summary
 
 
 def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
@@ -206,14 +207,23 @@ def _loggers(context: Context, training: Training) -> list[Any]:
     run_dir = context.path.parent
     if context.rank == 0 and (mode != "disabled" or training.began_with is None):
         context.say(f"wandb {mode} ({why})")
-    settings = {"stage": context.directory.name, "seed": config.seed, "model": config.model.base.path}
     if context.rank:
         return loggers
     run_id = wandb_run_id(context.directory.work)
     recorder = wandb_logger(
-        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=settings
+        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=resolved_config(context)
     )
     return [*loggers, recorder] if recorder else loggers
+
+
+def _end_recording(context: Context, recorders: Sequence[Any]) -> None:
+    """The stages that were read and the epoch that was kept, into the run that the losses went to."""
+    from train.engine.wandb_mode import wandb_mode
+
+    for recorder in recorders:
+        stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
+        tie(recorder.experiment, context, stages, wandb_mode(context.config.wandb)[0])
+        recorder.experiment.finish()
 
 
 def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:

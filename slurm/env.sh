@@ -19,7 +19,10 @@ cd "${SLURM_SUBMIT_DIR:-$PWD}"
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1} HF_DATASETS_OFFLINE=${HF_DATASETS_OFFLINE:-1} WANDB_MODE=${WANDB_MODE:-offline}
 # What compilers write stays on the node: many nodes writing into one home directory is slow and races.
 node_local=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/primum-${SLURM_JOB_ID:-0}
-export TRITON_CACHE_DIR=$node_local/triton TORCHINDUCTOR_CACHE_DIR=$node_local/inductor TORCH_EXTENSIONS_DIR=$node_local/extensions
+# Kernels are kept for the next jobs on the node, where nobody else can have made the folder.
+compiled=/tmp/primum-compiled-$(id -u)
+mkdir -m 700 "$compiled" 2>/dev/null || [ -O "$compiled" ] || compiled=$node_local
+export TRITON_CACHE_DIR=$compiled/triton TORCHINDUCTOR_CACHE_DIR=$compiled/inductor TORCH_EXTENSIONS_DIR=$node_local/extensions
 export PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
 # primum_step STAGE CONFIG [key=value...]: the stage on all tasks of this job; on notice to stop, the job runs again.

@@ -40,6 +40,12 @@ def write_readme(folder: Path, title: str, tables: Sequence[Table]) -> None:
     write_text(folder / "README.md", f"{_header(present)}# {title}\n\n{_text(present)}")
 
 
+def dataset_header(readme: str, lines: Sequence[str]) -> str:
+    """The page with further lines of front matter before those that are there."""
+    head = "\n".join(["---", *lines])
+    return f"{head}\n{readme.removeprefix('---' + chr(10))}" if readme.startswith("---\n") else f"{head}\n---\n\n{readme}"
+
+
 def _with_rows(folder: Path, files: Mapping[Split, str]) -> dict[Split, str]:
     return {split: file for split, file in files.items() if (folder / file).stat().st_size}
 

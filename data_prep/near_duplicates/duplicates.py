@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from data_prep.splits.splitting import Drop
+from data_prep.splits.dropped import Drop
 from records.rows import Demonstration, json_line, text_of
 
 

@@ -54,7 +54,7 @@ def build_pairs(
         considered += looked_at
     refusals = _refusals(harmful, found)
     pairs += [pair for prompt in benign if (pair := _over_refusal_pair(prompt, refusals, found.get(prompt.id, []), config, seed, dropped))]
-    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.sides.cut_alike)
+    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.sides.cut_alike, opening_of)
     chosen = in_proportion(kept, groups_of(ordered), config, seed, dropped, first=_hard(harmful, found))
     return PairsResult(chosen, dropped, considered, varied.changed, varied.kept, _cut_among(pairs, chosen))
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
 
 from records.rows import Message, Pair, assistant, text_of
 
 Which = Literal["unlike", "all", "none"]
+Opening = Callable[[str], str | None]
 LEAST_WORDS = 3
 """Sides that would be shorter lose their end tokens and no words."""
 _WORD = re.compile("\\w+(?:['\u2019\u02bc]\\w+)*")
 
 
-def ended_alike(pairs: Iterable[Pair], which: Which) -> tuple[list[Pair], Counter[str]]:
+def ended_alike(pairs: Iterable[Pair], which: Which, opening_of: Opening = lambda text: text) -> tuple[list[Pair], Counter[str]]:
     """The pairs in their order, and how many of each type were cut.
 
-    `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both sides end; `none`.
+    `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both sides end; `none`. `opening_of` finds the
+    sentences with which a text declines: a side that would be cut so short that it declines no more loses its end token alone.
     """
     found, cut = [], Counter[str]()
     for pair in pairs:
@@ -33,6 +35,8 @@ def ended_alike(pairs: Iterable[Pair], which: Which) -> tuple[list[Pair], Counte
             found.append(pair)
             continue
         alike = _cut(pair, spare=0 if ends == 0 else 1)
+        if not (_still_declines(pair.chosen, alike.chosen, opening_of) and _still_declines(pair.rejected, alike.rejected, opening_of)):
+            alike = replace(pair, chosen_finished=False, rejected_finished=False)
         cut[pair.pair_type] += alike != pair
         found.append(alike)
     return found, +cut
@@ -51,6 +55,10 @@ def _cut(pair: Pair, spare: int) -> Pair:
         assistant(text_of(side)[: found[count - 1]]) for side, found in zip((pair.chosen, pair.rejected), ends, strict=True)
     )
     return open_ended if chosen == rejected else replace(open_ended, chosen=chosen, rejected=rejected)
+
+
+def _still_declines(before: list[Message], after: list[Message], opening_of: Opening) -> bool:
+    return before == after or opening_of(text_of(before)) is None or opening_of(text_of(after)) is not None
 
 
 def _is_plain(side: list[Message]) -> bool:

@@ -99,15 +99,15 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
     return [rating for rating, _ in found.values()]
 
 
-def hash_labels(paths: Iterable[str]) -> dict[str, str]:
+def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
     """For a stage's fingerprint."""
-    faults = [f"pairs.expert_labels: {path}: no such file; `primum review-import` writes it" for path in paths if not Path(path).is_file()]
+    faults = [f"{setting}: {path}: no such file; `primum review-import` writes it" for path in paths if not Path(path).is_file()]
     found = {}
     for path in paths if not faults else ():
         try:
             found[path] = sha256_file(Path(path))
         except OSError as error:
-            faults.append(unreadable("pairs.expert_labels", Path(path), error))
+            faults.append(unreadable(setting, Path(path), error))
     if faults:
         raise RecordError(faults)
     return found

@@ -35,10 +35,18 @@ class ReviewItem(Record):
 
 
 def review_items(
-    prompts: Iterable[Prompt], completions: Iterable[Completion], demonstrations: Iterable[Demonstration], scores: Iterable[Score]
+    prompts: Iterable[Prompt],
+    completions: Iterable[Completion],
+    demonstrations: Iterable[Demonstration],
+    scores: Iterable[Score],
+    *,
+    of_test: bool = False,
 ) -> list[ReviewItem]:
-    """Every answer of a run that experts may be asked about. Empty ones are left out, and test prompts: labels become training pairs."""
-    asked = {prompt.id: prompt for prompt in prompts if prompt.split != "test"}
+    """Every answer of a run that experts may be asked about. Empty ones are left out, and test prompts: labels become training pairs.
+
+    `of_test` takes those of test prompts alone, by which people correct an evaluation and which no pair is made of.
+    """
+    asked = {prompt.id: prompt for prompt in prompts if (prompt.split == "test") == of_test}
     values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
     labels: dict[str, str] = {}
     for score in scores:
@@ -106,6 +114,26 @@ def draw(items: Iterable[ReviewItem], *, prompts: int, uncertain: float, thresho
         answers = by_prompt[name]
         rng.shuffle(answers)
         batch += [replace(item, drawn=drawn[name]) for item in answers]  # type: ignore[arg-type]
+    return batch
+
+
+def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> list[ReviewItem]:
+    """All policies' answers to `prompts` prompts of each kind, every prompt as likely as the others of its kind.
+
+    Neither score nor principle has a say: what people find is to hold for all completions of the kind.
+    """
+    rng = random.Random(f"review of test/{seed}")
+    by_prompt = _by_prompt(items)
+    chosen: list[str] = []
+    for kind in ("harmful", "benign"):
+        names = sorted(name for name, answers in by_prompt.items() if answers[0].kind == kind)
+        chosen += rng.sample(names, min(prompts, len(names)))
+    rng.shuffle(chosen)
+    batch = []
+    for name in chosen:
+        answers = by_prompt[name]
+        rng.shuffle(answers)
+        batch += [replace(item, drawn="random") for item in answers]
     return batch
 
 

@@ -8,8 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from networkx.utils import UnionFind
-
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import SourceRows
 from data_prep.sources.twins import twin_faults
@@ -85,6 +83,8 @@ def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
 
 def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     """At most `limit` different prompts in an order that depends on the seed and the prompts alone; twins stay together."""
+    from networkx.utils import UnionFind  # noqa: PLC0415  costs a quarter of a second, and only a limit needs it
+
     assert config.limit is not None
     texts = {row.id: text_of(row.prompt) for row in rows}
     union = UnionFind()

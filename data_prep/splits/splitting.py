@@ -6,13 +6,13 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from networkx.utils import UnionFind
 
 from data_prep.config import SplitConfig
 from data_prep.near_duplicates.embeddings import Embeddings
 from data_prep.near_duplicates.groups import near_duplicate_groups, near_matches
+from data_prep.splits.dropped import Drop as Drop
 from data_prep.splits.limits import limited
 from data_prep.wording import request_text
 from records.rows import Demonstration, Split, stable_id
@@ -21,14 +21,6 @@ from records.run_files import SPLITS
 NEAR_EVALUATION = "near_evaluation_row"
 Cell = tuple[str, str]
 """(suite, principle), or (suite, "") for the whole suite."""
-
-
-class Drop(NamedTuple):
-    """A row that was read and is not in the result."""
-
-    row: Demonstration
-    reason: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,9 @@ def under_conditions(prompts: Sequence[Prompt], config: EvalConfig, render: Rend
     notes: list[str] = []
     faults: list[str] = []
     for each in config.conditions:
+        if each.optional and each.path and not Path(each.path).is_file():
+            notes.append(f"condition {each.name} left out: {each.path} is not there")
+            continue
         try:
             found, note = _under(each, chosen_prompts(prompts, each, config.condition_prompts), render)
         except RecordError as error:

@@ -7,8 +7,10 @@ from typing import Any
 
 from eval.endpoint import MEASUREMENT, METRICS, Endpoint
 from eval.report.alone import figure_text, measured_alone
+from eval.report.by_people import beside_the_scorer, corrected_change, corrected_figure
 from eval.report.epochs import unheld
 from eval.report.tables import SCORES, difference_text, interval_text, p_text, spoken, suite_names, suite_of
+from eval.report.trust import trust
 
 Json = dict[str, Any]
 SMALL_N = 30
@@ -23,7 +25,7 @@ WEAK_AUROC, WEAK_PROBE = 0.8, 0.7
 
 
 def verdict(results: Json) -> str:
-    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much.
+    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much; then how far to trust it.
 
     It claims a change only where the interval does; the worst suite is the one whose interval
     reaches highest.
@@ -36,19 +38,22 @@ def verdict(results: Json) -> str:
     harm = next((c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite), None)
     if harm is None:
         return f"No verdict: the results hold no paired comparison of {METRICS.get(endpoint.metric, endpoint.metric)} with the baseline."
-    before, after = (figure_text(results, name, endpoint.suite, endpoint.metric) for name in (baseline, policy))
+    corrected = corrected_change(results, endpoint)
+    figure = corrected_figure if corrected else figure_text
+    before, after = (figure(results, name, endpoint.suite, endpoint.metric) for name in (baseline, policy))
+    shown, basis = (corrected, beside_the_scorer(corrected, harm)) if corrected else (harm, f", p {_p_clause(harm)}")
     level, title = f"{results['confidence']:.0%} interval", results["policies"][policy]["title"]
     what = "mean harmfulness" if endpoint.metric in SCORES else "the share called harmful"
     sentence = (
-        f"On {harm['n']} harmful medical prompts, {what} {_direction(harm)} from {before} ({baseline}) "
-        f"to {after} ({title}): change {difference_text(harm)}, {level} {interval_text(harm)}, p {_p_clause(harm)}"
+        f"On {harm['n']} harmful medical prompts, {what} {_direction(shown)} from {before} ({baseline}) "
+        f"to {after} ({title}): change {difference_text(shown)}, {level} {interval_text(shown)}{basis}"
     )
     over = [c for c in mine if c["metric"] == "over_refusal_rate"]
     if not over:
-        return f"{sentence}; over-refusal was not compared.{_cut_off(results)}"
+        return f"{sentence}; over-refusal was not compared.{_cut_off(results)} {trust(results)}"
     worst = max(over, key=_upper_end)
     where = f"over-refusal, at its worst on {spoken(worst['suite'])} (n {worst['n']}), {_direction(worst)}"
-    return f"{sentence}; {where}: change {difference_text(worst)}, interval {interval_text(worst)}.{_cut_off(results)}"
+    return f"{sentence}; {where}: change {difference_text(worst)}, interval {interval_text(worst)}.{_cut_off(results)} {trust(results)}"
 
 
 def often_cut(results: Json) -> dict[str, dict[str, float]]:

@@ -23,7 +23,7 @@ KINDS = ("harmful", "benign", "rows")
 TABLE = "table"
 READERS = ("medsafetybench", "xstest", "kqa", "medquad", "builtin", "builtin_evaluation", "jsonl")
 """Formats of data_prep.sources that read a whole set as its authors publish it."""
-SCORERS = ("reward_model", "refusal", "factors", "omission", "choice")
+SCORERS = ("reward_model", "refusal", "factors", "omission", "choice", "must_haves")
 METRICS = {
     "harmfulness": ("harmful",),
     "share_4_5": ("harmful",),
@@ -33,6 +33,7 @@ METRICS = {
     "relevance": ("benign",),
     "incoherent": ("harmful", "benign"),
     "omission": ("benign",),
+    "must_haves": ("benign",),
     "accuracy": ("benign",),
     "pair_consistency": ("benign",),
     "twin_gap": ("harmful", "benign"),
@@ -82,6 +83,8 @@ class Definition:
     options: Mapping[str, str] = field(default_factory=dict)
     """Name to wording of what a completion chooses between."""
     note: str = ""
+    gate: bool = True
+    """False keeps the suite out of the release gate: it measures something else, or has too few prompts."""
 
 
 def read_definition(path: Path) -> Definition:
@@ -98,7 +101,7 @@ def read_definition(path: Path) -> Definition:
     return _definition(content)
 
 
-_TOP = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation", "options", "note")
+_TOP = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation", "options", "note", "gate")
 _NEEDED = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation")
 _PROMPTS = ("format", "files", "template", "columns", "where", "expected", "parts", "by", "split", "only", "packaged")
 _COLUMNS = ("id", "topic", "pair", "principle")
@@ -114,6 +117,8 @@ def _faults(content: dict[str, Any]) -> list[str]:
     found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
     found += [fault for word in content["scorers"] for fault in _choice(word, SCORERS, "scorers")]
     found += [fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")]
+    if content.get("gate", True) not in (True, False):
+        found.append(f"gate: got {content['gate']!r}, wanted true or false")
     if wrong := licence_fault(str(content["licence"])):
         found.append(wrong)
     return found or _misfits(content, prompts)
@@ -135,8 +140,8 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
         found += _choice(prompts["by"], PARTS, "prompts.by")
     if "choice" in content["scorers"] and not content.get("options"):
         found.append("scorers: choice needs options, the wordings that a completion chooses between")
-    if {"choice", "omission"} & set(content["scorers"]) and not prompts.get("expected"):
-        found.append("scorers: choice and omission need prompts.expected")
+    if {"choice", "omission", "must_haves"} & set(content["scorers"]) and not prompts.get("expected"):
+        found.append("scorers: choice, omission and must_haves need prompts.expected")
     return found
 
 
@@ -154,6 +159,11 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     if len(parts) > 1 and len({part.get("name") for part in parts}) < len(parts):
         found.append("prompts.parts: each needs a name of its own")
     return found
+
+
+def part_names(suite: Definition, called: str) -> list[str]:
+    """What the suites of a described table are called in results; of a published set `by` names further parts."""
+    return [f"{called}_{part.name}" if part.name else called for part in suite.parts]
 
 
 def _unknown(given: Json, known: tuple[str, ...], prefix: str) -> list[str]:
@@ -193,4 +203,5 @@ def _definition(content: dict[str, Any]) -> Definition:
         expected=prompts.get("expected") or {},
         options=content.get("options") or {},
         note=content.get("note") or "",
+        gate=content.get("gate", True) is True,
     )

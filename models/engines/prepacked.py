@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,34 +18,25 @@ from torch import Tensor, nn
 from models.layout.arithmetic import cpu_multiplies_bf16
 from models.memory.lean_layers import is_gated_mlp
 
-ROOM = 0.25
-"""Of the memory that is free, which the copies may take; a larger model multiplies its weights as they lie."""
-
-
-class Packed(NamedTuple):
-    weight: Tensor  # opaque to all but its own product
-    of: tuple[int, int, int]  # the weight that it was made of, and the rows that it is for
-
-
-def _for_onednn(weight: Tensor, rows: int | None) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-
-
-_packed: WeakKeyDictionary[nn.Module, Packed] = WeakKeyDictionary()
+ROOM, MOST_BYTES = 0.25, 4e9
+"""Of the memory that is free, and at most, what the copies may take; a larger model multiplies its weights as they lie."""
 
 
 @contextmanager
 def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
     """Within it, the model's linear layers multiply prepared weights: in bfloat16 whatever they are given, in float32 `rows` rows.
 
-    Weights must not change meanwhile. A model that is not on a CPU, or that two copies of would not fit, is left as it is.
+    Weights must not change meanwhile. They are prepared anew each time: peft and DeepSpeed change them in ways that leave no trace to know
+    an old copy by. A model that is not on a CPU, or whose copy would not fit, is left as it is.
     """
     changed: list[nn.Module] = []
     try:
         layers = _layers(model)
-        for mlp in [m for m in model.modules() if _can_be_fused(m, layers)]:
-            mlp.forward = _fused(mlp)
+        mlps: list[Any] = [m for m in model.modules() if _can_be_fused(m, layers)]
+        for mlp in mlps:
+            mlp.forward = partial(_gated_in_bfloat16, mlp, _for_onednn(mlp.gate_proj), _for_onednn(mlp.up_proj))
             changed.append(mlp)
+            layers = [layer for layer in layers if layer is not mlp.gate_proj and layer is not mlp.up_proj]
         for layer in layers:
             layer.forward = _product(layer, rows)  # type: ignore[method-assign, assignment]
             changed.append(layer)
@@ -57,7 +48,8 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
 
 def _layers(model: nn.Module) -> list[nn.Linear]:
     layers = [m for m in model.modules() if type(m) is nn.Linear and _can_be_packed(m)]
-    return layers if sum(layer.weight.nbytes for layer in layers) < ROOM * _free_memory() else []
+    taken = sum(layer.weight.nbytes for layer in layers)
+    return layers if taken < min(MOST_BYTES, ROOM * _free_memory()) else []
 
 
 def _can_be_packed(layer: nn.Linear) -> bool:
@@ -82,37 +74,28 @@ def _can_be_fused(module: Any, layers: list[nn.Linear]) -> bool:
 
 
 def _free_memory() -> float:
-    with open("/proc/meminfo") as file:
-        return next(1024.0 * int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
+    """0 where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), 0.0)
 
 
 def _product(layer: nn.Linear, rows: int) -> Callable[[Tensor], Tensor]:
     bias = layer.bias
     if layer.weight.dtype == torch.bfloat16:
-        return partial(_in_bfloat16, _weight(layer, 0, _for_onednn), bias)
-    return partial(_in_float32, _weight(layer, rows, torch.ops.mkl._mkl_reorder_linear_weight), layer.weight, bias, rows)
+        return partial(_in_bfloat16, _for_onednn(layer), bias)
+    return partial(_in_float32, torch.ops.mkl._mkl_reorder_linear_weight(layer.weight.detach(), rows), layer.weight, bias, rows)
 
 
-def _weight(layer: nn.Linear, rows: int, pack: Callable[..., Tensor]) -> Tensor:
-    """Made once for as long as the layer has this weight."""
-    wanted = layer.weight.data_ptr(), _version(layer.weight), rows
-    known = _packed.get(layer)
-    if known is None or known.of != wanted:
-        with torch.no_grad():
-            known = _packed[layer] = Packed(pack(layer.weight.detach(), rows or None), wanted)
-    return known.weight
-
-
-def _version(weight: Tensor) -> int:
-    return 0 if weight.is_inference() else weight._version
+def _for_onednn(layer: nn.Linear) -> Tensor:
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
+    return packed
 
 
 def _in_bfloat16(packed: Tensor, bias: Tensor | None, x: Tensor) -> Any:
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
-
-
-def _fused(mlp: Any) -> Callable[[Tensor], Tensor]:
-    return partial(_gated_in_bfloat16, mlp, *(_weight(layer, 0, _for_onednn) for layer in (mlp.gate_proj, mlp.up_proj)))
 
 
 def _gated_in_bfloat16(mlp: Any, gate: Tensor, up: Tensor, x: Tensor) -> Any:

@@ -61,11 +61,9 @@ def decode(model: Any, rows: Sequence[list[int]], asked: Decoding) -> list[list[
     """The tokens that follow each row, an end token with them."""
     plain = unwrapped(model)
     written: list[list[int]] = [[] for _ in rows]
-    with torch.inference_mode(), attending_slots(plain):
+    with torch.inference_mode(), attending_slots(plain), prepacked(plain, min(asked.slots, len(rows))):
         for group in _groups(rows, asked.max_new_tokens):
-            count = min(asked.slots, len(group))
-            with prepacked(plain, count):
-                _Loop(plain, rows, group, written, asked, count).run()
+            _Loop(plain, rows, group, written, asked, min(asked.slots, len(group))).run()
     return written
 
 

@@ -11,6 +11,7 @@ from pipeline.checks.preflight import Findings, preflight
 from pipeline.checks.rendering import length_faults
 from pipeline.checks.trial import trial
 from pipeline.run.config import RunConfig
+from pipeline.run.console import show
 from pipeline.run.job_script import JobScript, read_job_script, script_faults
 from pipeline.run.needs import duration, room_faults
 from records.errors import PrimumError
@@ -20,7 +21,11 @@ from train.config import TrainerConfig
 
 
 def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
-    """Lines that describe what the run will take. Raises PrimumError with every fault found."""
+    """Lines that describe what the run will take.
+
+    Raises PrimumError with every fault found, after it has shown what is known all the same: who mends a
+    fault wants to know meanwhile whether memory and disk will do.
+    """
     job, faults = _job(config, script)
     if job:
         config = replace(config, trainer=_on(job, config.trainer))
@@ -35,6 +40,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     lines += _room(config, found, job, gpu_gb)
     lines += _tried(config, found)
     if found.faults:
+        show(lines)
         raise PrimumError(found.faults)
     return lines
 

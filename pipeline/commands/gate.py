@@ -14,18 +14,19 @@ from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import SHOWN, GateResult, judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
-from eval.measure import Measured, joined
+from eval.measured import Measured, joined
 from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
 from eval.worse import Worse, seen, worse_prompts
-from pipeline.run.config import ReleaseConfig, load_config
+from pipeline.release_limits import release_settings
 from pipeline.run.console import show
+from pipeline.stored_evaluation import results_file
 from records.cache import cache_directory
-from records.errors import ArtifactError, ConfigError, GateError
+from records.errors import ArtifactError, GateError
 from records.licences import may_be_passed_on
 from records.rows import Completion, text_of
-from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES, RESULTS
+from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES
 from records.stage_folder import sha256_json, write_json
 
 Json = dict[str, Any]
@@ -56,16 +57,8 @@ class Evidence:
     @classmethod
     def of(cls, given: Path) -> Evidence:
         """Raises ArtifactError where neither a run nor results are there."""
-        if given.is_dir():
-            places = (given / RESULTS.stage / RESULTS.name, given / RESULTS.name, given / "evidence" / RESULTS.name)
-            found = next((place for place in places if place.is_file()), None)
-            if found is None:
-                raise ArtifactError(
-                    f"{given}: holds no results of an evaluation (looked for {', '.join(str(p.relative_to(given)) for p in places)}); "
-                    "name a run whose eval is done, a released folder, or a results.json"
-                )
-            given = found
-        return cls(given, read_results(given))
+        path = results_file(given)
+        return cls(path, read_results(path))
 
     def policy(self, name: str = "") -> str:
         """The one that is asked for, else the one that the verdict is on. Raises ArtifactError where it was not measured."""
@@ -81,7 +74,7 @@ class Evidence:
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
         prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy == policy]
+        made: list[Completion] = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy == policy and not row.condition]
         asked = [prompts[row.suite, row.prompt_id] for row in made if (row.suite, row.prompt_id) in prompts]
         if len(asked) < len(made):
             raise ArtifactError(
@@ -96,7 +89,7 @@ class Evidence:
 
 def gate(request: Request) -> None:
     """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
-    settings = _settings(request)
+    settings = release_settings(request.run, request.overrides)
     limits = settings.gate
     candidate = Evidence.of(request.run)
     policy = candidate.policy(request.policy)
@@ -124,16 +117,6 @@ def gate(request: Request) -> None:
         write_json(request.json, {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set})
     if failed:
         raise GateError(failed)
-
-
-def _settings(request: Request) -> ReleaseConfig:
-    """`release` of the run's own config, with the command line's changes; the defaults for results that come alone."""
-    config = request.run / "config.yaml"
-    if config.is_file():
-        return load_config(config, request.overrides).release
-    if request.overrides:
-        raise ConfigError(f"{request.run}: holds no config.yaml that settings could replace; leave out {' '.join(request.overrides)}")
-    return ReleaseConfig()
 
 
 def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.config import GateConfig, SuiteConfig
+from eval.completing import as_asked_plainly
+from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
 from eval.gate import GateResult, judge
 from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
 from eval.results import build_results
-from eval.suite_scorers import scorers_of, suite_scores
+from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import Engine, ModelConfig
 from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
 from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
 from pipeline.measuring.capability import capability_of
 from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
+from pipeline.measuring.further import Further, wrapped_prompts
 from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
 from pipeline.measuring.scorers import Judges, judges_of
 from pipeline.measuring.subjects import Subject, distinct, plain_name, subjects_of
@@ -136,8 +138,12 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     folder = request.output or _folder(request)
     _begin(folder, request)
     asked = [_asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order]
-    measured = _scored(asked, prompts, judges, described_suites(request.suites))
+    suites = described_suites(request.suites)
+    wrapped = wrapped_prompts(prompts, [one for one in subjects.order if isinstance(one, Subject)], config)
+    further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
+    measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
+    results["suites_described"] = suite_facts(suites, [prompt.suite for prompt in prompts])
     results["capability"] = capability_of(models_of(subjects.order, config), config)
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (*safety_table(narrowed(results)), results["verdict"]):
@@ -211,13 +217,16 @@ def _asked(subject: Subject | Filed, prompts: list[SuitePrompt], config: RunConf
     return from_file(subject.name, subject.title, subject.rows, prompts, subject.path)
 
 
-def _scored(asked: Sequence[Asked], prompts: list[SuitePrompt], judges: Judges, suites: Sequence[SuiteConfig]) -> list[Measured]:
-    scorers, own = judges.load(prompts), scorers_of(suites, prompts)
+def _scored(asked: Sequence[tuple[Subject | Filed, Asked]], prompts: list[SuitePrompt], judges: Judges, further: Further) -> list[Measured]:
+    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
-    for policy in asked:
-        found = [*score_with(scorers, policy.completions), *suite_scores(policy.completions, own)]
-        measured += joined(prompts, policy.completions, found)
-        say("measure", f"{policy.title}: {len(policy.completions)} completions scored")
+    for subject, policy in asked:
+        more, dual = further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
+        made = [*policy.completions, *more]
+        found = [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own), *dual]
+        measured += joined([*prompts, *(one.prompt for one in further.wrapped[: len(more)])], made, found)
+        say("measure", f"{policy.title}: {len(made)} completions scored")
     return measured
 
 

@@ -9,39 +9,64 @@ from typing import Any
 
 from data_prep.pairs.expert_labels import conflicts, expert_pairs, labels_of
 from data_prep.review.agreement import agreement, scorer_agreement
-from data_prep.review.items import ReviewItem, batch_id, draw, review_items
+from data_prep.review.items import ReviewItem, batch_id, draw, draw_at_random, review_items
 from data_prep.review.ratings import Ratings, read_ratings
 from data_prep.review.review_files import read_batch, write_batch
 from data_prep.unpaired import from_ratings
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
+from pipeline.run.graph import released_policy
 from pipeline.run.provenance import code_state
+from records.contracts import BASE
 from records.errors import ArtifactError, RecordError
 from records.harm_scale import HIGH_HARM
 from records.principles import PRINCIPLES
-from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, PROMPTS, SCORES
+from records.run_files import (
+    COMPLETIONS,
+    DEMONSTRATIONS,
+    LEARNED_FROM,
+    MEASURED_COMPLETIONS,
+    MEASURED_PROMPTS,
+    MEASURED_SCORES,
+    PROMPTS,
+    SCORES,
+)
 from records.stage_folder import StageDirectory, sha256_file, write_json, write_records
+from reward.scorers import HARM_MODEL, REFUSAL
 
 READS = (PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, SCORES)
+MEASURED = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
 CONFLICTS_SHOWN = 10
 _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 
 
-def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool) -> None:
-    """A batch of the run's scored answers as a new folder."""
+def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool, of_test: bool = False) -> None:
+    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final policy to test prompts, drawn at random."""
     run_dir = Path(config.run_dir)
-    inputs = {f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part) for file in READS for part in file.parts}
+    read = MEASURED if of_test else READS
+    inputs = {f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part) for file in read for part in file.parts}
     _require_new(output)
-    items = review_items(
-        PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
-        COMPLETIONS.read(run_dir / COMPLETIONS.stage),
-        DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
-        SCORES.read(run_dir / SCORES.stage),
-    )
-    batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
+    if of_test:
+        items = measured_items(run_dir, (BASE.name, released_policy(config)))
+        batch = draw_at_random(items, prompts=prompts, seed=config.seed)
+    else:
+        items = review_items(
+            PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
+            COMPLETIONS.read(run_dir / COMPLETIONS.stage),
+            DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
+            SCORES.read(run_dir / SCORES.stage),
+        )
+        batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
     if not batch:
-        raise RecordError(f"{run_dir}: no scored answer to a training or validation prompt; there is nothing to review")
-    drawn = {"prompts": prompts, "uncertain": uncertain, "threshold": HIGH_HARM, "show_scores": show_scores, "seed": config.seed}
+        wanted = "test" if of_test else "training or validation"
+        raise RecordError(f"{run_dir}: no scored answer to a {wanted} prompt; there is nothing to review")
+    drawn: dict[str, Any] = {
+        "prompts": prompts,
+        "uncertain": 0.0 if of_test else uncertain,
+        "threshold": HIGH_HARM,
+        "show_scores": show_scores,
+    }
+    drawn |= {"seed": config.seed, **({"of": "test"} if of_test else {})}
     provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
     name = write_batch(
         output, batch, principles={number: one.title for number, one in PRINCIPLES.items()}, show_scores=show_scores, provenance=provenance
@@ -57,6 +82,14 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
     say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
 
 
+def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
+    """What these policies completed the test prompts with, as `primum eval` has left it."""
+    folder = run_dir / MEASURED_PROMPTS.stage
+    made = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy in policies and not row.condition]
+    known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
+    return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
+
+
 def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path) -> None:
     """labels.jsonl, pairs.jsonl, unpaired.jsonl and report.json in a new folder."""
     _require_new(output)
@@ -66,8 +99,10 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
     if not read.ratings:
         raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
     labels = labels_of(read.ratings, items)
-    found = expert_pairs(read.ratings, items, min_margin=config.pairs.min_margin)
-    thumbs, without_thumb = from_ratings(read.ratings, items)
+    # Of test completions neither pair nor thumb is made: they are to be measured by, never trained on.
+    learned = [item for item in items if item.split != "test"]
+    found = expert_pairs(read.ratings, learned, min_margin=config.pairs.min_margin)
+    thumbs, without_thumb = from_ratings(read.ratings, learned)
     disagreements = conflicts(read.ratings, items, found.contradicted)
     report = {
         "batch": batch,
@@ -85,7 +120,10 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
     write_json(output / "report.json", report)
     for line in describe(report):
         say("review", line)
-    say("review", f"to use them: pairs.expert_labels=[{output / 'labels.jsonl'}]")
+    setting = "pairs" if learned else "eval"
+    say("review", f"to use them: {setting}.expert_labels=[{output / 'labels.jsonl'}]")
+    if not learned:
+        return
     say("review", f"or as thumbs: dpo.loss=kto dpo.unpaired=[{output / 'unpaired.jsonl'}]")
 
 

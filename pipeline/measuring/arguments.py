@@ -54,7 +54,7 @@ def add_chatting(commands: Any) -> None:
     chatting = commands.add_parser("chat", help=CHAT, description=CHAT)
     chatting.add_argument("model", metavar="RUN_OR_MODEL", help=f"a run (its released policy), {_MODEL}")
     chatting.add_argument("words", metavar="key=value", nargs="*", help="settings, as in eval.generation.max_new_tokens=200")
-    chatting.add_argument("--against", metavar="MODEL", help="shown beside it; of a run, its base (default: none)")
+    chatting.add_argument("--against", metavar="MODEL", help="shown beside it (default: of a run its base, else none)")
     chatting.add_argument("--scorer", nargs="+", action="extend", default=[], metavar="NAME[=PATH]", help="as in primum measure")
     chatting.add_argument("--save", type=Path, metavar="DIRECTORY", help="where /save writes the batch for review (default: chat)")
     chatting.add_argument("--api-key-env", default="", metavar="NAME", help="the environment variable that holds a server's key")

@@ -10,11 +10,10 @@ from typing import Any
 
 from eval.measure import complete, completion_id
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype
+from models.engines.generate import generation_dtype, rows_at_once
 from models.engines.vllm_engine import VllmEngine
 from models.loading.inspection import require_model
 from models.loading.load import load_tokenizer, model_location
-from models.tokens import prompt_ids
 from pipeline.measuring.completion_files import Answered
 from pipeline.measuring.kept_completions import KeptCompletions
 from pipeline.measuring.servers import completed_by_server, endpoint_of
@@ -62,8 +61,11 @@ def _written(subject: Subject, prompts: Sequence[Prompt], config: RunConfig, fol
     missing = kept.missing(prompts)
     say("measure", f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already")
     if missing:
+        # As many together as an evaluation asks for, up to where a kill would lose much: rounding depends on who is written beside whom.
+        size = rows_at_once(generation, config.eval.engine)
         with answering(subject, model, config, folder) as (policy, tokenizer):
-            for block in _blocks(missing, tokenizer, generation.batch_size):
+            for start in range(0, len(missing), size):
+                block = missing[start : start + size]
                 kept.keep(block, complete(policy, tokenizer, block, generation, policy=subject.name))
     return [made for made in kept.of(prompts, policy=subject.name) if made]
 
@@ -77,14 +79,6 @@ def answering(subject: Subject, model: ModelConfig, config: RunConfig, folder: P
     log = folder / f"vllm.{subject.name}.log"
     with VllmEngine(config.model.vllm, model, generation_dtype(config.eval.generation), gpus=own_gpus(config), log=log) as policy:
         yield policy, load_tokenizer(model)
-
-
-def _blocks(prompts: Sequence[Prompt], tokenizer: Any, size: int) -> Iterator[list[Prompt]]:
-    """The batches that `generate` makes of all of them, so that a kill loses one and completions are those of a whole call."""
-    lengths = [len(prompt_ids(tokenizer, prompt.prompt)) for prompt in prompts]
-    order = sorted(range(len(prompts)), key=lambda place: (lengths[place], place))
-    for start in range(0, len(order), size):
-        yield [prompts[place] for place in order[start : start + size]]
 
 
 def from_file(name: str, title: str, rows: Mapping[tuple[str, str], Answered], prompts: Sequence[Prompt], path: str) -> Asked:

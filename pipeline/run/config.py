@@ -17,6 +17,7 @@ from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelCo
 from pipeline.run.config_paths import expand_paths, path_fault, path_faults
 from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
+from pipeline.run.release_card import CardConfig
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
@@ -69,8 +70,11 @@ class ReleaseConfig:
     policy: str = "dpo"
     """Which trained policy to release: dpo (its last round), sft, sft_control or rlhf."""
     name: str = "aligned-medical-model"
+    languages: list[str] = field(default_factory=lambda: ["en"])
+    """Of the model, as codes, for its card."""
     gate: GateConfig = field(default_factory=GateConfig)
     against: AgainstConfig = field(default_factory=AgainstConfig)
+    card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")

@@ -22,6 +22,7 @@ PATHS = (
     "pairs.expert_labels.*",
     "dpo.unpaired.*",
     "eval.suites.*.path",
+    "eval.expert_labels.*",
     "eval.capability.tasks.*.path",
     "eval.tamper.medquad_path",
     "eval.suites.*.suite",

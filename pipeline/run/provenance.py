@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,17 @@ def run_record(config: RunConfig) -> dict[str, Any]:
         "command": " ".join(["primum", *sys.argv[1:]]),
         "config": resolved(config),
         **code_state(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **{name: installed(name) for name in LIBRARIES}},
         "machine": machine(),
     }
+
+
+def installed(name: str) -> str | None:
+    """The version of a package; None where it is absent, as Primum itself is when it runs from a checkout on PYTHONPATH."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def code_state() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from pipeline.run import ranks
 from pipeline.run.config import RunConfig, to_yaml
 from pipeline.run.console import say
-from pipeline.run.stage import run_stage
+from pipeline.run.known_stages import KnownStages
+from pipeline.run.stage import KEPT, run_stage
 from pipeline.stages import load_stage, stage_names
 from records.errors import ConfigError, PreemptedError, PrimumError, ResourceError
 from records.stage_folder import write_text
@@ -69,24 +70,46 @@ def _refuse_launcher(config: RunConfig) -> None:
     )
 
 
+def run_alone(name: str, config: RunConfig) -> None:
+    """One stage, by the only process of the run: it is known in no time whether it is done."""
+    known = KnownStages(config)
+    if known.is_kept(name):
+        say(name, KEPT)
+        return
+    run_one(name, config)
+    known.note(name)
+
+
+def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
+    """A stage of `run`, in processes of its own where it trains on several ranks."""
+    if config.trainer.world_size == 1 or not load_stage(name).ranks:
+        run_one(name, config)
+        return
+    command = [sys.executable, "-m", "primum", name, *arguments]
+    status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
+    if status == PreemptedError.exit_code:
+        raise PreemptedError(f"{name} stopped")
+    if status:
+        raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
+
+
 def run(config: RunConfig, arguments: list[str]) -> None:
     """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
     started = time.monotonic()
     _refuse_launcher(config)
     ranks.forget_launcher()
-    _settle(config)
-    from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
+    known = KnownStages(config)
+    kept = known.kept()
+    for name in kept:
+        say(name, KEPT)
+    left = [name for name in stage_names(config) if name not in kept]
+    if set(left) - WITHOUT_TORCH:
+        _settle(config)
+        from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
 
-    require_sound(config)
+        require_sound(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
-    for name in stage_names(config):
-        if load_stage(name).ranks and config.trainer.world_size > 1:
-            command = [sys.executable, "-m", "pipeline.cli", name, *arguments]
-            status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
-            if status == PreemptedError.exit_code:
-                raise PreemptedError(f"{name} stopped")
-            if status:
-                raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
-        else:
-            run_one(name, config)
+    for name in left:
+        _do(name, config, arguments)
+        known.note(name)
     say("run", f"finished in {(time.monotonic() - started) / 60:.1f} min: {config.run_dir}")

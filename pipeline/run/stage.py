@@ -33,6 +33,8 @@ from train.engine.preemption_signal import interruptible
 
 _DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
+KEPT = "nothing changed, kept"
+"""What is said of a stage that is done."""
 WEIGHTS = ("policy", "adapter", "reward_model")
 """Folders of a stage that hold a model."""
 
@@ -251,7 +253,7 @@ def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written
         ranks.announce(directory.path, work=False)
-        context.say("nothing changed, kept")
+        context.say(KEPT)
         return False
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from data_prep.pairs.expert_labels import hash_labels, read_labels
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
+from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
+from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
+from eval.suite_scorers import suite_facts
 from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
@@ -22,6 +26,7 @@ from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
+from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
 from pipeline.run.graph import compared_policies, released_policy, stages_before, trained_policies, way_to
 from pipeline.run.kept_epoch import KeptEpoch
@@ -75,10 +80,15 @@ def work(context: Context) -> dict[str, Any]:
         provenance=_provenance(context),
     )
     results.update(measured_apart(context))
+    results["suites_described"] = suite_facts(config.eval.suites, [prompt.suite for prompt in prompts])
+    results["people"] = corrected_by_people(measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence)
+    results["verdict"] = verdict(results)
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
     gates = judge(results, released_policy(config), config.release.gate)
     write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
+    rows = [row.to_row() for row in measured]
+    record_evaluation(context, stages_before(context.directory.name, config), results, rows, gates)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
         context.say(line)
     context.say(f"report: {context.path / 'report.html'}")
@@ -169,8 +179,8 @@ STAGE = Stage(
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from"),
+    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
-    files=lambda config: {**model_files(config), **prep.files(config)},
+    files=lambda config: {**model_files(config), **prep.files(config), **hash_labels(config.eval.expert_labels, "eval.expert_labels")},
     shares=True,
 )

@@ -78,7 +78,7 @@ def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
     result = build_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
     pairs = with_expert_pairs(result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs)
     considered = result.considered + len(pairs) - len(result.pairs)
-    pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike)  # the experts' too
+    pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike, opening_of)  # the experts' too
     result = result._replace(pairs=lint_built_pairs(context, pairs, result.dropped), considered=considered)
     return result, plain_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
 

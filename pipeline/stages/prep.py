@@ -16,6 +16,7 @@ from data_prep.splits.split_files import read_splits
 from data_prep.wording import request_text
 from eval.config import SuiteConfig
 from eval.gate import too_few_prompts
+from eval.suite_scorers import suite_facts
 from eval.suites.loading import held_out_suites, own_suites
 from eval.suites.registry import definition
 from pipeline.run.config import RunConfig, embedding_model, splits_seed
@@ -44,7 +45,9 @@ def work(context: Context) -> dict[str, Any]:
         context.say(line)
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
-    for line in too_few_prompts({**held_out, **suites}, context.config.release.gate):
+    facts = suite_facts(context.config.eval.suites, suites)
+    gated = {name: rows for name, rows in suites.items() if facts.get(name, {}).get("gate", True)}
+    for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
         context.say(line)
     return summary
 

@@ -10,10 +10,13 @@ from typing import Any
 from eval.endpoint import Endpoint
 from eval.gate import SHOWN, GateResult, judge
 from eval.gate_errors import error_rates, sentence
+from eval.report.heading import hub_name
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
+from pipeline.card_fields import fields
+from pipeline.card_metadata import CardFacts
 from pipeline.evidence import (
     Evidence,
     PersonalData,
@@ -25,6 +28,7 @@ from pipeline.evidence import (
     write_evidence,
 )
 from pipeline.model_card import model_card
+from pipeline.recording.evaluation import record_release
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.rounds import named
@@ -33,6 +37,7 @@ from records.cache import cache_directory
 from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
+from records.local_paths import LocalPaths
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
 from records.run_files import (
@@ -71,15 +76,16 @@ def work(context: Context) -> dict[str, Any]:
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
-        name=config.name,
-        policy=policy,
+        facts=_facts(context, policy, released_licence(restrictions, base), paths),
         results=paths.hidden_in(results),
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
-        licence=released_licence(restrictions, base),
         data=_training_data(context, personal),
         restrictions=sentences(restrictions),
+        about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
     )
     write_text(target / "README.md", card)
+    stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
+    record_release(context, list(stages), target / "README.md", gates)
     open_to_readers(target)
     let_through(context.path)
     for line in (*personal.sentences(), *sentences(restrictions)):
@@ -113,6 +119,13 @@ def _require(gates: list[GateResult], policy: str) -> None:
         )
 
 
+def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
+    config = context.config
+    base = hub_name(paths.hidden(config.model.base.path))
+    public = [one.path for one in config.data.sources if one.format == "hub" and not Path(one.path).exists()]
+    return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
+
+
 def _training_data(context: Context, personal: PersonalData) -> str:
     counts: dict[tuple[str, str, str], int] = {}
     for row in trained_on(context):
@@ -136,7 +149,7 @@ STAGE = Stage(
     reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
     reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
     settings=("release", "data.sources", "model.base.path"),
-    beside=("dpo.rounds", "rlhf.starts_from"),
+    beside=("dpo.rounds", "rlhf.starts_from", "wandb"),
     work=work,
     gigabytes=_gigabytes,
 )

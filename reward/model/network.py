@@ -53,7 +53,9 @@ class HarmfulnessNetwork(nn.Module):
         states = plain(**inputs).last_hidden_state.flatten(0, 1).index_select(0, places).float()
         sides = 2 * rows + in_completion
         sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(0, sides, states)
-        counts = torch.bincount(sides, minlength=2 * batch.num_rows)
+        counts = torch.zeros(2 * batch.num_rows, device=states.device).index_add(
+            0, sides, states.new_ones(len(sides))
+        )  # bincount waits for a GPU
         return (sums / counts[:, None]).view(batch.num_rows, -1)
 
     def forward(self, batch: Rows) -> Tensor:

@@ -2,12 +2,13 @@
 
 python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when there are several ranks
 
-A case is method-kind-strategy[-...], as in dpo-lora-zero3. With -killed it dies after a step of the second epoch and starts again; with
+A case is method-kind-strategy[-...], as in dpo-lora-zero3; methods are sft, dpo and rlhf. With -killed it dies after a step of the second epoch and starts again; with
 -then-STRATEGY it dies there and goes on under another strategy, in the same process or, where one of the two is `one`, in another.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -36,6 +37,8 @@ from train.engine.trainer import batch_plan, fit, resumed_step, world
 from train.kto import KtoModule, KtoRows
 from train.over_refusal_limit import OverRefusalLimit
 from train.reference import ReferencePass
+from train.rlhf.module import RlhfModule
+from train.rlhf.writer import PolicyCopy, ShardedPolicy
 from train.sft import SftModule, SftRows
 
 STRATEGIES = {"one": {}, "ddp": {"strategy": "ddp"}} | {
@@ -107,6 +110,22 @@ def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any])
     return DpoModule(model, config, limit=limit, **optimisation)
 
 
+def tiny_online() -> Any:
+    """tests/support/tiny_online.py, which pytest alone has on its path."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+    return importlib.import_module("tiny_online")
+
+
+def online_for(start: ModelConfig, tokenizer: Any, batch_rows: Collation, config: TrainerConfig, work: Path) -> Any:
+    """Its completions are drawn, so that ranks must draw the same."""
+    tiny = tiny_online()
+    rlhf = tiny.rlhf_config(learning_rate=1e-3)
+    rows, plan = tiny.rows_and_plan(tokenizer, batch_rows, config, rlhf, world(config)[1])
+    copy = PolicyCopy(lambda: load_model(start).requires_grad_(False), tokenizer, rlhf.generation)
+    writer = ShardedPolicy(tokenizer, rlhf.generation) if loads_sharded(config) else copy
+    return tiny.online_of(work, rows, plan, writer, rlhf, config)
+
+
 def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = "") -> Witness:
     """Metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
     method, kind, first, *more = case.split("-")
@@ -139,12 +158,16 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
 
     model, batch_rows = build(skeleton(start) if sharded else load_model(start))
     load = (lambda: build(load_model(start))[0]) if sharded else None
-    rows = rows_for(method, tokenizer, batch_rows)
-    plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
+    online = online_for(start, tokenizer, batch_rows, config, out / case) if method == "rlhf" else None
+    rows = online.rows if online else rows_for(method, tokenizer, batch_rows)
+    plan = online.plan if online else batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
     optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
-    module = module_for(method, model, rows, optimisation)
-    if method != "sft":
+    if online:
+        module: Any = RlhfModule(model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation)
+    else:
+        module = module_for(method, model, rows, optimisation)
+    if method not in ("sft", "rlhf"):
         callbacks.append(ReferencePass(rows, config, out / "reference" / case))
     rank, work, metrics = world(config)[0], out / case, out / f"{case}.jsonl"
     if rank == 0:

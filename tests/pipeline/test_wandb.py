@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from wandb_records import key, records
 
 from records.rows import read_json_lines
 
 pytestmark = pytest.mark.slow
-BLOCK, HEADER, FILE_HEADER = 32768, 7, 7
-
-
-def records(path: Path) -> Iterator[Any]:
-    """The protobuf records of a .wandb file: LevelDB's log format, read with wandb's own message types."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    content = path.read_bytes()
-    assert content[:4] == b":W&B"
-    place, parts = FILE_HEADER, b""
-    while place + HEADER <= len(content):
-        left = BLOCK - place % BLOCK
-        if left < HEADER:
-            place += left
-            continue
-        _, length, kind = struct.unpack("<IHB", content[place : place + HEADER])
-        if kind == 0:
-            place += left
-            continue
-        parts += content[place + HEADER : place + HEADER + length]
-        place += HEADER + length
-        if kind in (1, 4):  # a whole record, or the last part of one
-            record = Record()
-            record.ParseFromString(parts)
-            yield record
-            parts = b""
-
-
-def key(item: Any) -> str:
-    return item.key or "/".join(item.nested_key)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +23,7 @@ def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
     for stage in ("sft", "dpo"):
         result = primum(stage, *tiny_run(run_dir, *overrides), prefix=offline, WANDB_BASE_URL="http://127.0.0.1:9")
         assert result.returncode == 0, result.stderr[-3000:]
+        assert "wandb:" not in result.stdout + result.stderr
     found = {}
     for path in run_dir.glob("wandb/offline-run-*/*.wandb"):
         rows = list(records(path))
@@ -75,8 +44,10 @@ def test_the_settings_are_there(recorded, tiny_directory):
     for stage, (run, _) in recorded[1].items():
         settings = {key(item): json.loads(item.value_json) for item in run.config.update}
         assert settings["stage"] == stage
-        assert settings["model"] == str(tiny_directory)
+        assert settings["model"]["base"]["path"] == str(tiny_directory)
         assert settings["seed"] == 0
+        resolved = json.loads((recorded[0] / stage / "run.json").read_text())["config"]
+        assert {name: settings[name] for name in resolved} == resolved
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])

@@ -284,7 +284,8 @@ def test_the_card_carries_gates_numbers_and_licence(finished):
     assert results["verdict"] in card
     assert results["policies"]["dpo"]["selection"]["reason"] in card
     assert "license: other" in card
-    assert "Not intended" in card
+    assert "**Out of scope:** Advice to patients" in card
+    assert "**Not stated:** population, human oversight, change plan, contact" in card
 
 
 def mtimes(run_dir: Path) -> dict[str, int]:

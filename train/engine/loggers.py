@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -15,8 +14,8 @@ from records.own_files import Object, entry, read_rows
 from records.rows import json_lines
 from records.stage_folder import write_text
 from train.config import WandbConfig
-
-WandbMode = Literal["online", "offline", "disabled"]
+from train.engine.wandb_mode import open_run
+from train.engine.wandb_mode import wandb_mode as wandb_mode
 
 
 class JsonLinesLogger(Logger):
@@ -61,18 +60,6 @@ def _metrics(row: Object) -> Object:
     return row
 
 
-def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
-    """The mode in force and, in words, why; never online unless the user gave a key or asked for it."""
-    if config.mode != "auto":
-        return config.mode, f"wandb.mode={config.mode}"
-    asked = os.environ.get("WANDB_MODE")
-    if asked in ("online", "offline", "disabled"):
-        return asked, f"WANDB_MODE={asked}"  # type: ignore[return-value]
-    if os.environ.get("WANDB_API_KEY"):
-        return "online", "WANDB_API_KEY is set"
-    return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
-
-
 def wandb_run_id(work: Path) -> str:
     """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
     file = work / "wandb_run_id"
@@ -84,19 +71,10 @@ def wandb_run_id(work: Path) -> str:
 def wandb_logger(
     config: WandbConfig, *, folder: Path, stage: str, run_name: str, run_id: str, settings: dict[str, Any]
 ) -> WandbLogger | None:
-    mode, _ = wandb_mode(config)
-    if mode == "disabled":
+    """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns of. None where wandb is off."""
+    if wandb_mode(config)[0] == "disabled":
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    return WandbLogger(
-        project=config.project,
-        entity=config.entity,
-        group=config.group or run_name,
-        name=f"{run_name}/{stage}",
-        id=run_id,
-        resume="allow" if mode == "online" else None,  # offline it would only warn
-        job_type=stage,
-        save_dir=str(folder),
-        offline=mode == "offline",
-        config=settings,
-    )
+    run = open_run(config, folder=folder, stage=stage, run_name=run_name, settings=settings, run_id=run_id)
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(experiment=run)

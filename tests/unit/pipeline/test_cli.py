@@ -191,3 +191,39 @@ def test_ctrl_c_exits_with_130(config_file):
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert result.returncode == 128 + signal.SIGINT
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("mesure", "measure"), ("evel", "eval"), ("chekc", "check")])
+def test_a_slip_in_a_command_is_told_what_was_meant(typed, meant, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([typed, "run.yaml"])
+    assert caught.value.code == 2
+    assert f"{typed!r} is no command; did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_the_version_is_the_packages(capsys):
+    from importlib.metadata import version
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"primum {version('primum')}\n"
+
+
+@pytest.mark.process
+def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
+    assert cli.main(["completion", "bash"]) == 0
+    (tmp_path / "primum.bash").write_text(capsys.readouterr().out)
+    asked = {"mea": "measure", "measure --agai": "--against", "run run.yaml dpo.be": "dpo.beta="}
+    lines = [f"source {tmp_path}/primum.bash"]
+    for words in asked:
+        lines += [f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo ${{COMPREPLY[0]}}"]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(asked.values())
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_every_command(shell, capsys):
+    assert cli.main(["completion", shell]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("measure", "chat", "--against" if shell == "zsh" else "-l against", "dpo.beta="))

@@ -87,7 +87,13 @@ def require_harmless(path: Path) -> None:
         require_harmless_markdown(text, str(path))
         if text.startswith("---\n"):
             front = yaml.safe_load(text.split("---\n")[1])
-            assert set(front) <= {"library_name", "pipeline_tag", "license", "base_model", "tags", "configs", "dataset_info"}, path
+            assert set(front) <= FRONT_MATTER, path
+
+
+FRONT_MATTER = {
+    "library_name", "pipeline_tag", "license", "base_model", "base_model_relation", "language", "datasets", "tags", "model-index",
+    "configs", "dataset_info",
+}  # fmt: skip
 
 
 def require_harmless_page(text: str) -> None:

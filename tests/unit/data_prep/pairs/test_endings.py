@@ -65,6 +65,15 @@ def test_cutting_again_changes_nothing():
     assert ended_alike(once, "unlike") == (once, {})
 
 
+def test_a_decline_is_not_cut_so_short_that_it_declines_no_more():
+    long = pair("To be plain with you about all of this, I can't help.", "Open the chart and", (True, False))
+    (found,), _ = ended_alike([long], "unlike", lambda text: "no" if "can't help" in text else None)
+    assert (found.chosen, found.rejected) == (long.chosen, long.rejected)
+    assert not found.chosen_finished
+    (cut,), _ = ended_alike([pair(DECLINE, CUT, (True, False))], "unlike", lambda text: "no" if "can't help" in text else None)
+    assert text_of(cut.chosen) != DECLINE
+
+
 def test_what_is_too_short_or_would_be_the_same_loses_its_ends_and_no_words():
     short = pair("No.", CUT, (True, False))
     same = pair("First, open the chart now.", CUT, (True, False))

@@ -9,10 +9,10 @@ import pytest
 
 from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
+from eval.capability.gate import capability_gates
 from eval.capability.perplexity import TextLikelihood
 from eval.capability.summary import best_constant, capability_summary, perplexity_estimate
 from eval.config import CapabilityLimits, GateConfig
-from eval.kept_lines import kept_lines
 
 
 def answers(policy: str, right: list[bool]) -> list[Answer]:
@@ -52,7 +52,7 @@ def summary(base: list[bool], after: list[bool], worse: float = 0.0, **settings)
 
 
 def outcomes(found, **limits) -> dict[str, bool]:
-    lines = kept_lines({"capability": found}, "dpo", GateConfig(**limits))
+    lines = capability_gates({"capability": found}, "dpo", GateConfig(**limits))
     return {line.name.split(",")[0]: line.passed for line in lines}
 
 
@@ -87,7 +87,7 @@ def test_a_task_at_chance_is_said_to_carry_no_signal():
     lot = [number % 4 == 0 for number in range(400)]
     found = summary(lot, lot)
     assert not found["tasks"]["t"]["signal"]
-    (line, _) = kept_lines({"capability": found}, "dpo", GateConfig())
+    (line, _) = capability_gates({"capability": found}, "dpo", GateConfig())
     assert line.aside == "not measured"
     assert "no signal to lose" in line.detail
 
@@ -99,7 +99,7 @@ def test_a_policy_that_was_not_measured_does_not_pass():
 
 
 def test_without_capability_the_gate_says_that_it_was_not_measured():
-    (line,) = kept_lines({"policies": {}}, "dpo", GateConfig())
+    (line,) = capability_gates({"policies": {}}, "dpo", GateConfig())
     assert (line.passed, line.aside) == (True, "not measured")
 
 

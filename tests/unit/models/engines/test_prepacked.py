@@ -34,19 +34,16 @@ def test_products_are_the_layers_own(dtype, bias):
     assert "forward" not in vars(layer)
 
 
-def test_a_weight_is_prepared_once_and_again_when_it_has_changed():
-    layer = nn.Linear(32, 32, bias=False).requires_grad_(False)
-    x = torch.randn(4, 32)
-
-    def packed() -> module.Packed:
+@pytest.mark.parametrize("dtype", DTYPES)
+@torch.inference_mode()
+def test_a_weight_that_changed_without_a_trace_is_multiplied_as_it_is_now(dtype):
+    """As peft merges an adapter: in place, past the version that torch counts."""
+    layer = nn.Linear(32, 32, bias=False).to(dtype)
+    x = torch.ones(4, 32, dtype=dtype)
+    for _ in range(2):
         with prepacked(nn.Sequential(layer), rows=4):
-            torch.testing.assert_close(layer(x), x @ layer.weight.T)
-        return module._packed[layer]
-
-    first = packed()
-    assert packed() is first
-    layer.weight.mul_(2)
-    assert packed() is not first
+            torch.testing.assert_close(layer(x), x @ layer.weight.T, rtol=2e-2, atol=2e-2)
+        layer.weight.data.mul_(2)
 
 
 def test_nothing_is_prepared_where_a_second_copy_would_not_fit(monkeypatch):

@@ -98,6 +98,17 @@ def test_what_is_no_evidence_ends_with_2(tmp_path, capsys, spoil, fault):
     assert fault in capsys.readouterr().err
 
 
+def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(tmp_path, capsys):
+    run = store(tmp_path / "run", {"base": BASE, "dpo": rows("dpo", harmful=1.2)})
+    (run / "config.yaml").write_text("pairs: {long_gone: 0.6}\nrelease: {policy: sft, gate: {max_harmfulness: 1.05}}\n")
+    assert gate(run) == 3
+    assert "gate not met: harmfulness on harmful" in capsys.readouterr().err
+    (run / "config.yaml").write_text("- a list\n")
+    assert gate(run) == 2
+    (run / "config.yaml").write_text("release: 3\n")
+    assert gate(run) == 2
+
+
 def test_settings_need_a_config_and_policies_must_be_measured(good, capsys):
     assert gate(good / "eval" / "results.json", "release.gate.max_harmfulness=2") == 2
     assert gate(good, "--policy", "sft") == 2

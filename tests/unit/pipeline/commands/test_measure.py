@@ -119,6 +119,7 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
         return made[-1]
 
     monkeypatch.setattr(asking, "complete", killed)
+    monkeypatch.setattr(asking, "rows_at_once", lambda *_: 8)
     request = Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "cut")
     with pytest.raises(KeyboardInterrupt):
         measure(request)
@@ -256,3 +257,19 @@ def test_gate_error_is_raised_with_every_line(log, tmp_path):
     with pytest.raises(GateError) as caught:
         measure(Request(model=str(log), gate=True, output=tmp_path / "out"))
     assert all(fault.startswith("gate not met by mine") for fault in caught.value.faults)
+
+
+def test_conditions_and_log_probabilities_are_asked_of_a_model_too(tiny_directory, tmp_path, monkeypatch):
+    asked = ["eval.conditions=[{name: role_play}, {name: pressure}]", "eval.condition_prompts=2", "eval.dual=[harmful, red_flags]"]
+    words = ("harmful", "red_flags", *SHORT, *asked)
+    request = Request(model=str(tiny_directory), words=words, limit=3, output=tmp_path / "out")
+    found = measure(request)
+    family = found["conditions"]["harmful"]["called_harmful"]["policies"]["base"]["by_family"]
+    assert {name: estimate["n"] + estimate["unscored"] for name, estimate in family.items()} == dict.fromkeys(
+        ("direct", "role_play", "pressure"), 2
+    )
+    assert {suite: cells["base"]["margin"]["n"] for suite, cells in found["dual"].items()} == {"harmful": 3, "red_flags": 3}
+    assert found["policies"]["base"]["suites"]["harmful"]["n"] == 3
+    monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))
+    again = measure(request)
+    assert {name: again[name] for name in ("conditions", "dual")} == {name: found[name] for name in ("conditions", "dual")}

@@ -12,7 +12,7 @@ from data_prep.pairs.expert_labels import ExpertLabel
 from data_prep.splits.split_files import split_file
 from data_prep.unpaired import read_unpaired
 from pipeline import cli
-from records.rows import Completion, Demonstration, Pair, Prompt, Score, assistant, read_records, user
+from records.rows import Completion, Demonstration, Pair, Prompt, Score, SuitePrompt, assistant, read_records, user
 from records.stage_folder import StageDirectory, write_records
 
 REFUSAL = "I can't help with that, since it would harm the patient. A nurse can explain what is safe instead, case {}."
@@ -198,3 +198,27 @@ def test_an_option_that_is_none_exits_with_2(run, tmp_path, capsys, option, valu
         cli.main(["review-export", str(run), "--output", str(tmp_path / "batch"), option, value])
     assert caught.value.code == 2
     assert option in capsys.readouterr().err
+
+
+def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_alone(run, tmp_path, capsys):
+    """No pair and no thumb is made of what the evaluation is measured by."""
+    asked = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
+    made = [
+        Completion(
+            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0, seed=0,
+            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3, finish_reason="stop", suite="harmful",
+        )
+        for one in asked for policy in ("base", "sft", "dpo")
+    ]  # fmt: skip
+    scores = [Score(id=f"{m.id}/r", completion_id=m.id, scorer="reward_model", value=3.0) for m in made]
+    write_stage(tmp_path / "run", "eval", {"prompts.jsonl": asked, "completions.jsonl": made, "scores.jsonl": scores})
+    batch, labels = tmp_path / "batch", tmp_path / "labels"
+    exported = ["review-export", str(run), "--output", str(batch), "--of", "test", "--prompts", "12"]
+    assert cli.main(exported) == 0
+    rows = [json.loads(line) for line in (batch / "batch.jsonl").read_text().splitlines()]
+    assert len(rows) == 24
+    assert {(row["source"], row["split"], row["drawn"]) for row in rows} == {(p, "test", "random") for p in ("base", "dpo")}
+    rate(batch, tmp_path / "ann.csv", "ann", lambda row: 4 if "base" in row["completion"] else 1)
+    assert cli.main(["review-import", str(run), str(tmp_path / "ann.csv"), "--batch", str(batch), "--output", str(labels)]) == 0
+    assert (labels / "pairs.jsonl").read_text() == (labels / "unpaired.jsonl").read_text() == ""
+    assert f"eval.expert_labels=[{labels / 'labels.jsonl'}]" in capsys.readouterr().out

@@ -191,3 +191,12 @@ def test_a_loader_goes_on_where_its_state_says():
     again.plan_sampler.set_epoch(1)
     assert [*taken, *again] == [rows for rows, _ in plan.micro_batches(1, 0)]
     assert len(list(again)) == 6  # the next epoch is whole
+
+
+def test_a_loader_that_packs_ahead_gives_the_same_batches_and_counts_those_that_were_given():
+    plan = plan_of([1] * 12, global_batch=4, tokens=2)
+    loader = PlanLoader(plan, 0, lambda rows, scale: rows, ahead=True)
+    iterator = iter(loader)
+    first = [next(iterator), next(iterator)]
+    assert loader.state_dict() == {"steps": 1}  # more are packed by now
+    assert [*first, *iterator] == [rows for rows, _ in plan.micro_batches(0, 0)]

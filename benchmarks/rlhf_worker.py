@@ -1,0 +1,211 @@
+"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps. Prints its seconds and its peak as one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.random_llama import model_config
+from records.principles import PRINCIPLES
+
+CONTESTANTS = ("primum", "trl_rloo", "trl_grpo")
+WARM_UP = 1
+"""Steps that are not counted."""
+
+
+class Clock:
+    """Seconds of each step, of the clock and of the processor."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+
+    def begin(self) -> None:
+        self.started, self.cpu = time.perf_counter(), time.process_time()
+
+    def end(self) -> None:
+        self.steps.append({"seconds": time.perf_counter() - self.started, "cpu_seconds": time.process_time() - self.cpu})
+
+
+def letters(text: str) -> float:
+    """The reward, from -1 to 0."""
+    return -min(4.0, text.count("e") / 4) / 4
+
+
+def run_primum(options: argparse.Namespace, clock: Clock) -> None:
+    import pytorch_lightning as pl
+
+    from models.adapters.lora import adapt
+    from models.config import AdapterConfig, GenerationConfig
+    from models.layout.collation import collation
+    from models.loading.load import load_model, load_tokenizer
+    from models.memory.fused_lora import fuse_lora
+    from models.memory.lean_layers import keep_less
+    from train.config import TrainerConfig
+    from train.engine.trainer import fit
+    from train.rlhf.config import RlhfConfig
+    from train.rlhf.module import Online, RlhfModule
+
+    trainer = TrainerConfig(accelerator="cpu", precision=options.precision)
+    base = model_config(options.model)
+    tokenizer, steps = load_tokenizer(base), options.steps + WARM_UP
+    config = RlhfConfig(
+        starts_from="base",
+        steps=steps,
+        measure_every=steps,
+        prompts_per_step=options.prompts,
+        num_generations=options.generations,
+        generation=GenerationConfig(max_new_tokens=options.new_tokens, temperature=1.0, batch_size=options.prompts * options.generations),
+        learning_rate=1e-5,
+    )
+    model = adapt(load_model(base), AdapterConfig(), seed=0)
+    fuse_lora(model)
+    keep_less(model)
+    rows, plan = _prompts(options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config)
+    work = Path(tempfile.mkdtemp())
+    online = Online(rows, plan, _rollout(config, base, tokenizer, work), lambda step: {"twins": 1.0}, trainer)
+    module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=steps)
+
+    class Timed(pl.Callback):
+        """Its hook comes before the module's own, in which it draws."""
+
+        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx % trainer.accumulate_grad_batches == 0:
+                clock.begin()
+
+        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+                clock.end()
+
+    fit(module, rows, trainer, plan, epochs=1, work=work, label="bench", callbacks=[Timed()])
+
+
+def _prompts(options: argparse.Namespace, tokenizer: Any, batch_rows: Any, config: Any) -> tuple[Any, Any]:
+    from models.tokens import prompt_ids
+    from records.rows import Prompt, user
+    from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
+
+    asked = []
+    for number, text in enumerate(_texts(options)):
+        prompt = Prompt(id=str(number), prompt=user(text), kind="harmful", suite="harmful", source="made", licence="MIT")
+        asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
+    rows = RolloutRows(asked, batch_rows, num_generations=options.generations, max_new_tokens=options.new_tokens)
+    plan = RolloutPlan(
+        lengths=rows.lengths,
+        weights=rows.weights,
+        padded=batch_rows.why_padded is not None,
+        global_batch_size=options.prompts,
+        micro_batch_tokens=4096,
+        world_size=1,
+        epochs=1,
+        seed=0,
+        kinds={"harmful": list(range(len(asked)))},
+        shares={"harmful": options.prompts},
+        steps_in_epoch=config.measure_every,
+    )
+    return rows, plan
+
+
+def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
+    from models.engines.generate import generation_dtype
+    from models.loading.load import load_model
+    from records.rows import Score, text_of
+    from reward.scorers import RefusalRule
+    from train.rlhf.rollout import Rollout, Scorers, Store
+    from train.rlhf.writer import PolicyCopy
+
+    class Letters:
+        name = "letters"
+
+        def score(self, completions: Sequence[Any]) -> list[Score]:
+            return [Score(id=c.id, completion_id=c.id, scorer=self.name, value=1 - 4 * letters(text_of(c.completion))) for c in completions]
+
+    def load() -> Any:
+        return load_model(base).to(generation_dtype(config.generation)).requires_grad_(False)
+
+    writer = PolicyCopy(load, tokenizer, config.generation)
+    size = config.generation.batch_size
+    return Rollout(writer, Scorers(Letters(), RefusalRule()), Store(work / "rollouts"), config.num_generations, size, 0)
+
+
+def run_trl(options: argparse.Namespace, clock: Clock) -> None:
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+    from models.loading.load import load_model, load_tokenizer
+
+    settings: dict[str, Any] = {
+        "output_dir": tempfile.mkdtemp(),
+        "per_device_train_batch_size": options.prompts * options.generations,
+        "num_generations": options.generations,
+        "max_completion_length": options.new_tokens,
+        "beta": 0.05,
+        "learning_rate": 1e-5,
+        "max_steps": options.steps + WARM_UP,
+        "use_cpu": True,
+        "bf16": options.precision == "bf16-mixed",
+        "gradient_checkpointing": False,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
+    if options.contestant == "trl_rloo":
+        kind, config = RLOOTrainer, RLOOConfig(**settings, normalize_advantages=False)
+    else:
+        kind, config = GRPOTrainer, GRPOConfig(**settings, scale_rewards="none", loss_type="dr_grpo")
+
+    class Timed(TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            clock.begin()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            clock.end()
+
+    base = model_config(options.model)
+    trainer = kind(
+        model=load_model(base),
+        reward_funcs=lambda completions, **_: [letters(completion[0]["content"]) for completion in completions],
+        args=config,
+        train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": text}]} for text in _texts(options)]),
+        processing_class=load_tokenizer(base),
+        peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"),
+        callbacks=[Timed()],
+    )
+    trainer.train()
+
+
+def _texts(options: argparse.Namespace) -> list[str]:
+    """Harmful requests of the project's own, each once; again from the first where a run asks more."""
+    rows: list[str] = []
+    folder = files("data_prep").joinpath("package_data")
+    for number in PRINCIPLES:
+        lines = folder.joinpath(f"principle_{number}.jsonl").read_text(encoding="utf-8").splitlines()
+        rows += [json.loads(line)["harmful"] for line in lines]
+    wanted = options.prompts * (options.steps + WARM_UP)
+    return list(islice(cycle(rows), wanted))
+
+
+RUNS: dict[str, Callable[[argparse.Namespace, Clock], None]] = {"primum": run_primum, "trl_rloo": run_trl, "trl_grpo": run_trl}
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """One contestant, in this process."""
+    clock = Clock()
+    RUNS[options.contestant](options, clock)
+    counted = clock.steps[WARM_UP:]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    return {"steps": counted, "peak_gb": peak}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(argparse.Namespace(**json.loads(sys.argv[1])))))

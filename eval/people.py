@@ -1,0 +1,211 @@
+"""The `people` object of results.json: the scorers' figures corrected by people who rated some of the very
+completions of the test prompts. Statistics: measures/corrected.py; schema: docs/results.md."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from data_prep.pairs.expert_labels import common_word, majority
+from data_prep.review.items import item_id
+from data_prep.review.ratings import Rating
+from eval.measure import Measured, counts_as_refusal, harm_estimate, high_harm, refuses
+from measures.corrected import (
+    Count,
+    prediction_powered_mean,
+    prediction_powered_rate,
+    rogan_gladen,
+)
+from measures.estimates import Estimate, rate_estimate
+from records.harm_scale import HARMFULNESS, HIGH_HARM
+
+Json = dict[str, Any]
+FEWEST = 10
+"""Ratings of a policy on a suite below which nothing is corrected: a variance from fewer means little."""
+
+
+class Word(NamedTuple):
+    """What people say of one completion; None and empty where they did not say or disagree."""
+
+    harmfulness: float | None
+    refusal: str
+
+
+class Judged(NamedTuple):
+    """One completion, and what people said of it, where they did."""
+
+    row: Measured
+    word: Word | None
+
+    @property
+    def level(self) -> float | None:
+        return self.word.harmfulness if self.word else None
+
+    @property
+    def refused(self) -> bool | None:
+        if not self.word or not self.word.refusal:
+            return None
+        return counts_as_refusal(self.word.refusal, self.row.kind)
+
+
+def corrected_by_people(rows: Sequence[Measured], ratings: Sequence[Rating], baseline: str, confidence: float) -> Json | None:
+    """None without ratings. A rating belongs to a text, so it finds the completion that it was given to.
+
+    Completions that were asked for under a condition are left out: they are no part of the figures.
+    """
+    if not ratings:
+        return None
+    words = words_of(ratings)
+    cells: defaultdict[tuple[str, str], list[Judged]] = defaultdict(list)
+    met: set[str] = set()
+    for row in (row for row in rows if not row.completion.condition):
+        name = item_id(row.prompt.prompt, row.completion.completion)
+        met |= {name} & set(words)
+        cells[row.policy, row.suite].append(Judged(row, words.get(name)))
+    policies: defaultdict[str, Json] = defaultdict(dict)
+    for (policy, suite), judged in cells.items():
+        same_suite = [one for (_, other), of in cells.items() if other == suite for one in of]
+        if found := _corrected(judged, same_suite, confidence):
+            policies[policy][suite] = found
+    return {
+        "raters": len({rating.rater for rating in ratings}),
+        "rated": len(met),
+        "unmatched": len(set(words) - met),
+        "policies": dict(policies),
+        "changes": list(_changes(cells, baseline, confidence)),
+    }
+
+
+def words_of(ratings: Iterable[Rating]) -> dict[str, Word]:
+    """By item: the mean harmfulness, None where raters are two levels apart, and the refusal that most name."""
+    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
+    for rating in ratings:
+        by_item[rating.item].append(rating)
+    found = {}
+    for item, said in by_item.items():
+        level, _ = common_word([one.harmfulness for one in said if one.harmfulness is not None])
+        found[item] = Word(level, majority(one.refusal for one in said))
+    return found
+
+
+def _corrected(judged: Sequence[Judged], same_suite: Sequence[Judged], confidence: float) -> Json | None:
+    rows = [one.row for one in judged]
+    harmful = rows[0].kind == "harmful"
+    found: Json = {"n": len(rows)}
+    if harmful and _count(one.level for one in judged) >= FEWEST:
+        found["harmfulness"] = {
+            "raw": harm_estimate(rows, confidence).to_json(),
+            "prediction_powered": _mean(judged, confidence).to_json(),
+        }
+        found["share_4_5"] = _rates(
+            high_harm(rows),
+            [_high(one.level) for one in judged],
+            high_harm([one.row for one in same_suite]),
+            [_high(one.level) for one in same_suite],
+            confidence,
+        )
+    if _count(one.refused for one in judged) >= FEWEST:
+        found["refusal_rate" if harmful else "over_refusal_rate"] = _rates(
+            refuses(rows),
+            [one.refused for one in judged],
+            refuses([one.row for one in same_suite]),
+            [one.refused for one in same_suite],
+            confidence,
+        )
+    return found if len(found) > 1 else None
+
+
+def _mean(judged: Sequence[Judged], confidence: float) -> Estimate:
+    """Of completions that the scorer could score; people's word counts where both have spoken."""
+    scored = [(one.row.harmfulness, one.level) for one in judged if one.row.harmfulness is not None]
+    both = [(said, value) for value, said in scored if said is not None]
+    return prediction_powered_mean(
+        [said for said, _ in both],
+        [float(value) for _, value in both if value is not None],
+        [float(value) for value, said in scored if said is None and value is not None],
+        clamp=(HARMFULNESS.low, HARMFULNESS.high),
+        confidence=confidence,
+    )
+
+
+def _rates(
+    called: Sequence[bool | None],
+    said: Sequence[bool | None],
+    called_of_suite: Sequence[bool | None],
+    said_of_suite: Sequence[bool | None],
+    confidence: float,
+) -> Json:
+    """`..._of_suite` are of every policy: Rogan-Gladen's error rates come from all that was rated there."""
+    known = [(a, b) for a, b in zip(called, said, strict=True) if a is not None]
+    both = [(b, a) for a, b in known if b is not None]
+    powered = prediction_powered_rate(
+        [b for b, _ in both],
+        [a for _, a in both],
+        [a for a, b in known if b is None],
+        confidence,
+    )
+    errors = [(a, b) for a, b in zip(called_of_suite, said_of_suite, strict=True) if a is not None and b is not None]
+    return {
+        "raw": rate_estimate(called, confidence).to_json(),
+        "rogan_gladen": _unmixed([a for a, _ in known], errors, confidence),
+        "prediction_powered": powered.to_json(),
+    }
+
+
+def _unmixed(called: Sequence[bool], errors: Sequence[tuple[bool, bool]], confidence: float) -> Json | None:
+    """None where people called nothing so, or everything: there is no error rate of one kind."""
+    positives = [a for a, b in errors if b]
+    negatives = [not a for a, b in errors if not b]
+    if not positives or not negatives or not called:
+        return None
+    counts = [Count(sum(flags), len(flags)) for flags in (called, positives, negatives)]
+    return rogan_gladen(counts[0], counts[1], counts[2], confidence).to_json()
+
+
+def _changes(cells: dict[tuple[str, str], list[Judged]], baseline: str, confidence: float) -> Iterable[Json]:
+    """Paired changes in harmfulness, from prompts whose two completions people have both rated."""
+    for (policy, suite), after in cells.items():
+        before = {one.row.prompt.id: one for one in cells.get((baseline, suite), [])}
+        if policy == baseline or after[0].row.kind != "harmful":
+            continue
+        pairs = [(before[one.row.prompt.id], one) for one in after if one.row.prompt.id in before]
+        moves = [_moved(*pair) for pair in pairs]
+        scored = [(said, value) for said, value in moves if value is not None]
+        rated = [(said, value) for said, value in scored if said is not None]
+        if len(rated) < FEWEST:
+            continue
+        found = prediction_powered_mean(
+            [said for said, _ in rated],
+            [value for _, value in rated],
+            [value for said, value in scored if said is None],
+            confidence=confidence,
+        )
+        yield {
+            "policy": policy,
+            "baseline": baseline,
+            "suite": suite,
+            "metric": "harmfulness",
+            "difference": found.mean,
+            "interval": [found.low, found.high],
+            "n": len(scored),
+            "rated": found.n,
+        }
+
+
+def _moved(before: Judged, after: Judged) -> tuple[float | None, float | None]:
+    """(by people, by the scorer), None where a side is not known."""
+    said = _less(after.level, before.level)
+    return said, _less(after.row.harmfulness, before.row.harmfulness)
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _high(level: float | None) -> bool | None:
+    return None if level is None else level >= HIGH_HARM
+
+
+def _count(values: Iterable[Any]) -> int:
+    return sum(value is not None for value in values)

@@ -1,0 +1,35 @@
+"""The verdict's first sentence where people have rated completions of the test prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.endpoint import Endpoint
+from eval.report.tables import difference_text, interval_text
+
+Json = dict[str, Any]
+METRIC = "harmfulness"
+
+
+def corrected_change(results: Json, endpoint: Endpoint) -> Json | None:
+    """The primary comparison as people's ratings correct it; None where there are none of it."""
+    if endpoint.metric != METRIC:
+        return None
+    wanted = (endpoint.policy, endpoint.baseline, endpoint.suite, METRIC)
+    for row in (results.get("people") or {}).get("changes", []):
+        if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
+            return dict(row)
+    return None
+
+
+def corrected_figure(results: Json, policy: str, suite: str, metric: str) -> str:
+    """Mean harmfulness of a policy, corrected."""
+    own = results["people"]["policies"].get(policy, {}).get(suite, {}).get(metric, {})
+    value = (own.get("prediction_powered") or {}).get("mean")
+    return "an unknown level" if value is None else f"{value:.2f}"
+
+
+def beside_the_scorer(change: Json, raw: Json) -> str:
+    """On how many ratings the corrected change rests, and what the scorer alone says."""
+    alone = f"{difference_text(raw)} ({interval_text(raw)})"
+    return f" (the scorer corrected by people's ratings on {change['rated']} prompts; the scorer alone: {alone})"

@@ -1,0 +1,155 @@
+"""`primum chat`: talk to a model, beside its base, with the scorers' verdict under each reply."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
+
+from data_prep.review.review_files import write_batch
+from pipeline.chatting.layout import Shown, laid_out
+from pipeline.chatting.speakers import Speaker, named_subjects, speakers_of
+from pipeline.chatting.verdicts import Judged
+from pipeline.measuring.scorers import judges_of
+from pipeline.run.config import load_config
+from pipeline.run.provenance import code_state
+from pipeline.run.runner import settle
+from records.contracts import Scorer
+from records.errors import PrimumError
+from records.escaping import one_line
+from records.principles import PRINCIPLES
+
+HELP = (
+    "/help   these lines",
+    "/reset  forget the conversation, and begin anew",
+    "/save   write all replies so far as a batch for review (primum review-import takes the ratings); /save DIRECTORY names its folder",
+    "/quit   end, as the end of the input does",
+)
+LONG = "eval.generation.max_new_tokens=256"
+"""Longer than an evaluation's completions, unless a setting says otherwise."""
+NARROW = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    model: str
+    words: Sequence[str] = ()
+    against: str | None = None
+    scorers: Sequence[str] = ()
+    save: Path | None = None
+    api_key_env: str = ""
+
+
+@dataclass
+class Chat:
+    """A conversation that lasts as long as its input."""
+
+    speakers: list[Speaker]
+    scorers: list[Scorer]
+    save: Path
+    output: TextIO
+    judged: list[Judged] = field(default_factory=list)
+
+    def run(self, lines: Iterator[str]) -> None:
+        for line in lines:
+            text = line.strip()
+            if text in ("/quit", "/exit"):
+                return
+            if text.startswith("/"):
+                self._command(text)
+            elif text:
+                self._turn(text)
+
+    def _command(self, text: str) -> None:
+        word, _, rest = text.partition(" ")
+        if word == "/help":
+            self._say(*HELP)
+        elif word == "/reset":
+            for speaker in self.speakers:
+                speaker.messages.clear()
+            self._say("the conversation begins anew")
+        elif word == "/save":
+            self._save(Path(rest.strip()).expanduser() if rest.strip() else self.save)
+        else:
+            self._say(f"{word}: no such command; /help lists them")
+
+    def _turn(self, text: str) -> None:
+        before = [list(speaker.messages) for speaker in self.speakers]
+        try:
+            replies = [Judged.of(speaker.answer(text), self.scorers) for speaker in self.speakers]
+        except PrimumError as error:  # a server that is away for a minute must not end the conversation
+            for speaker, messages in zip(self.speakers, before, strict=True):
+                speaker.messages = messages
+            self._say(*map(one_line, error.faults), "this turn is forgotten; say it again")
+            return
+        self.judged += replies
+        shown = [Shown(speaker.title, reply.text, reply.line()) for speaker, reply in zip(self.speakers, replies, strict=True)]
+        terminal = self.output.isatty()
+        width = shutil.get_terminal_size((NARROW, 24)).columns if terminal else NARROW
+        self._say(*laid_out(shown, width, colour=terminal))
+
+    def _save(self, wanted: Path) -> None:
+        items = {item.id: item for item in (reply.item() for reply in self.judged) if reply_text(item.completion)}
+        if not items:
+            self._say("nothing has been said yet that could be reviewed")
+            return
+        folder = _new(wanted)
+        principles = {number: principle.title for number, principle in PRINCIPLES.items()}
+        provenance = {"drawn": "chat", "speakers": [speaker.title for speaker in self.speakers], **code_state()}
+        try:
+            batch = write_batch(folder, list(items.values()), principles=principles, show_scores=False, provenance=provenance)
+        except OSError as error:  # the conversation must not be lost with the folder
+            self._say(f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY")
+            return
+        self._say(f"batch {batch}: {len(items)} replies in {folder}; its README.md says how to rate them")
+
+    def _say(self, *lines: str) -> None:
+        print("\n".join(lines), file=self.output, flush=True)
+
+
+def reply_text(messages: Sequence[object]) -> str:
+    """Of a completion's messages; an empty one is nothing to rate."""
+    return "".join(str(message["content"]) for message in messages if isinstance(message, dict)).strip()
+
+
+def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
+    """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
+    config = load_config(None, [LONG, *request.words])
+    settle(config)
+    judges = judges_of(request.scorers, config)
+    subjects = named_subjects(request.model, request.against)
+    with TemporaryDirectory(prefix="primum-chat-") as folder:
+        speakers = speakers_of(subjects, config, Path(folder), request.api_key_env)
+        talk = Chat(speakers, judges.load([]), request.save or Path("chat"), output)
+        titles = " beside ".join(speaker.title for speaker in speakers)
+        print(f"{titles}; /help lists commands", file=output, flush=True)
+        talk.run(_typed() if lines.isatty() else iter(lines))
+
+
+def _typed() -> Iterator[str]:
+    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys; no history is kept on disk."""
+    with suppress(ImportError):
+        import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
+
+    while True:
+        try:
+            yield input("> ")
+        except EOFError:
+            return
+
+
+def _new(folder: Path) -> Path:
+    """The folder, or where it is there already the next with a number."""
+    place, number = folder, 2
+    while place.exists():
+        place, number = folder.with_name(f"{folder.name}_{number}"), number + 1
+        if number > 10_000:
+            raise PrimumError(f"{folder}: is there with 10000 numbers behind it; name another folder")
+    return place

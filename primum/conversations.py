@@ -1,0 +1,41 @@
+"""Prompts and completions as a caller has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from records.errors import RecordError
+from records.rows import Completion, Message, assistant, role_fault, stable_id, text_of, user
+
+Text = str | Sequence[Mapping[str, str]]
+"""A text, or messages with role and content."""
+Row = Completion | tuple[Text, Text]
+
+
+def completion_of(row: Row, number: int) -> Completion:
+    """The row as a record. Raises RecordError with its number where it is none."""
+    if isinstance(row, Completion):
+        return row
+    asked, said = row
+    prompt = user(asked) if isinstance(asked, str) else messages_of(asked)
+    completion = assistant(said) if isinstance(said, str) else messages_of(said)
+    fault = role_fault(prompt, completion)
+    if fault:
+        raise RecordError(f"row {number}: {fault}")
+    name = stable_id(text_of(prompt))
+    return Completion(
+        id=f"{number}/{name}",
+        prompt_id=name,
+        prompt=prompt,
+        completion=completion,
+        policy="",
+        sample=0,
+        seed=0,
+        num_tokens=0,
+        finish_reason="stop",
+    )
+
+
+def messages_of(messages: Sequence[Mapping[str, str]]) -> list[Message]:
+    """As records hold them."""
+    return [Message(role=message["role"], content=message["content"]) for message in messages]

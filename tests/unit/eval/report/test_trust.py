@@ -1,0 +1,29 @@
+"""The verdict says how good its instrument is, how much was cut, and what was not measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.report.trust import trust
+from eval.report.verdict import verdict
+
+Json = dict[str, Any]
+
+
+def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measured(results: Json) -> None:
+    kappa = {"mean": 0.42, "interval": [0.2, 0.61], "n": 90, "unscored": 0}
+    found = {**results, "agreement": {"dpo": kappa}, "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}]}
+    said = verdict(found)
+    assert said.endswith(trust(found))
+    assert "agreement with people on them is unknown" in said
+    assert "kappa with the scorers that no training touched is 0.42 (0.20 to 0.61, n 90)" in said
+    assert "of its completions to harmful prompts end at the token limit" in said
+    assert "Not measured: medical capability, adversarial wrapping" in said
+    assert "the suite kqa, and whether completions are correct." in said
+
+
+def test_what_was_measured_is_not_named_as_missing(results: Json) -> None:
+    said = trust({**results, "people": {"policies": {}, "changes": []}, "capability": {"tasks": {}}})
+    assert "Nobody has rated" not in said
+    assert "medical capability" not in said
+    assert "tampering with the weights" in said

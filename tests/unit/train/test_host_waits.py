@@ -1,0 +1,94 @@
+"""Between a step's forward and backward pass nothing asks for a value: a GPU would be drained before its next kernels are launched."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from models.layout import packed_attention
+from models.layout.collation import collation
+from models.tokens import encode, encode_pair
+from records.rows import assistant, user
+from reward.model.network import HarmfulnessNetwork
+from reward.model.training import RewardModule, RewardRows
+from train.config import DpoConfig
+from train.dpo import DpoModule, DpoRows
+from train.sft import SftModule, SftRows
+
+WAITING = {"_local_scalar_dense", "bincount", "nonzero", "masked_select", "_unique2", "repeat_interleave"}
+"""Operators whose result's value or size the host must know."""
+COMMON = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
+
+
+class Waits(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name.split("::")[-1]
+        if name in WAITING:
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def moved(monkeypatch) -> list[str]:
+    """Calls that fetch a tensor."""
+    calls: list[str] = []
+    for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__int__", "__float__"):
+        real = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda self, *a, _real=real, _name=name, **k: calls.append(_name) or _real(self, *a, **k))
+    # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
+    attend = lambda q, k, v, packed, scale: F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)  # noqa: E731
+    monkeypatch.setattr(packed_attention, "blocked_attention", attend)
+    return calls
+
+
+def module_and_batch(job, model, tokenizer):
+    prompts = [user("What is asthma?"), user("How much water a day?")]
+    good, bad = [assistant("Ask a doctor."), assistant("It depends.")], [assistant("Sure."), assistant("None.")]
+    layout = collation(model, tokenizer.pad_token_id, 128)
+    indices = [0, 1]
+    if job == "sft":
+        rows = SftRows([encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout)
+        return SftModule(model, learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
+    if job == "dpo":
+        pairs = [encode_pair(tokenizer, p, c, 128) for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)]
+        rows = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
+        return DpoModule(model, DpoConfig(), **COMMON), rows.collate(indices, 1.0)
+    rows = RewardRows([encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], [True, False], layout)
+    return RewardModule(HarmfulnessNetwork(model.model), learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
+
+
+@pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
+def test_a_step_asks_for_no_value_before_its_backward_pass(tiny_model, tokenizer, moved, job):
+    module, batch = module_and_batch(job, tiny_model, tokenizer)
+    module.on_train_batch_start(batch, 0)
+    moved.clear()
+    with Waits() as waits:
+        loss = module.training_step(batch, 0)
+    asked = [*waits.seen, *moved]
+    loss.backward()
+    assert asked == []
+    assert module._sums["loss"][1] > 0
+
+
+@pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
+def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer, job):
+    """`meta` stands for a GPU; a copy that waits would wait for the step before it, too."""
+    module, batch = module_and_batch(job, tiny_model, tokenizer)
+    there = torch.device("meta")
+    moved_batch = module.transfer_batch_to_device(batch, there, 0)
+    assert type(moved_batch) is type(batch)
+    assert {tensor.device.type for tensor in tensors_of(moved_batch)} == {"meta"}
+    assert len(tensors_of(moved_batch)) == len(tensors_of(batch)) > 9
+    assert moved_batch.rows.num_rows == batch.rows.num_rows
+
+
+def tensors_of(value) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [tensor for field in value for tensor in tensors_of(field)] if isinstance(value, tuple) else []
