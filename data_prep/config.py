@@ -67,6 +67,9 @@ class SourceConfig(Ranged):
     """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the benign part of builtin."""
     limit: int | None = ranged(None, at_least=1, at_most=MANY)
     """Use at most this many prompts, drawn with the run's seed."""
+    weight: float | None = ranged(None, at_least=0, at_most=1_000_000)
+    """Of its training prompts beside those of other sources that have a weight: 3 and 1 make three to one, by leaving rows out
+    and repeating none. 0 leaves all of its training prompts out; null gives all, whatever the others do."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
