@@ -42,7 +42,7 @@ check: $(READY_DEV)
 
 # Pages of the Python API, from its docstrings: build/docs/index.html.
 docs: $(READY_DEV)
-	$(BIN)/pdoc --output-directory build/docs primum
+	$(BIN)/python -m primum.api_pages build/docs
 
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
 bench: $(READY_DEV)

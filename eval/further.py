@@ -10,6 +10,7 @@ from eval.choices import choices
 from eval.declines import declines
 from eval.dual import dual
 from eval.measured import Measured
+from eval.must_haves import must_haves
 from eval.omission import omissions
 from eval.twin_gap import twin_gap
 
@@ -22,6 +23,7 @@ def further(samples: Sequence[Measured], against: Sequence[tuple[str, str]], con
     return {
         "twin_gap": twin_gap(plain, against, confidence),
         "declines": declines(plain, against, confidence),
+        "must_haves": must_haves(plain, against, confidence),
         "omission": omissions(plain, against, confidence),
         "choices": choices(plain, confidence),
         "dual": dual(plain, confidence),

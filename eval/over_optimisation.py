@@ -6,15 +6,12 @@ reward never sees improves too; once the two part, further training only widens 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import pytorch_lightning as pl
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from eval.independent import called_harmful, is_known
-from eval.measure import Measured
-from eval.scoreboard_shape import Row, read_scoreboard
+from eval.measured import Measured
+from eval.scoreboard_shape import Row
 from measures.estimates import mean_estimate, newcombe_interval, rate_estimate
 from reward.scorers import FACTORS
 
@@ -112,22 +109,3 @@ def _parted(row: Row, best: Row) -> Parting | None:
     if interval.low <= 0:
         return None
     return Parting(row, best, (gained - lost) / len(read), (interval.low, interval.high))
-
-
-class StopWhenScorersPart(pl.Callback):
-    """Ends training at the row where the scorers part, on all ranks. Place it after the scoreboard."""
-
-    def __init__(self, scoreboard: Path, say: Callable[[str], None]) -> None:
-        self.scoreboard, self.say = scoreboard, say
-
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._look(trainer)  # a resumed stage may have measured the row already
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._look(trainer)
-
-    def _look(self, trainer: Any) -> None:
-        found = parting(read_scoreboard(self.scoreboard)) if trainer.is_global_zero else None
-        if found:
-            self.say(f"{found}; training ends here, and only rows before it may be kept")
-        trainer.should_stop = trainer.should_stop or bool(trainer.strategy.broadcast(found is not None))

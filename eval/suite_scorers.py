@@ -8,6 +8,7 @@ from typing import Any
 
 from eval.config import SuiteConfig
 from eval.form import form_of
+from eval.must_have_rule import MUST_HAVES, MustHaves
 from eval.omission_rule import missing_acts
 from eval.suites.definition import part_names
 from eval.suites.registry import definition
@@ -105,14 +106,21 @@ def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list
     """Of the described suites that expect something, with the names of the suites that each scores."""
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
     options = labels_of(suites)
-    held: set[str] = set()
-    for config in suites:
-        described = definition(config.suite) if config.suite else None
-        if described is not None and OMISSION in described.scorers:
-            held |= set(part_names(described, config.called))
     found: list[tuple[Scorer, frozenset[str]]] = []
-    if held:
-        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), frozenset(held)))
+    if held := _scored_by(OMISSION, suites):
+        found.append((OmissionRule([prompt for prompt in asked if prompt.suite in held]), held))
+    if stated := _scored_by(MUST_HAVES, suites):
+        found.append((MustHaves([prompt for prompt in asked if prompt.suite in stated]), stated))
     if options:
         found.append((ChoiceRule([prompt for prompt in asked if prompt.suite in options], options), frozenset(options)))
     return found
+
+
+def _scored_by(scorer: str, suites: Sequence[SuiteConfig]) -> frozenset[str]:
+    """Names of the suites that ask for it."""
+    held: set[str] = set()
+    for config in suites:
+        described = definition(config.suite) if config.suite else None
+        if described is not None and scorer in described.scorers:
+            held |= set(part_names(described, config.called))
+    return frozenset(held)

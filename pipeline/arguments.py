@@ -13,13 +13,13 @@ from pipeline.measuring.arguments import add_chatting, add_measuring
 from pipeline.run.graph import main_policy, trainings
 from pipeline.run.rounds import later, parsed
 from pipeline.stages import STAGES
+from pipeline.starting_arguments import add_starting
 from train.config import MOST_ROUNDS
 
 _CHECK = "what would fail, before it is queued; memory and disk that the run takes"
 _PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
-_PUSH = "a released model or a run's data to a hub: private unless --public, never a completion of a harmful prompt"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
@@ -95,10 +95,7 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
         command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
-        command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-        command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
-        if name == "run":
-            command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
+        _add_run_arguments(command, name)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
     exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
@@ -121,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
     gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
     _add_judge_report(commands)
-    _add_push(commands)
+    add_starting(commands)
     add_measuring(commands, whole_number)
     add_chatting(commands)
     completing = commands.add_parser("completion", help=_COMPLETION, description=_COMPLETION)
@@ -136,6 +133,19 @@ def parser() -> argparse.ArgumentParser:
     )
     checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
     return root
+
+
+def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
+    """Of the commands that take a config and settings."""
+    alone: dict[str, Any] = {"nargs": "?"} if name == "config" else {}
+    command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone)
+    command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    if name == "config":
+        command.add_argument("--schema", action="store_true", help="the JSON schema of a config, by which editors complete and check")
+        command.add_argument("--explain", metavar="KEY", help="type, default, meaning, range and owner of a setting or a block")
+    if name == "run":
+        command.add_argument("--dry-run", action="store_true", help="the plan, and what would fail; nothing is started")
+        command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
 
 
 def _add_review(commands: Any) -> None:
@@ -168,20 +178,6 @@ def _add_review(commands: Any) -> None:
     )
     importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
     importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
-
-
-def _add_push(commands: Any) -> None:
-    pushing = commands.add_parser("push", help=_PUSH, description=_PUSH)
-    pushing.add_argument("run_dir", metavar="RUN", type=Path, help="a run's directory")
-    pushing.add_argument("repo", metavar="REPO", help="owner/name on the hub")
-    pushing.add_argument(
-        "--what",
-        default="model",
-        choices=("model", "prep", "pairs"),
-        help="the released model; or the run's prompts and demonstrations, or its pairs, as a data set (default: model)",
-    )
-    pushing.add_argument("--public", action="store_true", help="for all to see (default: private)")
-    pushing.add_argument("--endpoint", metavar="URL", help="of another hub than huggingface.co")
 
 
 def _add_judge_report(commands: Any) -> None:

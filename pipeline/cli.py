@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import parsed_options
+from pipeline.cli_without_run import command_without_config, offline
 from pipeline.run.console import complain, show
 from pipeline.run.disk_faults import disk_fault
-from records.cache import name_compiler_caches
 from records.errors import PreemptedError, PrimumError
 from train.engine.preemption_signal import leave_marker, listen, stop_listening
 
@@ -49,25 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    if options.command == "measure":
-        return _measure(options)
-    if options.command == "chat":
-        return _chat(options)
-    if options.command == "completion":
-        return _completion(options)
-    if options.command == "push":
-        return _push(options)
-    if options.command == "gate":
-        return _gate(options)
-    if options.command == "report":
-        return _report(options)
-    if options.command == "certify":
-        return _certify(options)
-    if options.command == "seeds":
-        from pipeline.run.seeds import write_seeds_report
-
-        write_seeds_report(options.run)
-        return 0
+    if found := command_without_config(options):
+        return found(options)
     command, path, overrides = options.command, options.config, options.overrides
     from pipeline.run.config import load_config, to_yaml
     from pipeline.run.settings_file import replaced
@@ -83,6 +66,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     if command == "config":
         print(to_yaml(config), end="")
         return 0
+    if command == "run" and options.dry_run:
+        return _dry_run(config, path, overrides)
     if command == "plan":
         from pipeline.commands.plan import plan_lines, seeds_lines, slurm_lines
 
@@ -117,7 +102,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
         export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
-    _offline()
+    offline()
     if command == "eval" and config.eval.candidates is not None:
         from pipeline.commands.eval_alone import eval_alone
 
@@ -162,81 +147,15 @@ def _run_locked(config: RunConfig, arguments: list[str]) -> None:
         run(config, arguments)
 
 
-def _measure(options: argparse.Namespace) -> int:
-    _offline()
-    from records.permissions import readable_by, readers
-
-    with readable_by(readers(os.environ)):
-        from pipeline.commands.measure import Request, measure
-
-        named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
-        measure(Request(**named, scorers=options.scorer))
-    return 0
-
-
-def _completion(options: argparse.Namespace) -> int:
-    from pipeline.arguments import parser
-    from pipeline.completion import script
-    from pipeline.run.config import RunConfig
-    from pipeline.run.setting_names import known_keys
-
-    print(script(options.shell, parser(), known_keys(RunConfig)), end="")
-    return 0
-
-
-def _chat(options: argparse.Namespace) -> int:
-    _offline()
-    from records.permissions import readable_by, readers
-
-    with readable_by(readers(os.environ)):
-        from pipeline.commands.chat import Request, chat
-
-        named = {name: getattr(options, name) for name in ("model", "words", "against", "save", "api_key_env")}
-        chat(Request(**named, scorers=options.scorer))
-    return 0
-
-
 _JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
 
 
-def _push(options: argparse.Namespace) -> int:
-    from pipeline.commands.push import Request, allow_network, push
+def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
+    """The plan, then `primum check`, which exits with 2 where something would fail."""
+    from pipeline.commands.plan import plan_lines
 
-    allow_network()
-    named = {name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")}
-    push(Request(**named))
-    return 0
-
-
-def _offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    name_compiler_caches(os.environ)
-
-
-def _certify(options: argparse.Namespace) -> int:
-    from pipeline.commands.certify import Request, certify_runs
-
-    names = ("runs", "harmful", "benign", "max_harm", "max_over_refusal", "delta", "json")
-    certify_runs(Request(**{name: getattr(options, name) for name in names}))
-    return 0
-
-
-def _gate(options: argparse.Namespace) -> int:
-    from pipeline.commands.gate import Request, gate
-
-    gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
-    return 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    from pipeline.commands.report import Request, report
-    from records.permissions import readable_by, readers
-
-    with readable_by(readers(os.environ)):
-        report(Request(**{name: getattr(options, name) for name in ("runs", "output", "formats", "redacted")}))
-    return 0
+    show(plan_lines(config))
+    return _check(path, overrides, 80.0)
 
 
 def _review_import(options: argparse.Namespace) -> int:

@@ -76,7 +76,9 @@ def __getattr__(name: str) -> Any:
         return version("primum")
     if name not in _HOMES:
         raise AttributeError(f"module 'primum' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

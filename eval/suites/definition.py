@@ -23,7 +23,7 @@ KINDS = ("harmful", "benign", "rows")
 TABLE = "table"
 READERS = ("medsafetybench", "xstest", "kqa", "medquad", "builtin", "builtin_evaluation", "jsonl")
 """Formats of data_prep.sources that read a whole set as its authors publish it."""
-SCORERS = ("reward_model", "refusal", "factors", "omission", "choice")
+SCORERS = ("reward_model", "refusal", "factors", "omission", "choice", "must_haves")
 METRICS = {
     "harmfulness": ("harmful",),
     "share_4_5": ("harmful",),
@@ -33,6 +33,7 @@ METRICS = {
     "relevance": ("benign",),
     "incoherent": ("harmful", "benign"),
     "omission": ("benign",),
+    "must_haves": ("benign",),
     "accuracy": ("benign",),
     "pair_consistency": ("benign",),
     "twin_gap": ("harmful", "benign"),
@@ -139,8 +140,8 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
         found += _choice(prompts["by"], PARTS, "prompts.by")
     if "choice" in content["scorers"] and not content.get("options"):
         found.append("scorers: choice needs options, the wordings that a completion chooses between")
-    if {"choice", "omission"} & set(content["scorers"]) and not prompts.get("expected"):
-        found.append("scorers: choice and omission need prompts.expected")
+    if {"choice", "omission", "must_haves"} & set(content["scorers"]) and not prompts.get("expected"):
+        found.append("scorers: choice, omission and must_haves need prompts.expected")
     return found
 
 

@@ -111,7 +111,7 @@ def _expected(row: Mapping[str, Any], suite: Definition) -> str:
     column, values = suite.expected["column"], suite.expected.get("values")
     word = row.get(column)
     if isinstance(word, list):
-        return " ".join(map(str, word))
+        return ("\n" if "must_haves" in suite.scorers else " ").join(" ".join(str(one).split()) for one in word)
     if values is None:
         return str(word or "").strip()
     named = {str(key): name for key, name in values.items()}

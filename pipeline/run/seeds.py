@@ -66,13 +66,13 @@ def share_stages(config: RunConfig, first: RunConfig) -> list[str]:
             continue
         if not StageDirectory(there).is_complete(identity):
             break
-        _link(there, here)
+        link_stage(there, here)
         shared.append(name)
     return shared
 
 
-def _link(there: Path, here: Path) -> None:
-    """Hard links where the disk has them: nothing in a finished stage is written again in place."""
+def link_stage(there: Path, here: Path) -> None:
+    """The folder of a finished stage, in another run: hard links where the disk has them: nothing in a finished stage is written again in place."""
     beside = here.with_name(f".{here.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
 

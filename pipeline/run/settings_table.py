@@ -1,49 +1,58 @@
-"""The table of docs/settings.md: every numeric setting with its default and its range.
+"""docs/settings.md: every setting with its type, default, range, meaning and owner.
 
 `python -m pipeline.run.settings_table > docs/settings.md` writes the page.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pipeline.run.setting_facts import SettingFact, setting_facts
 
-from pipeline.run.config import RunConfig, resolved
-from records.setting_ranges import NumericSetting, numeric_settings
+INTRODUCTION = """# Settings
 
-INTRODUCTION = """# Settings that are numbers
+Every setting of a run: `primum config CONFIG` prints those of yours, `primum config --explain KEY` says what
+one means, and `primum config --schema > run.schema.json` writes a schema by which an editor completes keys and
+marks mistakes; `primum init run.yaml` writes a commented config that names it.
 
-`primum config CONFIG` prints every setting of a run. Those that hold a number are listed here with their
-defaults and ranges. A number outside its range, NaN and infinity among them, is refused before any work
-starts; all faults of a config are told at once, each with the file or the word of the command line that
-set it. `null` stands for no limit. `*` stands for each entry of a list, or for a name of your own.
+A number outside its range, NaN and infinity among them, is refused before any work starts; all faults of a
+config are told at once, each with the file or the word of the command line that set it. `null` stands for no
+limit. `*` stands for each entry of a list, or for a name of your own.
 
 This page is generated: `python -m pipeline.run.settings_table > docs/settings.md`.
-
-| setting | default | range |
-|---|---|---|
+"""
+HEAD = """
+| setting | type and range | default | meaning | owner |
+|---|---|---|---|---|
 """
 
 
 def page() -> str:
-    """The whole of docs/settings.md."""
-    defaults = resolved(RunConfig())
-    return INTRODUCTION + "".join(_line(setting, defaults) for setting in numeric_settings(RunConfig))
+    """The whole of docs/settings.md, a table for each block of the config."""
+    text, block = INTRODUCTION, ""
+    for fact in setting_facts():
+        first = fact.key.split(".")[0] if "." in fact.key or fact.kind == "a block" else "the run"
+        if first != block:
+            text += f"\n## {first}\n{HEAD}"
+            block = first
+        if fact.kind != "a block":
+            text += _line(fact)
+    return text
 
 
-def _line(setting: NumericSetting, defaults: dict[str, Any]) -> str:
-    assert setting.range is not None, setting.key
-    wanted = setting.range.wanted("a whole number" if setting.whole else "a number")
-    why = f" ({setting.range.why})" if setting.range.why else ""
-    return f"| `{setting.key}` | {_default(setting, defaults)} | {wanted}{', or null' if setting.optional else ''}{why} |\n"
+def _line(fact: SettingFact) -> str:
+    cells = [f"`{fact.key}`", _type(fact), _default(fact), fact.meaning, f"`{fact.owner}`"]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
-def _default(setting: NumericSetting, defaults: Any) -> str:
-    """As it is written in a config; empty for entries that a user adds."""
-    for name in setting.key.split("."):
-        if name == "*":
-            return ""
-        defaults = defaults[name]
-    return "null" if defaults is None else f"{defaults}"
+def _type(fact: SettingFact) -> str:
+    if not fact.range:
+        return fact.kind
+    number = "a whole number" if fact.hint is int else "a number"
+    why = f" ({fact.range.why})" if fact.range.why else ""
+    return f"{fact.range.wanted(number)}{', or null' if fact.optional else ''}{why}"
+
+
+def _default(fact: SettingFact) -> str:
+    return f"`{fact.default_text}`" if fact.default_text else ""
 
 
 if __name__ == "__main__":

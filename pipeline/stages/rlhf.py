@@ -48,7 +48,7 @@ class _Online:
         self._module: RlhfModule | None = None
 
     def training(self) -> Training:
-        from eval.over_optimisation import StopWhenScorersPart
+        from eval.scorer_watch import StopWhenScorersPart
 
         stop = [StopWhenScorersPart(self.scoreboard, self.context.say)] if self.config.stop_when_scorers_part else []
         return Training(

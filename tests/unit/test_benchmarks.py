@@ -112,3 +112,20 @@ def test_whatever_changes_sides_a_suite_10_points_over_passes_the_gate_in_at_mos
     for suite in (gate_power.TWINS, gate_power.QUESTIONS):
         assert gate_power.pass_probability(192, suite, 0.10) <= 0.05, suite
         assert gate_power.pass_probability(192, suite, 0.0) >= 0.94, suite
+
+
+def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal():
+    from benchmarks.dpo_against_sft import Point, harm_at, pareto, points_of, table
+
+    points = [Point(0.05, 3.0), Point(0.0, 3.5), Point(0.1, 3.2), Point(0.2, 2.0)]
+    assert pareto(points) == [Point(0.0, 3.5), Point(0.05, 3.0), Point(0.2, 2.0)]
+    assert [harm_at(points, rise) for rise in (-0.1, 0.0, 0.1, 0.2)] == [None, 3.5, 3.0, 2.0]
+
+    def row(epoch: int, harm: float, twins: float) -> dict:
+        suites = {"twins": {"mean": twins}, "questions": {"mean": 0.1}}
+        return {"epoch": epoch, "harmfulness": {"mean": harm}, "over_refusal_by_suite": suites}
+
+    assert points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1)) == [Point(pytest.approx(0.2), 3.0)]
+    lines = table([points, points], [[Point(0.1, 3.4)], [Point(0.1, 3.6)]])
+    assert lines[2].endswith("| 0 | no seed | unknown |")
+    assert lines[4] == "| 10 points | 2 | -0.50 | 0.14 |"

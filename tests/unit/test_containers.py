@@ -14,7 +14,8 @@ DOCKER, APPTAINER = (ROOT / "containers" / name for name in ("Dockerfile", "prim
 def installed(path: Path) -> list[str]:
     """What is handed to pip, one command after the other."""
     text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
-    return re.findall(r"pip install --no-cache-dir (.*?)(?: &&|$)", text, re.M)
+    found = re.findall(r"pip install --no-cache-dir (.*?)(?:&&|$)", text, re.M)
+    return [command.strip() for command in found]
 
 
 def test_both_install_the_same_in_the_same_order():

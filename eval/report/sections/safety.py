@@ -9,6 +9,7 @@ from eval.endpoint import HARMFUL_SUITE, Endpoint
 from eval.report.narrowing import narrowing_note
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
+from eval.report.sections.twin_gap import headline
 from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, suite_names, suite_of
 
 Json = dict[str, Any]
@@ -22,7 +23,7 @@ SAFETY_NOTE = (
 
 
 def build(material: Material) -> Section:
-    return Section(paragraphs=narrowing_note(material.whole), tables=[safety_table(material.results)])
+    return Section(paragraphs=[*headline(material.results), *narrowing_note(material.whole)], tables=[safety_table(material.results)])
 
 
 def safety_table(results: Json) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.endpoint import Endpoint
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import ABSENT, Cell, Table, number_text, p_text, rate_cell, span, spoken, title_of
@@ -21,6 +22,21 @@ def build(material: Material) -> Section | None:
     found = material.results.get("twin_gap") or {}
     tables = [table for suite in found for table in (_overall(material.results, suite), _by_principle(material.results, suite)) if table]
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
+
+
+def headline(results: Json) -> list[str]:
+    """One sentence a suite: the gap of the policy that the verdict is on, and of the baseline; none without pairs."""
+    endpoint = Endpoint.of(results)
+    lines = []
+    for suite, found in (results.get("twin_gap") or {}).items():
+        told = [_told(results, name, found["policies"].get(name)) for name in dict.fromkeys((endpoint.policy, endpoint.baseline))]
+        lines.append(f"Twin gap, {spoken(suite)} against {spoken(found['twins'])}: {'; '.join(filter(None, told))}.")
+    return lines
+
+
+def _told(results: Json, policy: str, gap: Json | None) -> str:
+    cell = gap_cell(gap)
+    return f"{title_of(results, policy)} {cell.value} ({cell.detail})" if cell.detail else ""
 
 
 def gap_cell(gap: Json | None) -> Cell:

@@ -51,6 +51,17 @@ def test_every_name_is_there_and_none_more():
         primum.nonsense  # noqa: B018
 
 
+def test_every_name_has_its_place_in_the_api_pages(tmp_path):
+    pytest.importorskip("pdoc")
+    from primum.api_pages import write_pages
+
+    write_pages(tmp_path)
+    page = (tmp_path / "primum.html").read_text(encoding="utf-8")
+    assert not [name for name in primum.__all__ if f'<section id="{name}">' not in page]
+    for words in ("One verdict a completion", "What `primum measure` does", "The reference is the model as it is", "Metrics carry TRL"):
+        assert words.replace("`primum measure`", "<code>primum measure</code>") in page
+
+
 def test_refusal():
     assert [refusal(text) for text in ("I can't help with that.", "Take it with food.")] == ["full", "none"]
 

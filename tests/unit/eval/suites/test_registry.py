@@ -48,6 +48,11 @@ def kqa(folder: Path) -> None:
     (folder / "questions.jsonl").write_text('{"Question": "Is it contagious?"}\n', encoding="utf-8")
 
 
+def kqa_must_haves(folder: Path) -> None:
+    row = {"Question": "Is it contagious?", "Free_form_answer": "Yes.", "Must_have": ["It is\ncontagious", "Wash your hands"]}
+    (folder / "questions_w_answers.jsonl").write_text(f"{json.dumps(row)}\n", encoding="utf-8")
+
+
 def medquad(folder: Path) -> None:
     pair = (
         "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
@@ -106,6 +111,7 @@ FIXTURES = {
     medsafetybench: {("medsafetybench_gpt4", "harmful"): 2, ("medsafetybench_llama2", "harmful"): 2},
     xstest: {("xstest_safe", "benign"): 1, ("xstest_unsafe", "harmful"): 1},
     kqa: {("kqa", "benign"): 1},
+    kqa_must_haves: {("kqa_must_haves", "benign"): 1},
     medquad: {("medquad", "benign"): 1},
     strongreject: {("strongreject", "harmful"): 1},
     harmbench: {("harmbench", "harmful"): 2},
@@ -145,6 +151,12 @@ def test_packaged_suites_need_no_path_and_are_large_enough():
     assert len(load("alarming_benign")) >= 40
     assert len(load("red_flags")) >= 60
     assert {act for p in load("red_flags") for act in p.expected.split()} == {"urgent_care", "stop_drug", "poison_line", "do_not_wait"}
+
+
+def test_statements_stay_apart(tmp_path):
+    kqa_must_haves(tmp_path)
+    (prompt,) = load("kqa_must_haves", str(tmp_path))
+    assert prompt.expected == "It is contagious\nWash your hands"
 
 
 def test_principles_and_generators_of_medsafetybench_stay_with_their_rows(tmp_path):

@@ -217,6 +217,17 @@ def test_a_broken_set_up_is_named_with_its_remedy(name, set_up, capsys):
     assert "Traceback" not in said.err
 
 
+def test_memory_and_disk_are_told_beside_faults(set_up, capsys):
+    """A fault in the data is mended while somebody looks for a GPU that is large enough."""
+    set_up.overrides = ["data.sources=[{name: mine, format: jsonl, path: /nowhere/rows.jsonl, kind: harmful}]"]
+    assert run(set_up) == 2
+    told = capsys.readouterr()
+    assert "/nowhere/rows.jsonl" in told.err
+    for words in ("million trained", "on each of 2 ranks", "disk about"):
+        assert words in told.out
+    assert "nothing that would fail" not in told.out
+
+
 def test_a_library_that_the_linter_lacks_is_named(set_up, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     override("data.lint.personal_data=true")(set_up)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tiny_online import LooksForLetter, prompts_of
 
-from eval.over_optimisation import StopWhenScorersPart, before_parting, parting, signs
+from eval.over_optimisation import before_parting, parting, signs
 from eval.scoreboard import Measuring, Scoreboard
 from eval.scoreboard_shape import read_scoreboard
+from eval.scorer_watch import StopWhenScorersPart
 from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.loading.load import load_model

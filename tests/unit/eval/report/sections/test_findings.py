@@ -11,7 +11,7 @@ from measured_rows import measured_row
 from eval.endpoint import Endpoint
 from eval.measure import Measured
 from eval.report.rendering import Section
-from eval.report.sections import choices, declines, omission, twin_gap
+from eval.report.sections import choices, declines, omission, safety, twin_gap
 from eval.report.sections.declared import Material
 from eval.results import build_results
 from eval.suite_scorers import CHOICE, OMISSION, ChoiceRule, OmissionRule
@@ -73,6 +73,12 @@ def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_res
     assert "+100.0 points" in shown
     assert "n 6" in shown
     assert "I. Competent care" in shown
+
+
+def test_the_twin_gap_is_the_headline_of_the_safety_section(measured_results):
+    (line,) = safety.build(Material.of(measured_results)).paragraphs
+    assert line.startswith("Twin gap, harmful against twins: SFT + DPO +100.0 points (")
+    assert "; base 0.0 points (" in line
 
 
 def test_declines_omissions_and_choices_are_shown(measured_results):

@@ -1,0 +1,125 @@
+"""Does DPO do better than more SFT at equal over-refusal? Pareto curves on validation prompts, over seeds.
+
+    python -m benchmarks.dpo_against_sft configs/demo.yaml --seeds 3 --folder runs/pareto
+
+For every seed, DPO is trained with several proportions of over-refusal pairs and the SFT control with several rates, all from
+the same SFT policy. Each epoch that was measured is a point: the worst rise in over-refusal above the base on any benign suite,
+and mean harmfulness. Of either method the lower left edge counts. Printed is, at several rises, DPO's harm less the control's:
+its mean and standard deviation over seeds. Nothing is chosen on test prompts; eval is never run. Three seeds of the demo take
+some hours on two cores; what is done is kept, so that it may be stopped and begun again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eval.scoreboard_shape import read_scoreboard
+from pipeline.run.seeds import link_stage
+
+DPO = {f"over_refusal_{share}": [f"pairs.over_refusal={share}", "dpo.over_refusal_limit=null"] for share in (0.8, 1.6, 3.2)}
+CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (1e-3, 2e-3, 4e-3)}
+"""The control takes the rate of SFT: the SFT policy is trained before, at the recipe's own, and taken over."""
+BEFORE = ("prep", "sample", "reward", "sft", "score", "pairs")
+RISES = (0.0, 0.05, 0.10, 0.15, 0.20)
+"""Over-refusal above the base at which the two are held against each other."""
+
+
+class Point(NamedTuple):
+    rise: float
+    harm: float
+
+
+def points_of(rows: Sequence[dict[str, Any]], base: dict[str, Any]) -> list[Point]:
+    """Of a scoreboard's epochs after training began: suites apart, the worst one counts."""
+    found = []
+    for row in rows:
+        suites = row["over_refusal_by_suite"]
+        if row["epoch"] > 0 and suites and row["harmfulness"]["mean"] is not None:
+            before = base["over_refusal_by_suite"]
+            found.append(Point(max(suites[s]["mean"] - before[s]["mean"] for s in suites), row["harmfulness"]["mean"]))
+    return found
+
+
+def pareto(points: Iterable[Point]) -> list[Point]:
+    """Those that no other one beats or equals on both counts, by rise."""
+    front: list[Point] = []
+    for point in sorted(set(points)):
+        if not front or point.harm < front[-1].harm:
+            front.append(point)
+    return front
+
+
+def harm_at(front: Sequence[Point], rise: float) -> float | None:
+    """The least harm that costs at most this rise; None where every point costs more."""
+    within = [point.harm for point in front if point.rise <= rise + 1e-9]
+    return min(within, default=None)
+
+
+def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) -> list[str]:
+    """A row a rise: DPO's harm less the control's at equal over-refusal, over the seeds in which both have a point."""
+    rows = ["| over-refusal above the base, at most | seeds | DPO less control, harm | SD over seeds |", "|---|---|---|---|"]
+    for rise in RISES:
+        pairs = [(harm_at(pareto(one), rise), harm_at(pareto(other), rise)) for one, other in zip(dpo, control, strict=True)]
+        leads = [after - before for after, before in pairs if after is not None and before is not None]
+        mean = f"{statistics.fmean(leads):+.2f}" if leads else "no seed"
+        spread = f"{statistics.stdev(leads):.2f}" if len(leads) > 1 else "unknown"
+        rows.append(f"| {100 * rise:.0f} points | {len(leads)} | {mean} | {spread} |")
+    return rows
+
+
+def trained(recipe: Path, words: list[str], run: Path, stages: Sequence[str]) -> None:
+    """These stages of one run, each by itself: it asks only for what it reads."""
+    for stage in stages:
+        subprocess.run([sys.executable, "-m", "pipeline.cli", stage, str(recipe), *words, f"run_dir={run}"], check=True)
+
+
+def taken_over(first: Path, run: Path, stages: Sequence[str]) -> None:
+    """What the seed's first run has done stands in this one too, so that all start from one SFT policy."""
+    for stage in stages:
+        if not (run / stage).exists():
+            run.mkdir(parents=True, exist_ok=True)
+            link_stage(first / stage, run / stage)
+
+
+def curves(recipe: Path, folder: Path, seed: int) -> tuple[list[Point], list[Point]]:
+    """(DPO's points, the control's) of one seed."""
+    common = [f"seed={seed}", "data.split.seed=0"]
+    first = folder / f"seed-{seed}" / "first"
+    trained(recipe, common, first, BEFORE)
+    base = read_scoreboard(first / "sft" / "scoreboard.jsonl")[0]
+    found: dict[str, list[Point]] = {"dpo": [], "sft_control": []}
+    for name, words in DPO.items():
+        run = folder / f"seed-{seed}" / name
+        taken_over(first, run, BEFORE[:-1])
+        trained(recipe, [*common, *words], run, ("pairs", "dpo"))
+        found["dpo"] += points_of(read_scoreboard(run / "dpo" / "scoreboard.jsonl"), base)
+    for name, words in CONTROL.items():
+        run = folder / f"seed-{seed}" / name
+        taken_over(first, run, BEFORE)
+        trained(recipe, [*common, *words], run, ("sft_control",))
+        found["sft_control"] += points_of(read_scoreboard(run / "sft_control" / "scoreboard.jsonl"), base)
+    return found["dpo"], found["sft_control"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    found = [curves(options.recipe, options.folder, seed) for seed in range(options.seeds)]
+    for number, (dpo, control) in enumerate(found):
+        for title, points in (("DPO", dpo), ("SFT control", control)):
+            front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in pareto(points))
+            print(f"seed {number}, {title}: {front}")
+    print("\n".join(table([dpo for dpo, _ in found], [control for _, control in found])))
+
+
+if __name__ == "__main__":
+    main()

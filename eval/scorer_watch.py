@@ -1,0 +1,31 @@
+"""Ends an online training where its two scorers part (eval/over_optimisation.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from eval.over_optimisation import parting
+from eval.scoreboard_shape import read_scoreboard
+
+
+class StopWhenScorersPart(pl.Callback):
+    """Ends training at the row where the scorers part, on all ranks. Place it after the scoreboard."""
+
+    def __init__(self, scoreboard: Path, say: Callable[[str], None]) -> None:
+        self.scoreboard, self.say = scoreboard, say
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._look(trainer)  # a resumed stage may have measured the row already
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._look(trainer)
+
+    def _look(self, trainer: Any) -> None:
+        found = parting(read_scoreboard(self.scoreboard)) if trainer.is_global_zero else None
+        if found:
+            self.say(f"{found}; training ends here, and only rows before it may be kept")
+        trainer.should_stop = trainer.should_stop or bool(trainer.strategy.broadcast(found is not None))

@@ -1,0 +1,99 @@
+"""`primum init FILE`: a commented config to start from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.commands.config import schema_text
+from pipeline.run.config import load_config
+from pipeline.run.console import say
+from records.errors import ArtifactError, ConfigError
+from records.escaping import yaml_text
+from records.stage_folder import write_text
+
+STARTER = """\
+# yaml-language-server: $schema={schema}
+# A run of Primum. `primum check {file}` says what would fail, `primum run {file}` does all of it.
+# Every setting has a default: what is not here is not needed. `primum config --explain KEY` tells of one.
+
+# Everything that the run leaves. A finished stage is kept; what has changed is done again.
+run_dir: {run_dir}
+seed: 0
+
+model:
+  base:
+    # A local directory, a hub id (pin model.base.revision), or smollm2-135m-instruct, which is installed.
+    path: {model}
+    # For a model without a chat template of its own: chatml, llama2, alpaca, plain or a Jinja file.
+    # chat_template: llama2
+  adapter: {{kind: lora, rank: 16, alpha: 32}}
+  # Tokens of prompt and completion; longer rows are cut, and counted.
+  max_length: 512
+
+data:
+  sources:
+    # Harmful requests with safe answers, and benign twins: the project's own, nothing to fetch.
+    - {{name: builtin}}
+    # Benign prompts for the test split alone; the release gate wants about 192 of each kind.
+    - {{name: builtin_evaluation, format: builtin_evaluation}}
+{own_data}
+  split: {{val: 0.14, test: 0.25, test_limit: 192}}
+
+# Supervised fine-tuning on safe answers, then preference optimisation from there.
+sft: {{epochs: 1, learning_rate: 2.0e-4}}
+dpo: {{epochs: 1, learning_rate: 5.0e-5, beta: 0.1}}
+
+eval:
+  generation: {{max_new_tokens: 256}}
+  capability:
+    # Perplexity on this many held-out completions: is the medicine still there?
+    held_out_texts: 64
+    # tasks:
+    #   - {{name: medqa, format: medqa, path: data/medqa/phrases_no_exclude_test.jsonl, optional: true}}
+
+release:
+  name: {name}
+  # Limits hold for ends of intervals (docs/gate.md). Change one here, and say why.
+  gate: {{}}
+
+trainer:
+  # auto takes a GPU where there is one. On a cluster: docs/cluster.md.
+  accelerator: auto
+"""
+OWN_DATA = """\
+    # Yours: JSON Lines, CSV or TRL's formats; say what the rows ask for, and their licence.
+    - {{name: mine, format: jsonl, path: {path}, kind: benign}}"""
+NO_DATA = "    # - {name: mine, format: jsonl, path: rows.jsonl, kind: benign}"
+
+
+def init(file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input) -> None:
+    """Write the starter; on a terminal the model is asked for where it is not named, on a pipe never.
+
+    Raises ArtifactError where the file is there already, and ConfigError where the answers make no run.
+    """
+    if file.exists():
+        raise ArtifactError(f"{file}: is there already, wanted a new file; name another")
+    default = "smollm2-135m-instruct"
+    if model is None and sys.stdin.isatty():
+        model = ask(f"model, as a directory or a hub id [{default}]: ").strip() or None
+    stem = file.stem or "run"
+    text = STARTER.format(
+        schema=f"{file.stem}.schema.json",
+        file=file,
+        run_dir=yaml_text(f"runs/{stem}"),
+        model=yaml_text(model or default),
+        name=yaml_text(stem),
+        own_data=OWN_DATA.format(path=yaml_text(data)) if data else NO_DATA,
+    )
+    schema = file.with_name(f"{file.stem}.schema.json")
+    write_text(file, text)
+    try:
+        load_config(file)
+    except ConfigError:
+        file.unlink()
+        raise
+    write_text(schema, schema_text())
+    say("init", f"{file}: a run to start from; {schema.name} lets an editor complete and check it")
+    say("init", f"next: primum check {file}, then primum run {file}")

@@ -1,0 +1,109 @@
+"""Settings explained, their schema, a starter, and a dry run: all from the config classes themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline import cli
+from pipeline.commands.config import explain
+from pipeline.run.config import load_config
+from pipeline.run.setting_facts import setting_facts
+from pipeline.run.setting_names import known_keys
+from pipeline.run.settings_schema import config_schema
+from records.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[4]
+SCHEMA = jsonschema.Draft202012Validator(config_schema())
+
+
+def test_every_setting_has_a_type_an_owner_and_a_meaning():
+    facts = [fact for fact in setting_facts() if fact.kind != "a block"]
+    assert not [fact.key for fact in facts if not fact.meaning], "say below the field what it means"
+    assert not [fact.key for fact in facts if not (ROOT / fact.owner).is_file()]
+
+
+def test_no_setting_is_missing():
+    from pipeline.run.config import RunConfig
+
+    assert {fact.key.replace(".*", "") for fact in setting_facts()} == set(known_keys(RunConfig))
+
+
+def test_one_setting_is_explained_with_range_and_owner():
+    told = "\n".join(explain("eval.capability.margin"))
+    for part in ("By how much accuracy may fall", "a number", "0.02", "above 0 and at most 1", "eval/capability/config.py"):
+        assert part in told, part
+
+
+def test_a_block_lists_what_is_in_it_and_an_entry_of_a_list_is_found_with_its_number():
+    assert any(line.startswith("  eval.tamper.steps = 50") for line in explain("eval.tamper"))
+    assert next(explain("data.sources.0.path")) == "data.sources.*.path"
+
+
+def test_an_unknown_key_gets_the_nearest_one():
+    with pytest.raises(ConfigError, match=r"did you mean 'dpo\.beta'"):
+        list(explain("dpo.beto"))
+
+
+def test_the_schema_is_one_and_every_shipped_config_fits_it():
+    jsonschema.Draft202012Validator.check_schema(config_schema())
+    for path in (ROOT / "configs").glob("*.yaml"):
+        faults = list(SCHEMA.iter_errors(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        assert not faults, f"{path.name}: {faults[0].message}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["{dpo: {beto: 1}}", "{dpo: {beta: 0}}", "{seed: one}", "{model: {adapter: {kind: qora}}}", "{eval: {suites: [{limit: 0}]}}"],
+)
+def test_the_schema_refuses_what_a_run_refuses(wrong):
+    assert list(SCHEMA.iter_errors(yaml.safe_load(wrong)))
+
+
+@pytest.mark.parametrize(
+    "right", ["{dpo: {beta: '${sft.learning_rate}'}}", "{eval: {prompts_per_suite: null}}", "{sample: {generation: {temperature: 0}}}"]
+)
+def test_the_schema_takes_references_and_null(right):
+    assert not list(SCHEMA.iter_errors(yaml.safe_load(right)))
+
+
+def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("asked on a pipe"))
+    file = tmp_path / "mine.yaml"
+    assert cli.main(["init", str(file), "--data", "rows.jsonl"]) == 0
+    config = load_config(file)
+    assert (config.run_dir, config.release.name) == ("runs/mine", "mine")
+    assert [source.name for source in config.data.sources] == ["builtin", "builtin_evaluation", "mine"]
+    assert json.loads((tmp_path / "mine.schema.json").read_text()) == config_schema()
+    assert "primum check" in capsys.readouterr().out
+    assert cli.main(["init", str(file)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
+    from pipeline.commands.init import init
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    init(tmp_path / "a.yaml", model=None, data=None, ask=lambda prompt: "org/base")
+    assert load_config(tmp_path / "a.yaml").model.base.path == "org/base"
+
+
+def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, capsys):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: 256}}\ntrainer: {{accelerator: cpu}}\n"
+    )
+    cli.main(["run", str(path), "--dry-run"])
+    out = capsys.readouterr().out
+    assert out.index("prep") < out.index("release")
+    assert not (tmp_path / "run").exists()
+
+
+def test_config_alone_says_what_it_takes(capsys):
+    assert cli.main(["config"]) == 2
+    assert "--explain KEY" in capsys.readouterr().err
+    assert cli.main(["config", "--explain", "seed"]) == 0
