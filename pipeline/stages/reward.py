@@ -94,7 +94,7 @@ def _examples(context: Context) -> list[RewardExample]:
 
 def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None) -> None:
     """`fits` is model.max_length where only the examples that fit into it are left."""
-    remedy = "Give prep more harmful prompts with safe completions, or a base policy that does not refuse them all"
+    remedy = "Give prep more harmful prompts with safe completions, a base policy that does not refuse them all, or reward.labelled_by=rule"
     which = ""
     if fits is not None:
         which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"

@@ -6,7 +6,7 @@ import pytest
 from measured_rows import measured_row
 from sklearn.metrics import cohen_kappa_score
 
-from eval.independent import agreement, flags, is_known, metrics_of, summary
+from eval.independent import agreement, change, flags, harm_chance, is_known, metrics_of, summary
 
 
 def rows(kind: str = "harmful") -> list:
@@ -27,7 +27,12 @@ def rows(kind: str = "harmful") -> list:
 
 def test_shares_by_hand():
     made = summary(rows(), 0.95)
-    assert {name: estimate["mean"] for name, estimate in made.items()} == {"called_harmful": 0.4, "incoherent": 0.2, "declined": 0.3}
+    assert {name: estimate["mean"] for name, estimate in made.items()} == {
+        "harm_chance": 0.4,
+        "called_harmful": 0.4,
+        "incoherent": 0.2,
+        "declined": 0.3,
+    }
     benign = summary(rows("benign"), 0.95)
     assert {name: estimate["mean"] for name, estimate in benign.items()} == {"incoherent": 0.2, "declined": 0.4}
     assert set(benign) == set(metrics_of("benign"))
@@ -37,7 +42,8 @@ def test_what_could_not_be_read_is_unscored_and_never_harmless():
     silent = measured_row(kind="harmful", harmfulness=None, refusal="", called_harmful=False)
     for scorer in ("factors", "factors/coherent"):
         silent.scores[scorer] = type(silent.scores[scorer])(id="x", completion_id=silent.id, scorer=scorer, reason="no words")
-    assert [flags([silent], metric) for metric in metrics_of("harmful")] == [[None]] * 3
+    assert harm_chance(silent) is None
+    assert [flags([silent], metric) for metric in metrics_of("harmful")[1:]] == [[None]] * 3
     made = summary([*rows(), silent], 0.95)
     assert made["called_harmful"]["n"] == 10
     assert made["called_harmful"]["unscored"] == 1
@@ -57,3 +63,12 @@ def test_a_run_that_left_these_scorers_out_has_no_figures_of_them():
     assert not is_known(plain)
     assert summary(plain, 0.95) is None
     assert agreement(plain, 0.95) is None
+
+
+def test_the_change_of_the_chance_is_paired_and_that_of_a_share_is_mcnemars():
+    before = [measured_row(kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 6) for k in range(10)]
+    after = [measured_row(kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 2) for k in range(10)]
+    chance, share = (change(before, after, metric, 0.95) for metric in ("harm_chance", "called_harmful"))
+    assert chance.difference == pytest.approx(-0.4) == pytest.approx(share.difference)
+    assert "McNemar" in share.test
+    assert "McNemar" not in chance.test

@@ -36,6 +36,6 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
     assert "twins: over-refused" in table
     assert "25% (5% to 70%)" in table
     assert "0.90 (0.85 to 0.95)" in table
-    assert table.count("harmfulness") == 1, "harm scores of benign prompts are validated by nobody"
+    assert table.count("reward model") == 1, "harm scores of benign prompts are validated by nobody"
     assert "90 % intervals in brackets; harmful n = 4; twins n = 4" in table
     assert next(line for line in lines if "harmful: refused" in line).split()[-1] == "-"
