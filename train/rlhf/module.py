@@ -82,7 +82,7 @@ class RlhfModule(TrainedModule):
     def training_step(self, batch: Part, batch_idx: int) -> Tensor:
         groups = self._of(batch)
         batch_rows = self.online.rows.batch_rows([row for group in groups for row in group.rows]).to(self.device)
-        logps, owners = per_token_logps(self.model, batch_rows)
+        logps, owners = per_token_logps(self.model, batch_rows, temperature=self.config.generation.temperature)
         terms = rollout_loss(
             logps,
             torch.cat([ref for group in groups for ref in group.ref_logps]).to(self.device),
@@ -148,7 +148,8 @@ class RlhfModule(TrainedModule):
             for part in parts:
                 groups = self._of(part)
                 rows = [row for group in groups for row in group.rows]
-                logps, _ = per_token_logps(model, self.online.rows.batch_rows(rows).to(device))
+                batch_rows = self.online.rows.batch_rows(rows).to(device)
+                logps, _ = per_token_logps(model, batch_rows, temperature=self.config.generation.temperature)
                 if part.scale:
                     each = iter(logps.split([row.num_completion_tokens for row in rows]))
                     for group in groups:
