@@ -67,6 +67,9 @@ class SourceConfig(Ranged):
     """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the benign part of builtin."""
     limit: int | None = ranged(None, at_least=1, at_most=MANY)
     """Use at most this many prompts, drawn with the run's seed."""
+    weight: float | None = ranged(None, at_least=0, at_most=1_000_000)
+    """Of its training prompts beside those of other sources that have a weight: 3 and 1 make three to one, by leaving rows out
+    and repeating none. 0 leaves all of its training prompts out; null gives all, whatever the others do."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -242,7 +245,7 @@ class SidesConfig(Ranged):
 class PairsConfig(Ranged):
     """How preferences are built from scored completions."""
 
-    min_margin: float = ranged(1.0, at_least=0, at_most=4)
+    min_margin: float = ranged(0.25, at_least=0, at_most=4)
     """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the answer that a chosen revision revises."""
     strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
     """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;

@@ -21,6 +21,7 @@ from data_prep.near_duplicates.embeddings import Embed, Embeddings, embeddings_o
 from data_prep.sources import read_table, source_counts
 from data_prep.sources.rows import is_rejected_alone
 from data_prep.splits.decontamination import Removal, decontaminate
+from data_prep.splits.mixing import mixed
 from data_prep.splits.split_files import write_splits
 from data_prep.splits.splitting import NEAR_EVALUATION, Drop, split, without_lost_twins
 from data_prep.wording import request_text
@@ -54,13 +55,15 @@ def prepare(
     embeddings = _embedded(config, unique, evaluation_texts, embed)
     result = split(unique, config.split, seed, embeddings=embeddings)
     clean = decontaminate(result.kept, evaluation_texts, config.decontamination, embeddings=embeddings)
-    asked = without_lost_twins(clean.kept)
-    gone = [*result.dropped, *(Drop(found.row, "contaminated", _nearness(found)) for found in clean.removed)]
+    mixture = mixed(clean.kept, config.sources, seed)
+    asked = without_lost_twins(mixture.kept)
+    gone = [*result.dropped, *(Drop(found.row, "contaminated", _nearness(found)) for found in clean.removed), *mixture.dropped]
     further = with_their_prompts((row for row in distinct if row.prompt_id), asked, gone)
     kept = [*asked, *further.kept]
     dropped += [*gone, *further.dropped]
     assert len(rows) == len(kept) + len(dropped), "a row is neither kept nor accounted for"
-    report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out) | {"unread_columns": unread}
+    mixture_counts = {name: share.to_json() for name, share in mixture.shares.items()}
+    report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out) | {"unread_columns": unread, "mixture": mixture_counts}
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
     near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]
@@ -82,6 +85,7 @@ def prepare(
         "sources": source_counts(rows),
         "rejected_alone": dict(Counter(row.source for row in rows if is_rejected_alone(row))),
         "unread_columns": unread,
+        "mixture": mixture_counts,
         "dropped": dict(Counter(drop.reason for drop in dropped)),
         "splits": {name: dict(sorted(Counter(row.suite for row in asked if row.split == name).items())) for name in SPLITS},
         "demonstrations": len(answered),

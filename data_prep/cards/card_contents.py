@@ -26,6 +26,7 @@ REASONS = {
     "contradictory_kind": "with a prompt that another row labels the other way; one label was kept",
     "near_evaluation_row": "that nearly equal a row for evaluation only",
     "contaminated": "too close to a prompt of an evaluation suite",
+    "mixed_out": "training rows beyond their source's weight in data.sources",
     "train_limit": "over data.split.train_limit, or the twin of such a row",
     "benign_train_limit": "over data.split.benign_train_limit",
     "val_limit": "over data.split.val_limit",

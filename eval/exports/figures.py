@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from scipy.stats import t
+import scipy  # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 
 Json = dict[str, Any]
 
@@ -57,4 +57,4 @@ def _of_score(estimate: Json, confidence: float) -> float | None:
     if low is None or high is None or estimate["n"] < 2:
         return None
     arm = max(estimate["mean"] - low, high - estimate["mean"])
-    return float(arm / t.ppf(0.5 + confidence / 2, estimate["n"] - 1))
+    return float(arm / scipy.stats.t.ppf(0.5 + confidence / 2, estimate["n"] - 1))

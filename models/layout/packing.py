@@ -39,8 +39,11 @@ class Packed(NamedTuple):
         return Packed(*(moved(field, device) for field in self))
 
 
-def moved(field: Tensor | int, device: torch.device) -> Any:
-    return field.to(device, non_blocking=device.type == "cuda") if isinstance(field, Tensor) else field
+def moved(value: Any, device: torch.device) -> Any:
+    """A tensor, or a named tuple of tensors and of named tuples, on that device. From pinned memory a GPU's copies are not waited for."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=device.type == "cuda")
+    return type(value)(*(moved(field, device) for field in value)) if hasattr(value, "_fields") else value
 
 
 def pack(rows: list[TokenRow]) -> Packed:

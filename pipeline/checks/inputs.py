@@ -51,7 +51,7 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
         prompts = [prompt for found in suites.values() for prompt in found]
     except PrimumError as error:
         faults += error.faults
-    for file in (*config.pairs.expert_labels, *config.eval.expert_labels):
+    for file in (*config.pairs.expert_labels, *config.reward.people, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
         except PrimumError as error:

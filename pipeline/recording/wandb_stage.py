@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.run.stage import Context
 from records.stage_folder import read_json
-from train.engine.wandb_mode import QUIET, wandb_mode
+from train.engine.wandb_mode import open_run, wandb_mode
 
 HELD = ("selection.json", "results.json", "manifest.json")
 """Of these the first that a stage has left stands for it: small, and never changed once it is written."""
@@ -30,20 +30,10 @@ def recorded(context: Context, record: Callable[[Any], None]) -> None:
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     context.say(f"wandb {mode} ({why})")
-    config, stage, folder = context.config.wandb, context.directory.name, context.path.parent
+    stage, folder = context.directory.name, context.path.parent
     run = None
     try:
-        run = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            group=config.group or folder.name,
-            name=f"{folder.name}/{stage}",
-            job_type=stage,
-            dir=str(folder),
-            mode=mode,
-            config=resolved_config(context),
-            settings=wandb.Settings(**QUIET),
-        )
+        run = open_run(context.config.wandb, folder=folder, stage=stage, run_name=folder.name, settings=resolved_config(context))
         record(run)
     except (wandb.Error, OSError, ValueError) as error:
         context.say(f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files in {context.path} are complete")

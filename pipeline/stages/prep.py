@@ -87,6 +87,11 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
         lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
     for split, suites in summary["splits"].items():
         lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
+    lines += [
+        f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} training prompts kept"
+        for name, share in summary["mixture"].items()
+        if share["weight"] is not None
+    ]
     if summary["lint"]:
         lines.append(f"  {fault_line(summary['lint'])}")
     unseen = [

@@ -14,7 +14,7 @@ from records.own_files import Object, entry, read_rows
 from records.rows import json_lines
 from records.stage_folder import write_text
 from train.config import WandbConfig
-from train.engine.wandb_mode import QUIET
+from train.engine.wandb_mode import open_run
 from train.engine.wandb_mode import wandb_mode as wandb_mode
 
 
@@ -71,22 +71,10 @@ def wandb_run_id(work: Path) -> str:
 def wandb_logger(
     config: WandbConfig, *, folder: Path, stage: str, run_name: str, run_id: str, settings: dict[str, Any]
 ) -> WandbLogger | None:
-    mode, _ = wandb_mode(config)
-    if mode == "disabled":
+    """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns of. None where wandb is off."""
+    if wandb_mode(config)[0] == "disabled":
         return None
-    import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return WandbLogger(
-        project=config.project,
-        entity=config.entity,
-        group=config.group or run_name,
-        name=f"{run_name}/{stage}",
-        id=run_id,
-        resume="allow" if mode == "online" else None,  # offline it would only warn
-        job_type=stage,
-        save_dir=str(folder),
-        offline=mode == "offline",
-        config=settings,
-        settings=wandb.Settings(**QUIET),
-    )
+    run = open_run(config, folder=folder, stage=stage, run_name=run_name, settings=settings, run_id=run_id)
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(experiment=run)

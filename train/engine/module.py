@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.adapters.lora import trainable_state
+from models.layout.packing import moved
 from models.ranks import over_ranks
 
 
@@ -111,6 +112,8 @@ class TrainedModule(pl.LightningModule):
         self._random_state = state
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if hasattr(batch, "_fields"):
+            return moved(batch, device)
         if hasattr(batch, "to"):
             return batch.to(device)
         return super().transfer_batch_to_device(batch, device, dataloader_idx)

@@ -1,8 +1,9 @@
-"""Whether a run is recorded at wandb, known without loading it or the libraries of training."""
+"""Whether a run is recorded at wandb, known without loading the libraries of training; and how it is opened."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 from train.config import WandbConfig
@@ -22,3 +23,29 @@ def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
     if os.environ.get("WANDB_API_KEY"):
         return "online", "WANDB_API_KEY is set"
     return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
+
+
+def open_run(config: WandbConfig, *, folder: Path, stage: str, run_name: str, settings: dict[str, Any], run_id: str | None = None) -> Any:
+    """A stage's run at wandb in the group of its run, written below `folder`. With `run_id` it goes on where that one was.
+
+    Raises wandb.Error where it cannot be opened, and ValueError where wandb is off.
+    """
+    mode, why = wandb_mode(config)
+    if mode == "disabled":
+        raise ValueError(f"wandb is off: {why}")
+    import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return wandb.init(
+        project=config.project,
+        entity=config.entity,
+        group=config.group or run_name,
+        name=f"{run_name}/{stage}",
+        id=run_id,
+        resume="allow" if run_id and mode == "online" else None,  # offline it would only warn
+        job_type=stage,
+        dir=str(folder),
+        mode=mode,
+        config=settings,
+        settings=wandb.Settings(**QUIET),
+    )

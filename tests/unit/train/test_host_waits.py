@@ -74,3 +74,21 @@ def test_a_step_asks_for_no_value_before_its_backward_pass(tiny_model, tokenizer
     loss.backward()
     assert asked == []
     assert module._sums["loss"][1] > 0
+
+
+@pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
+def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer, job):
+    """`meta` stands for a GPU; a copy that waits would wait for the step before it, too."""
+    module, batch = module_and_batch(job, tiny_model, tokenizer)
+    there = torch.device("meta")
+    moved_batch = module.transfer_batch_to_device(batch, there, 0)
+    assert type(moved_batch) is type(batch)
+    assert {tensor.device.type for tensor in tensors_of(moved_batch)} == {"meta"}
+    assert len(tensors_of(moved_batch)) == len(tensors_of(batch)) > 9
+    assert moved_batch.rows.num_rows == batch.rows.num_rows
+
+
+def tensors_of(value) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [tensor for field in value for tensor in tensors_of(field)] if isinstance(value, tuple) else []
