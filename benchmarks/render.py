@@ -1,4 +1,4 @@
-"""Writes the measured results into docs/speed.md, docs/data.md and their pictures.
+"""Writes the measured results into docs/speed.md, docs/data.md, docs/scorers.md and their pictures.
 
 python -m benchmarks.render
 """
@@ -19,6 +19,7 @@ from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
 from benchmarks.prep_page import prep_figure, prep_section
 from benchmarks.random_llama import MODELS
+from benchmarks.scorers_page import scorers_section
 from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
 from eval.report.plots import POLICY_COLOURS, STYLE
 
@@ -214,6 +215,8 @@ def main() -> None:
         Path(ROOT / "docs" / "speed_growth.svg").write_text(growth_figure(json.loads((RESULTS / "growth.json").read_text())))
     page = ROOT / "docs" / "data.md"
     page.write_text(document(page.read_text(), data_measured()))
+    page = ROOT / "docs" / "scorers.md"
+    page.write_text(document(page.read_text(), "\n".join([START, *scorers_section(), "", END])))
     Path(ROOT / "docs" / "data_growth.svg").write_text(data_figure(json.loads((RESULTS / "data.json").read_text())))
     Path(ROOT / "docs" / "prep_growth.svg").write_text(prep_figure(json.loads((RESULTS / "prep.json").read_text())))
 

@@ -26,6 +26,7 @@ from models.loading.load import load_model, load_tokenizer
 from models.tokens import encode
 from records.rows import Completion, Demonstration
 from reward.model.examples import build_examples
+from reward.model.labels import rule_labels
 from reward.model.probe import fit_probe
 
 POOLS = ("last token", "mean of all tokens", "mean of prompt, mean of completion")
@@ -73,7 +74,9 @@ def main() -> None:
     config = OmegaConf.load(run / "config.yaml")
     demonstrations = read_splits(run / "prep", "demonstrations", Demonstration, LEARNED_FROM)
     completions = [c for name in ("completions", "refusals") for c in read_splits(run / "sample", name, Completion, LEARNED_FROM)]
-    examples = build_examples(demonstrations, completions, shortcut_share=config.reward.shortcut_examples, seed=config.seed)
+    examples = build_examples(
+        demonstrations, completions, rule_labels(completions), shortcut_share=config.reward.shortcut_examples, seed=config.seed
+    )
     tokenizer = load_tokenizer(ModelConfig())
     rows = [encode(tokenizer, e.prompt, e.completion, config.model.max_length) for e in examples]
     whole = load_model(ModelConfig()).config.num_hidden_layers

@@ -245,7 +245,7 @@ class SidesConfig(Ranged):
 class PairsConfig(Ranged):
     """How preferences are built from scored completions."""
 
-    min_margin: float = ranged(1.0, at_least=0, at_most=4)
+    min_margin: float = ranged(0.25, at_least=0, at_most=4)
     """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the answer that a chosen revision revises."""
     strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
     """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;

@@ -16,7 +16,9 @@ INDEPENDENT = ("called_harmful", "declined", "incoherent")
 NOTE = (
     "Every run is trained with another seed and measured on the same prompts. Training noise is the standard deviation over runs; sampling "
     "error is the standard error of one run over prompts, which the intervals of a single report hold alone. The interval of the mean is "
-    "for other prompts and other runs. Of two or three runs the noise is known to within a factor of several: see its interval."
+    "for other prompts and other runs. Of two or three runs the noise is known to within a factor of several: see its interval. "
+    "Each run trains a reward model of its own, so harmfulness moves with its instrument too: the row of the base, which is not trained, "
+    "shows by how much."
 )
 
 
@@ -32,6 +34,7 @@ def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
         raise ValueError(f"the seeds were measured on different test prompts ({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})")
     first = next(iter(runs.values()))
     return {
+        "created": max(str(results.get("created") or "") for results in runs.values()),
         "seeds": list(runs),
         "missing": {str(seed): reason for seed, reason in missing.items()},
         "confidence": first["confidence"],
@@ -86,7 +89,7 @@ def _frame(report: Json) -> Frame:
         title="One recipe, several seeds",
         verdict=f"{len(report['seeds'])} training runs (seeds {seeds}) on the same prompts.",
         about="mean over runs, training noise and prompt sampling error",
-        created="",
+        created=report["created"],
         level=f"{report['confidence']:.0%}",
         cautions=absent,
     )

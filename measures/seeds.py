@@ -69,12 +69,11 @@ def _interval(mean: float, training: float, prompts: float, runs: int, confidenc
 
 
 def standard_error(interval: Sequence[float | None] | None, mean: float | None, n: int, confidence: float, *, rate: bool) -> float | None:
-    """Of a figure as results.json holds it: a rate's from its share, a mean's from the wider half of its t interval."""
-    if mean is None or n < 2:
+    """Of a figure as results.json holds it: a rate's from the length of its Wilson interval, which has one even at 0 of n; a mean's
+    from the wider half of its t interval, as the other may be cut at the end of the scale."""
+    low, high = interval or (None, None)
+    if mean is None or n < 2 or low is None or high is None:
         return None
     if rate:
-        return math.sqrt(mean * (1 - mean) / n)
-    low, high = interval or (None, None)
-    if low is None or high is None:
-        return None
+        return float((high - low) / 2 / scipy.stats.norm.ppf((1 + confidence) / 2))
     return float(max(high - mean, mean - low) / scipy.stats.t.ppf((1 + confidence) / 2, n - 1))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 from data_prep.lint.rows import Renders
 from eval.completing import Journal, Writer, as_asked_plainly, complete_all, dual_all, written_by
 from eval.conditions.asking import Asked, under_conditions
+from eval.conditions.definition import condition
 from eval.measure import Measured, completion_id, joined
 from eval.suite_scorers import labels_of, scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
@@ -20,6 +22,7 @@ from models.loading.chat_format import render
 from models.loading.load import load_tokenizer
 from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import answering, base_config, device
+from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title
 from pipeline.run.stage import Context
 from pipeline.stages import prep
@@ -28,7 +31,7 @@ from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, RecordT, Score, read_records
 from records.run_files import PROMPTS
-from records.stage_folder import write_records
+from records.stage_folder import sha256_file, sha256_json, write_records
 from reward.scorers import score_with
 
 COMPLETIONS, DUAL, SCORES = "completions", "dual", "scores"
@@ -53,6 +56,24 @@ def prompts_of(context: Context) -> list[Prompt]:
         raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
+
+
+def condition_files(config: RunConfig) -> dict[str, str]:
+    """What the conditions of a run say, and hashes of the files that they read. Raises RecordError with every fault."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for each in config.eval.conditions:
+        try:
+            found[f"condition {each.name}"] = sha256_json(asdict(condition(each.name)))
+            if each.path and Path(each.path).is_file():
+                found[each.path] = sha256_file(Path(each.path))
+            elif each.path and not each.optional:
+                faults.append(f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of its rows (docs/conditions.md)")
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(faults)
+    return found
 
 
 def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from models.config import AdapterConfig
 from records.setting_ranges import MANY, Ranged, ranged
@@ -10,6 +11,17 @@ from records.setting_ranges import MANY, Ranged, ranged
 
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig(Ranged):
+    objective: Literal["binary", "ordinal", "pairwise"] = "binary"
+    """binary: the chance of harm. ordinal: the five levels of harmfulness, by a cumulative link. pairwise: which of two
+    completions of one group of prompts is more harmful (Bradley-Terry), put on the scale by calibration."""
+    labelled_by: Literal["factors", "rule"] = "factors"
+    """What labels the policy's completions of harmful requests. factors: refusals by rule, all others by heads that were
+    compared with people (docs/scorers.md); no head that labels here also measures the policy. rule: whatever does not
+    refuse is harmful, nonsense included."""
+    people: list[str] = field(default_factory=list)
+    """Files that `primum review-import` wrote: ratings of people take the place of other labels."""
+    people_weight: float = ranged(4.0, above=0, at_most=1000)
+    """Of a completion that people have rated, where others weigh 1."""
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     layers: int | None = ranged(None, at_least=1, at_most=10_000)
     """Keep this many of the language model's layers, the first ones (None: all). Two thirds tell harm best in SmolLM2, and score faster."""

@@ -14,7 +14,8 @@ DATASET_REJECTED = "dataset_rejected"
 REFUSAL = "refusal"
 """The scorer that gives a label and no value."""
 
-COHERENT = "factors/coherent"
+COHERENT = "teacher/coherent"
+"""By heads over words that measure no policy (reward/factors/teacher.py)."""
 """The scorer that says how likely a completion is an answer to its prompt; it says nothing of harm."""
 COHERENT_FROM = 0.5
 

@@ -100,8 +100,9 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 
 
 def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
-    """For a stage's fingerprint."""
-    faults = [f"{setting}: {path}: no such file; `primum review-import` writes it" for path in paths if not Path(path).is_file()]
+    """For a stage's fingerprint; `setting` is what names the files."""
+    missing = [path for path in paths if not Path(path).is_file()]
+    faults = [f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing]
     found = {}
     for path in paths if not faults else ():
         try:
@@ -111,6 +112,16 @@ def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> d
     if faults:
         raise RecordError(faults)
     return found
+
+
+def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
+    """Mean harmfulness by item, of those whose raters do not lie far apart."""
+    by_item: defaultdict[str, list[int]] = defaultdict(list)
+    for rating in ratings:
+        if rating.harmfulness is not None:
+            by_item[rating.item].append(rating.harmfulness)
+    means = {item: common_word(values)[0] for item, values in by_item.items()}
+    return {item: mean for item, mean in means.items() if mean is not None}
 
 
 def with_expert_scores(scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]) -> list[Score]:

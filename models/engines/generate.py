@@ -1,4 +1,4 @@
-"""Completions in batches: greedy or sampled, the same whatever the batch a prompt falls into."""
+"""Completions: greedy or sampled, by our own loop, transformers' or vLLM, the same whatever prompts are beside one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def generate(
     label: str = "generating",
     synced_ranks: bool = False,
 ) -> list[Generated]:
-    """One completion a prompt, in the order given. Prompts are sorted by length and padded before what they do not share.
+    """One completion a prompt, in the order given. `config.batch_size` of them are written at once; one that ends leaves its place to the next.
 
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).

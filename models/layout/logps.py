@@ -54,11 +54,12 @@ def collate(rows: list[TokenRow], pad_token_id: int) -> Batch:
     return Batch(ids, attention, completion)
 
 
-def per_token_logps(model: Any, batch: Rows) -> tuple[Tensor, Tensor]:
+def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """Log-probability of every completion token, flat over the batch, and the row each belongs to.
 
     Returns (N,) log-probs and (N,) row numbers, row by row. The head runs on the N positions that predict a completion token only,
-    and its logits are not kept (models/layout/head_logps.py), so memory does not grow with T times V.
+    and its logits are not kept (models/layout/head_logps.py), so memory does not grow with T times V. At another temperature they are of
+    softmax(logits / temperature), which completions drawn at it come from.
     """
     plain = unwrapped(model)
     if isinstance(batch, Packed):
@@ -69,10 +70,11 @@ def per_token_logps(model: Any, batch: Rows) -> tuple[Tensor, Tensor]:
         targets = batch.input_ids[:, 1:][predicts]
         rows, columns = predicts.nonzero(as_tuple=True)
         predictors = rows * batch.input_ids.shape[1] + columns
-    if transforms_logits(plain.config):
-        return select_logps(plain(**inputs).logits.flatten(0, 1).index_select(0, predictors), targets), rows
+    head = plain.get_output_embeddings()
+    if transforms_logits(plain.config) or (temperature != 1 and getattr(head, "bias", None) is not None):
+        return select_logps(plain(**inputs).logits.flatten(0, 1).index_select(0, predictors) / temperature, targets), rows
     states = plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)  # (N, H)
-    return head_logps(plain.get_output_embeddings(), states, targets), rows
+    return head_logps(head, states if temperature == 1 else states / temperature, targets), rows
 
 
 def completion_logps(model: Any, batch: Rows) -> Tensor:

@@ -23,7 +23,7 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
-from pipeline.evaluating import all_asked, measure_policy, measured_by, prompts_of
+from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
@@ -181,6 +181,11 @@ STAGE = Stage(
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
-    files=lambda config: {**model_files(config), **prep.files(config), **hash_labels(config.eval.expert_labels, "eval.expert_labels")},
+    files=lambda config: {
+        **model_files(config),
+        **prep.files(config),
+        **condition_files(config),
+        **hash_labels(config.eval.expert_labels, "eval.expert_labels"),
+    },
     shares=True,
 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs.candidates import COHERENT, COHERENT_FROM, rejected_id
+from data_prep.pairs.candidates import COHERENT_FROM, rejected_id
 from models.engines.generate import generation_dtype
 from pipeline.policies import HARDWARE, device
 from pipeline.run.config import RunConfig
@@ -46,11 +46,11 @@ def _coherence(context: Context) -> list[Score]:
     """How likely the policy's completions of benign prompts are answers at all; none where the shipped scorers are left out."""
     if not context.config.eval.factors:
         return []
-    from reward.factors.scorers import FactorScorer
+    from reward.factors.teacher import WordsTeacher
 
     benign = {row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"}
     made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
-    scores = FactorScorer(COHERENT, "coherent").score(made)
+    scores = WordsTeacher("coherent").score(made)
     few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
     context.say(f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen")
     return scores

@@ -1,9 +1,11 @@
 """Labelled completions for the harmfulness reward model, and the examples that close its shortcuts.
 
-A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry". Each way is closed with examples:
-the base model's own answers to benign requests are harmless (style), benign twins with helpful answers are harmless (topic), a
-harmful answer behind a refusal opening stays harmful and a safe answer without its opening stays harmless (prefix), and a decline
-that the base model finishes in its own words is harmless (or an aligned policy's refusals would look like the harmful ones).
+A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry". Each
+shortcut is closed with examples. The base model's own completions of benign requests are harmless
+(style), benign twins with helpful completions are harmless (topic), a harmful completion behind a
+refusal opening stays harmful and a safe completion without its opening stays harmless (prefix), and a
+decline that the base model finishes in its own words is harmless (or an aligned policy's refusals
+would look like the harmful ones).
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from data_prep.near_duplicates.duplicates import distinct_completions
 from records.rows import Completion, Demonstration, Message, Record, Split, assistant, text_of
+from reward.model.labels import HarmLabel, LabelledBy
 from reward.refusal.rule import refusal, split_refusal
 
 MIN_WORDS = 4
@@ -29,47 +32,75 @@ OWN_SHARE = 0.6
 class RewardExample(Record):
     prompt: list[Message]
     completion: list[Message]
-    harmful: bool
+    harm: float
+    """Chance from 0 to 1."""
     origin: str
     group: str
     split: Split
+    labelled_by: LabelledBy = "authors"
+    weight: float = 1.0
+
+    @property
+    def harmful(self) -> bool:
+        """From a chance of one half on."""
+        return self.harm >= 0.5
+
+
+HARMLESS = HarmLabel(harm=0.0, by="authors")
+"""What the authors of the data wrote as safe or helpful, and whatever is said to a benign request."""
 
 
 def build_examples(
-    demonstrations: Iterable[Demonstration], completions: Iterable[Completion], *, shortcut_share: float, seed: int
+    demonstrations: Iterable[Demonstration],
+    completions: Iterable[Completion],
+    labels: Mapping[str, HarmLabel],
+    *,
+    shortcut_share: float,
+    seed: int,
 ) -> list[RewardExample]:
-    """Examples of all splits; the rest of a prompt's examples stay in its split."""
+    """Examples of all splits; the rest of a prompt's examples stay in its split.
+
+    `labels` by completion id, of the policy's completions of harmful requests and of any that people
+    have rated. A completion of a harmful request without a label is left out.
+    """
     demos = {demo.id: demo for demo in distinct_completions(demonstrations)}
-    examples = [
-        _example(demo, demo.completion, False, "safe_answer" if demo.kind == "harmful" else "helpful_answer") for demo in demos.values()
-    ]
+    examples = []
+    for demo in demos.values():
+        origin = "safe_answer" if demo.kind == "harmful" else "helpful_answer"
+        examples.append(_example(demo, demo.completion, HARMLESS, origin))
     for made in completions:
-        demo = demos.get(made.prompt_id)
-        text = text_of(made.completion)
-        if demo is None or len(text.split()) < MIN_WORDS:
-            continue
-        label = refusal(text)
-        if made.policy == CONTINUED:
-            if label == "full":
-                examples.append(_example(demo, made.completion, False, "policy_decline", made.sample))
-        elif demo.kind == "benign":
-            examples.append(_example(demo, made.completion, False, "policy_benign", made.sample))
-        elif label == "none":
-            examples.append(_example(demo, made.completion, True, "policy_harmful", made.sample))
-        elif label == "full":
-            examples.append(_example(demo, made.completion, False, "policy_refusal", made.sample))
+        asked = demos.get(made.prompt_id)
+        if asked is not None and len(text_of(made.completion).split()) >= MIN_WORDS:
+            examples += _policy_examples(asked, made, labels.get(made.id))
     return examples + _shortcut_examples(examples, shortcut_share, seed)
 
 
-def _example(demo: Demonstration, completion: list[Message], harmful: bool, origin: str, sample: int = 0) -> RewardExample:
+def _policy_examples(demo: Demonstration, made: Completion, label: HarmLabel | None) -> list[RewardExample]:
+    """Of one completion by the policy: one, or none where nothing is known of it."""
+    refuses = refusal(text_of(made.completion)) == "full"
+    if made.policy == CONTINUED:
+        # Only a decline that stays one: what it turns into after its opening is not looked at.
+        return [_example(demo, made.completion, HARMLESS, "policy_decline", made.sample)] if refuses else []
+    if demo.kind == "benign":
+        rated = label if label and label.by == "people" else HARMLESS  # a teacher of harm is asked about harmful requests only
+        return [_example(demo, made.completion, rated, "policy_benign", made.sample)]
+    if label is None:
+        return []
+    origin = "policy_harmful" if label.harm >= 0.5 else "policy_refusal" if refuses else "policy_harmless"
+    return [_example(demo, made.completion, label, origin, made.sample)]
+
+
+def _example(demo: Demonstration, completion: list[Message], label: HarmLabel, origin: str, sample: int = 0) -> RewardExample:
     return RewardExample(
         id=f"{demo.id}/{origin}/{sample}",
         prompt=demo.prompt,
         completion=completion,
-        harmful=harmful,
+        harm=label.harm,
         origin=origin,
         group=demo.group,
         split=demo.split,
+        labelled_by=label.by,
+        weight=label.weight,
     )
 
 

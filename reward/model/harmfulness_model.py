@@ -17,10 +17,10 @@ from models.loading.load import load_tokenizer, save_tokenizer
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
 from records.errors import ModelError
-from records.harm_scale import harmfulness
-from records.own_files import Object, entry, read_own, sealed
+from records.own_files import read_own, sealed
 from records.rows import Completion, Score, text_of
 from records.stage_folder import write_json
+from reward.model.link import Link
 from reward.model.network import HarmfulnessNetwork, load_network, save_network
 from reward.scorers import HARM_MODEL, score_id
 
@@ -29,19 +29,11 @@ SCORED_TOKENS = 1024
 """Longest row that is scored, prompt and completion."""
 
 
-def _temperature(value: Object) -> float:
-    if (temperature := entry(value, "temperature", float)) <= 0:
-        raise ValueError(f"temperature: wanted a number above 0, got {temperature}")
-    return temperature
-
-
 class HarmfulnessScorer:
     """A trained reward model that maps completions to harmfulness 1-5."""
 
-    def __init__(
-        self, model: HarmfulnessNetwork, tokenizer: Any, temperature: float, batch_size: int = 32, *, name: str = HARM_MODEL
-    ) -> None:
-        self.model, self.tokenizer, self.temperature, self.batch_size = model.eval(), tokenizer, temperature, batch_size
+    def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, link: Link, batch_size: int = 32, *, name: str = HARM_MODEL) -> None:
+        self.model, self.tokenizer, self.link, self.batch_size = model.eval(), tokenizer, link, batch_size
         self.name = name
         self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
@@ -49,7 +41,7 @@ class HarmfulnessScorer:
     def load(cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = HARM_MODEL) -> HarmfulnessScorer:
         """The reward model that a reward stage has left in `folder`; its scores carry `name`."""
         tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
-        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, _temperature), name=name)
+        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, Link.from_json), name=name)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
@@ -85,17 +77,16 @@ class HarmfulnessScorer:
         return found
 
     def scores(self, rows: list[TokenRow]) -> list[float]:
-        return [harmfulness(logit, self.temperature) for logit in self.logits(rows)]
+        return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
-def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *, temperature: float, probe_rows: list[TokenRow]) -> float:
+def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *, link: Link, probe_rows: list[TokenRow]) -> float:
     """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
-    wanted = HarmfulnessScorer(model, tokenizer, temperature).logits(probe_rows)
+    wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
-    formula = "harmfulness = 1 + 4 * sigmoid(logit / temperature)"
-    write_json(folder / CALIBRATION, sealed({"temperature": temperature, "formula": formula}))
+    write_json(folder / CALIBRATION, sealed(link.to_json()))
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:

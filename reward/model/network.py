@@ -23,19 +23,32 @@ from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
 from models.loading.load import architecture_of, clear_quantisation, explained, load_model
 from records.errors import ModelError
+from reward.model.objectives import START, Objective, spread_of, thresholds_of
 
 HEAD = "harmfulness_head.safetensors"
 
 
 class HarmfulnessNetwork(nn.Module):
-    """Gives (B,) logits of "harmful". `backbone` is a decoder without its language-model head, with LoRA layers or not."""
+    """Gives (B,) logits of "harmful". `backbone` is a decoder without its language-model head, with LoRA layers or not.
 
-    def __init__(self, backbone: Any) -> None:
+    An ordinal network also trains the four thresholds between its five levels; for the other objectives
+    the logit's zero stands.
+    """
+
+    def __init__(self, backbone: Any, objective: Objective = "binary") -> None:
         super().__init__()
+        self.objective = objective
         self.backbone = backbone
         self.score = nn.Linear(2 * unwrapped(backbone).config.get_text_config().hidden_size, 1)
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
+        if objective == "ordinal":
+            self.spread = nn.Parameter(spread_of(torch.tensor(START)))
+
+    @property
+    def thresholds(self) -> Tensor:
+        """(4,) of an ordinal network, else (1,) zero."""
+        return thresholds_of(self.spread) if self.objective == "ordinal" else torch.zeros(1)
 
     @property
     def device(self) -> torch.device:
@@ -64,11 +77,14 @@ class HarmfulnessNetwork(nn.Module):
             return self.score(features)[:, 0]
 
 
-def new_network(config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int) -> HarmfulnessNetwork:
+def new_network(
+    config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int, objective: Objective = "binary"
+) -> HarmfulnessNetwork:
     """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
     architecture = None if layers is None else _cut_config(config, layers)
     backbone = load_model(config, AutoModel, architecture=architecture)
-    return HarmfulnessNetwork(adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION"))
+    adapted = adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION")
+    return HarmfulnessNetwork(adapted, objective)
 
 
 def _cut_config(model: ModelConfig, layers: int) -> Any:
@@ -94,7 +110,7 @@ def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
 
 
 def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessNetwork:
-    """The backbone in `dtype`; the head stays in float32."""
+    """The backbone in `dtype`; the head stays in float32. Its thresholds are in its Link, which needs no network."""
     network = HarmfulnessNetwork(load_model(ModelConfig(path=str(folder)), AutoModel).to(dtype))
     network.score.load_state_dict(load_file(folder / HEAD))
     return network.eval()

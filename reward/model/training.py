@@ -5,56 +5,92 @@ B = rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.layout.collation import Collation
 from models.layout.logps import Rows
 from models.tokens import TokenRow
+from reward.model.objectives import binary_losses, levels_of, ordinal_losses
 from train.engine.module import TrainedModule
+
+
+@dataclass(frozen=True)
+class SideWeights:
+    """What makes harmful and harmless count the same in sum, however many there are of each."""
+
+    harmful: float
+    harmless: float
+
+    @classmethod
+    def of(cls, harms: Sequence[float], weights: Sequence[float]) -> SideWeights:
+        """Of chances of harm and the weights of their rows."""
+        share = sum(harm * weight for harm, weight in zip(harms, weights, strict=True)) / sum(weights)
+        return cls(0.5 / max(share, 1e-9), 0.5 / max(1 - share, 1e-9))
 
 
 class RewardBatch(NamedTuple):
     rows: Rows
-    labels: Tensor  # (B,) 1 harmful, 0 harmless
-    weights: Tensor  # (B,) evens the two labels out over the training set
+    harms: Tensor  # (B,) chances of harm
+    weights: Tensor  # (B,) of their sources
     scale: float  # see train's BatchPlan
 
     def to(self, device: torch.device) -> RewardBatch:
-        return RewardBatch(self.rows.to(device), self.labels.to(device), self.weights.to(device), self.scale)
+        return RewardBatch(self.rows.to(device), self.harms.to(device), self.weights.to(device), self.scale)
 
 
 class RewardRows:
-    """Tokenised examples; harmful and harmless count the same in sum, however many there are of each."""
+    """Tokenised examples with chances of harm, for the binary and the ordinal objective."""
 
-    def __init__(self, rows: list[TokenRow], labels: list[bool], batch_rows: Collation) -> None:
-        self.rows, self.labels, self.batch_rows = rows, labels, batch_rows
+    def __init__(
+        self, rows: list[TokenRow], harms: Sequence[float], batch_rows: Collation, *, source_weights: Sequence[float] | None = None
+    ) -> None:
+        self.rows, self.batch_rows = rows, batch_rows
+        self.harms = [float(harm) for harm in harms]
+        self.source_weights = [1.0] * len(rows) if source_weights is None else list(source_weights)
         self.lengths = [batch_rows.tokens([row]) for row in rows]
         self.weights = [1] * len(rows)
-        prompts: dict[tuple[int, ...], int] = {}
-        self.units = [prompts.setdefault(_prompt(row), len(prompts)) for row in rows]
-        share = sum(labels) / len(labels)
-        self.label_weights = {True: 0.5 / max(share, 1e-9), False: 0.5 / max(1 - share, 1e-9)}
+        self.units = same_prompt([row_prompt(row) for row in rows])
+        self.sides = SideWeights.of(self.harms, self.source_weights)
 
     def collate(self, indices: list[int], scale: float) -> RewardBatch:
-        labels = [self.labels[i] for i in indices]
-        weights = torch.tensor([self.label_weights[label] for label in labels])
-        return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(labels).float(), weights, scale)
+        harms = torch.tensor([self.harms[i] for i in indices])
+        weights = torch.tensor([self.source_weights[i] for i in indices])
+        return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), harms, weights, scale)
 
 
-def _prompt(row: TokenRow) -> tuple[int, ...]:
-    return tuple(token for token, in_completion in zip(row.input_ids, row.completion_mask, strict=True) if not in_completion)
+def row_prompt(row: TokenRow) -> tuple[int, ...]:
+    """The tokens of its prompt."""
+    pairs = zip(row.input_ids, row.completion_mask, strict=True)
+    return tuple(token for token, in_completion in pairs if not in_completion)
+
+
+def same_prompt(prompts: Sequence[tuple[int, ...]]) -> list[int]:
+    """A number for each, the same for equal prompts, so that they stay in one micro-batch."""
+    known: dict[tuple[int, ...], int] = {}
+    return [known.setdefault(prompt, len(known)) for prompt in prompts]
 
 
 class RewardModule(TrainedModule):
-    """Binary cross-entropy on the logit of harmful."""
+    """Cross-entropy on the logit of harmful, or the likelihood of levels where the network is ordinal."""
+
+    sides = SideWeights(1.0, 1.0)
 
     def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
         logits = self.model(batch.rows)
-        losses = batch.weights * F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+        losses = batch.weights * self._losses(logits, batch.harms)
         self.count("loss", losses.sum(), len(losses))
-        self.count("accuracy", ((logits > 0) == batch.labels.bool()).double().sum(), len(losses))
+        thresholds = self.model.thresholds
+        harmful = logits > thresholds[(len(thresholds) - 1) // 2].to(logits.device)
+        self.count("accuracy", (harmful == (batch.harms >= 0.5)).double().sum(), len(losses))
         return losses.sum() * batch.scale
+
+    def _losses(self, logits: Tensor, harms: Tensor) -> Tensor:
+        if self.model.objective != "ordinal":
+            return binary_losses(logits, harms, self.sides.harmful, self.sides.harmless)
+        sides = torch.where(harms >= 0.5, self.sides.harmful, self.sides.harmless)
+        return sides * ordinal_losses(logits, levels_of(harms), self.model.thresholds)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.calibration import expected_calibration_error, share
 from reward.model.examples import RewardExample
+from reward.model.link import Link
 
 PROBES = {
     "refuse_then_comply": "harmful answers behind a refusal opening, rated harmful",
@@ -19,16 +20,17 @@ PROBES = {
     "policy_benign": "the base policy's own answers to benign requests, rated harmless",
     "helpful_answer": "helpful answers to benign requests, rated harmless",
     "safe_answer": "safe answers to harmful requests, rated harmless",
-    "policy_harmful": "the base policy's compliant answers to harmful requests, rated harmful",
+    "policy_harmful": "the base policy's completions that comply with harmful requests, rated harmful",
+    "policy_harmless": "its completions of harmful requests that neither refuse nor give what was asked, rated harmless",
     "policy_decline": "declines that the base policy went on from in its own words, rated harmless",
     "policy_refusal": "the base policy's own refusals of harmful requests, rated harmless",
 }
 
 
-def validate(examples: Sequence[RewardExample], logits: Sequence[float], temperature: float) -> dict[str, Any]:
+def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: Link) -> dict[str, Any]:
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
-    probabilities = expit(np.asarray(logits, dtype=float) / temperature).tolist()
+    probabilities = [link.harm(logit) for logit in logits]
     right = [(p > 0.5) == label for p, label in zip(probabilities, labels, strict=True)]
     ece, table = expected_calibration_error(probabilities, labels)
     return {
@@ -39,7 +41,9 @@ def validate(examples: Sequence[RewardExample], logits: Sequence[float], tempera
         "auroc": _auroc(examples, probabilities),
         "ece": ece,
         "brier": float(brier_score_loss(labels, probabilities)),
-        "temperature": temperature,
+        "temperature": link.temperature,
+        "thresholds": list(link.thresholds),
+        "labelled_by": dict(Counter(example.labelled_by for example in examples)),
         "reliability": table,
         "probes": {
             name: {"description": text, **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name])}

@@ -34,6 +34,8 @@ from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 from train.engine.trainer import batch_plan, fit, resumed_step, world
+from train.kto import KtoModule, KtoRows
+from train.over_refusal_limit import OverRefusalLimit
 from train.reference import ReferencePass
 from train.rlhf.module import RlhfModule
 from train.rlhf.writer import PolicyCopy, ShardedPolicy
@@ -85,8 +87,27 @@ def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
     bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
     if method == "sft":
         return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], batch_rows)
+    if method == "kto":
+        said = [(good, bad)[i % 2][i] for i in range(ROWS)]
+        rows = [encode(tokenizer, q, a, 128) for q, a in zip(questions, said, strict=True)]
+        mismatched = [encode(tokenizer, q, said[i - 1], 128) for i, q in enumerate(questions)]
+        return KtoRows(rows, mismatched, [i % 2 == 0 for i in range(ROWS)], batch_rows)
     pairs = [encode_pair(tokenizer, q, sides, 128) for q, *sides in zip(questions, good, bad, strict=True)]
-    return DpoRows(pairs, batch_rows)
+    return DpoRows(pairs, batch_rows, groups=[i % 3 for i in range(ROWS)] if method == "limit" else ())
+
+
+def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any]) -> Any:
+    if method == "sft":
+        return SftModule(model, learning_rate=1e-3, **optimisation)
+    if method == "kto":
+        # Mostly what is desirable, with large steps: the reference point leaves 0.
+        return KtoModule(model, DpoConfig(loss="kto", learning_rate=5e-3, undesirable_weight=0.1), rows, **optimisation)
+    if method == "dpo":
+        return DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
+    config = DpoConfig(learning_rate=1e-3, over_refusal_limit=0.1)
+    limit = OverRefusalLimit({"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config)
+    limit.take({"multipliers": {"questions": 0.5, "twins": 3.0}})
+    return DpoModule(model, config, limit=limit, **optimisation)
 
 
 def tiny_online() -> Any:
@@ -144,10 +165,9 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if online:
         module: Any = RlhfModule(model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation)
-    elif method == "sft":
-        module = SftModule(model, learning_rate=1e-3, **optimisation)
     else:
-        module = DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
+        module = module_for(method, model, rows, optimisation)
+    if method not in ("sft", "rlhf"):
         callbacks.append(ReferencePass(rows, config, out / "reference" / case))
     rank, work, metrics = world(config)[0], out / case, out / f"{case}.jsonl"
     if rank == 0:

@@ -27,6 +27,7 @@ RECOMPUTED = [f"dpo-{kind}-{strategy}-recompute" for kind in ("lora", "full") fo
 OFFLOADED = ["dpo-lora-zero2-offload", "dpo-full-zero3-offload"]
 HALF = ["dpo-lora-zero2-half", "dpo-lora-zero3-half"]  # a base of bfloat16, as large ones are kept
 ON_FOUR = ["sft-lora-ddp", "dpo-lora-zero2", "dpo-full-zero3"]
+WEIGHED = ["kto-lora-ddp", "kto-full-zero3", "limit-lora-ddp"]  # a step's KL, and the weights of a limit
 BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
 
@@ -35,9 +36,14 @@ def folder(tmp_path_factory, tiny_directory, ranks_module, run_ranks):
     """Results of all cases: one pair of processes for those on two ranks, this process for those on one."""
     out = tmp_path_factory.mktemp("ranks")
     ranks_module.main(tiny_directory, out, [case for case in MOVED if "-one-then-" in case])
-    run_ranks(tiny_directory, out, [*SHARDED, *KILLED, *MOVED, *RECOMPUTED, *OFFLOADED, *HALF, *BF16])
+    run_ranks(tiny_directory, out, [*SHARDED, *KILLED, *MOVED, *RECOMPUTED, *OFFLOADED, *HALF, *BF16, *WEIGHED])
     run_ranks(tiny_directory, out / "four", ON_FOUR, ranks=4)
-    on_one = [*(f"{problem}-one" for problem in PROBLEMS), *(case for case in MOVED if case.endswith("-one")), "dpo-lora-one-half"]
+    on_one = [
+        *(f"{problem}-one" for problem in PROBLEMS),
+        *dict.fromkeys(map(alone, WEIGHED)),
+        *(case for case in MOVED if case.endswith("-one")),
+        "dpo-lora-one-half",
+    ]
     ranks_module.main(tiny_directory, out, on_one)
     return out
 
@@ -55,7 +61,7 @@ def test_the_first_loss_is_the_unsharded_models(folder, case):
     assert metrics(folder, case)[0]["loss"] == pytest.approx(metrics(folder, alone(case))[0]["loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED)
+@pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED + WEIGHED)
 def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
     got, wanted = metrics(folder, case), metrics(folder, alone(case))
     assert len(got) == len(wanted) == 6
@@ -71,7 +77,7 @@ def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
     assert got == pytest.approx(wanted, rel=1e-4)
 
 
-@pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED)
+@pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED + WEIGHED)
 def test_the_trained_tensors_are_those_of_one_rank(folder, case):
     got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{alone(case)}.safetensors")
     assert got.keys() == wanted.keys()

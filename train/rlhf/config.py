@@ -39,8 +39,9 @@ class LimitConfig(Ranged):
     """Multipliers at first. At 1 a refused benign request costs as much as a fully harmful completion."""
     cap: float = ranged(10.0, above=0, at_most=1000)
     """No multiplier grows beyond this: a limit that cannot be held must not drown the harm."""
-    delay: int = ranged(2, at_least=0, at_most=MANY)
-    """Steps whose rates only feed the moving average: one step has too few benign prompts to act on."""
+    delay: int = ranged(3, at_least=0, at_most=MANY)
+    """Steps whose rates only feed the moving average: one step has too few benign prompts to act on. What the average is then stands for
+    the drawn completions of the starting policy, by which the limit is first re-centred."""
     decay: float = ranged(0.0, at_least=0, at_most=1000)
     """Step k of the ascent is rate / (1 + decay k). 0 keeps it able to follow; above 0 it ends an oscillation that does not end by itself."""
     memory: float = ranged(0.7, at_least=0, below=1)
@@ -70,7 +71,8 @@ class RlhfConfig(Ranged):
     engine: Engine = "transformers"
     """What writes the completions. vllm is refused: it would go on with the weights that it was started with."""
     generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, temperature=1.0, batch_size=64))
-    """Temperature and top_p stay at 1: the gradient is that of the distribution that completions were drawn from."""
+    """Log-probabilities and the KL are those at this temperature, which completions are drawn at; top_p stays at 1. A model of a hundred
+    million parameters says little at 1; 0.7 is nearer to its greedy completions, which the scoreboard measures."""
     mix: MixConfig = field(default_factory=MixConfig)
     prompts_per_step: int = ranged(16, at_least=1, at_most=1_000_000)
     num_generations: int = ranged(4, at_least=2, at_most=1000, why="the others of a prompt are each completion's baseline")
@@ -110,9 +112,10 @@ def _combinations(config: RlhfConfig) -> list[tuple[bool, str]]:
             "so completions would be those of the starting policy; set rlhf.engine=transformers",
         ),
         (
-            generation.temperature != 1 or generation.top_p != 1,
-            f"rlhf.generation: got temperature {generation.temperature} and top_p {generation.top_p}, wanted 1 and 1: the gradient is that of "
-            "the policy's own distribution, so completions must be drawn from it; leave both out",
+            generation.temperature == 0 or generation.top_p != 1,
+            f"rlhf.generation: got temperature {generation.temperature} and top_p {generation.top_p}, wanted a temperature above 0 and top_p 1: "
+            "completions of a prompt must differ, and the gradient is that of the distribution that they are drawn from; set temperature=1.0 "
+            "and leave top_p out",
         ),
         (
             config.steps % config.measure_every != 0,

@@ -19,10 +19,11 @@ from reward.factors.bundle import FOLDER, Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
-from reward.factors.fit.figures import harm_rule, left_out, measured
+from reward.factors.fit.figures import KNOWN, harm_rule, known_rows, left_out, measured
 from reward.factors.fit.regression import Design, fitted_head
 from reward.factors.fit.targets import Corpus, all_targets, read_corpus
 from reward.factors.fit.vocabularies import vocabulary
+from reward.factors.harm import fit_known_rule
 from reward.factors.model import BATCH_SIZE, FactorModel
 
 MEMBERS = 8
@@ -56,6 +57,8 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
         rows[target.name] = {"rows": len(target.rows), "preferences": len(target.better)}
     facts = {"seed": seed, "members": MEMBERS, "embedder": EMBEDDER, "sources": SOURCES, "rows": rows}
     facts |= {"harm": dataclasses.asdict(harm_rule(corpus, tried)), "unsafe_advice_shown": UNSAFE_ADVICE_SHOWN}
+    for name, columns in {"known_harm": KNOWN["heads"], "teacher_harm": KNOWN["teacher"]}.items():
+        facts[name] = dataclasses.asdict(fit_known_rule(known_rows(corpus, tried, columns)))
     bundle = Bundle(completion_words=room.completion_words, prompt_words=room.prompt_words, heads=heads, facts=facts)
     shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})  # every head is measured, what is off too
     figures = measured(data, corpus, tried, FactorModel(shown, embed))

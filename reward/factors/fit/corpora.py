@@ -35,6 +35,10 @@ class Row:
     group: str
     """Prompts that must not be parted between fitting and trying."""
     label: str = ""
+    asks_harm: bool = False
+    coherent: bool = False
+    complies: bool = False
+    """Of a reading: whether its prompt is a harmful request, and what the reader says of it."""
 
     @property
     def exchange(self) -> Exchange:
@@ -46,6 +50,10 @@ SOURCES = {
     "medsafetybench": {"licence": "MIT", "what": "train requests by principle with safe completions; machine-written requests"},
     "hh_rlhf": {"licence": "MIT", "what": "harmless-base pairs, the development half"},
     "medquad": {"licence": "CC BY 4.0", "what": "questions and answers of two institutes"},
+    "readings": {
+        "licence": "Apache-2.0",
+        "what": "completions of SmolLM2-135M-Instruct, of an SFT and of a DPO policy, read by the authors, who are no clinicians",
+    },
     "primum": {"licence": "Apache-2.0", "what": "the project's own requests, twins, questions and unsafe-advice pairs"},
 }
 
@@ -91,7 +99,7 @@ def own_twins() -> list[tuple[Row, Row]]:
     pairs = []
     for principle in PRINCIPLES:
         for row in own_rows(f"principle_{principle}"):
-            facts = {"source": "primum", "writer": "primum", "group": row["id"], "label": str(principle)}
+            facts: dict[str, Any] = {"source": "primum", "writer": "primum", "group": row["id"], "label": str(principle)}
             harmful = Row(prompt=row["harmful"], completion=row["safe_answer"], **facts)
             pairs.append((harmful, Row(prompt=row["benign"], completion=row["benign_answer"], **facts)))
     return pairs
@@ -120,6 +128,30 @@ def everyday_questions() -> list[Row]:
     return [Row(prompt=line, source="primum", writer="primum", group=line) for line in text.splitlines() if line]
 
 
+def readings() -> list[Row]:
+    """Completions of the demo's policies to training prompts, read without the policy's name. Label: refusal.
+
+    Those that go along with a harmful request are vague attempts by a small model: none holds anything
+    that could be acted on. One about self-harm was left out.
+    """
+    text = files("reward").joinpath("factors/package_data/readings.jsonl").read_text(encoding="utf-8")
+    return [_reading(json.loads(line)) for line in text.splitlines()]
+
+
+def _reading(row: dict[str, Any]) -> Row:
+    return Row(
+        prompt=row["prompt"],
+        completion=row["completion"],
+        source="readings",
+        writer=f"primum-{row['policy']}",
+        group=row["group"],
+        label=row["refusal"],
+        asks_harm=row["kind"] == "harmful",
+        coherent=row["coherent"],
+        complies=row["complies"],
+    )
+
+
 def medsafetybench(data: Path) -> list[Row]:
     """Train requests with safe completions. Label: the principle."""
     rows = []
@@ -128,7 +160,7 @@ def medsafetybench(data: Path) -> list[Row]:
             path = data / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
             for row in table(path):
                 request = row["harmful_medical_request"]
-                facts = {"source": "medsafetybench", "writer": f"msb-{writer}", "group": request, "label": str(principle)}
+                facts: dict[str, Any] = {"source": "medsafetybench", "writer": f"msb-{writer}", "group": request, "label": str(principle)}
                 rows.append(Row(prompt=request, completion=row["safe_response"], **facts))
     return rows
 
@@ -153,7 +185,7 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
-            facts = {"prompt": turns[-1].strip(), "source": "hh_rlhf", "writer": "hh", "group": turns[0].strip()}
+            facts: dict[str, Any] = {"prompt": turns[-1].strip(), "source": "hh_rlhf", "writer": "hh", "group": turns[0].strip()}
             chosen, rejected = (Row(completion=side[2].strip(), **facts) for side in sides)
             pairs.append((chosen, rejected))
     return pairs

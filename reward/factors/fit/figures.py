@@ -18,14 +18,20 @@ from reward.factors.fit.outside import do_not_answer, physicians
 from reward.factors.fit.principles import naive_bayes
 from reward.factors.fit.regression import calibration
 from reward.factors.fit.targets import REFUSALS, Corpus, Target
-from reward.factors.harm import HarmRule, fit_harm_rule
+from reward.factors.harm import HarmRule, KnownRows, fit_harm_rule, fit_known_rule
 from reward.factors.heads import entropy
 from reward.factors.model import FactorModel, refusal_labels
+from reward.factors.teacher import COHERENT, COMPLIES
 from reward.refusal.rule import refusal
 
 Floats = NDArray[np.float64]
 Figures = dict[str, Any]
 COVERAGES = (0.95, 0.9, 0.8)
+
+
+LABELLED = ("xstest", "readings")
+KNOWN = {"heads": ("complies", "coherent"), "teacher": (COMPLIES, COHERENT)}
+"""Factors of the rule for known requests, of the heads that measure and of those that label."""
 
 
 class LeftOut(NamedTuple):
@@ -57,6 +63,8 @@ def measured(data: Path, corpus: Corpus, tried: Mapping[str, LeftOut], model: Fa
         "refusal": refusal_figures(tried["refusal"]),
         "harm": {"xstest": harm, **do_not_answer(data, model), **physicians(data, model)},
         "coherent": coherent_figures(tried["coherent"]),
+        "readings": reading_figures(tried),
+        "known_requests": {name: known_figures(corpus, tried, columns) for name, columns in KNOWN.items()},
         "request": request_figures(tried["request"]),
         "unsafe_advice": unsafe_figures(tried["unsafe_advice"]),
         "principle": principle_figures(tried["principle"]),
@@ -104,7 +112,7 @@ def refusal_figures(found: LeftOut) -> Figures:
     return figures
 
 
-def _refusal_part(rows: list[Row], said: list[list[str]]) -> Figures:
+def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
     found: Figures = {
@@ -132,6 +140,49 @@ def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
     return fit_harm_rule(request, columns["complies"], truth)
 
 
+def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str] = ("complies", "coherent")) -> KnownRows:
+    """Completions of XSTest's unsafe prompts and readings of harmful requests, each of the two half of the weight."""
+    asked = _is_asked(corpus)
+    rows = asked_rows(corpus)
+    read = np.array([row.source == "readings" for row in rows])
+    harmful = np.array([row.complies and row.coherent if row.source == "readings" else row.label == "none" for row in rows])
+    columns = [_of_labelled(tried[name], len(corpus.xstest)) for name in names]
+    weights = np.where(read, 1 / max(1, read.sum()), 1 / max(1, (~read).sum())) * len(rows) / 2
+    return KnownRows(columns[0][asked], columns[1][asked], harmful, weights)
+
+
+def asked_rows(corpus: Corpus) -> list[Row]:
+    """Those of `labelled` whose request is harmful."""
+    return [row for row, counted in zip(corpus.labelled, _is_asked(corpus), strict=True) if counted]
+
+
+def _is_asked(corpus: Corpus) -> NDArray[np.bool_]:
+    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
+    return np.array([row.asks_harm if row.source == "readings" else row.prompt in unsafe for row in corpus.labelled])
+
+
+def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
+    """Where the request is known to be harmful, on XSTest and on readings apart: factors left out, but for the rule's three numbers."""
+    rows, line = known_rows(corpus, tried, names), fit_known_rule(known_rows(corpus, tried, names))
+    harm, asked = line(rows.complies, rows.coherent), asked_rows(corpus)
+    figures: Figures = {}
+    for source in LABELLED:
+        kept = np.array([row.source == source for row in asked])
+        groups = [row.group for row in asked if row.source == source]
+        truth, chances = rows.harmful[kept], harm[kept]
+        found = ranked(chances, truth, groups, ceiling=True)
+        found["kappa"] = kappa(truth.tolist(), (chances >= 0.5).tolist(), groups)
+        found["people"], found["called"] = rate(truth, groups), rate(chances >= 0.5, groups)
+        found["mean_chance"] = float(chances.mean())
+        figures[source] = found
+    return figures
+
+
+def _of_labelled(found: LeftOut, xstest: int) -> Floats:
+    """The chances of XSTest's rows, with which the target begins, and of the readings."""
+    return np.concatenate([found.yes[:xstest], found.yes[found.places("readings")]])
+
+
 def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figures:
     rows = corpus.xstest
     truth, request, columns = harm_columns(corpus, tried)
@@ -153,13 +204,38 @@ def abstention(uncertain: Floats) -> dict[str, float]:
 
 
 def coherent_figures(found: LeftOut) -> Figures:
-    real, rows = found.target.labels == 1, found.target.rows
+    rows = found.target.rows
+    tried = np.array([row.source != "readings" for row in rows])
+    real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
     kinds = np.array([row.label for row in rows])
-    figures: Figures = {"all": ranked(found.yes, real, [row.group for row in rows])}
-    for kind in sorted(set(kinds[~real])):
-        places = np.flatnonzero(real | (kinds == kind) & ~real)
+    kept = np.flatnonzero(tried)
+    figures: Figures = {"all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])}
+    for kind in sorted(set(kinds[made])):
+        places = np.flatnonzero(real | (kinds == kind) & made)
         figures[str(kind)] = ranked(found.yes[places], real[places], [rows[place].group for place in places])["auroc"]
-    figures["real_called_incoherent"] = rate((found.yes < 0.5)[real], [row.group for row, kept in zip(rows, real, strict=True) if kept])
+    figures["real_called_incoherent"] = rate(
+        (found.yes < 0.5)[real], [row.group for row, is_real in zip(rows, real, strict=True) if is_real]
+    )
+    return figures
+
+
+def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
+    """On completions of the demo's own policies, left out by prompt: what a reader says against what the heads say."""
+    refusals = tried["refusal"]
+    places = refusals.places("readings")
+    rows = [refusals.target.rows[place] for place in places]
+    words = refusal_labels(refusals.chances[places], REFUSALS)
+    ruled = [refusal(row.exchange.completion) for row in rows]
+    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    figures: Figures = {"refusal": _refusal_part(rows, [ruled, words, both])}
+    for name in ("coherent", "complies"):
+        found = tried[name]
+        places = found.places("readings")
+        truth, groups = found.target.labels[places] == 1, [found.target.rows[place].group for place in places]
+        figures[name] = ranked(found.yes[places], truth, groups)
+        figures[name]["kappa"] = kappa(truth.tolist(), (found.yes[places] >= 0.5).tolist(), groups)
+        figures[name]["read_so"] = rate(truth, groups)
+        figures[name]["called_so"] = rate(found.yes[places] >= 0.5, groups)
     return figures
 
 

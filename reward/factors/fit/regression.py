@@ -141,15 +141,32 @@ def _redrawn(design: Design, rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def calibration(logits: Floats, target: Target) -> tuple[float, float]:
-    """(slope, intercept) of Platt's line; of several classes the inverse temperature and 0."""
+    """(slope, intercept) of Platt's line; of several classes the inverse temperature and 0.
+
+    Readings count for half of the line where there are any: they are completions of the policies that the heads are
+    used on, and most other rows are easier than those.
+    """
+    weights = calibration_weights(target)
     if target.classes:
-        return _inverse_temperature(logits, target.labels), 0.0
-    line = LogisticRegression(C=1e6).fit(logits, target.labels, sample_weight=target.weights)
+        return _inverse_temperature(logits, target.labels, weights), 0.0
+    line = LogisticRegression(C=1e6).fit(logits, target.labels, sample_weight=weights)
     return float(line.coef_[0, 0]), float(line.intercept_[0])
 
 
-def _inverse_temperature(logits: Floats, labels: NDArray[np.intp]) -> float:
+def calibration_weights(target: Target) -> Floats:
+    """(N,): the target's weights, with those of readings raised until they make half of the sum."""
+    read = np.array([row.source == "readings" for row in target.rows])
+    weights = target.weights.copy()
+    if read.any():
+        weights[read] *= weights[~read].sum() / weights[read].sum()
+    return weights
+
+
+def _inverse_temperature(logits: Floats, labels: NDArray[np.intp], weights: Floats) -> float:
+    places = np.arange(len(labels))
+
     def loss(log_slope: float) -> float:
-        return float(-log_softmax(np.exp(log_slope) * logits, axis=1)[np.arange(len(labels)), labels].mean())
+        chances = log_softmax(np.exp(log_slope) * logits, axis=1)[places, labels]
+        return float(-np.average(chances, weights=weights))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from reward.factors.fit import corpora
 from reward.factors.fit.corpora import Row
 from reward.factors.fit.negatives import no_answers
 from reward.factors.probes import unsafe_pairs
+from reward.factors.teacher import BLOCKS, COHERENT, COMPLIES
 
 REFUSALS = ("none", "full", "partial")
 TEMPLATED, MACHINE = 0.5, 0.3
@@ -48,6 +50,12 @@ class Corpus:
     lines: list[Row]
     pairs: list[tuple[Row, Row]]
     medquad: list[Row]
+    readings: list[Row]
+
+    @property
+    def labelled(self) -> list[Row]:
+        """What people have labelled, in the order in which `complies` and `coherent` hold it."""
+        return [*self.xstest, *self.readings]
 
     @property
     def answered(self) -> list[Row]:
@@ -70,6 +78,7 @@ def read_corpus(data: Path, seed: int) -> Corpus:
         lines=corpora.medsafetybench_lines(data, seed),
         pairs=corpora.hh_pairs(data),
         medquad=corpora.medquad(data, seed),
+        readings=corpora.readings(),
     )
 
 
@@ -77,6 +86,7 @@ def refusal_target(corpus: Corpus) -> Target:
     labelled = [(row, REFUSALS.index(row.label), 1.0) for row in corpus.xstest]
     labelled += [(row, 1, 1.0) for row in corpus.declined] + [(row, 0, 1.0) for row in corpus.answered]
     labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [(row, 0, TEMPLATED) for row in corpus.medquad]
+    labelled += [(row, REFUSALS.index(row.label), 1.0) for row in corpus.readings]
     blocks = ("opening_vector", "body_vector", "prompt_vector", "completion_words", "counts", "relation")
     return _target("refusal", blocks, labelled, classes=REFUSALS)
 
@@ -86,13 +96,21 @@ def complies_target(corpus: Corpus) -> Target:
     labelled = [(row, int(row.label == "none"), 1.0) for row in corpus.xstest]
     labelled += [(row, 0, 1.0) for row in corpus.declined] + [(row, 1, 1.0) for row in corpus.answered]
     labelled += [(row, 0, TEMPLATED) for row in corpus.medsafetybench] + [(row, 1, TEMPLATED) for row in corpus.medquad]
+    labelled += [(row, int(row.complies), 1.0) for row in corpus.readings]
     chosen, rejected = [pair[0] for pair in corpus.pairs], [pair[1] for pair in corpus.pairs]
     return _target("complies", ("body_vector", "completion_words", "counts"), labelled, better=chosen, worse=rejected)
+
+
+def teacher_targets(corpus: Corpus, seed: int) -> list[Target]:
+    """`complies` and `coherent` from words and counts alone (reward/factors/teacher.py)."""
+    complies, coherent = complies_target(corpus), coherent_target(corpus, seed)
+    return [replace(complies, name=COMPLIES, blocks=BLOCKS), replace(coherent, name=COHERENT, blocks=BLOCKS)]
 
 
 def coherent_target(corpus: Corpus, seed: int) -> Target:
     real = [*corpus.xstest, *corpus.declined, *corpus.answered, *corpus.medsafetybench, *corpus.medquad]
     labelled = [(row, 1, 1.0) for row in real] + [(row, 0, 1.0) for row in no_answers(real, seed)]
+    labelled += [(row, int(row.coherent), 1.0) for row in corpus.readings]
     return _target("coherent", ("body_vector", "completion_words", "counts", "relation"), labelled)
 
 
@@ -110,7 +128,7 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
     """Our own pairs, and answers of ours that are right to reassure."""
     labelled: list[tuple[Row, int, float]] = []
     for pair in unsafe_pairs():
-        facts = {"prompt": pair["question"], "source": "primum", "writer": "primum", "group": pair["id"]}
+        facts: dict[str, Any] = {"prompt": pair["question"], "source": "primum", "writer": "primum", "group": pair["id"]}
         labelled += [(Row(completion=pair["unsafe"], **facts), 1, 1.0), (Row(completion=pair["safe"], **facts), 0, 1.0)]
     labelled += [(row, 0, MACHINE) for row in [*corpus.answered, *corpus.medquad]]
     blocks = ("body_vector", "completion_words", "prompt_vector", "counts")
@@ -132,6 +150,7 @@ def all_targets(corpus: Corpus, seed: int) -> list[Target]:
         request_target(corpus),
         unsafe_advice_target(corpus),
         principle_target(corpus),
+        *teacher_targets(corpus, seed),
     ]
 
 

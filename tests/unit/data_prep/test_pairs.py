@@ -14,7 +14,7 @@ from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {"max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
+NEITHER = {"min_margin": 1.0, "max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
 """The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
 
 

@@ -47,7 +47,10 @@ def scored(completion_id: str, *values: float | None, label: str = "none") -> li
 
 def build(found: list[Candidate], demo: Prompt | None = None, **settings):
     config = PairsConfig(
-        **({"refuse_then_comply": 0.0, "max_opening_share": 1.0, "max_length_difference": None, "max_length_ratio": 99} | settings)
+        **(
+            {"min_margin": 1.0, "refuse_then_comply": 0.0, "max_opening_share": 1.0, "max_length_difference": None, "max_length_ratio": 99}
+            | settings
+        )
     )
     return build_pairs([demo or demonstration()], {"d": found}, config, opening_of=lambda text: None, seed=0)
 

@@ -77,7 +77,7 @@ def test_good_evidence_passes_every_gate():
             lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(interval=[1.6, 2.6]),
             "harmfulness on harmful, upper end",
         ),
-        (lambda r: r["comparisons"][0].update(interval=[-1.8, -0.4]), "fall in harmfulness on harmful"),
+        (lambda r: r["comparisons"][0].update(interval=[-1.8, 0.1]), "fall in harmfulness on harmful"),
         (lambda r: r["comparisons"][1].update(interval=[-0.02, 0.11]), "rise in over-refusal on twins"),
         (lambda r: r["comparisons"][2].update(interval=[-0.02, 0.11]), "rise in over-refusal on patient_questions"),
         (

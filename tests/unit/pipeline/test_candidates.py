@@ -27,6 +27,7 @@ from records.run_files import REVISIONS
 from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.link import Link
 from reward.model.network import new_network
 
 PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
@@ -61,7 +62,7 @@ def reward_model(tmp_path_factory, tiny_directory):
         base = ModelConfig(path=str(tiny_directory))
         network = new_network(base, RewardConfig().adapter, layers=1, seed=seed)
         torch.nn.init.normal_(network.score.weight, generator=torch.Generator().manual_seed(seed))
-        save_reward_model(network, load_tokenizer(base), folder, temperature=1.0, probe_rows=[])
+        save_reward_model(network, load_tokenizer(base), folder, link=Link(), probe_rows=[])
         return folder
 
     return write
@@ -186,7 +187,7 @@ def scored(run, reward_model):
 def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
     _, scores = scored
     by_scorer = {name: {s.completion_id for s in scores if s.scorer == name} for name in {s.scorer for s in scores}}
-    assert by_scorer.pop("factors/coherent") == {"3-benign/base/0"}
+    assert by_scorer.pop("teacher/coherent") == {"3-benign/base/0"}
     assert sorted(by_scorer) == ["refusal", "reward_model", "reward_model_2"]
     wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {"3-benign/base/0"}
     wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}

@@ -13,6 +13,7 @@ from records.errors import ModelError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.link import Link
 from reward.named_scorers import REWARD_MODEL_FILES, SCORERS, Surroundings, load_all, named_scorers
 
 
@@ -47,7 +48,7 @@ def around(tmp_path):
 @pytest.fixture
 def reward_model(network, rows, tokenizer, tmp_path):
     folder = tmp_path / "run" / "reward" / "reward_model"
-    save_reward_model(network, tokenizer, folder, temperature=1.5, probe_rows=rows)
+    save_reward_model(network, tokenizer, folder, link=Link(temperature=1.5), probe_rows=rows)
     return folder
 
 

@@ -135,7 +135,8 @@ def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
     ("settings", "words"),
     [
         ({"engine": "vllm"}, "weights are not handed over"),
-        ({"generation": GenerationConfig(temperature=0.7)}, "wanted 1 and 1"),
+        ({"generation": GenerationConfig(temperature=0.0)}, "wanted a temperature above 0 and top_p 1"),
+        ({"generation": GenerationConfig(temperature=1.0, top_p=0.9)}, "wanted a temperature above 0 and top_p 1"),
         ({"steps": 25}, "no multiple of rlhf.measure_every=10"),
         ({"mix": {"twins": 0, "questions": 0}}, "no benign prompts"),
     ],

@@ -56,7 +56,8 @@ def bundle(room, words) -> Bundle:
         weight, bias = rng.normal(0, 0.5, shape), rng.normal(0, 0.2, shape[:2])
         numbers = {"weight": weight.astype(np.float16).astype(np.float32), "bias": bias.astype(np.float32)}
         heads[name] = Head(name=name, blocks=blocks, classes=classes, slope=1.3, intercept=0.0 if classes else -0.1, **numbers)
-    facts = {"harm": {"slope": 0.8, "intercept": -1.0}, "unsafe_advice_shown": True}
+    known = {"complies": 0.8, "coherent": 0.2, "intercept": -1.0}
+    facts = {"harm": {"slope": 0.8, "intercept": -1.0}, "known_harm": known, "unsafe_advice_shown": True}
     return Bundle(completion_words=words, prompt_words=words, heads=heads, facts=facts)
 
 

@@ -67,7 +67,7 @@ def test_the_shipped_heads_are_small_and_say_where_they_come_from():
     shipped = read_bundle()
     size = sum((FOLDER / name).stat().st_size for name in (NUMBERS, FACTS))
     assert size < 3_000_000
-    assert set(shipped.facts["sources"]) == {"xstest", "medsafetybench", "hh_rlhf", "medquad", "primum"}
+    assert set(shipped.facts["sources"]) == {"xstest", "medsafetybench", "hh_rlhf", "medquad", "primum", "readings"}
     assert all(source["licence"] for source in shipped.facts["sources"].values())
     assert shipped.facts["seed"] == 0
 

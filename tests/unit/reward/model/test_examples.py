@@ -8,6 +8,7 @@ import pytest
 
 from records.rows import Completion, Demonstration, assistant, text_of, user
 from reward.model.examples import CONTINUED, balanced_sample, build_examples
+from reward.model.labels import rule_labels
 from reward.refusal.rule import refusal
 
 REFUSAL = "I can't help with that. A dated addendum keeps the record honest."
@@ -58,7 +59,8 @@ def completion(prompt_id: str, sample: int, text: str, policy: str = "base") -> 
 
 
 def build(world, share=0.3, seed=0):
-    return build_examples(*world, shortcut_share=share, seed=seed)
+    demonstrations, completions = world
+    return build_examples(demonstrations, completions, rule_labels(completions), shortcut_share=share, seed=seed)
 
 
 def test_labels_follow_who_wrote_what(world):

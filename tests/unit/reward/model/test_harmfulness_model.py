@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -11,20 +12,20 @@ from models.layout.collation import padded
 from models.layout.logps import collate
 from models.tokens import encode
 from records.errors import ModelError
-from records.harm_scale import harmfulness
 from records.rows import Completion, assistant, user
 from reward.model import harmfulness_model
 from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer, save_reward_model
+from reward.model.link import Link
 from reward.model.training import RewardModule, RewardRows
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_a_scorer_gives_scores_in_the_order_asked(network, rows, tokenizer, batch_size):
-    scorer = HarmfulnessScorer(network, tokenizer, 1.5, batch_size)
+    scorer = HarmfulnessScorer(network, tokenizer, Link(temperature=1.5), batch_size)
     with torch.inference_mode():
         alone = [network(collate([row], 0))[0].item() for row in rows]
     assert scorer.logits(rows) == pytest.approx(alone, abs=1e-5)
-    assert scorer.scores(rows) == pytest.approx([harmfulness(z, 1.5) for z in scorer.logits(rows)])
+    assert scorer.scores(rows) == pytest.approx([1 + 4 / (1 + math.exp(-z / 1.5)) for z in scorer.logits(rows)])
     assert scorer.scores([]) == []
 
 
@@ -43,7 +44,7 @@ def completion(text: str, prompt: str = "What is a normal pulse?") -> Completion
 
 
 def test_completions_are_scored_on_the_scale_and_keep_their_places(network, tokenizer):
-    scorer = HarmfulnessScorer(network, tokenizer, 1.5, name="reward_model_2")
+    scorer = HarmfulnessScorer(network, tokenizer, Link(), name="reward_model_2")
     asked = [completion("Sixty to a hundred."), completion(" \n"), completion("It depends.")]
     first, empty, last = scorer.score(asked)
     rows = [encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS) for made in (asked[0], asked[2])]
@@ -55,16 +56,18 @@ def test_completions_are_scored_on_the_scale_and_keep_their_places(network, toke
 
 
 def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(network, tokenizer):
-    (made,) = HarmfulnessScorer(network, tokenizer, 1.0).score([completion("Yes.", "pain " * 2 * SCORED_TOKENS)])
+    (made,) = HarmfulnessScorer(network, tokenizer, Link()).score([completion("Yes.", "pain " * 2 * SCORED_TOKENS)])
     assert made.value is None
     assert str(SCORED_TOKENS) in made.reason
 
 
 def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_path):
-    wanted = HarmfulnessScorer(network, tokenizer, 1.0).logits(rows)
-    assert save_reward_model(network, tokenizer, tmp_path / "rm", temperature=1.7, probe_rows=rows) < 1e-4
+    wanted = HarmfulnessScorer(network, tokenizer, Link()).logits(rows)
+    assert (
+        save_reward_model(network, tokenizer, tmp_path / "rm", link=Link(thresholds=(-1.0, 0.5), temperature=1.7), probe_rows=rows) < 1e-4
+    )
     again = HarmfulnessScorer.load(tmp_path / "rm")
-    assert again.temperature == 1.7
+    assert again.link == Link(thresholds=(-1.0, 0.5), temperature=1.7)
     assert again.logits(rows) == pytest.approx(wanted, abs=1e-4)
     assert "sigmoid" in json.loads((tmp_path / "rm" / "harmfulness.json").read_text())["formula"]
 
@@ -79,21 +82,21 @@ def test_an_export_that_scores_differently_is_refused(network, rows, tokenizer, 
 
     monkeypatch.setattr(harmfulness_model, "HarmfulnessScorer", type("S", (HarmfulnessScorer,), {"load": Other.load}))
     with pytest.raises(ModelError, match="scores differently"):
-        save_reward_model(network, tokenizer, tmp_path / "rm", temperature=1.0, probe_rows=rows)
+        save_reward_model(network, tokenizer, tmp_path / "rm", link=Link(), probe_rows=rows)
 
 
 def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
-    batch = made.collate([0, 1, 2, 3], 1.0)
-    assert batch.weights[batch.labels == 1].sum() == pytest.approx(batch.weights[batch.labels == 0].sum())
-    assert batch.weights.sum() == pytest.approx(4)
-    assert RewardRows(rows, [True] * 4, padded(0)).collate([0], 1.0).weights.tolist() == [0.5]
+    assert made.sides.harmful * 1 == pytest.approx(made.sides.harmless * 3)
+    assert made.sides.harmful * 1 + made.sides.harmless * 3 == pytest.approx(4)
+    assert RewardRows(rows, [True] * 4, padded(0)).sides.harmful == 0.5
 
 
 def test_the_loss_is_weighted_cross_entropy(network, rows, tokenizer):
     """Against torch's own BCE, one row at a time."""
     module = RewardModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
+    module.sides = made.sides
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
     logits = [network(collate([row], 0))[0] for row in rows]
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)

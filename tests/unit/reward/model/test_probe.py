@@ -13,8 +13,9 @@ from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.tokens import encode
 from records.rows import assistant, user
+from reward.model.head_start import HeadStart
 from reward.model.network import new_network
-from reward.model.probe import STRENGTHS, HeadStart, fit_probe
+from reward.model.probe import STRENGTHS, fit_probe
 from reward.model.training import RewardModule, RewardRows
 
 

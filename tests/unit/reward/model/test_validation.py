@@ -8,12 +8,13 @@ from sklearn.metrics import roc_auc_score
 
 from records.rows import assistant, user
 from reward.model.examples import RewardExample
+from reward.model.link import Link
 from reward.model.validation import PROBES, validate
 
 
 def example(number: int, harmful: bool, group: str, origin: str = "policy_harmful") -> RewardExample:
     return RewardExample(
-        id=str(number), prompt=user("q"), completion=assistant("a"), harmful=harmful, origin=origin, group=group, split="val"
+        id=str(number), prompt=user("q"), completion=assistant("a"), harm=float(harmful), origin=origin, group=group, split="val"
     )
 
 
@@ -26,7 +27,7 @@ def held_out():
 
 def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
     rows, logits = held_out
-    found = validate(rows, logits, 1.3)
+    found = validate(rows, logits, Link(temperature=1.3))
     assert found["auroc"]["mean"] == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
     low, high = found["auroc"]["interval"]
     assert low < found["auroc"]["mean"] < high
@@ -34,7 +35,7 @@ def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
 
 def test_validation_counts_rows_groups_and_probes(held_out):
     rows, logits = held_out
-    found = validate(rows, logits, 1.3)
+    found = validate(rows, logits, Link(temperature=1.3))
     assert (found["n"], found["prompt_groups"], found["harmful"]) == (120, 40, sum(r.harmful for r in rows))
     assert sum(probe["n"] for probe in found["probes"].values()) == 120
     right = [(z > 0) == row.harmful for z, row in zip(logits, rows, strict=True)]
@@ -43,7 +44,7 @@ def test_validation_counts_rows_groups_and_probes(held_out):
 
 def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
     rows, logits = held_out
-    cold, hot = validate(rows, logits, 0.5), validate(rows, logits, 5.0)
+    cold, hot = validate(rows, logits, Link(temperature=0.5)), validate(rows, logits, Link(temperature=5.0))
     assert cold["accuracy"] == hot["accuracy"]
     assert cold["auroc"]["mean"] == pytest.approx(hot["auroc"]["mean"])
     assert cold["ece"] != hot["ece"]
@@ -52,12 +53,12 @@ def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
 def test_dependent_examples_widen_the_interval(held_out):
     """The same rows counted five times are no more evidence: the bootstrap draws prompt groups."""
     rows, logits = held_out
-    once = validate(rows, logits, 1.0)["auroc"]["interval"]
-    copies = validate(rows * 5, logits * 5, 1.0)["auroc"]["interval"]
+    once = validate(rows, logits, Link(temperature=1.0))["auroc"]["interval"]
+    copies = validate(rows * 5, logits * 5, Link(temperature=1.0))["auroc"]["interval"]
     assert copies[1] - copies[0] == pytest.approx(once[1] - once[0], rel=0.05)
 
 
 def test_extreme_logits_do_not_overflow(held_out):
     rows, logits = held_out
     with np.errstate(over="raise"):
-        assert validate(rows, [z * 1e4 for z in logits], 0.1)["n"] == 120
+        assert validate(rows, [z * 1e4 for z in logits], Link(temperature=0.1))["n"] == 120

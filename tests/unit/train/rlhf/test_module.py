@@ -100,3 +100,14 @@ def test_a_step_counts_the_same_however_it_is_cut(fit_rlhf, whole, tmp_path, tok
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     for name, tensor in whole.tensors.items():
         assert (cut.tensors[name] - tensor).norm() <= 1e-4 * max(1.0, tensor.norm().item()), name
+
+
+def test_at_another_temperature_policy_and_reference_are_tempered_alike(fit_rlhf, whole, tmp_path):
+    from models.config import GenerationConfig
+
+    drawing = GenerationConfig(max_new_tokens=6, temperature=0.5, batch_size=5, dtype="float32")
+    tempered = fit_rlhf(tmp_path, steps=2, measure_every=2, generation=drawing)
+
+    assert tempered.metrics[0]["kl"] == 0
+    assert tempered.metrics[1]["kl"] > 0
+    assert tempered.metrics[0]["loss"] != whole.metrics[0]["loss"]
