@@ -55,7 +55,6 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
     except PrimumError as error:
         faults += error.faults
     faults += _capability_faults(config)
-    for file in (*config.pairs.expert_labels, *config.eval.expert_labels):
     for file in (*config.pairs.expert_labels, *config.reward.people, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
