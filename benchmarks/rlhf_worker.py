@@ -71,7 +71,7 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     keep_less(model)
     rows, plan = _prompts(options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config)
     work = Path(tempfile.mkdtemp())
-    online = Online(rows, plan, _rollout(config, base, tokenizer, work), lambda step: {"twins": 1.0}, trainer)
+    online = Online(rows, plan, _rollout(config, base, tokenizer, work), lambda step, drawn: {"twins": 1.0}, trainer)
     module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=steps)
 
     class Timed(pl.Callback):

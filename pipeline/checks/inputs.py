@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from data_prep.config import SourceConfig
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.prepare import read_sources
 from data_prep.unpaired import read_unpaired
+from eval.capability.items import read_tasks
+from eval.capability.lm_eval_engine import WHY_MISSING
 from eval.config import EvalConfig
 from eval.suites.loading import is_there, own_suites
 from pipeline.run.config import RunConfig
@@ -51,6 +54,7 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
         prompts = [prompt for found in suites.values() for prompt in found]
     except PrimumError as error:
         faults += error.faults
+    faults += _capability_faults(config)
     for file in (*config.pairs.expert_labels, *config.reward.people, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
@@ -66,3 +70,15 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
 
 def _is_there(source: SourceConfig) -> bool:
     return not source.path or source.format == "hub" or Path(source.path).exists()
+
+
+def _capability_faults(config: RunConfig) -> list[str]:
+    """Of the sets of questions, which a stage would read hours later, and of the engine that asks them."""
+    wanted = config.eval.capability
+    missing = wanted.engine == "lm_eval" and find_spec("lm_eval") is None
+    faults = [WHY_MISSING] if missing else []
+    try:
+        read_tasks(wanted.tasks)
+    except PrimumError as error:
+        faults += error.faults
+    return faults

@@ -87,13 +87,18 @@ def _names(evaluations: Sequence[StoredEvaluation]) -> list[str]:
 
 
 def _page(found: StoredEvaluation, request: Request) -> Files:
-    results, rows = found.results, [row.to_row() for row in found.rows]
+    results, rows = _named(found), [row.to_row() for row in found.rows]
     gates = judge(results, Endpoint.of(results).policy, release_settings(request.runs[0], []).gate)
     opens = not request.redacted
     yield "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens)
     yield "report.md", render_markdown(results, gates)
     if rows:
         yield from sample_pages(results, rows, opens_withheld=opens).items()
+
+
+def _named(found: StoredEvaluation) -> Json:
+    """The results with the run's name, which those of earlier versions do not hold."""
+    return {**found.results, "provenance": {"run": found.name, **(found.results.get("provenance") or {})}}
 
 
 def _lm_eval(found: StoredEvaluation, request: Request) -> Files:

@@ -139,14 +139,13 @@ class _Online:
         known = {prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))}
         return [FactorsAndRefusal(FACTORS, known=known)]
 
-    def _limits_at(self, step: int) -> Mapping[str, float]:
+    def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
         from train.rlhf.limits import drawn_limits
 
         rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        return drawn_limits(
-            _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=last.get("drawn_over_refusal", {})
-        )
+        drawn = last["drawn_over_refusal"] or drawn_first  # the first row was measured before anything was drawn
+        return drawn_limits(_rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn)
 
     def _also(self, samples: Sequence[Measured]) -> Row:
         from eval.over_optimisation import signs

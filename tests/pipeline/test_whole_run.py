@@ -341,8 +341,9 @@ def test_measuring_its_policies_without_the_run_gives_its_own_figures(finished, 
     from pipeline.run.config import load_config
 
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
-    generation = load_config(finished / "config.yaml").eval.generation
-    settings = [f"eval.generation.{name}={getattr(generation, name)}" for name in ("max_new_tokens", "batch_size")]
+    own_eval = load_config(finished / "config.yaml").eval
+    settings = [f"eval.generation.{name}={value}" for name, value in vars(own_eval.generation).items()]
+    settings.append(f"eval.factors={str(own_eval.factors).lower()}")
     made = measure(
         Request(
             model=str(tiny_directory), words=[str(finished), *settings], against=[str(finished / "dpo")],

@@ -104,4 +104,4 @@ def online_of(work: Path, rows: RolloutRows, plan: RolloutPlan, writer: Any, con
         rows_at_once=config.generation.batch_size,
         seed=0,
     )
-    return Online(rows, plan, rollout, lambda step: LIMITS, trainer)
+    return Online(rows, plan, rollout, lambda step, drawn: LIMITS, trainer)

@@ -39,8 +39,9 @@ class LimitConfig(Ranged):
     """Multipliers at first. At 1 a refused benign request costs as much as a fully harmful completion."""
     cap: float = ranged(10.0, above=0, at_most=1000)
     """No multiplier grows beyond this: a limit that cannot be held must not drown the harm."""
-    delay: int = ranged(2, at_least=0, at_most=MANY)
-    """Steps whose rates only feed the moving average: one step has too few benign prompts to act on."""
+    delay: int = ranged(3, at_least=0, at_most=MANY)
+    """Steps whose rates only feed the moving average: one step has too few benign prompts to act on. What the average is then stands for
+    the drawn completions of the starting policy, by which the limit is first re-centred."""
     decay: float = ranged(0.0, at_least=0, at_most=1000)
     """Step k of the ascent is rate / (1 + decay k). 0 keeps it able to follow; above 0 it ends an oscillation that does not end by itself."""
     memory: float = ranged(0.7, at_least=0, below=1)

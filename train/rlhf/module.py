@@ -41,8 +41,9 @@ class Online(NamedTuple):
     rows: RolloutRows
     plan: RolloutPlan
     rollout: Rollout
-    limits_at: Callable[[int], Mapping[str, float]]
-    """By benign suite, the most that drawn completions may refuse, as known at a step. Asked on rank 0 alone."""
+    limits_at: Callable[[int, Mapping[str, float]], Mapping[str, float]]
+    """By benign suite, the most that drawn completions may refuse, from the step and what those of the starting policy refused (empty
+    until it is known). Asked on rank 0 alone."""
     trainer: TrainerConfig
 
 
@@ -60,6 +61,7 @@ class RlhfModule(TrainedModule):
         suites = sorted({row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"})
         self.multipliers = multipliers_of(suites, config.limit)
         self.kl = 0.0
+        self.drawn_first: dict[str, float] = {}
         self._step_zero = StepZero()
         self._groups: dict[int, Group] = {}
         self._begun: int | None = None
@@ -102,12 +104,12 @@ class RlhfModule(TrainedModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        checkpoint["rlhf"] = {"multipliers": self.multipliers.state_dict(), "kl": self.kl}
+        checkpoint["rlhf"] = {"multipliers": self.multipliers.state_dict(), "kl": self.kl, "drawn_first": self.drawn_first}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self.multipliers.load_state_dict(checkpoint["rlhf"]["multipliers"])
-        self.kl = checkpoint["rlhf"]["kl"]
+        self.kl, self.drawn_first = checkpoint["rlhf"]["kl"], checkpoint["rlhf"]["drawn_first"]
 
     def _of(self, part: Part) -> list[Group]:
         """A part with scale 0, which keeps this rank in step, may name a prompt of another rank: any own one will do."""
@@ -127,12 +129,14 @@ class RlhfModule(TrainedModule):
         sums = StepSums.over(self._groups.values(), ranks[1])
         self.multipliers.limits = dict(self.trainer.strategy.broadcast(self._limits(step)))
         self.multipliers.update(sums.refused_by_suite())
+        if self.multipliers.updates == max(1, self.config.limit.delay):
+            self.drawn_first = dict(self.multipliers.averages)  # of a policy that has hardly moved
         self._reward(sums)
 
     def _limits(self, step: int) -> dict[str, float]:
         if not self.trainer.is_global_zero:
             return {}
-        known = self.online.limits_at(step)
+        known = self.online.limits_at(step, self.drawn_first)
         return {suite: known[suite] for suite in self.multipliers.values}
 
     def _group(self, place: int, drawn: dict[str, list[Drawn]]) -> Group:

@@ -13,6 +13,7 @@ from eval.config import GateConfig
 from eval.kept_lines import kept_lines
 from models.config import ModelConfig
 from models.loading.load import load_model
+from pipeline.checks.inputs import read_suites
 from pipeline.run.config import load_config
 from pipeline.run.graph import stage_names
 from pipeline.run.stage import Context, Stage, run_stage
@@ -94,3 +95,12 @@ def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(con
     assert not all(verdicts["dpo"])
     answers = (folder / "answers.jsonl").read_text().splitlines()
     assert len(answers) == 3 * 60
+
+
+def test_check_finds_a_missing_set_and_a_missing_engine_beforehand(config, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.checks.inputs.find_spec", lambda name: None)
+    wanted = ["eval.capability.engine=lm_eval", f"eval.capability.tasks=[{{name: a, path: {tmp_path}/none.jsonl}}]"]
+    _, faults = read_suites(load_config(tmp_path / "run.yaml", wanted))
+    assert any("lm_eval is not installed" in fault for fault in faults)
+    assert any("none.jsonl: no such file" in fault for fault in faults)
+    assert read_suites(config)[1] == []

@@ -25,7 +25,7 @@ from records.stage_folder import StageDirectory, write_records
 from reward.model.harmfulness_model import save_reward_model
 from reward.model.network import new_network
 from train.config import TrainerConfig
-from train.rlhf.config import DegenerateConfig, RlhfConfig
+from train.rlhf.config import DegenerateConfig, LimitConfig, RlhfConfig
 from train.rlhf.plan import Asked
 
 DRAWING = GenerationConfig(max_new_tokens=5, temperature=1.0, batch_size=16, dtype="float32")
@@ -38,6 +38,7 @@ ONLINE = RlhfConfig(
     learning_rate=1e-2,
     generation=DRAWING,
     degenerate=DegenerateConfig(min_words=0, max_perplexity=1e8),
+    limit=LimitConfig(delay=1),
     stop_when_scorers_part=False,
 )
 
@@ -128,7 +129,9 @@ def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
     limits = {line["step"]: line["limit/twins"] for line in lines if "limit/twins" in line}
     base, middle = rows[:2]
 
-    assert limits[1] == limits[2] == pytest.approx(rate(base, "twins") + 0.1)
+    assert limits[1] == pytest.approx(rate(base, "twins") + 0.1)  # nothing is drawn yet
+    drawn = next(line["refused/benign/twins"] for line in lines if line["step"] == 1 and "refused/benign/twins" in line)
+    assert limits[2] == pytest.approx(rate(base, "twins") + 0.1 + drawn - rate(base, "twins"))
     moved = middle["drawn_over_refusal"]["twins"] - rate(middle, "twins")
     assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
 

@@ -37,6 +37,7 @@ def read(path):
 def test_the_page_of_a_run_is_made_again_with_its_gate(run, written):
     page = (written / "report.html").read_text()
     assert "Release gate:" in page
+    assert "Run night &middot; Policy DPO" in page
     assert (written / "samples.html").is_file()
     assert (written / "report.md").read_text().startswith("# Harm and over-refusal")
 

@@ -17,6 +17,7 @@ SETTINGS = numeric_settings(RunConfig)
 NONSENSE = [".nan", ".inf", "-.inf", "-1", "0", "1e308", "1" + "0" * 400, "0x" + "f" * 9000, "-1e308"]
 ENTRIES = {
     "data.sources.*.limit": "data.sources=[{name: a, limit: %s}]",
+    "data.sources.*.weight": "data.sources=[{name: a, weight: %s}]",
     "eval.suites.*.limit": "eval.suites=[{name: a, path: a.csv, limit: %s}]",
     "eval.capability.tasks.*.limit": "eval.capability.tasks=[{name: a, path: a.csv, limit: %s}]",
     "data.lint.fail_above.*": "data.lint.fail_above={roles: %s}",
