@@ -100,4 +100,4 @@ def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(results, c
     assert "40 prompts" in said
     raw = next(c for c in results["comparisons"] if c["policy"] == "dpo" and c["metric"] == "harmfulness")
     assert f"{raw['difference']:+.2f}" in said
-    assert "people" not in verdict(results)
+    assert "people's ratings" not in verdict(results)
