@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_prep.pairs.expert_labels import common_ratings, read_labels
 from data_prep.review.items import item_id
@@ -12,12 +12,13 @@ from models.tokens import TokenRow
 from records.errors import RecordError
 from records.rows import Completion, Demonstration
 from reward.config import RewardConfig
-from reward.factors.teacher import WordsTeacher
 from reward.model.examples import CONTINUED, RewardExample
 from reward.model.labels import HarmLabel, factor_labels, rule_labels, with_people
 from reward.model.network import HarmfulnessNetwork
-from reward.model.preferences import PairModule, PairRows, preferences
-from reward.model.training import RewardModule, RewardRows
+
+if TYPE_CHECKING:
+    from reward.model.preferences import PairModule, PairRows
+    from reward.model.training import RewardModule, RewardRows
 
 PEOPLE = "reward.people"
 MIN_PAIRS = 20
@@ -28,6 +29,8 @@ def labels_for(config: RewardConfig, demonstrations: Sequence[Demonstration], co
 
     Raises RecordError where people have rated nothing of this run.
     """
+    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415  scikit-learn takes a second, which only the work needs
+
     harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
     asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
     labels = rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
@@ -62,6 +65,10 @@ class Training(NamedTuple):
 
 def training_of(config: RewardConfig, examples: Sequence[RewardExample], rows: list[TokenRow], layout: Collation, *, seed: int) -> Training:
     """Raises RecordError where the pairwise objective finds too few pairs."""
+    # Lightning takes seconds, which only a training needs.
+    from reward.model.preferences import PairModule, PairRows, preferences  # noqa: PLC0415
+    from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415
+
     harmful = sum(example.harmful for example in examples)
     if config.objective != "pairwise":
         harms, weights = [e.harm for e in examples], [e.weight for e in examples]
@@ -78,6 +85,8 @@ def training_of(config: RewardConfig, examples: Sequence[RewardExample], rows: l
 
 def made_module(training: Training, network: HarmfulnessNetwork, optimisation: dict[str, Any]) -> RewardModule | PairModule:
     """The module that trains the network on these rows."""
+    from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415  as above
+
     module = training.module_of(network, **optimisation)
     if isinstance(module, RewardModule) and isinstance(training.rows, RewardRows):
         module.sides = training.rows.sides
