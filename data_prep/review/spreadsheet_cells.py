@@ -16,8 +16,9 @@ _SIGNS = "=\uff1d\ufe66\u207c\u208c+\uff0b\ufe62\u207a\u208a\\-\uff0d\ufe63\u221
 _PASSED_OVER = rf"[^\S\t\r\n]|[\"]|{UNSEEN.pattern}"
 """What may stand before the sign and is passed over: blanks, quotes, what nobody sees."""
 _FORMULA = rf"'*(?:(?!\r)(?:{_PASSED_OVER}))*[{_SIGNS}]"
-_BEGINS = re.compile(rf"(\A|[;|\t\r\n])(?={_FORMULA})|\A(?='*[\t\r\n])")
-_MARKED = re.compile(rf"(\A|[;|\t\r\n])'(?={_FORMULA})|\A'(?='*[\t\r\n])")
+# A cell that begins with a tab or the end of a line is marked there too, before the sign behind it is looked for.
+_BEGINS = re.compile(rf"\A(?='*[\t\r\n])|(\A|[;|\t\r\n])(?={_FORMULA})")
+_MARKED = re.compile(rf"\A'(?='*[\t\r\n])|(\A|[;|\t\r\n])'(?={_FORMULA})")
 
 
 def to_cell(text: str) -> str:

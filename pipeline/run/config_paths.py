@@ -21,6 +21,7 @@ PATHS = (
     "score.reward_models.*",
     "pairs.expert_labels.*",
     "dpo.unpaired.*",
+    "reward.people.*",
     "eval.suites.*.path",
     "eval.expert_labels.*",
     "eval.capability.tasks.*.path",

@@ -152,7 +152,7 @@ def test_each_chosen_completion_is_imitated_and_learned_from_once(several: list[
         *CHOSEN[1:],
     ]
     assert len(sft_examples(twice, [], "base")) == 4
-    assert sorted(example.origin for example in build_examples(twice, [], shortcut_share=0.0, seed=0)) == ["safe_answer"] * 4
+    assert sorted(example.origin for example in build_examples(twice, [], {}, shortcut_share=0.0, seed=0)) == ["safe_answer"] * 4
 
 
 def test_experts_are_asked_about_each_under_the_prompt_that_it_answers(several: list[Demonstration]) -> None:

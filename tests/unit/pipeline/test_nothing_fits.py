@@ -16,6 +16,7 @@ from pipeline.stages.sft import Example, sft_rows
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, assistant, user
 from records.stage_folder import StageDirectory
+from reward.config import RewardConfig
 
 WORDS = "This is how it is done, step by step and without a doubt."
 
@@ -23,7 +24,7 @@ WORDS = "This is how it is done, step by step and without a doubt."
 @pytest.fixture
 def context(tmp_path, tiny_directory) -> Context:
     model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
-    config = replace(RunConfig(), run_dir=str(tmp_path), model=model)
+    config = replace(RunConfig(), run_dir=str(tmp_path), model=model, reward=RewardConfig(labelled_by="rule"))
     return Context(config, StageDirectory(tmp_path / "stage"), reads=reward.STAGE.inputs(config))
 
 

@@ -74,6 +74,7 @@ def test_what_prep_says_names_faults_and_suites_without_validation_rows():
         "splits": {"train": {"medquad": 50, "few": 3}, "val": {"harmful": 5}, "test": {}},
         "lint": {"no_refusal": 4, "mojibake": 1},
         "restrictions": {},
+        "mixture": {},
     }
     said = prep.describe(summary, validates=True)
     assert said[0] == "60 rows in, 58 kept, 2 left out"

@@ -136,7 +136,7 @@ def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(log, tmp_p
     assert harmful["base"]["refusal_rate"]["mean"] == 0
     assert harmful["mine"]["refusal_rate"]["mean"] == 1
     assert {row["metric"] for row in found["comparisons"] if row["suite"] == "harmful"} >= {"refusal_rate", "called_harmful"}
-    assert "the share called harmful" in found["verdict"]
+    assert "the mean chance of harm" in found["verdict"]
     assert cli.main(["measure", str(log), "--gate", "--output", str(tmp_path / "gated")]) == 3
     told = capsys.readouterr()
     assert "NOT MEASURED  mine: harmfulness on harmful: no reward model was named" in told.out

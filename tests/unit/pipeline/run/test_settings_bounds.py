@@ -74,6 +74,12 @@ ODD_TEXTS = {
     "an odd template": ("model.base.chat_template", LONG),
     "an odd Python": ("model.vllm.python", LONG),
     "labels": ("pairs.expert_labels", [f"{LONG}.jsonl"]),
+    "labels of the evaluation": ("eval.expert_labels", [f"{LONG}.jsonl"]),
+    "ratings": ("reward.people", [f"{LONG}.jsonl"]),
+    "thumbs": ("dpo", {"loss": "kto", "unpaired": [f"{LONG}.jsonl"]}),
+    "a task": ("eval.capability.tasks", [{"name": "a", "path": f"/{LONG}"}]),
+    "a condition": ("eval.conditions", [{"name": "paraphrase", "path": f"/{LONG}"}]),
+    "rows to tamper with": ("eval.tamper.medquad_path", LONG),
     "an embedding model": ("data.embedding.model", LONG),
 }
 
@@ -127,10 +133,14 @@ def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, m
     entries = {
         "data.sources.*.path": "[{name: a, format: jsonl, path: $PRIMUM_TEST_TOKEN}]",
         "eval.suites.*.path": "[{name: a, path: $PRIMUM_TEST_TOKEN}]",
+        "eval.suites.*.suite": "[{suite: $PRIMUM_TEST_TOKEN, path: a}]",
+        "eval.capability.tasks.*.path": "[{name: a, path: $PRIMUM_TEST_TOKEN}]",
+        "eval.conditions.*.name": "[{name: $PRIMUM_TEST_TOKEN}]",
+        "eval.conditions.*.path": "[{name: paraphrase, path: $PRIMUM_TEST_TOKEN}]",
     }
-    words = [f"{key.split('.*')[0]}={entries.get(key, '[$PRIMUM_TEST_TOKEN]' if '*' in key else '$PRIMUM_TEST_TOKEN')}" for key in PATHS]
-    with pytest.raises(ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name") as caught:
-        load_config(path, words)
-    assert len(caught.value.faults) == len(PATHS)
-    assert "hunter2" not in str(caught.value)
+    for key in PATHS:
+        value = entries.get(key, "[$PRIMUM_TEST_TOKEN]" if "*" in key else "$PRIMUM_TEST_TOKEN")
+        with pytest.raises(ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name") as caught:
+            load_config(path, [f"{key.split('.*')[0]}={value}"])
+        assert "hunter2" not in str(caught.value)
     assert "hunter2" not in to_yaml(load_config(path, ["wandb.project=$PRIMUM_TEST_TOKEN"]))
