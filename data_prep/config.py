@@ -245,8 +245,9 @@ class SidesConfig(Ranged):
 class PairsConfig(Ranged):
     """How preferences are built from scored completions."""
 
-    min_margin: float = ranged(0.25, at_least=0, at_most=4)
-    """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the answer that a chosen revision revises."""
+    min_margin: float = ranged(0.0, at_least=0, at_most=4)
+    """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the completion that a chosen revision
+    revises. 0 asks for the order alone: no distance on this scale has been compared with people."""
     strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
     """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;
     random_pair, any safe answer over any other."""
