@@ -103,10 +103,10 @@ def vllm_stand_in(tmp_path_factory) -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data, vLLM and lm_eval are no tools."""
+    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools."""
     report = yield
     excused = item.get_closest_marker("gpu") or any(
-        name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval")
+        name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval", "inspect_ai")
     )
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRIMUM_REQUIRE_TOOLS") and not excused:
         report.outcome = "failed"

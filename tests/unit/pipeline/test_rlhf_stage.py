@@ -23,6 +23,7 @@ from records.errors import PreemptedError
 from records.rows import Prompt, user
 from records.stage_folder import StageDirectory, write_records
 from reward.model.harmfulness_model import save_reward_model
+from reward.model.link import Link
 from reward.model.network import new_network
 from train.config import TrainerConfig
 from train.rlhf.config import DegenerateConfig, LimitConfig, RlhfConfig
@@ -74,7 +75,7 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     base = ModelConfig(path=str(tiny_directory))
     network = new_network(base, AdapterConfig(rank=2, alpha=4), layers=1, seed=0)
     torch.nn.init.normal_(network.score.weight, std=3.0, generator=torch.Generator().manual_seed(0))
-    save_reward_model(network, load_tokenizer(base), reward.path / "reward_model", temperature=1.0, probe_rows=[])
+    save_reward_model(network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[])
     reward.finish({})
     return run
 
