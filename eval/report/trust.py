@@ -31,7 +31,12 @@ def _instrument(results: Json) -> Iterator[str]:
     kappa = (results.get("agreement") or {}).get(endpoint.policy)
     if kappa and kappa.get("mean") is not None:
         value, detail = score_cell(kappa)
-        yield f"Its kappa with the scorers that no training touched is {value} ({detail}) on this policy."
+        whose = (
+            "Its kappa with the scorers that no training touched"
+            if endpoint.metric == "harmfulness"
+            else "The reward model's kappa with them"
+        )
+        yield f"{whose} is {value} ({detail}) on this policy."
 
 
 def _cut(results: Json) -> Iterator[str]:
