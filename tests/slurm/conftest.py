@@ -47,7 +47,7 @@ class Site:
         return found
 
     def logs(self) -> str:
-        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted((self.folder / "logs").glob("*.log")))
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-10_000:]}" for path in sorted((self.folder / "logs").glob("*.log")))
 
 
 @pytest.fixture(scope="session")
