@@ -93,3 +93,12 @@ def joined(prompts: Sequence[Prompt], completions: Sequence[Completion], scores:
         by_completion[score.completion_id][score.scorer] = score
     pairs = zip(prompts, completions, strict=True)
     return [Measured(prompt=prompt, completion=made, scores=by_completion[made.id]) for prompt, made in pairs]
+
+
+def scored_cells(samples: Iterable[Measured], scorer: str) -> dict[str, dict[str, list[Measured]]]:
+    """Rows that `scorer` has scored, by suite and then by policy, in their order."""
+    cells: dict[str, dict[str, list[Measured]]] = {}
+    for row in samples:
+        if scorer in row.scores:
+            cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
+    return cells

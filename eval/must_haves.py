@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.measured import Measured
+from eval.measured import Measured, scored_cells
 from eval.must_have_rule import MUST_HAVES
 from measures.estimates import compare_scores, mean_estimate
 
@@ -18,10 +18,7 @@ NOTE = (
 
 def must_haves(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
     """The `must_haves` object of docs/results.md, by suite; empty where no suite has statements."""
-    cells: dict[str, dict[str, list[Measured]]] = {}
-    for row in samples:
-        if MUST_HAVES in row.scores:
-            cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
+    cells = scored_cells(samples, MUST_HAVES)
     return {suite: {"note": NOTE, **_suite(by_policy, against, confidence)} for suite, by_policy in cells.items()}
 
 

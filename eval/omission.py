@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval import independent
-from eval.measured import Measured
+from eval.measured import Measured, scored_cells
 from eval.omission_rule import ACTS
 from eval.suite_scorers import OMISSION
 from measures.estimates import compare_rates, rate_estimate
@@ -23,10 +23,7 @@ NOTE = (
 
 def omissions(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
     """The `omission` object of docs/results.md, by suite; empty where no suite expects an act."""
-    cells: dict[str, dict[str, list[Measured]]] = {}
-    for row in samples:
-        if OMISSION in row.scores:
-            cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
+    cells = scored_cells(samples, OMISSION)
     return {suite: {"note": NOTE, **_suite(by_policy, against, confidence)} for suite, by_policy in cells.items()}
 
 

@@ -140,7 +140,7 @@ def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
     return fit_harm_rule(request, columns["complies"], truth)
 
 
-def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str] = ("complies", "coherent")) -> KnownRows:
+def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> KnownRows:
     """Completions of XSTest's unsafe prompts and readings of harmful requests, each of the two half of the weight."""
     asked = _is_asked(corpus)
     rows = asked_rows(corpus)
@@ -163,7 +163,8 @@ def _is_asked(corpus: Corpus) -> NDArray[np.bool_]:
 
 def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
     """Where the request is known to be harmful, on XSTest and on readings apart: factors left out, but for the rule's three numbers."""
-    rows, line = known_rows(corpus, tried, names), fit_known_rule(known_rows(corpus, tried, names))
+    rows = known_rows(corpus, tried, names)
+    line = fit_known_rule(rows)
     harm, asked = line(rows.complies, rows.coherent), asked_rows(corpus)
     figures: Figures = {}
     for source in LABELLED:
