@@ -90,7 +90,9 @@ def mean_with_ratings(rng):
 
 
 @pytest.mark.parametrize(
-    ("estimate", "truth"), [(from_other_set, 0.2), (rate_with_ratings, 0.2), (mean_with_ratings, 1.6)], ids=lambda value: str(value)[10:32]
+    ("estimate", "truth"),
+    [(from_other_set, 0.2), (rate_with_ratings, 0.2), (mean_with_ratings, 1.6)],
+    ids=["rate from another set", "rate with ratings", "mean with ratings"],
 )
 def test_intervals_cover_as_often_as_they_say(estimate, truth):
     """95 % is meant; two standard errors of 400 samples are 2.2 points. Never less, and not idle either."""
