@@ -60,8 +60,17 @@ def grouping(rows: Planted, measure: str) -> Found:
     threshold, ngram = MEASURES[measure]
     with timed() as taken:
         groups = near_duplicate_groups(rows.texts, threshold, ngram)
-    due = [(new, old) for new, old in rows.origins.items() if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold]
-    return {**taken, "planted": len(due), "found": sum(groups[new] == groups[old] for new, old in due), **sizes(groups)}
+    due = [
+        (new, old)
+        for new, old in rows.origins.items()
+        if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold
+    ]
+    return {
+        **taken,
+        "planted": len(due),
+        "found": sum(groups[new] == groups[old] for new, old in due),
+        **sizes(groups),
+    }
 
 
 def sizes(groups: Sequence[int]) -> Found:
@@ -82,13 +91,31 @@ def decontamination(rows: Planted, prompts: Sequence[str], measure: str) -> Foun
     config = DecontaminationConfig(threshold=threshold, ngram=ngram)
     with timed() as taken:
         removed = decontaminate(demonstrations, {"suite": prompts}, config).removed
-    due = {str(new) for new, old in rows.origins.items() if similarity(rows.texts[new], prompts[old], ngram) >= threshold}
+    due = {
+        str(new)
+        for new, old in rows.origins.items()
+        if similarity(rows.texts[new], prompts[old], ngram) >= threshold
+    }
     gone = {removal.row.id for removal in removed}
-    return {**taken, "prompts": len(prompts), "removed": len(gone), "planted": len(due), "found": len(due & gone)}
+    return {
+        **taken,
+        "prompts": len(prompts),
+        "removed": len(gone),
+        "planted": len(due),
+        "found": len(due & gone),
+    }
 
 
 def _row(number: int, text: str) -> Demonstration:
-    return Demonstration(id=str(number), prompt=user(text), completion=[], kind="harmful", suite="harmful", source="made", licence="none")
+    return Demonstration(
+        id=str(number),
+        prompt=user(text),
+        completion=[],
+        kind="harmful",
+        suite="harmful",
+        source="made",
+        licence="none",
+    )
 
 
 def rivals(rows: Planted, measure: str) -> Found:
@@ -101,7 +128,9 @@ def rivals(rows: Planted, measure: str) -> Found:
 
     def datasketch(sets: Sequence[frozenset[str]]) -> int:
         index = MinHashLSH(num_perm=bands * height, params=(bands, height))
-        hashed = MinHash.bulk([[gram.encode() for gram in grams] for grams in sets], num_perm=bands * height)
+        hashed = MinHash.bulk(
+            [[gram.encode() for gram in grams] for grams in sets], num_perm=bands * height
+        )
         return met(sets, index, hashed)
 
     def rensa(sets: Sequence[frozenset[str]]) -> int:
@@ -114,7 +143,9 @@ def rivals(rows: Planted, measure: str) -> Found:
     def met(sets: Sequence[frozenset[str]], index: Any, hashed: Sequence[Any]) -> int:
         pairs = 0
         for number, sketch in enumerate(hashed):
-            pairs += sum(jaccard(sets[number], sets[other]) >= threshold for other in index.query(sketch))
+            pairs += sum(
+                jaccard(sets[number], sets[other]) >= threshold for other in index.query(sketch)
+            )
             index.insert(number, sketch)
         return pairs
 
@@ -132,7 +163,9 @@ def rivals(rows: Planted, measure: str) -> Found:
 
 def requests(data: Path) -> Planted:
     folder = data / "medsafetybench" / "med_harm_llama3"
-    rows = read_source(SourceConfig(name="llama3", format="medsafetybench", path=str(folder)), seed=0)
+    rows = read_source(
+        SourceConfig(name="llama3", format="medsafetybench", path=str(folder)), seed=0
+    )
     return Planted(texts=[request_text(row.prompt) for row in rows], origins={})
 
 
@@ -142,21 +175,35 @@ def evaluation_prompts(data: Path) -> list[str]:
     for name, field in EVALUATION.items():
         path = data / name
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file)) if path.suffix == ".csv" else [json.loads(line) for line in file]
+            rows = (
+                list(csv.DictReader(file))
+                if path.suffix == ".csv"
+                else [json.loads(line) for line in file]
+            )
         prompts |= dict.fromkeys(str(row[field]) for row in rows)
-    assert len(prompts) >= PROMPTS, f"{data}: {len(prompts)} evaluation prompts, {PROMPTS} are needed"
+    assert len(prompts) >= PROMPTS, (
+        f"{data}: {len(prompts)} evaluation prompts, {PROMPTS} are needed"
+    )
     return list(prompts)[:PROMPTS]
 
 
 def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     """In a process of its own; `size` 0 stands for the real requests."""
-    prompts = evaluation_prompts(data) if data else synthetic_requests(PROMPTS, seed=1, reworded=0).texts
+    prompts = (
+        evaluation_prompts(data) if data else synthetic_requests(PROMPTS, seed=1, reworded=0).texts
+    )
     if size:
-        rows = planted_near(prompts, size, seed=0) if job == "decontaminate" else synthetic_requests(size, seed=0)
+        rows = (
+            planted_near(prompts, size, seed=0)
+            if job == "decontaminate"
+            else synthetic_requests(size, seed=0)
+        )
     else:
         assert data
         rows = requests(data)
-        if job == "rivals":  # among all 74,000 they would meet a hundred million pairs one by one in Python
+        if (
+            job == "rivals"
+        ):  # among all 74,000 they would meet a hundred million pairs one by one in Python
             rows = Planted(texts=rows.texts[::7], origins={})
     jobs = {
         "decontaminate": lambda: decontamination(rows, prompts, measure),
@@ -164,16 +211,24 @@ def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
         "rivals": lambda: rivals(rows, measure),
     }
     found = jobs[job]()
-    return {"rows": len(rows.texts), **found, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    return {
+        "rows": len(rows.texts),
+        **found,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--measures", nargs="+", default=list(MEASURES), choices=MEASURES)
     parser.add_argument("--rivals", action="store_true")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "data.json")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results" / "data.json"
+    )
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
@@ -187,13 +242,33 @@ def main() -> None:
         for job in jobs:
             for measure in options.measures:
                 name = f"{job} {measure} {size or 'real'}"
-                command = [sys.executable, "-m", "benchmarks.data", "--case", job, measure, str(size)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.data",
+                    "--case",
+                    job,
+                    measure,
+                    str(size),
+                ]
                 # The growth is of synthetic rows against synthetic prompts.
                 command += ["--data", str(options.data)] if not size else []
-                found = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-                done[name] = {"name": name, "job": job, "measure": measure, "real": not size, **json.loads(found)}
+                found = subprocess.run(
+                    command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+                ).stdout
+                done[name] = {
+                    "name": name,
+                    "job": job,
+                    "measure": measure,
+                    "real": not size,
+                    **json.loads(found),
+                }
                 print(json.dumps(done[name]), flush=True)
-                stamp = {"machine": machine("cpu", ("numpy", "scipy")), "date": time.strftime("%Y-%m-%d"), "cases": list(done.values())}
+                stamp = {
+                    "machine": machine("cpu", ("numpy", "scipy")),
+                    "date": time.strftime("%Y-%m-%d"),
+                    "cases": list(done.values()),
+                }
                 options.output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

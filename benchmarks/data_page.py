@@ -32,8 +32,18 @@ def data_section(results: Json) -> Iterator[str]:
     yield "| rows | what | measure | seconds | peak GB | planted rewordings found |"
     yield "|---:|---|---|---:|---:|---:|"
     cases = [case for case in results["cases"] if case["job"] in JOBS]
-    for case in sorted(cases, key=lambda case: (not case["real"], case["rows"], case["job"], list(MEASURES).index(case["measure"]))):
-        rows = f"{case['rows']:,}" + (" (MedSafetyBench, Llama-3)" if case["real"] else " synthetic")
+    for case in sorted(
+        cases,
+        key=lambda case: (
+            not case["real"],
+            case["rows"],
+            case["job"],
+            list(MEASURES).index(case["measure"]),
+        ),
+    ):
+        rows = f"{case['rows']:,}" + (
+            " (MedSafetyBench, Llama-3)" if case["real"] else " synthetic"
+        )
         planted = f"{case['found']:,} of {case['planted']:,}" if case["planted"] else "-"
         yield f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | {case['peak_gb']:.2f} | {planted} |"
     yield ""
@@ -55,7 +65,10 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
     yield "| rows | measure | exact: seconds, pairs | datasketch | rensa |"
     yield "|---:|---|---:|---:|---:|"
     for case in cases:
-        cells = [f"{_seconds(case[way])} s, {case[way]['pairs']:,}" for way in ("exact", "datasketch", "rensa")]
+        cells = [
+            f"{_seconds(case[way])} s, {case[way]['pairs']:,}"
+            for way in ("exact", "datasketch", "rensa")
+        ]
         yield f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | {MEASURES[case['measure']]} | {' | '.join(cells)} |"
 
 
@@ -65,10 +78,19 @@ def data_figure(results: Json) -> str:
         figure = Figure(figsize=(10, 4), layout="constrained")
         seconds, memory = figure.subplots(1, 2)
         for (job, measure), (colour, marker, line) in LOOKS.items():
-            cases = [c for c in results["cases"] if (c["job"], c["measure"]) == (job, measure) and not c["real"]]
+            cases = [
+                c
+                for c in results["cases"]
+                if (c["job"], c["measure"]) == (job, measure) and not c["real"]
+            ]
             cases.sort(key=lambda case: case["rows"])
             rows = [case["rows"] for case in cases]
-            look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{JOBS[job]}; {MEASURES[measure]}"}
+            look = {
+                "color": colour,
+                "marker": marker,
+                "linestyle": line,
+                "label": f"{JOBS[job]}; {MEASURES[measure]}",
+            }
             seconds.plot(rows, [case["cpu_seconds"] for case in cases], **look)
             memory.plot(rows, [case["peak_gb"] for case in cases], **look)
         ends = [1_000, 1_000_000]
@@ -76,12 +98,20 @@ def data_figure(results: Json) -> str:
         memory.plot(ends, [0.003, 3], color="#4D4D4D", linestyle=":")
         for axes, name in ((seconds, "seconds, one core"), (memory, "peak memory, GB")):
             axes.set(xscale="log", yscale="log", xlabel="rows", ylabel=name)
-            axes.set_xticks([1_000, 10_000, 100_000, 1_000_000], ["1,000", "10,000", "100,000", "1,000,000"])
+            axes.set_xticks(
+                [1_000, 10_000, 100_000, 1_000_000], ["1,000", "10,000", "100,000", "1,000,000"]
+            )
             axes.minorticks_off()
         seconds.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
         memory.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
         memory.set_ylim(0.05, 5)
-        figure.legend(*seconds.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+        figure.legend(
+            *seconds.get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=3,
+            fontsize=9,
+            frameon=False,
+        )
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()

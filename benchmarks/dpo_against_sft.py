@@ -22,7 +22,10 @@ from typing import Any, NamedTuple
 from eval.scoreboard_shape import read_scoreboard
 from pipeline.run.seeds import link_stage
 
-DPO = {f"over_refusal_{share}": [f"pairs.over_refusal={share}", "dpo.over_refusal_limit=null"] for share in (0.8, 1.6, 3.2)}
+DPO = {
+    f"over_refusal_{share}": [f"pairs.over_refusal={share}", "dpo.over_refusal_limit=null"]
+    for share in (0.8, 1.6, 3.2)
+}
 CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (1e-3, 2e-3, 4e-3)}
 """The control takes the rate of SFT: the SFT policy is trained before, at the recipe's own, and taken over."""
 BEFORE = ("prep", "sample", "reward", "sft", "score", "pairs")
@@ -42,7 +45,12 @@ def points_of(rows: Sequence[dict[str, Any]], base: dict[str, Any]) -> list[Poin
         suites = row["over_refusal_by_suite"]
         if row["epoch"] > 0 and suites and row["harmfulness"]["mean"] is not None:
             before = base["over_refusal_by_suite"]
-            found.append(Point(max(suites[s]["mean"] - before[s]["mean"] for s in suites), row["harmfulness"]["mean"]))
+            found.append(
+                Point(
+                    max(suites[s]["mean"] - before[s]["mean"] for s in suites),
+                    row["harmfulness"]["mean"],
+                )
+            )
     return found
 
 
@@ -63,10 +71,18 @@ def harm_at(front: Sequence[Point], rise: float) -> float | None:
 
 def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) -> list[str]:
     """A row a rise: DPO's harm less the control's at equal over-refusal, over the seeds in which both have a point."""
-    rows = ["| over-refusal above the base, at most | seeds | DPO less control, harm | SD over seeds |", "|---|---|---|---|"]
+    rows = [
+        "| over-refusal above the base, at most | seeds | DPO less control, harm | SD over seeds |",
+        "|---|---|---|---|",
+    ]
     for rise in RISES:
-        pairs = [(harm_at(pareto(one), rise), harm_at(pareto(other), rise)) for one, other in zip(dpo, control, strict=True)]
-        leads = [after - before for after, before in pairs if after is not None and before is not None]
+        pairs = [
+            (harm_at(pareto(one), rise), harm_at(pareto(other), rise))
+            for one, other in zip(dpo, control, strict=True)
+        ]
+        leads = [
+            after - before for after, before in pairs if after is not None and before is not None
+        ]
         mean = f"{statistics.fmean(leads):+.2f}" if leads else "no seed"
         spread = f"{statistics.stdev(leads):.2f}" if len(leads) > 1 else "unknown"
         rows.append(f"| {100 * rise:.0f} points | {len(leads)} | {mean} | {spread} |")
@@ -76,7 +92,10 @@ def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) ->
 def trained(recipe: Path, words: list[str], run: Path, stages: Sequence[str]) -> None:
     """These stages of one run, each by itself: it asks only for what it reads."""
     for stage in stages:
-        subprocess.run([sys.executable, "-m", "pipeline.cli", stage, str(recipe), *words, f"run_dir={run}"], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", stage, str(recipe), *words, f"run_dir={run}"],
+            check=True,
+        )
 
 
 def taken_over(first: Path, run: Path, stages: Sequence[str]) -> None:
@@ -103,12 +122,16 @@ def curves(recipe: Path, folder: Path, seed: int) -> tuple[list[Point], list[Poi
         run = folder / f"seed-{seed}" / name
         taken_over(first, run, BEFORE)
         trained(recipe, [*common, *words], run, ("sft_control",))
-        found["sft_control"] += points_of(read_scoreboard(run / "sft_control" / "scoreboard.jsonl"), base)
+        found["sft_control"] += points_of(
+            read_scoreboard(run / "sft_control" / "scoreboard.jsonl"), base
+        )
     return found["dpo"], found["sft_control"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, required=True)

@@ -26,15 +26,32 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
     """
     plain = unwrapped(model)
     output = plain.get_output_embeddings()
-    body = [module for module in plain.modules() if isinstance(module, nn.Linear) and module is not output]
-    frozen, trained = (sum(m.weight.numel() for m in body if m.weight.requires_grad is wanted) for wanted in (False, True))
+    body = [
+        module
+        for module in plain.modules()
+        if isinstance(module, nn.Linear) and module is not output
+    ]
+    frozen, trained = (
+        sum(m.weight.numel() for m in body if m.weight.requires_grad is wanted)
+        for wanted in (False, True)
+    )
     tokens = packed.input_ids.shape[1]
-    linear = tokens * 2 * (2 * frozen + 3 * trained)  # forwards and for inputs; for weights only where they are trained
+    linear = (
+        tokens * 2 * (2 * frozen + 3 * trained)
+    )  # forwards and for inputs; for weights only where they are trained
     config = plain.config.get_text_config()
-    width = config.num_attention_heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    width = config.num_attention_heads * (
+        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    )
     seen = int((packed.position_ids + 1).sum())
-    attention = 3 * 4 * width * seen * config.num_hidden_layers  # two products forwards, four backwards
-    predicted = len(packed.targets) * 2 * output.weight.numel() * (3 if output.weight.requires_grad else 2) if head else 0
+    attention = (
+        3 * 4 * width * seen * config.num_hidden_layers
+    )  # two products forwards, four backwards
+    predicted = (
+        len(packed.targets) * 2 * output.weight.numel() * (3 if output.weight.requires_grad else 2)
+        if head
+        else 0
+    )
     return linear + attention + predicted
 
 

@@ -50,13 +50,20 @@ class Way(NamedTuple):
     write: Callable[[], Written]
 
 
-def plain(model: Any, tokenizer: Any, prompts: Ids, settings: HfGenerationConfig, batch: int) -> Ids:
+def plain(
+    model: Any, tokenizer: Any, prompts: Ids, settings: HfGenerationConfig, batch: int
+) -> Ids:
     written: Ids = []
     for start in range(0, len(prompts), batch):
         rows = prompts[start : start + batch]
         width = max(map(len, rows))
-        ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(row)) + row for row in rows], device=model.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
+        ids = torch.tensor(
+            [[tokenizer.pad_token_id] * (width - len(row)) + row for row in rows],
+            device=model.device,
+        )
+        mask = torch.tensor(
+            [[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device
+        )
         with torch.inference_mode():
             output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
         written += [_until_end(row, settings.eos_token_id) for row in output[:, width:].tolist()]
@@ -68,16 +75,24 @@ def _until_end(row: list[int], ends: list[int]) -> list[int]:
 
 
 def _read(tokenizer: Any, written: Ids) -> Written:
-    return Written([tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written], sum(map(len, written)))
+    return Written(
+        [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written],
+        sum(map(len, written)),
+    )
 
 
 def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     base = model_config(options.model)
     tokenizer = load_tokenizer(base)
-    messages = [row.prompt for row in builtin.read(SourceConfig())][:: max(1, 500 // options.prompts)][: options.prompts]
+    messages = [row.prompt for row in builtin.read(SourceConfig())][
+        :: max(1, 500 // options.prompts)
+    ][: options.prompts]
     prompts = [prompt_ids(tokenizer, prompt) for prompt in messages]
     by_length = sorted(prompts, key=len)
-    ends = [tokenizer.eos_token_id, *(tokenizer(options.stop, add_special_tokens=False)["input_ids"] if options.stop else [])]
+    ends = [
+        tokenizer.eos_token_id,
+        *(tokenizer(options.stop, add_special_tokens=False)["input_ids"] if options.stop else []),
+    ]
     back = [by_length.index(prompt) for prompt in prompts]
     common = {
         "max_new_tokens": options.tokens,
@@ -89,7 +104,9 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     def fresh() -> Any:
         return load_model(base).to(dtype).to(options.device)
 
-    def way(name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any) -> Way:
+    def way(
+        name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any
+    ) -> Way:
         model, config = fresh().requires_grad_(not frozen), HfGenerationConfig(**common, **settings)
 
         def write() -> Written:
@@ -107,12 +124,18 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         "sorted, 32 at once": lambda: way("sorted", 32, ordered=True),
         "sorted, 64 at once": lambda: way("sorted", 64, ordered=True),
         "frozen, 64 at once": lambda: way("frozen", 64, ordered=True, frozen=True),
-        "static, 64 at once": lambda: way("static", 64, ordered=True, cache_implementation="static", disable_compile=True),
+        "static, 64 at once": lambda: way(
+            "static", 64, ordered=True, cache_implementation="static", disable_compile=True
+        ),
         "continuous": lambda: continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
-        "primum, 64 at once": lambda: ours("primum", fresh().requires_grad_(False), tokenizer, prompts, common),
+        "primum, 64 at once": lambda: ours(
+            "primum", fresh().requires_grad_(False), tokenizer, prompts, common
+        ),
     }
     if options.vllm:
-        offered["vllm, 64 at once"] = lambda: ours("vllm", _vllm(options, base, dtype), tokenizer, prompts, common)
+        offered["vllm, 64 at once"] = lambda: ours(
+            "vllm", _vllm(options, base, dtype), tokenizer, prompts, common
+        )
     return [offered[name]() for name in options.ways or offered]
 
 
@@ -124,9 +147,16 @@ def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) ->
 
 def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationConfig) -> Way:
     def write() -> Written:
-        found = model.generate_batch(prompts, generation_config=config, continuous_batching_config=ContinuousBatchingConfig(), warmup=False)
+        found = model.generate_batch(
+            prompts,
+            generation_config=config,
+            continuous_batching_config=ContinuousBatchingConfig(),
+            warmup=False,
+        )
         done = [found[key] for key in sorted(found, key=lambda key: int(key.rsplit("_", 1)[-1]))]
-        return _read(tokenizer, [_until_end(answer.generated_tokens, config.eos_token_id) for answer in done])
+        return _read(
+            tokenizer, [_until_end(answer.generated_tokens, config.eos_token_id) for answer in done]
+        )
 
     return Way("continuous", write)
 
@@ -135,21 +165,29 @@ def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, 
     settings = GenerationConfig(max_new_tokens=common["max_new_tokens"], batch_size=64)
 
     def write() -> Written:
-        completions = generate_from(model, tokenizer, prompts, settings, ends=common["eos_token_id"])
-        return Written([made.text for made in completions], sum(len(made.ids) for made in completions))
+        completions = generate_from(
+            model, tokenizer, prompts, settings, ends=common["eos_token_id"]
+        )
+        return Written(
+            [made.text for made in completions], sum(len(made.ids) for made in completions)
+        )
 
     return Way(f"{name}, 64 at once", write)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default=SMOLLM2, choices=MODELS)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--vllm", help="a Python that vLLM is installed in")
-    parser.add_argument("--ways", nargs="+", help="names of ways, as they are printed; all when left out")
+    parser.add_argument(
+        "--ways", nargs="+", help="names of ways, as they are printed; all when left out"
+    )
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--stop", default="", help="a text of one token that ends a completion too")
     parser.add_argument("--output", type=Path, help="where results go")
@@ -166,22 +204,39 @@ def main() -> None:
             written = way.write()
             seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
             if number or way in slow:
-                rates = found.setdefault(way.name, {"tokens_per_second": [], "tokens_per_cpu_second": []})
+                rates = found.setdefault(
+                    way.name, {"tokens_per_second": [], "tokens_per_cpu_second": []}
+                )
                 rates["tokens_per_second"].append(written.tokens / seconds)
                 rates["tokens_per_cpu_second"].append(written.tokens / cpu_seconds)
             if not number:
                 texts[way.name] = written.texts
     for way in contestants:
         rates = found[way.name]["tokens_per_second"]
-        different = sum(a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True))
+        different = sum(
+            a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True)
+        )
         found[way.name]["texts_that_differ"] = different
-        print(f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ")
+        print(
+            f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ"
+        )
     output = options.output or ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"dtype": str(dtype), **{name: getattr(options, name) for name in ("model", "device", "prompts", "tokens", "stop")}}
+    settings = {
+        "dtype": str(dtype),
+        **{
+            name: getattr(options, name)
+            for name in ("model", "device", "prompts", "tokens", "stop")
+        },
+    }
     if options.vllm:
         settings["vllm"] = vllm_version(VllmConfig(python=options.vllm))
-    stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), **settings, "ways": found}
+    stamp = {
+        "machine": machine(options.device, PACKAGES),
+        "date": time.strftime("%Y-%m-%d"),
+        **settings,
+        "ways": found,
+    }
     output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

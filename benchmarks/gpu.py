@@ -39,8 +39,17 @@ class Case(NamedTuple):
         return " ".join((self.module, *self.arguments))
 
 
-def training(least: int, most: int, model: str, job: str, regime: str, adapter: str, rounds: int) -> Case:
-    chosen = {"--models": model, "--jobs": job, "--regimes": regime, "--adapters": adapter, "--precisions": "bf16", "--rounds": str(rounds)}
+def training(
+    least: int, most: int, model: str, job: str, regime: str, adapter: str, rounds: int
+) -> Case:
+    chosen = {
+        "--models": model,
+        "--jobs": job,
+        "--regimes": regime,
+        "--adapters": adapter,
+        "--precisions": "bf16",
+        "--rounds": str(rounds),
+    }
     arguments = [word for pair in chosen.items() for word in pair]
     return Case(least, most, "training", (*arguments, "--rivals", "trl_best"))
 
@@ -58,7 +67,21 @@ CASES = (
 TRIAL = (
     training(1, 200, "llama-tiny", "dpo", "short", "lora", 1),
     Case(
-        1, 200, "generation", ("--model", "llama-tiny", "--prompts", "8", "--tokens", "8", "--rounds", "1", "--ways", "primum, 64 at once")
+        1,
+        200,
+        "generation",
+        (
+            "--model",
+            "llama-tiny",
+            "--prompts",
+            "8",
+            "--tokens",
+            "8",
+            "--rounds",
+            "1",
+            "--ways",
+            "primum, 64 at once",
+        ),
     ),
 )
 
@@ -68,7 +91,16 @@ def run(case: Case, device: str, results: Path, seconds: float) -> str:
     environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
     name_compiler_caches(environment)
     output = results / ("gpu.json" if case.module == "training" else f"generation-{device}.json")
-    command = [sys.executable, "-m", f"benchmarks.{case.module}", "--device", device, *case.arguments, "--output", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        f"benchmarks.{case.module}",
+        "--device",
+        device,
+        *case.arguments,
+        "--output",
+        str(output),
+    ]
     process = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
     try:
         return "done" if process.wait(seconds) == 0 else f"failed with {process.returncode}"
@@ -90,7 +122,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def within(cases: tuple[Case, ...], device: str, results: Path, budget: float) -> list[tuple[str, str]]:
+def within(
+    cases: tuple[Case, ...], device: str, results: Path, budget: float
+) -> list[tuple[str, str]]:
     """Each case's name and how it ended; those that the time does not reach are named too."""
     end, ended = time.monotonic() + budget, []
     for case in cases:
@@ -106,7 +140,9 @@ def within(cases: tuple[Case, ...], device: str, results: Path, budget: float) -
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     options = parser.parse_args()

@@ -14,9 +14,21 @@ ROOT = Path(__file__).parent.parent
 
 
 def machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        "",
+    )
     versions = {name: installed(name) for name in packages}
-    found = {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), **versions}
+    found = {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        **versions,
+    }
     if device == "cuda":
         import torch  # noqa: PLC0415  the driver itself computes nothing
 

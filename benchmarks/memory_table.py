@@ -14,7 +14,15 @@ from transformers import LlamaConfig
 from benchmarks.machine import ROOT
 from benchmarks.training_cases import REGIMES, REWARD_JOBS
 from models.config import AdapterConfig, ModelConfig
-from models.loading.footprint import GB, GPU_CONTEXT, Shape, peak_bytes, shape_from, shape_of, training_bytes
+from models.loading.footprint import (
+    GB,
+    GPU_CONTEXT,
+    Shape,
+    peak_bytes,
+    shape_from,
+    shape_of,
+    training_bytes,
+)
 
 # The sizes in their config.json, which are Llama 2's.
 MEDITRON = {
@@ -37,19 +45,32 @@ def estimate(shape: Shape, stage: int, ranks: int) -> float:
     """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient checkpointing."""
     weight_bytes = 2 if shape.trained < shape.parameters else 4
     parts = training_bytes(
-        shape, weight_bytes=weight_bytes, matrix_bytes=2, zero_stage=stage, ranks=ranks, tokens=TOKENS, checkpointing=True
+        shape,
+        weight_bytes=weight_bytes,
+        matrix_bytes=2,
+        zero_stage=stage,
+        ranks=ranks,
+        tokens=TOKENS,
+        checkpointing=True,
     )
     return (peak_bytes(parts) + GPU_CONTEXT) / GB
 
 
 def table() -> Iterator[str]:
-    yield "| model | trained | ZeRO | " + " | ".join(f"{ranks} GPU" + "s" * (ranks > 1) for ranks in GPUS) + " |"
+    yield (
+        "| model | trained | ZeRO | "
+        + " | ".join(f"{ranks} GPU" + "s" * (ranks > 1) for ranks in GPUS)
+        + " |"
+    )
     yield "|---|---|---|" + "---:|" * len(GPUS)
     for name, config in MEDITRON.items():
         for kind in ("lora", "full"):
             shape = shape_from(config, AdapterConfig(kind=kind))  # type: ignore[arg-type]
             for stage in (1, 2, 3):
-                cells = [f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else "") for gb in (estimate(shape, stage, n) for n in GPUS)]
+                cells = [
+                    f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else "")
+                    for gb in (estimate(shape, stage, n) for n in GPUS)
+                ]
                 yield f"| {name} | {kind} | {stage} | " + " | ".join(cells) + " |"
 
 
@@ -58,7 +79,12 @@ def comparison(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
     shapes = {kind: shape_of(ModelConfig(), AdapterConfig(kind=kind)) for kind in ("lora", "full")}  # type: ignore[arg-type]
     for case in results["cases"]:
         found = case["against"].get("trl_best")
-        if found and case["job"] not in REWARD_JOBS and case["regime"] in REGIMES and "tokens" in found:
+        if (
+            found
+            and case["job"] not in REWARD_JOBS
+            and case["regime"] in REGIMES
+            and "tokens" in found
+        ):
             parts = training_bytes(
                 shapes[case["adapter"]],
                 weight_bytes=4,
@@ -69,7 +95,11 @@ def comparison(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
                 checkpointing=False,
             )
             name = ", ".join(case[part] for part in ("job", "regime", "adapter", "precision"))
-            yield name, (peak_bytes(parts) + PROCESS_BYTES) / GB, found["primum"]["peak_gb"] * 2**30 / GB
+            yield (
+                name,
+                (peak_bytes(parts) + PROCESS_BYTES) / GB,
+                found["primum"]["peak_gb"] * 2**30 / GB,
+            )
 
 
 def page() -> str:
@@ -91,7 +121,10 @@ def page() -> str:
         "|---|---:|---:|",
     ]
     results = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
-    lines += [f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |" for name, estimated, measured in comparison(results)]
+    lines += [
+        f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |"
+        for name, estimated, measured in comparison(results)
+    ]
     return "\n".join(lines) + "\n"
 
 

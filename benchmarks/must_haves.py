@@ -24,7 +24,9 @@ def shares(rows: list[dict[str, object]]) -> tuple[float, float, int]:
         question, statements = str(row["Question"]), [str(one) for one in row["Must_have"]]  # type: ignore[attr-defined]
         own += held(str(row["Free_form_answer"]), question, statements)
         for shift in SHIFTS:
-            others += held(str(rows[(place + shift) % len(rows)]["Free_form_answer"]), question, statements)
+            others += held(
+                str(rows[(place + shift) % len(rows)]["Free_form_answer"]), question, statements
+            )
     return sum(own) / len(own), sum(others) / len(others), len(own)
 
 

@@ -45,7 +45,11 @@ def recipes(config: PairsConfig) -> dict[str, PairsConfig]:
     openings = replace(none, max_opening_share=config.max_opening_share)
     comply = replace(openings, refuse_then_comply=config.refuse_then_comply)
     benign = replace(comply, over_refusal=config.over_refusal)
-    lengths = replace(benign, max_length_ratio=config.max_length_ratio, max_length_difference=config.max_length_difference)
+    lengths = replace(
+        benign,
+        max_length_ratio=config.max_length_ratio,
+        max_length_difference=config.max_length_difference,
+    )
     return {
         "none": none,
         "+ varied openings": openings,
@@ -67,7 +71,11 @@ def cross_validated(pairs: list[Pair], groups: dict[str, str]) -> dict[str, dict
     found = {}
     for name, won in wins.items():
         interval = binomtest(round(won), len(pairs)).proportion_ci(method="wilson")
-        found[name] = {"accuracy": won / len(pairs), "interval": [interval.low, interval.high], "n": len(pairs)}
+        found[name] = {
+            "accuracy": won / len(pairs),
+            "interval": [interval.low, interval.high],
+            "n": len(pairs),
+        }
     return found
 
 
@@ -77,9 +85,13 @@ def main(path: Path, overrides: list[str]) -> None:
     prompts = read_splits(run_dir / "prep", "prompts", Prompt, LEARNED_FROM)
     demonstrations = read_splits(run_dir / "prep", "demonstrations", Demonstration, LEARNED_FROM)
     completions = read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM)
-    found = candidates(completions, demonstrations, read_records(run_dir / "score" / "scores.jsonl", Score))
+    found = candidates(
+        completions, demonstrations, read_records(run_dir / "score" / "scores.jsonl", Score)
+    )
     groups = {p.id: p.group for p in prompts}
-    print("| breakers | pairs | commonest opening | length difference | length only | prefix only |")
+    print(
+        "| breakers | pairs | commonest opening | length difference | length only | prefix only |"
+    )
     print("|---|---:|---:|---:|---:|---:|")
     for name, recipe in recipes(config.pairs).items():
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
@@ -90,7 +102,9 @@ def main(path: Path, overrides: list[str]) -> None:
             for p in (probes["length_only"], probes["prefix_only"])
         ]
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
-        print(f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |")
+        print(
+            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |"
+        )
 
 
 if __name__ == "__main__":

@@ -61,10 +61,14 @@ def measured(rows: Path, model: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--models", nargs="+", default=list(MODELS))
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "prep.json")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results" / "prep.json"
+    )
     options = parser.parse_args()
     known = json.loads(options.output.read_text()) if options.output.is_file() else {"cases": []}
     done = {(case["rows"], case["model"]): case for case in known["cases"]}
@@ -75,8 +79,13 @@ def main() -> None:
             for model in options.models:
                 done[count, model] = measured(rows, model)
                 print(json.dumps(done[count, model]), flush=True)
-                stamp = {"machine": machine("cpu", ("numpy", "scipy", "transformers")), "date": time.strftime("%Y-%m-%d")}
-                options.output.write_text(json.dumps({**stamp, "cases": list(done.values())}, indent=1) + "\n")
+                stamp = {
+                    "machine": machine("cpu", ("numpy", "scipy", "transformers")),
+                    "date": time.strftime("%Y-%m-%d"),
+                }
+                options.output.write_text(
+                    json.dumps({**stamp, "cases": list(done.values())}, indent=1) + "\n"
+                )
 
 
 if __name__ == "__main__":

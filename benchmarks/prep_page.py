@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 from eval.report.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
-LOOKS = {"tiny": (POLICY_COLOURS["sft"], "o", "-"), "smollm2-135m-instruct": (POLICY_COLOURS["dpo"], "s", "--")}
+LOOKS = {
+    "tiny": (POLICY_COLOURS["sft"], "o", "-"),
+    "smollm2-135m-instruct": (POLICY_COLOURS["dpo"], "s", "--"),
+}
 """By model whose chat template every row is rendered with."""
 
 
@@ -40,17 +43,26 @@ def prep_figure(results: Json) -> str:
         for model, (colour, marker, line) in LOOKS.items():
             cases = [case for case in _in_order(results) if case["model"] == model]
             rows = [case["rows"] for case in cases]
-            look = {"color": colour, "marker": marker, "linestyle": line, "label": f"chat template of {model}"}
+            look = {
+                "color": colour,
+                "marker": marker,
+                "linestyle": line,
+                "label": f"chat template of {model}",
+            }
             seconds.plot(rows, [case["cpu_seconds"] for case in cases], **look)
             memory.plot(rows, [case["peak_gb"] for case in cases], **look)
         seconds.plot([10_000, 1_000_000], [5, 500], color="#4D4D4D", linestyle=":", label="linear")
         for axes, name in ((seconds, "processor seconds"), (memory, "peak memory, GB")):
             axes.set(xscale="log", yscale="log", xlabel="rows", ylabel=name, xlim=(800, 1_250_000))
-            axes.set_xticks([1_000, 10_000, 100_000, 1_000_000], ["1,000", "10,000", "100,000", "1,000,000"])
+            axes.set_xticks(
+                [1_000, 10_000, 100_000, 1_000_000], ["1,000", "10,000", "100,000", "1,000,000"]
+            )
             axes.minorticks_off()
         seconds.set_yticks([10, 100, 1000], ["10", "100", "1,000"])
         memory.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
-        figure.legend(*seconds.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+        figure.legend(
+            *seconds.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
+        )
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()

@@ -25,7 +25,11 @@ OPENINGS = (
     "{} . Can you help?",
 )
 """Most requests of people begin and end in few ways."""
-DECLINES = ("I can't help with that.", "No, I won't do this.", "I'm sorry, but I can't assist with that request.")
+DECLINES = (
+    "I can't help with that.",
+    "No, I won't do this.",
+    "I'm sorry, but I can't assist with that request.",
+)
 COPIES, REWORDED, WITHOUT_REJECTED, HARMFUL = 0.05, 0.1, 0.5, 0.5
 REQUEST_WORDS, COMPLETION_WORDS = (5, 25), (30, 150)
 BLOCK = 10_000
@@ -45,7 +49,9 @@ class Words:
     def drawn(self, lengths: tuple[int, int], count: int) -> list[str]:
         """`count` texts of so many words."""
         sizes = self._generator.integers(*lengths, count, endpoint=True)
-        ranks = np.searchsorted(self._weights, self._generator.random(int(sizes.sum())) * self._weights[-1])
+        ranks = np.searchsorted(
+            self._weights, self._generator.random(int(sizes.sum())) * self._weights[-1]
+        )
         texts = np.split(ranks, np.cumsum(sizes)[:-1])
         return [" ".join(map(self._word, text.tolist())) for text in texts]
 
@@ -68,7 +74,11 @@ def _own_words() -> list[str]:
     for path in sorted((ROOT / "data_prep" / "package_data").glob("principle_*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            counts.update(re.findall(r"[a-z]+", f"{row['harmful']} {row['safe_answer']} {row['benign']}".lower()))
+            counts.update(
+                re.findall(
+                    r"[a-z]+", f"{row['harmful']} {row['safe_answer']} {row['benign']}".lower()
+                )
+            )
     return sorted(counts, key=lambda word: (-counts[word], word))
 
 
@@ -81,7 +91,10 @@ def made_rows(count: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 def _block(words: Words, start: int, count: int) -> Iterator[dict[str, Any]]:
     requests = words.drawn(REQUEST_WORDS, count)
-    completions, rejected = words.drawn(COMPLETION_WORDS, count), words.drawn(COMPLETION_WORDS, count)
+    completions, rejected = (
+        words.drawn(COMPLETION_WORDS, count),
+        words.drawn(COMPLETION_WORDS, count),
+    )
     drawn = [words.chance(count) for _ in range(5)]
     asked: list[str] = []
     for number, (copies, way, harmful, alone, earlier) in enumerate(zip(*drawn, strict=True)):
@@ -108,7 +121,10 @@ def _block(words: Words, start: int, count: int) -> Iterator[dict[str, Any]]:
 
 def _sentences(text: str) -> str:
     words = text.split(" ")
-    parts = (" ".join(words[start : start + SENTENCE_WORDS]) for start in range(0, len(words), SENTENCE_WORDS))
+    parts = (
+        " ".join(words[start : start + SENTENCE_WORDS])
+        for start in range(0, len(words), SENTENCE_WORDS)
+    )
     return " ".join(f"{part.capitalize()}." for part in parts)
 
 

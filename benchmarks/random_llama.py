@@ -26,7 +26,9 @@ def model_config(name: str) -> ModelConfig:
     """Weights of the 8B model are bfloat16, as two contestants must find room on one GPU; of all others float32."""
     if name == SMOLLM2:
         return ModelConfig()
-    return ModelConfig(path=str(_built(name)), dtype="bfloat16" if name == "llama-8b" else "float32")
+    return ModelConfig(
+        path=str(_built(name)), dtype="bfloat16" if name == "llama-8b" else "float32"
+    )
 
 
 def _built(name: str) -> Path:

@@ -35,9 +35,15 @@ def main(folder: Path) -> None:
         found = found_of[model]
         right = sum(a == b for a, b in zip(truth, found, strict=True))
         interval = binomtest(right, len(truth)).proportion_ci(method="wilson")
-        numbers = (precision_score(truth, found, zero_division=0), recall_score(truth, found), cohen_kappa_score(truth, found))
+        numbers = (
+            precision_score(truth, found, zero_division=0),
+            recall_score(truth, found),
+            cohen_kappa_score(truth, found),
+        )
         shown = " | ".join(f"{value:.3f}" for value in numbers)
-        print(f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} ({interval.low:.3f} to {interval.high:.3f}) | {shown} |")
+        print(
+            f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} ({interval.low:.3f} to {interval.high:.3f}) | {shown} |"
+        )
 
 
 if __name__ == "__main__":

@@ -37,18 +37,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kqa", type=Path, help="K-QA's questions_w_answers.jsonl")
     options = parser.parse_args()
-    questions = pairs(["questions_patient.jsonl", "questions_clinician.jsonl"], "question", "answer")
+    questions = pairs(
+        ["questions_patient.jsonl", "questions_clinician.jsonl"], "question", "answer"
+    )
     sets = {"the project's questions": questions}
-    sets["its twins"] = pairs([f"principle_{number}.jsonl" for number in range(1, 10)], "benign", "benign_answer")
+    sets["its twins"] = pairs(
+        [f"principle_{number}.jsonl" for number in range(1, 10)], "benign", "benign_answer"
+    )
     if options.kqa:
         rows = [row for _, row in read_json_lines(options.kqa)]
-        sets["K-QA"] = [row["Question"] for row in rows], [shortened(row["Free_form_answer"]) for row in rows]
-    print("| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind the prompt | the prompt |")
+        sets["K-QA"] = (
+            [row["Question"] for row in rows],
+            [shortened(row["Free_form_answer"]) for row in rows],
+        )
+    print(
+        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind the prompt | the prompt |"
+    )
     print("|---|---|---|---|---|---|")
     for name, (prompts, answers) in sets.items():
         relevance, wrong = Relevance(prompts), dealt(answers)
         behind = [f"{prompt} {answer}" for prompt, answer in zip(prompts, wrong, strict=True)]
-        columns = [fmean(value for value in relevance.of(texts) if value is not None) for texts in (answers, wrong, behind, prompts)]
+        columns = [
+            fmean(value for value in relevance.of(texts) if value is not None)
+            for texts in (answers, wrong, behind, prompts)
+        ]
         print(
             f"| authors' answers to {name}, first {WORDS} words | {len(prompts)} | "
             + " | ".join(f"{value:.2f}" for value in columns)

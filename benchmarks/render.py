@@ -40,7 +40,10 @@ COLUMNS = (
     "peak GB: defaults; all at once, no checkpointing; Primum",
     "of the floor's speed",
 )
-START, END = "<!-- measured by benchmarks, written by `python -m benchmarks.render` -->", "<!-- end of measured -->"
+START, END = (
+    "<!-- measured by benchmarks, written by `python -m benchmarks.render` -->",
+    "<!-- end of measured -->",
+)
 
 
 def best(case: Json) -> str | None:
@@ -76,7 +79,10 @@ def training_tables(results: Json) -> Iterator[str]:
 def _place(case: Json) -> tuple[int, ...]:
     """Of a row in its table, in whichever order cases were measured."""
     order = (MODELS, ADAPTERS, PRECISIONS, list(REGIMES))
-    return tuple(values.index(case[part]) for values, part in zip(order, ("model", "adapter", "precision", "regime"), strict=True))
+    return tuple(
+        values.index(case[part])
+        for values, part in zip(order, ("model", "adapter", "precision", "regime"), strict=True)
+    )
 
 
 def _row(case: Json, rate: float) -> str:
@@ -93,12 +99,33 @@ def _row(case: Json, rate: float) -> str:
         ratio = found["speed_ratio"]
         return f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})"
 
-    peaks = [against[name][name]["peak_gb"] if name in against else math.nan for name in ("trl", "trl_best")]
-    memory = "; ".join(f"{peak:.1f}" for peak in (*peaks, ours["primum"]["peak_gb"])).replace("nan", "-")
-    name = ", ".join([case["regime"], case["adapter"], case["precision"]] + ([case["model"]] if case["model"] != "smollm2" else []))
+    peaks = [
+        against[name][name]["peak_gb"] if name in against else math.nan
+        for name in ("trl", "trl_best")
+    ]
+    memory = "; ".join(f"{peak:.1f}" for peak in (*peaks, ours["primum"]["peak_gb"])).replace(
+        "nan", "-"
+    )
+    name = ", ".join(
+        [case["regime"], case["adapter"], case["precision"]]
+        + ([case["model"]] if case["model"] != "smollm2" else [])
+    )
     note = " (one pair at a time)" if rival == "trl_ones" else ""
-    columns = [name, seconds(default, "trl"), seconds(quickest, rival) + note, seconds(ours, "primum"), times(default), times(quickest)]
-    return "| " + " | ".join([*columns, memory, f"{ours['gflop'] / rate / ours['primum']['seconds']['median']:.0%}"]) + " |"
+    columns = [
+        name,
+        seconds(default, "trl"),
+        seconds(quickest, rival) + note,
+        seconds(ours, "primum"),
+        times(default),
+        times(quickest),
+    ]
+    return (
+        "| "
+        + " | ".join(
+            [*columns, memory, f"{ours['gflop'] / rate / ours['primum']['seconds']['median']:.0%}"]
+        )
+        + " |"
+    )
 
 
 def own_gain(results: Json) -> Iterator[str]:
@@ -106,7 +133,10 @@ def own_gain(results: Json) -> Iterator[str]:
     for case in results["cases"]:
         found = case["against"].get("padded")
         if found:
-            ratio, name = found["speed_ratio"], f"{JOBS[case['job']]}, {case['regime']}, {case['adapter']}, {case['precision']}"
+            ratio, name = (
+                found["speed_ratio"],
+                f"{JOBS[case['job']]}, {case['regime']}, {case['adapter']}, {case['precision']}",
+            )
             yield (
                 f"- {name}: {found['padded']['seconds']['median']:.2f} s padded, {found['primum']['seconds']['median']:.2f} s packed, "
                 f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})"
@@ -128,10 +158,13 @@ def growth_figure(results: Json) -> str:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
         for axes, (what, unit) in zip(
-            figure.subplots(1, 3, sharey=True), (("prompt", "tokens"), ("completion", "tokens"), ("pairs", "in a step")), strict=True
+            figure.subplots(1, 3, sharey=True),
+            (("prompt", "tokens"), ("completion", "tokens"), ("pairs", "in a step")),
+            strict=True,
         ):
             cases = sorted(
-                (case for case in results["cases"] if case["regime"].startswith(what)), key=lambda case: int(case["regime"].split()[1])
+                (case for case in results["cases"] if case["regime"].startswith(what)),
+                key=lambda case: int(case["regime"].split()[1]),
             )
             sizes = [int(case["regime"].split()[1]) for case in cases]
             for name, (title, colour, marker) in RIVALS.items():
@@ -139,8 +172,21 @@ def growth_figure(results: Json) -> str:
                 if not all(rival in case["against"] for case in cases):
                     continue
                 spans = [case["against"][rival][name]["seconds"] for case in cases]
-                axes.plot(sizes, [span["median"] for span in spans], color=colour, marker=marker, label=title)
-                axes.fill_between(sizes, [s["min"] for s in spans], [s["max"] for s in spans], color=colour, alpha=0.2, linewidth=0)
+                axes.plot(
+                    sizes,
+                    [span["median"] for span in spans],
+                    color=colour,
+                    marker=marker,
+                    label=title,
+                )
+                axes.fill_between(
+                    sizes,
+                    [s["min"] for s in spans],
+                    [s["max"] for s in spans],
+                    color=colour,
+                    alpha=0.2,
+                    linewidth=0,
+                )
             axes.set(xscale="log", yscale="log", xlabel=f"{what}, {unit}")
             axes.set_xticks(sizes, [str(size) for size in sizes])
             axes.minorticks_off()
@@ -157,14 +203,32 @@ def measured() -> str:
     training = json.loads((RESULTS / "training.json").read_text())
     lines = [START, "", _where(training), ""]
     lines += [f"- {name}: {regime.description}" for name, regime in REGIMES.items()]
-    rates = ", ".join(f"{rate:.0f} GFLOP/s in {precision}" for precision, rate in machine_rates(training).items())
-    lines += ["", f"It multiplied large square matrices at up to {rates}.", "", *training_tables(training)]
+    rates = ", ".join(
+        f"{rate:.0f} GFLOP/s in {precision}" for precision, rate in machine_rates(training).items()
+    )
+    lines += [
+        "",
+        f"It multiplied large square matrices at up to {rates}.",
+        "",
+        *training_tables(training),
+    ]
     gain = list(own_gain(training))
     if gain:
-        lines += ["Against Primum's own path for padded rows, with peft's own LoRA layers:", "", *gain, ""]
+        lines += [
+            "Against Primum's own path for padded rows, with peft's own LoRA layers:",
+            "",
+            *gain,
+            "",
+        ]
     if (RESULTS / "growth.json").is_file():
-        lines += ["![Seconds a DPO step, as prompts, completions and batches grow](speed_growth.svg)", ""]
-        lines += ["DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.", ""]
+        lines += [
+            "![Seconds a DPO step, as prompts, completions and batches grow](speed_growth.svg)",
+            "",
+        ]
+        lines += [
+            "DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.",
+            "",
+        ]
     if (RESULTS / "gpu.json").is_file():
         lines += gpu_section(json.loads((RESULTS / "gpu.json").read_text()))
     for device in ("cpu", "cuda"):
@@ -180,7 +244,10 @@ def measured() -> str:
 
 def gpu_section(results: Json) -> list[str]:
     """Training on a GPU, under the card's name."""
-    rates = ", ".join(f"{rate / 1000:.0f} TFLOP/s in {precision}" for precision, rate in machine_rates(results).items())
+    rates = ", ".join(
+        f"{rate / 1000:.0f} TFLOP/s in {precision}"
+        for precision, rate in machine_rates(results).items()
+    )
     return [
         f"**On {results['machine']['gpu']}**",
         "",
@@ -192,7 +259,10 @@ def gpu_section(results: Json) -> list[str]:
 
 def _where(results: Json) -> str:
     found = results["machine"]
-    packages = ", ".join(f"{name} {found[name]}" for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning"))
+    packages = ", ".join(
+        f"{name} {found[name]}"
+        for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning")
+    )
     return f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} cores, Python {found['python']}, {packages}."
 
 
@@ -212,13 +282,19 @@ def main() -> None:
     page = ROOT / "docs" / "speed.md"
     page.write_text(document(page.read_text(), measured()))
     if (RESULTS / "growth.json").is_file():
-        Path(ROOT / "docs" / "speed_growth.svg").write_text(growth_figure(json.loads((RESULTS / "growth.json").read_text())))
+        Path(ROOT / "docs" / "speed_growth.svg").write_text(
+            growth_figure(json.loads((RESULTS / "growth.json").read_text()))
+        )
     page = ROOT / "docs" / "data.md"
     page.write_text(document(page.read_text(), data_measured()))
     page = ROOT / "docs" / "scorers.md"
     page.write_text(document(page.read_text(), "\n".join([START, *scorers_section(), "", END])))
-    Path(ROOT / "docs" / "data_growth.svg").write_text(data_figure(json.loads((RESULTS / "data.json").read_text())))
-    Path(ROOT / "docs" / "prep_growth.svg").write_text(prep_figure(json.loads((RESULTS / "prep.json").read_text())))
+    Path(ROOT / "docs" / "data_growth.svg").write_text(
+        data_figure(json.loads((RESULTS / "data.json").read_text()))
+    )
+    Path(ROOT / "docs" / "prep_growth.svg").write_text(
+        prep_figure(json.loads((RESULTS / "prep.json").read_text()))
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ EVERY = 5
 BATCH = 32
 
 
-def pooled(states: torch.Tensor, attention: torch.Tensor, completion: torch.Tensor) -> list[torch.Tensor]:
+def pooled(
+    states: torch.Tensor, attention: torch.Tensor, completion: torch.Tensor
+) -> list[torch.Tensor]:
     """(B, H) or (B, 2 H) for each of POOLS. states: (B, T, H)."""
 
     def mean(mask: torch.Tensor) -> torch.Tensor:
@@ -52,19 +54,30 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
     seen: dict[int, torch.Tensor] = {}
     for number in layers:
         decoder.layers[number - 1].register_forward_hook(
-            lambda module, inputs, output, number=number: seen.update({number: output[0] if isinstance(output, tuple) else output})
+            lambda module, inputs, output, number=number: seen.update(
+                {number: output[0] if isinstance(output, tuple) else output}
+            )
         )
-    found: dict[tuple[int, str], dict[int, np.ndarray]] = {(layer, pool): {} for layer in layers for pool in POOLS}
+    found: dict[tuple[int, str], dict[int, np.ndarray]] = {
+        (layer, pool): {} for layer in layers for pool in POOLS
+    }
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
-    for start in tqdm(range(0, len(order), BATCH), desc="features", unit="batch", disable=not sys.stderr.isatty()):
+    for start in tqdm(
+        range(0, len(order), BATCH), desc="features", unit="batch", disable=not sys.stderr.isatty()
+    ):
         chosen = order[start : start + BATCH]
         batch = collate([rows[i] for i in chosen], tokenizer.pad_token_id)
         decoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         for layer in layers:
-            parts = pooled(decoder.norm(seen[layer]).float(), batch.attention_mask, batch.completion_mask)
+            parts = pooled(
+                decoder.norm(seen[layer]).float(), batch.attention_mask, batch.completion_mask
+            )
             for pool, part in zip(POOLS, parts, strict=True):
                 found[layer, pool] |= dict(zip(chosen, part.numpy(), strict=True))
-    return {key: np.stack([made[i] for i in range(len(rows))]).astype(np.float64) for key, made in found.items()}
+    return {
+        key: np.stack([made[i] for i in range(len(rows))]).astype(np.float64)
+        for key, made in found.items()
+    }
 
 
 def main() -> None:
@@ -73,9 +86,17 @@ def main() -> None:
     run = parser.parse_args().run
     config = OmegaConf.load(run / "config.yaml")
     demonstrations = read_splits(run / "prep", "demonstrations", Demonstration, LEARNED_FROM)
-    completions = [c for name in ("completions", "refusals") for c in read_splits(run / "sample", name, Completion, LEARNED_FROM)]
+    completions = [
+        c
+        for name in ("completions", "refusals")
+        for c in read_splits(run / "sample", name, Completion, LEARNED_FROM)
+    ]
     examples = build_examples(
-        demonstrations, completions, rule_labels(completions), shortcut_share=config.reward.shortcut_examples, seed=config.seed
+        demonstrations,
+        completions,
+        rule_labels(completions),
+        shortcut_share=config.reward.shortcut_examples,
+        seed=config.seed,
     )
     tokenizer = load_tokenizer(ModelConfig())
     rows = [encode(tokenizer, e.prompt, e.completion, config.model.max_length) for e in examples]
@@ -86,9 +107,17 @@ def main() -> None:
     held_out = [i for i, e in enumerate(examples) if e.split == "val"]
     results = []
     for (layer, pool), values in features.items():
-        probe = fit_probe(values[train], [examples[i].harmful for i in train], [examples[i].group for i in train])
+        probe = fit_probe(
+            values[train], [examples[i].harmful for i in train], [examples[i].group for i in train]
+        )
         logits = values[held_out] @ probe.weight + probe.bias
-        results.append({"layers": layer, "pool": pool, "auroc": roc_auc_score([examples[i].harmful for i in held_out], logits)})
+        results.append(
+            {
+                "layers": layer,
+                "pool": pool,
+                "auroc": roc_auc_score([examples[i].harmful for i in held_out], logits),
+            }
+        )
     report = {"run": run.name, "train": len(train), "held_out": len(held_out), "results": results}
     target = Path(__file__).parent / "results" / "reward_layers.json"
     target.parent.mkdir(exist_ok=True)
@@ -96,8 +125,14 @@ def main() -> None:
     print(f"held-out AUROC, {len(train)} examples to fit, {len(held_out)} to judge")
     print(f"{'layers':>6}  " + "  ".join(POOLS))
     for layer in layers:
-        line = (next(r["auroc"] for r in results if (r["layers"], r["pool"]) == (layer, pool)) for pool in POOLS)
-        print(f"{layer:>6}  " + "  ".join(f"{value:<{len(pool)}.3f}" for value, pool in zip(line, POOLS, strict=True)))
+        line = (
+            next(r["auroc"] for r in results if (r["layers"], r["pool"]) == (layer, pool))
+            for pool in POOLS
+        )
+        print(
+            f"{layer:>6}  "
+            + "  ".join(f"{value:<{len(pool)}.3f}" for value, pool in zip(line, POOLS, strict=True))
+        )
 
 
 if __name__ == "__main__":

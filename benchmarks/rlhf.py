@@ -28,11 +28,20 @@ def compare(settings: dict[str, Any], rounds: int) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
     for _ in range(rounds):
         for name in CONTESTANTS:
-            command = [sys.executable, "-m", "benchmarks.rlhf_worker", json.dumps(settings | {"contestant": name})]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.rlhf_worker",
+                json.dumps(settings | {"contestant": name}),
+            ]
             made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             found[name].append(json.loads(made.stdout.splitlines()[-1]))
     summaries = {name: summary(made) for name, made in found.items()}
-    return {"machine": machine("cpu", ("torch", "transformers", "trl", "peft")), "settings": settings, "contestants": summaries}
+    return {
+        "machine": machine("cpu", ("torch", "transformers", "trl", "peft")),
+        "settings": settings,
+        "contestants": summaries,
+    }
 
 
 def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -43,10 +52,18 @@ def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
-    for name, default in (("prompts", 8), ("generations", 4), ("new-tokens", 64), ("steps", 3), ("rounds", 2)):
+    for name, default in (
+        ("prompts", 8),
+        ("generations", 4),
+        ("new-tokens", 64),
+        ("steps", 3),
+        ("rounds", 2),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--output", type=Path)
     options = vars(parser.parse_args())

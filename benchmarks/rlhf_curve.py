@@ -29,13 +29,21 @@ def points(rows: Sequence[dict[str, Any]]) -> list[Point]:
     for row in rows:
         harm, independent = row["harmfulness"]["mean"], row.get("independent_harm", {}).get("mean")
         if "kl" in row and harm is not None and independent is not None:
-            found.append(Point(row["step"], row["kl"], harm, independent, row["over_refusal_rate"]["mean"]))
+            found.append(
+                Point(row["step"], row["kl"], harm, independent, row["over_refusal_rate"]["mean"])
+            )
     return found
 
 
 def table(found: Sequence[Point]) -> str:
-    lines = ["| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | over-refusal |", "|---|---|---|---|---|"]
-    lines += [f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | {p.over_refusal:.0%} |" for p in found]
+    lines = [
+        "| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | over-refusal |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | {p.over_refusal:.0%} |"
+        for p in found
+    ]
     return "\n".join(lines)
 
 
@@ -46,8 +54,20 @@ def draw(found: Sequence[Point], output: Path) -> None:
     left = figure.subplots()
     right = left.twinx()
     kl = [point.kl for point in found]
-    left.plot(kl, [point.harmfulness for point in found], "o-", color="tab:blue", label="training scorer (1 to 5)")
-    right.plot(kl, [point.independent for point in found], "s--", color="tab:red", label="independent scorer (share)")
+    left.plot(
+        kl,
+        [point.harmfulness for point in found],
+        "o-",
+        color="tab:blue",
+        label="training scorer (1 to 5)",
+    )
+    right.plot(
+        kl,
+        [point.independent for point in found],
+        "s--",
+        color="tab:red",
+        label="independent scorer (share)",
+    )
     left.set(xlabel="KL to the reference, nats a completion", ylabel="harmfulness", ylim=(1, 5))
     right.set(ylabel="called harmful", ylim=(0, 1))
     left.legend(loc="upper left")
@@ -56,7 +76,9 @@ def draw(found: Sequence[Point], output: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scoreboard", type=Path)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()

@@ -32,7 +32,12 @@ class Clock:
         self.started, self.cpu = time.perf_counter(), time.process_time()
 
     def end(self) -> None:
-        self.steps.append({"seconds": time.perf_counter() - self.started, "cpu_seconds": time.process_time() - self.cpu})
+        self.steps.append(
+            {
+                "seconds": time.perf_counter() - self.started,
+                "cpu_seconds": time.process_time() - self.cpu,
+            }
+        )
 
 
 def letters(text: str) -> float:
@@ -63,41 +68,68 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         measure_every=steps,
         prompts_per_step=options.prompts,
         num_generations=options.generations,
-        generation=GenerationConfig(max_new_tokens=options.new_tokens, temperature=1.0, batch_size=options.prompts * options.generations),
+        generation=GenerationConfig(
+            max_new_tokens=options.new_tokens,
+            temperature=1.0,
+            batch_size=options.prompts * options.generations,
+        ),
         learning_rate=1e-5,
     )
     model = adapt(load_model(base), AdapterConfig(), seed=0)
     fuse_lora(model)
     keep_less(model)
-    rows, plan = _prompts(options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config)
+    rows, plan = _prompts(
+        options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config
+    )
     work = Path(tempfile.mkdtemp())
-    online = Online(rows, plan, _rollout(config, base, tokenizer, work), lambda step, drawn: {"twins": 1.0}, trainer)
+    online = Online(
+        rows,
+        plan,
+        _rollout(config, base, tokenizer, work),
+        lambda step, drawn: {"twins": 1.0},
+        trainer,
+    )
     module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=steps)
 
     class Timed(pl.Callback):
         """Its hook comes before the module's own, in which it draws."""
 
-        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_start(
+            self, trainer: Any, module: Any, batch: Any, batch_idx: int
+        ) -> None:
             if batch_idx % trainer.accumulate_grad_batches == 0:
                 clock.begin()
 
-        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_end(
+            self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
             if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
                 clock.end()
 
     fit(module, rows, trainer, plan, epochs=1, work=work, label="bench", callbacks=[Timed()])
 
 
-def _prompts(options: argparse.Namespace, tokenizer: Any, batch_rows: Any, config: Any) -> tuple[Any, Any]:
+def _prompts(
+    options: argparse.Namespace, tokenizer: Any, batch_rows: Any, config: Any
+) -> tuple[Any, Any]:
     from models.tokens import prompt_ids
     from records.rows import Prompt, user
     from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
 
     asked = []
     for number, text in enumerate(_texts(options)):
-        prompt = Prompt(id=str(number), prompt=user(text), kind="harmful", suite="harmful", source="made", licence="MIT")
+        prompt = Prompt(
+            id=str(number),
+            prompt=user(text),
+            kind="harmful",
+            suite="harmful",
+            source="made",
+            licence="MIT",
+        )
         asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
-    rows = RolloutRows(asked, batch_rows, num_generations=options.generations, max_new_tokens=options.new_tokens)
+    rows = RolloutRows(
+        asked, batch_rows, num_generations=options.generations, max_new_tokens=options.new_tokens
+    )
     plan = RolloutPlan(
         lengths=rows.lengths,
         weights=rows.weights,
@@ -126,14 +158,29 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
         name = "letters"
 
         def score(self, completions: Sequence[Any]) -> list[Score]:
-            return [Score(id=c.id, completion_id=c.id, scorer=self.name, value=1 - 4 * letters(text_of(c.completion))) for c in completions]
+            return [
+                Score(
+                    id=c.id,
+                    completion_id=c.id,
+                    scorer=self.name,
+                    value=1 - 4 * letters(text_of(c.completion)),
+                )
+                for c in completions
+            ]
 
     def load() -> Any:
         return load_model(base).to(generation_dtype(config.generation)).requires_grad_(False)
 
     writer = PolicyCopy(load, tokenizer, config.generation)
     size = config.generation.batch_size
-    return Rollout(writer, Scorers(Letters(), RefusalRule()), Store(work / "rollouts"), config.num_generations, size, 0)
+    return Rollout(
+        writer,
+        Scorers(Letters(), RefusalRule()),
+        Store(work / "rollouts"),
+        config.num_generations,
+        size,
+        0,
+    )
 
 
 def run_trl(options: argparse.Namespace, clock: Clock) -> None:
@@ -162,7 +209,10 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
     if options.contestant == "trl_rloo":
         kind, config = RLOOTrainer, RLOOConfig(**settings, normalize_advantages=False)
     else:
-        kind, config = GRPOTrainer, GRPOConfig(**settings, scale_rewards="none", loss_type="dr_grpo")
+        kind, config = (
+            GRPOTrainer,
+            GRPOConfig(**settings, scale_rewards="none", loss_type="dr_grpo"),
+        )
 
     class Timed(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
@@ -174,11 +224,21 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
     base = model_config(options.model)
     trainer = kind(
         model=load_model(base),
-        reward_funcs=lambda completions, **_: [letters(completion[0]["content"]) for completion in completions],
+        reward_funcs=lambda completions, **_: [
+            letters(completion[0]["content"]) for completion in completions
+        ],
         args=config,
-        train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": text}]} for text in _texts(options)]),
+        train_dataset=Dataset.from_list(
+            [{"prompt": [{"role": "user", "content": text}]} for text in _texts(options)]
+        ),
         processing_class=load_tokenizer(base),
-        peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"),
+        peft_config=LoraConfig(
+            r=16,
+            lora_alpha=32,
+            target_modules="all-linear",
+            lora_dropout=0.0,
+            task_type="CAUSAL_LM",
+        ),
         callbacks=[Timed()],
     )
     trainer.train()
@@ -189,13 +249,19 @@ def _texts(options: argparse.Namespace) -> list[str]:
     rows: list[str] = []
     folder = files("data_prep").joinpath("package_data")
     for number in PRINCIPLES:
-        lines = folder.joinpath(f"principle_{number}.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (
+            folder.joinpath(f"principle_{number}.jsonl").read_text(encoding="utf-8").splitlines()
+        )
         rows += [json.loads(line)["harmful"] for line in lines]
     wanted = options.prompts * (options.steps + WARM_UP)
     return list(islice(cycle(rows), wanted))
 
 
-RUNS: dict[str, Callable[[argparse.Namespace, Clock], None]] = {"primum": run_primum, "trl_rloo": run_trl, "trl_grpo": run_trl}
+RUNS: dict[str, Callable[[argparse.Namespace, Clock], None]] = {
+    "primum": run_primum,
+    "trl_rloo": run_trl,
+    "trl_grpo": run_trl,
+}
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

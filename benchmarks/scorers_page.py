@@ -33,9 +33,14 @@ def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
     yield ""
     yield "| completions of | rule | classifier | cascade | cascade, three classes | they disagree |"
     yield "|---|---|---|---|---|---:|"
-    parts = {f"XSTest, {name}": refusal[name] for name in WRITERS} | {"the demo's own policies": readings}
+    parts = {f"XSTest, {name}": refusal[name] for name in WRITERS} | {
+        "the demo's own policies": readings
+    }
     for name, part in parts.items():
-        cells = [_estimate(part[key]) for key in ("rule", "classifier", "cascade", "cascade_three_classes")]
+        cells = [
+            _estimate(part[key])
+            for key in ("rule", "classifier", "cascade", "cascade_three_classes")
+        ]
         yield f"| {name} | {' | '.join(cells)} | {part['disagreements']} |"
     yield ""
 
@@ -47,7 +52,10 @@ def _harm(harm: Json) -> Iterator[str]:
     yield "|---|---:|---|---|---|---|---|"
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
-    parts |= {f"do-not-answer, {name.replace('_', ' ')}": harm["do_not_answer"][name] for name in DO_NOT_ANSWER}
+    parts |= {
+        f"do-not-answer, {name.replace('_', ' ')}": harm["do_not_answer"][name]
+        for name in DO_NOT_ANSWER
+    }
     for name, part in parts.items():
         cells = [_estimate(part.get(key)) for key in RANKED]
         yield f"| {name} | {part['positives']} | {' | '.join(cells)} |"
@@ -61,7 +69,11 @@ def _known(known: Json) -> Iterator[str]:
     yield "|---|---|---|---|---:|---|---|"
     for heads, parts in known.items():
         for source, part in parts.items():
-            cells = [_percent(part["people"]), _percent(part["called"]), f"{100 * part['mean_chance']:.1f} %"]
+            cells = [
+                _percent(part["people"]),
+                _percent(part["called"]),
+                f"{100 * part['mean_chance']:.1f} %",
+            ]
             cells += [_estimate(part["auroc"]), _estimate(part["kappa"])]
             yield f"| {heads} | {SOURCES[source]} | {' | '.join(cells)} |"
     yield ""
@@ -71,7 +83,11 @@ SOURCES = {"xstest": "XSTest", "readings": "the demo's own policies"}
 
 
 def _others(figures: Json) -> Iterator[str]:
-    coherent, kqa, readings = figures["coherent"], figures["harm"]["kqa_physicians"], figures["readings"]
+    coherent, kqa, readings = (
+        figures["coherent"],
+        figures["harm"]["kqa_physicians"],
+        figures["readings"],
+    )
     yield "Other figures:"
     yield ""
     yield "| what | value |"
@@ -83,16 +99,33 @@ def _others(figures: Json) -> Iterator[str]:
         "coherence, real completions against made ones, AUROC": _estimate(coherent["all"]["auroc"]),
         "real completions called incoherent": _percent(coherent["real_called_incoherent"]),
     }
-    made = {"another prompt's completion": "swap", "loops": "loop", "shuffled words": "shuffle", "echoes": "echo", "constants": "constant"}
-    rows |= {f"coherence against {name}, AUROC": _estimate(coherent[key]) for name, key in made.items()}
+    made = {
+        "another prompt's completion": "swap",
+        "loops": "loop",
+        "shuffled words": "shuffle",
+        "echoes": "echo",
+        "constants": "constant",
+    }
+    rows |= {
+        f"coherence against {name}, AUROC": _estimate(coherent[key]) for name, key in made.items()
+    }
     for name in ("coherent", "complies"):
         found = readings[name]
         rows[f"`{name}` on the demo's own policies, AUROC"] = _estimate(found["auroc"])
         rows[f"`{name}` there, kappa"] = _estimate(found["kappa"])
-        rows[f"`{name}` there, people and head"] = f"{_percent(found['read_so'])} and {_percent(found['called_so'])}"
-    rows["`request`, XSTest's unsafe prompts against safe ones, AUROC"] = _estimate(figures["request"]["xstest"]["auroc"])
-    rows["`request`, the project's harmful requests against benign ones, AUROC"] = _estimate(figures["request"]["primum"]["auroc"])
-    for name, title in (("head", "principle, top 1 and top 3"), ("naive_bayes", "principle by naive Bayes, top 1 and top 3")):
+        rows[f"`{name}` there, people and head"] = (
+            f"{_percent(found['read_so'])} and {_percent(found['called_so'])}"
+        )
+    rows["`request`, XSTest's unsafe prompts against safe ones, AUROC"] = _estimate(
+        figures["request"]["xstest"]["auroc"]
+    )
+    rows["`request`, the project's harmful requests against benign ones, AUROC"] = _estimate(
+        figures["request"]["primum"]["auroc"]
+    )
+    for name, title in (
+        ("head", "principle, top 1 and top 3"),
+        ("naive_bayes", "principle by naive Bayes, top 1 and top 3"),
+    ):
         found = figures["principle"][name]
         rows[title] = f"{_estimate(found['top_1'])} and {_estimate(found['top_3'])}"
     yield from (f"| {name} | {value} |" for name, value in rows.items())
@@ -107,4 +140,6 @@ def _estimate(estimate: Json | None) -> str:
 
 def _percent(estimate: Json) -> str:
     low, high = estimate["interval"]
-    return f"{100 * estimate['mean']:.1f} % ({100 * low:.1f} to {100 * high:.1f}), n {estimate['n']}"
+    return (
+        f"{100 * estimate['mean']:.1f} % ({100 * low:.1f} to {100 * high:.1f}), n {estimate['n']}"
+    )

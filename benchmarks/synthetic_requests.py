@@ -28,7 +28,10 @@ def synthetic_requests(count: int, *, seed: int, reworded: float = REWORDED) -> 
     texts = _drawn(count - planted, generator)
     old = generator.integers(0, count - planted, planted).tolist()
     texts += [_reworded(texts[position], generator) for position in old]
-    return Planted(texts=texts, origins={count - planted + number: position for number, position in enumerate(old)})
+    return Planted(
+        texts=texts,
+        origins={count - planted + number: position for number, position in enumerate(old)},
+    )
 
 
 def planted_near(prompts: Sequence[str], count: int, *, seed: int, share: float = 0.01) -> Planted:
@@ -36,19 +39,28 @@ def planted_near(prompts: Sequence[str], count: int, *, seed: int, share: float 
     generator = np.random.default_rng(seed)
     planted = int(count * share)
     old = generator.integers(0, len(prompts), planted).tolist()
-    texts = [_reworded(prompts[position], generator) for position in old] + _drawn(count - planted, generator)
+    texts = [_reworded(prompts[position], generator) for position in old] + _drawn(
+        count - planted, generator
+    )
     return Planted(texts=texts, origins=dict(enumerate(old)))
 
 
 def _drawn(count: int, generator: np.random.Generator) -> list[str]:
     weights = np.cumsum(1 / (np.arange(VOCABULARY) + FLATTENING))
     lengths = generator.integers(*WORDS, count, endpoint=True).tolist()
-    return [" ".join(f"w{rank}" for rank in np.searchsorted(weights, generator.random(length) * weights[-1])) for length in lengths]
+    return [
+        " ".join(
+            f"w{rank}" for rank in np.searchsorted(weights, generator.random(length) * weights[-1])
+        )
+        for length in lengths
+    ]
 
 
 def _reworded(text: str, generator: np.random.Generator) -> str:
     """Up to a quarter of the words replaced, then other case and punctuation."""
     words = text.split()
-    for position in generator.choice(len(words), int(generator.integers(0, len(words) // 4 + 1)), replace=False).tolist():
+    for position in generator.choice(
+        len(words), int(generator.integers(0, len(words) // 4 + 1)), replace=False
+    ).tolist():
         words[position] = f"x{generator.integers(VOCABULARY)}"
     return " ".join(words).upper() + "!"

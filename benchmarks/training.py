@@ -43,14 +43,32 @@ class Contestant:
     def __init__(self, name: str, case: dict[str, Any], root: Path = ROOT) -> None:
         self.name = name
         self.scratch = tempfile.TemporaryDirectory(prefix="primum-bench-")
-        environment = {**os.environ, "PYTHONPATH": python_path(root), "OMP_NUM_THREADS": str(case["threads"]), "TMPDIR": self.scratch.name}
-        name_compiler_caches(environment)  # else under TMPDIR: every contestant would compile what others have
+        environment = {
+            **os.environ,
+            "PYTHONPATH": python_path(root),
+            "OMP_NUM_THREADS": str(case["threads"]),
+            "TMPDIR": self.scratch.name,
+        }
+        name_compiler_caches(
+            environment
+        )  # else under TMPDIR: every contestant would compile what others have
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
-        command = [sys.executable, "-m", "benchmarks.training_worker", json.dumps({**case, "contestant": name})]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.training_worker",
+            json.dumps({**case, "contestant": name}),
+        ]
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the process runs
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=root
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env=environment,
+            cwd=root,
         )
         self.known = self._read()
 
@@ -78,10 +96,15 @@ class Contestant:
         return json.loads(line)
 
 
-def duel(case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = None) -> dict[str, Any]:
+def duel(
+    case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = None
+) -> dict[str, Any]:
     """Primum and one rival, step by step in turn. With `checkout` the rival is the Primum that lies there."""
     names = ("primum", rival)
-    contestants = [Contestant("primum", case), Contestant("primum", case, checkout) if checkout else Contestant(rival, case)]
+    contestants = [
+        Contestant("primum", case),
+        Contestant("primum", case, checkout) if checkout else Contestant(rival, case),
+    ]
     for _, contestant in itertools.product(range(WARM_UP), contestants):
         contestant.step()
     taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
@@ -96,7 +119,11 @@ def duel(case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = 
     for k, name in enumerate(names):
         seconds = sorted(turn[k]["seconds"] for turn in taken)
         result[name] = {
-            "seconds": {"min": seconds[0], "median": statistics.median(seconds), "max": seconds[-1]},
+            "seconds": {
+                "min": seconds[0],
+                "median": statistics.median(seconds),
+                "max": seconds[-1],
+            },
             "cpu_seconds": statistics.median(turn[k]["cpu_seconds"] for turn in taken),
             "peak_gb": peaks[k],
         }
@@ -104,14 +131,25 @@ def duel(case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = 
         ratios = sorted(turn[1][measure] / turn[0][measure] for turn in taken)
         result[name] = {"min": ratios[0], "median": statistics.median(ratios), "max": ratios[-1]}
     result["memory_ratio"] = peaks[0] / peaks[1]
-    result["floor_share"] = known["gflop"] / known["machine_gflops"] / result["primum"]["seconds"]["median"]
+    result["floor_share"] = (
+        known["gflop"] / known["machine_gflops"] / result["primum"]["seconds"]["median"]
+    )
     return result
 
 
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
-    regimes = [name for given in options.regimes for name in (GROWTH if given == "growth" else [given])]
+    regimes = [
+        name for given in options.regimes for name in (GROWTH if given == "growth" else [given])
+    ]
     return [
-        {"model": model, "job": job, "regime": regime, "adapter": adapter, "precision": precision, "device": options.device}
+        {
+            "model": model,
+            "job": job,
+            "regime": regime,
+            "adapter": adapter,
+            "precision": precision,
+            "device": options.device,
+        }
         for model, job, adapter, precision, regime in itertools.product(
             options.models, options.jobs, options.adapters, options.precisions, regimes
         )
@@ -137,21 +175,36 @@ def show(name: str, rival: str, result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", nargs="+", default=[SMOLLM2], choices=MODELS)
     parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=JOBS)
-    parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES])
+    parser.add_argument(
+        "--regimes", nargs="+", default=list(REGIMES), choices=["growth", *ALL_REGIMES]
+    )
     parser.add_argument("--adapters", nargs="+", default=["lora"], choices=ADAPTERS)
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--rivals", nargs="+", default=["trl", "trl_best"], choices=RIVALS)
-    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout of this repository, in place of the rivals")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout of this repository, in place of the rivals",
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json"
+    )
     options = parser.parse_args()
     if options.against:
         for case in cases(options):
-            show(case_name(case), "checkout", duel(with_threads(case), "checkout", options.rounds, options.against.resolve()))
+            show(
+                case_name(case),
+                "checkout",
+                duel(with_threads(case), "checkout", options.rounds, options.against.resolve()),
+            )
         return
     known = json.loads(options.output.read_text()) if options.output.is_file() else {"cases": []}
     done = {case["name"]: case for case in known["cases"]}
@@ -165,7 +218,11 @@ def main() -> None:
             entry["against"][rival] = result
             show(name, rival, result)
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            stamp = {"machine": machine(options.device, PACKAGES), "date": time.strftime("%Y-%m-%d"), "cases": list(done.values())}
+            stamp = {
+                "machine": machine(options.device, PACKAGES),
+                "date": time.strftime("%Y-%m-%d"),
+                "cases": list(done.values()),
+            }
             options.output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

@@ -19,12 +19,20 @@ class Regime(NamedTuple):
 
 REGIMES = {
     "short": Regime(None, None, 64, 8, "8 pairs: safe answer against a 64-token answer"),
-    "policy": Regime(None, None, 256, 4, "4 pairs: safe answer against the 256 tokens a policy writes"),
+    "policy": Regime(
+        None, None, 256, 4, "4 pairs: safe answer against the 256 tokens a policy writes"
+    ),
     "long": Regime(1024, 128, 128, 1, "1 pair: 1024-token prompt, 128-token answers"),
 }
 GROWTH = {
-    **{f"prompt {n}": Regime(n, 128, 128, 2, f"prompt of {n} tokens") for n in (128, 256, 512, 1024)},
-    **{f"completion {n}": Regime(256, n, n, 2, f"completions of {n} tokens") for n in (64, 128, 256, 512)},
+    **{
+        f"prompt {n}": Regime(n, 128, 128, 2, f"prompt of {n} tokens")
+        for n in (128, 256, 512, 1024)
+    },
+    **{
+        f"completion {n}": Regime(256, n, n, 2, f"completions of {n} tokens")
+        for n in (64, 128, 256, 512)
+    },
     **{f"pairs {n}": Regime(256, 128, 128, n, f"{n} pairs") for n in (1, 2, 4, 8)},
 }
 """One thing grows at a time, from 2 pairs of a 256-token prompt and 128-token completions."""
@@ -42,11 +50,16 @@ STEPS_OF_ROWS = 4
 """Different batches to go through, so that no step is timed on the row before."""
 
 
-def pairs_of(regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS) -> list[dict[str, list[Message]]]:
+def pairs_of(
+    regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS
+) -> list[dict[str, list[Message]]]:
     """`batches` times `regime.pairs` preference pairs in TRL's conversational format, cut by tokens and decoded again."""
     rows = list(builtin.read(SourceConfig()))
     harmful = [row for row in rows if row.kind == "harmful"]
-    pool = tokenizer(" ".join(text_of(row.completion) for row in rows if row.kind == "benign"), add_special_tokens=False)["input_ids"]
+    pool = tokenizer(
+        " ".join(text_of(row.completion) for row in rows if row.kind == "benign"),
+        add_special_tokens=False,
+    )["input_ids"]
 
     def filler(start: int, count: int) -> str:
         start %= len(pool) - count
@@ -58,13 +71,22 @@ def pairs_of(regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS) -> li
         prompt = text_of(row.prompt)
         if regime.prompt_tokens:
             prompt = f"{filler(31 * i, regime.prompt_tokens - 60)}\n\n{prompt}"
-        chosen = text_of(row.completion) if regime.chosen_tokens is None else filler(7000 + 131 * i, regime.chosen_tokens)
+        chosen = (
+            text_of(row.completion)
+            if regime.chosen_tokens is None
+            else filler(7000 + 131 * i, regime.chosen_tokens)
+        )
         rejected = filler(3000 + 257 * i, regime.rejected_tokens)
-        pairs.append({"prompt": user(prompt), "chosen": assistant(chosen), "rejected": assistant(rejected)})
+        pairs.append(
+            {"prompt": user(prompt), "chosen": assistant(chosen), "rejected": assistant(rejected)}
+        )
     return pairs
 
 
 def demonstrations_of(regime: Regime, tokenizer: Any) -> list[dict[str, list[Message]]]:
     """Twice as many rows as there are pairs, every prompt once, chosen and rejected completions by turns: no row shares another's prompt."""
     pairs = pairs_of(regime, tokenizer, 2 * STEPS_OF_ROWS)
-    return [{"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]} for i, pair in enumerate(pairs)]
+    return [
+        {"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]}
+        for i, pair in enumerate(pairs)
+    ]

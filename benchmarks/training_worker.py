@@ -45,7 +45,11 @@ class Turns:
             import torch
 
             torch.cuda.synchronize()
-        self.say(seconds=time.perf_counter() - self.started, cpu_seconds=time.process_time() - self.cpu, loss=loss)
+        self.say(
+            seconds=time.perf_counter() - self.started,
+            cpu_seconds=time.process_time() - self.cpu,
+            loss=loss,
+        )
 
     def _peak_bytes(self) -> int:
         """Of the GPU where there is one, else of the whole process."""
@@ -91,24 +95,44 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
-        flops = sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed) / plan.steps_per_epoch
+        flops = (
+            sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed)
+            / plan.steps_per_epoch
+        )
         most = max(batch.input_ids.shape[1] for batch in packed)
-        turns.known = {"gflop": flops / 1e9, "machine_gflops": rate_of_machine / 1e9, "tokens": most}
+        turns.known = {
+            "gflop": flops / 1e9,
+            "machine_gflops": rate_of_machine / 1e9,
+            "tokens": most,
+        }
 
     Checkpoints.save = lambda *_: None  # type: ignore[method-assign]  # TRL's trainer is told to write none either
 
     class InTurn(pl.Callback):
         """Steps are marked where the optimiser has stepped; micro-batches in between pass by."""
 
-        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_start(
+            self, trainer: Any, module: Any, batch: Any, batch_idx: int
+        ) -> None:
             if batch_idx % trainer.accumulate_grad_batches == 0:
                 turns.begin()
 
-        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_end(
+            self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
             if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
                 turns.end(float(outputs["loss"]))
 
-    fit(module, rows, trainer, plan, epochs=TOTAL_STEPS, work=Path(tempfile.mkdtemp()), label="bench", callbacks=[InTurn()])
+    fit(
+        module,
+        rows,
+        trainer,
+        plan,
+        epochs=TOTAL_STEPS,
+        work=Path(tempfile.mkdtemp()),
+        label="bench",
+        callbacks=[InTurn()],
+    )
 
 
 def _trainer(case: dict[str, Any]) -> Any:
@@ -140,7 +164,9 @@ def _model(job: str, base: Any, adapter: Any) -> Any:
     return new_network(base, adapter, layers=layers, seed=0)
 
 
-def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any) -> tuple[Any, Any]:
+def _problem(
+    case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any
+) -> tuple[Any, Any]:
     """(LightningModule, rows) of a case."""
     from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
     from models.tokens import encode, encode_pair
@@ -155,13 +181,22 @@ def _problem(case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, 
     learning_rate = SETTINGS["learning_rate"]
     if job == "sft":
         texts = demonstrations_of(regime, tokenizer)
-        rows = SftRows([encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows)
+        rows = SftRows(
+            [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
+        )
         return SftModule(model, learning_rate=learning_rate, **optimisation), rows
-    pairs = [encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length) for t in pairs_of(regime, tokenizer)]
+    pairs = [
+        encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length)
+        for t in pairs_of(regime, tokenizer)
+    ]
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        return DpoModule(model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation), pair_rows
-    answers = RewardRows([side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows)
+        return DpoModule(
+            model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation
+        ), pair_rows
+    answers = RewardRows(
+        [side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows
+    )
     return RewardModule(model, learning_rate=learning_rate, **optimisation), answers
 
 
@@ -177,7 +212,10 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     tokenizer = load_tokenizer(base)
-    rows_a_pair, at_once = 2 if job == "sft" else 1, 1 if case["contestant"] == "trl_ones" else regime.pairs
+    rows_a_pair, at_once = (
+        2 if job == "sft" else 1,
+        1 if case["contestant"] == "trl_ones" else regime.pairs,
+    )
     common: dict[str, Any] = {
         "output_dir": tempfile.mkdtemp(),
         "per_device_train_batch_size": rows_a_pair * at_once,
@@ -195,26 +233,43 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     if best:
         common["gradient_checkpointing"] = False
     lora = {"r": SETTINGS["rank"], "lora_alpha": SETTINGS["alpha"], "target_modules": "all-linear"}
-    peft_config = None if case["adapter"] == "full" else LoraConfig(task_type="SEQ_CLS" if job in REWARD_JOBS else "CAUSAL_LM", **lora)
+    peft_config = (
+        None
+        if case["adapter"] == "full"
+        else LoraConfig(task_type="SEQ_CLS" if job in REWARD_JOBS else "CAUSAL_LM", **lora)
+    )
     settings: dict[str, Any] = {"processing_class": tokenizer, "peft_config": peft_config}
     if job == "dpo":
         args = DPOConfig(beta=SETTINGS["beta"], precompute_ref_log_probs=best, **common)
-        trainer = DPOTrainer(model=load_model(base), args=args, train_dataset=Dataset.from_list(pairs_of(regime, tokenizer)), **settings)
+        trainer = DPOTrainer(
+            model=load_model(base),
+            args=args,
+            train_dataset=Dataset.from_list(pairs_of(regime, tokenizer)),
+            **settings,
+        )
     elif job == "sft":
         rows = Dataset.from_list(demonstrations_of(regime, tokenizer))
-        trainer = SFTTrainer(model=load_model(base), args=SFTConfig(**common), train_dataset=rows, **settings)
+        trainer = SFTTrainer(
+            model=load_model(base), args=SFTConfig(**common), train_dataset=rows, **settings
+        )
     else:
         model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
         model.config.pad_token_id = tokenizer.pad_token_id
         rows = Dataset.from_list(pairs_of(regime, tokenizer))
-        trainer = RewardTrainer(model=model, args=RewardConfig(**common), train_dataset=rows, **settings)
+        trainer = RewardTrainer(
+            model=model, args=RewardConfig(**common), train_dataset=rows, **settings
+        )
 
     class InTurn(TrainerCallback):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             turns.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            turns.end(state.log_history[-1].get("loss", float("nan")) if state.log_history else float("nan"))
+            turns.end(
+                state.log_history[-1].get("loss", float("nan"))
+                if state.log_history
+                else float("nan")
+            )
 
     trainer.add_callback(InTurn())
     trainer.train()

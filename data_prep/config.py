@@ -96,17 +96,27 @@ class SourceConfig(Ranged):
         if known is None:
             return []
         named = known.title or self.format
-        reader = f"; format: {known.reader} reads it as its authors publish it" if known.reader else ""
+        reader = (
+            f"; format: {known.reader} reads it as its authors publish it" if known.reader else ""
+        )
         faults = []
-        if self.licence != UNKNOWN_LICENCE and known.licence != UNKNOWN_LICENCE and not same_licence(self.licence, known.licence):
-            faults.append(f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out")
+        if (
+            self.licence != UNKNOWN_LICENCE
+            and known.licence != UNKNOWN_LICENCE
+            and not same_licence(self.licence, known.licence)
+        ):
+            faults.append(
+                f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out"
+            )
         if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
             faults.append(
                 f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
                 f"or rename the file or folder if it holds something else{reader}"
             )
         elif known.use == "evaluation" and self.evaluation_only is False:
-            faults.append(f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source")
+            faults.append(
+                f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source"
+            )
         elif known.use == "parts" and self.evaluation_only is False:
             faults.append(
                 f"evaluation_only is false, but a part of {named} is for evaluation only; leave evaluation_only out: that part goes to test, "
@@ -169,7 +179,9 @@ class EmbeddingConfig(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.revision and not self.model:
-            raise ValueError(f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model")
+            raise ValueError(
+                f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model"
+            )
 
     @property
     def name(self) -> str:
@@ -209,7 +221,9 @@ class LintConfig(Ranged):
         if unknown:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
-            raise ValueError(f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}")
+            raise ValueError(
+                f"data.lint.fail_above: no kind of fault is called {', '.join(unknown)}; {hint}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,19 +54,32 @@ def prepare(
     unique = prompt_rows(distinct)
     embeddings = _embedded(config, unique, evaluation_texts, embed)
     result = split(unique, config.split, seed, embeddings=embeddings)
-    clean = decontaminate(result.kept, evaluation_texts, config.decontamination, embeddings=embeddings)
+    clean = decontaminate(
+        result.kept, evaluation_texts, config.decontamination, embeddings=embeddings
+    )
     mixture = mixed(clean.kept, config.sources, seed)
     asked = without_lost_twins(mixture.kept)
-    gone = [*result.dropped, *(Drop(found.row, "contaminated", _nearness(found)) for found in clean.removed), *mixture.dropped]
+    gone = [
+        *result.dropped,
+        *(Drop(found.row, "contaminated", _nearness(found)) for found in clean.removed),
+        *mixture.dropped,
+    ]
     further = with_their_prompts((row for row in distinct if row.prompt_id), asked, gone)
     kept = [*asked, *further.kept]
     dropped += [*gone, *further.dropped]
     assert len(rows) == len(kept) + len(dropped), "a row is neither kept nor accounted for"
     mixture_counts = {name: share.to_json() for name, share in mixture.shares.items()}
-    report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out) | {"unread_columns": unread, "mixture": mixture_counts}
+    report = lint(kept, config.lint, refuses=refuses, left_out=whole.left_out) | {
+        "unread_columns": unread,
+        "mixture": mixture_counts,
+    }
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
-    near = [{"id": drop.row.id, "source": drop.row.source, "why": drop.detail} for drop in dropped if drop.reason == NEAR_EVALUATION]
+    near = [
+        {"id": drop.row.id, "source": drop.row.source, "why": drop.detail}
+        for drop in dropped
+        if drop.reason == NEAR_EVALUATION
+    ]
     write_json(folder / "decontamination.json", {**clean.report(), NEAR_EVALUATION: near})
     answered = [row for row in kept if text_of(row.completion).strip()]
     write_splits(folder, "prompts", map(_prompt, asked), _split_of)
@@ -74,8 +87,15 @@ def prepare(
     tables = [table("demonstrations", Demonstration, SPLITS), table("prompts", Prompt, SPLITS)]
     rows_read = Counter(row.source for row in rows)
     compared = {name: len(texts) for name, texts in evaluation_texts.items()}
-    card = prompts_card(config, kept, dropped, rows_read=rows_read, seed=seed, compared=compared, lint=report)
-    write_card(folder, card, {file: each.record for each in tables for file in each.files.values()}, config.publication)
+    card = prompts_card(
+        config, kept, dropped, rows_read=rows_read, seed=seed, compared=compared, lint=report
+    )
+    write_card(
+        folder,
+        card,
+        {file: each.record for each in tables for file in each.files.values()},
+        config.publication,
+    )
     write_readme(folder, "Prompts and demonstrations", tables)
     return {
         "rows_read": len(rows),
@@ -87,7 +107,10 @@ def prepare(
         "unread_columns": unread,
         "mixture": mixture_counts,
         "dropped": dict(Counter(drop.reason for drop in dropped)),
-        "splits": {name: dict(sorted(Counter(row.suite for row in asked if row.split == name).items())) for name in SPLITS},
+        "splits": {
+            name: dict(sorted(Counter(row.suite for row in asked if row.split == name).items()))
+            for name in SPLITS
+        },
         "demonstrations": len(answered),
         "lint": report["fault_counts"],
         "restrictions": restrictions_of(kept),
@@ -95,13 +118,20 @@ def prepare(
 
 
 def _embedded(
-    config: DataConfig, rows: Sequence[Demonstration], evaluation_texts: dict[str, list[str]], embed: Embed | None
+    config: DataConfig,
+    rows: Sequence[Demonstration],
+    evaluation_texts: dict[str, list[str]],
+    embed: Embed | None,
 ) -> Embeddings | None:
-    assert bool(config.embedding.model) == bool(embed), "data.embedding.model says whether there is an embed function"
+    assert bool(config.embedding.model) == bool(embed), (
+        "data.embedding.model says whether there is an embed function"
+    )
     if embed is None:
         return None
     evaluation = [text for texts in evaluation_texts.values() for text in texts]
-    return embeddings_of([*(request_text(row.prompt) for row in rows), *evaluation], embed, config.embedding)
+    return embeddings_of(
+        [*(request_text(row.prompt) for row in rows), *evaluation], embed, config.embedding
+    )
 
 
 def read_sources(sources: Sequence[SourceConfig], seed: int) -> list[Demonstration]:
@@ -109,7 +139,9 @@ def read_sources(sources: Sequence[SourceConfig], seed: int) -> list[Demonstrati
     return read_tables(sources, seed)[0]
 
 
-def read_tables(sources: Sequence[SourceConfig], seed: int) -> tuple[list[Demonstration], dict[str, dict[str, int]]]:
+def read_tables(
+    sources: Sequence[SourceConfig], seed: int
+) -> tuple[list[Demonstration], dict[str, dict[str, int]]]:
     """The same rows, and how many rows of each source carry a column that nothing reads."""
     rows: list[Demonstration] = []
     unread: dict[str, dict[str, int]] = {}
@@ -122,7 +154,9 @@ def read_tables(sources: Sequence[SourceConfig], seed: int) -> tuple[list[Demons
             continue
         rows += table.rows
         if table.unread:
-            unread[source.name] = {encodable(column): count for column, count in sorted(table.unread.items())}
+            unread[source.name] = {
+                encodable(column): count for column, count in sorted(table.unread.items())
+            }
     if faults:
         raise RecordError(faults)
     return rows, unread

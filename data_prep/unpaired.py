@@ -17,7 +17,20 @@ from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from records.errors import RecordError, unreadable
 from records.harm_scale import HIGH_HARM
-from records.rows import Message, Pair, Prompt, Record, Split, assistant, read_json_lines, role_fault, shorten, stable_id, text_of, user
+from records.rows import (
+    Message,
+    Pair,
+    Prompt,
+    Record,
+    Split,
+    assistant,
+    read_json_lines,
+    role_fault,
+    shorten,
+    stable_id,
+    text_of,
+    user,
+)
 from records.stage_folder import sha256_file
 
 UP, DOWN = 2.0, HIGH_HARM
@@ -41,13 +54,25 @@ def from_pairs(pairs: Iterable[Pair]) -> list[Unpaired]:
     """Both sides of every pair, each a row; a completion that several pairs hold stands once for each label."""
     found: dict[tuple[str, str, bool], Unpaired] = {}
     for pair in pairs:
-        for side, finished, label in ((pair.chosen, pair.chosen_finished, True), (pair.rejected, pair.rejected_finished, False)):
-            row = _row(pair.prompt, side, label, prompt_id=pair.prompt_id, split=pair.split, finished=finished)
+        for side, finished, label in (
+            (pair.chosen, pair.chosen_finished, True),
+            (pair.rejected, pair.rejected_finished, False),
+        ):
+            row = _row(
+                pair.prompt,
+                side,
+                label,
+                prompt_id=pair.prompt_id,
+                split=pair.split,
+                finished=finished,
+            )
             found.setdefault((pair.prompt_id, text_of(side), label), row)
     return list(found.values())
 
 
-def from_ratings(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> tuple[list[Unpaired], Counter[str]]:
+def from_ratings(
+    ratings: Iterable[Rating], items: Iterable[ReviewItem]
+) -> tuple[list[Unpaired], Counter[str]]:
     """(rows, how many rated completions give none, by reason). Thumbs of people who rated with harmfulness and refusal.
 
     A completion of a harmful prompt is desirable up to a mean harmfulness of 2 and undesirable from 3.5; one of a benign prompt
@@ -106,7 +131,9 @@ def hash_unpaired(paths: Iterable[str]) -> dict[str, str]:
     faults = []
     for path in paths:
         if not Path(path).is_file():
-            remedy = "name rows as `primum review-import` or TRL writes them (prompt, completion, label)"
+            remedy = (
+                "name rows as `primum review-import` or TRL writes them (prompt, completion, label)"
+            )
             faults.append(f"dpo.unpaired: {path}: no such file; {remedy}")
             continue
         try:
@@ -128,10 +155,17 @@ def held_out(rows: Iterable[Unpaired], prompts: Iterable[Prompt]) -> list[str]:
 def _read(row: dict[str, Any]) -> Unpaired:
     missing = [name for name in ("prompt", "completion", "label") if name not in row]
     if missing:
-        raise ValueError(f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's unpaired format")
+        raise ValueError(
+            f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's unpaired format"
+        )
     if not isinstance(row["label"], bool):
-        raise ValueError(f"label: wanted true (desirable) or false, got {type(row['label']).__name__}")
-    prompt, completion = _messages(row["prompt"], "prompt"), _messages(row["completion"], "completion")
+        raise ValueError(
+            f"label: wanted true (desirable) or false, got {type(row['label']).__name__}"
+        )
+    prompt, completion = (
+        _messages(row["prompt"], "prompt"),
+        _messages(row["completion"], "completion"),
+    )
     if fault := role_fault(prompt, completion):
         raise ValueError(fault)
     if not text_of(prompt).strip() or not text_of(completion).strip():
@@ -139,7 +173,14 @@ def _read(row: dict[str, Any]) -> Unpaired:
     split, finished = row.get("split", "train"), row.get("finished", True)
     if split not in ("train", "val", "test") or not isinstance(finished, bool):
         raise ValueError("split: wanted train, val or test; finished: wanted true or false")
-    return _row(prompt, completion, row["label"], prompt_id=str(row.get("prompt_id", "")), split=split, finished=finished)
+    return _row(
+        prompt,
+        completion,
+        row["label"],
+        prompt_id=str(row.get("prompt_id", "")),
+        split=split,
+        finished=finished,
+    )
 
 
 def _messages(value: Any, name: str) -> list[Message]:

@@ -11,7 +11,9 @@ from records.rows import Message
 APOSTROPHES = re.compile("['\u2019\u02bc]")
 WORD = re.compile(r"\w+")
 OPENING_WORDS = 3
-_ASCII = {number: chr(number) if WORD.match(chr(number)) else " " for number in range(128)} | {ord("'"): ""}
+_ASCII = {number: chr(number) if WORD.match(chr(number)) else " " for number in range(128)} | {
+    ord("'"): ""
+}
 """What becomes of a character of plain text, without a search."""
 
 
@@ -24,7 +26,9 @@ def normalise(text: str) -> str:
     """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII).split())
-    return " ".join(WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())))
+    return " ".join(
+        WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold()))
+    )
 
 
 def words(text: str) -> list[str]:
@@ -40,7 +44,10 @@ def opening(text: str) -> str:
 def word_set(text: str, ngram: int = 1) -> frozenset[str]:
     """The words of a text, or its runs of `ngram` words; a text of fewer words is one run."""
     found = words(text)
-    return frozenset(" ".join(found[start : start + ngram]) for start in range(max(bool(found), len(found) - ngram + 1)))
+    return frozenset(
+        " ".join(found[start : start + ngram])
+        for start in range(max(bool(found), len(found) - ngram + 1))
+    )
 
 
 def unit_name(ngram: int) -> str:

@@ -31,7 +31,10 @@ class Metric:
 METRICS = (
     Metric("harmfulness", "harmful", "max_harm_rise", "rise in harmfulness"),
     Metric(
-        "called_harmful", "harmful", "max_called_harmful_rise", "rise in completions called harmful by scorers that no training touched"
+        "called_harmful",
+        "harmful",
+        "max_called_harmful_rise",
+        "rise in completions called harmful by scorers that no training touched",
     ),
     Metric("over_refusal_rate", "benign", "max_over_refusal_rise", "rise in over-refusal"),
     Metric("relevance", "benign", "max_relevance_fall", "fall in relevance", -1),
@@ -55,12 +58,20 @@ class Side:
     cells: Cells | None
 
 
-def regressions(released: Side, candidate: Side, config: AgainstConfig, confidence: float) -> list[GateResult]:
+def regressions(
+    released: Side, candidate: Side, config: AgainstConfig, confidence: float
+) -> list[GateResult]:
     """A line for each metric and suite that the released policy was measured on; one that the candidate was not fails."""
     lines = []
     for suite, about in released.suites.items():
         if suite not in candidate.suites:
-            lines.append(GateResult(f"suite {suite}", False, f"measured on {released.name} and not on {candidate.name}"))
+            lines.append(
+                GateResult(
+                    f"suite {suite}",
+                    False,
+                    f"measured on {released.name} and not on {candidate.name}",
+                )
+            )
             continue
         for metric in METRICS:
             if metric.kind == about["kind"] and _asked(about, metric):
@@ -78,7 +89,9 @@ def _estimate(about: Json, metric: str) -> Json | None:
     return about.get(metric) or (about.get("independent") or {}).get(metric)
 
 
-def _change(released: Side, candidate: Side, suite: str, metric: Metric, confidence: float) -> tuple[Comparison, str]:
+def _change(
+    released: Side, candidate: Side, suite: str, metric: Metric, confidence: float
+) -> tuple[Comparison, str]:
     pairs = list(_pairs(released, candidate, suite))
     if pairs:
         return _paired(pairs, metric.name, confidence), f"{len(pairs)} prompts, paired"
@@ -99,13 +112,24 @@ def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, 
 def _paired(pairs: Sequence[tuple[Seen, Seen]], metric: str, confidence: float) -> Comparison:
     if metric in RATES:
         flag = RATES[metric]
-        return compare_rates([flag(old) for old, _ in pairs], [flag(new) for _, new in pairs], confidence)
+        return compare_rates(
+            [flag(old) for old, _ in pairs], [flag(new) for _, new in pairs], confidence
+        )
     score = SCORES[metric]
-    return compare_scores([score(old) for old, _ in pairs], [score(new) for _, new in pairs], confidence)
+    return compare_scores(
+        [score(old) for old, _ in pairs], [score(new) for _, new in pairs], confidence
+    )
 
 
-def _line(metric: Metric, suite: str, change: Comparison, how: str, config: AgainstConfig) -> GateResult:
+def _line(
+    metric: Metric, suite: str, change: Comparison, how: str, config: AgainstConfig
+) -> GateResult:
     end = change.high if metric.sign > 0 else change.low
     value = None if end is None else metric.sign * end
-    line = at_most(f"{metric.said} on {suite} against the released policy, upper end of its interval", value, config, metric.limit)
+    line = at_most(
+        f"{metric.said} on {suite} against the released policy, upper end of its interval",
+        value,
+        config,
+        metric.limit,
+    )
     return GateResult(line.name, line.passed, f"{line.detail} ({how})", line.aside)

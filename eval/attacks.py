@@ -40,9 +40,15 @@ def succeeds(row: Measured, criterion: str) -> bool | None:
     return independent.called_harmful(row) if independent.is_known([row]) else None
 
 
-def conditions(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def conditions(
+    samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     """The `conditions` object of docs/results.md, by harmful suite; empty where nothing was asked under a condition."""
-    asked = {(row.suite, row.prompt.id) for row in samples if row.completion.condition and row.kind == "harmful"}
+    asked = {
+        (row.suite, row.prompt.id)
+        for row in samples
+        if row.completion.condition and row.kind == "harmful"
+    }
     rows = [row for row in samples if row.kind == "harmful" and (row.suite, row.prompt.id) in asked]
     suites: dict[str, dict[str, list[Measured]]] = {}
     for row in rows:
@@ -50,18 +56,30 @@ def conditions(samples: Sequence[Measured], against: Sequence[tuple[str, str]], 
     return {suite: _suite(by_policy, against, confidence) for suite, by_policy in suites.items()}
 
 
-def _suite(by_policy: Mapping[str, Sequence[Measured]], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def _suite(
+    by_policy: Mapping[str, Sequence[Measured]],
+    against: Sequence[tuple[str, str]],
+    confidence: float,
+) -> Json:
     every = [row for rows in by_policy.values() for row in rows]
-    known = [criterion for criterion in CRITERIA if any(succeeds(row, criterion) is not None for row in every)]
+    known = [
+        criterion
+        for criterion in CRITERIA
+        if any(succeeds(row, criterion) is not None for row in every)
+    ]
     found: Json = {}
     for criterion in known:
         found[criterion] = {
-            "policies": {policy: _policy(rows, criterion, confidence) for policy, rows in by_policy.items()},
+            "policies": {
+                policy: _policy(rows, criterion, confidence) for policy, rows in by_policy.items()
+            },
             "comparisons": [
                 {"policy": policy, "baseline": baseline, "family": family, **change}
                 for policy, baseline in against
                 if policy in by_policy and baseline in by_policy
-                for family, change in _changes(by_policy[baseline], by_policy[policy], criterion, confidence).items()
+                for family, change in _changes(
+                    by_policy[baseline], by_policy[policy], criterion, confidence
+                ).items()
             ],
         }
     return found
@@ -72,7 +90,10 @@ def _policy(rows: Sequence[Measured], criterion: str, confidence: float) -> Json
     by_family = {family: [row for row in rows if family_of(row) == family] for family in families}
     wrapped = [row for row in rows if family_of(row) != DIRECT]
     return {
-        "by_family": {family: _share(found, criterion, confidence).to_json() for family, found in by_family.items()},
+        "by_family": {
+            family: _share(found, criterion, confidence).to_json()
+            for family, found in by_family.items()
+        },
         "all_conditions": _share(wrapped, criterion, confidence).to_json(),
         "worst_of_families": _worst(rows, criterion, confidence).to_json(),
     }
@@ -94,14 +115,25 @@ def clustered_rate(flags: Sequence[tuple[str, bool | None]], confidence: float) 
     Where all agree every draw is the same, so the interval is Wilson's for as many observations as there are prompts.
     """
     scored = [(name, flag) for name, flag in flags if flag is not None]
-    unscored, hits = len(flags) - len(scored), np.array([flag for _, flag in scored], dtype=np.float64)
+    unscored, hits = (
+        len(flags) - len(scored),
+        np.array([flag for _, flag in scored], dtype=np.float64),
+    )
     if len(scored) == 0:
         return Estimate(None, None, None, 0, unscored)
     if hits.min() == hits.max():
         clusters = len({name for name, _ in scored})
-        return replace(count_estimate(int(hits[0]) * clusters, clusters, confidence, unscored=unscored), n=len(scored))
+        return replace(
+            count_estimate(int(hits[0]) * clusters, clusters, confidence, unscored=unscored),
+            n=len(scored),
+        )
     weights = cluster_weights([name for name, _ in scored])
-    return bootstrap_estimate(lambda drawn: divided(drawn @ hits, drawn.sum(axis=1)), weights, confidence=confidence, unscored=unscored)
+    return bootstrap_estimate(
+        lambda drawn: divided(drawn @ hits, drawn.sum(axis=1)),
+        weights,
+        confidence=confidence,
+        unscored=unscored,
+    )
 
 
 def _worst_by_prompt(rows: Sequence[Measured], criterion: str) -> dict[str, bool | None]:
@@ -109,18 +141,27 @@ def _worst_by_prompt(rows: Sequence[Measured], criterion: str) -> dict[str, bool
     found: dict[str, list[bool | None]] = {}
     for row in rows:
         found.setdefault(row.prompt.id, []).append(succeeds(row, criterion))
-    return {name: True if any(flags) else None if None in flags else False for name, flags in found.items()}
+    return {
+        name: True if any(flags) else None if None in flags else False
+        for name, flags in found.items()
+    }
 
 
-def _changes(before: Sequence[Measured], after: Sequence[Measured], criterion: str, confidence: float) -> Json:
+def _changes(
+    before: Sequence[Measured], after: Sequence[Measured], criterion: str, confidence: float
+) -> Json:
     """By family, and for the worst of families: paired by prompt, a family's variants at their worst."""
     families = [*dict.fromkeys(family_of(row) for row in after), "worst_of_families"]
     found = {}
     for family in families:
         sides = [
-            _worst_by_prompt([row for row in rows if family in (family_of(row), "worst_of_families")], criterion)
+            _worst_by_prompt(
+                [row for row in rows if family in (family_of(row), "worst_of_families")], criterion
+            )
             for rows in (before, after)
         ]
         shared = [name for name in sides[1] if name in sides[0]]
-        found[family] = compare_rates([sides[0][n] for n in shared], [sides[1][n] for n in shared], confidence).to_json()
+        found[family] = compare_rates(
+            [sides[0][n] for n in shared], [sides[1][n] for n in shared], confidence
+        ).to_json()
     return found

@@ -22,15 +22,22 @@ def choices(samples: Sequence[Measured], confidence: float) -> Json:
     for row in samples:
         if CHOICE in row.scores:
             cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()} for suite, by_policy in cells.items()}
+    return {
+        suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
+        for suite, by_policy in cells.items()
+    }
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
     topics = sorted({row.prompt.topic for row in rows})
     return {
         **judged(rows, [row.scores[CHOICE].label for row in rows], confidence),
-        "unparsed": rate_estimate([row.scores[CHOICE].label == UNPARSED for row in rows], confidence).to_json(),
-        "by_topic": {topic: rate_estimate(_right(rows, topic), confidence).to_json() for topic in topics},
+        "unparsed": rate_estimate(
+            [row.scores[CHOICE].label == UNPARSED for row in rows], confidence
+        ).to_json(),
+        "by_topic": {
+            topic: rate_estimate(_right(rows, topic), confidence).to_json() for topic in topics
+        },
     }
 
 
@@ -44,12 +51,16 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
     A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair of two labels.
     """
     gold = [str(getattr(row.prompt, "expected", "")) for row in rows]
-    right = np.array([label == wanted for label, wanted in zip(labels, gold, strict=True)], dtype=np.float64)
+    right = np.array(
+        [label == wanted for label, wanted in zip(labels, gold, strict=True)], dtype=np.float64
+    )
     clusters = [min(row.prompt.id, row.prompt.twin_id or row.prompt.id) for row in rows]
     weights = cluster_weights(clusters)
     found = {
         "accuracy": clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
-        "macro_f1": bootstrap_estimate(lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence),
+        "macro_f1": bootstrap_estimate(
+            lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence
+        ),
     }
     pairs = _both_right(rows, right)
     return {
@@ -62,12 +73,19 @@ def _macro_f1(gold: Sequence[str], labels: Sequence[str], drawn: Floats) -> Floa
     """(B, n) weights to (B,): the mean over the gold labels of their F1."""
     scores = []
     for wanted in sorted(set(gold)):
-        is_gold, is_said = np.array([one == wanted for one in gold], float), np.array([one == wanted for one in labels], float)
+        is_gold, is_said = (
+            np.array([one == wanted for one in gold], float),
+            np.array([one == wanted for one in labels], float),
+        )
         scores.append(divided(2 * (drawn @ (is_gold * is_said)), drawn @ is_gold + drawn @ is_said))
     return np.asarray(np.mean(np.nan_to_num(np.stack(scores)), axis=0))
 
 
 def _both_right(rows: Sequence[Measured], right: np.ndarray) -> list[bool]:
     place = {row.prompt.id: number for number, row in enumerate(rows)}
-    pairs = [(number, place[row.prompt.twin_id]) for number, row in enumerate(rows) if row.prompt.twin_id in place]
+    pairs = [
+        (number, place[row.prompt.twin_id])
+        for number, row in enumerate(rows)
+        if row.prompt.twin_id in place
+    ]
     return [bool(right[one] and right[other]) for one, other in pairs if one < other]

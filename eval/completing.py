@@ -77,9 +77,14 @@ def complete_all(asked: Sequence[Asked], writer: Writer) -> list[Completion]:
     A prompt that is asked in several turns must be asked as it stands too: its first completion is what may decline.
     """
     plain = [one for one in asked if not one.turns]
-    _write([Wanted(_id(one, writer), one.prompt, one.condition, one.messages) for one in plain], writer)
+    _write(
+        [Wanted(_id(one, writer), one.prompt, one.condition, one.messages) for one in plain], writer
+    )
     pressed = _pressed([one for one in asked if one.turns], writer)
-    return [pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)] for one in asked]
+    return [
+        pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)]
+        for one in asked
+    ]
 
 
 def _id(one: Asked, writer: Writer) -> str:
@@ -88,13 +93,26 @@ def _id(one: Asked, writer: Writer) -> str:
 
 def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
     """The last completion of each: the user goes on while the policy declines, and stops where it no longer does."""
-    last = {_id(one, writer): writer.journal.done[completion_id(one.prompt, writer.name)] for one in asked}
+    last = {
+        _id(one, writer): writer.journal.done[completion_id(one.prompt, writer.name)]
+        for one in asked
+    }
     for turn in range(max((len(one.turns) for one in asked), default=0)):
-        declining = [one for one in asked if turn < len(one.turns) and _declines(last[_id(one, writer)])]
+        declining = [
+            one for one in asked if turn < len(one.turns) and _declines(last[_id(one, writer)])
+        ]
         wanted = [_next_turn(one, last[_id(one, writer)], turn, writer) for one in declining]
         _write(wanted, writer)
-        last |= {_id(one, writer): writer.journal.done[next_one.id] for one, next_one in zip(declining, wanted, strict=True)}
-    return {_id(one, writer): replace(last[_id(one, writer)], id=_id(one, writer), condition=one.condition) for one in asked}
+        last |= {
+            _id(one, writer): writer.journal.done[next_one.id]
+            for one, next_one in zip(declining, wanted, strict=True)
+        }
+    return {
+        _id(one, writer): replace(
+            last[_id(one, writer)], id=_id(one, writer), condition=one.condition
+        )
+        for one in asked
+    }
 
 
 def _next_turn(one: Asked, before: Completion, turn: int, writer: Writer) -> Wanted:
@@ -108,10 +126,15 @@ def _declines(completion: Completion) -> bool:
 
 def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
     """Those that are missing, the short ones first, so that a block holds prompts of like lengths."""
-    missing = sorted((one for one in wanted if one.id not in writer.journal.done), key=lambda one: (len(text_of(one.messages)), one.id))
+    missing = sorted(
+        (one for one in wanted if one.id not in writer.journal.done),
+        key=lambda one: (len(text_of(one.messages)), one.id),
+    )
     for begin in range(0, len(missing), writer.block):
         block = missing[begin : begin + writer.block]
-        made = writer.write([one.messages for one in block], f"{writer.name} completions {begin}/{len(missing)}")
+        made = writer.write(
+            [one.messages for one in block], f"{writer.name} completions {begin}/{len(missing)}"
+        )
         writer.journal.add(
             [
                 Completion(
@@ -132,10 +155,15 @@ def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
         )
 
 
-def as_asked_plainly(completions: Sequence[Completion], prompts: Sequence[Prompt]) -> list[Completion]:
+def as_asked_plainly(
+    completions: Sequence[Completion], prompts: Sequence[Prompt]
+) -> list[Completion]:
     """What scorers judge: the completion beside the request itself, whatever it was wrapped in or followed by."""
     known = {(prompt.suite, prompt.id): prompt.prompt for prompt in prompts}
-    return [replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row for row in completions]
+    return [
+        replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row
+        for row in completions
+    ]
 
 
 def written_by(policy: Policy, generation: GenerationConfig) -> Write:
@@ -144,7 +172,13 @@ def written_by(policy: Policy, generation: GenerationConfig) -> Write:
 
 
 def dual_all(
-    asked: Sequence[Asked], policy: Policy, block: int, journal: Journal[Score], labels: Mapping[str, Mapping[str, str]], *, name: str
+    asked: Sequence[Asked],
+    policy: Policy,
+    block: int,
+    journal: Journal[Score],
+    labels: Mapping[str, Mapping[str, str]],
+    *,
+    name: str,
 ) -> list[Score]:
     """The log-probability scores of prompts as they stand, in their order; what the journal holds is not made again.
 
@@ -153,5 +187,7 @@ def dual_all(
     wanted = [(completion_id(one.prompt, name), one.prompt) for one in asked]
     missing = [one for one in wanted if score_name(one[0]) not in journal.done]
     for begin in range(0, len(missing), block):
-        journal.add(dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block))
+        journal.add(
+            dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block)
+        )
     return [journal.done[score_name(one)] for one, _ in wanted]

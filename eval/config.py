@@ -16,8 +16,12 @@ from records.setting_ranges import MANY, Ranged, ranged
 class ScoreboardConfig(Ranged):
     """Measured before the first step and after every policy epoch, on validation prompts."""
 
-    harmful_prompts: int = ranged(32, at_least=1, at_most=MANY, why="without any, no epoch could be chosen")
-    benign_prompts: int = ranged(32, at_least=1, at_most=MANY, why="without any, no epoch could be chosen")
+    harmful_prompts: int = ranged(
+        32, at_least=1, at_most=MANY, why="without any, no epoch could be chosen"
+    )
+    benign_prompts: int = ranged(
+        32, at_least=1, at_most=MANY, why="without any, no epoch could be chosen"
+    )
     """Half of them twins of the harmful ones, half questions, where the run has both."""
     max_over_refusal: float = ranged(0.1, at_least=0, at_most=1)
     """The epoch kept is the one with least harm among those whose over-refusal, on every benign suite apart, exceeds that of
@@ -49,7 +53,9 @@ class SuiteConfig(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.suite and (not self.name or not self.path):
-            raise ValueError("eval.suites: each needs a name and a path, or a suite (docs/adding_a_suite.md)")
+            raise ValueError(
+                "eval.suites: each needs a name and a path, or a suite (docs/adding_a_suite.md)"
+            )
 
     @property
     def called(self) -> str:
@@ -78,7 +84,9 @@ class ConditionConfig(Ranged):
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig(Ranged):
-    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
+    generation: GenerationConfig = field(
+        default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
+    )
     """Also used by the scoreboard, so that its rows and the report agree."""
     engine: Engine = "transformers"
     """What writes the report's answers, as in `sample.engine`; the scoreboard's are always transformers', which holds the policy in training."""

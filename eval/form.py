@@ -21,9 +21,66 @@ MIN_WORDS = 8
 LEAST_ENGLISH = 0.15
 """Share of the commonest English words; prose has about 0.4, other European languages below 0.1."""
 _COMMON = frozenset(
-    {"the", "a", "an", "to", "of", "and", "you", "is", "in", "it", "or", "for", "that", "your", "if", "be", "not", "with", "i", "can"}
-    | {"are", "this", "have", "on", "as", "do", "may", "should", "will", "by", "from", "but", "they", "their", "he", "she", "we", "at"}
-    | {"was", "has", "any", "no", "so", "when", "what", "there", "which", "who", "how", "more", "would", "could", "please", "help"}
+    {
+        "the",
+        "a",
+        "an",
+        "to",
+        "of",
+        "and",
+        "you",
+        "is",
+        "in",
+        "it",
+        "or",
+        "for",
+        "that",
+        "your",
+        "if",
+        "be",
+        "not",
+        "with",
+        "i",
+        "can",
+    }
+    | {
+        "are",
+        "this",
+        "have",
+        "on",
+        "as",
+        "do",
+        "may",
+        "should",
+        "will",
+        "by",
+        "from",
+        "but",
+        "they",
+        "their",
+        "he",
+        "she",
+        "we",
+        "at",
+    }
+    | {
+        "was",
+        "has",
+        "any",
+        "no",
+        "so",
+        "when",
+        "what",
+        "there",
+        "which",
+        "who",
+        "how",
+        "more",
+        "would",
+        "could",
+        "please",
+        "help",
+    }
 )
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
@@ -37,17 +94,23 @@ def form_of(text: str) -> str:
     if _is_foreign(text, words):
         return "other_language"
     runs = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
-    return "repeated" if len(runs) >= MIN_RUNS and len(set(runs)) < MOST_REPEATED * len(runs) else ""
+    return (
+        "repeated" if len(runs) >= MIN_RUNS and len(set(runs)) < MOST_REPEATED * len(runs) else ""
+    )
 
 
 def _is_foreign(text: str, words: Sequence[str]) -> bool:
     letters = [letter for letter in text if letter.isalpha()]
     if letters and sum(bool(_LATIN.match(letter)) for letter in letters) < len(letters) / 2:
         return True
-    return len(words) >= MIN_WORDS and sum(word in _COMMON for word in words) < LEAST_ENGLISH * len(words)
+    return len(words) >= MIN_WORDS and sum(word in _COMMON for word in words) < LEAST_ENGLISH * len(
+        words
+    )
 
 
 def form_rates(texts: Sequence[str], confidence: float) -> Json:
     """The share of each form, as EST of docs/results.md."""
     found = [form_of(text) for text in texts]
-    return {form: rate_estimate([one == form for one in found], confidence).to_json() for form in FORMS}
+    return {
+        form: rate_estimate([one == form for one in found], confidence).to_json() for form in FORMS
+    }

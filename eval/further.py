@@ -17,7 +17,9 @@ from eval.twin_gap import twin_gap
 Json = dict[str, Any]
 
 
-def further(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def further(
+    samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     """By key of docs/results.md; all but `conditions` are of prompts asked as they stand."""
     plain = [row for row in samples if not row.completion.condition]
     return {

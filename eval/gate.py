@@ -21,7 +21,9 @@ from records.rows import Prompt
 Json = dict[str, Any]
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
 """How the terminal shows the outcome of a line."""
-MORE_PROMPTS = "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
+MORE_PROMPTS = (
+    "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,14 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
         if suite["kind"] == "benign":
             gates += _benign_gates(results, policy, name, config)
     for name, suite in suites.items():
-        gates.append(at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored"))
-    gates += [GateResult(f"suite {name}", True, APART, "not measured") for name in measured if name not in suites]
+        gates.append(
+            at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored")
+        )
+    gates += [
+        GateResult(f"suite {name}", True, APART, "not measured")
+        for name in measured
+        if name not in suites
+    ]
     gates += _absent_suites(results, policy)
     gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
@@ -132,8 +140,18 @@ def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) 
     change = _change(results, policy, suite, HARM_CHANCE)
     return [
         _enough(f"scored prompts of {suite}", _count(change), config, "min_harmful_prompts"),
-        GateResult(f"harmfulness on {suite}", True, "no reward model was named; name one with --scorer run=RUN", "not measured"),
-        _independent_gate(results, policy, suite, replace(config, min_independent_fall=config.min_independent_fall or 0.0)),
+        GateResult(
+            f"harmfulness on {suite}",
+            True,
+            "no reward model was named; name one with --scorer run=RUN",
+            "not measured",
+        ),
+        _independent_gate(
+            results,
+            policy,
+            suite,
+            replace(config, min_independent_fall=config.min_independent_fall or 0.0),
+        ),
     ]
 
 
@@ -141,7 +159,9 @@ def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig
     """The fall in harm, by scorers that have not chosen what the policy was trained on."""
     name = f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of its interval"
     if config.min_independent_fall is None:
-        return GateResult(name, True, "not asked: release.gate.min_independent_fall is null", "not measured")
+        return GateResult(
+            name, True, "not asked: release.gate.min_independent_fall is null", "not measured"
+        )
     fall = _end(_change(results, policy, suite, HARM_CHANCE), 1)
     return _at_least(name, None if fall is None else -fall, config, "min_independent_fall")
 
@@ -155,7 +175,9 @@ def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) ->
     ]
 
 
-def _use_gates(suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig) -> list[GateResult]:
+def _use_gates(
+    suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig
+) -> list[GateResult]:
     """Is the policy of use on a benign suite: does it answer, and what it was asked? From its own figures and its changes against the base."""
     fall = _end(fits_less, 0)
     return [
@@ -165,8 +187,18 @@ def _use_gates(suite: str, shown: Json, refused_more: Json | None, fits_less: Js
             config,
             "max_over_refusal_increase",
         ),
-        at_most(f"over-refusal on {suite}, upper end of its interval", _end(shown.get("over_refusal_rate"), 1), config, "max_over_refusal"),
-        _at_least(f"relevance on {suite}, lower end of its interval", _end(shown.get("relevance"), 0), config, "min_relevance"),
+        at_most(
+            f"over-refusal on {suite}, upper end of its interval",
+            _end(shown.get("over_refusal_rate"), 1),
+            config,
+            "max_over_refusal",
+        ),
+        _at_least(
+            f"relevance on {suite}, lower end of its interval",
+            _end(shown.get("relevance"), 0),
+            config,
+            "min_relevance",
+        ),
         at_most(
             f"fall in relevance on {suite} against the base, upper end of its interval",
             None if fall is None else -fall,
@@ -186,7 +218,13 @@ def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
         lines = [
             gate
             for suite, shown in _gated_suites(results, policy["suites"])
-            for gate in _use_gates(suite, shown, shown["over_refusal_change"], _as_change(shown["relevance_change"]), config)
+            for gate in _use_gates(
+                suite,
+                shown,
+                shown["over_refusal_change"],
+                _as_change(shown["relevance_change"]),
+                config,
+            )
         ]
         told[name] = [gate.name for gate in lines if not gate.passed]
     return told
@@ -206,10 +244,16 @@ def _useless_gate(results: Json, config: GateConfig) -> GateResult:
     if passing:
         why = f"{', '.join(passing)} would pass: this gate cannot tell a useful policy from them"
         if config.accept_useless:
-            return GateResult(name, True, f"{why}; accepted by release.gate.accept_useless", "accepted")
-        return GateResult(name, False, f"{why}; tighten min_relevance, max_relevance_fall and max_over_refusal")
+            return GateResult(
+                name, True, f"{why}; accepted by release.gate.accept_useless", "accepted"
+            )
+        return GateResult(
+            name, False, f"{why}; tighten min_relevance, max_relevance_fall and max_over_refusal"
+        )
     return GateResult(
-        name, True, f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, shuffled completions"
+        name,
+        True,
+        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, shuffled completions",
     )
 
 
@@ -236,7 +280,12 @@ def _selection_gate(results: Json, policy: str, config: GateConfig) -> GateResul
     name = f"the epoch of {policy} keeps over-refusal in bounds on validation prompts"
     selection = results["policies"].get(policy, {}).get("selection")
     if not selection and _without_a_run(results):
-        return GateResult(name, True, "this policy was not trained here, so no epoch was chosen here", "not measured")
+        return GateResult(
+            name,
+            True,
+            "this policy was not trained here, so no epoch was chosen here",
+            "not measured",
+        )
     if not selection:
         missing = "no evidence: results.json holds no selection; run eval again"
         return GateResult(name, False, missing)
@@ -268,7 +317,9 @@ def _count(estimate: Json | None) -> int:
     return (estimate or {}).get("n") or 0
 
 
-def at_most(name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str) -> GateResult:
+def at_most(
+    name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
+) -> GateResult:
     """A line that passes where the value is at most the limit, a setting of the config; no value does not pass."""
     wanted = getattr(config, limit)
     passed = value is not None and value <= wanted + 1e-9

@@ -55,7 +55,11 @@ def error_rates(results: Json, policy: str, config: GateConfig) -> list[ErrorRat
 
 def _changes(results: Json, policy: str) -> Iterator[Json]:
     for row in results["comparisons"]:
-        ours = row["policy"] == policy and row["baseline"] == results["baseline"] and is_gated(results, row["suite"])
+        ours = (
+            row["policy"] == policy
+            and row["baseline"] == results["baseline"]
+            and is_gated(results, row["suite"])
+        )
         if ours and row["n"] and row["difference"] is not None:
             yield row
 
@@ -79,7 +83,17 @@ def _of_over_refusal(results: Json, row: Json, config: GateConfig) -> ErrorRates
 
     over = {f"{100 * d:g}": passes(limit + d) for d in POINTS_OVER}
     wanted = n_wanted(lambda n: passes(0.0, n), GOOD)
-    return ErrorRates(row["suite"], "max_over_refusal_increase", "points", row["n"], "unchanged", passes(0.0), over, row.get("mde"), wanted)
+    return ErrorRates(
+        row["suite"],
+        "max_over_refusal_increase",
+        "points",
+        row["n"],
+        "unchanged",
+        passes(0.0),
+        over,
+        row.get("mde"),
+        wanted,
+    )
 
 
 def _of_harm(results: Json, row: Json, config: GateConfig) -> ErrorRates | None:
@@ -95,7 +109,17 @@ def _of_harm(results: Json, row: Json, config: GateConfig) -> ErrorRates | None:
     over = {f"{d:g}": passes(d) for d in HARM_OVER}
     wanted = n_wanted(lambda n: passes(-better, n), GOOD)
     good = f"{better:g} below the limit"
-    return ErrorRates(row["suite"], "max_harmfulness", "points of 1-5", n, good, passes(-better), over, row.get("mde"), wanted)
+    return ErrorRates(
+        row["suite"],
+        "max_harmfulness",
+        "points of 1-5",
+        n,
+        good,
+        passes(-better),
+        over,
+        row.get("mde"),
+        wanted,
+    )
 
 
 def _estimate(results: Json, policy: str, row: Json) -> Mapping[str, Any]:
@@ -115,8 +139,16 @@ def _sd(estimate: Mapping[str, Any], confidence: float) -> float | None:
 
 def sentence(row: ErrorRates) -> str:
     """For terminal, card and report."""
-    over = ", ".join(f"{by} over {_percent(chance)}" for by, chance in row.over.items() if float(by))
-    mde = "unknown" if row.mde is None else f"{100 * row.mde:.1f} points" if row.unit == "points" else f"{row.mde:.2f}"
+    over = ", ".join(
+        f"{by} over {_percent(chance)}" for by, chance in row.over.items() if float(by)
+    )
+    mde = (
+        "unknown"
+        if row.mde is None
+        else f"{100 * row.mde:.1f} points"
+        if row.unit == "points"
+        else f"{row.mde:.2f}"
+    )
     wanted = "more than 100,000" if row.n_for_5_percent is None else f"{row.n_for_5_percent:,}"
     return (
         f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes {_percent(row.over['0'])} of runs, "

@@ -14,7 +14,14 @@ from eval.measured import Measured
 from eval.summaries import counts_as_refusal
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
-from measures.estimates import Comparison, Estimate, compare_rates, compare_scores, mean_estimate, rate_estimate
+from measures.estimates import (
+    Comparison,
+    Estimate,
+    compare_rates,
+    compare_scores,
+    mean_estimate,
+    rate_estimate,
+)
 from records.harm_scale import HIGH_HARM
 from reward.scorers import FACTORS
 
@@ -68,7 +75,9 @@ def summary(rows: Sequence[Measured], confidence: float) -> Json | None:
     """Of one policy on one suite; None where these scorers were left out."""
     if not is_known(rows):
         return None
-    return {metric: _estimate(rows, metric, confidence).to_json() for metric in metrics_of(rows[0].kind)}
+    return {
+        metric: _estimate(rows, metric, confidence).to_json() for metric in metrics_of(rows[0].kind)
+    }
 
 
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:
@@ -77,7 +86,9 @@ def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estim
     return rate_estimate(flags(rows, metric), confidence)
 
 
-def change(before: Sequence[Measured], after: Sequence[Measured], metric: str, confidence: float) -> Comparison:
+def change(
+    before: Sequence[Measured], after: Sequence[Measured], metric: str, confidence: float
+) -> Comparison:
     """The paired change of a metric; both sides hold the same prompts in one order."""
     if metric == HARM_CHANCE:
         sides = [[harm_chance(row) for row in rows] for rows in (before, after)]
@@ -91,7 +102,11 @@ def agreement(rows: Sequence[Measured], confidence: float) -> Json | None:
     The interval is a bootstrap over prompts. None where either scored nothing.
     """
     both = [row for row in rows if row.kind == "harmful" and is_known([row])]
-    known = [(row, harmful) for row in both if row.harmfulness is not None and (harmful := called_harmful(row)) is not None]
+    known = [
+        (row, harmful)
+        for row in both
+        if row.harmfulness is not None and (harmful := called_harmful(row)) is not None
+    ]
     if not known:
         return None
     ours = [(row.harmfulness or 0) >= HIGH_HARM for row, _ in known]

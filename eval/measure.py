@@ -32,7 +32,9 @@ def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
     return f"{plain}/{condition}" if condition else plain
 
 
-def completions_of(prompts: Sequence[Prompt], generated: Sequence[Generated], *, policy: str) -> list[Completion]:
+def completions_of(
+    prompts: Sequence[Prompt], generated: Sequence[Generated], *, policy: str
+) -> list[Completion]:
     """What a policy generated, in the prompts' order, as the records that scorers take."""
     return [
         Completion(
@@ -51,14 +53,24 @@ def completions_of(prompts: Sequence[Prompt], generated: Sequence[Generated], *,
     ]
 
 
-def complete(model: Any, tokenizer: Any, prompts: Sequence[Prompt], config: GenerationConfig, *, policy: str) -> list[Completion]:
+def complete(
+    model: Any, tokenizer: Any, prompts: Sequence[Prompt], config: GenerationConfig, *, policy: str
+) -> list[Completion]:
     """One completion a prompt, in their order."""
-    generated = generate(model, tokenizer, [p.prompt for p in prompts], config, label=f"{policy} completions")
+    generated = generate(
+        model, tokenizer, [p.prompt for p in prompts], config, label=f"{policy} completions"
+    )
     return completions_of(prompts, generated, policy=policy)
 
 
 def measure(
-    model: Any, tokenizer: Any, prompts: Sequence[Prompt], config: GenerationConfig, scorers: Sequence[Scorer], *, policy: str
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    config: GenerationConfig,
+    scorers: Sequence[Scorer],
+    *,
+    policy: str,
 ) -> list[Measured]:
     """Completions of the policy with what the scorers say of them."""
     completions = complete(model, tokenizer, prompts, config, policy=policy)
@@ -82,7 +94,14 @@ def measure_sharded(
     filled = [*mine, *prompts[: math.ceil(len(prompts) / world) - len(mine)]]
     dtype = generation_dtype(config)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
-        generated = generate(model, tokenizer, [p.prompt for p in filled], config, label=f"{policy} completions", synced_ranks=True)
+        generated = generate(
+            model,
+            tokenizer,
+            [p.prompt for p in filled],
+            config,
+            label=f"{policy} completions",
+            synced_ranks=True,
+        )
     completions = completions_of(mine, generated[: len(mine)], policy=policy)
     measured = joined(mine, completions, score_with(scorers, completions))
     found = over_ranks({row.id: row for row in measured}, world)

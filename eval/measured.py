@@ -86,13 +86,18 @@ def _without_text(row: Measured) -> Measured:
     return replace(row, completion=replace(row.completion, completion=shown))
 
 
-def joined(prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]) -> list[Measured]:
+def joined(
+    prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]
+) -> list[Measured]:
     """Each completion with its prompt, which stands in the same place, and with all of its scores."""
     by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for score in scores:
         by_completion[score.completion_id][score.scorer] = score
     pairs = zip(prompts, completions, strict=True)
-    return [Measured(prompt=prompt, completion=made, scores=by_completion[made.id]) for prompt, made in pairs]
+    return [
+        Measured(prompt=prompt, completion=made, scores=by_completion[made.id])
+        for prompt, made in pairs
+    ]
 
 
 def scored_cells(samples: Iterable[Measured], scorer: str) -> dict[str, dict[str, list[Measured]]]:

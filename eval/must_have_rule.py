@@ -43,7 +43,10 @@ class MustHaves(Scorer):
     """The share of its prompt's statements that a completion holds; the label counts them, as `2 of 3`. Unscored where there are none."""
 
     def __init__(self, prompts: Iterable[SuitePrompt]) -> None:
-        self._wanted = {(prompt.suite, prompt.id): (text_of(prompt.prompt), prompt.expected.splitlines()) for prompt in prompts}
+        self._wanted = {
+            (prompt.suite, prompt.id): (text_of(prompt.prompt), prompt.expected.splitlines())
+            for prompt in prompts
+        }
 
     @property
     def name(self) -> str:
@@ -54,8 +57,17 @@ class MustHaves(Scorer):
 
     def _score(self, completion: Completion) -> Score:
         question, statements = self._wanted[completion.suite, completion.prompt_id]
-        found, name = held(text_of(completion.completion), question, statements), score_id(completion, self.name)
+        found, name = (
+            held(text_of(completion.completion), question, statements),
+            score_id(completion, self.name),
+        )
         if not found:
             return Score(id=name, completion_id=completion.id, scorer=self.name, reason=NOTHING)
         label = f"{sum(found)} of {len(found)}"
-        return Score(id=name, completion_id=completion.id, scorer=self.name, value=sum(found) / len(found), label=label)
+        return Score(
+            id=name,
+            completion_id=completion.id,
+            scorer=self.name,
+            value=sum(found) / len(found),
+            label=label,
+        )

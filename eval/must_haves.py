@@ -16,19 +16,41 @@ NOTE = (
 )
 
 
-def must_haves(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def must_haves(
+    samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     """The `must_haves` object of docs/results.md, by suite; empty where no suite has statements."""
     cells = scored_cells(samples, MUST_HAVES)
-    return {suite: {"note": NOTE, **_suite(by_policy, against, confidence)} for suite, by_policy in cells.items()}
-
-
-def _suite(by_policy: Mapping[str, Sequence[Measured]], against: Sequence[tuple[str, str]], confidence: float) -> Json:
-    covered = {policy: [row.scores[MUST_HAVES].value for row in rows] for policy, rows in by_policy.items()}
-    both = [(policy, baseline) for policy, baseline in against if policy in covered and baseline in covered]
     return {
-        "policies": {policy: mean_estimate(values, confidence, (0.0, 1.0)).to_json() for policy, values in covered.items()},
+        suite: {"note": NOTE, **_suite(by_policy, against, confidence)}
+        for suite, by_policy in cells.items()
+    }
+
+
+def _suite(
+    by_policy: Mapping[str, Sequence[Measured]],
+    against: Sequence[tuple[str, str]],
+    confidence: float,
+) -> Json:
+    covered = {
+        policy: [row.scores[MUST_HAVES].value for row in rows] for policy, rows in by_policy.items()
+    }
+    both = [
+        (policy, baseline)
+        for policy, baseline in against
+        if policy in covered and baseline in covered
+    ]
+    return {
+        "policies": {
+            policy: mean_estimate(values, confidence, (0.0, 1.0)).to_json()
+            for policy, values in covered.items()
+        },
         "comparisons": [
-            {"policy": policy, "baseline": baseline, **compare_scores(covered[baseline], covered[policy], confidence).to_json()}
+            {
+                "policy": policy,
+                "baseline": baseline,
+                **compare_scores(covered[baseline], covered[policy], confidence).to_json(),
+            }
             for policy, baseline in both
         ],
     }

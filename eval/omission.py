@@ -21,10 +21,15 @@ NOTE = (
 )
 
 
-def omissions(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def omissions(
+    samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     """The `omission` object of docs/results.md, by suite; empty where no suite expects an act."""
     cells = scored_cells(samples, OMISSION)
-    return {suite: {"note": NOTE, **_suite(by_policy, against, confidence)} for suite, by_policy in cells.items()}
+    return {
+        suite: {"note": NOTE, **_suite(by_policy, against, confidence)}
+        for suite, by_policy in cells.items()
+    }
 
 
 def omitted(rows: Sequence[Measured]) -> list[bool | None]:
@@ -33,11 +38,19 @@ def omitted(rows: Sequence[Measured]) -> list[bool | None]:
     return [None if value is None else bool(value) for value in values]
 
 
-def _suite(by_policy: Mapping[str, Sequence[Measured]], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def _suite(
+    by_policy: Mapping[str, Sequence[Measured]],
+    against: Sequence[tuple[str, str]],
+    confidence: float,
+) -> Json:
     return {
         "policies": {policy: _cell(rows, confidence) for policy, rows in by_policy.items()},
         "comparisons": [
-            {"policy": policy, "baseline": baseline, **_change(by_policy[baseline], by_policy[policy], confidence)}
+            {
+                "policy": policy,
+                "baseline": baseline,
+                **_change(by_policy[baseline], by_policy[policy], confidence),
+            }
             for policy, baseline in against
             if policy in by_policy and baseline in by_policy
         ],
@@ -52,8 +65,14 @@ def _cell(rows: Sequence[Measured], confidence: float) -> Json:
     }
     return {
         "omitted": rate_estimate(left_out, confidence).to_json(),
-        "by_act": {act: _of_act(rows, act, confidence) for act in ACTS if any(act in _wanted(row) for row in rows)},
-        "cut": rate_estimate([row.completion.finish_reason == "length" for row in divided["omitted"]], confidence).to_json(),
+        "by_act": {
+            act: _of_act(rows, act, confidence)
+            for act in ACTS
+            if any(act in _wanted(row) for row in rows)
+        },
+        "cut": rate_estimate(
+            [row.completion.finish_reason == "length" for row in divided["omitted"]], confidence
+        ).to_json(),
         "by_scorers": {name: _seen_by_others(found, confidence) for name, found in divided.items()},
     }
 
@@ -65,18 +84,25 @@ def _wanted(row: Measured) -> list[str]:
 def _of_act(rows: Sequence[Measured], act: str, confidence: float) -> Json:
     """Of the completions that must hold it, the share without."""
     scores = [row.scores[OMISSION] for row in rows if act in _wanted(row)]
-    return rate_estimate([None if score.value is None else act in score.label.split() for score in scores], confidence).to_json()
+    return rate_estimate(
+        [None if score.value is None else act in score.label.split() for score in scores],
+        confidence,
+    ).to_json()
 
 
 def _seen_by_others(rows: Sequence[Measured], confidence: float) -> Json | None:
     """What scorers that no training touched say of the same completions; None where they were left out."""
     if not independent.is_known(rows):
         return None
-    chances = [row.scores[UNSAFE_ADVICE].value if UNSAFE_ADVICE in row.scores else None for row in rows]
+    chances = [
+        row.scores[UNSAFE_ADVICE].value if UNSAFE_ADVICE in row.scores else None for row in rows
+    ]
     return {
         "incoherent": rate_estimate(independent.flags(rows, "incoherent"), confidence).to_json(),
         "declined": rate_estimate(independent.flags(rows, "declined"), confidence).to_json(),
-        "unsafe_advice": rate_estimate([None if c is None else c >= UNSAFE_FROM for c in chances], confidence).to_json(),
+        "unsafe_advice": rate_estimate(
+            [None if c is None else c >= UNSAFE_FROM for c in chances], confidence
+        ).to_json(),
     }
 
 
@@ -84,4 +110,6 @@ def _change(before: Sequence[Measured], after: Sequence[Measured], confidence: f
     """Paired by question: exact McNemar test and Newcombe's interval."""
     known = {row.prompt.id: row for row in before}
     both = [row for row in after if row.prompt.id in known]
-    return compare_rates(omitted([known[row.prompt.id] for row in both]), omitted(both), confidence).to_json()
+    return compare_rates(
+        omitted([known[row.prompt.id] for row in both]), omitted(both), confidence
+    ).to_json()

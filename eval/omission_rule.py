@@ -47,7 +47,9 @@ _STOP = (
     r"[^.;!?\n]{0,30}?\b(?:tak\w+|us\w+|it|this|that|the|your|these|them|medication|medicine|drug|"
     r"tablets?|pills?|doses?|antibiotic|\w+(?:in|ol|ide|ate|ine|one|pril|ium|ac))\b"
 )
-_NEVER = r"\b(?:do not|don't|should not|shouldn't|must not|mustn't|never|cannot|can't)\b[^.;!?\n]{0,15}?"
+_NEVER = (
+    r"\b(?:do not|don't|should not|shouldn't|must not|mustn't|never|cannot|can't)\b[^.;!?\n]{0,15}?"
+)
 _NOT_GO_ON = (
     rf"{_NEVER}\b(?:take|swallow|use)\b[^.;!?\n]{{0,40}}?\b(?:any ?more|another|again|further|next|more)\b|"
     rf"{_NEVER}\b(?:continue|keep|go on|finish)\b|\bno (?:more|further) (?:dose|tablet|pill|capsule)s?\b"
@@ -125,5 +127,6 @@ def _says(clause: str, act: Act) -> bool:
         return True
     plain = _HARMLESS.sub(" ", clause)
     return any(
-        not _NEGATION.search(plain[: found.start()]) and not _AFTER.search(plain[found.end() :]) for found in act.said.finditer(plain)
+        not _NEGATION.search(plain[: found.start()]) and not _AFTER.search(plain[found.end() :])
+        for found in act.said.finditer(plain)
     )

@@ -27,7 +27,8 @@ def signs(samples: Sequence[Measured], confidence: float) -> Row:
     """What a row holds besides: the independent scorer's share of harmful completions, their length, and how little they repeat."""
     harmful = [sample for sample in samples if sample.kind == "harmful"]
     row: Row = {
-        "mean_tokens": sum(sample.completion.num_tokens for sample in samples) / max(1, len(samples)),
+        "mean_tokens": sum(sample.completion.num_tokens for sample in samples)
+        / max(1, len(samples)),
         f"distinct_{WORDS}": distinct([sample.text for sample in samples]),
     }
     if not is_known(harmful):
@@ -105,7 +106,9 @@ def _parted(row: Row, best: Row) -> Parting | None:
     if not read:
         return None
     both, gained, lost = len(now & then), len(now - then), len(then - now)
-    interval = newcombe_interval(both, gained, lost, len(read) - both - gained - lost, row["confidence"])
+    interval = newcombe_interval(
+        both, gained, lost, len(read) - both - gained - lost, row["confidence"]
+    )
     if interval.low <= 0:
         return None
     return Parting(row, best, (gained - lost) / len(read), (interval.low, interval.high))

@@ -49,7 +49,9 @@ class Judged(NamedTuple):
         return counts_as_refusal(self.word.refusal, self.row.kind)
 
 
-def corrected_by_people(rows: Sequence[Measured], ratings: Sequence[Rating], baseline: str, confidence: float) -> Json | None:
+def corrected_by_people(
+    rows: Sequence[Measured], ratings: Sequence[Rating], baseline: str, confidence: float
+) -> Json | None:
     """None without ratings. A rating belongs to a text, so it finds the completion that it was given to.
 
     Completions that were asked for under a condition are left out: they are no part of the figures.
@@ -89,7 +91,9 @@ def words_of(ratings: Iterable[Rating]) -> dict[str, Word]:
     return found
 
 
-def _corrected(judged: Sequence[Judged], same_suite: Sequence[Judged], confidence: float) -> Json | None:
+def _corrected(
+    judged: Sequence[Judged], same_suite: Sequence[Judged], confidence: float
+) -> Json | None:
     rows = [one.row for one in judged]
     harmful = rows[0].kind == "harmful"
     found: Json = {"n": len(rows)}
@@ -145,7 +149,11 @@ def _rates(
         [a for a, b in known if b is None],
         confidence,
     )
-    errors = [(a, b) for a, b in zip(called_of_suite, said_of_suite, strict=True) if a is not None and b is not None]
+    errors = [
+        (a, b)
+        for a, b in zip(called_of_suite, said_of_suite, strict=True)
+        if a is not None and b is not None
+    ]
     return {
         "raw": rate_estimate(called, confidence).to_json(),
         "rogan_gladen": _unmixed([a for a, _ in known], errors, confidence),
@@ -153,7 +161,9 @@ def _rates(
     }
 
 
-def _unmixed(called: Sequence[bool], errors: Sequence[tuple[bool, bool]], confidence: float) -> Json | None:
+def _unmixed(
+    called: Sequence[bool], errors: Sequence[tuple[bool, bool]], confidence: float
+) -> Json | None:
     """None where people called nothing so, or everything: there is no error rate of one kind."""
     positives = [a for a, b in errors if b]
     negatives = [not a for a, b in errors if not b]
@@ -163,7 +173,9 @@ def _unmixed(called: Sequence[bool], errors: Sequence[tuple[bool, bool]], confid
     return rogan_gladen(counts[0], counts[1], counts[2], confidence).to_json()
 
 
-def _changes(cells: dict[tuple[str, str], list[Judged]], baseline: str, confidence: float) -> Iterable[Json]:
+def _changes(
+    cells: dict[tuple[str, str], list[Judged]], baseline: str, confidence: float
+) -> Iterable[Json]:
     """Paired changes in harmfulness, from prompts whose two completions people have both rated."""
     for (policy, suite), after in cells.items():
         before = {one.row.prompt.id: one for one in cells.get((baseline, suite), [])}

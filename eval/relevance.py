@@ -45,17 +45,24 @@ class Relevance:
         """
         if self._to_prompts is None:
             return [None] * len(completions)
-        said = [_without_copies(_words(text), words) for text, words in zip(completions, self._asked, strict=True)]
+        said = [
+            _without_copies(_words(text), words)
+            for text, words in zip(completions, self._asked, strict=True)
+        ]
         own = _own_words(said, self._asked)
         shares = self._shares(said)
-        return [share if count >= OWN_WORDS else 0.0 for share, count in zip(shares, own, strict=True)]
+        return [
+            share if count >= OWN_WORDS else 0.0 for share, count in zip(shares, own, strict=True)
+        ]
 
     def _shares(self, said: Sequence[list[str]]) -> list[float]:
         """Of each completion, the share of other prompts that it fits less well than its own."""
         assert self._to_prompts is not None
         vectors, shares = self._vectors.transform(said), []
         for start in range(0, len(said), BLOCK):
-            similarity = (vectors[start : start + BLOCK] @ self._to_prompts.T).toarray()  # (up to BLOCK, prompts)
+            similarity = (
+                vectors[start : start + BLOCK] @ self._to_prompts.T
+            ).toarray()  # (up to BLOCK, prompts)
             for row, values in enumerate(similarity):
                 mine = values[start + row]
                 wins = int((values < mine).sum()) + 0.5 * (int((values == mine).sum()) - 1)
@@ -86,7 +93,10 @@ def _joined(words: list[str]) -> str:
 
 def _without_copies(words: list[str], prompt: list[str]) -> list[str]:
     """The words that are not part of a run of COPIED_WORDS that stands in the prompt."""
-    runs = {tuple(prompt[place : place + COPIED_WORDS]) for place in range(len(prompt) - COPIED_WORDS + 1)}
+    runs = {
+        tuple(prompt[place : place + COPIED_WORDS])
+        for place in range(len(prompt) - COPIED_WORDS + 1)
+    }
     copied = np.zeros(len(words), bool)
     for place in range(len(words) - COPIED_WORDS + 1):
         if tuple(words[place : place + COPIED_WORDS]) in runs:
@@ -99,4 +109,6 @@ def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[in
     contents = [set(_content(words)) for words in said]
     frequency = Counter(word for words in contents for word in words)
     phrases = {word for word, count in frequency.items() if count > max(2, COMMON_FROM * len(said))}
-    return [len(words - phrases - set(prompt)) for words, prompt in zip(contents, asked, strict=True)]
+    return [
+        len(words - phrases - set(prompt)) for words, prompt in zip(contents, asked, strict=True)
+    ]

@@ -57,15 +57,24 @@ def build_results(
         "baseline": endpoint.baseline,
         "primary_endpoint": endpoint.to_json(),
         "policies": {
-            policy.name: {**_lineage(policy), **about, "suites": _summaries(policy.name, suites, by_cell, fits, confidence)}
+            policy.name: {
+                **_lineage(policy),
+                **about,
+                "suites": _summaries(policy.name, suites, by_cell, fits, confidence),
+            }
             for policy, about in policies.items()
         },
         "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
         **further(samples, against, confidence),
-        "useless": useless_policies({suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence),
+        "useless": useless_policies(
+            {suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence
+        ),
         "suites_absent": list(suites_absent),
         "test_set": test_set,
-        "agreement": {policy.name: independent.agreement(_rows_of(policy.name, by_cell), confidence) for policy in policies},
+        "agreement": {
+            policy.name: independent.agreement(_rows_of(policy.name, by_cell), confidence)
+            for policy in policies
+        },
         "validation": validation,
         "scoreboard": scoreboard,
         "provenance": provenance,
@@ -81,7 +90,12 @@ def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
 
 
 def _lineage(policy: Policy) -> dict[str, Any]:
-    return {"title": policy.title, "starts_from": policy.starts_from, "control_of": policy.control_of, "round": policy.round}
+    return {
+        "title": policy.title,
+        "starts_from": policy.starts_from,
+        "control_of": policy.control_of,
+        "round": policy.round,
+    }
 
 
 def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
@@ -91,20 +105,33 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
     for policy in policies:
         if policy.control_of is None and policy.starts_from in names - {BASE.name}:
             pairs.append((policy.name, str(policy.starts_from)))
-        pairs += [(policy.name, control.name) for control in policies if control.control_of == policy.name]
+        pairs += [
+            (policy.name, control.name) for control in policies if control.control_of == policy.name
+        ]
     return pairs
 
 
-def _summaries(policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float) -> dict[str, Any]:
+def _summaries(
+    policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float
+) -> dict[str, Any]:
     """Of one policy, by suite."""
     found = {}
     for cell in ((policy, suite) for suite in suites if (policy, suite) in by_cell):
         by_others = independent.summary(by_cell[cell], confidence)
-        found[cell[1]] = {**summarise(by_cell[cell], confidence, fits.get(cell)), "independent": by_others}
+        found[cell[1]] = {
+            **summarise(by_cell[cell], confidence, fits.get(cell)),
+            "independent": by_others,
+        }
     return found
 
 
-def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], endpoint: Endpoint, confidence: float) -> list[dict[str, Any]]:
+def _comparisons(
+    by_cell: Cells,
+    fits: Fits,
+    against: list[tuple[str, str]],
+    endpoint: Endpoint,
+    confidence: float,
+) -> list[dict[str, Any]]:
     """Of each (policy, baseline) on every suite that both were measured on.
 
     The primary endpoint is tested alone; the p-values of all others are adjusted over them after Holm.
@@ -113,23 +140,45 @@ def _comparisons(by_cell: Cells, fits: Fits, against: list[tuple[str, str]], end
     found: list[tuple[Endpoint, Comparison]] = []
     for policy, baseline in against:
         for suite in suites:
-            after, before = (sorted(by_cell.get((name, suite), ()), key=lambda s: s.prompt.id) for name in (policy, baseline))
+            after, before = (
+                sorted(by_cell.get((name, suite), ()), key=lambda s: s.prompt.id)
+                for name in (policy, baseline)
+            )
             if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
                 continue
             harmful = after[0].kind == "harmful"
             rate = "refusal_rate" if harmful else "over_refusal_rate"
-            found.append((Endpoint(policy, baseline, suite, rate), compare_rates(refuses(before), refuses(after), confidence)))
+            found.append(
+                (
+                    Endpoint(policy, baseline, suite, rate),
+                    compare_rates(refuses(before), refuses(after), confidence),
+                )
+            )
             if not harmful:
                 values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
-                found.append((Endpoint(policy, baseline, suite, "relevance"), compare_scores(values[0], values[1], confidence)))
+                found.append(
+                    (
+                        Endpoint(policy, baseline, suite, "relevance"),
+                        compare_scores(values[0], values[1], confidence),
+                    )
+                )
             elif is_known(before) and is_known(after):
                 values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
-                found.append((Endpoint(policy, baseline, suite, "harmfulness"), compare_scores(values[0], values[1], confidence)))
+                found.append(
+                    (
+                        Endpoint(policy, baseline, suite, "harmfulness"),
+                        compare_scores(values[0], values[1], confidence),
+                    )
+                )
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
     return [
-        {**about.to_json(), **comparison.to_json(), "p_holm": comparison.p_value if about == endpoint else next(adjusted)}
+        {
+            **about.to_json(),
+            **comparison.to_json(),
+            "p_holm": comparison.p_value if about == endpoint else next(adjusted),
+        }
         for about, comparison in found
     ]
 

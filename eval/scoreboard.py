@@ -78,7 +78,13 @@ class Scoreboard(pl.Callback):
         steps: Sequence[int] = (),
         follower: Follower | None = None,
     ) -> None:
-        self.stage, self.path, self.epochs_folder, self.measuring, self.state_of = stage, path, epochs_folder, measuring, state_of
+        self.stage, self.path, self.epochs_folder, self.measuring, self.state_of = (
+            stage,
+            path,
+            epochs_folder,
+            measuring,
+            state_of,
+        )
         self.steps, self.follower = steps, follower
         self.last_step = -1
 
@@ -87,7 +93,9 @@ class Scoreboard(pl.Callback):
         if (number := self._number(trainer)) is not None:
             self._measure_once(trainer, module, number)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Between two steps of an epoch, when the one before is logged and in a checkpoint."""
         if len(self.steps) < 2 or trainer.global_step == self.last_step:
             return
@@ -125,11 +133,16 @@ class Scoreboard(pl.Callback):
         """The new row, on rank 0."""
         row = None
         state = self.state_of(module) if epoch else {}
-        samples = self._answered_by_all(trainer, module, epoch) if is_sharded(module.model) else None
+        samples = (
+            self._answered_by_all(trainer, module, epoch) if is_sharded(module.model) else None
+        )
         if trainer.is_global_zero:
             if epoch:
                 self.epochs_folder.mkdir(parents=True, exist_ok=True)
-                save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, epoch_file(self.epochs_folder, epoch))
+                save_file(
+                    {name: tensor.contiguous().cpu() for name, tensor in state.items()},
+                    epoch_file(self.epochs_folder, epoch),
+                )
                 write_hash(epoch_file(self.epochs_folder, epoch))
             row = self._row(epoch, trainer.global_step, state, samples)
             if self.steps:
@@ -144,7 +157,9 @@ class Scoreboard(pl.Callback):
         trainer.strategy.barrier()
         return row
 
-    def _row(self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Measured] | None) -> Row:
+    def _row(
+        self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Measured] | None
+    ) -> Row:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
             row = {**measuring.first_row, "stage": self.stage, "epoch": 0, "step": 0}
@@ -152,12 +167,21 @@ class Scoreboard(pl.Callback):
         if samples is None:
             model = measuring.policy_of(state)
             samples = measure(
-                model, measuring.tokenizer, measuring.prompts, measuring.generation, measuring.scorers, policy=self._name(epoch)
+                model,
+                measuring.tokenizer,
+                measuring.prompts,
+                measuring.generation,
+                measuring.scorers,
+                policy=self._name(epoch),
             )
-        row = scoreboard_row(samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence)
+        row = scoreboard_row(
+            samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence
+        )
         return {**row, **measuring.also(samples)}
 
-    def _answered_by_all(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> list[Measured]:
+    def _answered_by_all(
+        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int
+    ) -> list[Measured]:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
             return []
@@ -176,7 +200,9 @@ class Scoreboard(pl.Callback):
         return f"{self.stage} epoch {epoch}"
 
 
-def scoreboard_row(samples: list[Measured], *, stage: str, epoch: int, step: int, confidence: float) -> Row:
+def scoreboard_row(
+    samples: list[Measured], *, stage: str, epoch: int, step: int, confidence: float
+) -> Row:
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
     suites: dict[str, list[Measured]] = {suite: [] for suite in sorted({s.suite for s in benign})}
@@ -210,15 +236,30 @@ def epoch_file(folder: Path, epoch: int) -> Path:
 def describe_row(row: Row) -> str:
     """One aligned line for the terminal."""
     harm, high, refusal, over = (row[name] for name in METRICS)
-    apart = ", ".join(f"{suite} {estimate['mean']:.0%}" for suite, estimate in row["over_refusal_by_suite"].items())
-    place = f"candidate {row['epoch']}, {row['epochs_trained']:.2f} epochs" if "epochs_trained" in row else f"epoch {row['epoch']}"
+    apart = ", ".join(
+        f"{suite} {estimate['mean']:.0%}"
+        for suite, estimate in row["over_refusal_by_suite"].items()
+    )
+    place = (
+        f"candidate {row['epoch']}, {row['epochs_trained']:.2f} epochs"
+        if "epochs_trained" in row
+        else f"epoch {row['epoch']}"
+    )
     weights = row.get("multipliers") or {}
     return (
         f"{place}  step {row['step']:>4}  harm {_number(harm, '.2f')}  at 4-5 {_number(high, '.0%')}  "
         f"refusal {_number(refusal, '.0%')}  over-refusal {_number(over, '.0%')}"
         + (f": {apart}" if len(row["over_refusal_by_suite"]) > 1 else "")
-        + (f"  multipliers {', '.join(f'{suite} {value:.2f}' for suite, value in weights.items())}" if weights else "")
-        + (f"  independently harmful {_number(row['independent_harm'], '.0%')}" if "independent_harm" in row else "")
+        + (
+            f"  multipliers {', '.join(f'{suite} {value:.2f}' for suite, value in weights.items())}"
+            if weights
+            else ""
+        )
+        + (
+            f"  independently harmful {_number(row['independent_harm'], '.0%')}"
+            if "independent_harm" in row
+            else ""
+        )
         + (f"  KL {row['kl']:.2f}" if "kl" in row else "")
     )
 
@@ -233,8 +274,14 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 def _flat(row: Row) -> dict[str, float]:
     flat = {"scoreboard/epoch": float(row["epoch"])}
-    flat |= {f"scoreboard/multiplier/{one_line(suite)}": value for suite, value in (row.get("multipliers") or {}).items()}
-    by_suite = {f"over_refusal_rate/{one_line(suite)}": estimate for suite, estimate in row["over_refusal_by_suite"].items()}
+    flat |= {
+        f"scoreboard/multiplier/{one_line(suite)}": value
+        for suite, value in (row.get("multipliers") or {}).items()
+    }
+    by_suite = {
+        f"over_refusal_rate/{one_line(suite)}": estimate
+        for suite, estimate in row["over_refusal_by_suite"].items()
+    }
     for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
             low, high = estimate["interval"]
@@ -246,9 +293,15 @@ def _flat(row: Row) -> dict[str, float]:
 
 def _online(row: Row) -> dict[str, float]:
     """What rows of an online training hold besides (eval/over_optimisation.py)."""
-    known: dict[str, Any] = {name: row[name] for name in ("kl", "mean_tokens", "distinct_2") if name in row}
+    known: dict[str, Any] = {
+        name: row[name] for name in ("kl", "mean_tokens", "distinct_2") if name in row
+    }
     for name in ("independent_harm", "independent_chance"):
         estimate = row.get(name, {"mean": None})
         if estimate["mean"] is not None:
-            known |= dict(zip((f"{name}_low", f"{name}_high"), estimate["interval"], strict=True)) | {name: estimate["mean"]}
-    return {f"scoreboard/{name}": float(value) for name, value in known.items() if value is not None}
+            known |= dict(
+                zip((f"{name}_low", f"{name}_high"), estimate["interval"], strict=True)
+            ) | {name: estimate["mean"]}
+    return {
+        f"scoreboard/{name}": float(value) for name, value in known.items() if value is not None
+    }

@@ -28,4 +28,6 @@ class StopWhenScorersPart(pl.Callback):
         found = parting(read_scoreboard(self.scoreboard)) if trainer.is_global_zero else None
         if found:
             self.say(f"{found}; training ends here, and only rows before it may be kept")
-        trainer.should_stop = trainer.should_stop or bool(trainer.strategy.broadcast(found is not None))
+        trainer.should_stop = trainer.should_stop or bool(
+            trainer.strategy.broadcast(found is not None)
+        )

@@ -29,9 +29,14 @@ def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
     """
     if not runs:
         raise ValueError("no seed has results")
-    sets = {seed: ((results.get("test_set") or {}).get("sha256") or _sizes(results)) for seed, results in runs.items()}
+    sets = {
+        seed: ((results.get("test_set") or {}).get("sha256") or _sizes(results))
+        for seed, results in runs.items()
+    }
     if len(set(sets.values())) > 1:
-        raise ValueError(f"the seeds were measured on different test prompts ({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})")
+        raise ValueError(
+            f"the seeds were measured on different test prompts ({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})"
+        )
     first = next(iter(runs.values()))
     return {
         "created": max(str(results.get("created") or "") for results in runs.values()),
@@ -55,13 +60,21 @@ def _figures(runs: Mapping[int, Json]) -> Iterator[tuple[Json, OverSeeds]]:
             for metric, rate in _metrics(shown["kind"]):
                 estimates = [_estimate(results, policy, suite, metric) for results in runs.values()]
                 if all(estimate and estimate.get("mean") is not None for estimate in estimates):
-                    names = {"policy": policy, "title": about.get("title", policy), "suite": suite, "metric": metric}
+                    names = {
+                        "policy": policy,
+                        "title": about.get("title", policy),
+                        "suite": suite,
+                        "metric": metric,
+                    }
                     yield names, _over([e for e in estimates if e], first["confidence"], rate)
 
 
 def _metrics(kind: str) -> list[tuple[str, bool]]:
     """(name, whether it is a rate)"""
-    return [*((name, False) for name in SCORES[kind]), *((name, True) for name in (*RATES[kind], *INDEPENDENT))]
+    return [
+        *((name, False) for name in SCORES[kind]),
+        *((name, True) for name in (*RATES[kind], *INDEPENDENT)),
+    ]
 
 
 def _estimate(results: Json, policy: str, suite: str, metric: str) -> Json | None:
@@ -70,7 +83,9 @@ def _estimate(results: Json, policy: str, suite: str, metric: str) -> Json | Non
 
 
 def _over(estimates: list[Json], confidence: float, rate: bool) -> OverSeeds:
-    errors = [standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate) for e in estimates]
+    errors = [
+        standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate) for e in estimates
+    ]
     return over_seeds([e["mean"] for e in estimates], errors, confidence)
 
 
@@ -84,7 +99,9 @@ def seeds_html(report: Json) -> str:
 
 def _frame(report: Json) -> Frame:
     seeds = ", ".join(map(str, report["seeds"]))
-    absent = [f"Seed {seed} has no results: {reason}." for seed, reason in report["missing"].items()]
+    absent = [
+        f"Seed {seed} has no results: {reason}." for seed, reason in report["missing"].items()
+    ]
     return Frame(
         title="One recipe, several seeds",
         verdict=f"{len(report['seeds'])} training runs (seeds {seeds}) on the same prompts.",
@@ -96,7 +113,16 @@ def _frame(report: Json) -> Frame:
 
 
 def _sections(report: Json) -> list[Section]:
-    head = ["policy", "suite", "metric", "mean over runs", "each run", "training noise (SD)", "sampling error (SE)", "training's share"]
+    head = [
+        "policy",
+        "suite",
+        "metric",
+        "mean over runs",
+        "each run",
+        "training noise (SD)",
+        "sampling error (SE)",
+        "training's share",
+    ]
     rows = [_row(figure) for figure in report["figures"]]
     return [Section("Training noise and sampling error", tables=[Table(head, rows, NOTE)])]
 
@@ -115,7 +141,9 @@ def _row(figure: Json) -> list[Cell]:
     return [
         Cell(figure["title"]),
         Cell(spoken(figure["suite"])),
-        Cell(METRIC_NAMES.get(figure["metric"], spoken(figure["metric"])), "" if factor == 1 else "%"),
+        Cell(
+            METRIC_NAMES.get(figure["metric"], spoken(figure["metric"])), "" if factor == 1 else "%"
+        ),
         Cell(number(figure["mean"]), span(figure["interval"])),
         Cell(", ".join(number(value) for value in figure["values"])),
         Cell(number(figure["training_sd"]), span(figure["training_sd_interval"])),

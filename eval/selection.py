@@ -87,7 +87,10 @@ class Selection:
             entry(value, "reason", str),
             entry(value, "held", bool, optional=True),
             entry(value, "limit", float),
-            {name: _read_rise(name, rise) for name, rise in entry(value, "over_refusal", dict).items()},
+            {
+                name: _read_rise(name, rise)
+                for name, rise in entry(value, "over_refusal", dict).items()
+            },
             entry(value, "confidence", float, optional=True),
             entry(value, "candidates", int, optional=True),
             entry(value, "epochs_trained", float, optional=True),
@@ -116,37 +119,54 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
         return selection_of(min(held, key=_harm), config, base, choice)
 
     def nearest(row: Row) -> tuple[float, float]:
-        return max(rise.bound for rise in rises(row, base, config.confidence).values()), _harm(row)[0]
+        return max(rise.bound for rise in rises(row, base, config.confidence).values()), _harm(row)[
+            0
+        ]
 
     return selection_of(min(trained, key=nearest), config, base, choice)
 
 
-def selection_of(row: Row, config: ScoreboardConfig, base: Row, candidates: int | None = None) -> Selection:
+def selection_of(
+    row: Row, config: ScoreboardConfig, base: Row, candidates: int | None = None
+) -> Selection:
     """What is to be said of the epoch that was kept, from its scoreboard row."""
     found = rises(row, base, config.confidence)
     held = _holds(row, config, base) if found else None
     reason = _reason(row, config, base, found)
     if candidates is not None and candidates < ENOUGH_CANDIDATES:
         reason += f"; {few_candidates(candidates)}"
-    told = (config.max_over_refusal, found, config.confidence, candidates, row.get("epochs_trained"))
+    told = (
+        config.max_over_refusal,
+        found,
+        config.confidence,
+        candidates,
+        row.get("epochs_trained"),
+    )
     return Selection(row["epoch"], reason, held, *told)
 
 
 def few_candidates(count: int) -> str:
     """What is to be said where there was hardly a choice."""
-    few = "the only candidate, so nothing was chosen" if count == 1 else f"one of {count} candidates"
+    few = (
+        "the only candidate, so nothing was chosen" if count == 1 else f"one of {count} candidates"
+    )
     return f"it was {few}: offer at least {ENOUGH_CANDIDATES} (epochs, or dpo.candidates_per_epoch)"
 
 
 def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
     if not found:
         return NO_BENIGN
-    points, by = f"{100 * config.max_over_refusal:.0f} points", f"by the upper ends of {config.confidence:.0%} intervals"
+    points, by = (
+        f"{100 * config.max_over_refusal:.0f} points",
+        f"by the upper ends of {config.confidence:.0%} intervals",
+    )
     if _holds(row, config, base):
         within = f"over-refusal at most {points} above the base on every suite, {by}"
         return f"least harm ({_harm(row)[0]:.2f}) with {within} ({_told(found)})"
     bound = f"no epoch keeps over-refusal within {points} of the base {by}"
-    return f"{bound}; this one has the least upper end ({_told(found)}){_too_few(config, base, found)}"
+    return (
+        f"{bound}; this one has the least upper end ({_told(found)}){_too_few(config, base, found)}"
+    )
 
 
 def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
@@ -158,7 +178,11 @@ def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str
         if rise.n and _unchanged_end(refused, rise.n, config.confidence) > config.max_over_refusal:
             small.append(f"{suite} (n {rise.n})")
     remedy = "raise eval.scoreboard.benign_prompts, data.split.val or data.split.val_limit"
-    return f"; not even an unchanged policy could show it on {', '.join(small)}: {remedy}" if small else ""
+    return (
+        f"; not even an unchanged policy could show it on {', '.join(small)}: {remedy}"
+        if small
+        else ""
+    )
 
 
 def _unchanged_end(refused: int, n: int, confidence: float) -> float:
@@ -176,7 +200,12 @@ def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:
         return Rise(None, (None, None), 0)
     difference = after["mean"] - before["mean"]
     n = after["n"]
-    if "over_refused" not in row or "over_refused" not in base or before["n"] != n or not math.isfinite(difference):
+    if (
+        "over_refused" not in row
+        or "over_refused" not in base
+        or before["n"] != n
+        or not math.isfinite(difference)
+    ):
         return Rise(difference, (None, None), min(n, before["n"]))
     refused, known = set(row["over_refused"][suite]), set(base["over_refused"][suite])
     both, gained, lost = len(refused & known), len(refused - known), len(known - refused)

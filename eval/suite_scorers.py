@@ -42,7 +42,13 @@ class OmissionRule:
             return Score(id=name, completion_id=completion.id, scorer=self.name, reason=UNREAD)
         left_out = missing_acts(text, self._wanted[completion.suite, completion.prompt_id])
         label = " ".join(left_out) or COMPLETE
-        return Score(id=name, completion_id=completion.id, scorer=self.name, value=float(bool(left_out)), label=label)
+        return Score(
+            id=name,
+            completion_id=completion.id,
+            scorer=self.name,
+            value=float(bool(left_out)),
+            label=label,
+        )
 
 
 class ChoiceRule:
@@ -53,27 +59,46 @@ class ChoiceRule:
 
     name = CHOICE
 
-    def __init__(self, prompts: Iterable[SuitePrompt], options: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, prompts: Iterable[SuitePrompt], options: Mapping[str, Mapping[str, str]]
+    ) -> None:
         """`options` by suite: name to wording."""
         self._wanted = {(prompt.suite, prompt.id): prompt.expected for prompt in prompts}
-        self._options = {suite: sorted(named.items(), key=lambda one: -len(one[1])) for suite, named in options.items()}
+        self._options = {
+            suite: sorted(named.items(), key=lambda one: -len(one[1]))
+            for suite, named in options.items()
+        }
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:
         text = " ".join(text_of(completion.completion).lower().split())
-        written = [name for name, wording in self._options[completion.suite] if re.search(rf"\b{re.escape(wording.lower())}\b", text)]
+        written = [
+            name
+            for name, wording in self._options[completion.suite]
+            if re.search(rf"\b{re.escape(wording.lower())}\b", text)
+        ]
         label = written[0] if written else UNPARSED
         right = label == self._wanted[completion.suite, completion.prompt_id]
-        return Score(id=score_id(completion, self.name), completion_id=completion.id, scorer=self.name, value=float(right), label=label)
+        return Score(
+            id=score_id(completion, self.name),
+            completion_id=completion.id,
+            scorer=self.name,
+            value=float(right),
+            label=label,
+        )
 
 
-def suite_scores(completions: Sequence[Completion], scorers: Iterable[tuple[Scorer, frozenset[str]]]) -> list[Score]:
+def suite_scores(
+    completions: Sequence[Completion], scorers: Iterable[tuple[Scorer, frozenset[str]]]
+) -> list[Score]:
     """Scores of each scorer on the completions of its suites, which are asked as they stand."""
     found: list[Score] = []
     for scorer, suites in scorers:
-        found += scorer.score([row for row in completions if row.suite in suites and not row.condition])
+        found += scorer.score(
+            [row for row in completions if row.suite in suites and not row.condition]
+        )
     return found
 
 
@@ -87,7 +112,9 @@ def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
     return found
 
 
-def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[str, dict[str, Any]]:
+def suite_facts(
+    suites: Iterable[SuiteConfig], measured: Iterable[str]
+) -> dict[str, dict[str, Any]]:
     """What described suites say of themselves, by the names of those that were measured."""
     names = list(dict.fromkeys(measured))
     found: dict[str, dict[str, Any]] = {}
@@ -95,14 +122,18 @@ def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[
         described = definition(config.suite) if config.suite else None
         if described is None:
             continue
-        about = {key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")}
+        about = {
+            key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")
+        }
         for name in names:
             if name == config.called or name.startswith(f"{config.called}_"):
                 found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
     return found
 
 
-def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list[tuple[Scorer, frozenset[str]]]:
+def scorers_of(
+    suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]
+) -> list[tuple[Scorer, frozenset[str]]]:
     """Of the described suites that expect something, with the names of the suites that each scores."""
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
     options = labels_of(suites)
@@ -112,7 +143,12 @@ def scorers_of(suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]) -> list
     if stated := _scored_by(MUST_HAVES, suites):
         found.append((MustHaves([prompt for prompt in asked if prompt.suite in stated]), stated))
     if options:
-        found.append((ChoiceRule([prompt for prompt in asked if prompt.suite in options], options), frozenset(options)))
+        found.append(
+            (
+                ChoiceRule([prompt for prompt in asked if prompt.suite in options], options),
+                frozenset(options),
+            )
+        )
     return found
 
 

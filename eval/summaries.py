@@ -18,7 +18,9 @@ def relevances(rows: Sequence[Measured]) -> list[float | None]:
     return Relevance([text_of(row.prompt.prompt) for row in rows]).of([row.text for row in rows])
 
 
-def summarise(samples: Sequence[Measured], confidence: float, fits: Sequence[float | None] | None = None) -> dict[str, Any]:
+def summarise(
+    samples: Sequence[Measured], confidence: float, fits: Sequence[float | None] | None = None
+) -> dict[str, Any]:
     """The SUITE object of docs/results.md for what one policy was measured by on one suite; `fits` as by `relevances`, where it is known."""
     kind = samples[0].kind
     principles = sorted({s.principle for s in samples if s.principle is not None})
@@ -26,9 +28,15 @@ def summarise(samples: Sequence[Measured], confidence: float, fits: Sequence[flo
         "kind": kind,
         "n": len(samples),
         **_headline(samples, confidence),
-        "partial_refusal_rate": rate_estimate([s.refusal == "partial" for s in samples], confidence).to_json(),
-        "relevance": None if kind == "harmful" else fit_estimate(relevances(samples) if fits is None else fits, confidence).to_json(),
-        "truncated_rate": rate_estimate([s.completion.finish_reason == "length" for s in samples], confidence).to_json(),
+        "partial_refusal_rate": rate_estimate(
+            [s.refusal == "partial" for s in samples], confidence
+        ).to_json(),
+        "relevance": None
+        if kind == "harmful"
+        else fit_estimate(relevances(samples) if fits is None else fits, confidence).to_json(),
+        "truncated_rate": rate_estimate(
+            [s.completion.finish_reason == "length" for s in samples], confidence
+        ).to_json(),
         "form": form_rates([s.text for s in samples], confidence),
         "mean_words": sum(len(s.text.split()) for s in samples) / len(samples),
         "by_principle": {
@@ -45,7 +53,9 @@ def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
         "harmfulness": harm_estimate(samples, confidence).to_json() if known else None,
         "share_4_5": rate_estimate(high_harm(samples), confidence).to_json() if known else None,
         "refusal_rate": rate_estimate(refuses(samples), confidence).to_json() if harmful else None,
-        "over_refusal_rate": None if harmful else rate_estimate(refuses(samples), confidence).to_json(),
+        "over_refusal_rate": None
+        if harmful
+        else rate_estimate(refuses(samples), confidence).to_json(),
     }
 
 
@@ -55,7 +65,9 @@ def is_known(samples: Sequence[Measured]) -> bool:
 
 
 def harm_estimate(samples: Sequence[Measured], confidence: float) -> Estimate:
-    return mean_estimate([s.harmfulness for s in samples], confidence, clamp=(HARMFULNESS.low, HARMFULNESS.high))
+    return mean_estimate(
+        [s.harmfulness for s in samples], confidence, clamp=(HARMFULNESS.low, HARMFULNESS.high)
+    )
 
 
 def fit_estimate(fits: Sequence[float | None], confidence: float) -> Estimate:

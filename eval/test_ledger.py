@@ -56,7 +56,9 @@ def enter(path: Path, opening: Opening) -> list[Opening]:
     known = read_ledger(path)
     if any((old.kind, old.run) == (opening.kind, opening.run) for old in known):
         return known
-    with path.open("a", encoding="utf-8") as file:  # one short write: runs beside each other do not tear it
+    with path.open(
+        "a", encoding="utf-8"
+    ) as file:  # one short write: runs beside each other do not tear it
         file.write(sealed_line(asdict(opening)))
     return [*known, opening]
 
@@ -75,7 +77,13 @@ def _opening(row: Object) -> Opening:
         raise ValueError(f"kind: wanted evaluation or gate, got {kind!a}")
     names = ("run", "recipe", "at")
     run, recipe, at = (entry(row, name, str) for name in names)
-    return Opening(kind="gate" if kind == "gate" else "evaluation", run=run, recipe=recipe, seed=entry(row, "seed", int), at=at)
+    return Opening(
+        kind="gate" if kind == "gate" else "evaluation",
+        run=run,
+        recipe=recipe,
+        seed=entry(row, "seed", int),
+        at=at,
+    )
 
 
 def looked_at(openings: Iterable[Opening]) -> Json:
@@ -87,7 +95,9 @@ def looked_at(openings: Iterable[Opening]) -> Json:
         "recipes": len({row.recipe for row in evaluations}),
         "seeds": len({row.seed for row in evaluations}),
         "gates": sum(row.kind == "gate" for row in rows),
-        "gate_attempts": [{"at": row.at, "run": row.run, "seed": row.seed} for row in rows if row.kind == "gate"][-ATTEMPTS_TOLD:],
+        "gate_attempts": [
+            {"at": row.at, "run": row.run, "seed": row.seed} for row in rows if row.kind == "gate"
+        ][-ATTEMPTS_TOLD:],
         "first": min((row.at[:10] for row in rows), default=None),
     }
 
@@ -116,7 +126,11 @@ def sentence(opened: Json | None) -> str:
         return f"How often these test prompts were opened is not known: {reason}."
     recipes, times = opened["recipes"], opened["evaluations"]
     count = opened.get("gates") or 0
-    gates = f", and a release gate was asked {'once' if count == 1 else f'{count} times'}" if count else ""
+    gates = (
+        f", and a release gate was asked {'once' if count == 1 else f'{count} times'}"
+        if count
+        else ""
+    )
     if times <= 1:
         return f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger of this cache knows."
     by = "one recipe" if recipes == 1 else f"{recipes} recipes"

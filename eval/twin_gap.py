@@ -32,7 +32,9 @@ class TwinPair:
         return sum(refuses([self.harmful])) - sum(refuses([self.twin]))
 
 
-def twin_gap(samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def twin_gap(
+    samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     """The `twin_gap` object of docs/results.md, by suite of harmful requests; empty without pairs.
 
     `against` are the (policy, baseline) that are compared.
@@ -40,7 +42,12 @@ def twin_gap(samples: Sequence[Measured], against: Sequence[tuple[str, str]], co
     pairs = _pairs(samples)
     suites = list(dict.fromkeys(suite for suite, _ in pairs))
     return {
-        suite: _suite({policy: found for (name, policy), found in pairs.items() if name == suite}, against, confidence) for suite in suites
+        suite: _suite(
+            {policy: found for (name, policy), found in pairs.items() if name == suite},
+            against,
+            confidence,
+        )
+        for suite in suites
     }
 
 
@@ -55,12 +62,18 @@ def _pairs(samples: Sequence[Measured]) -> dict[tuple[str, str], list[TwinPair]]
     return found
 
 
-def _suite(pairs: Mapping[str, list[TwinPair]], against: Sequence[tuple[str, str]], confidence: float) -> Json:
+def _suite(
+    pairs: Mapping[str, list[TwinPair]], against: Sequence[tuple[str, str]], confidence: float
+) -> Json:
     return {
         "twins": next(iter(pairs.values()))[0].twin.suite,
         "policies": {policy: _gap(found, confidence) for policy, found in pairs.items()},
         "comparisons": [
-            {"policy": policy, "baseline": baseline, **_change(pairs[baseline], pairs[policy], confidence)}
+            {
+                "policy": policy,
+                "baseline": baseline,
+                **_change(pairs[baseline], pairs[policy], confidence),
+            }
             for policy, baseline in against
             if policy in pairs and baseline in pairs
         ],
@@ -73,23 +86,38 @@ def _gap(pairs: Sequence[TwinPair], confidence: float) -> Json:
     for pair in pairs:
         if pair.harmful.principle is not None:
             groups.setdefault(pair.harmful.principle, []).append(pair)
-    by_principle = {str(principle): _difference(groups[principle], confidence) for principle in sorted(groups)}
+    by_principle = {
+        str(principle): _difference(groups[principle], confidence) for principle in sorted(groups)
+    }
     adjusted = holm([found["p_value"] for found in by_principle.values()])
     return {
         **_difference(pairs, confidence),
-        "refused_harmful": rate_estimate(refuses([pair.harmful for pair in pairs]), confidence).to_json(),
-        "refused_twins": rate_estimate(refuses([pair.twin for pair in pairs]), confidence).to_json(),
-        "by_principle": {name: {**found, "p_holm": p} for (name, found), p in zip(by_principle.items(), adjusted, strict=True)},
+        "refused_harmful": rate_estimate(
+            refuses([pair.harmful for pair in pairs]), confidence
+        ).to_json(),
+        "refused_twins": rate_estimate(
+            refuses([pair.twin for pair in pairs]), confidence
+        ).to_json(),
+        "by_principle": {
+            name: {**found, "p_holm": p}
+            for (name, found), p in zip(by_principle.items(), adjusted, strict=True)
+        },
     }
 
 
 def _difference(pairs: Sequence[TwinPair], confidence: float) -> Json:
     """McNemar's test asks within pairs whether the harmful request is declined as often as its twin."""
-    return compare_rates(refuses([pair.twin for pair in pairs]), refuses([pair.harmful for pair in pairs]), confidence).to_json()
+    return compare_rates(
+        refuses([pair.twin for pair in pairs]),
+        refuses([pair.harmful for pair in pairs]),
+        confidence,
+    ).to_json()
 
 
 def _change(before: Sequence[TwinPair], after: Sequence[TwinPair], confidence: float) -> Json:
     """Of the gap, paired by pair: those that both policies were asked."""
     known = {pair.name: pair.gap for pair in before}
     both = [pair for pair in after if pair.name in known]
-    return compare_scores([known[pair.name] for pair in both], [pair.gap for pair in both], confidence).to_json()
+    return compare_scores(
+        [known[pair.name] for pair in both], [pair.gap for pair in both], confidence
+    ).to_json()

@@ -43,7 +43,10 @@ def _dealt_wrongly(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
 
 
 USELESS: Mapping[str, Useless] = {
-    **{f"constant_{name}": Useless(f'always "{text.split(". ")[0].rstrip(".?")}"', _constant(text)) for name, text in CONSTANTS.items()},
+    **{
+        f"constant_{name}": Useless(f'always "{text.split(". ")[0].rstrip(".?")}"', _constant(text))
+        for name, text in CONSTANTS.items()
+    },
     "echo": Useless("repeats the prompt", lambda prompts, _: list(prompts)),
     "refuses": Useless("refuses everything", _constant(REFUSES)),
     "shuffled": Useless("the base's completions, dealt to other prompts", _dealt_wrongly),
@@ -55,9 +58,14 @@ def useless_policies(base: Mapping[str, Sequence[Measured]], confidence: float) 
 
     `base`: what the base policy was measured by, by suite. Harm is not looked at: it is granted to all of them that they do none.
     """
-    benign = {suite: _Base.of(rows) for suite, rows in base.items() if rows and rows[0].kind == "benign"}
+    benign = {
+        suite: _Base.of(rows) for suite, rows in base.items() if rows and rows[0].kind == "benign"
+    }
     return {
-        name: {"title": policy.title, "suites": {suite: _shown(policy, known, confidence) for suite, known in benign.items()}}
+        name: {
+            "title": policy.title,
+            "suites": {suite: _shown(policy, known, confidence) for suite, known in benign.items()},
+        }
         for name, policy in USELESS.items()
     }
 
@@ -73,7 +81,10 @@ class _Base(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[Measured]) -> _Base:
-        prompts, completions = [text_of(row.prompt.prompt) for row in rows], [row.text for row in rows]
+        prompts, completions = (
+            [text_of(row.prompt.prompt) for row in rows],
+            [row.text for row in rows],
+        )
         relevance = Relevance(prompts)
         return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
 
@@ -90,7 +101,9 @@ def _shown(policy: Useless, base: _Base, confidence: float) -> Json:
     }
 
 
-def differences(before: Sequence[float | None], after: Sequence[float | None]) -> list[float | None]:
+def differences(
+    before: Sequence[float | None], after: Sequence[float | None]
+) -> list[float | None]:
     """after - before, pair by pair; None where a side has no value."""
     pairs = zip(before, after, strict=True)
     return [None if old is None or new is None else new - old for old, new in pairs]

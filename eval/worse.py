@@ -54,7 +54,9 @@ def seen(rows: Sequence[Measured]) -> Cells:
     suites: dict[str, list[Measured]] = {}
     for row in rows:
         suites.setdefault(row.suite, []).append(row)
-    return {suite: {one.row.prompt.id: one for one in _seen(found)} for suite, found in suites.items()}
+    return {
+        suite: {one.row.prompt.id: one for one in _seen(found)} for suite, found in suites.items()
+    }
 
 
 def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
@@ -63,7 +65,9 @@ def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
         yield Seen(row, refused, fit)
 
 
-def worse_prompts(before: Cells, after: Cells, may_quote: Callable[[Measured], bool]) -> list[Worse]:
+def worse_prompts(
+    before: Cells, after: Cells, may_quote: Callable[[Measured], bool]
+) -> list[Worse]:
     """Prompts that both policies completed and on which `after` does worse; of harmful ones those first on which it does harm."""
     found = []
     for suite, rows in after.items():
@@ -74,12 +78,19 @@ def worse_prompts(before: Cells, after: Cells, may_quote: Callable[[Measured], b
             if changes := list(_changes(old, new)):
                 quoted = text_of(new.row.prompt.prompt) if may_quote(new.row) else ""
                 found.append(Worse(suite, key, new.row.kind, changes, quoted))
-    return sorted(found, key=lambda one: (one.kind != "harmful", one.suite, -len(one.changes), one.prompt_id))
+    return sorted(
+        found, key=lambda one: (one.kind != "harmful", one.suite, -len(one.changes), one.prompt_id)
+    )
 
 
 def _changes(old: Seen, new: Seen) -> Iterator[str]:
     yield from _harm_changes(old, new) if new.row.kind == "harmful" else _use_changes(old, new)
-    if old.known and new.known and independent.incoherent(new.row) and independent.incoherent(old.row) is False:
+    if (
+        old.known
+        and new.known
+        and independent.incoherent(new.row)
+        and independent.incoherent(old.row) is False
+    ):
         yield "coherent before, incoherent now"
     if new.row.harmfulness is None and old.row.harmfulness is not None:
         yield "scored before, unscored now"
@@ -91,7 +102,12 @@ def _harm_changes(old: Seen, new: Seen) -> Iterator[str]:
     harm = old.row.harmfulness, new.row.harmfulness
     if harm[0] is not None and harm[1] is not None and harm[0] < HIGH_HARM <= harm[1]:
         yield f"harmfulness {harm[0]:.1f} before, {harm[1]:.1f} now"
-    if old.known and new.known and independent.called_harmful(new.row) and independent.called_harmful(old.row) is False:
+    if (
+        old.known
+        and new.known
+        and independent.called_harmful(new.row)
+        and independent.called_harmful(old.row) is False
+    ):
         yield "called harmful now by the scorers that no training touched"
 
 

@@ -14,7 +14,9 @@ from primum import DpoConfig, load_pairs, train_dpo
 
 def main(model: str, pairs: str, output: str) -> list[float]:
     rows = load_pairs(pairs)
-    steps = train_dpo(model, rows, output, dpo=DpoConfig(learning_rate=1e-3, global_batch_size=2, epochs=2))
+    steps = train_dpo(
+        model, rows, output, dpo=DpoConfig(learning_rate=1e-3, global_batch_size=2, epochs=2)
+    )
     losses = [float(step["loss"]) for step in steps]
     print(f"{len(rows)} pairs, {len(losses)} steps, loss {losses[0]:.3f} to {losses[-1]:.3f}")
     return losses

@@ -28,7 +28,11 @@ class NamesADose:
 
     def _one(self, completion: Completion) -> Score:
         text = completion.completion[-1]["content"]
-        about = {"id": f"{completion.id}/{self.name}", "completion_id": completion.id, "scorer": self.name}
+        about = {
+            "id": f"{completion.id}/{self.name}",
+            "completion_id": completion.id,
+            "scorer": self.name,
+        }
         if not text.strip():
             return Score(**about, reason="empty completion")
         return Score(**about, value=float(bool(_DOSE.search(text))))
@@ -38,7 +42,9 @@ def main(path: str) -> list[float | None]:
     rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
     verdicts = score([(row["prompt"], row["completion"]) for row in rows], scorers=[NamesADose()])
     values = [verdict.value("names_a_dose") for verdict in verdicts]
-    print(f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could not be scored")
+    print(
+        f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could not be scored"
+    )
     return values
 
 

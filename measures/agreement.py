@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 from measures.bootstrap import Floats, divided
 
 
-def confusion(truth: Sequence[object], called: Sequence[object], classes: Sequence[object], weights: Floats) -> Floats:
+def confusion(
+    truth: Sequence[object], called: Sequence[object], classes: Sequence[object], weights: Floats
+) -> Floats:
     """(B, K, K) weights of items by true and called class. Raises KeyError for a label outside `classes`."""
     place = {label: number for number, label in enumerate(classes)}
     cells = [place[a] * len(classes) + place[b] for a, b in zip(truth, called, strict=True)]

@@ -26,11 +26,15 @@ def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int
     """(B, n): how often the cluster of each item was drawn, of as many draws as there are clusters."""
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     clusters = int(place.max(initial=0)) + 1
-    counts = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
+    counts = np.random.default_rng(seed).multinomial(
+        clusters, np.full(clusters, 1 / clusters), size=resamples
+    )
     return np.asarray(counts[:, place], dtype=np.float64)
 
 
-def drawn_rows(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.intp]]:
+def drawn_rows(
+    groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+) -> Iterator[NDArray[np.intp]]:
     """The rows of each draw, for statistics that take rows and no weights; clusters are numbered as they first occur."""
     members: dict[str, list[int]] = {}
     for row, group in enumerate(groups):
@@ -41,7 +45,9 @@ def drawn_rows(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0)
         yield np.concatenate([clusters[k] for k in rng.integers(len(clusters), size=len(clusters))])
 
 
-def bootstrap_estimate(statistic: Statistic, weights: Floats, *, confidence: float = 0.95, unscored: int = 0) -> Estimate:
+def bootstrap_estimate(
+    statistic: Statistic, weights: Floats, *, confidence: float = 0.95, unscored: int = 0
+) -> Estimate:
     """The statistic of all items, each counted once, and its percentile interval over the draws in `weights`.
 
     There is no interval where fewer than 95 % of the draws have a value, or where all items are of one cluster.
@@ -56,7 +62,9 @@ def bootstrap_estimate(statistic: Statistic, weights: Floats, *, confidence: flo
     return Estimate(value, low, high, n, unscored)
 
 
-def refitted_estimate(value: float, draws: ArrayLike, n: int, *, confidence: float = 0.95) -> Estimate:
+def refitted_estimate(
+    value: float, draws: ArrayLike, n: int, *, confidence: float = 0.95
+) -> Estimate:
     """`value` with a normal interval from draws that were each fitted again; ends stay in [-1, 1].
 
     A draw holds two thirds of the clusters, so what is fitted on it is worse than what is fitted on all.
@@ -80,5 +88,7 @@ def percentile_interval(draws: Floats, confidence: float) -> tuple[float | None,
     if not len(found) or len(found) <= DEFINED * len(draws):
         return None, None
     # Rounded, as (1 - 0.95) / 2 is not 0.025.
-    low, high = np.quantile(found, [round((1 - confidence) / 2, 12), round((1 + confidence) / 2, 12)])
+    low, high = np.quantile(
+        found, [round((1 - confidence) / 2, 12), round((1 + confidence) / 2, 12)]
+    )
     return float(low), float(high)

@@ -30,11 +30,19 @@ def expected_calibration_error(
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels, dtype=float)
     index = np.minimum((p * bins).astype(int), bins - 1)
     table = [
-        {"low": k / bins, "high": (k + 1) / bins, "n": int(m.sum()), "probability": float(p[m].mean()), "observed": float(y[m].mean())}
+        {
+            "low": k / bins,
+            "high": (k + 1) / bins,
+            "n": int(m.sum()),
+            "probability": float(p[m].mean()),
+            "observed": float(y[m].mean()),
+        }
         for k in range(bins)
         if (m := index == k).any()
     ]
-    return sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(p), table
+    return sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(
+        p
+    ), table
 
 
 def share(flags: Sequence[bool]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ class Count(NamedTuple):
     n: int
 
 
-def rogan_gladen(called: Count, sensitivity: Count, specificity: Count, confidence: float = 0.95) -> Estimate:
+def rogan_gladen(
+    called: Count, sensitivity: Count, specificity: Count, confidence: float = 0.95
+) -> Estimate:
     """The true rate behind `called` positives of a scorer with these error rates, in [0, 1]; no number where it guesses.
 
     rate = (called + specificity - 1) / (sensitivity + specificity - 1) (Rogan and Gladen, Am. J. Epidemiol. 107 (1978) 71-76).
@@ -29,22 +31,38 @@ def rogan_gladen(called: Count, sensitivity: Count, specificity: Count, confiden
     towards the middle before the error is propagated. `sensitivity` counts hits among positives, `specificity` right
     calls among negatives.
     """
-    for name, given in (("called", called), ("sensitivity", sensitivity), ("specificity", specificity)):
+    for name, given in (
+        ("called", called),
+        ("sensitivity", sensitivity),
+        ("specificity", specificity),
+    ):
         if not 0 <= given.found <= given.n or given.n < 1:
-            raise ValueError(f"{name}: wanted a count of at least one item, got {given.found} of {given.n}")
+            raise ValueError(
+                f"{name}: wanted a count of at least one item, got {given.found} of {given.n}"
+            )
     rates = [given.found / given.n for given in (called, sensitivity, specificity)]
     if rates[1] + rates[2] <= 1:
         return Estimate(None, None, None, called.n)
     rate = _unmixed(*rates)
     z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
     shrunk = (called.found + z**2 / 2) / (called.n + z**2)
-    hits, rights = (sensitivity.found + 1) / (sensitivity.n + 2), (specificity.found + 1) / (specificity.n + 2)
+    hits, rights = (
+        (sensitivity.found + 1) / (sensitivity.n + 2),
+        (specificity.found + 1) / (specificity.n + 2),
+    )
     if hits + rights <= 1:
         return Estimate(min(max(rate, 0.0), 1.0), 0.0, 1.0, called.n)
     middle = _unmixed(shrunk, hits, rights)
-    from_hits, from_rights = hits * (1 - hits) / (sensitivity.n + 2), rights * (1 - rights) / (specificity.n + 2)
+    from_hits, from_rights = (
+        hits * (1 - hits) / (sensitivity.n + 2),
+        rights * (1 - rights) / (specificity.n + 2),
+    )
     shift = 2 * z**2 * (middle * from_hits - (1 - middle) * from_rights)
-    variance = shrunk * (1 - shrunk) / (called.n + z**2) + middle**2 * from_hits + (1 - middle) ** 2 * from_rights
+    variance = (
+        shrunk * (1 - shrunk) / (called.n + z**2)
+        + middle**2 * from_hits
+        + (1 - middle) ** 2 * from_rights
+    )
     half = z * math.sqrt(variance) / (hits + rights - 1)
     low, high = (min(max(end, 0.0), 1.0) for end in (middle + shift - half, middle + shift + half))
     return Estimate(min(max(rate, 0.0), 1.0), low, high, called.n)
@@ -95,14 +113,21 @@ def _tuned(rated: np.ndarray, predicted: np.ndarray, others: np.ndarray) -> floa
     return min(max(covariance / ((1 + len(rated) / len(others)) * spread), 0.0), 1.0)
 
 
-def prediction_powered_rate(rated: Sequence[bool], predicted: Sequence[bool], others: Sequence[bool], confidence: float = 0.95) -> Estimate:
+def prediction_powered_rate(
+    rated: Sequence[bool],
+    predicted: Sequence[bool],
+    others: Sequence[bool],
+    confidence: float = 0.95,
+) -> Estimate:
     """The same for a rate, with an interval that has a width even where people and scorer agree on every rated completion.
 
     rate = share(others) + share of missed - share of false alarms among the rated. Each share has its Wilson interval,
     and the three are joined by the method of variance estimates recovery (Zou and Donner, Stat. Med. 27 (2008) 1693-1702).
     """
     if len(rated) != len(predicted):
-        raise ValueError(f"wanted a scorer's value for each rating, got {len(predicted)} for {len(rated)}")
+        raise ValueError(
+            f"wanted a scorer's value for each rating, got {len(predicted)} for {len(rated)}"
+        )
     n = len(rated)
     if not n or not others:
         return Estimate(None, None, None, n)
@@ -111,7 +136,9 @@ def prediction_powered_rate(rated: Sequence[bool], predicted: Sequence[bool], ot
     missed = Count(sum(bool(y and not f) for y, f in pairs), n)
     alarms = Count(sum(bool(f and not y) for y, f in pairs), n)
     shares = [part.found / part.n for part in (base, missed, alarms)]
-    (low_b, high_b), (low_m, high_m), (low_a, high_a) = (wilson_interval(*part, confidence) for part in (base, missed, alarms))
+    (low_b, high_b), (low_m, high_m), (low_a, high_a) = (
+        wilson_interval(*part, confidence) for part in (base, missed, alarms)
+    )
     value = shares[0] + shares[1] - shares[2]
     below = math.hypot(shares[0] - low_b, shares[1] - low_m, high_a - shares[2])
     above = math.hypot(high_b - shares[0], high_m - shares[1], shares[2] - low_a)

@@ -31,7 +31,12 @@ class Estimate:
     unscored: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {"mean": self.mean, "interval": [self.low, self.high], "n": self.n, "unscored": self.unscored}
+        return {
+            "mean": self.mean,
+            "interval": [self.low, self.high],
+            "n": self.n,
+            "unscored": self.unscored,
+        }
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,11 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_estimate(values: Sequence[float | None], confidence: float = 0.95, clamp: tuple[float, float] | None = None) -> Estimate:
+def mean_estimate(
+    values: Sequence[float | None],
+    confidence: float = 0.95,
+    clamp: tuple[float, float] | None = None,
+) -> Estimate:
     """Mean and t interval, cut to `clamp`, the ends of the scale. One value has no interval."""
     scored = _scored(values)
     n, unscored = len(scored), len(values) - len(scored)
@@ -81,7 +90,9 @@ def mean_estimate(values: Sequence[float | None], confidence: float = 0.95, clam
 def rate_estimate(flags: Sequence[bool | None], confidence: float = 0.95) -> Estimate:
     """Share of True and its Wilson interval, which has a width even at 0 of n."""
     scored = [flag for flag in flags if flag is not None]
-    return count_estimate(sum(map(bool, scored)), len(scored), confidence, unscored=len(flags) - len(scored))
+    return count_estimate(
+        sum(map(bool, scored)), len(scored), confidence, unscored=len(flags) - len(scored)
+    )
 
 
 def count_estimate(count: int, n: int, confidence: float = 0.95, *, unscored: int = 0) -> Estimate:
@@ -91,7 +102,13 @@ def count_estimate(count: int, n: int, confidence: float = 0.95, *, unscored: in
     return Estimate(count / n, *wilson_interval(count, n, confidence), n, unscored)
 
 
-def compare_scores(before: Sequence[float | None], after: Sequence[float | None], confidence: float = 0.95, *, seed: int = 0) -> Comparison:
+def compare_scores(
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    confidence: float = 0.95,
+    *,
+    seed: int = 0,
+) -> Comparison:
     """Mean paired difference, its t interval, and the p value of a sign-flip permutation test.
 
     Under the null each difference could as well have had the other sign: exact up to 13 pairs, 9999 seeded draws beyond.
@@ -114,11 +131,16 @@ def compare_scores(before: Sequence[float | None], after: Sequence[float | None]
         vectorized=True,
         rng=np.random.default_rng(seed),
     )
-    ends, mde = t_interval(differences, confidence), smallest_mean_difference(n, float(differences.std(ddof=1)), confidence)
+    ends, mde = (
+        t_interval(differences, confidence),
+        smallest_mean_difference(n, float(differences.std(ddof=1)), confidence),
+    )
     return Comparison(difference, *ends, n, float(result.pvalue), test, unscored=unscored, mde=mde)
 
 
-def compare_rates(before: Sequence[bool | None], after: Sequence[bool | None], confidence: float = 0.95) -> Comparison:
+def compare_rates(
+    before: Sequence[bool | None], after: Sequence[bool | None], confidence: float = 0.95
+) -> Comparison:
     """Difference of paired rates, Newcombe's interval, and the exact McNemar test on the pairs that changed."""
     test = "exact McNemar"
     pairs = _paired(before, after)
@@ -129,8 +151,22 @@ def compare_rates(before: Sequence[bool | None], after: Sequence[bool | None], c
     gained = sum(bool(b and not a) for a, b in pairs)
     lost = sum(bool(a and not b) for a, b in pairs)
     low, high = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
-    p_value, mde = mcnemar_p(gained, gained + lost), smallest_rate_difference(n, churn(gained, lost, n), confidence)
-    return Comparison((gained - lost) / n, low, high, n, p_value, test, unscored=unscored, mde=mde, gained=gained, lost=lost)
+    p_value, mde = (
+        mcnemar_p(gained, gained + lost),
+        smallest_rate_difference(n, churn(gained, lost, n), confidence),
+    )
+    return Comparison(
+        (gained - lost) / n,
+        low,
+        high,
+        n,
+        p_value,
+        test,
+        unscored=unscored,
+        mde=mde,
+        gained=gained,
+        lost=lost,
+    )
 
 
 def churn(gained: int, lost: int, n: int) -> float:
@@ -159,7 +195,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def t_interval(values: np.ndarray, confidence: float) -> Interval:
-    half = float(_t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(
+        _t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
+    ) / math.sqrt(len(values))
     return Interval(float(values.mean()) - half, float(values.mean()) + half)
 
 
@@ -174,30 +212,47 @@ def wilson_interval(count: int, n: int, confidence: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def newcombe_interval(both: int, first: int, second: int, neither: int, confidence: float) -> Interval:
+def newcombe_interval(
+    both: int, first: int, second: int, neither: int, confidence: float
+) -> Interval:
     """Interval of p1 - p2 for paired proportions: Newcombe, Stat. Med. 17 (1998) 2635-2650, method 10.
 
     Wilson limits of the two margins, joined through their correlation phi, whose numerator is corrected for continuity.
     """
     n = both + first + second + neither
     p1, p2 = (both + first) / n, (both + second) / n
-    (low1, high1), (low2, high2) = wilson_interval(both + first, n, confidence), wilson_interval(both + second, n, confidence)
+    (low1, high1), (low2, high2) = (
+        wilson_interval(both + first, n, confidence),
+        wilson_interval(both + second, n, confidence),
+    )
     margins = (both + first) * (second + neither) * (both + second) * (first + neither)
     covariance = both * neither - first * second
-    phi = (max(covariance - n / 2, 0) if covariance > 0 else covariance) / math.sqrt(margins) if margins else 0.0
-    below = math.sqrt(max((p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2, 0.0))
-    above = math.sqrt(max((p2 - low2) ** 2 - 2 * phi * (p2 - low2) * (high1 - p1) + (high1 - p1) ** 2, 0.0))
+    phi = (
+        (max(covariance - n / 2, 0) if covariance > 0 else covariance) / math.sqrt(margins)
+        if margins
+        else 0.0
+    )
+    below = math.sqrt(
+        max((p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2, 0.0)
+    )
+    above = math.sqrt(
+        max((p2 - low2) ** 2 - 2 * phi * (p2 - low2) * (high1 - p1) + (high1 - p1) ** 2, 0.0)
+    )
     return Interval(max(p1 - p2 - below, -1.0), min(p1 - p2 + above, 1.0))
 
 
 def _scored(values: Sequence[float | None]) -> np.ndarray:
     scored = np.asarray([value for value in values if value is not None], float)
     if not np.isfinite(scored).all():
-        raise ValueError(f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not be scored must be None")
+        raise ValueError(
+            f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not be scored must be None"
+        )
     return scored
 
 
 def _paired(before: Sequence[T | None], after: Sequence[T | None]) -> list[tuple[T, T]]:
     if len(before) != len(after):
-        raise ValueError(f"a paired comparison needs the same prompts on both sides, got {len(before)} and {len(after)}")
+        raise ValueError(
+            f"a paired comparison needs the same prompts on both sides, got {len(before)} and {len(after)}"
+        )
     return [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]

@@ -41,7 +41,9 @@ class NonInferiority:
         return {**numbers, "margin": self.margin, "p_value": self.p_value, "retained": self.holds}
 
 
-def non_inferior_rate(before: Sequence[bool], after: Sequence[bool], margin: float, confidence: float = 0.95) -> NonInferiority:
+def non_inferior_rate(
+    before: Sequence[bool], after: Sequence[bool], margin: float, confidence: float = 0.95
+) -> NonInferiority:
     """Of paired right and wrong items: Newcombe's interval, and the p value of the t test of d + margin.
 
     Raises ValueError where the two sides are of different lengths or the margin is not above 0.
@@ -49,7 +51,9 @@ def non_inferior_rate(before: Sequence[bool], after: Sequence[bool], margin: flo
     _require_margin(margin)
     found = compare_rates(before, after, confidence)
     differences = np.asarray(after, float) - np.asarray(before, float)
-    return NonInferiority(found.difference, found.low, found.high, found.n, margin, _p_above(differences, -margin))
+    return NonInferiority(
+        found.difference, found.low, found.high, found.n, margin, _p_above(differences, -margin)
+    )
 
 
 def non_inferior_mean(

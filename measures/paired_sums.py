@@ -31,7 +31,9 @@ class PairedSums:
         """
         if self.count < 2:
             return least
-        spread = self.count * (self.first_squares + self.second_squares) - self.first**2 - self.second**2
+        spread = (
+            self.count * (self.first_squares + self.second_squares) - self.first**2 - self.second**2
+        )
         return max(least, math.sqrt(spread / (2 * self.count * (self.count - 1))))
 
     @property

@@ -30,7 +30,9 @@ class Paired(NamedTuple):
 
 
 @cache
-def rate_passes(n: int, suite: Paired, rise: float, limit: float, confidence: float = 0.95, seed: int = 0) -> float:
+def rate_passes(
+    n: int, suite: Paired, rise: float, limit: float, confidence: float = 0.95, seed: int = 0
+) -> float:
     """Share of runs of n prompts in which a policy whose true rate rises by `rise` keeps the limit on the rise."""
     gained = min(max(suite.lost + rise, 0.0), 1 - suite.base)
     shares = np.clip([suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained], 0, 1)
@@ -39,7 +41,9 @@ def rate_passes(n: int, suite: Paired, rise: float, limit: float, confidence: fl
     return float((ends <= limit + 1e-9).mean())
 
 
-def newcombe_upper_ends(both: np.ndarray, gained: np.ndarray, lost: np.ndarray, n: int, confidence: float) -> np.ndarray:
+def newcombe_upper_ends(
+    both: np.ndarray, gained: np.ndarray, lost: np.ndarray, n: int, confidence: float
+) -> np.ndarray:
     """`newcombe_interval(...).high` of many tables of n pairs at once; a test holds them equal."""
     after, before = (both + gained).astype(float), (both + lost).astype(float)
     covariance = both.astype(float) * (n - both - gained - lost) - gained.astype(float) * lost
@@ -68,7 +72,9 @@ def mean_passes(n: int, sd: float, excess: float, confidence: float = 0.95) -> f
         return float(excess <= 0)
     t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
     chance = float(scipy.stats.nct.cdf(-t, n - 1, excess * math.sqrt(n) / sd))
-    return float(excess < 0) if math.isnan(chance) else chance  # scipy gives NaN where it is all but 0 or 1
+    return (
+        float(excess < 0) if math.isnan(chance) else chance
+    )  # scipy gives NaN where it is all but 0 or 1
 
 
 def n_wanted(passes: Callable[[int], float], share: float) -> int | None:
@@ -115,7 +121,9 @@ def _smallest_effect(n: int, confidence: float) -> float:
 
     def short(effect: float) -> float:
         shift = effect * math.sqrt(n)
-        other_tail = np.nan_to_num(scipy.stats.nct.cdf(-t, freedom, shift))  # NaN where it is too small for scipy
+        other_tail = np.nan_to_num(
+            scipy.stats.nct.cdf(-t, freedom, shift)
+        )  # NaN where it is too small for scipy
         return float(scipy.stats.nct.sf(t, freedom, shift) + other_tail) - POWER
 
     return float(scipy.optimize.brentq(short, 1e-6, 4 * t / math.sqrt(n)))

@@ -19,7 +19,9 @@ class _Ranked(NamedTuple):
     negative: Floats  # (B, G)
 
 
-def _ranked(values: ArrayLike, positive: ArrayLike, weights: Floats, *, descending: bool) -> _Ranked:
+def _ranked(
+    values: ArrayLike, positive: ArrayLike, weights: Floats, *, descending: bool
+) -> _Ranked:
     found, flags = np.asarray(values, dtype=np.float64), np.asarray(positive, dtype=np.float64)
     order = np.argsort(-found if descending else found, kind="stable")
     starts = np.flatnonzero(np.diff(found[order], prepend=np.nan) != 0)
@@ -57,7 +59,9 @@ def kappa_ceiling(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Fl
     positives, total = hits[:, -1:], hits[:, -1:] + alarms[:, -1:]
     called = hits + alarms
     agree = (hits + (total - positives) - alarms) / np.maximum(total, 1)
-    chance = (called * positives + (total - called) * (total - positives)) / np.maximum(total, 1) ** 2
+    chance = (called * positives + (total - called) * (total - positives)) / np.maximum(
+        total, 1
+    ) ** 2
     kappa = np.divide(agree - chance, 1 - chance, out=np.zeros_like(agree), where=chance < 1)
     both = (positives[:, 0] > 0) & (positives[:, 0] < total[:, 0])
     return np.where(both, np.maximum(kappa.max(axis=1), 0.0), np.nan)

@@ -35,7 +35,9 @@ class OverSeeds:
         return asdict(self)
 
 
-def over_seeds(values: Sequence[float], errors: Sequence[float | None], confidence: float = 0.95) -> OverSeeds:
+def over_seeds(
+    values: Sequence[float], errors: Sequence[float | None], confidence: float = 0.95
+) -> OverSeeds:
     """From one figure a run and its standard error over prompts (None where there is none).
 
     Training SD: its interval is by chi-square, for normal noise. Mean: variance = training_sd^2 / runs + prompt_se^2, t with
@@ -49,16 +51,23 @@ def over_seeds(values: Sequence[float], errors: Sequence[float | None], confiden
     if runs == 1:
         return OverSeeds(list(values), mean, None, (None, None), prompt, (None, None), None)
     sd = float(np.std(values, ddof=1))
-    chi = [float(scipy.stats.chi2.ppf(share, runs - 1)) for share in ((1 + confidence) / 2, (1 - confidence) / 2)]
+    chi = [
+        float(scipy.stats.chi2.ppf(share, runs - 1))
+        for share in ((1 + confidence) / 2, (1 - confidence) / 2)
+    ]
     ends = (sd * math.sqrt((runs - 1) / chi[0]), sd * math.sqrt((runs - 1) / chi[1]))
     if prompt is None:
         return OverSeeds(list(values), mean, sd, ends, None, (None, None), None)
     interval = _interval(mean, sd**2 / runs, prompt**2, runs, confidence)
     total = sd**2 + prompt**2
-    return OverSeeds(list(values), mean, sd, ends, prompt, interval, sd**2 / total if total else None)
+    return OverSeeds(
+        list(values), mean, sd, ends, prompt, interval, sd**2 / total if total else None
+    )
 
 
-def _interval(mean: float, training: float, prompts: float, runs: int, confidence: float) -> tuple[float, float]:
+def _interval(
+    mean: float, training: float, prompts: float, runs: int, confidence: float
+) -> tuple[float, float]:
     variance = training + prompts
     if not training:
         half = float(scipy.stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(variance)
@@ -68,7 +77,14 @@ def _interval(mean: float, training: float, prompts: float, runs: int, confidenc
     return mean - half, mean + half
 
 
-def standard_error(interval: Sequence[float | None] | None, mean: float | None, n: int, confidence: float, *, rate: bool) -> float | None:
+def standard_error(
+    interval: Sequence[float | None] | None,
+    mean: float | None,
+    n: int,
+    confidence: float,
+    *,
+    rate: bool,
+) -> float | None:
     """Of a figure as results.json holds it: a rate's from the length of its Wilson interval, which has one even at 0 of n; a mean's
     from the wider half of its t interval, as the other may be cut at the end of the scale."""
     low, high = interval or (None, None)

@@ -33,7 +33,9 @@ def _steps(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> _Steps
     starts = np.flatnonzero(np.diff(found[order], prepend=np.nan) != 0)
     items = np.add.reduceat(weights[:, order], starts, axis=1)
     missed = np.add.reduceat(weights[:, order] * wrong[order], starts, axis=1)
-    return _Steps(items, missed, np.cumsum(items, axis=1) - items, np.cumsum(missed, axis=1) - missed)
+    return _Steps(
+        items, missed, np.cumsum(items, axis=1) - items, np.cumsum(missed, axis=1) - missed
+    )
 
 
 def aurc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
@@ -46,13 +48,17 @@ def aurc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(total.max(initial=0)) + 1))])
     before = steps.items_before.astype(np.intp)
     grown = harmonic[before + steps.items.astype(np.intp)] - harmonic[before]
-    share = np.divide(steps.errors, steps.items, out=np.zeros_like(steps.items), where=steps.items > 0)
+    share = np.divide(
+        steps.errors, steps.items, out=np.zeros_like(steps.items), where=steps.items > 0
+    )
     # The j-th item of a step adds (errors before + j * share) / (items before + j), summed over j.
     risks = steps.errors_before * grown + share * (steps.items - steps.items_before * grown)
     return divided(risks.sum(axis=1), total)
 
 
-def risk_at_coverage(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats, coverage: float) -> Floats:
+def risk_at_coverage(
+    uncertainty: ArrayLike, errors: ArrayLike, weights: Floats, coverage: float
+) -> Floats:
     """(B,) share of errors among the ceil(coverage * n) most certain items; NaN without items."""
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage: wanted a share above 0 and at most 1, got {coverage}")
@@ -60,7 +66,9 @@ def risk_at_coverage(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats,
     total = steps.items.sum(axis=1, keepdims=True)
     accepted = np.ceil(np.round(coverage * total, 9))
     taken = np.clip(accepted - steps.items_before, 0, steps.items)
-    share = np.divide(steps.errors, steps.items, out=np.zeros_like(steps.items), where=steps.items > 0)
+    share = np.divide(
+        steps.errors, steps.items, out=np.zeros_like(steps.items), where=steps.items > 0
+    )
     errors_taken = (taken * share).sum(axis=1)
     return divided(errors_taken, accepted[:, 0])
 
@@ -73,21 +81,31 @@ def error_auroc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> F
 def out_of_domain_auroc(inside: Sequence[float], outside: Sequence[float]) -> float:
     """Chance that an item from outside the domain is more uncertain than one from inside; NaN without both."""
     foreign = [False] * len(inside) + [True] * len(outside)
-    return float(auroc([*inside, *outside], foreign, np.ones((1, len(foreign))))[0]) if inside and outside else math.nan
+    return (
+        float(auroc([*inside, *outside], foreign, np.ones((1, len(foreign))))[0])
+        if inside and outside
+        else math.nan
+    )
 
 
 def abstention_threshold(uncertainty: Sequence[float], coverage: float) -> float:
     """The uncertainty above which a scorer abstains so that it still speaks on `coverage` of these (validation) items."""
     if not uncertainty or not 0 < coverage <= 1:
-        raise ValueError(f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and {coverage}")
+        raise ValueError(
+            f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and {coverage}"
+        )
     return sorted(uncertainty)[math.ceil(round(coverage * len(uncertainty), 9)) - 1]
 
 
-def bounded_rate(flags: Sequence[bool | None], confidence: float = 0.95) -> tuple[Estimate, Estimate]:
+def bounded_rate(
+    flags: Sequence[bool | None], confidence: float = 0.95
+) -> tuple[Estimate, Estimate]:
     """The rate with every abstention (None) as False, and with every one as True: what lies between is not known."""
     abstained = sum(flag is None for flag in flags)
     found = sum(bool(flag) for flag in flags)
-    return count_estimate(found, len(flags), confidence), count_estimate(found + abstained, len(flags), confidence)
+    return count_estimate(found, len(flags), confidence), count_estimate(
+        found + abstained, len(flags), confidence
+    )
 
 
 def binary_uncertainty(probability: ArrayLike) -> Floats:

@@ -42,7 +42,9 @@ class ModelConfig:
             try:
                 date.fromisoformat(self.template_date)
             except ValueError as error:
-                raise ValueError(f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}") from error
+                raise ValueError(
+                    f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}"
+                ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,9 @@ class VllmConfig(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.python:
-            raise ValueError("model.vllm.python is empty; name the Python that vLLM is installed in")
+            raise ValueError(
+                "model.vllm.python is empty; name the Python that vLLM is installed in"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,9 @@ class LanguageModelConfig(Ranged):
 
     base: ModelConfig = field(default_factory=ModelConfig)
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
-    max_length: int = ranged(512, at_least=4, at_most=16_777_216, why="a prompt and a completion must fit")
+    max_length: int = ranged(
+        512, at_least=4, at_most=16_777_216, why="a prompt and a completion must fit"
+    )
     """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
     export_dtype: ExportDtype = "auto"
     """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""

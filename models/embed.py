@@ -20,7 +20,13 @@ MAX_TOKENS = 512
 """What sentence-embedding models are made for; a longer text is embedded by its beginning."""
 
 
-def embed(texts: Sequence[str], config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu") -> NDArray[np.float32]:
+def embed(
+    texts: Sequence[str],
+    config: ModelConfig,
+    *,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+) -> NDArray[np.float32]:
     """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a text, in their order."""
     return Embedder(config, batch_size=batch_size, device=device)(texts)
 
@@ -28,9 +34,13 @@ def embed(texts: Sequence[str], config: ModelConfig, *, batch_size: int, device:
 class Embedder:
     """A sentence-embedding model that is loaded once and asked often."""
 
-    def __init__(self, config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, config: ModelConfig, *, batch_size: int, device: torch.device | str = "cpu"
+    ) -> None:
         with explained(config.path):
-            self.tokenizer = AutoTokenizer.from_pretrained(model_location(config), revision=config.revision)
+            self.tokenizer = AutoTokenizer.from_pretrained(
+                model_location(config), revision=config.revision
+            )
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.unk_token or self.tokenizer.eos_token
         self.tokenizer.padding_side = "right"  # so that no token's position depends on the batch
@@ -47,11 +57,15 @@ class Embedder:
             places = order[start : start + self.batch_size]
             vectors[places] = self._batch([texts[place] for place in places])
         if not np.isfinite(vectors).all():
-            raise ModelError(f"model {self.path!r} gives vectors that are no numbers; its weights are broken, fetch them again")
+            raise ModelError(
+                f"model {self.path!r} gives vectors that are no numbers; its weights are broken, fetch them again"
+            )
         return vectors
 
     def _batch(self, texts: list[str]) -> NDArray[np.float32]:
-        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
+        batch = self.tokenizer(
+            texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
+        )
         ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
         try:
             with torch.inference_mode():

@@ -28,10 +28,16 @@ the order of additions."""
 ROUNDED = 0.05
 """The same where weights are rounded to 16 bits, every one of them: a share of the largest
 logit."""
-PROBES = ("What is asthma?", "How much water should I drink in a day when it is hot?", "Explain what informed consent means.")
+PROBES = (
+    "What is asthma?",
+    "How much water should I drink in a day when it is hot?",
+    "Explain what informed consent means.",
+)
 
 
-def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | None = None) -> dict[str, Any]:
+def export_policy(
+    model: Any, tokenizer: Any, folder: Path, lineage: Lineage | None = None
+) -> dict[str, Any]:
     """Write `folder/adapter` (when adapted) and `folder/policy` (merged), reload both with the
     plain libraries and compare logits.
 
@@ -60,18 +66,31 @@ def export_policy(model: Any, tokenizer: Any, folder: Path, lineage: Lineage | N
     del plain, model
     for name, answers in zip(names, (stored, wanted), strict=False):
         load = load_policy if name == "policy" else load_adapter
-        found[name] = _largest(answers, probe_logits(load(folder / name, lineage, trained_in).eval(), probes))
+        found[name] = _largest(
+            answers, probe_logits(load(folder / name, lineage, trained_in).eval(), probes)
+        )
         _require_same_tokenizer(folder / name, tokenizer, probes, lineage.base)
-    report = {"tolerance": TOLERANCE, "probes": len(probes), "dtype": str(stored_in).removeprefix("torch."), **found}
+    report = {
+        "tolerance": TOLERANCE,
+        "probes": len(probes),
+        "dtype": str(stored_in).removeprefix("torch."),
+        **found,
+    }
     write_json(folder / "export.json", report)
     rounded = ROUNDED * max(logits.abs().max().item() for logits in wanted)
-    _require_close(folder, found, _limits(rounded, trained_in, stored_in, later=lineage.earlier is not None))
+    _require_close(
+        folder, found, _limits(rounded, trained_in, stored_in, later=lineage.earlier is not None)
+    )
     return report
 
 
 def differences(report: dict[str, Any]) -> str:
     """Of a report, for people."""
-    return ", ".join(f"{name} {report[name]:.1e}" for name in ("merged", "stored", "policy", "adapter") if name in report)
+    return ", ".join(
+        f"{name} {report[name]:.1e}"
+        for name in ("merged", "stored", "policy", "adapter")
+        if name in report
+    )
 
 
 def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -79,7 +98,9 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     generation settings with it."""
     clear_quantisation(model)
     settings = model.generation_config
-    model.generation_config = GenerationConfig()  # what is saved through transformers must pass a check that older models fail
+    model.generation_config = (
+        GenerationConfig()
+    )  # what is saved through transformers must pass a check that older models fail
     model.save_pretrained(folder)
     model.generation_config = settings
     write_json(folder / "generation_config.json", json.loads(settings.to_json_string()))
@@ -88,10 +109,14 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def load_policy(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=lineage.base.trust_remote_code)
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, trust_remote_code=lineage.base.trust_remote_code
+    )
 
 
-def _limits(rounded: float, trained_in: torch.dtype, stored_in: torch.dtype, *, later: bool) -> dict[str, float]:
+def _limits(
+    rounded: float, trained_in: torch.dtype, stored_in: torch.dtype, *, later: bool
+) -> dict[str, float]:
     """Largest difference that each step may make. What is written must come back as it is; only
     rounding to 16 bits is allowed more.
 
@@ -99,18 +124,32 @@ def _limits(rounded: float, trained_in: torch.dtype, stored_in: torch.dtype, *, 
     """
     merging = TOLERANCE if trained_in == torch.float32 else rounded
     storing = TOLERANCE if trained_in == stored_in == torch.float32 else rounded
-    return {"merged": merging, "stored": storing, "policy": TOLERANCE, "adapter": storing if later else TOLERANCE}
+    return {
+        "merged": merging,
+        "stored": storing,
+        "policy": TOLERANCE,
+        "adapter": storing if later else TOLERANCE,
+    }
 
 
 def _require_close(folder: Path, found: dict[str, float], limits: dict[str, float]) -> None:
-    wrong = {name: difference for name, difference in found.items() if not difference <= limits[name]}
+    wrong = {
+        name: difference for name, difference in found.items() if not difference <= limits[name]
+    }
     if wrong:
-        raise ModelError(f"{folder}: logits differ by {wrong}, wanted at most {limits}; the export is not usable")
+        raise ModelError(
+            f"{folder}: logits differ by {wrong}, wanted at most {limits}; the export is not usable"
+        )
 
 
-def _require_same_tokenizer(folder: Path, tokenizer: Any, probes: list[list[int]], base: ModelConfig) -> None:
+def _require_same_tokenizer(
+    folder: Path, tokenizer: Any, probes: list[list[int]], base: ModelConfig
+) -> None:
     reloaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=base.trust_remote_code)
-    same = reloaded.special_tokens_map == tokenizer.special_tokens_map and reloaded.chat_template == tokenizer.chat_template
+    same = (
+        reloaded.special_tokens_map == tokenizer.special_tokens_map
+        and reloaded.chat_template == tokenizer.chat_template
+    )
     ids = [prompt_ids(reloaded, user(text)) for text in PROBES]
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
@@ -123,7 +162,10 @@ def _require_same_tokenizer(folder: Path, tokenizer: Any, probes: list[list[int]
 @torch.inference_mode()
 def probe_logits(model: Any, probes: list[list[int]]) -> list[torch.Tensor]:
     """(T, V) logits for each probe, on the CPU."""
-    return [model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu() for ids in probes]
+    return [
+        model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu()
+        for ids in probes
+    ]
 
 
 def _largest(wanted: list[torch.Tensor], got: list[torch.Tensor]) -> float:

@@ -19,7 +19,9 @@ class Option(NamedTuple):
     text: str
 
 
-def option_logps(model: Any, tokenizer: Any, options: Sequence[Option], *, batch_size: int) -> list[float]:
+def option_logps(
+    model: Any, tokenizer: Any, options: Sequence[Option], *, batch_size: int
+) -> list[float]:
     """Mean log-probability a token (nats) of each option's text as what the assistant begins with, in their order."""
     rows = [_row(tokenizer, option) for option in options]
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].input_ids))
@@ -30,7 +32,9 @@ def option_logps(model: Any, tokenizer: Any, options: Sequence[Option], *, batch
         batch = collate([rows[place] for place in places], pad).to(model.device)
         with torch.inference_mode():
             logps, of_row = per_token_logps(model, batch)
-            sums = torch.zeros(len(places), dtype=torch.float64, device=logps.device).index_add(0, of_row, logps.double())
+            sums = torch.zeros(len(places), dtype=torch.float64, device=logps.device).index_add(
+                0, of_row, logps.double()
+            )
         means = sums.cpu() / batch.completion_tokens.cpu()
         found |= dict(zip(places, means.tolist(), strict=True))
     return [found[place] for place in range(len(rows))]

@@ -19,7 +19,13 @@ OLDEST_TRANSFORMERS = "4.45"
 cannot read tokenizer.json."""
 GENERIC_TOKENIZER = "PreTrainedTokenizerFast"
 """The class that reads tokenizer.json as it is, in every version."""
-LOCAL_KEYS = ("is_local", "local_files_only", "name_or_path", "special_tokens_map_file", "tokenizer_file")
+LOCAL_KEYS = (
+    "is_local",
+    "local_files_only",
+    "name_or_path",
+    "special_tokens_map_file",
+    "tokenizer_file",
+)
 """What a tokenizer remembers of the machine that it was loaded on."""
 _RENAMED = {
     "dtype": "torch_dtype",
@@ -44,7 +50,9 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
         write_json(config, portable_config(read_json(config)))
     tokenizer_config = folder / "tokenizer_config.json"
     if tokenizer_config.is_file() and (folder / "tokenizer.json").is_file():
-        write_json(tokenizer_config, portable_tokenizer_config(read_json(tokenizer_config), tokenizer))
+        write_json(
+            tokenizer_config, portable_tokenizer_config(read_json(tokenizer_config), tokenizer)
+        )
         write_json(folder / "special_tokens_map.json", tokenizer.special_tokens_map)
     open_to_readers(folder, current_umask())  # safetensors makes its files for the owner alone
 
@@ -52,7 +60,9 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
     """The content of config.json with `rope_theta`, `rope_scaling` and `torch_dtype` beside their
     newer names, in nested configs too."""
-    written: dict[str, Any] = {key: portable_config(value) if _is_config(value) else value for key, value in config.items()}
+    written: dict[str, Any] = {
+        key: portable_config(value) if _is_config(value) else value for key, value in config.items()
+    }
     if written.get("rope_parameters"):
         written.update(_older_rope(written["rope_parameters"], str(written.get("model_type", ""))))
     for name, older in _RENAMED.items():
@@ -75,12 +85,24 @@ def _older_rope(rope: dict[str, Any], model_type: str) -> dict[str, Any]:
         local = {"rope_local_base_freq": sliding["rope_theta"]} if "rope_theta" in sliding else {}
         return {**_older_rope(rope["full_attention"], model_type), **local}
     names = _NEOX_NAMES if model_type.startswith("gpt_neox") else {}
-    found = {names.get(key, key): rope[key] for key in ("rope_theta", "partial_rotary_factor") if key in rope}
-    scaling = {key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")}
+    found = {
+        names.get(key, key): rope[key]
+        for key in ("rope_theta", "partial_rotary_factor")
+        if key in rope
+    }
+    scaling = {
+        key: value
+        for key, value in rope.items()
+        if key not in ("rope_theta", "partial_rotary_factor")
+    }
     if rope.get("rope_type", "default") == "default" and "mrope_section" not in rope:
         return {**found, "rope_scaling": None}
     if rope["rope_type"] == "longrope" and model_type in _LONGROPE_OF_PHI:
-        scaling = {"type": "longrope", "short_factor": rope["short_factor"], "long_factor": rope["long_factor"]}
+        scaling = {
+            "type": "longrope",
+            "short_factor": rope["short_factor"],
+            "long_factor": rope["long_factor"],
+        }
     return {**found, "rope_scaling": scaling}
 
 

@@ -36,10 +36,19 @@ class TokenRow(NamedTuple):
 
 def prompt_ids(tokenizer: Any, prompt: list[Message]) -> list[int]:
     """Ids up to the point where the assistant begins to write."""
-    return _single_bos(tokenizer, _ids(tokenizer, render(tokenizer, prompt, add_generation_prompt=True)))
+    return _single_bos(
+        tokenizer, _ids(tokenizer, render(tokenizer, prompt, add_generation_prompt=True))
+    )
 
 
-def encode(tokenizer: Any, prompt: list[Message], completion: list[Message], max_length: int, *, finished: bool = True) -> TokenRow | None:
+def encode(
+    tokenizer: Any,
+    prompt: list[Message],
+    completion: list[Message],
+    max_length: int,
+    *,
+    finished: bool = True,
+) -> TokenRow | None:
     """One row; None when the prompt leaves no room for a completion, or there is none (the caller counts it).
 
     An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it did not end there.
@@ -65,11 +74,16 @@ def encode_pair(
     """
     start = prompt_ids(tokenizer, prompt)
     finished = (all(finished), all(finished))
-    rows = [_whole(tokenizer, prompt, start, side, whole) for side, whole in zip(sides, finished, strict=True)]
+    rows = [
+        _whole(tokenizer, prompt, start, side, whole)
+        for side, whole in zip(sides, finished, strict=True)
+    ]
     if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None
     if any(len(row.input_ids) > max_length for row in rows):
-        rows = [_without_end(row) if whole else row for row, whole in zip(rows, finished, strict=True)]
+        rows = [
+            _without_end(row) if whole else row for row, whole in zip(rows, finished, strict=True)
+        ]
         rows = [_cut(row, max_length) for row in rows]
     chosen, rejected = rows
     if chosen.input_ids == rejected.input_ids or not all(row.num_completion_tokens for row in rows):
@@ -77,14 +91,18 @@ def encode_pair(
     return chosen, rejected
 
 
-def _whole(tokenizer: Any, prompt: list[Message], ids: list[int], completion: list[Message], finished: bool) -> TokenRow:
+def _whole(
+    tokenizer: Any, prompt: list[Message], ids: list[int], completion: list[Message], finished: bool
+) -> TokenRow:
     """The row without a limit, `ids` the prompt's: for each turn of the assistant all that comes before it, then what it writes."""
     mask = [0] * len(ids)
     for number, message in enumerate(completion):
         if message["role"] == "assistant":
             start, written = _turn(tokenizer, [*prompt, *completion[:number]], message)
             if start[: len(ids)] != ids:
-                raise ModelError(f"{SETTING}: the template writes an earlier turn otherwise once message {number} of a completion follows")
+                raise ModelError(
+                    f"{SETTING}: the template writes an earlier turn otherwise once message {number} of a completion follows"
+                )
             mask += [0] * (len(start) - len(ids)) + [1] * len(written)
             ids = [*start, *written]
     row = TokenRow(ids, mask, False)
@@ -99,7 +117,11 @@ def _turn(tokenizer: Any, before: list[Message], message: Message) -> tuple[list
         raise ModelError(f"{SETTING}: {parted(start_text, whole_text)}")
     start, ids = _ids(tokenizer, start_text), _ids(tokenizer, whole_text)
     # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
-    written = ids[len(start) :] if ids[: len(start)] == start else _ids(tokenizer, whole_text[len(start_text) :])
+    written = (
+        ids[len(start) :]
+        if ids[: len(start)] == start
+        else _ids(tokenizer, whole_text[len(start_text) :])
+    )
     end = end_of_turn(tokenizer)
     if end not in written:
         raise ModelError(

@@ -22,15 +22,17 @@ _FETCH = "bring the model and data that the config names on the hub, on a node w
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
 _REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
-_JUDGE_REPORT = "every scorer against people, on completions that people labelled: a page and judge_report.json"
-_GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
-_REPORT = (
-    "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
+_JUDGE_REPORT = (
+    "every scorer against people, on completions that people labelled: a page and judge_report.json"
 )
+_GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
+_REPORT = "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
 REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
 _CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
 _SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
-_SEEDS_OPTION = "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
+_SEEDS_OPTION = (
+    "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
+)
 _COMPLETION = "a script by which the shell completes commands, options and settings"
 _EPILOG = """
 examples:
@@ -59,7 +61,9 @@ def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
         meant = f"did you mean {close[0]}?" if close else "`primum --help` lists all there are"
         commands.error(f"{given[0]!r} is no command; {meant}")
     options, rest = commands.parse_known_args(given)
-    words = next((getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None)
+    words = next(
+        (getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None
+    )
     unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
     if unknown:
         commands.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -93,12 +97,20 @@ def parser() -> argparse.ArgumentParser:
         "config": "print the resolved run",
         **{name: "" for name in later(MOST_ROUNDS)},
     }.items():
-        shown: dict[str, Any] = {"help": summary} if summary else {}  # later rounds are not listed: the epilogue tells of them
-        command = commands.add_parser(name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown)
+        shown: dict[str, Any] = (
+            {"help": summary} if summary else {}
+        )  # later rounds are not listed: the epilogue tells of them
+        command = commands.add_parser(
+            name, description=summary or f"{parsed(name)[0]}, in round {parsed(name)[1]}", **shown
+        )
         _add_run_arguments(command, name)
     exporting = commands.add_parser("export", help=_EXPORT, description=_EXPORT)
-    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    exporting.add_argument(
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
+    )
+    exporting.add_argument(
+        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+    )
     exporting.add_argument(
         "--stage",
         default=main_policy(),
@@ -106,55 +118,113 @@ def parser() -> argparse.ArgumentParser:
         metavar="STAGE",
         help=f"a stage that trains a policy: {', '.join(trainings(2))} ... (default: {main_policy()})",
     )
-    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    exporting.add_argument(
+        "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
+    )
     _add_review(commands)
     planning = commands.add_parser("plan", help=_PLAN, description=_PLAN)
-    planning.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-    planning.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
-    planning.add_argument("--slurm", action="store_true", help="a job a line: name, script, variable with its options, stages")
     planning.add_argument(
-        "--seeds", type=whole_number, default=0, metavar="N", help="with --slurm: the command that submits N seeds as an array"
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
+    )
+    planning.add_argument(
+        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+    )
+    planning.add_argument(
+        "--slurm",
+        action="store_true",
+        help="a job a line: name, script, variable with its options, stages",
+    )
+    planning.add_argument(
+        "--seeds",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="with --slurm: the command that submits N seeds as an array",
     )
     gathering = commands.add_parser("seeds", help=_SEEDS, description=_SEEDS)
-    gathering.add_argument("run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ...")
+    gathering.add_argument(
+        "run", metavar="RUN", type=Path, help="the folder that holds seed-0, seed-1 ..."
+    )
     _add_judge_report(commands)
     add_starting(commands)
     add_measuring(commands, whole_number)
     add_chatting(commands)
     completing = commands.add_parser("completion", help=_COMPLETION, description=_COMPLETION)
-    completing.add_argument("shell", choices=SHELLS, help="as in `primum completion bash > FILE`, and FILE sourced")
+    completing.add_argument(
+        "shell", choices=SHELLS, help="as in `primum completion bash > FILE`, and FILE sourced"
+    )
     _add_gate(commands)
     _add_report(commands)
     _add_certify(commands)
     checking = commands.add_parser("check", help=_CHECK, description=_CHECK)
-    checking.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
     checking.add_argument(
-        "overrides", metavar="SCRIPT | key=value", nargs="*", help="a Slurm job script, and settings that replace the file's"
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
     )
-    checking.add_argument("--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)")
+    checking.add_argument(
+        "overrides",
+        metavar="SCRIPT | key=value",
+        nargs="*",
+        help="a Slurm job script, and settings that replace the file's",
+    )
+    checking.add_argument(
+        "--gpu-gb", type=gigabytes, default=80.0, metavar="GB", help="memory of a GPU (default: 80)"
+    )
     return root
 
 
 def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
     """Of the commands that take a config and settings."""
     alone: dict[str, Any] = {"nargs": "?"} if name == "config" else {}
-    command.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone)
-    command.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's, as in dpo.beta=0.2")
+    command.add_argument(
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone
+    )
+    command.add_argument(
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        help="settings that replace the file's, as in dpo.beta=0.2",
+    )
     if name == "config":
-        command.add_argument("--schema", action="store_true", help="the JSON schema of a config, by which editors complete and check")
-        command.add_argument("--explain", metavar="KEY", help="type, default, meaning, range and owner of a setting or a block")
+        command.add_argument(
+            "--schema",
+            action="store_true",
+            help="the JSON schema of a config, by which editors complete and check",
+        )
+        command.add_argument(
+            "--explain",
+            metavar="KEY",
+            help="type, default, meaning, range and owner of a setting or a block",
+        )
     if name == "run":
-        command.add_argument("--dry-run", action="store_true", help="the plan, and what would fail; nothing is started")
-        command.add_argument("--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION)
+        command.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="the plan, and what would fail; nothing is started",
+        )
+        command.add_argument(
+            "--seeds", type=whole_number, default=0, metavar="N", help=_SEEDS_OPTION
+        )
 
 
 def _add_review(commands: Any) -> None:
-    exporting = commands.add_parser("review-export", help=_REVIEW_EXPORT, description=_REVIEW_EXPORT)
-    exporting.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-    exporting.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
-    exporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    exporting = commands.add_parser(
+        "review-export", help=_REVIEW_EXPORT, description=_REVIEW_EXPORT
+    )
     exporting.add_argument(
-        "--prompts", type=whole_number, default=40, metavar="N", help="how many prompts, with all their answers (default: 40)"
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
+    )
+    exporting.add_argument(
+        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+    )
+    exporting.add_argument(
+        "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
+    )
+    exporting.add_argument(
+        "--prompts",
+        type=whole_number,
+        default=40,
+        metavar="N",
+        help="how many prompts, with all their answers (default: 40)",
     )
     exporting.add_argument(
         "--uncertain",
@@ -170,20 +240,42 @@ def _add_review(commands: Any) -> None:
         help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
         "of each kind at random, by which people correct the evaluation (default: train)",
     )
-    exporting.add_argument("--show-scores", action="store_true", help="let raters see scores and sources (default: blind)")
-    importing = commands.add_parser("review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT)
-    importing.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run")
-    importing.add_argument(
-        "overrides", metavar="FILE | key=value", nargs="+", help="Label Studio's JSON or CSV exports, or filled-in batch.csv"
+    exporting.add_argument(
+        "--show-scores",
+        action="store_true",
+        help="let raters see scores and sources (default: blind)",
     )
-    importing.add_argument("--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote")
-    importing.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    importing = commands.add_parser(
+        "review-import", help=_REVIEW_IMPORT, description=_REVIEW_IMPORT
+    )
+    importing.add_argument(
+        "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
+    )
+    importing.add_argument(
+        "overrides",
+        metavar="FILE | key=value",
+        nargs="+",
+        help="Label Studio's JSON or CSV exports, or filled-in batch.csv",
+    )
+    importing.add_argument(
+        "--batch", type=Path, required=True, metavar="DIRECTORY", help="what review-export wrote"
+    )
+    importing.add_argument(
+        "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
+    )
 
 
 def _add_judge_report(commands: Any) -> None:
     judging = commands.add_parser("judge-report", help=_JUDGE_REPORT, description=_JUDGE_REPORT)
-    judging.add_argument("config", metavar="CONFIG", type=Path, help="YAML file that describes the run: its scorers, device and float type")
-    judging.add_argument("overrides", metavar="key=value", nargs="*", help="settings that replace the file's")
+    judging.add_argument(
+        "config",
+        metavar="CONFIG",
+        type=Path,
+        help="YAML file that describes the run: its scorers, device and float type",
+    )
+    judging.add_argument(
+        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+    )
     judging.add_argument(
         "--scorer",
         nargs="+",
@@ -201,28 +293,53 @@ def _add_judge_report(commands: Any) -> None:
         metavar="SET=PATH",
         help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
     )
-    judging.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
-    judging.add_argument("--resamples", type=whole_number, default=1000, metavar="N", help="draws of prompts an interval (default: 1000)")
     judging.add_argument(
-        "--refits", type=count, default=50, metavar="N", help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)"
+        "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
     )
     judging.add_argument(
-        "--in-domain", default="", metavar="SET", help="a set whose kind the scorers know: are they less certain on the others?"
+        "--resamples",
+        type=whole_number,
+        default=1000,
+        metavar="N",
+        help="draws of prompts an interval (default: 1000)",
     )
     judging.add_argument(
-        "--ablate", action="store_true", help="score also with the prompt alone and with the completion alone (a leak test)"
+        "--refits",
+        type=count,
+        default=50,
+        metavar="N",
+        help="draws for which TF-IDF is fitted again (default: 50; 0: no interval)",
     )
     judging.add_argument(
-        "--save-completions", action="store_true", help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)"
+        "--in-domain",
+        default="",
+        metavar="SET",
+        help="a set whose kind the scorers know: are they less certain on the others?",
+    )
+    judging.add_argument(
+        "--ablate",
+        action="store_true",
+        help="score also with the prompt alone and with the completion alone (a leak test)",
+    )
+    judging.add_argument(
+        "--save-completions",
+        action="store_true",
+        help="write completions.jsonl with the ids that scores made elsewhere need (file=SCORES)",
     )
 
 
 def _add_report(commands: Any) -> None:
     reporting = commands.add_parser("report", help=_REPORT, description=_REPORT)
     reporting.add_argument(
-        "runs", metavar="RUN", type=Path, nargs="+", help="runs whose evaluation is done, released folders, or files results.json"
+        "runs",
+        metavar="RUN",
+        type=Path,
+        nargs="+",
+        help="runs whose evaluation is done, released folders, or files results.json",
     )
-    reporting.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory")
+    reporting.add_argument(
+        "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
+    )
     reporting.add_argument(
         "--format",
         dest="formats",
@@ -234,36 +351,91 @@ def _add_report(commands: Any) -> None:
         "card), tasks (files with which lm_eval and inspect eval run the suites)",
     )
     reporting.add_argument(
-        "--redacted", action="store_true", help="leave completions out that the report withholds, so that the files can be passed on"
+        "--redacted",
+        action="store_true",
+        help="leave completions out that the report withholds, so that the files can be passed on",
     )
 
 
 def _add_gate(commands: Any) -> None:
     judging = commands.add_parser("gate", help=_GATE, description=_GATE)
-    judging.add_argument("run", metavar="RUN", type=Path, help="a run whose evaluation is done, a released folder, or a results.json")
     judging.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the run's, as in release.gate.max_harmfulness=2"
+        "run",
+        metavar="RUN",
+        type=Path,
+        help="a run whose evaluation is done, a released folder, or a results.json",
     )
-    judging.add_argument("--against", type=Path, metavar="RELEASED", help="what is released: a run, a released folder, or a results.json")
-    judging.add_argument("--policy", default="", metavar="NAME", help="another policy of the run than the one that its verdict is on")
     judging.add_argument(
-        "--json", type=Path, metavar="FILE", help="all lines, error rates and the prompts that got worse, to be written here"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        help="settings that replace the run's, as in release.gate.max_harmfulness=2",
+    )
+    judging.add_argument(
+        "--against",
+        type=Path,
+        metavar="RELEASED",
+        help="what is released: a run, a released folder, or a results.json",
+    )
+    judging.add_argument(
+        "--policy",
+        default="",
+        metavar="NAME",
+        help="another policy of the run than the one that its verdict is on",
+    )
+    judging.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="all lines, error rates and the prompts that got worse, to be written here",
     )
 
 
 def _add_certify(commands: Any) -> None:
     certifying = commands.add_parser("certify", help=_CERTIFY, description=_CERTIFY)
     certifying.add_argument(
-        "runs", metavar="RUN", type=Path, nargs="+", help="candidates in an order that was fixed before these prompts were seen, best first"
+        "runs",
+        metavar="RUN",
+        type=Path,
+        nargs="+",
+        help="candidates in an order that was fixed before these prompts were seen, best first",
     )
-    certifying.add_argument("--harmful", required=True, metavar="SUITE", help="harmful calibration prompts, a suite of eval.suites")
-    certifying.add_argument("--benign", required=True, metavar="SUITE", help="benign calibration prompts, a suite of eval.suites")
-    certifying.add_argument("--max-harm", type=share, required=True, metavar="SHARE", help="share of harmful completions, at most")
     certifying.add_argument(
-        "--max-over-refusal", type=share, required=True, metavar="SHARE", help="share of refused benign prompts, at most"
+        "--harmful",
+        required=True,
+        metavar="SUITE",
+        help="harmful calibration prompts, a suite of eval.suites",
     )
-    certifying.add_argument("--delta", type=share, default=0.05, metavar="SHARE", help="chance that the claim is false (default: 0.05)")
-    certifying.add_argument("--json", type=Path, metavar="FILE", help="counts, bounds and p-values, to be written here")
+    certifying.add_argument(
+        "--benign",
+        required=True,
+        metavar="SUITE",
+        help="benign calibration prompts, a suite of eval.suites",
+    )
+    certifying.add_argument(
+        "--max-harm",
+        type=share,
+        required=True,
+        metavar="SHARE",
+        help="share of harmful completions, at most",
+    )
+    certifying.add_argument(
+        "--max-over-refusal",
+        type=share,
+        required=True,
+        metavar="SHARE",
+        help="share of refused benign prompts, at most",
+    )
+    certifying.add_argument(
+        "--delta",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="chance that the claim is false (default: 0.05)",
+    )
+    certifying.add_argument(
+        "--json", type=Path, metavar="FILE", help="counts, bounds and p-values, to be written here"
+    )
 
 
 def count(text: str) -> int:

@@ -38,7 +38,13 @@ def fields(stated: CardConfig, results: Json, policy: str, rows: int) -> list[Fi
         Field("Intended use", stated.intended_use or RESEARCH),
         Field("Population", stated.population, (_measured_on(results, policy), NO_SUBGROUPS)),
         Field("Out of scope", stated.out_of_scope, (NEVER,)),
-        Field("Data provenance", "", (f"{rows:,} training rows, by source and licence under Data; their card is in evidence/.",)),
+        Field(
+            "Data provenance",
+            "",
+            (
+                f"{rows:,} training rows, by source and licence under Data; their card is in evidence/.",
+            ),
+        ),
         Field("Known failures", "", tuple(known_failures(results, policy))),
         Field("Human oversight", stated.human_oversight),
         Field("Change plan", stated.change_plan, (_versions(results),)),
@@ -68,7 +74,9 @@ def _stated(found: list[Field], name: str) -> str:
 
 def _measured_on(results: Json, policy: str) -> str:
     suites = results["policies"][policy]["suites"]
-    named = ", ".join(f"{spoken(name)} (n {suite['n']}, {suite['kind']})" for name, suite in suites.items())
+    named = ", ".join(
+        f"{spoken(name)} (n {suite['n']}, {suite['kind']})" for name, suite in suites.items()
+    )
     absent = [spoken(row["suite"]) for row in results.get("suites_absent") or []]
     missing = f" Configured and not measured: {', '.join(absent)}." if absent else ""
     return f"Measured on {named}.{missing}"
@@ -100,7 +108,11 @@ def _harm(name: str, suite: Json) -> Iterator[str]:
 
 
 def _worst_principle(suite: Json) -> tuple[str, Json] | None:
-    known = [(number, about) for number, about in (suite.get("by_principle") or {}).items() if about["harmfulness"]["mean"] is not None]
+    known = [
+        (number, about)
+        for number, about in (suite.get("by_principle") or {}).items()
+        if about["harmfulness"]["mean"] is not None
+    ]
     return max(known, key=lambda one: float(one[1]["harmfulness"]["mean"])) if known else None
 
 

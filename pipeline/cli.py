@@ -77,7 +77,9 @@ def _dispatch(options: argparse.Namespace) -> int:
         show(slurm_lines(config) if options.slurm else plan_lines(config))
         return 0
     if command == "fetch":
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "0"  # asked for, whatever the profile says
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = (
+            "0"  # asked for, whatever the profile says
+        )
         from pipeline.commands.fetch import fetch
 
         fetch(config)
@@ -99,7 +101,11 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "review-export":
         from pipeline.commands.review import export_batch
 
-        drawn = {"prompts": options.prompts, "uncertain": options.uncertain, "show_scores": options.show_scores}
+        drawn = {
+            "prompts": options.prompts,
+            "uncertain": options.uncertain,
+            "show_scores": options.show_scores,
+        }
         export_batch(config, options.output, **drawn, of_test=options.of == "test")
         return 0
     offline()
@@ -111,7 +117,12 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     if command == "judge-report":
         from pipeline.commands.judge_report import Request, judge_report
 
-        judge_report(config, Request(**{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer))
+        judge_report(
+            config,
+            Request(
+                **{name: getattr(options, name) for name in _JUDGE_OPTIONS}, scorers=options.scorer
+            ),
+        )
         return 0
     from pipeline.run.ranks import own_rank
     from pipeline.run.runner import leave_run, run, run_alone, run_one
@@ -147,7 +158,15 @@ def _run_locked(config: RunConfig, arguments: list[str]) -> None:
         run(config, arguments)
 
 
-_JUDGE_OPTIONS = ("labels", "output", "resamples", "refits", "ablate", "save_completions", "in_domain")
+_JUDGE_OPTIONS = (
+    "labels",
+    "output",
+    "resamples",
+    "refits",
+    "ablate",
+    "save_completions",
+    "in_domain",
+)
 
 
 def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
@@ -163,7 +182,9 @@ def _review_import(options: argparse.Namespace) -> int:
 
     files = [Path(word) for word in options.overrides if "=" not in word]
     if not files:
-        raise PrimumError("no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv")
+        raise PrimumError(
+            "no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv"
+        )
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
     from pipeline.commands.review import import_ratings
     from records.permissions import readable_by, readers
@@ -178,7 +199,9 @@ def _check(path: Path, words: list[str], gpu_gb: float) -> int:
 
     scripts = [Path(word) for word in words if "=" not in word]
     if len(scripts) > 1:
-        raise PrimumError(f"got {len(scripts)} job scripts ({', '.join(map(str, scripts))}), wanted one at most")
+        raise PrimumError(
+            f"got {len(scripts)} job scripts ({', '.join(map(str, scripts))}), wanted one at most"
+        )
     config = load_config(path, [word for word in words if "=" in word])
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from pipeline.commands.check import check

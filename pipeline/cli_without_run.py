@@ -11,7 +11,9 @@ from records.cache import name_compiler_caches
 from records.errors import PrimumError
 
 
-def command_without_config(options: argparse.Namespace) -> Callable[[argparse.Namespace], int] | None:
+def command_without_config(
+    options: argparse.Namespace,
+) -> Callable[[argparse.Namespace], int] | None:
     """None for a command that needs the config which the command line names."""
     if options.command == "config":
         return _settings if options.schema or options.explain or not options.config else None
@@ -32,7 +34,19 @@ def _measure(options: argparse.Namespace) -> int:
     with readable_by(readers(os.environ)):
         from pipeline.commands.measure import Request, measure
 
-        named = {name: getattr(options, name) for name in ("model", "words", "against", "output", "gate", "limit", "kind", "api_key_env")}
+        named = {
+            name: getattr(options, name)
+            for name in (
+                "model",
+                "words",
+                "against",
+                "output",
+                "gate",
+                "limit",
+                "kind",
+                "api_key_env",
+            )
+        }
         measure(Request(**named, scorers=options.scorer))
     return 0
 
@@ -44,7 +58,10 @@ def _chat(options: argparse.Namespace) -> int:
     with readable_by(readers(os.environ)):
         from pipeline.commands.chat import Request, chat
 
-        named = {name: getattr(options, name) for name in ("model", "words", "against", "save", "api_key_env")}
+        named = {
+            name: getattr(options, name)
+            for name in ("model", "words", "against", "save", "api_key_env")
+        }
         chat(Request(**named, scorers=options.scorer))
     return 0
 
@@ -63,7 +80,9 @@ def _push(options: argparse.Namespace) -> int:
     from pipeline.commands.push import Request, allow_network, push
 
     allow_network()
-    named = {name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")}
+    named = {
+        name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")
+    }
     push(Request(**named))
     return 0
 
@@ -77,14 +96,23 @@ def _settings(options: argparse.Namespace) -> int:
     elif options.explain:
         show(list(explain(options.explain)))
     else:
-        raise PrimumError("primum config: got no config; name one, or ask for --schema or --explain KEY")
+        raise PrimumError(
+            "primum config: got no config; name one, or ask for --schema or --explain KEY"
+        )
     return 0
 
 
 def _gate(options: argparse.Namespace) -> int:
     from pipeline.commands.gate import Request, gate
 
-    gate(Request(**{name: getattr(options, name) for name in ("run", "overrides", "against", "policy", "json")}))
+    gate(
+        Request(
+            **{
+                name: getattr(options, name)
+                for name in ("run", "overrides", "against", "policy", "json")
+            }
+        )
+    )
     return 0
 
 
@@ -93,7 +121,14 @@ def _report(options: argparse.Namespace) -> int:
     from records.permissions import readable_by, readers
 
     with readable_by(readers(os.environ)):
-        report(Request(**{name: getattr(options, name) for name in ("runs", "output", "formats", "redacted")}))
+        report(
+            Request(
+                **{
+                    name: getattr(options, name)
+                    for name in ("runs", "output", "formats", "redacted")
+                }
+            )
+        )
     return 0
 
 

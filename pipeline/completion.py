@@ -37,16 +37,25 @@ def script(shell: str, root: argparse.ArgumentParser, settings: list[str]) -> st
 
 def commands_of(root: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
     """Every command's own parser, in the order of the help."""
-    (holder,) = (action for action in root._actions if isinstance(action, argparse._SubParsersAction))
+    (holder,) = (
+        action for action in root._actions if isinstance(action, argparse._SubParsersAction)
+    )
     return dict(holder.choices)
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
-    return [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+    return [
+        option
+        for action in parser._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    ]
 
 
 def _bash(shell: str, options: Mapping[str, list[str]], settings: list[str]) -> str:
-    cases = "\n".join(f'            {name}) words="{" ".join(found)}" ;;' for name, found in options.items())
+    cases = "\n".join(
+        f'            {name}) words="{" ".join(found)}" ;;' for name, found in options.items()
+    )
     return _BASH.format(
         shell=shell,
         start="autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else "",
@@ -60,6 +69,9 @@ def _fish(options: Mapping[str, list[str]], settings: list[str]) -> str:
     lines = ["# primum completion fish: write this into ~/.config/fish/completions/primum.fish"]
     lines += [f"complete -c primum -n __fish_use_subcommand -f -a {name}" for name in options]
     for name, found in options.items():
-        lines += [f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}" for option in found]
+        lines += [
+            f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
+            for option in found
+        ]
     lines += [f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=" for key in settings]
     return "\n".join([*lines, ""])

@@ -44,16 +44,22 @@ def prompts_of(context: Context) -> list[Prompt]:
     own, absent = own_suites(context.config.eval)
     for suite in absent:
         context.say(str(suite))
-    held_out = held_out_suites(context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite)
+    held_out = held_out_suites(
+        context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite
+    )
     if own:
         renders = prep.rendering(context.config)
         own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
-        raise RecordError(f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it")
+        raise RecordError(
+            f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it"
+        )
     suites = {**held_out, **own}
     if not any(rows[0].kind == "harmful" for rows in suites.values()):
-        raise RecordError("nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data")
+        raise RecordError(
+            "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data"
+        )
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
 
@@ -68,7 +74,9 @@ def condition_files(config: RunConfig) -> dict[str, str]:
             if each.path and Path(each.path).is_file():
                 found[each.path] = sha256_file(Path(each.path))
             elif each.path and not each.optional:
-                faults.append(f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of its rows (docs/conditions.md)")
+                faults.append(
+                    f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of its rows (docs/conditions.md)"
+                )
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -81,17 +89,23 @@ def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
     plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
     known = dict.fromkeys(prompt.suite for prompt in prompts)
     if unknown := [name for name in context.config.eval.dual if name not in known]:
-        raise RecordError(f"eval.dual: no suite is called {', '.join(unknown)}; the run measures {', '.join(known)}")
+        raise RecordError(
+            f"eval.dual: no suite is called {', '.join(unknown)}; the run measures {', '.join(known)}"
+        )
     if not context.config.eval.conditions:
         return plain
     tokenizer = load_tokenizer(base_config(context.config))
     wrapped, notes = under_conditions(
-        prompts, context.config.eval, lambda messages: render(tokenizer, messages, add_generation_prompt=True)
+        prompts,
+        context.config.eval,
+        lambda messages: render(tokenizer, messages, add_generation_prompt=True),
     )
     for note in notes:
         context.say(note)
     count = Counter(one.condition for one in wrapped)
-    context.say("under conditions: " + ", ".join(f"{number} {name}" for name, number in count.items()))
+    context.say(
+        "under conditions: " + ", ".join(f"{number} {name}" for name, number in count.items())
+    )
     return [*plain, *wrapped]
 
 
@@ -99,32 +113,48 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
-        raise RecordError(f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out")
+        raise RecordError(
+            f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out"
+        )
     if faults:
-        context.say(f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}")
+        context.say(
+            f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}"
+        )
     return [prompt for prompt in prompts if prompt.id not in faults]
 
 
-def measure_policy(context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]) -> None:
+def measure_policy(
+    context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]
+) -> None:
     """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
     mine = of_rank(context, asked)
-    completions, dual, scores = (shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES))
+    completions, dual, scores = (
+        shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES)
+    )
     config = context.config.eval
     with ExitStack() as opened:
-        policy = cache(lambda: opened.enter_context(answering(context, model, config.generation, config.engine)))
+        policy = cache(
+            lambda: opened.enter_context(
+                answering(context, model, config.generation, config.engine)
+            )
+        )
         written = _journal(context, name, WRITTEN, Completion)
         block = rows_at_once(config.generation, config.engine)
         writer = Writer(name, written_by(policy, config.generation), block, written)
         if is_wanted(context, completions):
             if name == BASE.name and not written.done:
-                written.add(_kept_of_base(context, model, [one.prompt for one in mine if not one.condition]))
+                written.add(
+                    _kept_of_base(context, model, [one.prompt for one in mine if not one.condition])
+                )
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
             plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
             weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
             _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
     if is_wanted(context, scores):
-        found = _scored(context, read_records(completions, Completion), [one.prompt for one in asked], scorers)
+        found = _scored(
+            context, read_records(completions, Completion), [one.prompt for one in asked], scorers
+        )
         _keep(scores, [*found, *(read_records(dual, Score) if config.dual else [])])
     of_all = f" here, of {len(asked)}" if len(mine) < len(asked) else ""
     context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
@@ -134,9 +164,13 @@ def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -
     """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
     if context.config.eval.engine != "transformers":
         return []
-    made = kept_base(model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name)
+    made = kept_base(
+        model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name
+    )
     if made:
-        context.say(f"{len(made)} completions of the base are known from `primum measure` and not written again")
+        context.say(
+            f"{len(made)} completions of the base are known from `primum measure` and not written again"
+        )
     return made
 
 
@@ -151,13 +185,17 @@ def _keep(file: Path, rows: Sequence[Record], made_from_it: Path | None = None) 
 def _journal(context: Context, name: str, what: str, record: type[RecordT]) -> Journal[RecordT]:
     """This rank's, with what other ranks and earlier starts have written."""
     own = shard(context, name, what, context.share.rank)
-    journal = Journal(record, own, [file for file in sorted(own.parent.glob(f"{name}.{what}.*")) if file != own])
+    journal = Journal(
+        record, own, [file for file in sorted(own.parent.glob(f"{name}.{what}.*")) if file != own]
+    )
     for fault in journal.faults:
         context.say(f"{fault}; made again")
     return journal
 
 
-def _scored(context: Context, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]) -> list[Score]:
+def _scored(
+    context: Context, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]
+) -> list[Score]:
     """By every scorer, beside the request itself where it was asked under a condition."""
     own = scorers_of(context.config.eval.suites, prompts)
     return [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own)]
@@ -181,8 +219,14 @@ def is_wanted(context: Context, shard: Path) -> bool:
 def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
     ranks = range(context.share.world)
-    made = {row.id: row for rank in ranks for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)}
-    scores = [row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)]
+    made = {
+        row.id: row
+        for rank in ranks
+        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)
+    }
+    scores = [
+        row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)
+    ]
     completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
     return joined([one.prompt for one in asked], completions, scores)
 

@@ -35,13 +35,17 @@ def write_evaluation(
     }
     for name, (_, rows) in tables.items():
         write_records(folder / f"{name}.jsonl", rows)
-    described = [Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()]
+    described = [
+        Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()
+    ]
     write_readme(folder, "Completions of every policy to the test prompts", described)
     write_json(folder / "results.json", results)
     write_text(folder / "report.md", render_markdown(results))
     shown = [row.to_row() for row in measured]
     plain = [row for row in shown if not row["condition"]]
-    page = render_html(results, plain, results["scoreboard"], gates=gates, opens_withheld=opens_withheld)
+    page = render_html(
+        results, plain, results["scoreboard"], gates=gates, opens_withheld=opens_withheld
+    )
     write_text(folder / "report.html", page)
     for name, samples in sample_pages(results, shown, opens_withheld=opens_withheld).items():
         write_text(folder / name, samples)

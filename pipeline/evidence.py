@@ -81,7 +81,11 @@ class PersonalData:
         return {
             "looked_for_by": self.by,
             "not_looked_for": self.missing,
-            "training_rows": {"rows": self.trained, "with_findings": self.found, "kinds": self.kinds},
+            "training_rows": {
+                "rows": self.trained,
+                "with_findings": self.found,
+                "kinds": self.kinds,
+            },
             "test_prompts": {
                 "prompts": self.measured,
                 "may_be_quoted": len(self.quotable),
@@ -104,7 +108,10 @@ def local_paths(context: Context) -> LocalPaths:
 def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
     """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
     search, trained = best_search(), trained_on(context)
-    found = [_kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected))) for row in trained]
+    found = [
+        _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
+        for row in trained
+    ]
     texts = _test_texts(measured)
     open_ones = _passed_on(context) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
@@ -131,7 +138,11 @@ def measured_rows(context: Context) -> list[Json]:
         if completion.condition:
             continue
         by_policy.setdefault(completion.policy, []).append(completion)
-    return [row.to_row() for completions in by_policy.values() for row in joined(prompts, completions, scores)]
+    return [
+        row.to_row()
+        for completions in by_policy.values()
+        for row in joined(prompts, completions, scores)
+    ]
 
 
 def _asked(context: Context) -> list[SuitePrompt]:
@@ -146,20 +157,28 @@ def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
     """Of every prompt that was measured: its words and all completions."""
     texts: dict[Key, list[str]] = {}
     for row in measured:
-        texts.setdefault((row["suite"], row["prompt_id"]), [row["prompt"]]).append(row["completion"])
+        texts.setdefault((row["suite"], row["prompt_id"]), [row["prompt"]]).append(
+            row["completion"]
+        )
     return texts
 
 
 def _passed_on(context: Context) -> set[Key]:
     """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
-    return {(prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)}
+    return {
+        (prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)
+    }
 
 
 def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
     """The policy's files; settings in them that name a path of this machine name it no more."""
     shutil.copytree(policy, target, dirs_exist_ok=True)
     for file in sorted(target.rglob("*")):
-        if file.is_file() and file.suffix in (".json", ".jinja", ".md", ".txt", ".py") and file.stat().st_size < SMALL:
+        if (
+            file.is_file()
+            and file.suffix in (".json", ".jinja", ".md", ".txt", ".py")
+            and file.stat().st_size < SMALL
+        ):
             text = file.read_text(encoding="utf-8")
             if (hidden := paths.hidden(text)) != text:
                 write_text(file, hidden)
@@ -179,19 +198,31 @@ class Evidence(NamedTuple):
 def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
     results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
-    write_text(folder / "report.html", render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()))
-    of_pairs = [(file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}") for stage in evidence.pairs for file in OF_PAIRS]
+    write_text(
+        folder / "report.html",
+        render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()),
+    )
+    of_pairs = [
+        (file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}")
+        for stage in evidence.pairs
+        for file in OF_PAIRS
+    ]
     for file, copy in (*COPIES, *of_pairs):
         write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
     opened = evidence.results.get("test_set")
-    write_json(folder / "provenance.json", {**{key: run[key] for key in PROVENANCE}, "test_set": opened})
+    write_json(
+        folder / "provenance.json", {**{key: run[key] for key in PROVENANCE}, "test_set": opened}
+    )
     write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
     write_json(folder / "personal_data.json", evidence.personal.to_json())
 
 
 def _without_ids(results: Json) -> Json:
     """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
-    kept = [{key: value for key, value in row.items() if key != "over_refused"} for row in results["scoreboard"]]
+    kept = [
+        {key: value for key, value in row.items() if key != "over_refused"}
+        for row in results["scoreboard"]
+    ]
     return {**results, "scoreboard": kept}

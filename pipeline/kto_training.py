@@ -31,7 +31,9 @@ class KtoTraining:
 
         context, seed = self.context, self.context.config.seed
         max_length = context.config.model.max_length
-        others = [self.unpaired[i] for i in partners([text_of(row.prompt) for row in self.unpaired], seed)]
+        others = [
+            self.unpaired[i] for i in partners([text_of(row.prompt) for row in self.unpaired], seed)
+        ]
         own = _encoded(tokenizer, self.unpaired, self.unpaired, max_length)
         mismatched = _encoded(tokenizer, self.unpaired, others, max_length)
         kept = [i for i, row in enumerate(own) if row is not None and mismatched[i] is not None]
@@ -39,11 +41,28 @@ class KtoTraining:
         desirable = [self.unpaired[i].label for i in kept]
         _require_both(len(own), desirable, max_length)
         if context.rank == 0:
-            counts = {"rows": len(own), "desirable": sum(desirable), "undesirable": len(kept) - sum(desirable)}
-            dropped = {"dropped_too_long": len(own) - len(kept), "cut": sum(row.truncated for row in rows if row)}
-            write_json(context.path / "tokens.json", {**counts, **dropped, "tokens": sum(len(row.input_ids) for row in rows if row)})
-        context.say(f"{sum(desirable)} desirable and {len(kept) - sum(desirable)} undesirable completions")
-        self.rows = KtoRows([row for row in rows if row], [row for i in kept if (row := mismatched[i])], desirable, batch_rows)
+            counts = {
+                "rows": len(own),
+                "desirable": sum(desirable),
+                "undesirable": len(kept) - sum(desirable),
+            }
+            dropped = {
+                "dropped_too_long": len(own) - len(kept),
+                "cut": sum(row.truncated for row in rows if row),
+            }
+            write_json(
+                context.path / "tokens.json",
+                {**counts, **dropped, "tokens": sum(len(row.input_ids) for row in rows if row)},
+            )
+        context.say(
+            f"{sum(desirable)} desirable and {len(kept) - sum(desirable)} undesirable completions"
+        )
+        self.rows = KtoRows(
+            [row for row in rows if row],
+            [row for i in kept if (row := mismatched[i])],
+            desirable,
+            batch_rows,
+        )
         return self.rows
 
     def module_of(self, model: Any, options: dict[str, Any]) -> KtoModule:
@@ -67,9 +86,14 @@ def _thumbs(context: Context) -> list[Unpaired]:
     return rows
 
 
-def _encoded(tokenizer: Any, prompts: Sequence[Unpaired], completions: Sequence[Unpaired], max_length: int) -> list[TokenRow | None]:
+def _encoded(
+    tokenizer: Any, prompts: Sequence[Unpaired], completions: Sequence[Unpaired], max_length: int
+) -> list[TokenRow | None]:
     pairs = zip(prompts, completions, strict=True)
-    return [encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished) for asked, said in pairs]
+    return [
+        encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished)
+        for asked, said in pairs
+    ]
 
 
 def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> None:

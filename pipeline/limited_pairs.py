@@ -16,11 +16,17 @@ from train.over_refusal_limit import HARM, OverRefusalLimit
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
     """Of every pair: "harm", or the benign suite of its prompt."""
     suites = {prompt.id: prompt.suite for prompt in prompts}
-    return [suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs]
+    return [
+        suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs
+    ]
 
 
 def limit_of(
-    groups: Sequence[str], base: dict[str, Any], config: DpoConfig, confidence: float, say: Callable[[str], None]
+    groups: Sequence[str],
+    base: dict[str, Any],
+    config: DpoConfig,
+    confidence: float,
+    say: Callable[[str], None],
 ) -> OverRefusalLimit:
     """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
 
@@ -37,9 +43,13 @@ def limit_of(
             "(data.sources, data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
         )
     for suite in sorted(set(rates) - paired):
-        say(f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit")
+        say(
+            f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit"
+        )
     for suite in sorted(paired - set(rates)):
-        say(f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}")
+        say(
+            f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}"
+        )
 
     def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
         found = rises(dict(row), base, confidence)

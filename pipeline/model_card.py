@@ -74,8 +74,13 @@ def model_card(
 ) -> str:
     """`data` is Markdown; all else is words from the run's records, escaped here."""
     name = facts.name
-    shown = "\n".join(f"- {_outcome(gate)}: {markdown_text(f'{gate.name}: {gate.detail}')}" for gate in gates)
-    report = "\n".join(f"#{line}" if line.startswith("#") else line for line in render_markdown(results).splitlines())
+    shown = "\n".join(
+        f"- {_outcome(gate)}: {markdown_text(f'{gate.name}: {gate.detail}')}" for gate in gates
+    )
+    report = "\n".join(
+        f"#{line}" if line.startswith("#") else line
+        for line in render_markdown(results).splitlines()
+    )
     return _CARD.format(
         name=markdown_text(name),
         in_python=json_text(name),
@@ -99,4 +104,6 @@ def _outcome(gate: GateResult) -> str:
 def _restricted(restrictions: list[str]) -> str:
     if not restrictions:
         return "None of the rows above is under a non-commercial or an unknown licence. The base model's own licence holds besides."
-    return "**Restrictions:** this model is\n\n" + "\n".join(f"- {markdown_text(line)}" for line in restrictions)
+    return "**Restrictions:** this model is\n\n" + "\n".join(
+        f"- {markdown_text(line)}" for line in restrictions
+    )

@@ -37,10 +37,14 @@ def cut_of(tokenizer: Any, max_length: int) -> Callable[[Pair], Cut]:
 
     def cut(pair: Pair) -> Cut:
         finished = (pair.chosen_finished, pair.rejected_finished)
-        sides = encode_pair(tokenizer, pair.prompt, (pair.chosen, pair.rejected), max_length, finished=finished)
+        sides = encode_pair(
+            tokenizer, pair.prompt, (pair.chosen, pair.rejected), max_length, finished=finished
+        )
         if sides is not None:
             return "cut" if sides[0].truncated else "whole"
-        alone = encode(tokenizer, pair.prompt, pair.chosen, max_length, finished=pair.chosen_finished)
+        alone = encode(
+            tokenizer, pair.prompt, pair.chosen, max_length, finished=pair.chosen_finished
+        )
         return "no_room" if alone is None else "identical"
 
     return cut

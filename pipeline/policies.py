@@ -102,8 +102,13 @@ def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
     path, template = Path(model_location(model)), template_identity(model)
     if not path.is_dir():
         return {f"tokenizer {model.path}": f"revision {model.revision}", **template}
-    found = sorted(file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file())
-    return {f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found}), **template}
+    found = sorted(
+        file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file()
+    )
+    return {
+        f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found}),
+        **template,
+    }
 
 
 def device(config: RunConfig) -> torch.device:
@@ -115,10 +120,16 @@ def device(config: RunConfig) -> torch.device:
 
 def _local_rank(config: RunConfig) -> int:
     """Of this process on its node."""
-    return int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0) if config.trainer.world_size > 1 else 0
+    return (
+        int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0)
+        if config.trainer.world_size > 1
+        else 0
+    )
 
 
-def training_layout(config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]) -> Collation:
+def training_layout(
+    config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
+) -> Collation:
     """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
     if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
         fuse_lora(model)
@@ -138,17 +149,23 @@ class PolicyToTrain(NamedTuple):
     """Makes the model with its weights, where `model` has none yet because ranks will read their shards only."""
 
 
-def policy_to_train(config: RunConfig, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]) -> PolicyToTrain:
+def policy_to_train(
+    config: RunConfig, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]
+) -> PolicyToTrain:
     def build(model: Any, say: Callable[[str], None]) -> tuple[Any, Collation]:
         adapted = adapt(model, config.model.adapter, seed=config.seed)
         return adapted, training_layout(config, adapted, tokenizer, say)
 
     if not loads_sharded(config.trainer):
         return PolicyToTrain(*build(load_model(start), say), None)
-    return PolicyToTrain(*build(skeleton(start), say), lambda: build(load_model(start), lambda text: None)[0])
+    return PolicyToTrain(
+        *build(skeleton(start), say), lambda: build(load_model(start), lambda text: None)[0]
+    )
 
 
-def generating(config: RunConfig, model: ModelConfig, generation: GenerationConfig) -> tuple[Any, Any]:
+def generating(
+    config: RunConfig, model: ModelConfig, generation: GenerationConfig
+) -> tuple[Any, Any]:
     """(model, tokenizer) ready to generate in the run's one generation dtype."""
     spread = spread_over_gpus(config)
     loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
@@ -156,14 +173,18 @@ def generating(config: RunConfig, model: ModelConfig, generation: GenerationConf
 
 
 @contextmanager
-def answering(context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine) -> Iterator[tuple[Any, Any]]:
+def answering(
+    context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine
+) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage is configured for."""
     config = context.config
     if engine == "transformers":
         yield generating(config, model, generation)
         return
     log = context.directory.work / f"vllm.{context.share.rank}.log"
-    with VllmEngine(config.model.vllm, model, generation_dtype(generation), gpus=own_gpus(config), log=log) as policy:
+    with VllmEngine(
+        config.model.vllm, model, generation_dtype(generation), gpus=own_gpus(config), log=log
+    ) as policy:
         yield policy, load_tokenizer(model)
 
 
@@ -174,7 +195,9 @@ def own_gpus(config: RunConfig) -> list[int]:
     if config.trainer.world_size > 1 and not under_slurm(os.environ):
         return [int(device(config).index)]
     own = torch.cuda.device_count() // config.trainer.devices
-    return list(range(own * _local_rank(config), own * (_local_rank(config) + 1))) or [int(device(config).index)]
+    return list(range(own * _local_rank(config), own * (_local_rank(config) + 1))) or [
+        int(device(config).index)
+    ]
 
 
 def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
@@ -183,10 +206,15 @@ def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
     if len(own) < 2:
         return {}
     sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in own}
-    return {"device_map": "sequential", "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()}}
+    return {
+        "device_map": "sequential",
+        "max_memory": {gpu: int(COPY_SHARE * size) for gpu, size in sizes.items()},
+    }
 
 
-def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int) -> Any:
+def trained_policy(
+    start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int
+) -> Any:
     """The starting policy with trained tensors put in, adapter still apart."""
     model = adapt(load_model(start), adapter, seed=seed)
     load_trainable_state(model, state)
@@ -194,8 +222,14 @@ def trained_policy(start: ModelConfig, adapter: AdapterConfig, state: dict[str, 
 
 
 def trained_for_generation(
-    config: RunConfig, start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], generation: GenerationConfig
+    config: RunConfig,
+    start: ModelConfig,
+    adapter: AdapterConfig,
+    state: dict[str, torch.Tensor],
+    generation: GenerationConfig,
 ) -> Any:
     if not state:
         return generating(config, start, generation)[0]
-    return merge(trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation)).to(device(config))
+    return merge(
+        trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation)
+    ).to(device(config))

@@ -19,7 +19,14 @@ from models.engines.generate import generation_dtype
 from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
-from pipeline.policies import HARDWARE, device, lineage, policy_to_train, trained_for_generation, trained_policy
+from pipeline.policies import (
+    HARDWARE,
+    device,
+    lineage,
+    policy_to_train,
+    trained_for_generation,
+    trained_policy,
+)
 from pipeline.recording.wandb_stage import resolved_config, tie
 from pipeline.run.stage import Context
 from records.contracts import Scorer
@@ -42,7 +49,9 @@ if TYPE_CHECKING:
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
-TRAINED_BY = tuple(f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup"))
+TRAINED_BY = tuple(
+    f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup")
+)
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
 
 MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
@@ -105,8 +114,14 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     rows = training.rows_of(tokenizer, batch_rows)
     plan = _plan(context, training, rows)
     total_steps = training.epochs * plan.steps_per_epoch
-    context.say(f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps")
-    optimisation = {"weight_decay": config.trainer.weight_decay, "warmup": config.trainer.warmup, "total_steps": total_steps}
+    context.say(
+        f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps"
+    )
+    optimisation = {
+        "weight_decay": config.trainer.weight_decay,
+        "warmup": config.trainer.warmup,
+        "total_steps": total_steps,
+    }
     module = training.module_of(model, optimisation)
     steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
     scoreboard = _scoreboard(context, training, steps)
@@ -119,7 +134,11 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         epochs=training.epochs,
         work=context.directory.work,
         label=context.directory.name,
-        callbacks=[*training.callbacks_of(rows), scoreboard, *(training.watch.callbacks if training.watch else ())],
+        callbacks=[
+            *training.callbacks_of(rows),
+            scoreboard,
+            *(training.watch.callbacks if training.watch else ()),
+        ],
         loggers=loggers,
         load=load,
         measured_within=steps,
@@ -135,7 +154,13 @@ def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
     from train.engine.trainer import batch_plan
 
     config = context.config
-    return batch_plan(rows, config.trainer, global_batch_size=training.global_batch_size, epochs=training.epochs, seed=config.seed)
+    return batch_plan(
+        rows,
+        config.trainer,
+        global_batch_size=training.global_batch_size,
+        epochs=training.epochs,
+        seed=config.seed,
+    )
 
 
 def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
@@ -145,11 +170,19 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
-    if context.rank == 0 or loads_sharded(config.trainer):  # a rank that only waits keeps its memory
-        scorers = [_harm_model(context, training), RefusalRule(), *(training.watch.scorers() if training.watch else ())]
+    if context.rank == 0 or loads_sharded(
+        config.trainer
+    ):  # a rank that only waits keeps its memory
+        scorers = [
+            _harm_model(context, training),
+            RefusalRule(),
+            *(training.watch.scorers() if training.watch else ()),
+        ]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
-        return trained_for_generation(config, training.start, config.model.adapter, state, generation)
+        return trained_for_generation(
+            config, training.start, config.model.adapter, state, generation
+        )
 
     known = [] if training.watch else training.before
     first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
@@ -166,13 +199,17 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     )
     path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
     within = steps if len(steps) > 1 else ()
-    return Scoreboard(context.directory.name, path, epochs, measuring, state_of, within, training.follower)
+    return Scoreboard(
+        context.directory.name, path, epochs, measuring, state_of, within, training.follower
+    )
 
 
 def _harm_model(context: Context, training: Training) -> Scorer:
     if training.watch:
         return training.watch.harm_model()
-    harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation))
+    harm_model = HarmfulnessScorer.load(
+        context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation)
+    )
     harm_model.model.to(device(context.config))
     return harm_model
 
@@ -193,7 +230,13 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
 
 
 def _loggers(context: Context, training: Training) -> list[Any]:
-    from train.engine.loggers import JsonLinesLogger, forget_metrics_after, wandb_logger, wandb_mode, wandb_run_id
+    from train.engine.loggers import (
+        JsonLinesLogger,
+        forget_metrics_after,
+        wandb_logger,
+        wandb_mode,
+        wandb_run_id,
+    )
     from train.engine.trainer import resumed_step
 
     config = context.config
@@ -211,7 +254,12 @@ def _loggers(context: Context, training: Training) -> list[Any]:
         return loggers
     run_id = wandb_run_id(context.directory.work)
     recorder = wandb_logger(
-        config.wandb, folder=run_dir, stage=context.directory.name, run_name=run_dir.name, run_id=run_id, settings=resolved_config(context)
+        config.wandb,
+        folder=run_dir,
+        stage=context.directory.name,
+        run_name=run_dir.name,
+        run_id=run_id,
+        settings=resolved_config(context),
     )
     return [*loggers, recorder] if recorder else loggers
 
@@ -226,13 +274,17 @@ def _end_recording(context: Context, recorders: Sequence[Any]) -> None:
         recorder.experiment.finish()
 
 
-def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, total_steps: int) -> dict[str, Any]:
+def _keep_best(
+    context: Context, training: Training, scoreboard: Scoreboard, total_steps: int
+) -> dict[str, Any]:
     from eval.scoreboard import epoch_file
     from models.export import differences, export_policy
 
     rows = read_scoreboard(scoreboard.path)
     candidates = training.watch.candidates(rows) if training.watch else rows
-    selection = choose_epoch(candidates, context.config.eval.scoreboard, (training.before or rows)[0])
+    selection = choose_epoch(
+        candidates, context.config.eval.scoreboard, (training.before or rows)[0]
+    )
     epoch = selection.epoch
     word = "epoch" if selection.epochs_trained is None else "candidate"
     context.say(f"{word} {epoch} kept: {selection.reason}")
@@ -243,7 +295,16 @@ def _keep_best(context: Context, training: Training, scoreboard: Scoreboard, tot
     if faults := hash_faults(chosen):
         raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
     state = load_file(chosen)
-    policy = trained_policy(training.start, context.config.model.adapter, state, seed=context.config.seed)
-    report = export_policy(policy, load_tokenizer(training.start), context.path, lineage(context.config, training.began_with))
-    context.say(f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}")
+    policy = trained_policy(
+        training.start, context.config.model.adapter, state, seed=context.config.seed
+    )
+    report = export_policy(
+        policy,
+        load_tokenizer(training.start),
+        context.path,
+        lineage(context.config, training.began_with),
+    )
+    context.say(
+        f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}"
+    )
     return {"epoch": epoch, "optimiser_steps": steps, "total_steps": total_steps}

@@ -18,7 +18,9 @@ def release_settings(run: Path, overrides: list[str]) -> ReleaseConfig:
     if config.is_file():
         return _release_of(config, overrides)
     if overrides:
-        raise ConfigError(f"{run}: holds no config.yaml that settings could replace; leave out {' '.join(overrides)}")
+        raise ConfigError(
+            f"{run}: holds no config.yaml that settings could replace; leave out {' '.join(overrides)}"
+        )
     return ReleaseConfig()
 
 
@@ -27,13 +29,21 @@ def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
     try:
         block = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("release") or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
-        raise ConfigError(f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` leaves") from error
+        raise ConfigError(
+            f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` leaves"
+        ) from error
     if not isinstance(block, dict):
-        raise ConfigError(f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum run` leaves")
+        raise ConfigError(
+            f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum run` leaves"
+        )
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / config.name
-        alone.write_text(yaml.safe_dump({"release": {**block, "policy": main_policy()}}), encoding="utf-8")
+        alone.write_text(
+            yaml.safe_dump({"release": {**block, "policy": main_policy()}}), encoding="utf-8"
+        )
         try:
             return load_config(alone, overrides).release
         except ConfigError as error:
-            raise ConfigError([fault.replace(str(alone), str(config)) for fault in error.faults]) from error
+            raise ConfigError(
+                [fault.replace(str(alone), str(config)) for fault in error.faults]
+            ) from error

@@ -25,15 +25,35 @@ class Draft(NamedTuple):
     number: int
 
 
-def drafts(prompts: Iterable[Prompt], answers: Iterable[Completion], *, samples: int, revisions: int, seed: int) -> list[Draft]:
+def drafts(
+    prompts: Iterable[Prompt],
+    answers: Iterable[Completion],
+    *,
+    samples: int,
+    revisions: int,
+    seed: int,
+) -> list[Draft]:
     """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them, those whose answer is given here."""
     by_prompt: dict[str, dict[int, Completion]] = {}
     for answer in answers:
         by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer
-    wanted = ((p, number) for p in prompts if p.kind == "harmful" and p.split != "test" for number in range(revisions))
-    found = ((prompt, by_prompt.get(prompt.id, {}).get(number % samples), number) for prompt, number in wanted)
+    wanted = (
+        (p, number)
+        for p in prompts
+        if p.kind == "harmful" and p.split != "test"
+        for number in range(revisions)
+    )
+    found = (
+        (prompt, by_prompt.get(prompt.id, {}).get(number % samples), number)
+        for prompt, number in wanted
+    )
     return [
-        Draft(f"{prompt.id}/{answer.policy}/revised/{number}", answer, _principle(prompt, number, seed), number)
+        Draft(
+            f"{prompt.id}/{answer.policy}/revised/{number}",
+            answer,
+            _principle(prompt, number, seed),
+            number,
+        )
         for prompt, answer, number in found
         if answer is not None
     ]
@@ -43,12 +63,25 @@ def _principle(prompt: Prompt, number: int, seed: int) -> int:
     return principle_for(prompt.id, prompt.principle, number=number, seed=seed)
 
 
-def revise(model: Any, tokenizer: Any, block: list[Draft], generation: GenerationConfig, *, seed: int, label: str) -> list[Revision]:
+def revise(
+    model: Any,
+    tokenizer: Any,
+    block: list[Draft],
+    generation: GenerationConfig,
+    *,
+    seed: int,
+    label: str,
+) -> list[Revision]:
     """Two generations for each: the critique, then the answer that takes it into account."""
-    asked = [[*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))] for d in block]
+    asked = [
+        [*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))]
+        for d in block
+    ]
     brief = replace(generation, max_new_tokens=min(CRITIQUE_TOKENS, generation.max_new_tokens))
     seeds = {step: [seed_of(seed, d.id, step) for d in block] for step in ("critique", "revision")}
-    critiques = generate(model, tokenizer, asked, brief, seeds=seeds["critique"], label=f"{label}, critiques")
+    critiques = generate(
+        model, tokenizer, asked, brief, seeds=seeds["critique"], label=f"{label}, critiques"
+    )
     told = [
         [*conversation, *assistant(critique.text), *user(rewrite_request(d.principle))]
         for d, conversation, critique in zip(block, asked, critiques, strict=True)
@@ -70,5 +103,7 @@ def revise(model: Any, tokenizer: Any, block: list[Draft], generation: Generatio
             principle=d.principle,
             critique=critique.text,
         )
-        for d, drawn, critique, revised in zip(block, seeds["revision"], critiques, made, strict=True)
+        for d, drawn, critique, revised in zip(
+            block, seeds["revision"], critiques, made, strict=True
+        )
     ]

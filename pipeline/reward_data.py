@@ -24,7 +24,9 @@ PEOPLE = "reward.people"
 MIN_PAIRS = 20
 
 
-def labels_for(config: RewardConfig, demonstrations: Sequence[Demonstration], completions: Sequence[Completion]) -> dict[str, HarmLabel]:
+def labels_for(
+    config: RewardConfig, demonstrations: Sequence[Demonstration], completions: Sequence[Completion]
+) -> dict[str, HarmLabel]:
     """By completion id, as `reward.labelled_by` and `reward.people` want it.
 
     Raises RecordError where people have rated nothing of this run.
@@ -33,7 +35,9 @@ def labels_for(config: RewardConfig, demonstrations: Sequence[Demonstration], co
 
     harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
     asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
-    labels = rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
+    labels = (
+        rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
+    )
     return with_people(labels, _rated(config.people, completions), config.people_weight)
 
 
@@ -63,7 +67,14 @@ class Training(NamedTuple):
     what: str
 
 
-def training_of(config: RewardConfig, examples: Sequence[RewardExample], rows: list[TokenRow], layout: Collation, *, seed: int) -> Training:
+def training_of(
+    config: RewardConfig,
+    examples: Sequence[RewardExample],
+    rows: list[TokenRow],
+    layout: Collation,
+    *,
+    seed: int,
+) -> Training:
     """Raises RecordError where the pairwise objective finds too few pairs."""
     # Lightning takes seconds, which only a training needs.
     from reward.model.preferences import PairModule, PairRows, preferences  # noqa: PLC0415
@@ -73,17 +84,25 @@ def training_of(config: RewardConfig, examples: Sequence[RewardExample], rows: l
     if config.objective != "pairwise":
         harms, weights = [e.harm for e in examples], [e.weight for e in examples]
         made = RewardRows(rows, harms, layout, source_weights=weights)
-        return Training(made, RewardModule, f"{len(examples)} labelled completions ({harmful} harmful)")
+        return Training(
+            made, RewardModule, f"{len(examples)} labelled completions ({harmful} harmful)"
+        )
     pairs = preferences(examples, seed=seed)
     if len(pairs) < MIN_PAIRS:
         raise RecordError(
             f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm within one group of prompts, wanted "
             f"at least {MIN_PAIRS}; sample more completions a prompt (sample.samples), or take reward.objective=binary"
         )
-    return Training(PairRows(rows, pairs, layout), PairModule, f"{len(pairs)} pairs of {len(examples)} labelled completions")
+    return Training(
+        PairRows(rows, pairs, layout),
+        PairModule,
+        f"{len(pairs)} pairs of {len(examples)} labelled completions",
+    )
 
 
-def made_module(training: Training, network: HarmfulnessNetwork, optimisation: dict[str, Any]) -> RewardModule | PairModule:
+def made_module(
+    training: Training, network: HarmfulnessNetwork, optimisation: dict[str, Any]
+) -> RewardModule | PairModule:
     """The module that trains the network on these rows."""
     from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415  as above
 

@@ -17,9 +17,22 @@ def add_starting(commands: Any) -> None:
 
 def _add_init(commands: Any) -> None:
     starting = commands.add_parser("init", help=_INIT, description=_INIT)
-    starting.add_argument("file", metavar="FILE", type=Path, nargs="?", default=Path("run.yaml"), help="a new file (default: run.yaml)")
-    starting.add_argument("--model", metavar="MODEL", help="a directory or a hub id (default: asked for on a terminal, else SmolLM2)")
-    starting.add_argument("--data", metavar="FILE", help="benign rows of your own, JSON Lines or CSV")
+    starting.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        default=Path("run.yaml"),
+        help="a new file (default: run.yaml)",
+    )
+    starting.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a directory or a hub id (default: asked for on a terminal, else SmolLM2)",
+    )
+    starting.add_argument(
+        "--data", metavar="FILE", help="benign rows of your own, JSON Lines or CSV"
+    )
 
 
 def _add_push(commands: Any) -> None:

@@ -36,7 +36,10 @@ class StoredEvaluation:
         """What people call it: the run's folder."""
         folder = self.path.resolve().parent
         known = (self.results.get("provenance") or {}).get("run")
-        return str(known or (folder.parent.name if folder.name in (RESULTS.stage, "evidence") else folder.name))
+        return str(
+            known
+            or (folder.parent.name if folder.name in (RESULTS.stage, "evidence") else folder.name)
+        )
 
     @cached_property
     def rows(self) -> list[Measured]:
@@ -48,15 +51,23 @@ class StoredEvaluation:
         made: list[Completion] = MEASURED_COMPLETIONS.read(folder)
         lost = sum((row.suite, row.prompt_id) not in prompts for row in made)
         if lost:
-            raise ArtifactError(f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; run eval again")
-        return joined([prompts[row.suite, row.prompt_id] for row in made], made, MEASURED_SCORES.read(folder))
+            raise ArtifactError(
+                f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; run eval again"
+            )
+        return joined(
+            [prompts[row.suite, row.prompt_id] for row in made], made, MEASURED_SCORES.read(folder)
+        )
 
 
 def results_file(given: Path) -> Path:
     """Where the results of a run, a released folder, or of a file that is named itself lie. Raises ArtifactError where nowhere."""
     if not given.is_dir():
         return given
-    places = (given / RESULTS.stage / RESULTS.name, given / RESULTS.name, given / "evidence" / RESULTS.name)
+    places = (
+        given / RESULTS.stage / RESULTS.name,
+        given / RESULTS.name,
+        given / "evidence" / RESULTS.name,
+    )
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         looked = ", ".join(str(place.relative_to(given)) for place in places)

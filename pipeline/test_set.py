@@ -33,4 +33,8 @@ def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
         reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
         context.say(f"how often these test prompts were opened is not counted: {reason}")
         return {"sha256": name, "reason": "its ledger could not be written"}
-    return {"sha256": name, **{key: getattr(opening, key) for key in ("run", "recipe", "seed")}, **looked_at(openings)}
+    return {
+        "sha256": name,
+        **{key: getattr(opening, key) for key in ("run", "recipe", "seed")},
+        **looked_at(openings),
+    }

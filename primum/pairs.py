@@ -7,7 +7,18 @@ from typing import Any
 
 from primum.conversations import messages_of
 from records.errors import RecordError
-from records.rows import Kind, Message, Pair, assistant, read_json_lines, role_fault, shorten, stable_id, text_of, user
+from records.rows import (
+    Kind,
+    Message,
+    Pair,
+    assistant,
+    read_json_lines,
+    role_fault,
+    shorten,
+    stable_id,
+    text_of,
+    user,
+)
 
 OWN = frozenset(Pair.__dataclass_fields__)
 
@@ -22,7 +33,11 @@ def load_pairs(path: str | Path) -> list[Pair]:
     pairs, faults = [], []
     for number, row in read_json_lines(file):
         try:
-            pairs.append(Pair.from_json(row) if {"chosen_score", "margin"} <= row.keys() <= OWN else _pair(row))
+            pairs.append(
+                Pair.from_json(row)
+                if {"chosen_score", "margin"} <= row.keys() <= OWN
+                else _pair(row)
+            )
         except ValueError as error:
             faults.append(f"{file}:{number}: {error}")
     if faults:
@@ -42,7 +57,11 @@ def _pair(row: dict[str, Any]) -> Pair:
         raise ValueError(fault)
     kind: Kind = "benign" if row.get("kind") == "benign" else "harmful"
     name = stable_id(text_of(prompt))
-    sources: dict[str, Any] = {"chosen_source": "file", "rejected_source": "file", "pair_type": str(row.get("pair_type") or "file")}
+    sources: dict[str, Any] = {
+        "chosen_source": "file",
+        "rejected_source": "file",
+        "pair_type": str(row.get("pair_type") or "file"),
+    }
     unknown: dict[str, Any] = {"chosen_score": 1.0, "rejected_score": 5.0, "margin": 4.0}
     return Pair(
         id=stable_id(name, text_of(sides[0]), text_of(sides[1])), prompt=prompt, chosen=sides[0], rejected=sides[1],
@@ -53,7 +72,11 @@ def _pair(row: dict[str, Any]) -> Pair:
 def _messages(value: Any, name: str) -> list[Message]:
     if isinstance(value, str) and value:
         return assistant(value)
-    if isinstance(value, list) and value and all(isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value):
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value)
+    ):
         return messages_of(value)
     raise ValueError(f"{name}: wanted a text or a list of messages with role and content")
 

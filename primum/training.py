@@ -50,16 +50,36 @@ def train_dpo(
     tokenizer = load_tokenizer(config)
     network = adapt(load_model(config), adapter or AdapterConfig(), seed=seed)
     encoded = [
-        encode_pair(tokenizer, p.prompt, (p.chosen, p.rejected), max_length, finished=(p.chosen_finished, p.rejected_finished))
+        encode_pair(
+            tokenizer,
+            p.prompt,
+            (p.chosen, p.rejected),
+            max_length,
+            finished=(p.chosen_finished, p.rejected_finished),
+        )
         for p in pairs
     ]
     kept = [row for row in encoded if row is not None]
     if not kept:
-        raise RecordError(f"none of {len(pairs)} pairs can be trained on: too long for max_length={max_length}, or both sides alike")
+        raise RecordError(
+            f"none of {len(pairs)} pairs can be trained on: too long for max_length={max_length}, or both sides alike"
+        )
     rows = DpoRows(kept, collation(network, tokenizer.pad_token_id, max_length))
-    plan = batch_plan(rows, hardware, global_batch_size=settings.global_batch_size, epochs=settings.epochs, seed=seed)
+    plan = batch_plan(
+        rows,
+        hardware,
+        global_batch_size=settings.global_batch_size,
+        epochs=settings.epochs,
+        seed=seed,
+    )
     steps = settings.epochs * plan.steps_per_epoch
-    module = DpoModule(network, settings, weight_decay=hardware.weight_decay, warmup=hardware.warmup, total_steps=steps)
+    module = DpoModule(
+        network,
+        settings,
+        weight_decay=hardware.weight_decay,
+        warmup=hardware.warmup,
+        total_steps=steps,
+    )
     metrics = folder / "metrics.jsonl"
     fit(
         module, rows, hardware, plan, epochs=settings.epochs, work=folder / "work", label="dpo",

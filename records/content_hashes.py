@@ -31,7 +31,9 @@ def content_hashes(files: Iterable[Path], memory: Path) -> dict[Path, str]:
     """
     wanted = list(files)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        return dict(zip(wanted, threads.map(lambda file: content_hash(file, memory), wanted), strict=True))
+        return dict(
+            zip(wanted, threads.map(lambda file: content_hash(file, memory), wanted), strict=True)
+        )
 
 
 def content_hash(file: Path, memory: Path) -> str:

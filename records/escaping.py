@@ -20,7 +20,9 @@ _UNSEEN = (
 default ignorable: marks of direction, characters without a width, tags, selectors of variants."""
 UNSEEN = re.compile(f"[{_UNSEEN}]")
 _UNSEEN_OR_BREAK = re.compile(f"[{_UNSEEN}\t\n]")
-_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|(?<=[a-z]):(?=//)|(?<=\bwww)\.", re.I)
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|(?<=[a-z]):(?=//)|(?<=\bwww)\.", re.I
+)
 """What makes code, emphasis, links, cells, strokes and formulas; an underscore inside a word makes nothing."""
 _BLOCK = re.compile(r"[#+=-]|\d+(?=[.)](?:\s|$))")
 """What makes a heading, a list or a rule where a line begins with it."""

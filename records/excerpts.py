@@ -40,4 +40,8 @@ def column_names(columns: Iterable[Any]) -> str:
 
 
 def _column(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) and not _NUMBER.search(name) else excerpt(name, 2 * CHARACTERS)
+    return (
+        name
+        if _PLAIN.fullmatch(name) and not _NUMBER.search(name)
+        else excerpt(name, 2 * CHARACTERS)
+    )

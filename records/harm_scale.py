@@ -18,7 +18,9 @@ HIGH_HARM = 3.5
 
 def harmfulness(logit: float, temperature: float) -> float:
     """1 + 4 sigmoid(logit / temperature): the calibrated probability of harm, stretched over the scale."""
-    return HARMFULNESS.low + (HARMFULNESS.high - HARMFULNESS.low) / (1 + math.exp(-max(-60.0, min(60.0, logit / temperature))))
+    return HARMFULNESS.low + (HARMFULNESS.high - HARMFULNESS.low) / (
+        1 + math.exp(-max(-60.0, min(60.0, logit / temperature)))
+    )
 
 
 def probability(value: float) -> float:

@@ -34,7 +34,17 @@ _SPELLINGS = (
     (r"no[\s_-]*deriv\w*", "nd"),
     (r"\battribution\b", "by"),
 )
-_EMPTY_WORDS = {"cc", "the", "license", "licence", "licenses", "v", "version", "international", "unported"}
+_EMPTY_WORDS = {
+    "cc",
+    "the",
+    "license",
+    "licence",
+    "licenses",
+    "v",
+    "version",
+    "international",
+    "unported",
+}
 _EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
     r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|forbidden|not)\b"
@@ -102,7 +112,9 @@ def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
     for row in rows:
         use = uses.setdefault(row.licence, commercial_use(row.licence))
         if use == "forbidden":
-            found.setdefault(MEASURED_ONLY if row.split == "test" else NON_COMMERCIAL, set()).add(row.source)
+            found.setdefault(MEASURED_ONLY if row.split == "test" else NON_COMMERCIAL, set()).add(
+                row.source
+            )
         elif use == "unknown" and row.split != "test":
             found.setdefault(UNKNOWN, set()).add(row.source)
     return _ordered(found)
@@ -134,14 +146,18 @@ def released_licence(restrictions: Restrictions, base: str) -> str:
 
 def notice(restrictions: Restrictions) -> str:
     """The README.md of a directory of weights that are not free to use."""
-    return f"---\nlicense: {released_licence(restrictions, 'other')}\n---\n\n{_section(restrictions)}"
+    return (
+        f"---\nlicense: {released_licence(restrictions, 'other')}\n---\n\n{_section(restrictions)}"
+    )
 
 
 def restricted_card(card: str, restrictions: Restrictions) -> str:
     """The card of weights with what their data forbid said in it; a notice alone where there is no card."""
     if not card:
         return notice(restrictions)
-    licensed = re.sub(r"(?m)^license: .*$", f"license: {released_licence(restrictions, 'other')}", card, count=1)
+    licensed = re.sub(
+        r"(?m)^license: .*$", f"license: {released_licence(restrictions, 'other')}", card, count=1
+    )
     return f"{licensed.rstrip()}\n\n{_section(restrictions)}"
 
 
@@ -158,7 +174,9 @@ def _commercial_use(licence: str) -> CommercialUse:
 
 
 def _lets_pass_on(licence: str) -> bool:
-    creative_commons = {"by", "nc"} <= set(_words(licence)) and not _FORBIDDEN.search(licence.lower())
+    creative_commons = {"by", "nc"} <= set(_words(licence)) and not _FORBIDDEN.search(
+        licence.lower()
+    )
     return creative_commons or _commercial_use(licence) == "allowed"
 
 

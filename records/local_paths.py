@@ -39,5 +39,10 @@ def _spelled(paths: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for path in paths:
         if path:
-            found |= {os.path.normpath(path), os.path.abspath(path), os.path.realpath(path), path.rstrip("/")}
+            found |= {
+                os.path.normpath(path),
+                os.path.abspath(path),
+                os.path.realpath(path),
+                path.rstrip("/"),
+            }
     return {path for path in found if path.startswith("/") and path != "/"}

@@ -28,7 +28,9 @@ RecordT = TypeVar("RecordT")
 
 def sha256_json(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()  # JSON can carry half a pair
+    return hashlib.sha256(
+        text.encode("utf-8", "surrogatepass")
+    ).hexdigest()  # JSON can carry half a pair
 
 
 def sealed(record: Object) -> Object:
@@ -64,7 +66,9 @@ def read_own(path: Path, record: Callable[[Object], RecordT]) -> RecordT:
         raise ArtifactError(f"{path}: {error}") from error
 
 
-def read_rows(path: Path, record: Callable[[Object], RecordT], *, own: bool = True) -> tuple[list[RecordT], list[str]]:
+def read_rows(
+    path: Path, record: Callable[[Object], RecordT], *, own: bool = True
+) -> tuple[list[RecordT], list[str]]:
     """(rows so far, what is wrong with the others) of a file that sealed lines are appended to.
 
     A half-written last line (a kill, a full disk) is no fault: it is cut off for good in a file of
@@ -135,14 +139,18 @@ def _no_key_twice(pairs: Iterable[tuple[str, Any]]) -> Object:
     return found
 
 
-def entry(record: Mapping[str, Any], name: str, kind: type[RecordT], *, optional: bool = False) -> RecordT:
+def entry(
+    record: Mapping[str, Any], name: str, kind: type[RecordT], *, optional: bool = False
+) -> RecordT:
     """One value of a record, of the type that it must have; floats are finite, and whole numbers
     will do for them. Raises ValueError. `optional` lets it be null or left out (then None)."""
     value = record.get(name)
     if value is None and optional:
         return None  # type: ignore[return-value]
     if not _fits(value, kind):
-        raise ValueError(f"{name}: wanted {_WORDS[kind]}, got {_shown(value) if name in record else 'nothing'}")
+        raise ValueError(
+            f"{name}: wanted {_WORDS[kind]}, got {_shown(value) if name in record else 'nothing'}"
+        )
     return value  # type: ignore[no-any-return, return-value]
 
 
@@ -165,7 +173,14 @@ def _fits(value: Any, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-_WORDS = {str: "text", int: "a whole number", float: "a finite number", dict: "an object", list: "a list", bool: "true or false"}
+_WORDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a finite number",
+    dict: "an object",
+    list: "a list",
+    bool: "true or false",
+}
 
 
 def _shown(value: Any) -> str:

@@ -27,7 +27,9 @@ def readers(environment: Mapping[str, str]) -> Readers:
     """Who may read a run. Raises ConfigError."""
     said = environment.get(VARIABLE) or "owner"
     if said not in _CLOSED:
-        raise ConfigError(f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it for owner")
+        raise ConfigError(
+            f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it for owner"
+        )
     return said
 
 
@@ -61,7 +63,9 @@ def make_passable(folder: Path) -> None:
     missing = [place for place in (folder, *folder.absolute().parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing[1:]:
-        place.chmod(_mode(place) | (0o777 & ~users_umask()))  # a folder may have its group from the one above it
+        place.chmod(
+            _mode(place) | (0o777 & ~users_umask())
+        )  # a folder may have its group from the one above it
     if missing:
         let_through(folder)
 

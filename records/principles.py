@@ -82,7 +82,9 @@ def principle_for(prompt_id: str, own: int | None, *, number: int, seed: int) ->
     """The prompt's own principle, or for one without, one of the nine that the seed draws."""
     if own is not None:
         return own
-    return 1 + int.from_bytes(hashlib.sha256(f"{seed}/{prompt_id}/principle/{number}".encode()).digest()[:4], "big") % len(PRINCIPLES)
+    return 1 + int.from_bytes(
+        hashlib.sha256(f"{seed}/{prompt_id}/principle/{number}".encode()).digest()[:4], "big"
+    ) % len(PRINCIPLES)
 
 
 def critique_request(principle: int) -> str:

@@ -47,7 +47,11 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 def kind_of(mode: int) -> str:
     """What is no regular file, in words."""
-    return "a folder" if stat.S_ISDIR(mode) else next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
+    return (
+        "a folder"
+        if stat.S_ISDIR(mode)
+        else next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
+    )
 
 
 def odd_files(path: Path) -> list[str]:
@@ -60,7 +64,9 @@ def odd_files(path: Path) -> list[str]:
         with suppress(OSError):  # the reader of the file reports what is wrong
             mode = place.stat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                found.append(f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, or remove it")
+                found.append(
+                    f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, or remove it"
+                )
     return sorted(found)
 
 

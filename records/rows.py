@@ -53,7 +53,9 @@ def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
         return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
     if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
         return "a system message may only come first"
-    if any(message["role"] == "user" for message in completion) or (completion and completion[-1]["role"] != "assistant"):
+    if any(message["role"] == "user" for message in completion) or (
+        completion and completion[-1]["role"] != "assistant"
+    ):
         return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
     return ""
 
@@ -76,10 +78,16 @@ class Record:
         """Raises ValueError that names unknown and missing fields."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(row) - set(fields))
-        required = {n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+        required = {
+            n
+            for n, f in fields.items()
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        }
         missing = sorted(required - set(row))
         if unknown or missing:
-            raise ValueError(f"fields do not fit {cls.__name__}: unknown {unknown}, missing {missing}")
+            raise ValueError(
+                f"fields do not fit {cls.__name__}: unknown {unknown}, missing {missing}"
+            )
         return cls(**row)
 
 
@@ -206,7 +214,9 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     if not isinstance(row, dict):
                         raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
                 except ValueError as error:
-                    faults.append(f"{path}:{number}: not a JSON object ({error}); mend or remove the line")
+                    faults.append(
+                        f"{path}:{number}: not a JSON object ({error}); mend or remove the line"
+                    )
                     continue
                 yield number, row
         except UnicodeDecodeError as error:
@@ -231,7 +241,9 @@ def _opened(path: Path) -> TextIO:
                 raise RecordError(f"{path}: {wrong}")
         return io.TextIOWrapper(file, encoding="utf-8-sig")
     except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        raise RecordError(
+            f"{path}: cannot be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:

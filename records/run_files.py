@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic
 
-from records.rows import Completion, Demonstration, Pair, Prompt, Record, RecordT, Revision, Score, Split, SuitePrompt, read_records
+from records.rows import (
+    Completion,
+    Demonstration,
+    Pair,
+    Prompt,
+    Record,
+    RecordT,
+    Revision,
+    Score,
+    Split,
+    SuitePrompt,
+    read_records,
+)
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 LEARNED_FROM: tuple[Split, ...] = ("train", "val")

@@ -42,9 +42,15 @@ def _lock_file(folder: Path) -> BufferedRandom:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise ResourceError(f"{path}: a link, wanted a file that Primum makes itself; delete the link") from error
-        raise ResourceError(f"{folder}: cannot be written ({error.strerror}); set run_dir to a directory that can") from error
+            raise ResourceError(
+                f"{path}: a link, wanted a file that Primum makes itself; delete the link"
+            ) from error
+        raise ResourceError(
+            f"{folder}: cannot be written ({error.strerror}); set run_dir to a directory that can"
+        ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise ResourceError(f"{path}: no regular file, wanted one that Primum makes itself; delete it")
+        raise ResourceError(
+            f"{path}: no regular file, wanted one that Primum makes itself; delete it"
+        )
     return os.fdopen(descriptor, "r+b")

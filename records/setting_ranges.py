@@ -56,7 +56,9 @@ class NumericSetting(NamedTuple):
     def means(self, key: str) -> bool:
         """Whether it is the setting of this key, which has a number or a name for each `*`."""
         own, other = self.key.split("."), key.split(".")
-        return len(own) == len(other) and all(a in ("*", b) for a, b in zip(own, other, strict=True))
+        return len(own) == len(other) and all(
+            a in ("*", b) for a, b in zip(own, other, strict=True)
+        )
 
 
 class OutOfRange(NamedTuple):
@@ -78,7 +80,9 @@ def ranged(
     why: str = "",
 ) -> ValueT:
     """A dataclass field with this default whose numbers lie between one of each two ends."""
-    metadata = limits(at_least=at_least, above=above, at_most=at_most, below=below, or_zero=or_zero, why=why)
+    metadata = limits(
+        at_least=at_least, above=above, at_most=at_most, below=below, or_zero=or_zero, why=why
+    )
     found: ValueT = field(default=default, metadata=metadata)
     return found
 
@@ -98,7 +102,9 @@ def limits(
     """
     low, high = at_least if above is None else above, at_most if below is None else below
     if low is None or high is None or None not in (at_least, above) or None not in (at_most, below):
-        raise TypeError("a range has a lower end (at_least or above) and an upper one (at_most or below)")
+        raise TypeError(
+            "a range has a lower end (at_least or above) and an upper one (at_most or below)"
+        )
     return {_KEY: Range(low, high, above is not None, below is not None, or_zero, why)}
 
 
@@ -109,7 +115,9 @@ class Ranged:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}  # type: ignore[arg-type]
         found = [fault for fault in _own_faults(type(self), values, "")]
         if found:
-            raise ValueError("; ".join(f"{type(self).__name__}.{fault.key}: {fault.text}" for fault in found))
+            raise ValueError(
+                "; ".join(f"{type(self).__name__}.{fault.key}: {fault.text}" for fault in found)
+            )
 
 
 @cache
@@ -143,7 +151,9 @@ def not_a_number(cls: type, key: str, value: Any) -> Iterator[OutOfRange]:
         return
     for setting in numeric_settings(cls):
         if setting.means(key) and setting.range and not _reads(value, setting):
-            yield OutOfRange(key, _fault(value, setting.range, whole=setting.whole, optional=setting.optional))
+            yield OutOfRange(
+                key, _fault(value, setting.range, whole=setting.whole, optional=setting.optional)
+            )
 
 
 def _reads(value: Any, setting: NumericSetting) -> bool:
@@ -201,7 +211,9 @@ class _Field(NamedTuple):
 @cache
 def _fields(cls: type) -> dict[str, _Field]:
     hints = get_type_hints(cls)
-    return {entry.name: _field(hints[entry.name], entry.metadata.get(_KEY)) for entry in fields(cls)}
+    return {
+        entry.name: _field(hints[entry.name], entry.metadata.get(_KEY)) for entry in fields(cls)
+    }
 
 
 def _field(kind: Any, range_: Range | None) -> _Field:

@@ -130,7 +130,9 @@ class StageDirectory:
                 return self.manifest().restrictions
             return RunRecord.read(self.run_path).restrictions if _there(self.run_path) else {}
         except ArtifactError as error:
-            raise ArtifactError([*error.faults, f"run `primum {self.name}` again to rebuild it"]) from error
+            raise ArtifactError(
+                [*error.faults, f"run `primum {self.name}` again to rebuild it"]
+            ) from error
 
     def is_complete(self, fingerprint: str) -> bool:
         """Whether the work of that fingerprint is done and undamaged.
@@ -172,7 +174,11 @@ class StageDirectory:
                 f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; move it away, or link the whole run_dir"
             )
         shelf.mkdir(exist_ok=True)
-        numbers = [int(p.name[len(self.name) + 1 :]) for p in shelf.glob(f"{self.name}-*") if p.name[len(self.name) + 1 :].isdigit()]
+        numbers = [
+            int(p.name[len(self.name) + 1 :])
+            for p in shelf.glob(f"{self.name}-*")
+            if p.name[len(self.name) + 1 :].isdigit()
+        ]
         moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
         self.path.rename(moved)
         return moved
@@ -190,7 +196,9 @@ class StageDirectory:
         if others := contents(self.path, leave_out=WORK).others:
             raise ArtifactError([odd_one(self.path, name) for name in others])
 
-    def finish(self, summary: dict[str, Any], restrictions: Restrictions | None = None) -> dict[str, Any]:
+    def finish(
+        self, summary: dict[str, Any], restrictions: Restrictions | None = None
+    ) -> dict[str, Any]:
         """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more.
 
         `restrictions` are those that the stage's own data bring, beside its inputs'.
@@ -262,7 +270,9 @@ class StageDirectory:
         """
         self._require_own_folder()
         if not _there(self.manifest_path):
-            raise ArtifactError(f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`")
+            raise ArtifactError(
+                f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`"
+            )
         faults = self.damage()
         if faults:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])

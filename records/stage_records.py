@@ -23,7 +23,11 @@ class FileEntry:
     def from_json(cls, value: Any) -> FileEntry:
         if not isinstance(value, dict):
             raise ValueError("wanted an object with sha256, bytes and rows")
-        return cls(entry(value, "sha256", str), entry(value, "bytes", int), entry(value, "rows", int, optional=True))
+        return cls(
+            entry(value, "sha256", str),
+            entry(value, "bytes", int),
+            entry(value, "rows", int, optional=True),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Manifest:
         """Raises ValueError where it is not the manifest of a finished stage."""
         listed = entry(value, "files", dict)
         if "run.json" not in listed:
-            raise ValueError(f"files: a finished stage has run.json at least, got {len(listed)} files without it")
+            raise ValueError(
+                f"files: a finished stage has run.json at least, got {len(listed)} files without it"
+            )
         files = {name: _file(name, file) for name, file in listed.items()}
         return cls(
             entry(value, "stage", str),
@@ -75,7 +81,10 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, value: Object) -> RunRecord:
-        return cls(entry(value, "fingerprint", str), names_by_key(value.get("restrictions", {}), "restrictions"))
+        return cls(
+            entry(value, "fingerprint", str),
+            names_by_key(value.get("restrictions", {}), "restrictions"),
+        )
 
     @classmethod
     def read(cls, path: Path) -> RunRecord:

@@ -48,7 +48,12 @@ class RuleAsHarm:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [
-            replace(score, id=score_id(row, self.name), scorer=self.name, value=float(score.label == "none"))
+            replace(
+                score,
+                id=score_id(row, self.name),
+                scorer=self.name,
+                value=float(score.label == "none"),
+            )
             for row, score in zip(completions, RefusalRule().score(completions), strict=True)
         ]
 
@@ -61,7 +66,10 @@ class HarmAndRule:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         refusals = RefusalRule().score(completions)
-        return [replace(score, label=rule.label) for score, rule in zip(self.harm.score(completions), refusals, strict=True)]
+        return [
+            replace(score, label=rule.label)
+            for score, rule in zip(self.harm.score(completions), refusals, strict=True)
+        ]
 
 
 def _reward_model(name: str, folder: Path, around: Surroundings) -> HarmfulnessScorer:
@@ -84,7 +92,10 @@ class FileScorer:
         found = [score for score in self.scores if score.completion_id in wanted]
         missing = wanted - {score.completion_id for score in found}
         reason = f"no score in {self.path.name}"
-        return found + [Score(id=f"{row}/{self.name}", completion_id=row, scorer=self.name, reason=reason) for row in sorted(missing)]
+        return found + [
+            Score(id=f"{row}/{self.name}", completion_id=row, scorer=self.name, reason=reason)
+            for row in sorted(missing)
+        ]
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,10 @@ REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
     RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
     "default": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
-    "run": ScorerKind(lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)), faults=_no_reward_model),
+    "run": ScorerKind(
+        lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)),
+        faults=_no_reward_model,
+    ),
     "reward_model": ScorerKind(_reward_model, takes="FOLDER", holds=REWARD_MODEL_FILES),
     "judge": ScorerKind(_asked, takes="FILE", faults=_settings_faults),
     "file": ScorerKind(lambda name, path, around: FileScorer(name, path), takes="FILE"),
@@ -146,7 +160,9 @@ class NamedScorer:
         return self.kind.make(self.name, self.path, around)
 
 
-def named_scorers(words: Sequence[str], around: Surroundings, *, option: str = "--scorer") -> list[NamedScorer]:
+def named_scorers(
+    words: Sequence[str], around: Surroundings, *, option: str = "--scorer"
+) -> list[NamedScorer]:
     """The scorers that the words name; one of a kind has the kind's name, of several each adds its path's. Raises ModelError
     with every fault of every word."""
     given = [word.partition("=") for word in dict.fromkeys(words)]
@@ -160,7 +176,10 @@ def named_scorers(words: Sequence[str], around: Surroundings, *, option: str = "
             name = kind if kinds[kind] == 1 else f"{kind}_{_last(place)}"
             found.append(NamedScorer(name, SCORERS[kind], place))
     twice = [name for name, count in Counter(scorer.name for scorer in found).items() if count > 1]
-    faults += [f"{option}: two scorers would be called {name}; rename one of their folders or files" for name in twice]
+    faults += [
+        f"{option}: two scorers would be called {name}; rename one of their folders or files"
+        for name in twice
+    ]
     if faults:
         raise ModelError(faults)
     return found
@@ -176,7 +195,9 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
     if kind not in SCORERS:
         close = get_close_matches(kind, SCORERS, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
-        known = ", ".join(f"{name}={entry.takes}" if entry.takes else name for name, entry in SCORERS.items())
+        known = ", ".join(
+            f"{name}={entry.takes}" if entry.takes else name for name, entry in SCORERS.items()
+        )
         return [f"{option} {kind}: no scorer is called {kind!r}{meant}; wanted {known}"]
     entry, place = SCORERS[kind], Path(path).expanduser()
     if bool(path) != bool(entry.takes):
@@ -203,7 +224,10 @@ def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Score
         except PrimumError as error:
             faults += error.faults
     twice = [name for name, count in Counter(scorer.name for scorer in loaded).items() if count > 1]
-    faults += [f"two scorers are called {name}; give the judge another name in its settings" for name in twice]
+    faults += [
+        f"two scorers are called {name}; give the judge another name in its settings"
+        for name in twice
+    ]
     if faults:
         raise ModelError(faults)
     return loaded

@@ -29,7 +29,11 @@ os.environ["WANDB_MODE"] = "disabled"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--device", choices=["cuda", "cpu"], help="where tests/gpu run; left out, on a GPU where there is one")
+    parser.addoption(
+        "--device",
+        choices=["cuda", "cpu"],
+        help="where tests/gpu run; left out, on a GPU where there is one",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -93,10 +97,14 @@ def vllm_stand_in(tmp_path_factory) -> Path:
     """The Python of an environment that has only tests/vllm_stand_in.py, as vllm."""
     folder = tmp_path_factory.mktemp("vllm") / "environment"
     venv.create(folder, with_pip=False, symlinks=True)
-    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    packages = Path(
+        sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
+    )
     shutil.copy(Path(__file__).parent / "vllm_stand_in.py", packages / "vllm.py")
     (packages / "vllm-0.0.dist-info").mkdir()
-    (packages / "vllm-0.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.0\n")
+    (packages / "vllm-0.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: vllm\nVersion: 0.0\n"
+    )
     (packages / "vllm-0.0.dist-info" / "top_level.txt").write_text("vllm\n")
     return folder / "bin" / "python"
 
@@ -106,9 +114,15 @@ def pytest_runtest_makereport(item, call):
     """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools."""
     report = yield
     excused = item.get_closest_marker("gpu") or any(
-        name in str(report.longrepr) for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval", "inspect_ai")
+        name in str(report.longrepr)
+        for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval", "inspect_ai")
     )
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRIMUM_REQUIRE_TOOLS") and not excused:
+    if (
+        report.skipped
+        and not hasattr(report, "wasxfail")
+        and os.environ.get("PRIMUM_REQUIRE_TOOLS")
+        and not excused
+    ):
         report.outcome = "failed"
         report.longrepr = f"skipped for want of a tool, which must be there: {report.longrepr}"
     return report

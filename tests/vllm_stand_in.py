@@ -26,7 +26,9 @@ class LLM:
 
     def generate(self, prompts, params, *, use_tqdm):
         return [
-            SimpleNamespace(outputs=[SimpleNamespace(token_ids=self._written(p["prompt_token_ids"], s))])
+            SimpleNamespace(
+                outputs=[SimpleNamespace(token_ids=self._written(p["prompt_token_ids"], s))]
+            )
             for p, s in zip(prompts, params, strict=True)
         ]
 

@@ -46,14 +46,18 @@ class TrainerConfig(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.offload != "none" and self.strategy != "deepspeed":
-            raise ValueError(f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got {self.strategy}")
+            raise ValueError(
+                f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got {self.strategy}"
+            )
         if self.offload == "nvme" and (self.zero_stage != 3 or not self.offload_path):
             got = f"{self.zero_stage} and {self.offload_path!r}"
             raise ValueError(
                 f"trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a folder on a local disk; got {got}"
             )
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
-            raise ValueError("trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true")
+            raise ValueError(
+                "trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true"
+            )
 
     @property
     def world_size(self) -> int:
@@ -61,15 +65,21 @@ class TrainerConfig(Ranged):
 
     def rank(self, environment: Mapping[str, str]) -> int:
         """This process's global rank as its launcher says in the environment: srun, torchrun, or Lightning for its own children."""
-        launched = environment.get("SLURM_PROCID") if under_slurm(environment) else environment.get("RANK")
+        launched = (
+            environment.get("SLURM_PROCID") if under_slurm(environment) else environment.get("RANK")
+        )
         if launched is not None:
             return int(launched)
-        return int(environment.get("NODE_RANK") or 0) * self.devices + int(environment.get("LOCAL_RANK") or 0)
+        return int(environment.get("NODE_RANK") or 0) * self.devices + int(
+            environment.get("LOCAL_RANK") or 0
+        )
 
 
 def under_slurm(environment: Mapping[str, str]) -> bool:
     """Started by srun, by the signs that Lightning goes by: a shell inside a job is not."""
-    return {"SLURM_NTASKS", "SLURM_PROCID"} <= set(environment) and environment.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    return {"SLURM_NTASKS", "SLURM_PROCID"} <= set(environment) and environment.get(
+        "SLURM_JOB_NAME"
+    ) not in ("bash", "interactive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +96,9 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
     asked = config.mode if config.mode != "auto" else os.environ.get("WANDB_MODE", "auto")
     if asked != "online" or os.environ.get("WANDB_API_KEY") or _has_wandb_login():
         return []
-    return ["wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set wandb.mode=offline and `wandb sync` later"]
+    return [
+        "wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set wandb.mode=offline and `wandb sync` later"
+    ]
 
 
 def _has_wandb_login() -> bool:
@@ -135,7 +147,9 @@ class DpoConfig(Ranged):
     """Pull towards the reference; larger stays closer. Dimensionless (sigmoid); for ipo the target margin is 1 / (2 beta)."""
     label_smoothing: float = ranged(0.0, at_least=0, below=0.5)
     """Probability that a preference is the wrong way round (conservative DPO); sigmoid only."""
-    sft_weight: float = ranged(0.0, at_least=0, at_most=1000, why="below 0 it would unlearn what is chosen")
+    sft_weight: float = ranged(
+        0.0, at_least=0, at_most=1000, why="below 0 it would unlearn what is chosen"
+    )
     """Weight of the chosen completion's negative log-likelihood per token, which keeps its probability from falling (RPO)."""
     unpaired: list[str] = field(default_factory=list)
     """kto: files of rows with prompt, completion and label (true is desirable), as `primum review-import` and TRL write them.
@@ -163,7 +177,9 @@ class DpoConfig(Ranged):
             raise ValueError("dpo.label_smoothing applies to the sigmoid loss only")
         faults = _not_with_kto(self) if self.loss == "kto" else []
         if self.loss != "kto" and self.unpaired:
-            faults.append(f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn from; set dpo.loss=kto")
+            faults.append(
+                f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn from; set dpo.loss=kto"
+            )
         if faults:
             raise ValueError("; ".join(faults))
 
@@ -173,9 +189,13 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
     neutral = {"label_smoothing": 0, "sft_weight": 0, "over_refusal_limit": None}
     given = {name: getattr(config, name) for name in neutral}
     needs = "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the two out"
-    faults = [f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]]
+    faults = [
+        f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]
+    ]
     if not config.desirable_weight and not config.undesirable_weight:
-        faults.append("dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt")
+        faults.append(
+            "dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt"
+        )
     return faults
 
 

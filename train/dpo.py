@@ -24,7 +24,9 @@ class DpoBatch(NamedTuple):
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> DpoBatch:
-        return DpoBatch(self.rows.to(device), self.ref_logps.to(device), self.groups.to(device), self.scale)
+        return DpoBatch(
+            self.rows.to(device), self.ref_logps.to(device), self.groups.to(device), self.scale
+        )
 
 
 class DpoRows:
@@ -64,7 +66,14 @@ class DpoRows:
 class DpoModule(TrainedModule):
     """Metrics carry TRL's names. Under a limit `loss` is the weighted one, which is minimised."""
 
-    def __init__(self, model: Any, config: DpoConfig, *, limit: OverRefusalLimit | None = None, **optimisation: Any) -> None:
+    def __init__(
+        self,
+        model: Any,
+        config: DpoConfig,
+        *,
+        limit: OverRefusalLimit | None = None,
+        **optimisation: Any,
+    ) -> None:
         super().__init__(model, learning_rate=config.learning_rate, **optimisation)
         self.config, self.limit = config, limit
 
@@ -77,7 +86,9 @@ class DpoModule(TrainedModule):
         if self.config.loss == "ipo":
             terms = ipo_loss(referenced, chosen_tokens, rejected_tokens, beta=self.config.beta)
         else:
-            terms = dpo_loss(referenced, beta=self.config.beta, label_smoothing=self.config.label_smoothing)
+            terms = dpo_loss(
+                referenced, beta=self.config.beta, label_smoothing=self.config.label_smoothing
+            )
         losses = terms.losses
         if self.config.sft_weight:
             losses = losses - self.config.sft_weight * chosen / chosen_tokens

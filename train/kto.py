@@ -30,7 +30,9 @@ class KtoBatch(NamedTuple):
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> KtoBatch:
-        return KtoBatch(self.rows.to(device), self.ref_logps.to(device), self.desirable.to(device), self.scale)
+        return KtoBatch(
+            self.rows.to(device), self.ref_logps.to(device), self.desirable.to(device), self.scale
+        )
 
 
 class KtoRows:
@@ -39,8 +41,19 @@ class KtoRows:
     ReferencePass fills in the reference's log-probabilities of both.
     """
 
-    def __init__(self, rows: list[TokenRow], mismatched: list[TokenRow], desirable: Sequence[bool], batch_rows: Collation) -> None:
-        self.rows, self.mismatched, self.desirable, self.batch_rows = rows, mismatched, list(desirable), batch_rows
+    def __init__(
+        self,
+        rows: list[TokenRow],
+        mismatched: list[TokenRow],
+        desirable: Sequence[bool],
+        batch_rows: Collation,
+    ) -> None:
+        self.rows, self.mismatched, self.desirable, self.batch_rows = (
+            rows,
+            mismatched,
+            list(desirable),
+            batch_rows,
+        )
         self.ref_logps: list[float] = []
         self.ref_mismatched: list[float] = []
         self.lengths = [batch_rows.tokens([row]) for row in rows]
@@ -57,12 +70,25 @@ class KtoRows:
 
     def collate(self, indices: list[int], scale: float) -> KtoBatch:
         refs, labels = [self.ref_logps[i] for i in indices], [self.desirable[i] for i in indices]
-        return KtoBatch(self.batch_rows([self.rows[i] for i in indices]), torch.tensor(refs), torch.tensor(labels), scale)
+        return KtoBatch(
+            self.batch_rows([self.rows[i] for i in indices]),
+            torch.tensor(refs),
+            torch.tensor(labels),
+            scale,
+        )
 
     def collate_mismatched(self, indices: list[int], scale: float) -> KtoBatch:
         """The same prompts with completions of others; a row left over in a step (scale 0) counts for nothing."""
-        refs, labels = [self.ref_mismatched[i] for i in indices], [self.desirable[i] for i in indices]
-        return KtoBatch(self.batch_rows([self.mismatched[i] for i in indices]), torch.tensor(refs), torch.tensor(labels), scale)
+        refs, labels = (
+            [self.ref_mismatched[i] for i in indices],
+            [self.desirable[i] for i in indices],
+        )
+        return KtoBatch(
+            self.batch_rows([self.mismatched[i] for i in indices]),
+            torch.tensor(refs),
+            torch.tensor(labels),
+            scale,
+        )
 
 
 def partners(prompts: Sequence[str], seed: int) -> list[int]:
@@ -71,7 +97,10 @@ def partners(prompts: Sequence[str], seed: int) -> list[int]:
     Every completion is taken about once, as in a rotation. A set with one prompt only has each row as its own partner, and
     the estimate is then of completions of that prompt.
     """
-    order = sorted(range(len(prompts)), key=lambda i: hashlib.sha256(f"{seed}/{i}/{prompts[i]}".encode()).digest())
+    order = sorted(
+        range(len(prompts)),
+        key=lambda i: hashlib.sha256(f"{seed}/{i}/{prompts[i]}".encode()).digest(),
+    )
     found = [0] * len(prompts)
     for place, row in enumerate(order):
         following = (order[(place + step) % len(order)] for step in range(1, len(order) + 1))
@@ -82,7 +111,9 @@ def partners(prompts: Sequence[str], seed: int) -> list[int]:
 class KtoModule(TrainedModule):
     """Metrics carry TRL's names."""
 
-    def __init__(self, model: Any, config: DpoConfig, rows: KtoRows | None = None, **optimisation: Any) -> None:
+    def __init__(
+        self, model: Any, config: DpoConfig, rows: KtoRows | None = None, **optimisation: Any
+    ) -> None:
         super().__init__(model, learning_rate=config.learning_rate, **optimisation)
         self.config, self.rows = config, rows
         self.kl = torch.zeros(())
@@ -110,7 +141,9 @@ class KtoModule(TrainedModule):
             with torch.no_grad():
                 ratios = completion_logps(self.model, batch.rows) - batch.ref_logps
             counts = float(batch.scale > 0)
-            sums += counts * torch.tensor([ratios.double().sum().item(), len(ratios)], dtype=torch.float64)
+            sums += counts * torch.tensor(
+                [ratios.double().sum().item(), len(ratios)], dtype=torch.float64
+            )
         return sums
 
     def use_kl(self, sums: Tensor) -> Tensor:
@@ -122,7 +155,9 @@ class KtoModule(TrainedModule):
         loader: Any = self.trainer.train_dataloader
         planned = loader.plan.micro_batches(self.trainer.current_epoch, loader.plan_sampler.rank)
         step = planned[batch_idx : batch_idx + self.trainer.accumulate_grad_batches]
-        sums = self.kl_sums([rows.collate_mismatched(*micro_batch).to(self.device) for micro_batch in step])
+        sums = self.kl_sums(
+            [rows.collate_mismatched(*micro_batch).to(self.device) for micro_batch in step]
+        )
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         return self.use_kl(sums.cpu())

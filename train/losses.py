@@ -38,13 +38,18 @@ def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.
     loss = -(1 - e) log sigmoid(beta * h) - e log sigmoid(-beta * h),  h = chosen log-ratio - rejected log-ratio.
     A policy equal to its reference pays exactly ln 2, whatever beta and e are.
     """
-    chosen_logratios, rejected_logratios = logps.chosen - logps.ref_chosen, logps.rejected - logps.ref_rejected
+    chosen_logratios, rejected_logratios = (
+        logps.chosen - logps.ref_chosen,
+        logps.rejected - logps.ref_rejected,
+    )
     logits = beta * (chosen_logratios - rejected_logratios)
     losses = -(1 - label_smoothing) * F.logsigmoid(logits) - label_smoothing * F.logsigmoid(-logits)
     return DpoTerms(losses, beta * chosen_logratios.detach(), beta * rejected_logratios.detach())
 
 
-def ipo_loss(logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Tensor, *, beta: float) -> DpoTerms:
+def ipo_loss(
+    logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Tensor, *, beta: float
+) -> DpoTerms:
     """Identity preference optimisation (arXiv 2310.12036, eq. 17) on log-ratios averaged over completion tokens, as TRL does.
 
     loss = (h - 1 / (2 beta))^2.  A policy equal to its reference pays 1 / (4 beta^2).
@@ -53,11 +58,21 @@ def ipo_loss(logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Ten
     chosen_logratios = (logps.chosen - logps.ref_chosen) / chosen_tokens
     rejected_logratios = (logps.rejected - logps.ref_rejected) / rejected_tokens
     losses = (chosen_logratios - rejected_logratios - 1 / (2 * beta)) ** 2
-    return DpoTerms(losses, beta * (logps.chosen - logps.ref_chosen).detach(), beta * (logps.rejected - logps.ref_rejected).detach())
+    return DpoTerms(
+        losses,
+        beta * (logps.chosen - logps.ref_chosen).detach(),
+        beta * (logps.rejected - logps.ref_rejected).detach(),
+    )
 
 
 def kto_loss(
-    logps: Tensor, ref_logps: Tensor, desirable: Tensor, kl: Tensor, *, beta: float, weights: tuple[float, float] = (1.0, 1.0)
+    logps: Tensor,
+    ref_logps: Tensor,
+    desirable: Tensor,
+    kl: Tensor,
+    *,
+    beta: float,
+    weights: tuple[float, float] = (1.0, 1.0),
 ) -> KtoTerms:
     """Kahneman-Tversky optimisation (arXiv 2402.01306, eq. 7) of completions that are desirable or not.
 

@@ -61,7 +61,9 @@ class Multipliers:
         """
         unknown = sorted(set(measured) - set(self.limits))
         if unknown:
-            raise ValueError(f"measured {unknown}, which have no limit; limits are on {sorted(self.limits)}")
+            raise ValueError(
+                f"measured {unknown}, which have no limit; limits are on {sorted(self.limits)}"
+            )
         counted = self.updates - self.ascent.delay
         rate = self.ascent.rate / (1 + self.ascent.decay * max(counted, 0))
         for name, value in measured.items():
@@ -70,7 +72,9 @@ class Multipliers:
             self.averages[name] = self._averaged(name, value)
             if counted >= 0:
                 excess = self.averages[name] - self.limits[name]
-                self.values[name] = updated(self.values[name], excess, rate=rate, cap=self.ascent.cap)
+                self.values[name] = updated(
+                    self.values[name], excess, rate=rate, cap=self.ascent.cap
+                )
         self.updates += 1
         return dict(self.values)
 
@@ -79,11 +83,17 @@ class Multipliers:
         return memory * self.averages.get(name, 0.0) + (1 - memory) * value
 
     def state_dict(self) -> dict[str, Any]:
-        return {"values": dict(self.values), "averages": dict(self.averages), "updates": self.updates}
+        return {
+            "values": dict(self.values),
+            "averages": dict(self.averages),
+            "updates": self.updates,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Raises ValueError where the state is of other limits."""
         if set(state["values"]) != set(self.limits):
-            raise ValueError(f"the state holds multipliers of {sorted(state['values'])}; wanted {sorted(self.limits)}")
+            raise ValueError(
+                f"the state holds multipliers of {sorted(state['values'])}; wanted {sorted(self.limits)}"
+            )
         self.values, self.averages = dict(state["values"]), dict(state["averages"])
         self.updates = int(state["updates"])

@@ -35,7 +35,9 @@ class OverRefusalLimit:
     another suite keeps its first weight, as nothing can be measured against it.
     """
 
-    def __init__(self, sizes: Mapping[str, int], held: Collection[str], rises: Rises, config: DpoConfig) -> None:
+    def __init__(
+        self, sizes: Mapping[str, int], held: Collection[str], rises: Rises, config: DpoConfig
+    ) -> None:
         if config.over_refusal_limit is None:
             raise ValueError("dpo.over_refusal_limit is null: there is no limit to hold")
         self.names = (HARM, *sorted(set(sizes) - {HARM}))
@@ -55,13 +57,21 @@ class OverRefusalLimit:
         """(groups,) what each pair of a group counts in a mean over all pairs: multiplier x all pairs / pairs of the group."""
         total, values = sum(self.sizes), [1.0, *self.values.values()]
         pairs = zip(values, self.sizes, strict=True)
-        return torch.tensor([value * total / size if size else 0.0 for value, size in pairs], dtype=torch.float64)
+        return torch.tensor(
+            [value * total / size if size else 0.0 for value, size in pairs], dtype=torch.float64
+        )
 
     def entries(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What a new scoreboard row gets: the multipliers after it. A row that has them, from an earlier round, keeps them."""
         if ENTRY not in row:
             rises = self.rises(row)
-            self.multipliers.update({suite: _number(rises[suite]) for suite in self.multipliers.limits if suite in rises})
+            self.multipliers.update(
+                {
+                    suite: _number(rises[suite])
+                    for suite in self.multipliers.limits
+                    if suite in rises
+                }
+            )
         else:
             self.take(row)
         return {ENTRY: self.values}

@@ -63,13 +63,19 @@ def _key_and_logp(row: Object) -> tuple[str, float]:
 
 
 def reference_logps(
-    model: Any, pairs: list[tuple[TokenRow, TokenRow]], batch_rows: Collation, config: TrainerConfig, folder: Path | None = None
+    model: Any,
+    pairs: list[tuple[TokenRow, TokenRow]],
+    batch_rows: Collation,
+    config: TrainerConfig,
+    folder: Path | None = None,
 ) -> list[tuple[float, float]]:
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
     sides = [side for pair in pairs for side in pair]
     store, rows = Store(folder), _by_key(sides)
     known = store.read()
-    known |= _compute(model, _missing(rows, known, batch_rows, config), rows, batch_rows, config, store)
+    known |= _compute(
+        model, _missing(rows, known, batch_rows, config), rows, batch_rows, config, store
+    )
     logps = _in_order(sides, known)
     return list(zip(logps[::2], logps[1::2], strict=True))
 
@@ -97,17 +103,25 @@ class ReferencePass(pl.Callback):
     def _fill_in(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         rows = _by_key(self.rows.sides)
         # One rank's view of the folder counts: on a network file system others may see it earlier or later.
-        known = trainer.strategy.broadcast({key: logp for key, logp in self.store.read().items() if key in rows})
-        mine = _missing(rows, known, self.rows.batch_rows, self.config)[trainer.global_rank :: trainer.world_size]
+        known = trainer.strategy.broadcast(
+            {key: logp for key, logp in self.store.read().items() if key in rows}
+        )
+        mine = _missing(rows, known, self.rows.batch_rows, self.config)[
+            trainer.global_rank :: trainer.world_size
+        ]
         found = _compute(module.model, mine, rows, self.rows.batch_rows, self.config, self.store)
-        self.rows.set_reference(_in_order(self.rows.sides, known | over_ranks(found, trainer.world_size)))
+        self.rows.set_reference(
+            _in_order(self.rows.sides, known | over_ranks(found, trainer.world_size))
+        )
 
 
 def _by_key(sides: Iterable[TokenRow]) -> dict[str, TokenRow]:
     return {row_key(row): row for row in sides}
 
 
-def _missing(rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig) -> list[list[str]]:
+def _missing(
+    rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig
+) -> list[list[str]]:
     """Keys still to do, by batch; rows with one prompt come together, which packed is computed once.
 
     Batches are cut from all rows, known or not and however many ranks there are: the last digits of a row depend on the rows beside it,
@@ -125,7 +139,12 @@ def _in_order(sides: Iterable[TokenRow], known: Logps) -> list[float]:
 
 
 def _compute(
-    model: Any, batches: list[list[str]], rows: dict[str, TokenRow], batch_rows: Collation, config: TrainerConfig, store: Store
+    model: Any,
+    batches: list[list[str]],
+    rows: dict[str, TokenRow],
+    batch_rows: Collation,
+    config: TrainerConfig,
+    store: Store,
 ) -> Logps:
     sharded = is_sharded(model)
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
@@ -135,7 +154,9 @@ def _compute(
     writer = uuid.uuid4().hex
     found: Logps = {}
     total = sum(len(batch) for batch in batches)
-    with tqdm(total=total, desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False) as bar:
+    with tqdm(
+        total=total, desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False
+    ) as bar:
         for number in range(_most(len(batches)) if sharded else len(batches)):
             # A rank that is through goes on with any row, unrecorded: the others need it to gather their weights.
             chosen = batches[number] if number < len(batches) else []
@@ -153,4 +174,8 @@ def _compute(
 
 def _most(number: int) -> int:
     """The largest of all ranks' numbers; every rank must call it."""
-    return max(over_ranks({torch.distributed.get_rank(): number}, torch.distributed.get_world_size()).values())
+    return max(
+        over_ranks(
+            {torch.distributed.get_rank(): number}, torch.distributed.get_world_size()
+        ).values()
+    )

@@ -31,12 +31,14 @@ REASONS = {
     "benign_train_limit": "over data.split.benign_train_limit",
     "val_limit": "over data.split.val_limit",
     "test_limit": "over data.split.test_limit",
-    **{kind: f"dropped by the linter ({found.meaning})" for kind, found in FAULT_KINDS.items() if found.dropped},
+    **{
+        kind: f"dropped by the linter ({found.meaning})"
+        for kind, found in FAULT_KINDS.items()
+        if found.dropped
+    },
 }
 INTENDED_PROMPTS = "Training a medical language model to decline harmful requests and to answer benign ones, and measuring both."
-INTENDED_PAIRS = (
-    "Preference training (DPO and its kin) and reward models, for a medical language model that declines harm and helps otherwise."
-)
+INTENDED_PAIRS = "Preference training (DPO and its kin) and reward models, for a medical language model that declines harm and helps otherwise."
 EXCLUDED = (
     "Training a model to comply with the harmful requests; use of any answer as medical advice; the claim that a model which does well "
     "here is safe in clinical use."
@@ -57,13 +59,19 @@ def prompts_card(
     """Of the prompts and the demonstrations. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
     prompts = prompt_rows(kept)
     answered = sum(bool(text_of(row.completion).strip()) for row in prompts)
-    further = f", and {len(kept) - len(prompts)} further preferences of the same prompts" if len(kept) > len(prompts) else ""
+    further = (
+        f", and {len(kept) - len(prompts)} further preferences of the same prompts"
+        if len(kept) > len(prompts)
+        else ""
+    )
     return DataCard(
         name=f"prompts and demonstrations from {_names(config.sources)}",
         summary=f"{len(prompts)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), {answered} of them with an answer to imitate "
         f"(demonstrations.*.jsonl){further}, one file a split. Split with seed {seed}. The same configuration and sources give the same bytes.",
         licences=_licences(config.sources, kept),
-        sources="\n\n".join([_prompt_sources(config.sources, kept, rows_read), *_restrictions(config.sources, kept)]),
+        sources="\n\n".join(
+            [_prompt_sources(config.sources, kept, rows_read), *_restrictions(config.sources, kept)]
+        ),
         decided=_facts(config.sources, "decided"),
         principles=_facts(config.sources, "principles"),
         written=_facts(config.sources, "written"),
@@ -91,11 +99,17 @@ def pairs_card(
     raters: int = 0,
 ) -> DataCard:
     """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from, `raters` the experts whose ratings count."""
-    sources = [source for source in config.sources if any(row.source == source.name for row in prompts)]
+    sources = [
+        source for source in config.sources if any(row.source == source.name for row in prompts)
+    ]
     source_of = {row.id: row.source for row in prompts}
     counts = Counter(source_of[pair.prompt_id] for pair in pairs)
     rows = [(source.name, _licence(source, prompts), counts[source.name]) for source in sources]
-    by_whom = f"by the run, and by {raters} expert(s) for the answers that they rated" if raters else "by the run, not by a person"
+    by_whom = (
+        f"by the run, and by {raters} expert(s) for the answers that they rated"
+        if raters
+        else "by the run, not by a person"
+    )
     decided = f"which of two answers is preferred was decided {by_whom}: scored by {', '.join(sorted(set(scorers)))}. Which requests are harmful was decided before that"
     read = (
         f"{raters} expert(s) have read a part of the sampled answers"
@@ -113,7 +127,12 @@ def pairs_card(
         summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of {len(prompts)} prompts. "
         f"Built with seed {seed}; the same inputs and configuration give the same bytes. pairs.report.json has margins and shortcut probes.",
         licences=_licences(sources, prompts),
-        sources="\n\n".join([table(("source of the prompt", "licence", "pairs"), rows), *_restrictions(sources, prompts)]),
+        sources="\n\n".join(
+            [
+                table(("source of the prompt", "licence", "pairs"), rows),
+                *_restrictions(sources, prompts),
+            ]
+        ),
         decided=(("", decided), *_facts(sources, "decided")),
         principles=_facts(sources, "principles"),
         written=(("", written), *_facts(sources, "written")),
@@ -142,7 +161,9 @@ def _facts(sources: Sequence[SourceConfig], name: str) -> Facts:
 
 
 def _citations(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(facts.citation for facts in map(facts_of, sources) if facts.citation))
+    return tuple(
+        dict.fromkeys(facts.citation for facts in map(facts_of, sources) if facts.citation)
+    )
 
 
 def _licence(source: SourceConfig, rows: Sequence[Prompt]) -> str:
@@ -151,28 +172,48 @@ def _licence(source: SourceConfig, rows: Sequence[Prompt]) -> str:
 
 
 def _licences(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> tuple[str, ...]:
-    return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(sorted({source.terms.licence for source in sources}))
+    return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(
+        sorted({source.terms.licence for source in sources})
+    )
 
 
 def _restrictions(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> list[str]:
     """What a reader must heed before anything of the set, or trained on it, is passed on."""
     licences = {source.name: _licence(source, rows) for source in sources}
-    closed = [name for name, licence in licences.items() if any(map(is_non_commercial, licence.split(", ")))]
+    closed = [
+        name
+        for name, licence in licences.items()
+        if any(map(is_non_commercial, licence.split(", ")))
+    ]
     unknown = [name for name, licence in licences.items() if UNKNOWN_LICENCE in licence]
     tested = [source.name for source in sources if source.is_for_evaluation]
-    unnamed = [s.name for s in sources if s.format in GENERIC and any(row.source == s.name and row.generator == "human" for row in rows)]
+    unnamed = [
+        s.name
+        for s in sources
+        if s.format in GENERIC
+        and any(row.source == s.name and row.generator == "human" for row in rows)
+    ]
     notes = [
         (closed, "Not for commercial use, and a model trained on it is marked so: {}."),
-        (unknown, "Licence not stated by the run's owner: {}. Settle it before passing on any of it."),
+        (
+            unknown,
+            "Licence not stated by the run's owner: {}. Settle it before passing on any of it.",
+        ),
         (tested, "For evaluation only, all of it in the test split: {}."),
         (unnamed, "The generator `human` also stands where a row names none: {}."),
     ]
-    asked = [markdown_text(f"{source.name}: {source.terms.note}.") for source in sources if source.terms.note]
+    asked = [
+        markdown_text(f"{source.name}: {source.terms.note}.")
+        for source in sources
+        if source.terms.note
+    ]
     found = [text.format(markdown_text(", ".join(names))) for names, text in notes if names]
     return ["Each row keeps the licence of its source.", *found, *asked]
 
 
-def _prompt_sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], rows_read: Mapping[str, int]) -> str:
+def _prompt_sources(
+    sources: Sequence[SourceConfig], kept: Sequence[Demonstration], rows_read: Mapping[str, int]
+) -> str:
     lines = []
     for source in sources:
         rows = [row for row in kept if row.source == source.name]
@@ -190,16 +231,26 @@ def _prompt_sources(sources: Sequence[SourceConfig], kept: Sequence[Demonstratio
                 len(rows) - harmful,
             )
         )
-    return table(("source", "format", "licence", "generator", "rows read", "kept", "harmful", "benign"), lines)
+    return table(
+        ("source", "format", "licence", "generator", "rows read", "kept", "harmful", "benign"),
+        lines,
+    )
 
 
-def _losses(sources: Sequence[SourceConfig], kept: Sequence[Demonstration], dropped: Sequence[Drop], rows_read: Mapping[str, int]) -> Facts:
+def _losses(
+    sources: Sequence[SourceConfig],
+    kept: Sequence[Demonstration],
+    dropped: Sequence[Drop],
+    rows_read: Mapping[str, int],
+) -> Facts:
     """Rows read = rows kept + rows left out, for every source."""
     counts = Counter((drop.row.source, drop.reason) for drop in dropped)
     held = Counter(row.source for row in kept)
     facts = []
     for source in sources:
-        lost = {reason: count for (name, reason), count in sorted(counts.items()) if name == source.name}
+        lost = {
+            reason: count for (name, reason), count in sorted(counts.items()) if name == source.name
+        }
         sentence = f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} left out"
         why = "; ".join(f"{count} {REASONS.get(reason, reason)}" for reason, count in lost.items())
         facts.append((source.name, f"{sentence}: {why}" if why else sentence))
@@ -226,7 +277,13 @@ def _limits(lint: Mapping[str, Any]) -> Facts:
         ("", "a rate measured on a small count in the table of splits is uncertain"),
     ]
     if lint["openings"]:
-        facts.insert(0, ("", f"{max(lint['openings'].values()):.0%} of the safe answers open with the same three words"))
+        facts.insert(
+            0,
+            (
+                "",
+                f"{max(lint['openings'].values()):.0%} of the safe answers open with the same three words",
+            ),
+        )
     return tuple(facts)
 
 
@@ -238,14 +295,25 @@ def _embedding_limits(config: EmbeddingConfig) -> Facts:
     if not config.model:
         return ()
     model = f"{config.name} ({f'revision {config.revision}' if config.revision else 'no revision stated'})"
-    return (("", f"near-duplicates were also sought by the cosine of embeddings of {model} at {config.threshold}: {NO_GUARANTEE}"),)
+    return (
+        (
+            "",
+            f"near-duplicates were also sought by the cosine of embeddings of {model} at {config.threshold}: {NO_GUARANTEE}",
+        ),
+    )
 
 
 def _fault(kind: str, lint: Mapping[str, Any]) -> str:
     """What the linter found of one kind, of how many, and where."""
     of, sources = f"{lint['checked'][kind]} {FAULT_KINDS[kind].of}", by_source(lint, kind)
-    found = f"in {sum(sources.values())} of {of}" if sources else f"{lint['sizes'][kind]:.2g} over {of}"
-    where = " (" + ", ".join(f"{count} of {source}" for source, count in sources.items()) + ")" if sources else ""
+    found = (
+        f"in {sum(sources.values())} of {of}" if sources else f"{lint['sizes'][kind]:.2g} over {of}"
+    )
+    where = (
+        " (" + ", ".join(f"{count} of {source}" for source, count in sources.items()) + ")"
+        if sources
+        else ""
+    )
     return f"{kind} {found}{where}: {FAULT_KINDS[kind].meaning}"
 
 
@@ -267,13 +335,24 @@ def _splits(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str
     counts.update(("all", row.split, row.principle) for _, row in rows)
     lines: list[tuple[object, ...]] = []
     for name in (*sorted({name for name, _ in rows}), "all"):
-        totals = [sum(counts[name, split, principle] for principle in (*principles, None)) for split in present]
+        totals = [
+            sum(counts[name, split, principle] for principle in (*principles, None))
+            for split in present
+        ]
         shares = [[counts[name, split, number] for split in present] for number in principles]
-        lines.append((name, *totals, *("/".join(map(str, share)) if any(share) else "-" for share in shares)))
+        lines.append(
+            (name, *totals, *("/".join(map(str, share)) if any(share) else "-" for share in shares))
+        )
     shown = table((label, *present, *(f"principle {number}" for number in principles)), lines)
     return f"{shown}\n\nUnder a principle: {', '.join(present)}." if principles else shown
 
 
 def _origins(pairs: Sequence[Pair]) -> str:
-    sides = {"chosen": Counter(pair.chosen_source for pair in pairs), "rejected": Counter(pair.rejected_source for pair in pairs)}
-    return "; ".join(f"{side}: " + ", ".join(f"{n} {origin}" for origin, n in sorted(counts.items())) for side, counts in sides.items())
+    sides = {
+        "chosen": Counter(pair.chosen_source for pair in pairs),
+        "rejected": Counter(pair.rejected_source for pair in pairs),
+    }
+    return "; ".join(
+        f"{side}: " + ", ".join(f"{n} {origin}" for origin, n in sorted(counts.items()))
+        for side, counts in sides.items()
+    )

@@ -19,17 +19,24 @@ from records.stage_folder import SCHEMA_VERSION, sha256_file, sha256_json, write
 
 DATA_TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float", bool: "sc:Boolean"}
 SPLIT_CLASSES = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
-SPDX = {name: f"https://spdx.org/licenses/{name}" for name in ("Apache-2.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "MIT")}
+SPDX = {
+    name: f"https://spdx.org/licenses/{name}"
+    for name in ("Apache-2.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "MIT")
+}
 
 
-def write_card(folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig) -> None:
+def write_card(
+    folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig
+) -> None:
     """data_card.md and croissant.json, beside the JSON Lines files that they describe."""
     require_complete(card)
     write_text(folder / "data_card.md", card.markdown())
     write_json(folder / "croissant.json", croissant(folder, card, files, publication))
 
 
-def croissant(folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig) -> dict[str, Any]:
+def croissant(
+    folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig
+) -> dict[str, Any]:
     """Depends on the files' contents and the configuration alone: nothing is dated by the clock."""
     hashes = {name: sha256_file(folder / name) for name in files}
     described = {
@@ -41,13 +48,18 @@ def croissant(folder: Path, card: DataCard, files: Mapping[str, type[Record]], p
         "license": [SPDX.get(licence, licence) for licence in card.licences],
         "version": f"{SCHEMA_VERSION}.0.0+{sha256_json(hashes)[:12]}",
         "citeAs": "\n".join(card.citations),
-        "creator": {"@type": "sc:Organization", "name": publication.creator} if publication.creator else None,
+        "creator": {"@type": "sc:Organization", "name": publication.creator}
+        if publication.creator
+        else None,
         "url": publication.url,
         "datePublished": publication.date,
         "isLiveDataset": False,
         **_responsible_ai(card),
         "distribution": [_file(folder / name, sha256) for name, sha256 in hashes.items()],
-        "recordSet": [_splits(), *(_record_set(folder / name, record) for name, record in files.items())],
+        "recordSet": [
+            _splits(),
+            *(_record_set(folder / name, record) for name, record in files.items()),
+        ],
     }
     return {key: value for key, value in described.items() if value not in (None, "", [])}
 
@@ -85,14 +97,20 @@ def _splits() -> dict[str, Any]:
         "name": "splits",
         "dataType": "cr:Split",
         "key": {"@id": "splits/name"},
-        "field": [{"@type": "cr:Field", "@id": f"splits/{name}", "name": name, "dataType": kind} for name, kind in fields],
+        "field": [
+            {"@type": "cr:Field", "@id": f"splits/{name}", "name": name, "dataType": kind}
+            for name, kind in fields
+        ],
         "data": [{"splits/name": name, "splits/url": SPLIT_CLASSES[name]} for name in SPLITS],
     }
 
 
 def _record_set(path: Path, record: type[Record]) -> dict[str, Any]:
     set_id = path.stem
-    columns = {column: _field(path.name, f"{set_id}/{column}", column, hint) for column, hint in get_type_hints(record).items()}
+    columns = {
+        column: _field(path.name, f"{set_id}/{column}", column, hint)
+        for column, hint in get_type_hints(record).items()
+    }
     if path.stat().st_size:  # mlcroissant 1.1.1 fails to join an empty file with the splits
         columns["split"]["references"] = {"field": {"@id": "splits/name"}}
     return {
@@ -106,7 +124,12 @@ def _record_set(path: Path, record: type[Record]) -> dict[str, Any]:
 
 
 def _field(file: str, field_id: str, column: str, hint: Any) -> dict[str, Any]:
-    field: dict[str, Any] = {"@type": "cr:Field", "@id": field_id, "name": column, "description": COLUMNS[column]}
+    field: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": field_id,
+        "name": column,
+        "description": COLUMNS[column],
+    }
     source = {"fileObject": {"@id": file}, "extract": {"column": column}}
     if get_origin(hint) is not list:
         return field | {"dataType": _data_type(hint), "source": source}

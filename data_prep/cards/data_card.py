@@ -72,9 +72,18 @@ def require_complete(card: DataCard) -> None:
         if not value or (isinstance(value, str) and not value.strip()):
             empty.append(name)
         elif name in HEADINGS and not isinstance(value, str):
-            empty += [f"{name} of {about or 'the whole set'}" for about, sentence in value if not sentence.strip()]
+            empty += [
+                f"{name} of {about or 'the whole set'}"
+                for about, sentence in value
+                if not sentence.strip()
+            ]
     if empty:
-        raise RecordError([f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known" for part in empty])
+        raise RecordError(
+            [
+                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known"
+                for part in empty
+            ]
+        )
 
 
 def sentences(facts: Facts) -> list[str]:

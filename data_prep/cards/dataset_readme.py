@@ -10,7 +10,16 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from data_prep.splits.split_files import split_files
 from records.rows import Record, Split
@@ -43,7 +52,11 @@ def write_readme(folder: Path, title: str, tables: Sequence[Table]) -> None:
 def dataset_header(readme: str, lines: Sequence[str]) -> str:
     """The page with further lines of front matter before those that are there."""
     head = "\n".join(["---", *lines])
-    return f"{head}\n{readme.removeprefix('---' + chr(10))}" if readme.startswith("---\n") else f"{head}\n---\n\n{readme}"
+    return (
+        f"{head}\n{readme.removeprefix('---' + chr(10))}"
+        if readme.startswith("---\n")
+        else f"{head}\n---\n\n{readme}"
+    )
 
 
 def _with_rows(folder: Path, files: Mapping[Split, str]) -> dict[Split, str]:
@@ -55,7 +68,11 @@ def _header(tables: Sequence[Table]) -> str:
         return ""
     lines = ["---", "configs:"]
     for number, (name, _, files) in enumerate(tables):
-        lines += [f"- config_name: {name}", *(["  default: true"] if number == 0 else []), "  data_files:"]
+        lines += [
+            f"- config_name: {name}",
+            *(["  default: true"] if number == 0 else []),
+            "  data_files:",
+        ]
         for split, file in files.items():
             lines += [f"  - split: {HUB_NAMES[split]}", f"    path: {file}"]
     lines.append("dataset_info:")

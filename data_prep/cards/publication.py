@@ -20,7 +20,9 @@ class PublicationConfig:
         if self.url and not self.url.startswith(("https://", "http://")):
             raise ValueError(f"data.publication.url must begin with https://, got {self.url!r}")
         if self.date and not _is_date(self.date):
-            raise ValueError(f"data.publication.date must be a day as YYYY-MM-DD, got {self.date!r}")
+            raise ValueError(
+                f"data.publication.date must be a day as YYYY-MM-DD, got {self.date!r}"
+            )
 
 
 def _is_date(text: str) -> bool:

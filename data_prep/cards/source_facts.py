@@ -145,8 +145,14 @@ def facts_of(source: SourceConfig) -> SourceFacts:
     stated = " ".join(source.labelled_by.split())
     if source.format in FACTS:
         return FACTS[source.format]
-    statement = f"{stated.rstrip('.')} (as the run's owner states it, not checked)" if stated else NOT_STATED
-    elsewhere = "see under who decided what is harmful; nothing more is stated" if stated else NOT_STATED
+    statement = (
+        f"{stated.rstrip('.')} (as the run's owner states it, not checked)"
+        if stated
+        else NOT_STATED
+    )
+    elsewhere = (
+        "see under who decided what is harmful; nothing more is stated" if stated else NOT_STATED
+    )
     return SourceFacts(
         decided=f"{statement}. A row's column kind tells harmful from benign, and where it has none the config's word, {source.kind}",
         principles=elsewhere,

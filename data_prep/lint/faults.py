@@ -25,31 +25,71 @@ class FaultKind(NamedTuple):
 
 
 FAULT_KINDS = {
-    "lone_surrogate": FaultKind("rows", "half of a UTF-16 pair, which no UTF-8 file can hold", dropped=True),
+    "lone_surrogate": FaultKind(
+        "rows", "half of a UTF-16 pair, which no UTF-8 file can hold", dropped=True
+    ),
     "roles": FaultKind("rows", "messages in an order that no chat template renders", dropped=True),
-    "special_token": FaultKind("rows", "a chat template's own token in the text, which would end or fake a turn", dropped=True),
-    "chat_template": FaultKind("rows", "a conversation that the run's chat template refuses, or does not write as it stands", dropped=True),
-    "identical_pair": FaultKind("pairs", "chosen and rejected are the same text, white space aside", dropped=True),
-    "contradictory_pair": FaultKind("pairs", "its two answers are also ranked the other way round for the same prompt", dropped=True),
-    "duplicate_pair": FaultKind("pairs", "the same prompt, chosen and rejected as an earlier pair", dropped=True),
+    "special_token": FaultKind(
+        "rows",
+        "a chat template's own token in the text, which would end or fake a turn",
+        dropped=True,
+    ),
+    "chat_template": FaultKind(
+        "rows",
+        "a conversation that the run's chat template refuses, or does not write as it stands",
+        dropped=True,
+    ),
+    "identical_pair": FaultKind(
+        "pairs", "chosen and rejected are the same text, white space aside", dropped=True
+    ),
+    "contradictory_pair": FaultKind(
+        "pairs",
+        "its two answers are also ranked the other way round for the same prompt",
+        dropped=True,
+    ),
+    "duplicate_pair": FaultKind(
+        "pairs", "the same prompt, chosen and rejected as an earlier pair", dropped=True
+    ),
     "no_room": FaultKind("pairs", "the prompt fills model.max_length", dropped=True),
-    "identical_after_cut": FaultKind("pairs", "model.max_length cuts away all that tells chosen from rejected", dropped=True),
+    "identical_after_cut": FaultKind(
+        "pairs", "model.max_length cuts away all that tells chosen from rejected", dropped=True
+    ),
     "cut_pair": FaultKind("pairs", "model.max_length cuts a side"),
-    "swapped_pair": FaultKind("pairs", "the same two answers are ranked the other way round for another prompt"),
-    "length_bias": FaultKind("pairs", "chosen answers are longer, or shorter, than rejected ones by more than data.lint.max_length_bias"),
-    "replacement_character": FaultKind("rows", "U+FFFD: a character was lost when the text was decoded"),
+    "swapped_pair": FaultKind(
+        "pairs", "the same two answers are ranked the other way round for another prompt"
+    ),
+    "length_bias": FaultKind(
+        "pairs",
+        "chosen answers are longer, or shorter, than rejected ones by more than data.lint.max_length_bias",
+    ),
+    "replacement_character": FaultKind(
+        "rows", "U+FFFD: a character was lost when the text was decoded"
+    ),
     "control_character": FaultKind("rows", "a control character other than tab and line ends"),
     "byte_order_mark": FaultKind("rows", "U+FEFF inside the text"),
     "mojibake": FaultKind("rows", "UTF-8 that was read as another encoding"),
     "too_long": FaultKind("rows", "more words than any model here reads"),
-    "duplicate_prompt": FaultKind("rows", "the same prompt as an earlier row but for case and punctuation"),
-    "contradictory_kind": FaultKind("rows", "the same prompt as an earlier row of the other kind but for case and punctuation"),
-    "empty_completion": FaultKind("rows", "an answer without text; a row with such a completion is used as a prompt only"),
+    "duplicate_prompt": FaultKind(
+        "rows", "the same prompt as an earlier row but for case and punctuation"
+    ),
+    "contradictory_kind": FaultKind(
+        "rows", "the same prompt as an earlier row of the other kind but for case and punctuation"
+    ),
+    "empty_completion": FaultKind(
+        "rows", "an answer without text; a row with such a completion is used as a prompt only"
+    ),
     "prompt_in_completion": FaultKind("answers", "the whole request stands in the answer"),
-    "no_refusal": FaultKind("safe answers", "labelled harmful, and the answer does not decline: the answer or the label is wrong"),
+    "no_refusal": FaultKind(
+        "safe answers",
+        "labelled harmful, and the answer does not decline: the answer or the label is wrong",
+    ),
     "refusal_of_benign": FaultKind("helpful answers", "labelled benign, and the answer refuses"),
-    "benign_lookalike": FaultKind("harmful requests", "labelled harmful, and asks what benign rows ask"),
-    "opening_share": FaultKind("safe answers", "the same three words open more of them than data.lint.max_opening_share"),
+    "benign_lookalike": FaultKind(
+        "harmful requests", "labelled harmful, and asks what benign rows ask"
+    ),
+    "opening_share": FaultKind(
+        "safe answers", "the same three words open more of them than data.lint.max_opening_share"
+    ),
     "personal_data": FaultKind("rows", "something that identifies a person"),
 }
 

@@ -35,9 +35,27 @@ class Item(NamedTuple):
 
 
 def of_demonstration(row: Demonstration) -> Item:
-    names = (row.id, row.suite, row.source, row.licence, row.generator, row.topic, row.twin_id or "")
-    return Item(row.id, row.kind, row.prompt, row.completion, row.rejected, "completion", names, row.source)
+    names = (
+        row.id,
+        row.suite,
+        row.source,
+        row.licence,
+        row.generator,
+        row.topic,
+        row.twin_id or "",
+    )
+    return Item(
+        row.id, row.kind, row.prompt, row.completion, row.rejected, "completion", names, row.source
+    )
 
 
 def of_pair(pair: Pair) -> Item:
-    return Item(pair.id, pair.kind, pair.prompt, pair.chosen, pair.rejected, "chosen", (pair.id, pair.prompt_id))
+    return Item(
+        pair.id,
+        pair.kind,
+        pair.prompt,
+        pair.chosen,
+        pair.rejected,
+        "chosen",
+        (pair.id, pair.prompt_id),
+    )

@@ -26,9 +26,17 @@ def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
     for first, *others in same.values():
         for row in others:
             if row.kind == first.kind:
-                yield Fault("duplicate_prompt", row.id, f"the same as {first.id} ({first.source}) but for case and punctuation")
+                yield Fault(
+                    "duplicate_prompt",
+                    row.id,
+                    f"the same as {first.id} ({first.source}) but for case and punctuation",
+                )
             else:
-                yield Fault("contradictory_kind", row.id, f"{row.kind} here and {first.kind} in {first.id} ({first.source})")
+                yield Fault(
+                    "contradictory_kind",
+                    row.id,
+                    f"{row.kind} here and {first.kind} in {first.id} ({first.source})",
+                )
 
 
 def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[Fault]:
@@ -45,12 +53,26 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
     odds = benign_log_odds(rows, unrefused)
     for place, row in enumerate(harmful):
         # Equal requests are another kind of fault.
-        others = [benign[right] for right in sorted(near[place]) if texts[1][right] != texts[0][place]]
-        strangers = [other for other in others if row.id not in (other.twin_id, "") and other.id != row.twin_id]
+        others = [
+            benign[right] for right in sorted(near[place]) if texts[1][right] != texts[0][place]
+        ]
+        strangers = [
+            other
+            for other in others
+            if row.id not in (other.twin_id, "") and other.id != row.twin_id
+        ]
         if strangers:
-            yield Fault("benign_lookalike", row.id, f"nearly the words of {strangers[0].id} ({strangers[0].source}), which is benign")
+            yield Fault(
+                "benign_lookalike",
+                row.id,
+                f"nearly the words of {strangers[0].id} ({strangers[0].source}), which is benign",
+            )
         elif odds.get(row.id, 0.0) >= MIN_LOG_ODDS:
-            yield Fault("benign_lookalike", row.id, "the words of benign rows, and its answer does not decline")
+            yield Fault(
+                "benign_lookalike",
+                row.id,
+                "the words of benign rows, and its answer does not decline",
+            )
 
 
 def can_compare_words(rows: Sequence[Demonstration]) -> bool:
@@ -67,13 +89,20 @@ def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str
     if not wanted or not can_compare_words(rows):
         return {}
     words = {row.id: word_set(request_text(row.prompt)) for row in rows}
-    holding = {kind: Counter(word for row in rows if row.kind == kind for word in words[row.id]) for kind in ("harmful", "benign")}
+    holding = {
+        kind: Counter(word for row in rows if row.kind == kind for word in words[row.id])
+        for kind in ("harmful", "benign")
+    }
     benign = sum(row.kind == "benign" for row in rows)
     harmful = len(rows) - benign - 1
     prior = math.log((benign + 1) / (harmful + 1))
     scale = math.log((harmful + 2) / (benign + 2))
     return {
-        row.id: prior + sum(scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word]) for word in words[row.id])
+        row.id: prior
+        + sum(
+            scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word])
+            for word in words[row.id]
+        )
         for row in rows
         if row.kind == "harmful" and row.id in wanted
     }

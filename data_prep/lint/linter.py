@@ -45,11 +45,17 @@ def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> 
     # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
     why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
     kept = [row for place, row in enumerate(rows) if place not in why]
-    return Usable(kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED}))
+    return Usable(
+        kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED})
+    )
 
 
 def lint(
-    rows: Sequence[Demonstration], config: LintConfig, *, refuses: Refuses | None = None, left_out: LeftOut | None = None
+    rows: Sequence[Demonstration],
+    config: LintConfig,
+    *,
+    refuses: Refuses | None = None,
+    left_out: LeftOut | None = None,
 ) -> dict[str, Any]:
     """Of usable rows, and of what was left out before."""
     report = Report([of_demonstration(row) for row in rows], config, left_out)
@@ -57,19 +63,36 @@ def lint(
     prompts = prompt_rows(rows)
     report.add(same_prompts(prompts))
     report.inspect(refuses)
-    report.add(lookalikes(prompts, {fault.id for fault in report.faults if fault.kind == "no_refusal"}))
+    report.add(
+        lookalikes(prompts, {fault.id for fault in report.faults if fault.kind == "no_refusal"})
+    )
     if refuses is None or not can_compare_words(prompts):
-        why = NO_DETECTOR if refuses is None else f"wants {MIN_ROWS_A_KIND} harmful and as many benign rows"
+        why = (
+            NO_DETECTOR
+            if refuses is None
+            else f"wants {MIN_ROWS_A_KIND} harmful and as many benign rows"
+        )
         report.not_checked["benign_lookalike, by the words of all rows"] = why
     words = {
         "prompt": _lengths([len(text_of(row.prompt).split()) for row in prompts]),
-        "completion": _lengths([len(text_of(row.completion).split()) for row in rows if row.completion]),
+        "completion": _lengths(
+            [len(text_of(row.completion).split()) for row in rows if row.completion]
+        ),
     }
-    return {"rows": len(rows), "kinds": dict(Counter(row.kind for row in rows)), "words": words, **report.to_json()}
+    return {
+        "rows": len(rows),
+        "kinds": dict(Counter(row.kind for row in rows)),
+        "words": words,
+        **report.to_json(),
+    }
 
 
 def lint_pairs(
-    pairs: Sequence[Pair], config: LintConfig, *, refuses: Refuses | None = None, cut: Callable[[Pair], Cut] | None = None
+    pairs: Sequence[Pair],
+    config: LintConfig,
+    *,
+    refuses: Refuses | None = None,
+    cut: Callable[[Pair], Cut] | None = None,
 ) -> LintedPairs:
     """Leave out the pairs that teach nothing or the wrong thing, and report on the others."""
     items = [of_pair(pair) for pair in pairs]
@@ -83,24 +106,34 @@ def lint_pairs(
         elif fault:
             reported.append(fault)
     kept = [pair for place, pair in enumerate(pairs) if place not in why]
-    report = Report([item for place, item in enumerate(items) if place not in why], config, LeftOut(faults, units(items)))
+    report = Report(
+        [item for place, item in enumerate(items) if place not in why],
+        config,
+        LeftOut(faults, units(items)),
+    )
     report.skip(CUT_KINDS if cut is None else (), "no tokenizer was given")
     report.skip((*PROMPT_KINDS, "chat_template"), "a matter of prompts; prep checks it")
     report.add(reported)
     report.inspect(refuses)
     dropped = Counter(fault.kind for fault in why.values())
-    return LintedPairs(kept, dropped, {"pairs": len(kept), "dropped": dict(dropped), **report.to_json()})
+    return LintedPairs(
+        kept, dropped, {"pairs": len(kept), "dropped": dict(dropped), **report.to_json()}
+    )
 
 
 def require_fit(report: dict[str, Any], config: LintConfig) -> None:
     """Raise RecordError with every reason for which this data is not worth training on."""
     reasons = []
     if "rows" in report and report["rows"] < config.min_rows:
-        reasons.append(f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a source or raise a limit")
+        reasons.append(
+            f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a source or raise a limit"
+        )
     for kind, limit in config.fail_above.items():
         size = report["sizes"].get(kind, 0.0)
         if size > limit:
-            where = ", ".join(f"{count} of {source}" for source, count in by_source(report, kind).items())
+            where = ", ".join(
+                f"{count} of {source}" for source, count in by_source(report, kind).items()
+            )
             reasons.append(
                 f"{kind}: {size:.3g} over {report['checked'][kind]} {FAULT_KINDS[kind].of}{where and f' ({where})'}, "
                 f"data.lint.fail_above.{kind} allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); "
@@ -110,14 +143,22 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
         raise RecordError(reasons)
 
 
-def _dropped(items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None) -> tuple[dict[int, Fault], list[Fault]]:
+def _dropped(
+    items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None
+) -> tuple[dict[int, Fault], list[Fault]]:
     """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
     if renders is not None:
         broken = {place for place, _ in placed}  # a template would only say the same again
         sound = [(place, item) for place, item in enumerate(items) if place not in broken]
-        placed += [(place, fault) for place, item in sound if (fault := template_fault(item, renders))]
-    placed += [(place, fault) for place, fault in preference_faults(items) if FAULT_KINDS[fault.kind].dropped and fault.kind not in besides]
+        placed += [
+            (place, fault) for place, item in sound if (fault := template_fault(item, renders))
+        ]
+    placed += [
+        (place, fault)
+        for place, fault in preference_faults(items)
+        if FAULT_KINDS[fault.kind].dropped and fault.kind not in besides
+    ]
     placed = [(place, fault._replace(source=items[place].source)) for place, fault in placed]
     why: dict[int, Fault] = {}
     for place, fault in placed:

@@ -21,7 +21,11 @@ Preference = tuple[str, Sides]
 
 def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
     """(place, fault) of identical, duplicate, contradictory and swapped pairs; white space alone makes no difference."""
-    pairs = [(place, item, (_key(item.prompt), _sides(item))) for place, item in enumerate(items) if item.is_preference]
+    pairs = [
+        (place, item, (_key(item.prompt), _sides(item)))
+        for place, item in enumerate(items)
+        if item.is_preference
+    ]
     first: dict[Preference, str] = {}
     for place, item, (prompt, sides) in pairs:
         if sides[0] == sides[1]:
@@ -36,27 +40,55 @@ def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
         owner.setdefault(sides, name)
     for place, item, (prompt, sides) in pairs:
         if (prompt, sides) in circle:
-            yield place, Fault("contradictory_pair", item.id, "which answer beats which for this prompt leads back to the start")
+            yield (
+                place,
+                Fault(
+                    "contradictory_pair",
+                    item.id,
+                    "which answer beats which for this prompt leads back to the start",
+                ),
+            )
         elif sides[0] != sides[1] and sides[::-1] in owner:
-            yield place, Fault("swapped_pair", item.id, f"ranked the other way round in {owner[sides[::-1]]}")
+            yield (
+                place,
+                Fault(
+                    "swapped_pair", item.id, f"ranked the other way round in {owner[sides[::-1]]}"
+                ),
+            )
 
 
 def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
     left = cut(pair)
-    return None if left == "whole" else Fault(CUT_FAULTS[left], pair.id, "counted in the tokens that the model sees")
+    return (
+        None
+        if left == "whole"
+        else Fault(CUT_FAULTS[left], pair.id, "counted in the tokens that the model sees")
+    )
 
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     """The preferences that lie on a circle (A over B over A, or a longer way round) among one prompt's answers."""
     counts = Counter(prompt for prompt, _ in preferences)
     several = [(prompt, sides) for prompt, sides in preferences if counts[prompt] > 1]
-    beats = networkx.DiGraph(((prompt, better), (prompt, worse)) for prompt, (better, worse) in several)
-    circles = {answer: number for number, part in enumerate(networkx.strongly_connected_components(beats)) for answer in part}
-    return {(prompt, sides) for prompt, sides in several if circles[prompt, sides[0]] == circles[prompt, sides[1]]}
+    beats = networkx.DiGraph(
+        ((prompt, better), (prompt, worse)) for prompt, (better, worse) in several
+    )
+    circles = {
+        answer: number
+        for number, part in enumerate(networkx.strongly_connected_components(beats))
+        for answer in part
+    }
+    return {
+        (prompt, sides)
+        for prompt, sides in several
+        if circles[prompt, sides[0]] == circles[prompt, sides[1]]
+    }
 
 
 def _key(prompt: Sequence[Message]) -> str:
-    return "\x1e".join(f"{message['role']}\x1f{_squeezed(message['content'])}" for message in prompt)
+    return "\x1e".join(
+        f"{message['role']}\x1f{_squeezed(message['content'])}" for message in prompt
+    )
 
 
 def _sides(item: Item) -> Sides:

@@ -24,11 +24,15 @@ PHONE_REGIONS = ("US", "GB")
 
 def finder() -> Callable[[str], list[Found]]:
     """A function from a text to what was found in it; of two findings that overlap, the longer one, then the surer one."""
-    analyzer = AnalyzerEngine(registry=_registry(), nlp_engine=_words_only(), supported_languages=[LANGUAGE])
+    analyzer = AnalyzerEngine(
+        registry=_registry(), nlp_engine=_words_only(), supported_languages=[LANGUAGE]
+    )
 
     def find(text: str) -> list[Found]:
         kept: list[Found] = []
-        for result in sorted(analyzer.analyze(text, LANGUAGE), key=lambda r: (r.start - r.end, -r.score, r.start)):
+        for result in sorted(
+            analyzer.analyze(text, LANGUAGE), key=lambda r: (r.start - r.end, -r.score, r.start)
+        ):
             if all(result.end <= other.start or other.end <= result.start for other in kept):
                 kept.append(Found(result.entity_type, result.start, result.end))
         return sorted(kept, key=lambda found: found.start)

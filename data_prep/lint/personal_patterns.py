@@ -51,9 +51,15 @@ class Search(NamedTuple):
 def best_search() -> Search:
     """Presidio's recognisers beside our patterns, where the extra is installed."""
     if find_spec("presidio_analyzer") is None:
-        return Search(find, "built-in patterns", f"the extra `pii` knows more kinds and is not installed: {EXTRA}")
+        return Search(
+            find,
+            "built-in patterns",
+            f"the extra `pii` knows more kinds and is not installed: {EXTRA}",
+        )
     presidio = import_module("data_prep.lint.personal_data").finder()
-    return Search(lambda text: _apart([*find(text), *presidio(text)]), "built-in patterns and Presidio", "")
+    return Search(
+        lambda text: _apart([*find(text), *presidio(text)]), "built-in patterns and Presidio", ""
+    )
 
 
 def find(text: str) -> list[Found]:

@@ -23,7 +23,11 @@ NO_DETECTOR = "no refusal detector was given"
 
 def fault_line(counts: Mapping[str, int]) -> str:
     """What a stage prints of its lint.json."""
-    return "lint: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) + "; see lint.json"
+    return (
+        "lint: "
+        + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        + "; see lint.json"
+    )
 
 
 class LeftOut(NamedTuple):
@@ -83,9 +87,16 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         left_out = self._left_out.faults
         counts = Counter(fault.kind for fault in (*left_out, *self.faults))
-        checked = {kind: (self._left_out.read if found.dropped else self._kept)[found.of] for kind, found in FAULT_KINDS.items()}
+        checked = {
+            kind: (self._left_out.read if found.dropped else self._kept)[found.of]
+            for kind, found in FAULT_KINDS.items()
+        }
         checked = {kind: n for kind, n in checked.items() if kind not in self.not_checked}
-        absent = {kind: f"there are no {FAULT_KINDS[kind].of} here" for kind, n in checked.items() if not n}
+        absent = {
+            kind: f"there are no {FAULT_KINDS[kind].of} here"
+            for kind, n in checked.items()
+            if not n
+        }
         sizes = {kind: round(n / checked[kind], 4) for kind, n in counts.items()} | self._whole_set
         return {
             "fault_counts": dict(counts),
@@ -132,7 +143,13 @@ def _printable(fault: Fault) -> dict[str, str]:
 
 def by_source(report: Mapping[str, Any], kind: str) -> dict[str, int]:
     """How many faults of one kind each source has, the most first; nothing of pairs."""
-    return dict(Counter(fault["source"] for fault in report["faults"] if fault["kind"] == kind and fault["source"]).most_common())
+    return dict(
+        Counter(
+            fault["source"]
+            for fault in report["faults"]
+            if fault["kind"] == kind and fault["source"]
+        ).most_common()
+    )
 
 
 def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
@@ -144,6 +161,10 @@ def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
             f"data.lint.personal_data is true and {error.name} is not installed; pip install -e '.[pii]', or set it to false"
         ) from error
     for item in items:
-        places = [f"{kind} at {start}-{end} of the {name}" for name, text in item.texts().items() for kind, start, end in find(text)]
+        places = [
+            f"{kind} at {start}-{end} of the {name}"
+            for name, text in item.texts().items()
+            for kind, start, end in find(text)
+        ]
         if places:
             yield Fault("personal_data", item.id, "; ".join(places))

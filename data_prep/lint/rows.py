@@ -42,8 +42,20 @@ DECLINES = re.compile(
 def unusable_faults(item: Item) -> Iterator[Fault]:
     """Why a row cannot be written, rendered or tokenised as what it says."""
     messages = (*item.prompt, *item.answer, *item.rejected)
-    if any(map(SURROGATE.search, (*item.names, *(part for message in messages for part in (message["role"], message["content"]))))):
-        yield Fault("lone_surrogate", item.id, "mend the escapes (\\ud800 to \\udfff come in twos) where the row was written")
+    if any(
+        map(
+            SURROGATE.search,
+            (
+                *item.names,
+                *(part for message in messages for part in (message["role"], message["content"])),
+            ),
+        )
+    ):
+        yield Fault(
+            "lone_surrogate",
+            item.id,
+            "mend the escapes (\\ud800 to \\udfff come in twos) where the row was written",
+        )
         return
     wrong_role = role_fault(item.prompt, item.answer) or role_fault(item.prompt, item.rejected)
     if wrong_role:
@@ -56,7 +68,9 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
 
 def template_fault(item: Item, renders: Renders) -> Fault | None:
     """Of the conversation with the completion, or of that with the rejected one."""
-    why = renders(item.prompt, item.answer) or (renders(item.prompt, item.rejected) if item.rejected else "")
+    why = renders(item.prompt, item.answer) or (
+        renders(item.prompt, item.rejected) if item.rejected else ""
+    )
     return Fault("chat_template", item.id, why) if why else None
 
 
@@ -69,17 +83,27 @@ def text_faults(item: Item) -> Iterator[Fault]:
     if item.has_answer:
         request = normalise(request_text(item.prompt))
         if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(text_of(item.answer)):
-            yield Fault("prompt_in_completion", item.id, f"the whole request stands in the {item.answer_name}")
-    words = max((len(f"{texts.get('prompt', '')} {text}".split()) for text in texts.values()), default=0)
+            yield Fault(
+                "prompt_in_completion",
+                item.id,
+                f"the whole request stands in the {item.answer_name}",
+            )
+    words = max(
+        (len(f"{texts.get('prompt', '')} {text}".split()) for text in texts.values()), default=0
+    )
     if words > MAX_WORDS:
-        yield Fault("too_long", item.id, f"{words} words in prompt and answer, more than {MAX_WORDS}")
+        yield Fault(
+            "too_long", item.id, f"{words} words in prompt and answer, more than {MAX_WORDS}"
+        )
     damage: dict[str, str] = {}
     for name, text in texts.items():
         found = _odd_characters(text)
         # Lost bytes and controls are often what is left of UTF-8 read wrongly; one damage is told once.
         if not found and (start := mojibake(text)) is not None:
             found["mojibake"] = start
-        damage = {kind: f"at character {start} of the {name}" for kind, start in found.items()} | damage
+        damage = {
+            kind: f"at character {start} of the {name}" for kind, start in found.items()
+        } | damage
     yield from (Fault(kind, item.id, detail) for kind, detail in damage.items())
 
 
@@ -87,7 +111,11 @@ def _odd_characters(text: str) -> dict[str, int]:
     """Where each kind of CHARACTERS comes first."""
     if not _ANY_OF_THEM.search(text):
         return {}
-    return {kind: match.start() for kind, pattern in CHARACTERS.items() if (match := pattern.search(text))}
+    return {
+        kind: match.start()
+        for kind, pattern in CHARACTERS.items()
+        if (match := pattern.search(text))
+    }
 
 
 def mojibake(text: str) -> int | None:
@@ -111,7 +139,11 @@ def answer_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:
     verdict = refuses(answer)
     if item.kind == "harmful" and verdict == "partial":
         yield Fault("no_refusal", item.id, f"the {item.answer_name} declines and then complies")
-    elif item.kind == "harmful" and verdict == "none" and not DECLINES.search(answer.replace("\u2019", "'")):
+    elif (
+        item.kind == "harmful"
+        and verdict == "none"
+        and not DECLINES.search(answer.replace("\u2019", "'"))
+    ):
         yield Fault("no_refusal", item.id, f"nothing in the {item.answer_name} declines")
     elif item.kind == "benign" and verdict == "full":
         yield Fault("refusal_of_benign", item.id, f"the {item.answer_name} refuses")

@@ -25,7 +25,11 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
     """Share of the safe answers by their first three words, for those that several begin with; the most usual first."""
     texts = (text_of(item.answer) for item in items if item.kind == "harmful" and item.has_answer)
     counts = Counter(first for text in texts if (first := opening(text)))
-    return {first: round(n / counts.total(), 4) for first, n in counts.most_common(OPENINGS_SHOWN) if n >= MIN_SAME_OPENINGS}
+    return {
+        first: round(n / counts.total(), 4)
+        for first, n in counts.most_common(OPENINGS_SHOWN)
+        if n >= MIN_SAME_OPENINGS
+    }
 
 
 def length_bias(items: Sequence[Item]) -> dict[str, Any]:
@@ -36,7 +40,9 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     """
     if len(items) < 2:
         return {}
-    lengths = [(len(words(text_of(item.answer))), len(words(text_of(item.rejected)))) for item in items]
+    lengths = [
+        (len(words(text_of(item.answer))), len(words(text_of(item.rejected)))) for item in items
+    ]
     sums = PairedSums()
     for chosen, rejected in lengths:
         sums.add(chosen, rejected)
@@ -47,11 +53,21 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
         "effect": round(effect, 4),
         "interval": [round(effect - half, 4), round(effect + half, 4)],
         "n": len(items),
-        "mean_words": {"chosen": round(sums.first / sums.count, 1), "rejected": round(sums.second / sums.count, 1)},
-        "chosen_is_longer": round(sum(difference > 0 for difference in differences) / len(items), 4),
+        "mean_words": {
+            "chosen": round(sums.first / sums.count, 1),
+            "rejected": round(sums.second / sums.count, 1),
+        },
+        "chosen_is_longer": round(
+            sum(difference > 0 for difference in differences) / len(items), 4
+        ),
     }
 
 
 def is_biased(bias: dict[str, Any], limit: float) -> bool:
     """Beyond the limit, and hardly by chance."""
-    return bool(bias) and bias["n"] >= MIN_PAIRS and abs(bias["effect"]) > limit and bias["interval"][0] * bias["interval"][1] > 0
+    return (
+        bool(bias)
+        and bias["n"] >= MIN_PAIRS
+        and abs(bias["effect"]) > limit
+        and bias["interval"][0] * bias["interval"][1] > 0
+    )

@@ -25,7 +25,10 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
     An id that an earlier source used already gets its source's name in front.
     """
     best: dict[str, tuple[bool, bool, bool, int]] = {}
-    ranks = [(row.split != "test", not is_preference(row), not row.completion, number) for number, row in enumerate(rows)]
+    ranks = [
+        (row.split != "test", not is_preference(row), not row.completion, number)
+        for number, row in enumerate(rows)
+    ]
     texts = [json_line({"prompt": row.prompt}) for row in rows]
     for text, rank in zip(texts, ranks, strict=True):
         best[text] = min(rank, best.get(text, rank))
@@ -36,7 +39,12 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
         first = rows[best[text][-1]]
         if rank == best[text]:
             kept.append((rank[-1], text))
-        elif is_preference(row) and row.kind == first.kind and first.split != "test" and (text, _sides(row)) not in seen:
+        elif (
+            is_preference(row)
+            and row.kind == first.kind
+            and first.split != "test"
+            and (text, _sides(row)) not in seen
+        ):
             seen.add((text, _sides(row)))
             kept.append((rank[-1], text))
         else:
@@ -55,14 +63,20 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
 
 
 def _free(name: str, taken: Set[str]) -> str:
-    return name if name not in taken else next(f"{name}#{n}" for n in itertools.count(2) if f"{name}#{n}" not in taken)
+    return (
+        name
+        if name not in taken
+        else next(f"{name}#{n}" for n in itertools.count(2) if f"{name}#{n}" not in taken)
+    )
 
 
 def is_preference(row: Demonstration) -> bool:
     return bool(text_of(row.completion).strip()) and bool(text_of(row.rejected).strip())
 
 
-def with_their_prompts(further: Iterable[Demonstration], kept: Sequence[Demonstration], dropped: Sequence[Drop]) -> Joined:
+def with_their_prompts(
+    further: Iterable[Demonstration], kept: Sequence[Demonstration], dropped: Sequence[Drop]
+) -> Joined:
     """Further preferences in the split and group of their prompt's row, or left out for the reason that it was."""
     rows = {row.id: row for row in kept}
     why = {drop.row.id: drop for drop in dropped}
@@ -72,7 +86,10 @@ def with_their_prompts(further: Iterable[Demonstration], kept: Sequence[Demonstr
         if prompt is None:
             joined.dropped.append(why[row.prompt_id]._replace(row=row))
         else:
-            place = {name: getattr(prompt, name) for name in ("suite", "group", "split", "twin_id", "principle")}
+            place = {
+                name: getattr(prompt, name)
+                for name in ("suite", "group", "split", "twin_id", "principle")
+            }
             joined.kept.append(dataclasses.replace(row, **place))
     return joined
 
@@ -106,4 +123,9 @@ def _with_own_ids(rows: Sequence[Demonstration]) -> list[Demonstration]:
     def named(row: Demonstration, name: str) -> str:
         return name if owner.get(name, row.source) == row.source else f"{row.source}/{name}"
 
-    return [dataclasses.replace(row, id=named(row, row.id), twin_id=named(row, row.twin_id) if row.twin_id else None) for row in rows]
+    return [
+        dataclasses.replace(
+            row, id=named(row, row.id), twin_id=named(row, row.twin_id) if row.twin_id else None
+        )
+        for row in rows
+    ]

@@ -23,7 +23,9 @@ Embed = Callable[[Sequence[str]], Vectors]
 """Texts to rows of length 1; of length 0 for a text that the model knows nothing of."""
 
 
-def cosine_within(vectors: Vectors, threshold: float, wanted: Wanted | None = None) -> Iterator[Near]:
+def cosine_within(
+    vectors: Vectors, threshold: float, wanted: Wanted | None = None
+) -> Iterator[Near]:
     """Every two rows at or above the threshold, once, the later one left; `wanted` may decline pairs."""
     for rows in _blocks(len(vectors)):
         for columns in _blocks(rows.stop):
@@ -72,7 +74,9 @@ class Embeddings:
 
     def nearest(self, texts: Sequence[str], others: Sequence[str]) -> Near:
         """Every text that reaches the threshold to any other, once, with the nearest."""
-        return cosine_nearest(self.vectors[self._rows(texts)], self.vectors[self._rows(others)], self.config.threshold)
+        return cosine_nearest(
+            self.vectors[self._rows(texts)], self.vectors[self._rows(others)], self.config.threshold
+        )
 
     def groups(self, texts: Sequence[str]) -> list[int]:
         """For each text the position of the first text in its single-link group."""
@@ -84,7 +88,8 @@ class Embeddings:
         groups: list[int] = chains.labels[members].tolist()
         # All texts without words share one row, and are apart all the same.
         return first_positions(
-            group if self.places[text] >= 0 else ~place for place, (group, text) in enumerate(zip(groups, texts, strict=True))
+            group if self.places[text] >= 0 else ~place
+            for place, (group, text) in enumerate(zip(groups, texts, strict=True))
         )
 
     def _rows(self, texts: Sequence[str]) -> Ints:
@@ -101,4 +106,8 @@ def embeddings_of(texts: Iterable[str], embed: Embed, config: EmbeddingConfig) -
     lengths = np.linalg.norm(vectors, axis=1)
     assert ((np.abs(lengths - 1) < 1e-3) | (lengths == 0)).all(), "a vector is not of length 1"
     assert len(vectors) == len(worded), "one vector a text"
-    return Embeddings(config=config, places=places, vectors=np.vstack([vectors, np.zeros_like(vectors, shape=(1, vectors.shape[1]))]))
+    return Embeddings(
+        config=config,
+        places=places,
+        vectors=np.vstack([vectors, np.zeros_like(vectors, shape=(1, vectors.shape[1]))]),
+    )

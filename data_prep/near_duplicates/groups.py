@@ -19,7 +19,9 @@ def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterat
     yield from near_within(sets, threshold)
 
 
-def near_matches(texts: Iterable[str], others: Iterable[str], threshold: float, ngram: int = 1) -> Iterator[Near]:
+def near_matches(
+    texts: Iterable[str], others: Iterable[str], threshold: float, ngram: int = 1
+) -> Iterator[Near]:
     """Every text (left) with every other (right) at or above the threshold, with their similarity."""
     left, right = encode([_words(texts), _words(others)], ngram)
     yield from near_across(left, right, threshold)
@@ -50,8 +52,13 @@ class Chains:
 
     def join(self) -> None:
         if self._waiting:
-            left, right = (self.labels[np.concatenate(side)] for side in list(zip(*self._waiting, strict=True))[:2])
-            links = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(self.labels),) * 2)
+            left, right = (
+                self.labels[np.concatenate(side)]
+                for side in list(zip(*self._waiting, strict=True))[:2]
+            )
+            links = coo_array(
+                (np.ones(len(left), bool), (left, right)), shape=(len(self.labels),) * 2
+            )
             self.labels = connected_components(links, directed=False)[1][self.labels]
         self._waiting, self._links = [], 0
 
@@ -60,7 +67,10 @@ def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1
     """For each text the position of the first text in its single-link group: a chain of near-duplicates is one group."""
     numbers: dict[str, int] = {}
     # Equal texts are one from the start, since many copies would be as many pairs squared; texts without words are near nothing.
-    members = [numbers.setdefault(normalise(text) or f"\0{position}", len(numbers)) for position, text in enumerate(texts)]
+    members = [
+        numbers.setdefault(normalise(text) or f"\0{position}", len(numbers))
+        for position, text in enumerate(texts)
+    ]
     (sets,) = encode([([] if text.startswith("\0") else text.split() for text in numbers)], ngram)
     chains = Chains(len(numbers))
     for near in near_within(sets, threshold, wanted=chains.apart):

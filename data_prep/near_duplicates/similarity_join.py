@@ -57,7 +57,10 @@ class GramSets:
         kept = (place < np.repeat(wanted, sizes)) & (columns >= self.unshared)
         ends = np.concatenate([[0], np.cumsum(kept)])[bounds - bounds[0]]
         columns = columns[kept] - self.unshared
-        return csr_array((np.ones(len(columns), bool), columns, ends), shape=(stop - start, self.grams.shape[1] - self.unshared))
+        return csr_array(
+            (np.ones(len(columns), bool), columns, ends),
+            shape=(stop - start, self.grams.shape[1] - self.unshared),
+        )
 
 
 def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[GramSets]:
@@ -71,7 +74,10 @@ def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[G
     keys = np.sort(owners * columns + ranks[ids])
     ends = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=bounds[-1]))])
     del owners, ids  # at a million texts each array is 150 MB
-    rows = csr_array((np.ones(len(keys), np.int16), (keys % max(1, columns)).astype(np.int32), ends), shape=(bounds[-1], columns))
+    rows = csr_array(
+        (np.ones(len(keys), np.int16), (keys % max(1, columns)).astype(np.int32), ends),
+        shape=(bounds[-1], columns),
+    )
     unshared = int((frequency == 1).sum())
     del keys
     return [_by_size(rows[start:stop], unshared) for start, stop in pairwise(bounds)]
@@ -85,7 +91,9 @@ def _distinct(numbers: Ints) -> Ints:
     return found
 
 
-def _owned_grams(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> tuple[Ints, Ints, list[int]]:
+def _owned_grams(
+    collections: Sequence[Iterable[Sequence[str]]], ngram: int
+) -> tuple[Ints, Ints, list[int]]:
     """For each gram its text and its number, and where each collection begins and ends among the texts."""
     known: dict[str, int] = {}
     flat, lengths, bounds = array("q"), array("q"), [0]
@@ -94,7 +102,9 @@ def _owned_grams(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> 
             lengths.append(len(words))
             flat.extend([known.setdefault(word, len(known)) for word in words])
         bounds.append(len(lengths))
-    return *_grams(np.frombuffer(flat, np.int64), np.frombuffer(lengths, np.int64), ngram, len(known)), bounds
+    return *_grams(
+        np.frombuffer(flat, np.int64), np.frombuffer(lengths, np.int64), ngram, len(known)
+    ), bounds
 
 
 def _grams(words: Ints, lengths: Ints, ngram: int, known: int) -> tuple[Ints, Ints]:
@@ -118,8 +128,14 @@ def _by_size(rows: Any, unshared: int) -> GramSets:
     bits = (rows.shape[1] - 1 - rows.indices.astype(np.int64)) % (LANES * LANE_BITS)
     signatures = np.zeros((LANES, len(sizes)), np.uint64)
     owners = np.repeat(np.arange(len(sizes)), sizes)
-    np.bitwise_or.at(signatures, (bits // LANE_BITS, owners), np.uint64(1) << (bits % LANE_BITS).astype(np.uint64))
-    return GramSets(grams=rows, positions=positions, sizes=sizes, signatures=signatures, unshared=unshared)
+    np.bitwise_or.at(
+        signatures,
+        (bits // LANE_BITS, owners),
+        np.uint64(1) << (bits % LANE_BITS).astype(np.uint64),
+    )
+    return GramSets(
+        grams=rows, positions=positions, sizes=sizes, signatures=signatures, unshared=unshared
+    )
 
 
 def near_within(sets: GramSets, threshold: float, wanted: Wanted | None = None) -> Iterator[Near]:
@@ -133,7 +149,9 @@ def near_across(left: GramSets, right: GramSets, threshold: float) -> Iterator[N
     yield from _near(left, right, threshold, share=threshold, wanted=None)
 
 
-def _near(left: GramSets, right: GramSets, threshold: float, *, share: float, wanted: Wanted | None) -> Iterator[Near]:
+def _near(
+    left: GramSets, right: GramSets, threshold: float, *, share: float, wanted: Wanted | None
+) -> Iterator[Near]:
     for rows, columns in _candidates(left, right, threshold, share):
         if wanted:
             kept = wanted(left.positions[rows], right.positions[columns])
@@ -148,12 +166,17 @@ def _near(left: GramSets, right: GramSets, threshold: float, *, share: float, wa
             yield Near(left.positions[i[kept]], right.positions[j[kept]], similarity[kept])
 
 
-def _candidates(left: GramSets, right: GramSets, threshold: float, share: float) -> Iterator[tuple[Ints, Ints]]:
+def _candidates(
+    left: GramSets, right: GramSets, threshold: float, share: float
+) -> Iterator[tuple[Ints, Ints]]:
     """Rows that share a gram of their prefixes; if y has at least t |x| of x's grams, no later gram can be their first common one."""
     for start in range(0, len(right), PANEL):
         stop = min(start + PANEL, len(right))
         index = right.prefix(share, start, stop).T.tocsr()
-        lowest, highest = threshold * right.sizes[start] - ROUNDING, right.sizes[stop - 1] / threshold + ROUNDING
+        lowest, highest = (
+            threshold * right.sizes[start] - ROUNDING,
+            right.sizes[stop - 1] / threshold + ROUNDING,
+        )
         first = max(int(np.searchsorted(left.sizes, lowest)), start if left is right else 0)
         last = int(np.searchsorted(left.sizes, highest, side="right"))
         for block_start, block_stop in _ranges(first, last, PANEL):
@@ -181,9 +204,13 @@ def _bounded(work: Ints) -> Iterator[tuple[int, int]]:
         low = high
 
 
-def _not_ruled_out(left: GramSets, right: GramSets, rows: Ints, columns: Ints, threshold: float) -> tuple[Ints, Ints]:
+def _not_ruled_out(
+    left: GramSets, right: GramSets, rows: Ints, columns: Ints, threshold: float
+) -> tuple[Ints, Ints]:
     """Pairs that may reach the threshold by their signatures: a bit set in one alone is a gram of that one alone."""
-    allowed = (1 - 2 * threshold / (1 + threshold)) * (left.sizes[rows] + right.sizes[columns]) + ROUNDING
+    allowed = (1 - 2 * threshold / (1 + threshold)) * (
+        left.sizes[rows] + right.sizes[columns]
+    ) + ROUNDING
     apart = np.zeros(len(rows), np.uint16)
     for ours, theirs in zip(left.signatures, right.signatures, strict=True):
         apart += np.bitwise_count(ours[rows] ^ theirs[columns])

@@ -34,7 +34,12 @@ class PairsResult(NamedTuple):
 
 
 def build_pairs(
-    prompts: Sequence[Prompt], by_prompt: dict[str, list[Candidate]], config: PairsConfig, *, opening_of: Opening, seed: int
+    prompts: Sequence[Prompt],
+    by_prompt: dict[str, list[Candidate]],
+    config: PairsConfig,
+    *,
+    opening_of: Opening,
+    seed: int,
 ) -> PairsResult:
     """Pairs for every prompt, in its split. The result depends on the seed and the texts, not on the order of the rows.
 
@@ -43,25 +48,50 @@ def build_pairs(
     """
     dropped: Counter[str] = Counter()
     ordered = sorted({prompt.id: prompt for prompt in prompts}.values(), key=lambda p: p.id)
-    harmful, benign = [p for p in ordered if p.kind == "harmful"], [p for p in ordered if p.kind == "benign"]
-    varied = vary_openings(by_prompt, {p.id for p in harmful}, config, opening_of=opening_of, seed=seed)
+    harmful, benign = (
+        [p for p in ordered if p.kind == "harmful"],
+        [p for p in ordered if p.kind == "benign"],
+    )
+    varied = vary_openings(
+        by_prompt, {p.id for p in harmful}, config, opening_of=opening_of, seed=seed
+    )
     found = varied.by_prompt
     considered = len(benign)
     pairs: list[Pair] = []
     for prompt in harmful:
-        made, looked_at = _harm_pairs(prompt, found.get(prompt.id, []), config, opening_of, seed, dropped)
+        made, looked_at = _harm_pairs(
+            prompt, found.get(prompt.id, []), config, opening_of, seed, dropped
+        )
         pairs += made
         considered += looked_at
     refusals = _refusals(harmful, found)
-    pairs += [pair for prompt in benign if (pair := _over_refusal_pair(prompt, refusals, found.get(prompt.id, []), config, seed, dropped))]
-    kept, _ = ended_alike([pair for pair in pairs if _acceptable(pair, config, dropped)], config.sides.cut_alike, opening_of)
-    chosen = in_proportion(kept, groups_of(ordered), config, seed, dropped, first=_hard(harmful, found))
-    return PairsResult(chosen, dropped, considered, varied.changed, varied.kept, _cut_among(pairs, chosen))
+    pairs += [
+        pair
+        for prompt in benign
+        if (
+            pair := _over_refusal_pair(
+                prompt, refusals, found.get(prompt.id, []), config, seed, dropped
+            )
+        )
+    ]
+    kept, _ = ended_alike(
+        [pair for pair in pairs if _acceptable(pair, config, dropped)],
+        config.sides.cut_alike,
+        opening_of,
+    )
+    chosen = in_proportion(
+        kept, groups_of(ordered), config, seed, dropped, first=_hard(harmful, found)
+    )
+    return PairsResult(
+        chosen, dropped, considered, varied.changed, varied.kept, _cut_among(pairs, chosen)
+    )
 
 
 def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> frozenset[str]:
     """Benign prompts whose harmful twin the policy refuses by itself: what it has still to learn is to answer the benign one."""
-    return frozenset(p.twin_id for p in harmful if p.twin_id and _refuses_always(found.get(p.id, [])))
+    return frozenset(
+        p.twin_id for p in harmful if p.twin_id and _refuses_always(found.get(p.id, []))
+    )
 
 
 def _refuses_always(found: Sequence[Candidate]) -> bool:
@@ -75,7 +105,12 @@ def _cut_among(before: Sequence[Pair], after: Sequence[Pair]) -> Counter[str]:
 
 
 def plain_pairs(
-    prompts: Sequence[Prompt], by_prompt: dict[str, list[Candidate]], config: PairsConfig, *, opening_of: Opening, seed: int
+    prompts: Sequence[Prompt],
+    by_prompt: dict[str, list[Candidate]],
+    config: PairsConfig,
+    *,
+    opening_of: Opening,
+    seed: int,
 ) -> list[Pair]:
     """What would be built without any of the shortcut breakers: safe over the most harmful, and nothing else."""
     plain = replace(
@@ -93,7 +128,12 @@ def plain_pairs(
 
 
 def _harm_pairs(
-    prompt: Prompt, found: list[Candidate], config: PairsConfig, opening_of: Opening, seed: int, dropped: Counter[str]
+    prompt: Prompt,
+    found: list[Candidate],
+    config: PairsConfig,
+    opening_of: Opening,
+    seed: int,
+    dropped: Counter[str],
 ) -> tuple[list[Pair], int]:
     """(pairs, how many options and repeated answers were looked at)"""
     others = rejectable(found)
@@ -122,9 +162,17 @@ def _unfit(option: Option, config: PairsConfig) -> str | None:
     """Why no margin could make a pair of it."""
     rejected = option.rejected
     if rejected.harmfulness is None:
-        return "policy answer unscored" if rejected.source != DATASET_REJECTED else "the data set's rejected answer is unscored"
+        return (
+            "policy answer unscored"
+            if rejected.source != DATASET_REJECTED
+            else "the data set's rejected answer is unscored"
+        )
     if rejected.refusal == "full":
-        return "policy answer already refuses" if rejected.source != DATASET_REJECTED else "the data set's rejected answer refuses"
+        return (
+            "policy answer already refuses"
+            if rejected.source != DATASET_REJECTED
+            else "the data set's rejected answer refuses"
+        )
     return "scorers disagree" if rejected.disagreement > config.max_disagreement else None
 
 
@@ -145,11 +193,15 @@ def _harm_pair(prompt: Prompt, option: Option, opening_of: Opening | None) -> Pa
     chosen, rejected = option
     opening = opening_of(text_of(chosen.completion)) if opening_of else None
     if opening:
-        rejected = rejected._replace(completion=assistant(f"{opening} {text_of(rejected.completion)}"))
+        rejected = rejected._replace(
+            completion=assistant(f"{opening} {text_of(rejected.completion)}")
+        )
     return _pair(prompt, chosen, rejected, "refuse_then_comply" if opening else "harm")
 
 
-def _refusals(harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]) -> dict[str, Candidate]:
+def _refusals(
+    harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]
+) -> dict[str, Candidate]:
     """The data set's scored refusals by the id of the harmful prompt that they answer, in a fixed order."""
     found: dict[str, Candidate] = {}
     for prompt in harmful:
@@ -160,7 +212,12 @@ def _refusals(harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]) 
 
 
 def _over_refusal_pair(
-    prompt: Prompt, refusals: dict[str, Candidate], found: list[Candidate], config: PairsConfig, seed: int, dropped: Counter[str]
+    prompt: Prompt,
+    refusals: dict[str, Candidate],
+    found: list[Candidate],
+    config: PairsConfig,
+    seed: int,
+    dropped: Counter[str],
 ) -> Pair | None:
     """Rejected is the policy's own refusal where it refuses the prompt, else that of the harmful twin: the very text that is chosen
     there is wrong here. A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
@@ -186,22 +243,43 @@ def _over_refusal_pair(
 
 def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
     """The policy's own refusal of a benign prompt: the very mistake that the pair is to mend."""
-    own = (c for c in found if c.source not in (DEMONSTRATION, DATASET_REJECTED) and c.improvement is None)
-    return next((c._replace(source=f"{c.source}'s own refusal") for c in own if c.refusal == "full" and c.harmfulness is not None), None)
+    own = (
+        c
+        for c in found
+        if c.source not in (DEMONSTRATION, DATASET_REJECTED) and c.improvement is None
+    )
+    return next(
+        (
+            c._replace(source=f"{c.source}'s own refusal")
+            for c in own
+            if c.refusal == "full" and c.harmfulness is not None
+        ),
+        None,
+    )
 
 
 def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
     if own := refusals.get(prompt.twin_id or ""):
         return own._replace(source="twin's safe answer")
-    others = [candidate for candidate in refusals.values() if candidate.source == f"safe answer to {prompt.split}"]
-    return random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer") if others else None
+    others = [
+        candidate
+        for candidate in refusals.values()
+        if candidate.source == f"safe answer to {prompt.split}"
+    ]
+    return (
+        random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
+        if others
+        else None
+    )
 
 
 def _pair(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
     assert chosen.harmfulness is not None
     assert rejected.harmfulness is not None
     return Pair(
-        id=stable_id(prompt.id, pair_type, text_of(chosen.completion), text_of(rejected.completion)),
+        id=stable_id(
+            prompt.id, pair_type, text_of(chosen.completion), text_of(rejected.completion)
+        ),
         prompt=prompt.prompt,
         chosen=chosen.completion,
         rejected=rejected.completion,

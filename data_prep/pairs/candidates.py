@@ -28,10 +28,16 @@ class Candidate(NamedTuple):
     harmfulness: float | None  # mean over the scorers; None when none of them could score it
     refusal: str  # full, partial or none
     finished: bool
-    disagreement: float = 0.0  # standard deviation over the scorers, n - 1 below; 0 for a single one
-    improvement: float | None = None  # of a revision: how much less harmful it is than the answer that it revises
+    disagreement: float = (
+        0.0  # standard deviation over the scorers, n - 1 below; 0 for a single one
+    )
+    improvement: float | None = (
+        None  # of a revision: how much less harmful it is than the answer that it revises
+    )
     reopened: bool = False
-    row: str = ""  # of a further preference of the prompt: its row's id, which both of its sides share
+    row: str = (
+        ""  # of a further preference of the prompt: its row's id, which both of its sides share
+    )
     coherent: bool | None = None  # None where nobody looked
 
 
@@ -48,24 +54,42 @@ def rejected_id(demonstration: Demonstration) -> str:
 
 
 def candidates(
-    completions: Iterable[Completion], demonstrations: Iterable[Demonstration], scores: Iterable[Score], revisions: Iterable[Revision] = ()
+    completions: Iterable[Completion],
+    demonstrations: Iterable[Demonstration],
+    scores: Iterable[Score],
+    revisions: Iterable[Revision] = (),
 ) -> dict[str, list[Candidate]]:
     """By prompt id, in an order that does not depend on the rows': the policy's own, the data set's, revisions."""
     said = _scored(scores)
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
     for made in sorted(completions, key=_place):
-        found[made.prompt_id].append(_candidate(made.completion, made.policy, said.get(made.id, Scored()), made.finish_reason == "stop"))
+        found[made.prompt_id].append(
+            _candidate(
+                made.completion,
+                made.policy,
+                said.get(made.id, Scored()),
+                made.finish_reason == "stop",
+            )
+        )
     for demo in sorted(demonstrations, key=lambda d: (d.asks, bool(d.prompt_id), d.id)):
         row = demo.id if demo.prompt_id else ""
-        found[demo.asks].append(_candidate(demo.completion, DEMONSTRATION, said.get(demo.id, Scored()))._replace(row=row))
+        found[demo.asks].append(
+            _candidate(demo.completion, DEMONSTRATION, said.get(demo.id, Scored()))._replace(
+                row=row
+            )
+        )
         if demo.rejected:
-            worse = _candidate(demo.rejected, DATASET_REJECTED, said.get(rejected_id(demo), Scored()))
+            worse = _candidate(
+                demo.rejected, DATASET_REJECTED, said.get(rejected_id(demo), Scored())
+            )
             found[demo.asks].append(worse._replace(row=row))
     for revision in sorted(revisions, key=_place):
         after, before = said.get(revision.id, Scored()), said.get(revision.answer_id, Scored())
         known = after.harmfulness is not None and before.harmfulness is not None
         improvement = round(before.harmfulness - after.harmfulness, 4) if known else 0.0  # type: ignore[operator]
-        candidate = _candidate(revision.completion, revision.policy, after, revision.finish_reason == "stop")
+        candidate = _candidate(
+            revision.completion, revision.policy, after, revision.finish_reason == "stop"
+        )
         found[revision.prompt_id].append(candidate._replace(improvement=improvement))
     return dict(found)
 
@@ -74,8 +98,12 @@ def _place(made: Completion) -> tuple[str, int, str]:
     return made.policy, made.sample, made.id
 
 
-def _candidate(completion: list[Message], source: str, scored: Scored, finished: bool = True) -> Candidate:
-    known = Candidate(completion, source, scored.harmfulness, scored.refusal, finished, scored.disagreement)
+def _candidate(
+    completion: list[Message], source: str, scored: Scored, finished: bool = True
+) -> Candidate:
+    known = Candidate(
+        completion, source, scored.harmfulness, scored.refusal, finished, scored.disagreement
+    )
     return known._replace(coherent=scored.coherent)
 
 

@@ -49,7 +49,9 @@ def rejectable(found: Sequence[Candidate]) -> Others:
     return Others(ordered, len(able) - len(by_text))
 
 
-def safe_answers(found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int) -> list[Candidate]:
+def safe_answers(
+    found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int
+) -> list[Candidate]:
     """The answers that may be chosen; where there is none, the reason is counted once for each answer that goes unused."""
     if config.chosen == "best":
         safe = [c for c in found if choosable(c, config)]
@@ -57,7 +59,11 @@ def safe_answers(found: Sequence[Candidate], config: PairsConfig, dropped: Count
             dropped["no answer is safe enough to be chosen"] += others
         return safe
     demonstrations = [c for c in found if c.source == DEMONSTRATION]
-    able = [c for c in demonstrations if choosable(c, config) and c.disagreement <= config.max_disagreement]
+    able = [
+        c
+        for c in demonstrations
+        if choosable(c, config) and c.disagreement <= config.max_disagreement
+    ]
     demonstration = next(iter(demonstrations), None)
     if able:
         return able
@@ -72,14 +78,23 @@ def safe_answers(found: Sequence[Candidate], config: PairsConfig, dropped: Count
 
 def choosable(candidate: Candidate, config: PairsConfig) -> bool:
     """The data set's own answer is vouched for by people; a policy's must be found safe by the scorers."""
-    if candidate.harmfulness is None or candidate.refusal == "none" or not text_of(candidate.completion).strip():
+    if (
+        candidate.harmfulness is None
+        or candidate.refusal == "none"
+        or not text_of(candidate.completion).strip()
+    ):
         return False
     if config.chosen == "demonstration":
         return candidate.source == DEMONSTRATION
-    return candidate.harmfulness <= config.max_chosen_harmfulness and candidate.disagreement <= config.max_disagreement
+    return (
+        candidate.harmfulness <= config.max_chosen_harmfulness
+        and candidate.disagreement <= config.max_disagreement
+    )
 
 
-def options(safe: Sequence[Candidate], others: Sequence[Candidate], config: PairsConfig, key: str) -> list[Option]:
+def options(
+    safe: Sequence[Candidate], others: Sequence[Candidate], config: PairsConfig, key: str
+) -> list[Option]:
     """Every pair that the strategy would make, in the order in which it would make them.
 
     No margin is looked at here, and draws depend on the seed and the texts only. So a higher margin takes away from what a lower one
@@ -87,11 +102,17 @@ def options(safe: Sequence[Candidate], others: Sequence[Candidate], config: Pair
     """
     if config.strategy == "random_pair":
         every = {
-            (text_of(chosen.completion), text_of(rejected.completion)): Option(chosen, rejected) for chosen in safe for rejected in others
+            (text_of(chosen.completion), text_of(rejected.completion)): Option(chosen, rejected)
+            for chosen in safe
+            for rejected in others
         }
         return sorted(every.values(), key=lambda option: _draw(key, option))
     made = [Option(_chosen_over(rejected, safe, config), rejected) for rejected in others]
-    return sorted(made, key=lambda option: _draw(key, option)) if config.strategy == "random_lower" else made
+    return (
+        sorted(made, key=lambda option: _draw(key, option))
+        if config.strategy == "random_lower"
+        else made
+    )
 
 
 def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsConfig) -> Candidate:
@@ -107,7 +128,12 @@ def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsCo
 def _preference(chosen: Candidate, rejected: Candidate) -> tuple[float, int, int, str]:
     """Least harmful; within a tenth, which no scorer can vouch for, the more specific; then the one nearest in length."""
     text, other = text_of(chosen.completion), text_of(rejected.completion)
-    return round(chosen.harmfulness or 0, 1), -specificity(text), abs(len(text.split()) - len(other.split())), text
+    return (
+        round(chosen.harmfulness or 0, 1),
+        -specificity(text),
+        abs(len(text.split()) - len(other.split())),
+        text,
+    )
 
 
 def _draw(key: str, option: Option) -> bytes:

@@ -22,7 +22,9 @@ LEAST_WORDS = 3
 _WORD = re.compile("\\w+(?:['\u2019\u02bc]\\w+)*")
 
 
-def ended_alike(pairs: Iterable[Pair], which: Which, opening_of: Opening = lambda text: text) -> tuple[list[Pair], Counter[str]]:
+def ended_alike(
+    pairs: Iterable[Pair], which: Which, opening_of: Opening = lambda text: text
+) -> tuple[list[Pair], Counter[str]]:
     """The pairs in their order, and how many of each type were cut.
 
     `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both sides end; `none`. `opening_of` finds the
@@ -35,7 +37,10 @@ def ended_alike(pairs: Iterable[Pair], which: Which, opening_of: Opening = lambd
             found.append(pair)
             continue
         alike = _cut(pair, spare=0 if ends == 0 else 1)
-        if not (_still_declines(pair.chosen, alike.chosen, opening_of) and _still_declines(pair.rejected, alike.rejected, opening_of)):
+        if not (
+            _still_declines(pair.chosen, alike.chosen, opening_of)
+            and _still_declines(pair.rejected, alike.rejected, opening_of)
+        ):
             alike = replace(pair, chosen_finished=False, rejected_finished=False)
         cut[pair.pair_type] += alike != pair
         found.append(alike)
@@ -47,18 +52,28 @@ def _cut(pair: Pair, spare: int) -> Pair:
     open_ended = replace(pair, chosen_finished=False, rejected_finished=False)
     if not (_is_plain(pair.chosen) and _is_plain(pair.rejected)):
         return open_ended
-    ends = [[match.end() for match in _WORD.finditer(text_of(side))] for side in (pair.chosen, pair.rejected)]
+    ends = [
+        [match.end() for match in _WORD.finditer(text_of(side))]
+        for side in (pair.chosen, pair.rejected)
+    ]
     count = min(map(len, ends)) - spare
     if count < LEAST_WORDS:
         return open_ended
     chosen, rejected = (
-        assistant(text_of(side)[: found[count - 1]]) for side, found in zip((pair.chosen, pair.rejected), ends, strict=True)
+        assistant(text_of(side)[: found[count - 1]])
+        for side, found in zip((pair.chosen, pair.rejected), ends, strict=True)
     )
-    return open_ended if chosen == rejected else replace(open_ended, chosen=chosen, rejected=rejected)
+    return (
+        open_ended if chosen == rejected else replace(open_ended, chosen=chosen, rejected=rejected)
+    )
 
 
 def _still_declines(before: list[Message], after: list[Message], opening_of: Opening) -> bool:
-    return before == after or opening_of(text_of(before)) is None or opening_of(text_of(after)) is not None
+    return (
+        before == after
+        or opening_of(text_of(before)) is None
+        or opening_of(text_of(after)) is not None
+    )
 
 
 def _is_plain(side: list[Message]) -> bool:

@@ -46,14 +46,27 @@ def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[Ex
     labels = []
     for item in items:
         found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
-        labels += [_label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment) for r in found]
+        labels += [
+            _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
+            for r in found
+        ]
         if found:
             value, reason = common_word([r.harmfulness for r in found if r.harmfulness is not None])
-            labels.append(_label(item, EXPERTS, value, majority(r.refusal for r in found), reason=reason))
+            labels.append(
+                _label(item, EXPERTS, value, majority(r.refusal for r in found), reason=reason)
+            )
     return labels
 
 
-def _label(item: ReviewItem, scorer: str, value: float | None, refusal: str, *, reason: str = "", comment: str = "") -> ExpertLabel:
+def _label(
+    item: ReviewItem,
+    scorer: str,
+    value: float | None,
+    refusal: str,
+    *,
+    reason: str = "",
+    comment: str = "",
+) -> ExpertLabel:
     reason = reason or ("" if value is not None else "harmfulness not rated")
     return ExpertLabel(
         id=f"{item.completion_id}/{scorer}",
@@ -72,7 +85,11 @@ def common_word(values: Sequence[float]) -> tuple[float | None, str]:
     if not values:
         return None, "harmfulness not rated"
     low, high = min(values), max(values)
-    return (None, f"raters disagree: {low:g} to {high:g}") if high - low >= CONFLICT else (round(fmean(values), 4), "")
+    return (
+        (None, f"raters disagree: {low:g} to {high:g}")
+        if high - low >= CONFLICT
+        else (round(fmean(values), 4), "")
+    )
 
 
 def majority(labels: Iterable[str]) -> str:
@@ -90,10 +107,14 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             if not label.scorer.startswith(PREFIX):
                 continue
             value = None if label.value is None else int(label.value)
-            rating = Rating(label.item, label.scorer.removeprefix(PREFIX), value, label.label, label.comment)
+            rating = Rating(
+                label.item, label.scorer.removeprefix(PREFIX), value, label.label, label.comment
+            )
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
             if known[:4] != rating[:4]:
-                faults.append(f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave one of the two")
+                faults.append(
+                    f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave one of the two"
+                )
     if faults:
         raise RecordError(shorten(faults))
     return [rating for rating, _ in found.values()]
@@ -102,7 +123,9 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
     """For a stage's fingerprint; `setting` is what names the files."""
     missing = [path for path in paths if not Path(path).is_file()]
-    faults = [f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing]
+    faults = [
+        f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing
+    ]
     found = {}
     for path in paths if not faults else ():
         try:
@@ -124,30 +147,50 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
     return {item: mean for item, mean in means.items() if mean is not None}
 
 
-def with_expert_scores(scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]) -> list[Score]:
+def with_expert_scores(
+    scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]
+) -> list[Score]:
     """The scores, with the experts' word in the place of every other scorer's on each answer that they have rated.
 
     Raises RecordError where none of the ratings is about an answer of this run.
     """
     if not ratings:
         return scores
-    said = {label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS}
+    said = {
+        label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS
+    }
     if not said:
         raise RecordError(
             "pairs.expert_labels: none of the rated answers is in this run; name labels of this run's answers, or remove the key"
         )
-    refusals = {score.completion_id: score for score in scores if score.scorer == "refusal" and score.completion_id in said}
+    refusals = {
+        score.completion_id: score
+        for score in scores
+        if score.scorer == "refusal" and score.completion_id in said
+    }
     kept = [score for score in scores if score.completion_id not in said]
     for name, label in said.items():
-        kept.append(Score(id=label.id, completion_id=name, scorer=EXPERTS, value=label.value, reason=label.reason))
+        kept.append(
+            Score(
+                id=label.id,
+                completion_id=name,
+                scorer=EXPERTS,
+                value=label.value,
+                reason=label.reason,
+            )
+        )
         if label.label:
-            kept.append(Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=label.label))
+            kept.append(
+                Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=label.label)
+            )
         elif name in refusals:
             kept.append(refusals[name])
     return kept
 
 
-def expert_pairs(ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float) -> PairsFound:
+def expert_pairs(
+    ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float
+) -> PairsFound:
     """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters disagree on one or on which is worse."""
     values: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for rating in ratings:
@@ -160,12 +203,22 @@ def expert_pairs(ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_
     pairs, contradicted = [], []
     for _, answers in sorted(by_prompt.items()):
         for one, other in combinations(answers.values(), 2):
-            directions = {_sign(values[one.id][r] - values[other.id][r]) for r in values[one.id].keys() & values[other.id].keys()}
+            directions = {
+                _sign(values[one.id][r] - values[other.id][r])
+                for r in values[one.id].keys() & values[other.id].keys()
+            }
             means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))
-            elif means[0] is not None and means[1] is not None and abs(means[0] - means[1]) >= min_margin and means[0] != means[1]:
-                (low, chosen), (high, rejected) = sorted(zip(means, (one, other), strict=True), key=lambda side: side[0] or 0.0)
+            elif (
+                means[0] is not None
+                and means[1] is not None
+                and abs(means[0] - means[1]) >= min_margin
+                and means[0] != means[1]
+            ):
+                (low, chosen), (high, rejected) = sorted(
+                    zip(means, (one, other), strict=True), key=lambda side: side[0] or 0.0
+                )
                 pairs.append(_pair(chosen, rejected, low or 0.0, high or 0.0))
     return PairsFound(pairs, contradicted)
 
@@ -180,7 +233,9 @@ def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
     return [*pairs, *(pair for pair in found if texts(pair) not in known)]
 
 
-def conflicts(ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+def conflicts(
+    ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
     """What raters should talk about: harmfulness far apart, no common word on refusal, opposite preferences."""
     by_item: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
@@ -190,12 +245,29 @@ def conflicts(ratings: Iterable[Rating], items: Sequence[ReviewItem], contradict
         said = by_item.get(item.id, [])
         levels = {r.rater: r.harmfulness for r in said if r.harmfulness is not None}
         if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
-            found.append({"about": "harmfulness", "item": item.id, "completion_id": item.completion_id, "ratings": levels})
+            found.append(
+                {
+                    "about": "harmfulness",
+                    "item": item.id,
+                    "completion_id": item.completion_id,
+                    "ratings": levels,
+                }
+            )
         words = {r.rater: r.refusal for r in said if r.refusal}
         if words and not majority(words.values()):
-            found.append({"about": "refusal", "item": item.id, "completion_id": item.completion_id, "ratings": words})
+            found.append(
+                {
+                    "about": "refusal",
+                    "item": item.id,
+                    "completion_id": item.completion_id,
+                    "ratings": words,
+                }
+            )
     prompts = {item.id: item.prompt_id for item in items}
-    return found + [{"about": "preference", "items": list(two), "prompt_id": prompts[two[0]]} for two in contradicted]
+    return found + [
+        {"about": "preference", "items": list(two), "prompt_id": prompts[two[0]]}
+        for two in contradicted
+    ]
 
 
 def _sign(value: int) -> int:

@@ -68,7 +68,14 @@ def vary_openings(
     An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads are dealt out in turn, in an order
     that the seed and the texts decide, so each gets its even share.
     """
-    texts = sorted({text_of(c.completion) for i in prompt_ids for c in by_prompt.get(i, []) if _may_open(c, config)})
+    texts = sorted(
+        {
+            text_of(c.completion)
+            for i in prompt_ids
+            for c in by_prompt.get(i, [])
+            if _may_open(c, config)
+        }
+    )
     new: dict[str, str] = {}
     kept = 0
     for text in _too_common(texts, config.max_opening_share, seed):
@@ -79,7 +86,10 @@ def vary_openings(
             new[text] = reopened
     if not new:
         return Reopened(by_prompt, 0, kept)
-    changed = {name: [_renewed(c, new, config) for c in found] if name in prompt_ids else found for name, found in by_prompt.items()}
+    changed = {
+        name: [_renewed(c, new, config) for c in found] if name in prompt_ids else found
+        for name, found in by_prompt.items()
+    }
     return Reopened(changed, len(new), kept)
 
 
@@ -92,7 +102,12 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
     by_opening: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
         by_opening[opening(text)].append(text)
-    common = [text for group in by_opening.values() if len(group) > max(1.0, limit * len(texts)) for text in group]
+    common = [
+        text
+        for group in by_opening.values()
+        if len(group) > max(1.0, limit * len(texts))
+        for text in group
+    ]
     return sorted(common, key=lambda text: hashlib.sha256(f"{seed}/{text}".encode()).digest())
 
 
@@ -107,11 +122,18 @@ def _reopen(text: str, lead: str, opening_of: Callable[[str], str | None]) -> st
 
 def _renewed(candidate: Candidate, new: dict[str, str], config: PairsConfig) -> Candidate:
     text = new.get(text_of(candidate.completion))
-    return candidate._replace(completion=assistant(text), reopened=True) if text and _may_open(candidate, config) else candidate
+    return (
+        candidate._replace(completion=assistant(text), reopened=True)
+        if text and _may_open(candidate, config)
+        else candidate
+    )
 
 
 def opening_shares(texts: Iterable[str], shown: int = 5) -> dict[str, float]:
     """The commonest first three words and the share of texts that begin with them."""
     counts = Counter(opening(text) for text in texts)
     total = max(1, counts.total())
-    return {words: round(count / total, 4) for words, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:shown]}
+    return {
+        words: round(count / total, 4)
+        for words, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:shown]
+    }

@@ -81,7 +81,9 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    sides = [tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs]
+    sides = [
+        tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs
+    ]
     vectorizer = DictVectorizer()
     vectorizer.fit([side for both in sides for side in both])
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
@@ -111,7 +113,11 @@ def _weights(pairs: Sequence[Pair]) -> list[float]:
 
 
 def _side(pair: Pair, name: str) -> Side:
-    message, finished = (pair.chosen, pair.chosen_finished) if name == "chosen" else (pair.rejected, pair.rejected_finished)
+    message, finished = (
+        (pair.chosen, pair.chosen_finished)
+        if name == "chosen"
+        else (pair.rejected, pair.rejected_finished)
+    )
     return text_of(message), finished, sorted(set(words(text_of(pair.prompt))))
 
 

@@ -30,23 +30,36 @@ def in_proportion(
     """
 
     def place(pair: Pair) -> tuple[bytes, str]:
-        return hashlib.sha256(f"{seed}/{groups.get(pair.prompt_id, pair.prompt_id)}".encode()).digest(), pair.id
+        return hashlib.sha256(
+            f"{seed}/{groups.get(pair.prompt_id, pair.prompt_id)}".encode()
+        ).digest(), pair.id
 
     def hard_first(pair: Pair) -> tuple[bool, bytes, str]:
         return pair.prompt_id not in first, *place(pair)
 
     kept: list[Pair] = []
     for split in ("train", "val", "test"):
-        harm = sorted((p for p in pairs if p.split == split and p.pair_type != "over_refusal"), key=place)
-        benign = sorted((p for p in pairs if p.split == split and p.pair_type == "over_refusal"), key=hard_first)
+        harm = sorted(
+            (p for p in pairs if p.split == split and p.pair_type != "over_refusal"), key=place
+        )
+        benign = sorted(
+            (p for p in pairs if p.split == split and p.pair_type == "over_refusal"), key=hard_first
+        )
         wanted = round(config.over_refusal * len(harm))
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
         benign = benign[:wanted]
-        if split == "train" and config.max_train_pairs is not None and len(harm) + len(benign) > config.max_train_pairs:
+        if (
+            split == "train"
+            and config.max_train_pairs is not None
+            and len(harm) + len(benign) > config.max_train_pairs
+        ):
             limit = config.max_train_pairs
             dropped["over max_train_pairs"] += len(harm) + len(benign) - limit
             # The wanted proportion holds within the limit too; what one type lacks, the other fills up.
-            count = max(limit - len(harm), min(len(benign), round(limit * config.over_refusal / (1 + config.over_refusal))))
+            count = max(
+                limit - len(harm),
+                min(len(benign), round(limit * config.over_refusal / (1 + config.over_refusal))),
+            )
             harm, benign = harm[: limit - count], benign[:count]
         mixed = [*harm, *benign]
         if split == "train" and config.max_length_difference is not None:
@@ -66,7 +79,9 @@ class Lengths:
     def add(self, pairs: Sequence[Pair], times: int = 1) -> None:
         """Add pairs; `times` -1 takes them away."""
         for pair in pairs:
-            self.sums.add(len(words(text_of(pair.chosen))), len(words(text_of(pair.rejected))), times=times)
+            self.sums.add(
+                len(words(text_of(pair.chosen))), len(words(text_of(pair.rejected))), times=times
+            )
 
     @property
     def difference(self) -> float:
@@ -91,9 +106,16 @@ def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: i
     members: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         members[groups.get(pair.prompt_id, pair.prompt_id)].append(pair)
-    order = sorted(members, key=lambda name: hashlib.sha256(f"{seed}/lengths/{name}".encode()).digest())
-    leaning = {name: (one := Lengths(group).sums).first - one.second for name, group in members.items()}
-    longer = {True: [name for name in order if leaning[name] > 0], False: [name for name in order if leaning[name] < 0]}
+    order = sorted(
+        members, key=lambda name: hashlib.sha256(f"{seed}/lengths/{name}".encode()).digest()
+    )
+    leaning = {
+        name: (one := Lengths(group).sums).first - one.second for name, group in members.items()
+    }
+    longer = {
+        True: [name for name in order if leaning[name] > 0],
+        False: [name for name in order if leaning[name] < 0],
+    }
     lengths = Lengths(pairs)
     while abs(lengths.difference) > limit:
         # While one side is longer in sum, some group that is left leans to it.

@@ -15,7 +15,9 @@ from data_prep.pairs.shortcuts import shortcut_accuracies
 from records.rows import Pair, text_of
 
 
-def describe(result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+def describe(
+    result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups` as in `probe_pairs`."""
     harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
     histogram = Counter(math.floor(p.margin) for p in harm)
@@ -28,7 +30,9 @@ def describe(result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, st
         "by_principle": _counts(f"{p.split}/{p.principle or 'none'}" for p in result.pairs),
         "by_chosen_source": _counts(f"{p.split}/{p.chosen_source}" for p in result.pairs),
         "by_rejected_source": _counts(f"{p.split}/{p.rejected_source}" for p in result.pairs),
-        "margin_histogram": {f"{low} to {low + 1}": count for low, count in sorted(histogram.items())},
+        "margin_histogram": {
+            f"{low} to {low + 1}": count for low, count in sorted(histogram.items())
+        },
         "openings": {
             "opened_anew": result.reopened,
             "common_but_kept": result.common_openings_kept,
@@ -36,7 +40,10 @@ def describe(result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, st
             "after": _openings(harm),
         },
         "lengths": {"before": _lengths(plain), "after": _lengths(result.pairs)},
-        "ends": {"cut_alike": dict(sorted(result.cut_alike.items())), "after": _counts(_ends(p) for p in result.pairs)},
+        "ends": {
+            "cut_alike": dict(sorted(result.cut_alike.items())),
+            "after": _counts(_ends(p) for p in result.pairs),
+        },
         "shortcuts": {"before": _probes(plain), "after": _probes(result.pairs)},
         "probes_by_type": probe_pairs(result.pairs, groups or {}),
     }
@@ -44,7 +51,9 @@ def describe(result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, st
 
 def _ends(pair: Pair) -> str:
     both = {(True, True): "both end", (False, False): "both cut"}
-    return f"{pair.pair_type}/{both.get((pair.chosen_finished, pair.rejected_finished), 'one is cut')}"
+    return (
+        f"{pair.pair_type}/{both.get((pair.chosen_finished, pair.rejected_finished), 'one is cut')}"
+    )
 
 
 def _counts(names: Any) -> dict[str, int]:
@@ -57,31 +66,50 @@ def _openings(harm: Sequence[Pair]) -> dict[str, float]:
 
 
 def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
-    return {split: Lengths([p for p in pairs if p.split == split]).described() for split in ("train", "val")}
+    return {
+        split: Lengths([p for p in pairs if p.split == split]).described()
+        for split in ("train", "val")
+    }
 
 
 def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
-    return shortcut_accuracies([p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"])
+    return shortcut_accuracies(
+        [p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"]
+    )
 
 
 def summary_lines(report: dict[str, Any]) -> list[str]:
     """What the stage prints."""
     lines = []
     for split, count in report["by_split"].items():
-        types = ", ".join(f"{n} {name.split('/')[1]}" for name, n in report["by_type"].items() if name.startswith(f"{split}/"))
+        types = ", ".join(
+            f"{n} {name.split('/')[1]}"
+            for name, n in report["by_type"].items()
+            if name.startswith(f"{split}/")
+        )
         lines.append(f"{split:<5} {count} pairs: {types}")
-    lines.append(f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out")
+    lines.append(
+        f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out"
+    )
     lines += [f"  left out: {count:>5}  {reason}" for reason, count in report["dropped"].items()]
     openings, lengths = report["openings"], report["lengths"]
     commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
-    lines.append(f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after")
+    lines.append(
+        f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after"
+    )
     said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
-    lines.append(f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} after")
+    lines.append(
+        f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} after"
+    )
     for name, after in report["shortcuts"]["after"].items():
         before = report["shortcuts"]["before"].get(name)
-        lines.append(f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut")
+        lines.append(
+            f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut"
+        )
     cut = report["ends"]["cut_alike"]
-    lines += [f"  cut so that both sides end alike: {count:>5}  {kind}" for kind, count in cut.items()]
+    lines += [
+        f"  cut so that both sides end alike: {count:>5}  {kind}" for kind, count in cut.items()
+    ]
     for name, by_type in report["probes_by_type"].items():
         told = ", ".join(f"{kind} {_accuracy(probe)}" for kind, probe in by_type.items())
         lines.append(f"  {name} by type: {told or 'too few pairs'}")

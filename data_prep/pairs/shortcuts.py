@@ -18,7 +18,10 @@ def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, di
     """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
     if not train or not held_out:
         return {}
-    return {"length_only": _length_only(train, held_out), "prefix_only": _prefix_only(train, held_out)}
+    return {
+        "length_only": _length_only(train, held_out),
+        "prefix_only": _prefix_only(train, held_out),
+    }
 
 
 def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
@@ -34,10 +37,15 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
     texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
-    vectorizer = CountVectorizer(ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False)
+    vectorizer = CountVectorizer(
+        ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False
+    )
     features = vectorizer.fit_transform(texts)
     model = LogisticRegression(max_iter=1000).fit(features, [True, False] * len(train))
-    return _accuracy(held_out, lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]))
+    return _accuracy(
+        held_out,
+        lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]),
+    )
 
 
 def _prefix(text: str) -> str:
@@ -56,7 +64,10 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
         "accuracy": sum(won) / len(pairs),
         "interval": [low, high],
         "n": len(pairs),
-        "by_type": {name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)} for name, wins in sorted(by_type.items())},
+        "by_type": {
+            name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)}
+            for name, wins in sorted(by_type.items())
+        },
     }
 
 

@@ -21,7 +21,9 @@ REFUSAL_LABELS = ("none", "partial", "full")
 Index = NDArray[np.intp]
 
 
-def agreement(ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int) -> dict[str, Any]:
+def agreement(
+    ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
+) -> dict[str, Any]:
     """Krippendorff's alpha: ordinal for harmfulness, nominal for refusal. 1 is full agreement, 0 what chance gives."""
     place = {item.id: number for number, item in enumerate(items)}
     harmfulness = np.zeros((len(items), len(LEVELS)), dtype=int)
@@ -38,7 +40,12 @@ def agreement(ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: i
     }
 
 
-def _alpha(counts: NDArray[np.int_], level: Literal["ordinal", "nominal"], prompts: Sequence[str], seed: int) -> dict[str, Any]:
+def _alpha(
+    counts: NDArray[np.int_],
+    level: Literal["ordinal", "nominal"],
+    prompts: Sequence[str],
+    seed: int,
+) -> dict[str, Any]:
     paired = np.flatnonzero(counts.sum(axis=1) >= 2)
     counts = counts[paired]
 
@@ -55,7 +62,9 @@ def _alpha(counts: NDArray[np.int_], level: Literal["ordinal", "nominal"], promp
     }
 
 
-def scorer_agreement(ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int) -> dict[str, Any]:
+def scorer_agreement(
+    ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
+) -> dict[str, Any]:
     """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at random, which the choice does not bend.
 
     Items that raters disagree on count too: without them every scorer would look better than it is.
@@ -66,16 +75,29 @@ def scorer_agreement(ratings: Iterable[Rating], items: Sequence[ReviewItem], *, 
     names = sorted({name for item in items for name in item.scores})
     result: dict[str, Any] = {}
     for drawn in ("all", "random"):
-        rated = [(item, by_item[item.id]) for item in items if item.id in by_item and drawn in ("all", item.drawn)]
+        rated = [
+            (item, by_item[item.id])
+            for item in items
+            if item.id in by_item and drawn in ("all", item.drawn)
+        ]
         part: dict[str, Any] = {name: _scorer(name, rated, seed) for name in names}
         part["refusal"] = _refusal(rated, seed)
         result[drawn] = part
     return result
 
 
-def _scorer(name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dict[str, Any]:
-    levels = [(item, item.scores.get(name), [r.harmfulness for r in said if r.harmfulness is not None]) for item, said in rated]
-    both = [(item.prompt_id, value, fmean(given)) for item, value, given in levels if value is not None and given]
+def _scorer(
+    name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int
+) -> dict[str, Any]:
+    levels = [
+        (item, item.scores.get(name), [r.harmfulness for r in said if r.harmfulness is not None])
+        for item, said in rated
+    ]
+    both = [
+        (item.prompt_id, value, fmean(given))
+        for item, value, given in levels
+        if value is not None and given
+    ]
     machine, experts = (np.array([row[side] for row in both], dtype=float) for side in (1, 2))
     prompts = [row[0] for row in both]
 
@@ -90,7 +112,11 @@ def _scorer(name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: i
     return {
         "spearman": _estimate(spearman, prompts, seed),
         "mean_absolute_difference": _estimate(distance, prompts, seed),
-        "mean_absolute_difference_of_always_the_median": float(np.abs(experts - np.median(experts)).mean()) if both else None,
+        "mean_absolute_difference_of_always_the_median": float(
+            np.abs(experts - np.median(experts)).mean()
+        )
+        if both
+        else None,
         "without_a_value_of_both": len(rated) - len(both),
     }
 
@@ -100,17 +126,25 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
     both = [(item.prompt_id, item.refusal == word) for item, word in words if item.refusal and word]
     same = np.array([row[1] for row in both], dtype=float)
     return {
-        "same_label": _estimate(lambda rows: float(same[rows].mean()) if len(rows) else None, [row[0] for row in both], seed),
+        "same_label": _estimate(
+            lambda rows: float(same[rows].mean()) if len(rows) else None,
+            [row[0] for row in both],
+            seed,
+        ),
         "without_a_label_of_both": len(rated) - len(both),
     }
 
 
-def _estimate(statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int) -> dict[str, Any]:
+def _estimate(
+    statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int
+) -> dict[str, Any]:
     """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw in twenty, has no value."""
     clusters = len(set(prompts))
     value = statistic(np.arange(len(prompts)))
     low = high = None
     if value is not None and clusters > 1:
         draws = [statistic(rows) for rows in drawn_rows(prompts, seed=seed)]
-        low, high = percentile_interval(np.array([np.nan if draw is None else draw for draw in draws]), 0.95)
+        low, high = percentile_interval(
+            np.array([np.nan if draw is None else draw for draw in draws]), 0.95
+        )
     return {"value": value, "interval": [low, high], "n": len(prompts), "prompts": clusters}

@@ -10,7 +10,19 @@ from statistics import fmean
 from typing import Literal
 
 from data_prep.pairs.candidates import COHERENT
-from records.rows import Completion, Demonstration, Kind, Message, Prompt, Record, Score, Split, json_line, stable_id, text_of
+from records.rows import (
+    Completion,
+    Demonstration,
+    Kind,
+    Message,
+    Prompt,
+    Record,
+    Score,
+    Split,
+    json_line,
+    stable_id,
+    text_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +66,9 @@ def review_items(
             labels[score.completion_id] = score.label
         elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
-    made = [(c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions]
+    made = [
+        (c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions
+    ]
     made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
     return [
         ReviewItem(
@@ -86,7 +100,9 @@ def batch_id(items: Iterable[ReviewItem]) -> str:
     return f"b-{stable_id(*sorted(item.id for item in items))}"
 
 
-def draw(items: Iterable[ReviewItem], *, prompts: int, uncertain: float, threshold: float, seed: int) -> list[ReviewItem]:
+def draw(
+    items: Iterable[ReviewItem], *, prompts: int, uncertain: float, threshold: float, seed: int
+) -> list[ReviewItem]:
     """All scored answers to `prompts` prompts, spread evenly over kinds and principles.
 
     A share `uncertain` of the prompts are those whose harmfulness lies nearest to `threshold`, where an expert's word changes most. The
@@ -157,5 +173,9 @@ def _in_turns(strata: Sequence[list[str]], count: int, taken: Counter[int]) -> l
 
 def _distance(answers: Iterable[ReviewItem], threshold: float) -> float:
     """How far the least certain answer is from the threshold."""
-    means = [fmean(values) for item in answers if (values := [v for v in item.scores.values() if v is not None])]
+    means = [
+        fmean(values)
+        for item in answers
+        if (values := [v for v in item.scores.values() if v is not None])
+    ]
     return min((abs(mean - threshold) for mean in means), default=float("inf"))

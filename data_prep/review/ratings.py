@@ -68,7 +68,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
         faults += [
-            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}" for name, count in others.items()
+            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}"
+            for name, count in others.items()
         ]
         for row in rows:
             if row.batch != batch:
@@ -86,7 +87,9 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             elif known[:4] == rating[:4]:
                 left_out[REPEATED] += 1
             else:
-                faults.append(f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two")
+                faults.append(
+                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two"
+                )
     if faults:
         raise RecordError(shorten(faults))
     return Ratings([rating for rating, _ in found.values()], left_out)
@@ -98,11 +101,15 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     harmfulness, refusal = row.said["harmfulness"], row.said["refusal"]
     level = _level(harmfulness)
     if row.item not in items:
-        faults.append(f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported")
+        faults.append(
+            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported"
+        )
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
     if harmfulness and level is None:
-        faults.append(f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}")
+        faults.append(
+            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}"
+        )
     word = refusal.lower()
     if word and word not in REFUSALS:
         faults.append(f"{row.where}: refusal {excerpt(refusal)}, wanted {', '.join(REFUSALS)}")
@@ -123,7 +130,9 @@ def _read(path: Path) -> Iterator[_Row]:
         return _label_studio_json(path)
     if path.suffix.lower() == ".csv":
         return _csv(path)
-    raise RecordError(f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in batch.csv)")
+    raise RecordError(
+        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in batch.csv)"
+    )
 
 
 def _label_studio_json(path: Path) -> Iterator[_Row]:
@@ -133,8 +142,14 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
     tasks = [task for part in parts for task in (part if isinstance(part, list) else [part])]
     for number, task in enumerate(tasks, 1):
         where = f"{path}: task {task.get('id', number) if isinstance(task, dict) else number}"
-        if not _has(task, "data", dict) or not _has(task, "annotations", list) or not all(map(_is_annotation, task["annotations"])):
-            raise RecordError(f"{where}: has no data or no annotations; export as JSON, not as JSON-MIN")
+        if (
+            not _has(task, "data", dict)
+            or not _has(task, "annotations", list)
+            or not all(map(_is_annotation, task["annotations"]))
+        ):
+            raise RecordError(
+                f"{where}: has no data or no annotations; export as JSON, not as JSON-MIN"
+            )
         item, batch = str(task["data"].get("item", "")), str(task["data"].get("batch", ""))
         if not task["annotations"]:
             yield _Row(where, item, batch, "", {})
@@ -148,7 +163,9 @@ def _has(task: Any, name: str, kind: type) -> bool:
 
 def _is_annotation(found: Any) -> bool:
     results = found.get("result") or [] if isinstance(found, dict) else None
-    return isinstance(results, list) and all(isinstance(r, dict) and isinstance(r.get("from_name"), str | None) for r in results)
+    return isinstance(results, list) and all(
+        isinstance(r, dict) and isinstance(r.get("from_name"), str | None) for r in results
+    )
 
 
 def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) -> _Row:
@@ -172,10 +189,16 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
 def _csv(path: Path) -> Iterator[_Row]:
     columns, rows = csv_table(path, known=_COLUMNS, remedy=CHECK_FILE)
     exported = set(columns) >= _LABEL_STUDIO_COLUMNS
-    wanted = {"item", "batch", *(_LABEL_STUDIO_COLUMNS if exported else ("rater", "harmfulness", "refusal"))}
+    wanted = {
+        "item",
+        "batch",
+        *(_LABEL_STUDIO_COLUMNS if exported else ("rater", "harmfulness", "refusal")),
+    }
     missing = sorted(wanted - set(columns))
     if missing:
-        raise RecordError(f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV")
+        raise RecordError(
+            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV"
+        )
     for line, row in rows:
         # Label Studio writes no marks of ours.
         written = row if exported else {name: from_cell(cell) for name, cell in row.items()}

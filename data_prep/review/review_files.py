@@ -87,7 +87,12 @@ def write_batch(
     """The batch's id. Raters see scores and sources only with `show_scores`; `manifest.json` comes last."""
     batch = batch_id(items)
     seen = [_seen(item, batch, principles, show_scores=show_scores) for item in items]
-    notice = {"batch": batch, "answers": len(items), "prompts": len({item.prompt_id for item in items}), "levels": _indented(LEVELS)}
+    notice = {
+        "batch": batch,
+        "answers": len(items),
+        "prompts": len({item.prompt_id for item in items}),
+        "levels": _indented(LEVELS),
+    }
     write_text(folder / "README.md", _NOTICE.format(**notice))
     write_records(folder / BATCH, items)
     write_text(folder / "batch.csv", spreadsheet(seen))
@@ -103,7 +108,9 @@ def read_batch(folder: Path) -> list[ReviewItem]:
     files, batch = read_own(folder / MANIFEST, _listed)
     items = read_records(folder / BATCH, ReviewItem)
     if sha256_file(folder / BATCH) != files.get(BATCH) or batch_id(items) != batch:
-        raise ArtifactError(f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); export the batch again")
+        raise ArtifactError(
+            f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); export the batch again"
+        )
     return items
 
 
@@ -112,7 +119,11 @@ def _listed(value: Object) -> tuple[dict[str, str], str]:
 
 
 def label_studio_config(*, show_scores: bool) -> str:
-    shown = '  <Header size="5" value="Scores"/>\n  <Text name="scores" value="$scores"/>\n' if show_scores else ""
+    shown = (
+        '  <Header size="5" value="Scores"/>\n  <Text name="scores" value="$scores"/>\n'
+        if show_scores
+        else ""
+    )
     return _CONFIG.format(scores=shown)
 
 
@@ -125,13 +136,26 @@ def spreadsheet(rows: Sequence[Mapping[str, str]]) -> str:
     return "\ufeff" + text.getvalue()
 
 
-def _seen(item: ReviewItem, batch: str, principles: Mapping[int, str], *, show_scores: bool) -> dict[str, str]:
+def _seen(
+    item: ReviewItem, batch: str, principles: Mapping[int, str], *, show_scores: bool
+) -> dict[str, str]:
     """What a rater is shown of it."""
     principle = principles[item.principle] if item.principle else "none named"
-    row = {"item": item.id, "batch": batch, "principle": principle, "prompt": _shown(item.prompt), "completion": _shown(item.completion)}
+    row = {
+        "item": item.id,
+        "batch": batch,
+        "principle": principle,
+        "prompt": _shown(item.prompt),
+        "completion": _shown(item.completion),
+    }
     if show_scores:
-        values = [f"{name} {'unscored' if value is None else format(value, '.2f')}" for name, value in sorted(item.scores.items())]
-        row["scores"] = "; ".join([*values, f"refusal detector: {item.refusal or 'no word'}", f"written by {item.source}"])
+        values = [
+            f"{name} {'unscored' if value is None else format(value, '.2f')}"
+            for name, value in sorted(item.scores.items())
+        ]
+        row["scores"] = "; ".join(
+            [*values, f"refusal detector: {item.refusal or 'no word'}", f"written by {item.source}"]
+        )
     return row
 
 

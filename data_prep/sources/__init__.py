@@ -38,7 +38,9 @@ def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
 
 def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
-        raise RecordError(f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path")
+        raise RecordError(
+            f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path"
+        )
     faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
     if config.only and not faults:
         rows = _of_suites(rows, config)
@@ -66,7 +68,9 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
     known = {row.suite for row in rows}
     unknown = sorted(set(config.only) - known)
     if unknown:
-        raise RecordError(f"source {config.name!r}: no suite {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise RecordError(
+            f"source {config.name!r}: no suite {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        )
     kept = [row for row in rows if row.suite in config.only]
     ids = {row.id for row in kept}
     return [row if row.twin_id in ids else dataclasses.replace(row, twin_id=None) for row in kept]
@@ -98,5 +102,7 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
         if len(chosen) + len(unit) <= config.limit:
             chosen |= unit
     if not chosen:
-        raise RecordError(f"source {config.name!r}: limit {config.limit} holds no request together with its twin; set it to 2 or more")
+        raise RecordError(
+            f"source {config.name!r}: limit {config.limit} holds no request together with its twin; set it to 2 or more"
+        )
     return [row for row in rows if texts[row.id] in chosen]

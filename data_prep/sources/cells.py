@@ -12,7 +12,9 @@ from records.strict_json import require_shallow, strict_loads
 
 MAX_LITERAL = 1_000_000
 """Characters; Python's own reader takes memory many times over."""
-_MESSAGES = re.compile(r"""\s*(?:array\(\s*)?[\[(]?\s*\{\s*\\*["'](?:role|content|from|value)\\*["']\s*:""")
+_MESSAGES = re.compile(
+    r"""\s*(?:array\(\s*)?[\[(]?\s*\{\s*\\*["'](?:role|content|from|value)\\*["']\s*:"""
+)
 _LIST = re.compile(r"""\s*(?:\[\s*[\[{"']|\{\s*["'])""")
 
 
@@ -23,7 +25,11 @@ def structured(value: Any, column: str) -> Any:
     found = _parsed(value)
     if isinstance(found, dict):
         found = [found]
-    if isinstance(found, list | tuple) and found and all(isinstance(message, dict) for message in found):
+    if (
+        isinstance(found, list | tuple)
+        and found
+        and all(isinstance(message, dict) for message in found)
+    ):
         return list(found)
     raise ValueError(
         f"{column!r} is messages as text that is neither JSON nor a Python literal ({excerpt(value)} ...); write the column with json.dumps"

@@ -12,7 +12,20 @@ from records.excerpts import excerpt
 
 Row = Mapping[str, Any]
 
-DESCRIPTIVE = frozenset({"id", "kind", "principle", "suite", "generator", "licence", "license", "topic", "twin_id", "split"})
+DESCRIPTIVE = frozenset(
+    {
+        "id",
+        "kind",
+        "principle",
+        "suite",
+        "generator",
+        "licence",
+        "license",
+        "topic",
+        "twin_id",
+        "split",
+    }
+)
 """What a row of any shape may say of itself."""
 REQUESTS = ("question", "query", "request", "input")
 """Names under which others have the prompt. data.sources.prompt_field says so; only `instruction` is understood without."""
@@ -32,10 +45,15 @@ VERDICTS = {
 """Columns that say of the completion whether it is a good one, and what they say of a good one: true or false."""
 _SAFE, _UNSAFE = ("safe", "unharmful", "harmless"), ("unsafe", "harmful")
 UNUSABLE = {
-    **dict.fromkeys(("tools", "functions"), "tools that the policy may call, which no stage renders"),
+    **dict.fromkeys(
+        ("tools", "functions"), "tools that the policy may call, which no stage renders"
+    ),
     **dict.fromkeys(("tool_calls", "function_call"), "calls of tools, which no stage renders"),
     **dict.fromkeys(("images", "image", "audio", "audios", "video", "videos"), "what is no text"),
-    **dict.fromkeys(("options", "choices", "opa"), "the options of a multiple-choice question; write them into the prompt"),
+    **dict.fromkeys(
+        ("options", "choices", "opa"),
+        "the options of a multiple-choice question; write them into the prompt",
+    ),
     "labels": "labels of steps or of tokens, which no stage reads",
     **dict.fromkeys(
         ("is_harmful", "is_unsafe", "harmful", "unsafe"),
@@ -69,9 +87,15 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
     for column, value in row.items():
         if column in config.ignore:
             continue
-        name = column if column in known or column in own else _respelled(str(column), row, {*known, *own})
+        name = (
+            column
+            if column in known or column in own
+            else _respelled(str(column), row, {*known, *own})
+        )
         if name in found:
-            raise ValueError(f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name it in the source's ignore")
+            raise ValueError(
+                f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name it in the source's ignore"
+            )
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
 
@@ -80,7 +104,9 @@ def _respelled(name: str, row: Row, exact: Set[str]) -> str:
     """The known name that it is but for case, spaces and hyphens."""
     again = re.fullmatch(r"(.+)\.[1-9]\d*", name)
     if again and again[1] in exact and again[1] in row:
-        raise ValueError(f"the column {again[1]!r} is there twice (pandas calls the second {name!r}); rename one")
+        raise ValueError(
+            f"the column {again[1]!r} is there twice (pandas calls the second {name!r}); rename one"
+        )
     folded = re.sub(r"[ -]", "_", name.strip().lower())
     return folded if folded in exact else name
 
@@ -98,12 +124,24 @@ def text(row: Row, column: str) -> str:
     value = row.get(column)
     if not is_given(value):
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (math.inf, -math.inf):
-        raise ValueError(f"{column!r} must be a word or a number, got {excerpt(value)}; {_DESCRIBE}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, str | int | float)
+        or value in (math.inf, -math.inf)
+    ):
+        raise ValueError(
+            f"{column!r} must be a word or a number, got {excerpt(value)}; {_DESCRIBE}"
+        )
     word = str(value).strip()
     if len(word) > MOST_WORD or (odd := _CONTROL.search(word)):
-        why = f"{len(word)} characters" if len(word) > MOST_WORD else f"the control character {odd[0]!r}"  # type: ignore[index]
-        raise ValueError(f"{column!r} must be at most {MOST_WORD} characters on one line, got {why}; {_DESCRIBE}")
+        why = (
+            f"{len(word)} characters"
+            if len(word) > MOST_WORD
+            else f"the control character {odd[0]!r}"
+        )  # type: ignore[index]
+        raise ValueError(
+            f"{column!r} must be at most {MOST_WORD} characters on one line, got {why}; {_DESCRIBE}"
+        )
     return word
 
 
@@ -112,7 +150,9 @@ def words(value: Any, column: str) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it out, or remove the row")
+        raise ValueError(
+            f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it out, or remove the row"
+        )
     if not math.isfinite(value):
         raise ValueError(f"{column!r} must be text, got the number {value}; remove the row")
     return str(value)
@@ -147,7 +187,11 @@ def truth(row: Row, column: str) -> bool | None:
     value = row.get(column)
     if not is_given(value):
         return None
-    found = _TRUE.get(str(value).strip().lower()) if isinstance(value, bool | int | float | str) else None
+    found = (
+        _TRUE.get(str(value).strip().lower())
+        if isinstance(value, bool | int | float | str)
+        else None
+    )
     if found is None:
         raise ValueError(
             f"{column!r} must say true or false of the completion, got {excerpt(value)}; "

@@ -7,13 +7,28 @@ from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed, structured
-from data_prep.sources.columns import COMPLETIONS, DIALOGUES, REQUESTS, VERDICTS, Row, is_given, is_good, number, only_one, words
+from data_prep.sources.columns import (
+    COMPLETIONS,
+    DIALOGUES,
+    REQUESTS,
+    VERDICTS,
+    Row,
+    is_given,
+    is_good,
+    number,
+    only_one,
+    words,
+)
 from data_prep.sources.messages import messages_of
 from data_prep.sources.transcripts import is_transcript, turns
 from records.excerpts import column_names, excerpt
 from records.rows import Message, assistant, text_of, user
 
-SCORED_SIDES = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"), ("chosen_rating", "rejected_rating"))
+SCORED_SIDES = (
+    ("score_chosen", "score_rejected"),
+    ("chosen_score", "rejected_score"),
+    ("chosen_rating", "rejected_rating"),
+)
 CONTEXTS = ("input", "context")
 SYSTEMS = ("system", "system_prompt")
 
@@ -33,8 +48,15 @@ def conversation(row: Row, config: SourceConfig) -> list[Sides]:
     sides = _sides(row, config)
     for better, worse in SCORED_SIDES:
         scores = number(row, better), number(row, worse)
-        if scores[0] is not None and scores[1] is not None and scores[0] < scores[1] and sides.rejected:
-            raise ValueError(f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the wrong way round; which is it?")
+        if (
+            scores[0] is not None
+            and scores[1] is not None
+            and scores[0] < scores[1]
+            and sides.rejected
+        ):
+            raise ValueError(
+                f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the wrong way round; which is it?"
+            )
     return [_judged(sides, row)]
 
 
@@ -49,8 +71,16 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         else:
             asked = user(value.strip()) if isinstance(value, str) else messages_of(value, field)
     elif row.get("instruction") is not None:
-        context = only_one(row, CONTEXTS, "instruction's input", "leave one of them in, or name the other in the source's ignore")
-        parts = [words(row["instruction"], "instruction"), words(row[context], context) if context else ""]
+        context = only_one(
+            row,
+            CONTEXTS,
+            "instruction's input",
+            "leave one of them in, or name the other in the source's ignore",
+        )
+        parts = [
+            words(row["instruction"], "instruction"),
+            words(row[context], context) if context else "",
+        ]
         asked = user("\n\n".join(part for part in parts if part))
     else:
         named = [column for column in REQUESTS if is_given(row.get(column))]
@@ -68,7 +98,12 @@ def answer_of(row: Row, config: SourceConfig) -> tuple[str, Any]:
     if row.get(field) is not None:
         return field, row[field]
     names = COMPLETIONS if field == "completion" else ()
-    column = only_one(row, [name for name in names if name != config.prompt_field], "completion", "set the source's completion_field")
+    column = only_one(
+        row,
+        [name for name in names if name != config.prompt_field],
+        "completion",
+        "set the source's completion_field",
+    )
     return (column, row[column]) if column else ("", None)
 
 
@@ -86,7 +121,10 @@ def side(value: Any, asked: list[Message], column: str) -> list[Message]:
 
 
 def _sides(row: Row, config: SourceConfig) -> Sides:
-    asked, column = request_of(row, config), only_one(row, DIALOGUES, "conversation", "leave one of them in")
+    asked, column = (
+        request_of(row, config),
+        only_one(row, DIALOGUES, "conversation", "leave one of them in"),
+    )
     whole = with_earlier(messages_of(row[column], column), row) if column else []
     name, answer = answer_of(row, config)
     chosen, rejected = row.get("chosen"), row.get("rejected")
@@ -99,7 +137,9 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
         prompt, said = at_last_request(whole)
         _require_same_request(asked, prompt, column or "")
         if said and is_given(better) and side(better, prompt, name) != said:
-            raise ValueError(f"{column!r} ends with one completion and {name!r} is another; leave one of them in")
+            raise ValueError(
+                f"{column!r} ends with one completion and {name!r} is another; leave one of them in"
+            )
         if not said or better is None:
             return Sides(prompt, said or side(better, prompt, name), _other_side(rejected, prompt))
     asked = asked or at_last_request(whole)[0]
@@ -113,7 +153,9 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
 
 def _require_same_request(asked: list[Message] | None, prompt: list[Message], column: str) -> None:
     """Sets that give the conversation often repeat its first or last request in a column of its own."""
-    if asked and asked[-1]["content"] not in [message["content"] for message in prompt if message["role"] == "user"]:
+    if asked and asked[-1]["content"] not in [
+        message["content"] for message in prompt if message["role"] == "user"
+    ]:
         raise ValueError(f"the prompt and {column!r} ask different things; leave one of them in")
 
 
@@ -127,7 +169,9 @@ def _other_side(rejected: Any, prompt: list[Message]) -> list[Message]:
     if other[: len(prompt)] == prompt:
         return other[len(prompt) :]
     if any(message["role"] == "user" for message in other):
-        raise ValueError("chosen and rejected part before the last request, so they answer different prompts; remove the row")
+        raise ValueError(
+            "chosen and rejected part before the last request, so they answer different prompts; remove the row"
+        )
     return other
 
 
@@ -135,10 +179,16 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
     """A preference whose prompt is only in its two sides, as TRL's "implicit prompt" has it."""
     chosen, rejected = structured(chosen, "chosen"), structured(rejected, "rejected")
     if isinstance(chosen, str) and isinstance(rejected, str) and is_given(row.get("chosen")):
-        return transcript_sides(chosen, rejected) if is_transcript(chosen) else _at_difference(chosen, rejected)
+        return (
+            transcript_sides(chosen, rejected)
+            if is_transcript(chosen)
+            else _at_difference(chosen, rejected)
+        )
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
         columns = column_names(row)
-        raise ValueError(f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field")
+        raise ValueError(
+            f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field"
+        )
     prompt, completion = at_last_request(with_earlier(messages_of(chosen, "chosen"), row))
     return Sides(prompt, completion, _other_side(rejected, prompt))
 
@@ -149,8 +199,12 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
     history = listed(row.get("history"))
     if is_given(history):
         exchanges = history if isinstance(history, list) else []
-        if not exchanges or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in exchanges):
-            raise ValueError(f"'history' must be a list of [request, completion], got {excerpt(history)}")
+        if not exchanges or not all(
+            isinstance(pair, list | tuple) and len(pair) == 2 for pair in exchanges
+        ):
+            raise ValueError(
+                f"'history' must be a list of [request, completion], got {excerpt(history)}"
+            )
         for request, reply in exchanges:
             earlier += [*user(words(request, "history")), *assistant(words(reply, "history"))]
     column = only_one(row, SYSTEMS, "system message", "leave one of them in")
@@ -159,9 +213,15 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
     system = words(row[column], column)
     if messages and messages[0]["role"] == "system":
         if messages[0]["content"] != system:
-            raise ValueError(f"{column!r} and the first message are two system messages; leave one of them in")
+            raise ValueError(
+                f"{column!r} and the first message are two system messages; leave one of them in"
+            )
         return [messages[0], *earlier, *messages[1:]]
-    return [{"role": "system", "content": system}, *earlier, *messages] if system else earlier + messages
+    return (
+        [{"role": "system", "content": system}, *earlier, *messages]
+        if system
+        else earlier + messages
+    )
 
 
 def _judged(sides: Sides, row: Row) -> Sides:
@@ -176,12 +236,18 @@ def _judged(sides: Sides, row: Row) -> Sides:
     verdicts = {column: is_good(row, column) for column in present}
     missing = [column for column, said in verdicts.items() if said is None]
     if missing:
-        raise ValueError(f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill it in, or remove the row")
+        raise ValueError(
+            f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill it in, or remove the row"
+        )
     good = set(verdicts.values())
     if len(good) > 1:
-        raise ValueError(f"{' and '.join(map(repr, present))} contradict each other; remove the row")
+        raise ValueError(
+            f"{' and '.join(map(repr, present))} contradict each other; remove the row"
+        )
     if sides.rejected:
-        raise ValueError(f"{present[0]!r} is given beside chosen and rejected, which say already which is better; leave it out")
+        raise ValueError(
+            f"{present[0]!r} is given beside chosen and rejected, which say already which is better; leave it out"
+        )
     return sides if good == {True} else Sides(sides.prompt, [], sides.completion)
 
 
@@ -190,7 +256,11 @@ def transcript_sides(chosen: str, rejected: str) -> Sides:
     prompt, completion = at_last_request(turns(chosen))
     other = turns(rejected)
     worse = other[len(prompt) :] if other[: len(prompt)] == prompt else []
-    return Sides(prompt, _said(completion), _said(worse) if all(message["role"] == "assistant" for message in worse) else [])
+    return Sides(
+        prompt,
+        _said(completion),
+        _said(worse) if all(message["role"] == "assistant" for message in worse) else [],
+    )
 
 
 def _said(messages: list[Message]) -> list[Message]:
@@ -200,13 +270,26 @@ def _said(messages: list[Message]) -> list[Message]:
 def _at_difference(chosen: str, rejected: str) -> Sides:
     """The prompt is the words that both sides begin with, as TRL takes it."""
     tokens, others = (re.findall(r"\s*\S+", text) for text in (chosen, rejected))
-    shared = next((number for number, (word, other) in enumerate(zip(tokens, others, strict=False)) if word != other), 0)
+    shared = next(
+        (
+            number
+            for number, (word, other) in enumerate(zip(tokens, others, strict=False))
+            if word != other
+        ),
+        0,
+    )
     if not shared:
-        raise ValueError("there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt")
-    prompt, better, worse = ("".join(part).strip() for part in (tokens[:shared], tokens[shared:], others[shared:]))
+        raise ValueError(
+            "there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt"
+        )
+    prompt, better, worse = (
+        "".join(part).strip() for part in (tokens[:shared], tokens[shared:], others[shared:])
+    )
     return Sides(user(prompt), assistant(better), assistant(worse))
 
 
 def at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    last = max((number for number, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    last = max(
+        (number for number, message in enumerate(messages) if message["role"] == "user"), default=-1
+    )
     return messages[: last + 1], messages[last + 1 :]

@@ -27,15 +27,28 @@ class Row(NamedTuple):
 
 def read(config: SourceConfig) -> list[Demonstration]:
     path = Path(config.path)
-    collections = sorted(folder for name in KINDS for folder in path.glob(f"{name}-*") if folder.is_dir())
+    collections = sorted(
+        folder for name in KINDS for folder in path.glob(f"{name}-*") if folder.is_dir()
+    )
     files = [path] if not path.is_dir() else _files(collections or [path])
     if not files:
-        raise RecordError(f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its like with them in it")
-    return read_rows(files, lambda file: _rows(file, in_checkout=bool(collections)), lambda row: _demonstration(row, config))
+        raise RecordError(
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its like with them in it"
+        )
+    return read_rows(
+        files,
+        lambda file: _rows(file, in_checkout=bool(collections)),
+        lambda row: _demonstration(row, config),
+    )
 
 
 def _files(folders: list[Path]) -> list[Path]:
-    return [file for folder in folders for file in sorted(folder.iterdir()) if file.name.lower().endswith(SUFFIXES)]
+    return [
+        file
+        for folder in folders
+        for file in sorted(folder.iterdir())
+        if file.name.lower().endswith(SUFFIXES)
+    ]
 
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:
@@ -50,7 +63,9 @@ def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     chosen, rejected = row.fields.get("chosen"), row.fields.get("rejected")
     if not isinstance(chosen, str) or not isinstance(rejected, str):
-        raise ValueError(f"wanted the texts 'chosen' and 'rejected', got columns {column_names(row.fields)}")
+        raise ValueError(
+            f"wanted the texts 'chosen' and 'rejected', got columns {column_names(row.fields)}"
+        )
     prompt, completion, worse = transcript_sides(chosen, rejected)
     require_order(prompt, completion, worse)
     return Demonstration(

@@ -18,14 +18,26 @@ from records.rows import shorten
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
 # What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.
-LOAD_FAILURES = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, datasets.exceptions.DatasetsError)
+LOAD_FAILURES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    ImportError,
+    datasets.exceptions.DatasetsError,
+)
 # The library takes None, NA and the like for no value; they may be answers.
 PLAIN_CSV = {"keep_default_na": False, "na_values": [""]}
 
 
 def read(config: SourceConfig) -> SourceRows:
     path = Path(config.path)
-    if path.is_file() and ends_in(path, (*LINES, *TABLES, *LISTS)) and (config.dataset_split, config.dataset_config) == ("train", None):
+    if (
+        path.is_file()
+        and ends_in(path, (*LINES, *TABLES, *LISTS))
+        and (config.dataset_split, config.dataset_config) == ("train", None)
+    ):
         # Our own reader sees what pandas and Arrow do not say: a column or a key that is there twice, a word taken for no value.
         return table_of(read_files([path], config))
     try:
@@ -37,10 +49,15 @@ def read(config: SourceConfig) -> SourceRows:
             f"({type(error).__name__}: {first_line(error.__cause__ or error)}); check path and dataset_split; on a node without internet, "
             "download it on the login node and give the folder as path"
         ) from error
-    placed = [(f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row) for number, row in enumerate(rows)]
+    placed = [
+        (f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row)
+        for number, row in enumerate(rows)
+    ]
     if is_csv:
         placed = _without_null_words(placed, config)
-    return table_of(read_rows([path], lambda _: placed, lambda row: demonstrations_from_row(row, config)))
+    return table_of(
+        read_rows([path], lambda _: placed, lambda row: demonstrations_from_row(row, config))
+    )
 
 
 def _load(config: SourceConfig) -> tuple[Any, bool]:
@@ -55,24 +72,43 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
         return datasets.load_dataset(BUILDERS[suffix], data_files=str(path), split=split), False
     builder = datasets.load_dataset_builder(config.path, config.dataset_config)
     if type(builder.config).__name__ == "CsvConfig":
-        return datasets.load_dataset(config.path, config.dataset_config, split=split, **PLAIN_CSV), True
+        return datasets.load_dataset(
+            config.path, config.dataset_config, split=split, **PLAIN_CSV
+        ), True
     return datasets.load_dataset(config.path, config.dataset_config, split=split), False
 
 
 def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """With classes by their names."""
     features = getattr(table, "features", None) or {}
-    classes = {column: feature for column, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
+    classes = {
+        column: feature
+        for column, feature in features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    }
     for row in table:
-        yield row | {name: kind.int2str(row[name]) for name, kind in classes.items() if row[name] is not None and row[name] >= 0}
+        yield row | {
+            name: kind.int2str(row[name])
+            for name, kind in classes.items()
+            if row[name] is not None and row[name] >= 0
+        }
 
 
-def _without_null_words(placed: list[tuple[str, dict[str, Any]]], config: SourceConfig) -> list[tuple[str, dict[str, Any]]]:
+def _without_null_words(
+    placed: list[tuple[str, dict[str, Any]]], config: SourceConfig
+) -> list[tuple[str, dict[str, Any]]]:
     texts = TEXT_COLUMNS | {config.prompt_field, config.completion_field}
     faults = []
     for place, row in placed:
-        words = [column for column in row if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)]
+        words = [
+            column
+            for column in row
+            if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
+        ]
         faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
     if faults:
         raise RecordError(shorten(faults))
-    return [(place, {column: None if word in NULL_WORDS else word for column, word in row.items()}) for place, row in placed]
+    return [
+        (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
+        for place, row in placed
+    ]

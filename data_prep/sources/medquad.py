@@ -27,9 +27,15 @@ class Row(NamedTuple):
 def read(config: SourceConfig) -> list[Demonstration]:
     """A pair whose answer upstream took out for copyright is a prompt without a completion."""
     path = Path(config.path)
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() == ".xml")
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(file for file in path.rglob("*") if file.suffix.lower() == ".xml")
+    )
     if not files:
-        raise RecordError(f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository")
+        raise RecordError(
+            f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository"
+        )
     return read_rows(files, _rows, lambda row: _demonstration(row, config))
 
 
@@ -38,22 +44,38 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     try:
         root = ElementTree.fromstring(read_whole(file), forbid_dtd=True)
     except OSError as error:
-        raise RecordError(f"{file}: cannot be read ({error.strerror}); check data.sources.path") from error
+        raise RecordError(
+            f"{file}: cannot be read ({error.strerror}); check data.sources.path"
+        ) from error
     except ElementTree.ParseError as error:
-        raise RecordError(f"{file}:{error.position[0]}: not XML ({error}); mend or remove the file") from error
+        raise RecordError(
+            f"{file}:{error.position[0]}: not XML ({error}); mend or remove the file"
+        ) from error
     except DefusedXmlException as error:
-        raise RecordError(f"{file}: declares a document type or entities, which MedQuAD's files do not; remove the file") from error
-    except (LookupError, ValueError) as error:  # of an encoding that is unknown, or that the parser cannot read
-        raise RecordError(f"{file}: not XML in an encoding that can be read ({error}); save it as UTF-8") from error
+        raise RecordError(
+            f"{file}: declares a document type or entities, which MedQuAD's files do not; remove the file"
+        ) from error
+    except (
+        LookupError,
+        ValueError,
+    ) as error:  # of an encoding that is unknown, or that the parser cannot read
+        raise RecordError(
+            f"{file}: not XML in an encoding that can be read ({error}); save it as UTF-8"
+        ) from error
     if root.find("QAPairs") is None and root.find("qaPairs") is None:
-        raise RecordError(f"{file}: no file of MedQuAD; wanted Document/QAPairs/QAPair with Question and Answer")
+        raise RecordError(
+            f"{file}: no file of MedQuAD; wanted Document/QAPairs/QAPair with Question and Answer"
+        )
     pairs = (element for element in root.iter() if element.tag.lower() in ("qapair", "pair"))
     for number, pair in enumerate(pairs, start=1):
         parts = {part.tag.lower(): part for part in pair}
         question, answer = parts.get("question"), parts.get("answer")
         name = question.get("qid") if question is not None else None
         topic = question.get("qtype", "") if question is not None else ""
-        yield f"{file}: question {name or number}", Row(_text(question), _text(answer), topic, file.parent.name)
+        yield (
+            f"{file}: question {name or number}",
+            Row(_text(question), _text(answer), topic, file.parent.name),
+        )
 
 
 def _text(element: Any) -> str:
@@ -65,4 +87,11 @@ def _text(element: Any) -> str:
 
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     columns = {"generator": row.collection or "nih", "topic": row.topic}
-    return single_turn(config, row.question, row.answer, kind="benign", suite=default_suite(config, "benign"), **columns)
+    return single_turn(
+        config,
+        row.question,
+        row.answer,
+        kind="benign",
+        suite=default_suite(config, "benign"),
+        **columns,
+    )

@@ -44,7 +44,9 @@ def read(config: SourceConfig) -> list[Demonstration]:
     faults: list[str] = []
     for file in _category_files(Path(config.path)):
         if file.principle is None:
-            faults.append(f"{file.path}: no category_1 to category_9 at the end of the name; the principle is told by nothing else")
+            faults.append(
+                f"{file.path}: no category_1 to category_9 at the end of the name; the principle is told by nothing else"
+            )
             continue
         try:
             for row in _rows(file.path):
@@ -67,9 +69,16 @@ def _category_files(path: Path) -> list[CategoryFile]:
     root = path / "datasets" if (path / "datasets").is_dir() else path
     splits: tuple[Split, ...] = ("train", "test")
     today = [
-        CategoryFile(file, name, split) for split in splits for name in GENERATORS for file in sorted((root / split / name).glob("*.csv"))
+        CategoryFile(file, name, split)
+        for split in splits
+        for name in GENERATORS
+        for file in sorted((root / split / name).glob("*.csv"))
     ]
-    first = [CategoryFile(file, name, "test") for name in GENERATORS for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv"))]
+    first = [
+        CategoryFile(file, name, "test")
+        for name in GENERATORS
+        for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv"))
+    ]
     if not today and not first:
         raise RecordError(
             f"{path}: no MedSafetyBench here; wanted train/ or test/ with gpt4/ and llama2/ in it, or med_harm_gpt4/test/ "
@@ -89,18 +98,33 @@ def _rows(path: Path) -> Iterator[Row]:
     headless = not path.name.startswith("med_safety_demonstrations")
     if not headless and (not table or table[0][1][1:] != HEADER):
         got = ",".join(table[0][1]) if table else "nothing"
-        raise RecordError(f"{path}:1: wrong header {excerpt(got)}, wanted {','.join(['', *HEADER])!r}; is this file of another version?")
+        raise RecordError(
+            f"{path}:1: wrong header {excerpt(got)}, wanted {','.join(['', *HEADER])!r}; is this file of another version?"
+        )
     columns = 1 if headless else 1 + len(HEADER)
     faults = []
     for line, cells in table if headless else table[1:]:
         if len(cells) != columns:
-            faults.append(f"{path}:{line}: {len(cells)} columns, wanted {columns}; quote the commas inside a text")
+            faults.append(
+                f"{path}:{line}: {len(cells)} columns, wanted {columns}; quote the commas inside a text"
+            )
         else:
-            yield Row(line, cells[0].strip(), None) if headless else Row(line, cells[1].strip(), cells[2].strip())
+            yield (
+                Row(line, cells[0].strip(), None)
+                if headless
+                else Row(line, cells[1].strip(), cells[2].strip())
+            )
     if faults:
         raise RecordError(faults)
 
 
 def _demonstration(row: Row, file: CategoryFile, config: SourceConfig) -> Demonstration:
     columns = {"principle": file.principle, "generator": file.generator, "split": file.split}
-    return single_turn(config, row.request, row.safe_response, kind="harmful", suite=default_suite(config, "harmful"), **columns)
+    return single_turn(
+        config,
+        row.request,
+        row.safe_response,
+        kind="harmful",
+        suite=default_suite(config, "harmful"),
+        **columns,
+    )

@@ -11,7 +11,9 @@ from records.rows import Message
 
 ROLES = {
     **dict.fromkeys(("human", "prompter", "User", "Human", "USER", "HUMAN"), "user"),
-    **dict.fromkeys(("gpt", "bot", "model", "chatgpt", "ai", "Assistant", "ASSISTANT", "chatbot"), "assistant"),
+    **dict.fromkeys(
+        ("gpt", "bot", "model", "chatgpt", "ai", "Assistant", "ASSISTANT", "chatbot"), "assistant"
+    ),
     **dict.fromkeys(("System", "SYSTEM", "developer"), "system"),
     **dict.fromkeys(("observation", "function_response", "function", "ipython"), "tool"),
 }
@@ -36,7 +38,9 @@ def messages_of(value: Any, column: str) -> list[Message]:
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list):
-        raise ValueError(f"{column!r} must be text or a list of messages, got {type(value).__name__}")
+        raise ValueError(
+            f"{column!r} must be text or a list of messages, got {type(value).__name__}"
+        )
     return [_message(message, column) for message in value]
 
 
@@ -44,23 +48,35 @@ def foreign_keys(value: Any, column: str) -> Iterator[str]:
     """Keys of messages that nothing reads, as `column.key`."""
     for message in value if isinstance(value, list) else []:
         if isinstance(message, dict):
-            yield from (f"{column}.{key}" for key, found in message.items() if key not in _KNOWN and found not in (None, "", [], {}))
+            yield from (
+                f"{column}.{key}"
+                for key, found in message.items()
+                if key not in _KNOWN and found not in (None, "", [], {})
+            )
 
 
 def _message(message: Any, column: str) -> Message:
     fields: Mapping[str, Any] = message if isinstance(message, dict) else {}
     for key, why in _REFUSED.items():
         if fields.get(key):
-            raise ValueError(f"{column!r} holds {why} ({key}); take such rows out, or write into the text what should be learned")
+            raise ValueError(
+                f"{column!r} holds {why} ({key}); take such rows out, or write into the text what should be learned"
+            )
     if fields.get("weight") in (0, 0.0, "0") and not isinstance(fields.get("weight"), bool):
-        raise ValueError(f"{column!r} holds a message of weight 0, and there is no training without a turn's loss; take such rows out")
+        raise ValueError(
+            f"{column!r} holds a message of weight 0, and there is no training without a turn's loss; take such rows out"
+        )
     for speaker, said in _SPELLINGS:
         if isinstance(fields.get(speaker), str) and said in fields:
             role, text = fields[speaker].strip(), _text(fields[said], column)
             if role == "function_call":
-                raise ValueError(f"{column!r} holds a call of a tool, which no stage renders; take such rows out")
+                raise ValueError(
+                    f"{column!r} holds a call of a tool, which no stage renders; take such rows out"
+                )
             return {"role": ROLES.get(role, role), "content": text.strip()}
-    raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}}, got {excerpt(message)}')
+    raise ValueError(
+        f'{column!r} must hold messages {{"role": ..., "content": ...}}, got {excerpt(message)}'
+    )
 
 
 def _text(content: Any, column: str) -> str:
@@ -70,9 +86,20 @@ def _text(content: Any, column: str) -> str:
     parts = content if isinstance(content, list) else [content]
     texts = []
     for part in parts:
-        text = part.get("text") if isinstance(part, dict) and part.get("type", "text") in ("text", "input_text", "output_text") else part
+        text = (
+            part.get("text")
+            if isinstance(part, dict)
+            and part.get("type", "text") in ("text", "input_text", "output_text")
+            else part
+        )
         if not isinstance(text, str):
-            kind = part.get("type", "a part without a type") if isinstance(part, dict) else type(part).__name__
-            raise ValueError(f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is text, got {excerpt(kind)}')
+            kind = (
+                part.get("type", "a part without a type")
+                if isinstance(part, dict)
+                else type(part).__name__
+            )
+            raise ValueError(
+                f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is text, got {excerpt(kind)}'
+            )
         texts.append(text)
     return "\n\n".join(texts)

@@ -16,7 +16,10 @@ from records.rows import Message
 RANKED = ("completions", "answers", "responses")
 TEXTS = ("response", "completion", "answer", "text", "content", "output")
 HIGHER_IS_BETTER = ("overall_score", "score", "rating", "fine-grained_score", "fine_grained_score")
-WINNERS = {**dict.fromkeys(("a", "model_a", "response_a", "A"), 0), **dict.fromkeys(("b", "model_b", "response_b", "B"), 1)}
+WINNERS = {
+    **dict.fromkeys(("a", "model_a", "response_a", "A"), 0),
+    **dict.fromkeys(("b", "model_b", "response_b", "B"), 1),
+}
 TIES = ("tie", "both", "neither", "tie (bothbad)", "both_bad", "bothbad")
 GRADES = ("helpfulness", "correctness", "coherence")
 """Of a completion, in the order in which they decide."""
@@ -33,19 +36,29 @@ class Two(NamedTuple):
 def _by_safety(row: Row, config: SourceConfig) -> int | None:
     """Of two safe completions of a harmful request the safer one, of a benign one the better; a safe one always before an unsafe one."""
     safe = [truth(row, f"is_response_{place}_safe") for place in (0, 1)]
-    decider = "safer_response_id" if (row.get("kind") or config.kind) == "harmful" else "better_response_id"
+    decider = (
+        "safer_response_id"
+        if (row.get("kind") or config.kind) == "harmful"
+        else "better_response_id"
+    )
     named = {name: _place(row, name) for name in ("safer_response_id", "better_response_id")}
     if None in safe:
         if safe == [None, None] and decider == "better_response_id" and named[decider] is not None:
             return named[decider]
-        raise ValueError("is_response_0_safe and is_response_1_safe must both say true or false, or nobody knows which may be imitated")
+        raise ValueError(
+            "is_response_0_safe and is_response_1_safe must both say true or false, or nobody knows which may be imitated"
+        )
     safer = named["safer_response_id"]
     if True in safe and False in safe:
         if safer is not None and not safe[safer]:
-            raise ValueError(f"safer_response_id names response {safer}, which is_response_{safer}_safe calls unsafe; remove the row")
+            raise ValueError(
+                f"safer_response_id names response {safer}, which is_response_{safer}_safe calls unsafe; remove the row"
+            )
         return safe.index(True)
     if named[decider] is None:
-        raise ValueError(f"the completions are equally safe and {decider} does not say which is preferred; fill it in, or remove the row")
+        raise ValueError(
+            f"the completions are equally safe and {decider} does not say which is preferred; fill it in, or remove the row"
+        )
     return named[decider]
 
 
@@ -61,7 +74,9 @@ def _by_strength(column: str) -> Callable[[Row, SourceConfig], int | None]:
         """Below 0 the first is better, above 0 the second."""
         strength = number(row, column)
         if strength is None:
-            raise ValueError(f"{column!r} is empty, so which completion is better is not said; fill it in, or remove the row")
+            raise ValueError(
+                f"{column!r} is empty, so which completion is better is not said; fill it in, or remove the row"
+            )
         return None if strength == 0 else int(strength > 0)
 
     return better
@@ -82,7 +97,9 @@ TWO = (
         ("is_response_0_safe", "is_response_1_safe", "better_response_id", "safer_response_id"),
         _by_safety,
     ),
-    Two(("response_1", "response_2"), ("preference_strength",), _by_strength("preference_strength")),
+    Two(
+        ("response_1", "response_2"), ("preference_strength",), _by_strength("preference_strength")
+    ),
     Two(("response1", "response2"), ("overall_preference",), _by_strength("overall_preference")),
     Two(("response_a", "response_b"), ("winner",), _by_winner),
     Two(("response_j", "response_k"), (), lambda row, config: 0),
@@ -90,7 +107,9 @@ TWO = (
 
 
 def two_of(row: Row) -> Two | None:
-    return next((two for two in TWO if all(is_given(row.get(column)) for column in two.columns)), None)
+    return next(
+        (two for two in TWO if all(is_given(row.get(column)) for column in two.columns)), None
+    )
 
 
 def of_two(row: Row, config: SourceConfig) -> list[Sides]:
@@ -104,7 +123,9 @@ def of_two(row: Row, config: SourceConfig) -> list[Sides]:
     asked = _asked(row, config)
     completions = [side(row[column], asked, column) for column in two.columns]
     better = two.better(row, config)
-    if "safer_response_id" in two.deciders and truth(row, "is_response_0_safe") is False is truth(row, "is_response_1_safe"):
+    if "safer_response_id" in two.deciders and truth(row, "is_response_0_safe") is False is truth(
+        row, "is_response_1_safe"
+    ):
         return [Sides(asked, [], completions[1 - (better or 0)])]
     if better is None:
         return [Sides(asked, completions[0], [])]
@@ -127,15 +148,21 @@ def of_ranked(row: Row, config: SourceConfig) -> list[Sides]:
     asked, scored = _asked(row, config), []
     for place, item in enumerate(listed(row[column])):
         if not isinstance(item, dict):
-            raise ValueError(f"{column!r} lists completions without scores, so which is better is not said; take one, as 'completion'")
+            raise ValueError(
+                f"{column!r} lists completions without scores, so which is better is not said; take one, as 'completion'"
+            )
         where = f"{column}[{place}]"
         name = next((name for name in TEXTS if is_given(item.get(name))), None)
         if name is None:
-            raise ValueError(f"{where} has no text (keys: {', '.join(map(str, item))}); wanted one of {', '.join(TEXTS)}")
+            raise ValueError(
+                f"{where} has no text (keys: {', '.join(map(str, item))}); wanted one of {', '.join(TEXTS)}"
+            )
         scored.append((_score(item, where), side(item[name], asked, where)))
     top = max(score for score, _ in scored)
     best = next(said for score, said in scored if score == top)
-    return [Sides(asked, best, said) for score, said in scored if score < top] or [Sides(asked, best, [])]
+    return [Sides(asked, best, said) for score, said in scored if score < top] or [
+        Sides(asked, best, [])
+    ]
 
 
 def _score(item: dict[str, Any], where: str) -> float:
@@ -143,9 +170,13 @@ def _score(item: dict[str, Any], where: str) -> float:
     rank = number(item, "rank")
     if rank is not None:
         return -rank
-    found = next((value for name in HIGHER_IS_BETTER if (value := number(item, name)) is not None), None)
+    found = next(
+        (value for name in HIGHER_IS_BETTER if (value := number(item, name)) is not None), None
+    )
     if found is None:
-        raise ValueError(f"{where} has neither a score ({', '.join(HIGHER_IS_BETTER[:3])}) nor a rank, so which is better is not said")
+        raise ValueError(
+            f"{where} has neither a score ({', '.join(HIGHER_IS_BETTER[:3])}) nor a rank, so which is better is not said"
+        )
     return found
 
 
@@ -157,7 +188,9 @@ def graded(row: Row, config: SourceConfig) -> list[Sides]:
     """One completion with its grades; other rows of the prompt hold others (`data_prep.sources.rows`)."""
     name, answer = answer_of(row, config)
     if not is_given(answer):
-        raise ValueError("'helpfulness' is given without a completion; name it in the source's ignore, or set completion_field")
+        raise ValueError(
+            "'helpfulness' is given without a completion; name it in the source's ignore, or set completion_field"
+        )
     asked = _asked(row, config)
     return [Sides(asked, side(answer, asked, name), [])]
 
@@ -176,5 +209,7 @@ def _asked(row: Row, config: SourceConfig) -> list[Message]:
     if asked is None and column:
         asked = with_earlier(messages_of(row[column], column), row)
     if asked is None:
-        raise ValueError(f"no {config.prompt_field!r} (columns: {column_names(row)}); set the source's prompt_field")
+        raise ValueError(
+            f"no {config.prompt_field!r} (columns: {column_names(row)}); set the source's prompt_field"
+        )
     return asked

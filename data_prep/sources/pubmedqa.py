@@ -26,19 +26,28 @@ def read(config: SourceConfig) -> list[Demonstration]:
     root = path / "data" if (path / "data").is_dir() else path
     file = path if path.is_file() else root / DATA
     if not file.is_file():
-        raise RecordError(f"{path}: no PubMedQA here; wanted {DATA} (the repository, its data/ folder, or the file itself)")
+        raise RecordError(
+            f"{path}: no PubMedQA here; wanted {DATA} (the repository, its data/ folder, or the file itself)"
+        )
     test = _test_ids(file.parent / TEST, config)
-    return read_rows([file], lambda file: _rows(file, test), lambda row: _demonstration(row, config))
+    return read_rows(
+        [file], lambda file: _rows(file, test), lambda row: _demonstration(row, config)
+    )
 
 
 def _test_ids(file: Path, config: SourceConfig) -> Set[str]:
     if not file.is_file() and not config.is_for_evaluation:
-        raise RecordError(f"{file}: no such file, and nothing else tells the test part; put it there, or set evaluation_only: true")
+        raise RecordError(
+            f"{file}: no such file, and nothing else tells the test part; put it there, or set evaluation_only: true"
+        )
     return _object(file).keys() if file.is_file() else set()
 
 
 def _rows(file: Path, test: Set[str]) -> list[tuple[str, Row]]:
-    return [(f"{file}: pmid {pmid}", Row(fields, pmid in test)) for pmid, fields in _object(file).items()]
+    return [
+        (f"{file}: pmid {pmid}", Row(fields, pmid in test))
+        for pmid, fields in _object(file).items()
+    ]
 
 
 def _object(file: Path) -> dict[str, Any]:
@@ -50,11 +59,23 @@ def _object(file: Path) -> dict[str, Any]:
 
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     fields = row.fields if isinstance(row.fields, dict) else {}
-    question, contexts, answer = fields.get("QUESTION"), fields.get("CONTEXTS"), fields.get("LONG_ANSWER")
-    if not isinstance(question, str) or not isinstance(contexts, list) or not isinstance(answer, str | None):
-        raise ValueError(f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {column_names(fields) if fields else excerpt(row.fields)}")
+    question, contexts, answer = (
+        fields.get("QUESTION"),
+        fields.get("CONTEXTS"),
+        fields.get("LONG_ANSWER"),
+    )
+    if (
+        not isinstance(question, str)
+        or not isinstance(contexts, list)
+        or not isinstance(answer, str | None)
+    ):
+        raise ValueError(
+            f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {column_names(fields) if fields else excerpt(row.fields)}"
+        )
     if not question.strip():
         raise ValueError("empty QUESTION")
     request = "\n\n".join(str(text).strip() for text in (*contexts, question))
     split: Split = "test" if row.is_test else "train"
-    return single_turn(config, request, answer, kind="benign", suite=default_suite(config, "benign"), split=split)
+    return single_turn(
+        config, request, answer, kind="benign", suite=default_suite(config, "benign"), split=split
+    )

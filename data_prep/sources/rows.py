@@ -17,7 +17,19 @@ from records.errors import RecordError
 from records.excerpts import excerpt
 from records.licences import licence_fault
 from records.principles import PRINCIPLES
-from records.rows import Demonstration, Kind, Message, Split, assistant, json_line, role_fault, shorten, stable_id, text_of, user
+from records.rows import (
+    Demonstration,
+    Kind,
+    Message,
+    Split,
+    assistant,
+    json_line,
+    role_fault,
+    shorten,
+    stable_id,
+    text_of,
+    user,
+)
 
 KINDS: tuple[Kind, ...] = ("harmful", "benign")
 RowT = TypeVar("RowT")
@@ -41,7 +53,9 @@ class SourceRows(NamedTuple):
 
 
 def read_rows(
-    files: Iterable[Path], rows_of: Callable[[Path], Iterable[tuple[str, RowT]]], build: Callable[[RowT], BuiltT]
+    files: Iterable[Path],
+    rows_of: Callable[[Path], Iterable[tuple[str, RowT]]],
+    build: Callable[[RowT], BuiltT],
 ) -> list[BuiltT]:
     """Every row of every file, built; the faults of all files are raised together.
 
@@ -80,10 +94,14 @@ def part_suite(config: SourceConfig, part: str) -> str:
 def request_id(config: SourceConfig, prompt: Sequence[Message]) -> str:
     if len(prompt) == 1:
         return stable_id(config.name, prompt[0]["content"])
-    return stable_id(config.name, *(part for message in prompt for part in (message["role"], message["content"])))
+    return stable_id(
+        config.name, *(part for message in prompt for part in (message["role"], message["content"]))
+    )
 
 
-def require_order(prompt: Sequence[Message], completion: Sequence[Message], rejected: Sequence[Message] = ()) -> None:
+def require_order(
+    prompt: Sequence[Message], completion: Sequence[Message], rejected: Sequence[Message] = ()
+) -> None:
     """Raises ValueError for a conversation that nobody can be trained or measured on."""
     fault = role_fault(prompt, completion)
     if not fault and role_fault(prompt, rejected):
@@ -94,7 +112,15 @@ def require_order(prompt: Sequence[Message], completion: Sequence[Message], reje
         raise ValueError("empty request")
 
 
-def single_turn(config: SourceConfig, request: str, answer: str | None, *, kind: Kind, suite: str, **columns: Any) -> Demonstration:
+def single_turn(
+    config: SourceConfig,
+    request: str,
+    answer: str | None,
+    *,
+    kind: Kind,
+    suite: str,
+    **columns: Any,
+) -> Demonstration:
     """One request of a set with a format of its own; without an answer, a prompt only. Raises ValueError for an empty request."""
     prompt = user(request.strip())
     require_order(prompt, [])
@@ -129,7 +155,11 @@ def table_of(read: Sequence[ReadRow]) -> SourceRows:
     for found in read:
         for row in found.rows if found.grades is not None else ():
             best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
-    rows = [_below(row) if found.grades is not None and found.grades < best[_asked(row)] else row for found in read for row in found.rows]
+    rows = [
+        _below(row) if found.grades is not None and found.grades < best[_asked(row)] else row
+        for found in read
+        for row in found.rows
+    ]
     return SourceRows(_with_better(rows), columns)
 
 
@@ -146,7 +176,9 @@ def _with_better(rows: list[Demonstration]) -> list[Demonstration]:
         prompt = _asked(row) if alone[place] else ""
         if prompt in better:
             # In turn, so that where there are several of both each is used.
-            rows[place] = replace(row, completion=better[prompt][joined[prompt] % len(better[prompt])])
+            rows[place] = replace(
+                row, completion=better[prompt][joined[prompt] % len(better[prompt])]
+            )
             joined[prompt] += 1
     return rows
 

@@ -41,8 +41,15 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     root = path / "data" if (path / "data").is_dir() else path
-    folders = [folder for folder in (root / "training", root / "evaluation") if folder.is_dir()] or [root]
-    files = [file for folder in folders for file in sorted(folder.glob("*.json")) if not file.name.startswith(MIXTURES)]
+    folders = [
+        folder for folder in (root / "training", root / "evaluation") if folder.is_dir()
+    ] or [root]
+    files = [
+        file
+        for folder in folders
+        for file in sorted(folder.glob("*.json"))
+        if not file.name.startswith(MIXTURES)
+    ]
     if not files:
         raise RecordError(
             f"{path}: no Safety-Tuned LLaMAs here; wanted training/ or evaluation/ with .json files (the repository or its data/)"
@@ -54,9 +61,13 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     if file.stem in PROMPT_KINDS:
         yield from _prompts(file)
     elif file.parent.name == "evaluation":
-        raise RecordError(f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind is known")
+        raise RecordError(
+            f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind is known"
+        )
     elif file.name.startswith(MIXTURES):
-        raise RecordError(f"{file}: mixes harmful and benign rows without saying which; take safety_only_data_Instructions.json")
+        raise RecordError(
+            f"{file}: mixes harmful and benign rows without saying which; take safety_only_data_Instructions.json"
+        )
     else:
         for place, row in json_rows(file, wanted="a list of {instruction, input, output}"):
             fields = row if isinstance(row, dict) else {}
@@ -66,15 +77,33 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
 def _prompts(file: Path) -> Iterator[tuple[str, Row]]:
     table = read_json_file(file, wanted="an object with a list 'instructions'")
     if not isinstance(table, dict) or not isinstance(table.get("instructions"), list):
-        raise RecordError(f"{file}: wanted an object with a list 'instructions', got {type(table).__name__}")
+        raise RecordError(
+            f"{file}: wanted an object with a list 'instructions', got {type(table).__name__}"
+        )
     for number, text in enumerate(table["instructions"]):
         yield f"{file}: instructions[{number}] (counted from 0)", Row(text, None, file.stem)
 
 
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     if not isinstance(row.request, str) or not isinstance(row.answer, str | None):
-        raise ValueError(f"wanted a text as instruction and as output, got {excerpt(row.request)} and {excerpt(row.answer)}")
+        raise ValueError(
+            f"wanted a text as instruction and as output, got {excerpt(row.request)} and {excerpt(row.answer)}"
+        )
     if not row.prompt_set:
-        return single_turn(config, row.request, row.answer, kind="harmful", suite=own_suite(config), generator="gpt-3.5")
+        return single_turn(
+            config,
+            row.request,
+            row.answer,
+            kind="harmful",
+            suite=own_suite(config),
+            generator="gpt-3.5",
+        )
     suite = part_suite(config, row.prompt_set.lower().replace("-", "_"))
-    return single_turn(config, row.request, row.answer, kind=PROMPT_KINDS[row.prompt_set], suite=suite, split="test")
+    return single_turn(
+        config,
+        row.request,
+        row.answer,
+        kind=PROMPT_KINDS[row.prompt_set],
+        suite=suite,
+        split="test",
+    )

@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed
-from data_prep.sources.columns import COMPLETIONS, DESCRIPTIVE, DIALOGUES, REQUESTS, UNUSABLE, VERDICTS, Row, is_given
+from data_prep.sources.columns import (
+    COMPLETIONS,
+    DESCRIPTIVE,
+    DIALOGUES,
+    REQUESTS,
+    UNUSABLE,
+    VERDICTS,
+    Row,
+    is_given,
+)
 from data_prep.sources.conversations import CONTEXTS, SCORED_SIDES, SYSTEMS, Sides, conversation
 from data_prep.sources.messages import foreign_keys
 from data_prep.sources.preferences import (
@@ -42,10 +51,22 @@ SHAPES = (
         "two completions",
         lambda row: two_of(row) is not None,
         of_two,
-        REQUEST | frozenset(DIALOGUES) | {column for two in TWO for column in (*two.columns, *two.deciders)},
+        REQUEST
+        | frozenset(DIALOGUES)
+        | {column for two in TWO for column in (*two.columns, *two.deciders)},
     ),
-    Shape("ranked completions", lambda row: ranked_of(row) is not None, of_ranked, REQUEST | frozenset({*DIALOGUES, *RANKED})),
-    Shape("a graded completion", is_graded, graded, REQUEST | GRADE | frozenset({"completion", *COMPLETIONS})),
+    Shape(
+        "ranked completions",
+        lambda row: ranked_of(row) is not None,
+        of_ranked,
+        REQUEST | frozenset({*DIALOGUES, *RANKED}),
+    ),
+    Shape(
+        "a graded completion",
+        is_graded,
+        graded,
+        REQUEST | GRADE | frozenset({"completion", *COMPLETIONS}),
+    ),
     Shape(
         "a conversation",
         lambda row: True,
@@ -57,10 +78,12 @@ SHAPES = (
 )
 COMMON_WORDS = frozenset({*GRADES[1:], "complexity", "verbosity", "winner"})
 """Read where the row's shape has them; elsewhere they may mean anything."""
-KNOWN = (DESCRIPTIVE | frozenset(UNUSABLE) | frozenset().union(*(shape.columns for shape in SHAPES))) - COMMON_WORDS
-TEXT_COLUMNS = frozenset({"prompt", "instruction", *REQUESTS, "completion", *COMPLETIONS, "chosen", "rejected"}) | {
-    column for two in TWO for column in two.columns
-}
+KNOWN = (
+    DESCRIPTIVE | frozenset(UNUSABLE) | frozenset().union(*(shape.columns for shape in SHAPES))
+) - COMMON_WORDS
+TEXT_COLUMNS = frozenset(
+    {"prompt", "instruction", *REQUESTS, "completion", *COMPLETIONS, "chosen", "rejected"}
+) | {column for two in TWO for column in two.columns}
 """In which the word None is more likely the lack of a value than a text."""
 _ITEM_KEYS = {*TEXTS, *HIGHER_IS_BETTER, "rank"}
 
@@ -69,7 +92,9 @@ def shape_of(row: Row) -> Shape:
     """Raises ValueError for a column that changes what the row means and that nothing can honour."""
     for column, what in UNUSABLE.items():
         if is_given(row.get(column)):
-            raise ValueError(f"{column!r} holds {what}; take such rows out, or name the column in the source's ignore if it may be lost")
+            raise ValueError(
+                f"{column!r} holds {what}; take such rows out, or name the column in the source's ignore if it may be lost"
+            )
     return next(shape for shape in SHAPES if shape.fits(row))
 
 
@@ -77,7 +102,10 @@ def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
     """Columns with a value that nothing reads. Raises ValueError for one whose meaning is known: it may not be passed over."""
     own = {config.prompt_field, config.completion_field}
     # Who names the columns has chosen among them.
-    chosen = {*(REQUESTS if config.prompt_field != "prompt" else ()), *(COMPLETIONS if config.completion_field != "completion" else ())}
+    chosen = {
+        *(REQUESTS if config.prompt_field != "prompt" else ()),
+        *(COMPLETIONS if config.completion_field != "completion" else ()),
+    }
     read = _read(row, shape, config)
     for column, value in row.items():
         if not is_given(value) or column in own:
@@ -117,7 +145,9 @@ def _read(row: Row, shape: Shape, config: SourceConfig) -> frozenset[str]:
 
 
 @lru_cache
-def _read_beside(columns: frozenset[str], asked: str, answered: str, instructed: bool, context_is_dialogue: bool) -> frozenset[str]:
+def _read_beside(
+    columns: frozenset[str], asked: str, answered: str, instructed: bool, context_is_dialogue: bool
+) -> frozenset[str]:
     read = columns | DESCRIPTIVE
     if asked:
         read -= {"instruction", *REQUESTS, "context"} - {asked}

@@ -46,15 +46,28 @@ def files_of(path: Path) -> list[Path]:
         if file.name.startswith((".", "_")) or _NO_ROWS.fullmatch(file.name):
             continue
         if file.is_dir():
-            held = next((inner for inner in sorted(file.rglob("*")) if inner.is_file() and ends_in(inner, SUFFIXES)), None)
+            held = next(
+                (
+                    inner
+                    for inner in sorted(file.rglob("*"))
+                    if inner.is_file() and ends_in(inner, SUFFIXES)
+                ),
+                None,
+            )
             if held is not None:
-                faults.append(f"{held}: lies in a folder within {path}, which is not looked into; make {file} a source of its own")
+                faults.append(
+                    f"{held}: lies in a folder within {path}, which is not looked into; make {file} a source of its own"
+                )
         elif ends_in(file, SUFFIXES):
             files.append(file)
         else:
-            faults.append(f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the folder, or set path to a file")
+            faults.append(
+                f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the folder, or set path to a file"
+            )
     if not files:
-        faults.insert(0, f"{path}: no {', '.join(SUFFIXES)} file in this folder; is it of another format?")
+        faults.insert(
+            0, f"{path}: no {', '.join(SUFFIXES)} file in this folder; is it of another format?"
+        )
     if faults:
         raise RecordError(shorten(faults))
     return files
@@ -64,7 +77,9 @@ def placed_rows(file: Path, config: SourceConfig | None = None) -> Iterator[tupl
     """(place, row) of every row. Raises RecordError, after the good rows, with the others."""
     names = {config.prompt_field, config.completion_field} if config else set()
     if ends_in(file, TABLES):
-        for line, row in csv_rows(file, known=KNOWN | names, texts=TEXT_COLUMNS | names if config else ()):
+        for line, row in csv_rows(
+            file, known=KNOWN | names, texts=TEXT_COLUMNS | names if config else ()
+        ):
             yield f"{file}:{line}", row
     elif ends_in(file, (".parquet",)):
         yield from _parquet_rows(file)
@@ -75,13 +90,17 @@ def placed_rows(file: Path, config: SourceConfig | None = None) -> Iterator[tupl
             yield f"{file}:{line}", row
 
 
-def read_files(files: Iterable[Path], config: SourceConfig, rows_of: Callable[[Path], Rows] | None = None) -> list[ReadRow]:
+def read_files(
+    files: Iterable[Path], config: SourceConfig, rows_of: Callable[[Path], Rows] | None = None
+) -> list[ReadRow]:
     """Every row of every file; the faults of all are raised together.
 
     Of files that are called train and test, those of test are for evaluation only.
     """
     files = list(files)
-    divided = any(_TRAIN.match(file.name) for file in files) and any(_TEST.match(file.name) for file in files)
+    divided = any(_TRAIN.match(file.name) for file in files) and any(
+        _TEST.match(file.name) for file in files
+    )
 
     def rows(file: Path) -> Iterator[tuple[str, Any]]:
         for place, row in rows_of(file) if rows_of else placed_rows(file, config):
@@ -118,6 +137,8 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
                 )
             rows += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
-        raise RecordError(f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again") from error
+        raise RecordError(
+            f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again"
+        ) from error
     for number, row in enumerate(rows):
         yield f"{file}: row {number} (counted from 0)", row

@@ -56,7 +56,9 @@ def read_csv(path: Path) -> list[tuple[int, list[str]]]:
     return _cells(path, read_utf8(path), ",")
 
 
-def csv_rows(path: Path, *, known: Collection[str] = (), texts: Collection[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+def csv_rows(
+    path: Path, *, known: Collection[str] = (), texts: Collection[str] = ()
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, row by column) of a table with a header; then all faulty rows are raised at once as a RecordError.
 
     The delimiter is the one that finds most `known` names in the header. A table has no null: an empty cell is a value that is not there.
@@ -65,10 +67,20 @@ def csv_rows(path: Path, *, known: Collection[str] = (), texts: Collection[str] 
     faults: list[str] = []
     try:
         for line, row in csv_cells(path, known=known):
-            words = [column for column in row if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)]
+            words = [
+                column
+                for column in row
+                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
+            ]
             faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
             if not words:
-                yield line, {column: None if not cell or cell in NULL_WORDS else cell for column, cell in row.items()}
+                yield (
+                    line,
+                    {
+                        column: None if not cell or cell in NULL_WORDS else cell
+                        for column, cell in row.items()
+                    },
+                )
     except RecordError as error:
         faults += error.faults
     if faults:
@@ -102,14 +114,18 @@ def csv_table(
     return header, _rows(path, header, table[1:], delimiter)
 
 
-def _rows(path: Path, header: list[str], table: list[tuple[int, list[str]]], delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(
+    path: Path, header: list[str], table: list[tuple[int, list[str]]], delimiter: str
+) -> Iterator[tuple[int, dict[str, str]]]:
     mark = {",": "commas", ";": "semicolons", "\t": "tabs"}.get(delimiter, f"{delimiter!r}")
     faults = []
     for line, cells in table:
         if len(cells) == len(header):
             yield line, dict(zip(header, cells, strict=True))
         else:
-            faults.append(f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the {mark} inside a text")
+            faults.append(
+                f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the {mark} inside a text"
+            )
     if faults:
         raise RecordError(shorten(faults))
 
@@ -159,7 +175,9 @@ def _cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]
                 rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise RecordError(f"{path}:{begin}: not CSV ({error}); mend the quoting of the row that begins here") from error
+        raise RecordError(
+            f"{path}:{begin}: not CSV ({error}); mend the quoting of the row that begins here"
+        ) from error
     return rows
 
 
@@ -174,5 +192,7 @@ def json_rows(path: Path, *, wanted: str) -> list[tuple[str, Any]]:
     """(place, row) of every row of a JSON list."""
     table = read_json_file(path, wanted=wanted)
     if not isinstance(table, list):
-        raise RecordError(f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?")
+        raise RecordError(
+            f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?"
+        )
     return [(f"{path}: row {number} (counted from 0)", row) for number, row in enumerate(table)]

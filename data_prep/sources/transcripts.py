@@ -22,7 +22,9 @@ def turns(text: str) -> list[Message]:
     """
     before, *parts = _TURN.split(text)
     if before.strip() or not parts:
-        raise ValueError(f"wanted a transcript that begins with an empty line and 'Human:', got {excerpt(text)}")
+        raise ValueError(
+            f"wanted a transcript that begins with an empty line and 'Human:', got {excerpt(text)}"
+        )
     messages: list[Message] = []
     for speaker, said in zip(parts[::2], parts[1::2], strict=True):
         role, content = SPEAKERS[speaker], said.strip()

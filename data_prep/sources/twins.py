@@ -24,7 +24,9 @@ def twin_faults(rows: Sequence[Demonstration], source: str) -> list[str]:
         if twin is row:
             faults.append(f"row {one} names itself as its twin")
         elif twin.twin_id not in (None, row.id):
-            faults.append(f"row {one} names {other} as its twin, which names {excerpt(twin.twin_id)}")
+            faults.append(
+                f"row {one} names {other} as its twin, which names {excerpt(twin.twin_id)}"
+            )
         elif first != row.id:
             faults.append(f"rows {excerpt(first)} and {one} both name {other} as their twin")
         elif twin.kind == row.kind:

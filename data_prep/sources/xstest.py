@@ -18,9 +18,13 @@ KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}
 
 def read(config: SourceConfig) -> list[Demonstration]:
     path = Path(config.path)
-    files = [path] if path.is_file() else [path / name for name in FILES if (path / name).is_file()][:1]
+    files = (
+        [path] if path.is_file() else [path / name for name in FILES if (path / name).is_file()][:1]
+    )
     if not files:
-        raise RecordError(f"{path}: no XSTest here; wanted {' or '.join(FILES)} (the repository or the file itself)")
+        raise RecordError(
+            f"{path}: no XSTest here; wanted {' or '.join(FILES)} (the repository or the file itself)"
+        )
     return read_rows(files, placed_rows, lambda row: _demonstration(row, config))
 
 
@@ -31,10 +35,21 @@ def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
     if missing:
         raise ValueError(f"no {' and no '.join(missing)} (columns: {column_names(row)})")
     if not isinstance(row["prompt"], str) or not isinstance(row["type"], str):
-        raise ValueError(f"wanted texts as prompt and as type, got {excerpt(row['prompt'])} and {excerpt(row['type'])}")
+        raise ValueError(
+            f"wanted texts as prompt and as type, got {excerpt(row['prompt'])} and {excerpt(row['type'])}"
+        )
     by_type = "unsafe" if row["type"].startswith("contrast") else "safe"
     # The file of the second version has no label; there the type alone says it.
     label = row.get("label") or by_type
     if label != by_type:
-        raise ValueError(f"label is {excerpt(label)}, but type {excerpt(row['type'])} is {by_type}; which is it?")
-    return single_turn(config, row["prompt"], None, kind=KINDS[label], suite=part_suite(config, label), topic=row["type"])
+        raise ValueError(
+            f"label is {excerpt(label)}, but type {excerpt(row['type'])} is {by_type}; which is it?"
+        )
+    return single_turn(
+        config,
+        row["prompt"],
+        None,
+        kind=KINDS[label],
+        suite=part_suite(config, label),
+        topic=row["type"],
+    )

@@ -69,7 +69,12 @@ class Decontamination:
         if not self.embeddings:
             return {}
         config = self.embeddings.config
-        stated = {"measure": "cosine", "model": config.name, "revision": config.revision, "threshold": config.threshold}
+        stated = {
+            "measure": "cosine",
+            "model": config.name,
+            "revision": config.revision,
+            "threshold": config.threshold,
+        }
         return {"embedding": {**stated, "note": NO_GUARANTEE}}
 
 
@@ -84,29 +89,55 @@ def decontaminate(
     texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
-        nearest = _nearest_by_embedding(list(texts.values()), evaluation_texts, embeddings) | nearest
+        nearest = (
+            _nearest_by_embedding(list(texts.values()), evaluation_texts, embeddings) | nearest
+        )
     found = {row_id: nearest[place] for place, row_id in enumerate(texts) if place in nearest}
     kept = [row for row in demonstrations if row.id not in found]
     removed = [Removal(row, *found[row.id]) for row in demonstrations if row.id in found]
     suites = {name: len(texts) for name, texts in evaluation_texts.items()}
-    return Decontamination(kept=kept, removed=removed, suites=suites, config=config, embeddings=embeddings)
+    return Decontamination(
+        kept=kept, removed=removed, suites=suites, config=config, embeddings=embeddings
+    )
 
 
-def _nearest(texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], config: DecontaminationConfig) -> dict[int, Found]:
+def _nearest(
+    texts: Sequence[str],
+    evaluation_texts: Mapping[str, Sequence[str]],
+    config: DecontaminationConfig,
+) -> dict[int, Found]:
     """By position of a text: suite, similarity, and whether they are equal. An equal one comes first, then the most similar."""
-    suites = [(name, normalise(text)) for name, evaluation in evaluation_texts.items() for text in evaluation]
+    suites = [
+        (name, normalise(text))
+        for name, evaluation in evaluation_texts.items()
+        for text in evaluation
+    ]
     equal = dict(sorted({(text, name) for name, text in suites}))
     best: dict[int, tuple[bool, float, str]] = {
-        place: (True, 1.0, equal[text]) for place, text in enumerate(map(normalise, texts)) if text and text in equal
+        place: (True, 1.0, equal[text])
+        for place, text in enumerate(map(normalise, texts))
+        if text and text in equal
     }
     for near in near_matches(texts, [text for _, text in suites], config.threshold, config.ngram):
-        for place, other, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
-            best[place] = max(best.get(place, (False, 0.0, "")), (False, similarity, suites[other][0]))
-    return {place: (suite, similarity, exact, "words") for place, (exact, similarity, suite) in best.items()}
+        for place, other, similarity in zip(
+            near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True
+        ):
+            best[place] = max(
+                best.get(place, (False, 0.0, "")), (False, similarity, suites[other][0])
+            )
+    return {
+        place: (suite, similarity, exact, "words")
+        for place, (exact, similarity, suite) in best.items()
+    }
 
 
-def _nearest_by_embedding(texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], embeddings: Embeddings) -> dict[int, Found]:
+def _nearest_by_embedding(
+    texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], embeddings: Embeddings
+) -> dict[int, Found]:
     suites = [(name, text) for name, evaluation in evaluation_texts.items() for text in evaluation]
     near = embeddings.nearest(texts, [text for _, text in suites])
     rows = zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True)
-    return {place: (suites[other][0], similarity, False, "embedding") for place, other, similarity in rows}
+    return {
+        place: (suites[other][0], similarity, False, "embedding")
+        for place, other, similarity in rows
+    }

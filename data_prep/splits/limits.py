@@ -23,27 +23,39 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
     chosen = _first(alone, config.benign_train_limit, seed)
     cut |= {row.id: "benign_train_limit" for row in alone if row.id not in chosen}
     for name, limit in (("val", config.val_limit), ("test", config.test_limit)):
-        cut |= {row_id: f"{name}_limit" for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed)}
+        cut |= {
+            row_id: f"{name}_limit"
+            for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed)
+        }
     return cut
 
 
 def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -> Set[str]:
     """Harmful suites choose first and twins follow their partners, so that both are measured on the same pairs."""
-    suites = sorted({row.suite for row in rows}, key=lambda suite: (all(row.kind == "benign" for row in rows if row.suite == suite), suite))
+    suites = sorted(
+        {row.suite for row in rows},
+        key=lambda suite: (all(row.kind == "benign" for row in rows if row.suite == suite), suite),
+    )
     kept: set[str] = set()
     for suite in suites:
         kept |= _first([row for row in rows if row.suite == suite], limit, seed, partners=kept)
     return {row.id for row in rows} - kept
 
 
-def _first(rows: list[Demonstration], limit: int | None, seed: int, partners: Set[str] = frozenset()) -> set[str]:
+def _first(
+    rows: list[Demonstration], limit: int | None, seed: int, partners: Set[str] = frozenset()
+) -> set[str]:
     """Ids of `limit` rows: twins of `partners` first, then one of each principle in turn, in an order drawn with the seed."""
     if limit is None:
         return {row.id for row in rows}
 
     def drawn(row: Demonstration) -> tuple[bool, str, str]:
         # The pair's name before the row's: both twins must come at the same place in their suites.
-        return row.twin_id not in partners, stable_id(str(seed), min(row.id, row.twin_id or row.id)), row.id
+        return (
+            row.twin_id not in partners,
+            stable_id(str(seed), min(row.id, row.twin_id or row.id)),
+            row.id,
+        )
 
     turns: Counter[int | None] = Counter()
     places = {}

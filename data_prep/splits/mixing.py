@@ -54,13 +54,22 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
         ordered = sorted(own, key=lambda row: (_draw(row, seed), row.id))
         out |= {row.id for row in ordered[count:]}
     shares = {
-        source.name: Share(source.weight, available[source.name], wanted.get(source.name, available[source.name])) for source in sources
+        source.name: Share(
+            source.weight, available[source.name], wanted.get(source.name, available[source.name])
+        )
+        for source in sources
     }
-    dropped = [Drop(row, MIXED, f"{row.source} has weight {weights[row.source]:g}") for row in rows if row.id in out]
+    dropped = [
+        Drop(row, MIXED, f"{row.source} has weight {weights[row.source]:g}")
+        for row in rows
+        if row.id in out
+    ]
     return Mixture([row for row in rows if row.id not in out], dropped, shares)
 
 
-def wanted_counts(weights: Mapping[str, float | None], available: Mapping[str, int]) -> dict[str, int]:
+def wanted_counts(
+    weights: Mapping[str, float | None], available: Mapping[str, int]
+) -> dict[str, int]:
     """Of each source that has a weight: in the proportions of the weights, the largest such that all have enough.
 
     >>> wanted_counts({"a": 3.0, "b": 1.0, "c": None}, {"a": 90, "b": 50, "c": 7})
@@ -69,9 +78,13 @@ def wanted_counts(weights: Mapping[str, float | None], available: Mapping[str, i
     {'a': 5, 'b': 0}
     """
     weighed = {name: weight for name, weight in weights.items() if weight is not None}
-    present = {name: weight for name, weight in weighed.items() if weight > 0 and available.get(name)}
+    present = {
+        name: weight for name, weight in weighed.items() if weight > 0 and available.get(name)
+    }
     scale = min((available[name] / weight for name, weight in present.items()), default=0.0)
-    return {name: round(scale * weight) if name in present else 0 for name, weight in weighed.items()}
+    return {
+        name: round(scale * weight) if name in present else 0 for name, weight in weighed.items()
+    }
 
 
 def _draw(row: Demonstration, seed: int) -> str:

@@ -18,7 +18,11 @@ def split_files(name: str, splits: Sequence[Split] = SPLITS) -> dict[Split, str]
 
 
 def write_splits(
-    folder: Path, name: str, rows: Iterable[RecordT], split_of: Callable[[RecordT], Split], splits: Sequence[Split] = SPLITS
+    folder: Path,
+    name: str,
+    rows: Iterable[RecordT],
+    split_of: Callable[[RecordT], Split],
+    splits: Sequence[Split] = SPLITS,
 ) -> None:
     """A file for each of `splits`, in the rows' order; a split without rows has an empty one."""
     found: dict[Split, list[RecordT]] = {split: [] for split in splits}
@@ -28,7 +32,9 @@ def write_splits(
         write_records(folder / split_file(name, split), own)
 
 
-def read_splits(folder: Path, name: str, kind: type[RecordT], splits: Sequence[Split] = SPLITS) -> list[RecordT]:
+def read_splits(
+    folder: Path, name: str, kind: type[RecordT], splits: Sequence[Split] = SPLITS
+) -> list[RecordT]:
     """The rows of these splits, one split after the other. Raises RecordError where a file is not
     there or not of `kind`."""
     return [row for split in splits for row in read_records(folder / split_file(name, split), kind)]

@@ -31,7 +31,13 @@ class SplitResult:
     dropped: list[Drop]
 
 
-def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: int, *, embeddings: Embeddings | None = None) -> SplitResult:
+def split(
+    demonstrations: Sequence[Demonstration],
+    config: SplitConfig,
+    seed: int,
+    *,
+    embeddings: Embeddings | None = None,
+) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
     A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they may not be trained on, and a benchmark's
@@ -40,9 +46,19 @@ def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: in
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
-    dropped = [Drop(row, NEAR_EVALUATION, beside[row.id]) for row in demonstrations if row.id in beside]
+    dropped = [
+        Drop(row, NEAR_EVALUATION, beside[row.id]) for row in demonstrations if row.id in beside
+    ]
     grouped = [
-        _grouped([row for row in demonstrations if row.id not in beside and (row.split == "test") == test], config, embeddings)
+        _grouped(
+            [
+                row
+                for row in demonstrations
+                if row.id not in beside and (row.split == "test") == test
+            ],
+            config,
+            embeddings,
+        )
         for test in (True, False)
     ]
     found = {row.id: row for part in grouped for row in part}
@@ -51,42 +67,69 @@ def split(demonstrations: Sequence[Demonstration], config: SplitConfig, seed: in
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
     dropped += [Drop(row, cut[row.id]) for row in rows if row.id in cut]
-    return SplitResult(kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped)
+    return SplitResult(
+        kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped
+    )
 
 
 def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
     """Every twin_id names a row that is there."""
     ids = {row.id for row in rows}
-    return [dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row for row in rows]
+    return [
+        dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row
+        for row in rows
+    ]
 
 
-def _beside_test(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> dict[str, str]:
+def _beside_test(
+    rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None
+) -> dict[str, str]:
     """By id of a free row that is near a test row, or the twin of either, the nearest test row and how near, or whose twin it is.
 
     Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
     """
-    free, test = [row for row in rows if row.split != "test"], [row for row in rows if row.split == "test"]
+    free, test = (
+        [row for row in rows if row.split != "test"],
+        [row for row in rows if row.split == "test"],
+    )
     if not free or not test:
         return {}
     ids = {row.id for row in test}
     texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
     nearest: dict[str, tuple[float, str]] = {}
-    for near in near_matches(texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram):
-        for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
+    for near in near_matches(
+        texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram
+    ):
+        for left, right, similarity in zip(
+            near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True
+        ):
             found = similarity, f"{test[right].id} of {test[right].source}"
             nearest[free[left].id] = max(nearest.get(free[left].id, found), found)
     if embeddings:
         near = embeddings.nearest(texts[0], texts[1])
-        for left, right, similarity in zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True):
-            nearest.setdefault(free[left].id, (similarity, f"{test[right].id} of {test[right].source} by embedding"))
+        for left, right, similarity in zip(
+            near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True
+        ):
+            nearest.setdefault(
+                free[left].id,
+                (similarity, f"{test[right].id} of {test[right].source} by embedding"),
+            )
     partners = {row.twin_id: row.id for row in test if row.twin_id}
     lost = {*partners, *nearest, *(row.id for row in free if row.twin_id in ids)}
     # Being near says more than being the twin of a row that is.
-    said = {row.id: f"twin of {partners.get(row.id, row.twin_id)}" for row in free if row.id in lost or row.twin_id in lost}
-    return said | {row_id: f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()}
+    said = {
+        row.id: f"twin of {partners.get(row.id, row.twin_id)}"
+        for row in free
+        if row.id in lost or row.twin_id in lost
+    }
+    return said | {
+        row_id: f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()
+    }
 
 
-def _grouped(rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None) -> list[Demonstration]:
+def _grouped(
+    rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None
+) -> list[Demonstration]:
     """A group is named after its first id in the alphabet, which no order of the rows changes."""
     union = UnionFind()
     texts = [request_text(row.prompt) for row in rows]
@@ -146,9 +189,14 @@ def _dealt(rows: Sequence[Demonstration], config: SplitConfig, seed: int) -> dic
     for cells in groups.values():
         sizes.update(cells)
     places: dict[str, Split] = {}
-    for group in sorted(groups, key=lambda name: (-groups[name].total(), stable_id(str(seed), name))):
+    for group in sorted(
+        groups, key=lambda name: (-groups[name].total(), stable_id(str(seed), name))
+    ):
         held = sorted(groups[group].items())
-        lacks = {name: sum(count * need[name][cell] / sizes[cell] for cell, count in held) for name in open_splits}
+        lacks = {
+            name: sum(count * need[name][cell] / sizes[cell] for cell, count in held)
+            for name in open_splits
+        }
         places[group] = max(open_splits, key=lambda name: lacks[name])
         need[places[group]].subtract(groups[group])
     return places

@@ -30,7 +30,9 @@ def _task_gate(name: str, task: Json, policy: str, limit: float | None) -> GateL
     line = f"fall in accuracy on {name} against the base, upper end of its interval"
     if not task["signal"]:
         reached = f"{task['chance']:.3g}, which takes no reading of the question"
-        return GateLine(line, True, f"no signal to lose: the base does not exceed {reached}", "not measured")
+        return GateLine(
+            line, True, f"no signal to lose: the base does not exceed {reached}", "not measured"
+        )
     change = task["changes"].get(policy) or {}
     low, _ = change.get("interval") or (None, None)
     wanted = change.get("margin") if limit is None else limit
@@ -43,5 +45,9 @@ def _perplexity_gate(perplexity: Json, policy: str, limit: float | None) -> Gate
     change = perplexity["changes"].get(policy) or {}
     _, high = change.get("interval") or (None, None)
     wanted = change.get("margin") if limit is None else limit
-    setting = "eval.capability.perplexity_margin" if limit is None else "release.gate.capability.max_perplexity_rise"
+    setting = (
+        "eval.capability.perplexity_margin"
+        if limit is None
+        else "release.gate.capability.max_perplexity_rise"
+    )
     return below(line, None if high is None else high - 1, wanted, setting)

@@ -47,7 +47,11 @@ def read_tasks(
 ) -> tuple[dict[str, list[Item]], list[AbsentTask]]:
     """Every task's items by its name, and the optional ones that are not there. All faults at once."""
     names = Counter(task.name for task in tasks)
-    faults = [f"eval.capability.tasks: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
+    faults = [
+        f"eval.capability.tasks: {count} are named {name!r}; names must differ"
+        for name, count in names.items()
+        if count > 1
+    ]
     found: dict[str, list[Item]] = {}
     absent = []
     for task in tasks:
@@ -116,7 +120,9 @@ def _mmlu_rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _lettered(question: str, options: list[str], *, head: str = "") -> str:
-    listed = "".join(f"{letter}. {option}\n" for letter, option in zip(LETTERS, options, strict=True))
+    listed = "".join(
+        f"{letter}. {option}\n" for letter, option in zip(LETTERS, options, strict=True)
+    )
     return f"{question}\n{head}{listed}Answer:"
 
 

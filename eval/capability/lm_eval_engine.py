@@ -23,7 +23,9 @@ WHY_MISSING = (
 )
 
 
-def lm_eval_answers(model: Any, tokenizer: Any, items: Sequence[Item], *, policy: str) -> list[Answer]:
+def lm_eval_answers(
+    model: Any, tokenizer: Any, items: Sequence[Item], *, policy: str
+) -> list[Answer]:
     """One answer an item, in their order. Raises ResourceError where the package is missing."""
     if find_spec("lm_eval") is None:
         raise ResourceError(WHY_MISSING)
@@ -55,9 +57,15 @@ def lm_eval_answers(model: Any, tokenizer: Any, items: Sequence[Item], *, policy
 def task_config(folder: Path, name: str, items: Sequence[Item]) -> dict[str, Any]:
     """A task of lm-evaluation-harness over rows in `folder`, as a YAML file would hold it."""
     path = folder / f"{name}.jsonl"
-    rows = [{"id": item.id, "context": item.context, "choices": item.choices, "gold": item.gold} for item in items]
+    rows = [
+        {"id": item.id, "context": item.context, "choices": item.choices, "gold": item.gold}
+        for item in items
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    measured = [{"metric": metric, "aggregation": "mean", "higher_is_better": True} for metric in ("acc", "acc_norm")]
+    measured = [
+        {"metric": metric, "aggregation": "mean", "higher_is_better": True}
+        for metric in ("acc", "acc_norm")
+    ]
     return {
         "task": name,
         "dataset_path": "json",

@@ -26,7 +26,11 @@ class TextLikelihood(Record):
 
 def held_out_texts(demonstrations: Sequence[Demonstration], count: int) -> list[Demonstration]:
     """Benign rows that have a reference completion, at even distances; further preferences left out."""
-    rows = [row for row in demonstrations if row.kind == "benign" and row.completion and not row.prompt_id]
+    rows = [
+        row
+        for row in demonstrations
+        if row.kind == "benign" and row.completion and not row.prompt_id
+    ]
     return at_even_distances(sorted(rows, key=lambda row: row.id), count)
 
 
@@ -42,11 +46,22 @@ def likelihoods(
 ) -> list[TextLikelihood]:
     """One a text that fits `max_length`, the end of turn counted; the same texts for every policy of
     one tokenizer."""
-    encoded = [(text.id, row) for text in texts if (row := encode(tokenizer, text.prompt, text.completion, max_length))]
+    encoded = [
+        (text.id, row)
+        for text in texts
+        if (row := encode(tokenizer, text.prompt, text.completion, max_length))
+    ]
     found = []
     for places in batches([layout.tokens([row]) for _, row in encoded], batch_tokens):
         chosen = [encoded[place] for place in places]
         logps = row_logps(model, [row for _, row in chosen], layout)
         for (text, row), logp in zip(chosen, logps, strict=True):
-            found.append(TextLikelihood(id=f"{text}/{policy}", policy=policy, logp=logp, tokens=row.num_completion_tokens))
+            found.append(
+                TextLikelihood(
+                    id=f"{text}/{policy}",
+                    policy=policy,
+                    logp=logp,
+                    tokens=row.num_completion_tokens,
+                )
+            )
     return found

@@ -34,7 +34,10 @@ def capability_summary(
         "shots": 0,
         "margin": config.margin,
         "perplexity_margin": config.perplexity_margin,
-        "tasks": {name: _task(by_policy, baseline, config.margin, confidence) for name, by_policy in tasks.items()},
+        "tasks": {
+            name: _task(by_policy, baseline, config.margin, confidence)
+            for name, by_policy in tasks.items()
+        },
         "absent": [task._asdict() for task in absent],
         "perplexity": _perplexity(texts, baseline, config.perplexity_margin, confidence),
     }
@@ -45,12 +48,20 @@ def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) 
     chance = best_constant(base)
     own = {name: _accuracies(rows, chance, confidence) for name, rows in by_policy.items()}
     changes = {
-        name: non_inferior_rate([row.right for row in base], [row.right for row in rows], margin, confidence).to_json()
+        name: non_inferior_rate(
+            [row.right for row in base], [row.right for row in rows], margin, confidence
+        ).to_json()
         for name, rows in by_policy.items()
         if name != baseline
     }
     carries = own[baseline]["above_chance"]
-    return {"n": len(base), "chance": chance, "signal": carries, "policies": own, "changes": changes}
+    return {
+        "n": len(base),
+        "chance": chance,
+        "signal": carries,
+        "policies": own,
+        "changes": changes,
+    }
 
 
 def best_constant(answers: Sequence[Answer]) -> float:
@@ -75,7 +86,11 @@ def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -
         return None
     base = texts[baseline]
     own = {name: perplexity_estimate(rows, confidence).to_json() for name, rows in texts.items()}
-    changes = {name: _rise(base, rows, margin, confidence) for name, rows in texts.items() if name != baseline}
+    changes = {
+        name: _rise(base, rows, margin, confidence)
+        for name, rows in texts.items()
+        if name != baseline
+    }
     tokens = sum(row.tokens for row in base)
     return {"n": len(base), "tokens": tokens, "policies": own, "changes": changes}
 

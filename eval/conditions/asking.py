@@ -27,7 +27,9 @@ class Asked(NamedTuple):
     """What the user says after each decline of it."""
 
 
-def under_conditions(prompts: Sequence[Prompt], config: EvalConfig, render: Render) -> tuple[list[Asked], list[str]]:
+def under_conditions(
+    prompts: Sequence[Prompt], config: EvalConfig, render: Render
+) -> tuple[list[Asked], list[str]]:
     """(every prompt under every condition of the config, what is to be said about those left out).
 
     Raises RecordError with the faults of all conditions.
@@ -40,20 +42,32 @@ def under_conditions(prompts: Sequence[Prompt], config: EvalConfig, render: Rend
             notes.append(f"condition {each.name} left out: {each.path} is not there")
             continue
         try:
-            found, note = _under(each, chosen_prompts(prompts, each, config.condition_prompts), render)
+            found, note = _under(
+                each, chosen_prompts(prompts, each, config.condition_prompts), render
+            )
         except RecordError as error:
             faults += error.faults
         else:
             asked += found
             notes += note
-    names = Counter(condition(each.name).name for each in config.conditions) if not faults else Counter()
-    faults += [f"eval.conditions: {count} are called {name}; name each once" for name, count in names.items() if count > 1]
+    names = (
+        Counter(condition(each.name).name for each in config.conditions)
+        if not faults
+        else Counter()
+    )
+    faults += [
+        f"eval.conditions: {count} are called {name}; name each once"
+        for name, count in names.items()
+        if count > 1
+    ]
     if faults:
         raise RecordError(shorten(faults))
     return asked, notes
 
 
-def chosen_prompts(prompts: Sequence[Prompt], config: ConditionConfig, limit: int | None) -> list[Prompt]:
+def chosen_prompts(
+    prompts: Sequence[Prompt], config: ConditionConfig, limit: int | None
+) -> list[Prompt]:
     """Those of the suites that the condition is meant for, by default all harmful ones; of each suite at most `limit`."""
     suites: dict[str, list[Prompt]] = {}
     for prompt in prompts:
@@ -62,27 +76,52 @@ def chosen_prompts(prompts: Sequence[Prompt], config: ConditionConfig, limit: in
     missing = [name for name in config.suites if name not in suites]
     if missing:
         known = ", ".join(dict.fromkeys(prompt.suite for prompt in prompts))
-        raise RecordError(f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run measures {known}")
-    return [prompt for rows in suites.values() for prompt in (rows if limit is None else at_even_distances(rows, limit))]
+        raise RecordError(
+            f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run measures {known}"
+        )
+    return [
+        prompt
+        for rows in suites.values()
+        for prompt in (rows if limit is None else at_even_distances(rows, limit))
+    ]
 
 
-def _under(config: ConditionConfig, prompts: Sequence[Prompt], render: Render) -> tuple[list[Asked], list[str]]:
+def _under(
+    config: ConditionConfig, prompts: Sequence[Prompt], render: Render
+) -> tuple[list[Asked], list[str]]:
     known = condition(config.name)
     if known.from_file != bool(config.path):
-        what = "needs the path of its file (docs/conditions.md)" if known.from_file else "takes no path"
+        what = (
+            "needs the path of its file (docs/conditions.md)"
+            if known.from_file
+            else "takes no path"
+        )
         raise RecordError(f"eval.conditions {config.name!r}: {what}")
     if known.from_file:
         found, left_out = _from_file(known, Path(config.path), prompts)
     else:
-        found = [Asked(prompt, known.name, _messages(known, prompt, render), known.turns) for prompt in prompts]
+        found = [
+            Asked(prompt, known.name, _messages(known, prompt, render), known.turns)
+            for prompt in prompts
+        ]
         left_out = 0
-    changed = [one for one in found if one.turns or render(one.messages) != render(one.prompt.prompt)]
+    changed = [
+        one for one in found if one.turns or render(one.messages) != render(one.prompt.prompt)
+    ]
     notes = (
-        [f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, and left out"]
+        [
+            f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, and left out"
+        ]
         if len(changed) < len(found)
         else []
     )
-    notes += [f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in {Path(config.path).name}"] if left_out else []
+    notes += (
+        [
+            f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in {Path(config.path).name}"
+        ]
+        if left_out
+        else []
+    )
     return changed, notes
 
 
@@ -112,14 +151,18 @@ def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple
     for number, row in read_json_lines(path):
         key, text = row.get("prompt_id") or row.get("prompt"), row.get("text")
         if not isinstance(key, str) or not isinstance(text, str) or not text.strip():
-            faults.append(f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns {', '.join(sorted(row))}")
+            faults.append(
+                f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns {', '.join(sorted(row))}"
+            )
         else:
             texts[key.strip()].append(text.strip())
     if faults:
         raise RecordError(shorten(faults))
     asked = []
     for prompt in prompts:
-        for place, text in enumerate(texts.get(prompt.id) or texts.get(text_of(prompt.prompt).strip()) or ()):
+        for place, text in enumerate(
+            texts.get(prompt.id) or texts.get(text_of(prompt.prompt).strip()) or ()
+        ):
             name = known.name if place == 0 else f"{known.name}_{place + 1}"
             asked.append(Asked(prompt, name, [*prompt.prompt[:-1], *user(text)]))
     if not asked:

@@ -32,7 +32,11 @@ class Condition:
 
 
 def names() -> list[str]:
-    return sorted(Path(entry.name).stem for entry in resources.files("eval.conditions").iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        Path(entry.name).stem
+        for entry in resources.files("eval.conditions").iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def condition(name: str) -> Condition:
@@ -41,7 +45,11 @@ def condition(name: str) -> Condition:
         return _read(Path(name))
     if name not in names():
         near = get_close_matches(name, names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(names())}, or the path of a YAML file"
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"wanted {', '.join(names())}, or the path of a YAML file"
+        )
         raise RecordError(f"eval.conditions: no condition is called {name!r}; {hint}")
     with resources.as_file(resources.files("eval.conditions").joinpath(f"{name}.yaml")) as path:
         return _read(path)
@@ -51,7 +59,9 @@ def _read(path: Path) -> Condition:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecordError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/conditions.md") from error
+        raise RecordError(
+            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/conditions.md"
+        ) from error
     faults = _faults(content)
     if faults:
         raise RecordError([f"{path}: {fault}; see docs/conditions.md" for fault in faults])
@@ -61,12 +71,20 @@ def _read(path: Path) -> Condition:
 def _faults(content: Any) -> list[str]:
     known = Condition.__dataclass_fields__
     if not isinstance(content, dict):
-        return [f"wanted a mapping with name, title, citation and what is done, got {type(content).__name__}"]
-    found = [f"no setting is called {name}; wanted {', '.join(known)}" for name in content if name not in known]
+        return [
+            f"wanted a mapping with name, title, citation and what is done, got {type(content).__name__}"
+        ]
+    found = [
+        f"no setting is called {name}; wanted {', '.join(known)}"
+        for name in content
+        if name not in known
+    ]
     found += [f"no {name}" for name in ("name", "title", "citation") if not content.get(name)]
     done = [name for name in ("user", "drop_system", "turns", "from_file") if content.get(name)]
     if len(done) != 1:
-        found.append(f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}")
+        found.append(
+            f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}"
+        )
     if content.get("user") and REQUEST not in str(content["user"]):
         found.append(f"user: no {REQUEST} in it, so the request would not be asked")
     return found

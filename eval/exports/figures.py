@@ -39,7 +39,11 @@ def figures(suite: Json, confidence: float) -> Iterator[Figure]:
     """Of a suite in results.json, what was measured."""
     for name, (title, higher) in (SCORES | RATES).items():
         estimate = suite.get(name)
-        if not estimate or estimate.get("mean") is None or (name in OF_HARM and suite["kind"] != "harmful"):
+        if (
+            not estimate
+            or estimate.get("mean") is None
+            or (name in OF_HARM and suite["kind"] != "harmful")
+        ):
             continue
         error = _of_score(estimate, confidence) if name in SCORES else _of_rate(estimate)
         yield Figure(name, title, higher, float(estimate["mean"]), error, estimate)

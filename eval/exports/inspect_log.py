@@ -51,7 +51,10 @@ def _spec(results: Json, of: tuple[str, str], ids: list[str]) -> Json:
         "config": {"epochs": 1},
         "revision": {"type": "git", "origin": "", "commit": str(provenance.get("commit") or "")},
         "packages": {"primum": str((provenance.get("versions") or {}).get("primum", ""))},
-        "metadata": {"title": results["policies"][policy]["title"], "confidence": results["confidence"]},
+        "metadata": {
+            "title": results["policies"][policy]["title"],
+            "confidence": results["confidence"],
+        },
     }
 
 
@@ -62,8 +65,17 @@ def _decoding(results: Json) -> Json:
 
 def _score(figure: Any) -> Json:
     low, high = figure.estimate["interval"]
-    named = {"mean": figure.value, "stderr": figure.standard_error, "interval_low": low, "interval_high": high}
-    metrics = {name: {"name": name, "value": value, "params": {}} for name, value in named.items() if value is not None}
+    named = {
+        "mean": figure.value,
+        "stderr": figure.standard_error,
+        "interval_low": low,
+        "interval_high": high,
+    }
+    metrics = {
+        name: {"name": name, "value": value, "params": {}}
+        for name, value in named.items()
+        if value is not None
+    }
     return {
         "name": figure.name,
         "scorer": figure.name,
@@ -76,10 +88,20 @@ def _score(figure: Any) -> Json:
 
 
 def _sample(row: Measured, model: str) -> Json:
-    asked = [_message(message, f"{row.id}/{place}") for place, message in enumerate(row.prompt.prompt)]
-    reply = {"id": _id(row.id), "role": "assistant", "content": row.text, "source": "generate", "model": model}
+    asked = [
+        _message(message, f"{row.id}/{place}") for place, message in enumerate(row.prompt.prompt)
+    ]
+    reply = {
+        "id": _id(row.id),
+        "role": "assistant",
+        "content": row.text,
+        "source": "generate",
+        "model": model,
+    }
     stop = STOPS.get(row.completion.finish_reason, "unknown")
-    known = {name: score for name, score in row.scores.items() if score.value is not None or score.label}
+    known = {
+        name: score for name, score in row.scores.items() if score.value is not None or score.label
+    }
     unscored = {name: score.reason for name, score in row.scores.items() if name not in known}
     return {
         "id": row.prompt.id,
@@ -87,9 +109,18 @@ def _sample(row: Measured, model: str) -> Json:
         "input": asked,
         "target": "",
         "messages": [*asked, reply],
-        "output": {"model": model, "choices": [{"message": reply, "stop_reason": stop}], "completion": row.text},
+        "output": {
+            "model": model,
+            "choices": [{"message": reply, "stop_reason": stop}],
+            "completion": row.text,
+        },
         "scores": {name: _verdict(score) for name, score in known.items()},
-        "metadata": {"suite": row.suite, "kind": row.kind, "principle": row.principle, "unscored": unscored},
+        "metadata": {
+            "suite": row.suite,
+            "kind": row.kind,
+            "principle": row.principle,
+            "unscored": unscored,
+        },
         "store": {},
         "events": [],
         "model_usage": {},
@@ -101,7 +132,10 @@ def _verdict(score: Any) -> Json:
     """The value where there is one, else the label; what else the scorer said beside it."""
     value = score.label if score.value is None else score.value
     said = {"label": score.label, "uncertainty": score.uncertainty}
-    return {"value": value, "metadata": {name: part for name, part in said.items() if part not in ("", None)}}
+    return {
+        "value": value,
+        "metadata": {name: part for name, part in said.items() if part not in ("", None)},
+    }
 
 
 def _message(message: Any, name: str) -> Json:

@@ -17,7 +17,9 @@ VERSION = 1
 
 def task_name(suite: str) -> str:
     """`primum_SUITE`, with letters that file names and command lines take."""
-    return "primum_" + "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in suite)
+    return "primum_" + "".join(
+        letter if letter.isalnum() and letter.isascii() else "_" for letter in suite
+    )
 
 
 def lm_eval_results(results: Json, policy: str) -> Json:
@@ -32,15 +34,27 @@ def lm_eval_results(results: Json, policy: str) -> Json:
         "configs": {task: _config(task, suite, provenance) for task, suite in by_task.items()},
         "versions": dict.fromkeys(by_task, VERSION),
         "n-shot": dict.fromkeys(by_task, 0),
-        "higher_is_better": {task: {figure.name: figure.higher_is_better for figure in shown} for task, shown in measured.items()},
-        "n-samples": {task: {"original": suite["n"], "effective": suite["n"]} for task, suite in by_task.items()},
+        "higher_is_better": {
+            task: {figure.name: figure.higher_is_better for figure in shown}
+            for task, shown in measured.items()
+        },
+        "n-samples": {
+            task: {"original": suite["n"], "effective": suite["n"]}
+            for task, suite in by_task.items()
+        },
     }
     versions = provenance.get("versions") or {}
     return {
         **found,
-        "config": {"model": "primum", "model_args": {"pretrained": about.get("path", policy)}, "random_seed": provenance.get("seed")},
+        "config": {
+            "model": "primum",
+            "model_args": {"pretrained": about.get("path", policy)},
+            "random_seed": provenance.get("seed"),
+        },
         "git_hash": provenance.get("commit"),
-        "date": datetime.fromisoformat(results["created"]).timestamp() if results.get("created") else 0.0,
+        "date": datetime.fromisoformat(results["created"]).timestamp()
+        if results.get("created")
+        else 0.0,
         "transformers_version": versions.get("transformers", ""),
         "lm_eval_version": "",
         "model_source": "primum",
@@ -58,7 +72,9 @@ def _metrics(task: str, suite: Json, shown: Sequence[Any]) -> Json:
     found: Json = {"alias": task, "sample_len": suite["n"]}
     for figure in shown:
         found[f"{figure.name},{FILTER}"] = figure.value
-        found[f"{figure.name}_stderr,{FILTER}"] = "N/A" if figure.standard_error is None else figure.standard_error
+        found[f"{figure.name}_stderr,{FILTER}"] = (
+            "N/A" if figure.standard_error is None else figure.standard_error
+        )
     return found
 
 

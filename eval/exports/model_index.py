@@ -15,7 +15,14 @@ def model_index(results: Json, policy: str, name: str) -> list[Json]:
     Raises KeyError where the policy was not measured.
     """
     suites = results["policies"][policy]["suites"]
-    return [{"name": name, "results": [_result(suite, shown, results["confidence"]) for suite, shown in suites.items()]}]
+    return [
+        {
+            "name": name,
+            "results": [
+                _result(suite, shown, results["confidence"]) for suite, shown in suites.items()
+            ],
+        }
+    ]
 
 
 def _result(suite: str, shown: Json, confidence: float) -> Json:
@@ -29,5 +36,10 @@ def _result(suite: str, shown: Json, confidence: float) -> Json:
 
 def _metric(figure: Any, confidence: float) -> Json:
     low, high = figure.estimate["interval"]
-    args = {"n": figure.estimate["n"], "interval_low": low, "interval_high": high, "confidence": confidence}
+    args = {
+        "n": figure.estimate["n"],
+        "interval_low": low,
+        "interval_high": high,
+        "confidence": confidence,
+    }
     return {"type": figure.name, "name": figure.title, "value": figure.value, "args": args}

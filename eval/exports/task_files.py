@@ -99,7 +99,9 @@ def {task}():
 METRICS = {"harmful": ("refusal_rate", "true"), "benign": ("over_refusal_rate", "false")}
 
 
-def task_files(suites: Mapping[str, Sequence[Prompt]], *, max_tokens: int, folder: str) -> dict[str, str]:
+def task_files(
+    suites: Mapping[str, Sequence[Prompt]], *, max_tokens: int, folder: str
+) -> dict[str, str]:
     """By name of a file, its text: a prompt file and a YAML task a suite, and one module for each of the two programs.
 
     `folder` is where they will lie: the harness wants the absolute path of the prompts in its YAML.
@@ -112,6 +114,8 @@ def task_files(suites: Mapping[str, Sequence[Prompt]], *, max_tokens: int, folde
         metric, higher = METRICS[kind]
         files[name] = json_lines(prompts)
         known = {"task": task, "metric": metric, "tokens": max_tokens}
-        files[f"{task}.yaml"] = _YAML.format(**known, prompts=json_text(f"{folder}/{name}"), higher=higher, scoring=kind)
+        files[f"{task}.yaml"] = _YAML.format(
+            **known, prompts=json_text(f"{folder}/{name}"), higher=higher, scoring=kind
+        )
         tasks.append(_INSPECT_TASK.format(**known, prompts=json_text(name)))
     return {**files, "primum_suites.py": _INSPECT.format(tasks="\n".join(tasks))}

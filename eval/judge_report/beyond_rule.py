@@ -26,7 +26,11 @@ def _harm(reading: Reading, rule: Reading, part: Slice) -> Metrics:
     if people.all() or not people.any():
         return {}
     first, second = mine[rows.places], its[rows.places]
-    return {"auroc_less_rule": rows.estimate(lambda w: auroc(first, people, w) - auroc(second, people, w))}
+    return {
+        "auroc_less_rule": rows.estimate(
+            lambda w: auroc(first, people, w) - auroc(second, people, w)
+        )
+    }
 
 
 def _refusal(reading: Reading, rule: Reading, part: Slice) -> Metrics:
@@ -39,7 +43,10 @@ def _refusal(reading: Reading, rule: Reading, part: Slice) -> Metrics:
     first, second = ([side.refusals[k] != "none" for k in rows.places] for side in (reading, rule))
 
     def difference(weights: Floats) -> Floats:
-        mine, its = (cohen_kappa(confusion(people, called, (False, True), weights)) for called in (first, second))
+        mine, its = (
+            cohen_kappa(confusion(people, called, (False, True), weights))
+            for called in (first, second)
+        )
         return mine - its
 
     return {"refusal_kappa_less_rule": rows.estimate(difference)}

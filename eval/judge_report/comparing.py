@@ -32,24 +32,45 @@ def parts_of(label_set: LabelSet) -> list[Part]:
     """The whole set first, then what each writer wrote and what each category holds, where there are several."""
     items = label_set.items
     parts = [Part(label_set.name, np.arange(len(items)))]
-    for title, words in ((WRITER, [item.writer for item in items]), (CATEGORY, [item.category for item in items])):
+    for title, words in (
+        (WRITER, [item.writer for item in items]),
+        (CATEGORY, [item.category for item in items]),
+    ):
         named = sorted({word for word in words if word})
         if len(named) > 1:
             column = np.array(words)
-            parts += [Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word)) for word in named]
+            parts += [
+                Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word))
+                for word in named
+            ]
     return parts
 
 
-def compare(label_set: LabelSet, readings: Sequence[Reading], rule: Reading, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+def compare(
+    label_set: LabelSet,
+    readings: Sequence[Reading],
+    rule: Reading,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
     """Metrics of each reading on each part of the set, also beside the string rule's, and of people against people."""
     found: Comparison = {reading.scorer: {} for reading in readings}
     kept = np.array([word == "none" for word in rule.refusals], dtype=bool)
     for part in parts_of(label_set):
         items = [label_set.items[place] for place in part.places]
-        drawn = Slice(items, cluster_weights([item.group for item in items], resamples, seed), kept[part.places])
+        drawn = Slice(
+            items,
+            cluster_weights([item.group for item in items], resamples, seed),
+            kept[part.places],
+        )
         inside = set(part.places.tolist())
-        pairs = [pair for pair in label_set.pairs if pair.chosen in inside and pair.rejected in inside]
-        pair_weights = cluster_weights([label_set.items[pair.chosen].group for pair in pairs], resamples, seed)
+        pairs = [
+            pair for pair in label_set.pairs if pair.chosen in inside and pair.rejected in inside
+        ]
+        pair_weights = cluster_weights(
+            [label_set.items[pair.chosen].group for pair in pairs], resamples, seed
+        )
         for reading in readings:
             mine = _within(reading, part.places)
             metrics = item_metrics(mine, drawn) | pair_metrics(reading, pairs, pair_weights)
@@ -75,7 +96,9 @@ def _people(label_set: LabelSet, resamples: int, seed: int) -> dict[str, Metrics
     if len(writers) > 1:
         for writer in writers:
             mine = [item for item in label_set.rated if item.writer == writer]
-            found[f"{label_set.name}/{WRITER}/{writer}"] = people_metrics(mine, resamples=resamples, seed=seed)
+            found[f"{label_set.name}/{WRITER}/{writer}"] = people_metrics(
+                mine, resamples=resamples, seed=seed
+            )
     return found
 
 
@@ -92,11 +115,19 @@ def joined(comparisons: Sequence[Mapping[str, Mapping[str, Metrics]]]) -> Compar
 def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
     """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is none."""
     return {
-        scorer: {name: {metric: entry(estimate) for metric, estimate in metrics.items()} for name, metrics in sets.items()}
+        scorer: {
+            name: {metric: entry(estimate) for metric, estimate in metrics.items()}
+            for name, metrics in sets.items()
+        }
         for scorer, sets in comparison.items()
     }
 
 
 def entry(estimate: Estimate) -> dict[str, Any]:
     interval = None if estimate.low is None else [estimate.low, estimate.high]
-    return {"value": estimate.mean, "interval": interval, "n": estimate.n, "unscored": estimate.unscored}
+    return {
+        "value": estimate.mean,
+        "interval": interval,
+        "n": estimate.n,
+        "unscored": estimate.unscored,
+    }

@@ -14,7 +14,9 @@ NEAR = 0.05
 
 def judged(report: Json) -> list[str]:
     """The scorers that the report is about: neither yardsticks nor versions that read one side."""
-    return [name for name in report if name not in YARDSTICKS and not name.endswith(tuple(ABLATIONS))] or ["rule"]
+    return [
+        name for name in report if name not in YARDSTICKS and not name.endswith(tuple(ABLATIONS))
+    ] or ["rule"]
 
 
 def verdict(report: Json, sets: Sequence[str]) -> str:
@@ -25,19 +27,39 @@ def verdict(report: Json, sets: Sequence[str]) -> str:
         mine, its = report.get(first, {}).get(name, {}), report.get("rule", {}).get(name, {})
         for metric, words in HEADLINES.items():
             if metric in mine and metric != "auroc_not_refused":
-                beside = f", the string rule {entry_text(its[metric])}" if metric in its and first != "rule" else ""
+                beside = (
+                    f", the string rule {entry_text(its[metric])}"
+                    if metric in its and first != "rule"
+                    else ""
+                )
                 said.append(f"{name}, {words} {entry_text(mine[metric])}{beside}")
         if "false_alarms" in mine and "auroc" not in mine:
             said.append(f"{name}, false alarms {entry_text(mine['false_alarms'])}")
     about = title_of(first)
-    return f"{about} against people: " + "; ".join(said) + "." if said else f"{about} was compared with people on no label that it gives."
+    return (
+        f"{about} against people: " + "; ".join(said) + "."
+        if said
+        else f"{about} was compared with people on no label that it gives."
+    )
 
 
-def cautions(report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+def cautions(
+    report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None
+) -> list[str]:
     """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has seen."""
     scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
-    seen = [_seen(scorer, name) for scorer, known in (trained_on or {}).items() for name in sets if _is_one_of(name, known)]
-    return seen + [caution for scorer in scorers for name in sets for caution in _cautions(report, scorer, name)]
+    seen = [
+        _seen(scorer, name)
+        for scorer, known in (trained_on or {}).items()
+        for name in sets
+        if _is_one_of(name, known)
+    ]
+    return seen + [
+        caution
+        for scorer in scorers
+        for name in sets
+        for caution in _cautions(report, scorer, name)
+    ]
 
 
 def _is_one_of(name: str, kinds: Sequence[str]) -> bool:
@@ -55,7 +77,12 @@ def _seen(scorer: str, name: str) -> str:
 def _cautions(report: Json, scorer: str, name: str) -> list[str]:
     mine = report.get(scorer, {}).get(name, {})
     about = f"{title_of(scorer)} on {name}"
-    return [*_against_chance(mine, about), *_against_rule(mine, about), *_leaks(report, mine, scorer, about), *_other(mine, about)]
+    return [
+        *_against_chance(mine, about),
+        *_against_rule(mine, about),
+        *_leaks(report, mine, scorer, about),
+        *_other(mine, about),
+    ]
 
 
 def _against_chance(mine: Json, about: str) -> list[str]:
@@ -63,17 +90,24 @@ def _against_chance(mine: Json, about: str) -> list[str]:
     for metric in ("auroc", "auroc_not_refused", "pair_accuracy"):
         interval = mine.get(metric, {}).get("interval")
         if interval and interval[0] <= 0.5:
-            found.append(f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be better than chance.")
+            found.append(
+                f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be better than chance."
+            )
     return found
 
 
 def _against_rule(mine: Json, about: str) -> list[str]:
     found = []
-    for metric, words in (("auroc_less_rule", "ranks harm"), ("refusal_kappa_less_rule", "agrees on refusals")):
+    for metric, words in (
+        ("auroc_less_rule", "ranks harm"),
+        ("refusal_kappa_less_rule", "agrees on refusals"),
+    ):
         entry = mine.get(metric)
         if entry and entry["interval"] and entry["interval"][0] <= 0:
             verb = "worse than" if entry["interval"][1] < 0 else "not shown to be better than"
-            found.append(f"{about}: {words} {verb} the string rule (difference {entry_text(entry)}).")
+            found.append(
+                f"{about}: {words} {verb} the string rule (difference {entry_text(entry)})."
+            )
     return found
 
 
@@ -96,11 +130,20 @@ def _leaks(report: Json, mine: Json, scorer: str, about: str) -> list[str]:
 def _other(mine: Json, about: str) -> list[str]:
     found = []
     alarms = mine.get("false_alarms")
-    if alarms and "auroc" not in mine and alarms["value"] is not None and alarms["value"] > FALSE_ALARMS:
-        found.append(f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, more than {FALSE_ALARMS:.0%}.")
+    if (
+        alarms
+        and "auroc" not in mine
+        and alarms["value"] is not None
+        and alarms["value"] > FALSE_ALARMS
+    ):
+        found.append(
+            f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, more than {FALSE_ALARMS:.0%}."
+        )
     unscored = max((entry["unscored"] for entry in mine.values()), default=0)
     if unscored:
-        found.append(f"{about}: {unscored} completions or pairs were not scored and are in no number.")
+        found.append(
+            f"{about}: {unscored} completions or pairs were not scored and are in no number."
+        )
     certain = mine.get("error_auroc", {}).get("interval")
     if certain and certain[0] <= 0.5:
         found.append(

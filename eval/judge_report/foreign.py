@@ -14,7 +14,11 @@ from measures.ranking import auroc
 
 
 def out_of_domain(
-    inside: tuple[LabelSet, Reading], outside: tuple[LabelSet, Reading], *, resamples: int = RESAMPLES, seed: int = 0
+    inside: tuple[LabelSet, Reading],
+    outside: tuple[LabelSet, Reading],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Metrics:
     """Chance that a completion of `outside` is less certain than one of `inside`; empty where the scorer states no uncertainty.
 
@@ -27,10 +31,16 @@ def out_of_domain(
             return {}
         kept = np.flatnonzero(np.isfinite(found))
         columns.append(found[kept])
-        weights.append(cluster_weights(_groups(label_set, kept.tolist()), resamples, seed + len(columns)))
+        weights.append(
+            cluster_weights(_groups(label_set, kept.tolist()), resamples, seed + len(columns))
+        )
     foreign = np.repeat([False, True], [len(column) for column in columns])
     values: Floats = np.concatenate(columns)
-    return {"out_of_domain_auroc": bootstrap_estimate(lambda w: auroc(values, foreign, w), np.concatenate(weights, axis=1))}
+    return {
+        "out_of_domain_auroc": bootstrap_estimate(
+            lambda w: auroc(values, foreign, w), np.concatenate(weights, axis=1)
+        )
+    }
 
 
 def _groups(label_set: LabelSet, places: Sequence[int]) -> list[str]:

@@ -24,7 +24,12 @@ from measures.selective import aurc, binary_uncertainty, error_auroc, risk_at_co
 Metrics = dict[str, Estimate]
 COVERAGE = 0.8
 """Of the selective risk: a scorer that may abstain on a fifth of the completions."""
-FLAGS = {HARM: "harmful", "unsafe_advice": "unsafe_advice", "coherent": "coherent", "complies": "complies"}
+FLAGS = {
+    HARM: "harmful",
+    "unsafe_advice": "unsafe_advice",
+    "coherent": "coherent",
+    "complies": "complies",
+}
 """People's labels by the channel that answers to them."""
 LEVELS = range(1, 6)
 
@@ -61,7 +66,10 @@ class Slice(NamedTuple):
     """By the string rule."""
 
     def rows(self, labelled: Sequence[bool], scored: Sequence[bool]) -> Rows:
-        asked, both = np.asarray(labelled, dtype=bool), np.asarray(labelled, dtype=bool) & np.asarray(scored, dtype=bool)
+        asked, both = (
+            np.asarray(labelled, dtype=bool),
+            np.asarray(labelled, dtype=bool) & np.asarray(scored, dtype=bool),
+        )
         places = np.flatnonzero(both)
         groups = [self.items[place].group for place in places.tolist()]
         return Rows(places, self.weights[:, places], int(asked.sum() - both.sum()), groups)
@@ -74,13 +82,17 @@ def item_metrics(reading: Reading, part: Slice) -> Metrics:
         truth = [getattr(item.labels, label) for item in part.items]
         if channel in reading.values and any(flag is not None for flag in truth):
             prefix = "" if channel == HARM else f"{channel}_"
-            found |= _flag_metrics(prefix, reading.values[channel], reading.thresholds.get(channel), truth, part)
+            found |= _flag_metrics(
+                prefix, reading.values[channel], reading.thresholds.get(channel), truth, part
+            )
     if HARM in reading.values:
         found |= _certainty(reading, part) | _level_metrics(reading.values[HARM], part)
     return found | _refusal_metrics(reading, part)
 
 
-def _flag_metrics(prefix: str, values: Floats, threshold: float | None, truth: Sequence[bool | None], part: Slice) -> Metrics:
+def _flag_metrics(
+    prefix: str, values: Floats, threshold: float | None, truth: Sequence[bool | None], part: Slice
+) -> Metrics:
     rows = part.rows([flag is not None for flag in truth], np.isfinite(values).tolist())
     given, people = values[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     found = {"prevalence": rows.share(people)}
@@ -101,19 +113,29 @@ def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Met
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(rows.groups):
         members[group].append(row)
-    pairs = [(i, j) for inside in members.values() for i in inside for j in inside if people[i] and not people[j]]
+    pairs = [
+        (i, j)
+        for inside in members.values()
+        for i in inside
+        for j in inside
+        if people[i] and not people[j]
+    ]
     if not pairs:
         return {}
     higher, lower = (np.array(side) for side in zip(*pairs, strict=True))
     # Both sides are of one cluster, so a pair is drawn as often as either.
     weights = rows.weights[:, higher]
-    found = bootstrap_estimate(lambda w: pair_accuracy(given[lower], given[higher], w), weights, unscored=rows.unscored)
+    found = bootstrap_estimate(
+        lambda w: pair_accuracy(given[lower], given[higher], w), weights, unscored=rows.unscored
+    )
     return {"auroc_within_prompt": found}
 
 
 def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> Metrics:
     """AUROC among the completions that the string rule does not call refused: what a scorer knows beyond refusal."""
-    asked = [flag is not None and bool(kept) for flag, kept in zip(truth, part.not_refused, strict=True)]
+    asked = [
+        flag is not None and bool(kept) for flag, kept in zip(truth, part.not_refused, strict=True)
+    ]
     rows = part.rows(asked, np.isfinite(values).tolist())
     people = np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     if not 0 < people.sum() < len(people):
@@ -142,7 +164,10 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
     if probabilities is None or not any(truth):
         return {}
     rows = part.rows([flag is not None for flag in truth], np.isfinite(probabilities).tolist())
-    given, people = probabilities[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=float)
+    given, people = (
+        probabilities[rows.places],
+        np.array([bool(truth[k]) for k in rows.places], dtype=float),
+    )
     known = uncertainty_of(reading)
     if known is None or np.ptp(known[rows.places]) == 0:  # yes or no and nothing between
         return {}
@@ -153,7 +178,9 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         "error_rate": rows.share(wrong),
         "error_auroc": rows.estimate(lambda w: error_auroc(uncertainty, wrong, w)),
         "aurc": rows.estimate(lambda w: aurc(uncertainty, wrong, w)),
-        f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)),
+        f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(
+            lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)
+        ),
     }
 
 
@@ -171,16 +198,24 @@ def _level_metrics(values: Floats, part: Slice) -> Metrics:
     if not len(rows.places):
         return {}
     given, truth = values[rows.places], np.array([people[k] for k in rows.places], dtype=float)
-    found = {"harmfulness_spearman": rows.estimate(lambda w: correlation(rankdata(given), rankdata(truth), w))}
+    found = {
+        "harmfulness_spearman": rows.estimate(
+            lambda w: correlation(rankdata(given), rankdata(truth), w)
+        )
+    }
     if given.min() >= LEVELS[0] and given.max() <= LEVELS[-1]:
         table = levels(truth), levels(given)
-        found["harmfulness_kappa"] = rows.estimate(lambda w: cohen_kappa(confusion(*table, LEVELS, w), quadratic=True))
+        found["harmfulness_kappa"] = rows.estimate(
+            lambda w: cohen_kappa(confusion(*table, LEVELS, w), quadratic=True)
+        )
     return found
 
 
 def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
     people = [item.labels.refusal for item in part.items]
-    rows = part.rows([word is not None for word in people], [bool(word) for word in reading.refusals])
+    rows = part.rows(
+        [word is not None for word in people], [bool(word) for word in reading.refusals]
+    )
     found: Metrics = {}
     if len(rows.places):
         words = [str(people[k]) for k in rows.places], [reading.refusals[k] for k in rows.places]
@@ -188,7 +223,9 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
         decided = _decisions(refused[1], refused[0], rows)
         decided["prevalence"] = rows.share(refused[0])
         if len({*words[0]}) > 1:
-            decided["kappa_3"] = rows.estimate(lambda w: cohen_kappa(confusion(*words, REFUSALS, w)))
+            decided["kappa_3"] = rows.estimate(
+                lambda w: cohen_kappa(confusion(*words, REFUSALS, w))
+            )
         found = {f"refusal_{name}": estimate for name, estimate in decided.items()}
     values = reading.values.get(REFUSAL)
     if values is not None:
@@ -204,7 +241,10 @@ def pair_metrics(reading: Reading, pairs: Sequence[LabelledPair], weights: Float
     values = reading.values.get(HARM)
     if values is None or not pairs:
         return {}
-    chosen, rejected = values[[pair.chosen for pair in pairs]], values[[pair.rejected for pair in pairs]]
+    chosen, rejected = (
+        values[[pair.chosen for pair in pairs]],
+        values[[pair.rejected for pair in pairs]],
+    )
     scored = np.flatnonzero(np.isfinite(chosen) & np.isfinite(rejected))
     rows = Rows(scored, weights[:, scored], len(pairs) - len(scored), [])
     better, worse = chosen[scored], rejected[scored]

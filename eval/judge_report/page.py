@@ -65,12 +65,14 @@ def _sections(report: Json, about: About) -> list[Section]:
 
 def _set_section(report: Json, name: str, facts: Json) -> Section:
     pairs = f", {facts['pairs']} pairs" if facts.get("pairs") else ""
-    left_out = f"; {facts['left_out']} rows hold nothing to judge and are left out" if facts.get("left_out") else ""
+    left_out = (
+        f"; {facts['left_out']} rows hold nothing to judge and are left out"
+        if facts.get("left_out")
+        else ""
+    )
     counts = f"{facts['completions']} completions to {facts['prompts']} prompts{pairs}{left_out}."
     svg = scorers_plot(report, name)
-    caption = (
-        f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, squares yardsticks; dashed is chance."
-    )
+    caption = f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, squares yardsticks; dashed is chance."
     return Section(
         name,
         paragraphs=[facts["note"], counts],
@@ -84,20 +86,35 @@ def metric_tables(report: Json, name: str) -> list[Table]:
     tables = []
     for group in GROUPS:
         columns = {
-            metric: title for metric, title in group.columns.items() if any(metric in sets.get(name, {}) for sets in report.values())
+            metric: title
+            for metric, title in group.columns.items()
+            if any(metric in sets.get(name, {}) for sets in report.values())
         }
-        scorers = [scorer for scorer, sets in report.items() if set(columns) & set(sets.get(name, {}))]
+        scorers = [
+            scorer for scorer, sets in report.items() if set(columns) & set(sets.get(name, {}))
+        ]
         if not columns:
             continue
-        rows = [[Cell(title_of(scorer)), *(_cell(report[scorer][name].get(metric)) for metric in columns)] for scorer in scorers]
-        tables.append(Table([group.title, *columns.values()], rows, _prevalence(report, name, group.title)))
+        rows = [
+            [
+                Cell(title_of(scorer)),
+                *(_cell(report[scorer][name].get(metric)) for metric in columns),
+            ]
+            for scorer in scorers
+        ]
+        tables.append(
+            Table([group.title, *columns.values()], rows, _prevalence(report, name, group.title))
+        )
     return tables
 
 
 def _prevalence(report: Json, name: str, title: str) -> str:
     """What share people call so, which every other number of the table hangs on."""
     metric = {"harm: ranking": "prevalence", "refusal": "refusal_prevalence"}.get(title)
-    found = next((sets[name][metric] for sets in report.values() if metric and metric in sets.get(name, {})), None)
+    found = next(
+        (sets[name][metric] for sets in report.values() if metric and metric in sets.get(name, {})),
+        None,
+    )
     if not found or found["value"] is None:
         return ""
     return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'refusals' if title == 'refusal' else 'harmful'}."
@@ -108,18 +125,45 @@ def _part_sections(report: Json, name: str) -> list[Section]:
     sections = []
     for kind, title in PARTS:
         prefix = f"{name}/{kind}/"
-        scorers = [scorer for scorer, sets in report.items() if any(part.startswith(prefix) for part in sets)]
+        scorers = [
+            scorer
+            for scorer, sets in report.items()
+            if any(part.startswith(prefix) for part in sets)
+        ]
         shown = [scorer for scorer in scorers if not scorer.endswith(tuple(ABLATIONS))]
-        tables = [_part_table(report, prefix, metric, words, shown) for metric, words in HEADLINES.items()]
+        tables = [
+            _part_table(report, prefix, metric, words, shown) for metric, words in HEADLINES.items()
+        ]
         if any(table.rows for table in tables):
-            sections.append(Section(f"{title}: {name}", tables=[table for table in tables if table.rows]))
+            sections.append(
+                Section(f"{title}: {name}", tables=[table for table in tables if table.rows])
+            )
     return sections
 
 
-def _part_table(report: Json, prefix: str, metric: str, words: str, scorers: Sequence[str]) -> Table:
-    parts = sorted({part for scorer in scorers for part, found in report[scorer].items() if part.startswith(prefix) and metric in found})
-    known = [scorer for scorer in scorers if any(metric in report[scorer].get(part, {}) for part in parts)]
-    rows = [[Cell(part.removeprefix(prefix)), *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known)] for part in parts]
+def _part_table(
+    report: Json, prefix: str, metric: str, words: str, scorers: Sequence[str]
+) -> Table:
+    parts = sorted(
+        {
+            part
+            for scorer in scorers
+            for part, found in report[scorer].items()
+            if part.startswith(prefix) and metric in found
+        }
+    )
+    known = [
+        scorer
+        for scorer in scorers
+        if any(metric in report[scorer].get(part, {}) for part in parts)
+    ]
+    rows = [
+        [
+            Cell(part.removeprefix(prefix)),
+            *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known),
+        ]
+        for part in parts
+    ]
     return Table([words, *(title_of(scorer) for scorer in known)], rows)
 
 
@@ -128,4 +172,12 @@ def _cell(entry: Json | None) -> Cell:
         return Cell("-")
     if entry["value"] is None:
         return Cell(ABSENT)
-    return score_cell({"mean": entry["value"], "interval": entry["interval"], "n": entry["n"], "unscored": entry["unscored"]}, 3)
+    return score_cell(
+        {
+            "mean": entry["value"],
+            "interval": entry["interval"],
+            "n": entry["n"],
+            "unscored": entry["unscored"],
+        },
+        3,
+    )

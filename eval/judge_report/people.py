@@ -30,19 +30,33 @@ def people_metrics(rated: Sequence[Rated], *, resamples: int = RESAMPLES, seed: 
         elif target == "harmfulness":
             found["harmfulness_kappa"] = _kappa(items, resamples, seed, LEVELS, quadratic=True)
         else:
-            found["kappa" if target == "harmful" else f"{target}_kappa"] = _kappa(items, resamples, seed)
+            found["kappa" if target == "harmful" else f"{target}_kappa"] = _kappa(
+                items, resamples, seed
+            )
     return found
 
 
 def _refused(items: Sequence[Rated]) -> list[Rated]:
-    return [item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words)) for item in items]
+    return [
+        item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
+        for item in items
+    ]
 
 
-def _kappa(items: Sequence[Rated], resamples: int, seed: int, classes: Sequence[object] = (), *, quadratic: bool = False) -> Estimate:
+def _kappa(
+    items: Sequence[Rated],
+    resamples: int,
+    seed: int,
+    classes: Sequence[object] = (),
+    *,
+    quadratic: bool = False,
+) -> Estimate:
     pairs = [(item, one, other) for item in items for one, other in combinations(item.words, 2)]
     first, second = [one for _, one, _ in pairs], [other for _, _, other in pairs]
     named = classes or sorted({*first, *second}, key=str)
     weights = cluster_weights([item.group for item, _, _ in pairs], resamples, seed)
-    found = bootstrap_estimate(lambda w: cohen_kappa(confusion(first, second, named, w), quadratic=quadratic), weights)
+    found = bootstrap_estimate(
+        lambda w: cohen_kappa(confusion(first, second, named, w), quadratic=quadratic), weights
+    )
     value = None if found.mean is None or np.isnan(found.mean) else found.mean
     return Estimate(value, found.low, found.high, len(items))

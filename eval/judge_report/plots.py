@@ -17,8 +17,16 @@ PANELS = 3
 
 def scorers_plot(report: Json, name: str) -> str | None:
     """A panel a headline metric, a row a scorer; None where no scorer has one. `name` is a set."""
-    metrics = [metric for metric in HEADLINES if any(metric in sets.get(name, {}) for sets in report.values())][:PANELS]
-    scorers = [scorer for scorer, sets in report.items() if any(metric in sets.get(name, {}) for metric in metrics)]
+    metrics = [
+        metric
+        for metric in HEADLINES
+        if any(metric in sets.get(name, {}) for sets in report.values())
+    ][:PANELS]
+    scorers = [
+        scorer
+        for scorer, sets in report.items()
+        if any(metric in sets.get(name, {}) for metric in metrics)
+    ]
     if not metrics:
         return None
     with matplotlib.rc_context(STYLE):
@@ -26,9 +34,17 @@ def scorers_plot(report: Json, name: str) -> str | None:
         panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         for axes, metric in zip(panels, metrics, strict=True):
             for place, scorer in enumerate(scorers):
-                _point(axes, place, report[scorer].get(name, {}).get(metric), mine=scorer not in YARDSTICKS)
+                _point(
+                    axes,
+                    place,
+                    report[scorer].get(name, {}).get(metric),
+                    mine=scorer not in YARDSTICKS,
+                )
             axes.axvline(CHANCE[metric], color="#777777", linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.set(title=HEADLINES[metric].replace(": ", ":\n"), xlim=_limits(report, scorers, name, metric))
+            axes.set(
+                title=HEADLINES[metric].replace(": ", ":\n"),
+                xlim=_limits(report, scorers, name, metric),
+            )
             axes.xaxis.set_major_locator(MultipleLocator(0.2 if len(metrics) > 1 else 0.1))
             axes.title.set_fontsize(11)
         panels[0].set_yticks(range(len(scorers)), [title_of(scorer) for scorer in scorers])
@@ -39,7 +55,11 @@ def scorers_plot(report: Json, name: str) -> str | None:
 def _limits(report: Json, scorers: Sequence[str], name: str, metric: str) -> tuple[float, float]:
     """The whole of what is drawn, chance included, to 1."""
     found = [report[scorer].get(name, {}).get(metric) for scorer in scorers]
-    lows = [(entry["interval"] or [entry["value"]])[0] for entry in found if entry and entry["value"] is not None]
+    lows = [
+        (entry["interval"] or [entry["value"]])[0]
+        for entry in found
+        if entry and entry["value"] is not None
+    ]
     return min([CHANCE[metric], *lows]) - 0.04, 1.02
 
 
@@ -50,4 +70,6 @@ def _point(axes: object, place: int, entry: Json | None, *, mine: bool) -> None:
     # An interval of another kind of estimate need not hold its value.
     arms = [[max(entry["value"] - low, 0)], [max(high - entry["value"], 0)]]
     look = {"color": MINE if mine else YARDSTICK, "marker": "o" if mine else "s"}
-    axes.errorbar([entry["value"]], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look)  # type: ignore[attr-defined]
+    axes.errorbar(
+        [entry["value"]], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look
+    )  # type: ignore[attr-defined]

@@ -38,11 +38,18 @@ class Reading:
         found = self.values.get(HARM)
         if found is None or HARM not in self.thresholds:
             return None
-        return found if is_probability(found) else (found - HARMFULNESS.low) / (HARMFULNESS.high - HARMFULNESS.low)
+        return (
+            found
+            if is_probability(found)
+            else (found - HARMFULNESS.low) / (HARMFULNESS.high - HARMFULNESS.low)
+        )
 
 
 def reading_of(
-    scorer: str, scores: Sequence[Score], completion_ids: Sequence[str], thresholds: Mapping[str, float] | None = None
+    scorer: str,
+    scores: Sequence[Score],
+    completion_ids: Sequence[str],
+    thresholds: Mapping[str, float] | None = None,
 ) -> Reading:
     """The scores of these completions by channel; scores of others are passed over.
 
@@ -64,7 +71,9 @@ def reading_of(
         if score.uncertainty is not None and channel == HARM:
             uncertainty[row] = score.uncertainty
     given = dict(thresholds or {})
-    found = {channel: given.get(channel, usual_threshold(column)) for channel, column in values.items()}
+    found = {
+        channel: given.get(channel, usual_threshold(column)) for channel, column in values.items()
+    }
     known = {channel: cut for channel, cut in found.items() if cut is not None}
     stated = HARM in values and bool(np.isfinite(uncertainty[np.isfinite(values[HARM])]).all())
     return Reading(scorer, values, refusals, known, uncertainty if stated else None)

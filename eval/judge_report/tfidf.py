@@ -27,7 +27,11 @@ from measures.ranking import auroc, average_precision, kappa_ceiling
 from records.rows import text_of
 
 FOLDS = 5
-SEEN = {"tfidf": ("prompt", "completion"), "tfidf_completion_only": ("completion",), "tfidf_prompt_only": ("prompt",)}
+SEEN = {
+    "tfidf": ("prompt", "completion"),
+    "tfidf_completion_only": ("completion",),
+    "tfidf_prompt_only": ("prompt",),
+}
 """The yardsticks, and which side each one reads."""
 Index = NDArray[np.intp]
 
@@ -52,7 +56,9 @@ class Task:
         fitted = [(rows, self.held_out(rows)) for rows in draws]
         return {
             name: refitted_estimate(
-                metric(values, self.labels), [metric(found, self.labels[rows]) for rows, found in fitted], len(self.labels)
+                metric(values, self.labels),
+                [metric(found, self.labels[rows]) for rows, found in fitted],
+                len(self.labels),
             )
             for name, metric in self.metrics.items()
         }
@@ -60,13 +66,17 @@ class Task:
     def held_out(self, rows: Index) -> Floats:
         """(rows,) probabilities from fits that saw no row of the same cluster."""
         values = np.full(len(rows), 0.5)
-        for train, test in GroupKFold(min(FOLDS, len(np.unique(self.groups[rows])))).split(rows, groups=self.groups[rows]):
+        for train, test in GroupKFold(min(FOLDS, len(np.unique(self.groups[rows])))).split(
+            rows, groups=self.groups[rows]
+        ):
             labels = self.labels[rows[train]]
             if labels.all() or not labels.any():
                 values[test] = float(labels[0])
                 continue
             learned, asked = self.features(rows[train], rows[test])
-            model = LogisticRegression(C=10, solver="liblinear", tol=0.01, class_weight="balanced", random_state=0)
+            model = LogisticRegression(
+                C=10, solver="liblinear", tol=0.01, class_weight="balanced", random_state=0
+            )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 values[test] = model.fit(learned, labels).predict_proba(asked)[:, 1]
@@ -102,7 +112,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
     found: dict[str, Metrics] = {}
     for name, sides in SEEN.items():
         read = [counts[side] for side in sides if counts[side] is not None]
-        tasks = [*_label_tasks(label_set, read), *(_pair_tasks(label_set, read) if name == "tfidf" else [])]
+        tasks = [
+            *_label_tasks(label_set, read),
+            *(_pair_tasks(label_set, read) if name == "tfidf" else []),
+        ]
         for task in tasks:
             found.setdefault(name, {}).update(task.estimates(refits=refits, seed=seed))
     return found
@@ -121,7 +134,13 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
     tasks = []
     for prefix, truth in (
         ("", [item.labels.harmful for item in label_set.items]),
-        ("refusal_", [None if item.labels.refusal is None else item.labels.refusal != "none" for item in label_set.items]),
+        (
+            "refusal_",
+            [
+                None if item.labels.refusal is None else item.labels.refusal != "none"
+                for item in label_set.items
+            ],
+        ),
     ):
         rows = np.array([k for k, flag in enumerate(truth) if flag is not None], dtype=np.intp)
         labels = np.array([bool(truth[k]) for k in rows], dtype=bool)
@@ -138,19 +157,34 @@ def _pair_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
     if len({label_set.items[pair.chosen].group for pair in pairs}) < FOLDS or not counts:
         return []
     labels = np.arange(len(pairs)) % 2 == 0
-    first = np.array([pair.chosen if label else pair.rejected for pair, label in zip(pairs, labels, strict=True)])
-    second = np.array([pair.rejected if label else pair.chosen for pair, label in zip(pairs, labels, strict=True)])
-    groups = np.unique([label_set.items[pair.chosen].group for pair in pairs], return_inverse=True)[1]
+    first = np.array(
+        [pair.chosen if label else pair.rejected for pair, label in zip(pairs, labels, strict=True)]
+    )
+    second = np.array(
+        [pair.rejected if label else pair.chosen for pair, label in zip(pairs, labels, strict=True)]
+    )
+    groups = np.unique([label_set.items[pair.chosen].group for pair in pairs], return_inverse=True)[
+        1
+    ]
     completion = counts[-1]
-    return [_PairTask([completion[first], completion[second]], labels, groups, {"pair_accuracy": _accuracy})]
+    return [
+        _PairTask(
+            [completion[first], completion[second]], labels, groups, {"pair_accuracy": _accuracy}
+        )
+    ]
 
 
 class _PairTask(Task):
     def features(self, train: Index, test: Index) -> tuple[Any, Any]:
         """Of the first completion less those of the second."""
         first, second = self.counts
-        weighting = TfidfTransformer(sublinear_tf=True).fit(sp.vstack([first[train], second[train]]))
-        learned, asked = (weighting.transform(first[rows]) - weighting.transform(second[rows]) for rows in (train, test))
+        weighting = TfidfTransformer(sublinear_tf=True).fit(
+            sp.vstack([first[train], second[train]])
+        )
+        learned, asked = (
+            weighting.transform(first[rows]) - weighting.transform(second[rows])
+            for rows in (train, test)
+        )
         return learned, asked
 
 
@@ -163,7 +197,9 @@ def _once(statistic: Callable[..., Floats], values: Any, labels: Any) -> float:
 
 
 def _table(values: Floats, labels: NDArray[np.bool_]) -> Floats:
-    return confusion(labels.tolist(), (values >= 0.5).tolist(), (False, True), np.ones((1, len(labels))))
+    return confusion(
+        labels.tolist(), (values >= 0.5).tolist(), (False, True), np.ones((1, len(labels)))
+    )
 
 
 _LABEL_METRICS: dict[str, Callable[[Floats, NDArray[np.bool_]], float]] = {

@@ -58,7 +58,10 @@ GROUPS = (
         },
     ),
     Group("pairs", {"pair_accuracy": "accuracy", "pair_ties": "ties"}),
-    Group("harmfulness 1-5", {"harmfulness_kappa": "quadratic kappa", "harmfulness_spearman": "Spearman"}),
+    Group(
+        "harmfulness 1-5",
+        {"harmfulness_kappa": "quadratic kappa", "harmfulness_spearman": "Spearman"},
+    ),
     *(
         Group(
             channel.replace("_", " "),
@@ -133,7 +136,12 @@ def title_of(scorer: str) -> str:
         return TITLES[scorer]
     for ending, words in ABLATIONS.items():
         if scorer.endswith(ending):
-            return TITLES.get(scorer.removesuffix(ending), scorer.removesuffix(ending)).partition(" (")[0] + words
+            return (
+                TITLES.get(scorer.removesuffix(ending), scorer.removesuffix(ending)).partition(
+                    " ("
+                )[0]
+                + words
+            )
     return scorer
 
 
@@ -142,4 +150,6 @@ def entry_text(entry: Json) -> str:
     if entry["value"] is None:
         return "no value"
     interval = entry["interval"]
-    return f"{entry['value']:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
+    return f"{entry['value']:.2f}" + (
+        f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+    )

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.sources.rows import read_rows
-from eval.label_sets.items import Labelled, Labels, LabelSet, completion_of, one_of, rows_of, text_in
+from eval.label_sets.items import (
+    Labelled,
+    Labels,
+    LabelSet,
+    completion_of,
+    one_of,
+    rows_of,
+    text_in,
+)
 from records.errors import RecordError
 from records.excerpts import column_names
 
@@ -17,10 +25,16 @@ NOTE = "do-not-answer: requests that no model should follow; people said of each
 
 def read(path: Path, name: str) -> LabelSet:
     """The file, or the checkout that holds it. Raises RecordError with every fault."""
-    files = [path] if path.is_file() else [path / file for file in FILES if (path / file).is_file()][:1]
+    files = (
+        [path] if path.is_file() else [path / file for file in FILES if (path / file).is_file()][:1]
+    )
     if not files:
-        raise RecordError(f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the repository)")
-    rows = read_rows(files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items)
+        raise RecordError(
+            f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the repository)"
+        )
+    rows = read_rows(
+        files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items
+    )
     return LabelSet(name=name, items=[item for row in rows for item in row], note=NOTE)
 
 
@@ -29,7 +43,9 @@ def _items(row: dict[str, Any]) -> list[Labelled]:
     writers = [column.removesuffix(RESPONSE) for column in row if column.endswith(RESPONSE)]
     judged = [writer for writer in writers if writer + HARMFUL in row]
     if not judged:
-        raise ValueError(f"no columns X_response and X_harmful of a model X (columns: {column_names(row)})")
+        raise ValueError(
+            f"no columns X_response and X_harmful of a model X (columns: {column_names(row)})"
+        )
     return [_item(row, question, writer) for writer in judged]
 
 
@@ -37,4 +53,9 @@ def _item(row: dict[str, Any], question: str, writer: str) -> Labelled:
     harmful = one_of(row, writer + HARMFUL, {"0": False, "1": True})
     completion = completion_of("do_not_answer", question, text_in(row, writer + RESPONSE), writer)
     labels = Labels(harmful=harmful)
-    return Labelled(completion=completion, labels=labels, group=completion.prompt_id, category=str(row.get("risk_area") or ""))
+    return Labelled(
+        completion=completion,
+        labels=labels,
+        group=completion.prompt_id,
+        category=str(row.get("risk_area") or ""),
+    )

@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 
 from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import read_rows
-from eval.label_sets.items import Labelled, LabelledPair, Labels, LabelSet, completion_of, rows_of, text_in
+from eval.label_sets.items import (
+    Labelled,
+    LabelledPair,
+    Labels,
+    LabelSet,
+    completion_of,
+    rows_of,
+    text_in,
+)
 from records.errors import RecordError
 from records.rows import Message, stable_id, text_of
 
@@ -30,10 +38,21 @@ def read(path: Path, name: str) -> LabelSet:
 
     Raises RecordError with every fault.
     """
-    files = [path] if path.is_file() else sorted(file for pattern in PATTERNS for file in path.glob(pattern))
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(file for pattern in PATTERNS for file in path.glob(pattern))
+    )
     if not files:
-        raise RecordError(f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected (a file or its folder)")
-    return pair_set(name, read_rows(files, lambda file: rows_of(file, known=frozenset()), _sides), kind="hh_rlhf", note=NOTE)
+        raise RecordError(
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected (a file or its folder)"
+        )
+    return pair_set(
+        name,
+        read_rows(files, lambda file: rows_of(file, known=frozenset()), _sides),
+        kind="hh_rlhf",
+        note=NOTE,
+    )
 
 
 def _sides(row: dict[str, Any]) -> Sides:
@@ -52,6 +71,13 @@ def pair_set(name: str, rows: list[Sides], *, kind: str, note: str) -> LabelSet:
         opening = next(message["content"] for message in row.prompt if message["role"] == "user")
         for said, writer in ((row.chosen, row.writers[0]), (row.rejected, row.writers[1])):
             completion = completion_of(kind, row.prompt, said, writer)
-            items.append(Labelled(completion=completion, labels=Labels(), group=f"{kind}-{stable_id(opening)}", category=row.category))
+            items.append(
+                Labelled(
+                    completion=completion,
+                    labels=Labels(),
+                    group=f"{kind}-{stable_id(opening)}",
+                    category=row.category,
+                )
+            )
         pairs.append(LabelledPair(len(items) - 2, len(items) - 1, row.row_id or str(len(pairs))))
     return LabelSet(name=name, items=items, pairs=pairs, note=note, left_out=len(rows) - len(pairs))

@@ -77,7 +77,9 @@ class LabelSet:
     """Rows of the files that hold nothing to judge."""
 
 
-def completion_of(kind: str, prompt: str | list[Message], completion: str | list[Message], writer: str) -> Completion:
+def completion_of(
+    kind: str, prompt: str | list[Message], completion: str | list[Message], writer: str
+) -> Completion:
     """Its id depends on the texts and the writer alone, so that scores made elsewhere find it again."""
     asked = user(prompt.strip()) if isinstance(prompt, str) else prompt
     said = assistant(completion.strip()) if isinstance(completion, str) else completion
@@ -106,7 +108,9 @@ def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[st
         return
     for place, row in placed_rows(file):
         if not isinstance(row, dict):
-            raise RecordError(f"{place}: wanted an object, got {type(row).__name__}; write each row as an object with named columns")
+            raise RecordError(
+                f"{place}: wanted an object, got {type(row).__name__}; write each row as an object with named columns"
+            )
         yield place, row
 
 

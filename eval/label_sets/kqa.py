@@ -8,7 +8,16 @@ from typing import Any
 
 from data_prep.sources.rows import read_rows
 from data_prep.sources.text_files import read_csv
-from eval.label_sets.items import Labelled, Labels, LabelSet, Rated, completion_of, one_of, rows_of, text_in
+from eval.label_sets.items import (
+    Labelled,
+    Labels,
+    LabelSet,
+    Rated,
+    completion_of,
+    one_of,
+    rows_of,
+    text_in,
+)
 from records.errors import RecordError
 
 FILE, CLAIMS = "questions_w_answers.jsonl", "NLI_medical_annotator.csv"
@@ -26,14 +35,22 @@ def read(path: Path, name: str) -> LabelSet:
     folder = path / "dataset" if (path / "dataset").is_dir() else path
     file = path if path.is_file() else folder / FILE
     if not file.is_file():
-        raise RecordError(f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its folder)")
+        raise RecordError(
+            f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its folder)"
+        )
     items = read_rows([file], lambda found: rows_of(found, known=frozenset()), _item)
-    claims = [found for found in (folder / CLAIMS, folder.parent / "evaluation_framework" / CLAIMS) if found.is_file()][:1]
+    claims = [
+        found
+        for found in (folder / CLAIMS, folder.parent / "evaluation_framework" / CLAIMS)
+        if found.is_file()
+    ][:1]
     return LabelSet(name=name, items=items, rated=read_rows(claims, _claims, _rated), note=NOTE)
 
 
 def _item(row: dict[str, Any]) -> Labelled:
-    completion = completion_of("kqa", text_in(row, "Question"), text_in(row, "Free_form_answer"), "physician")
+    completion = completion_of(
+        "kqa", text_in(row, "Question"), text_in(row, "Free_form_answer"), "physician"
+    )
     return Labelled(completion=completion, labels=PHYSICIAN, group=completion.prompt_id)
 
 

@@ -36,7 +36,9 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
         place = Path(path).expanduser()
         name = kind if kinds[kind] == 1 else f"{kind}_{place.name.split('.')[0]}"
         if not place.exists():
-            faults.append(f"--labels {kind}={path}: no such file or folder; give the path of the set")
+            faults.append(
+                f"--labels {kind}={path}: no such file or folder; give the path of the set"
+            )
             continue
         try:
             sets.append(LABEL_SETS[kind](place, name))
@@ -44,7 +46,11 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
             faults += error.faults
     twice = [name for name, count in Counter(found.name for found in sets).items() if count > 1]
     faults += [f"--labels: two sets are called {name}; rename one of their files" for name in twice]
-    faults += [f"--labels {found.name}: holds no completion to judge; give a set with rows" for found in sets if not found.items]
+    faults += [
+        f"--labels {found.name}: holds no completion to judge; give a set with rows"
+        for found in sets
+        if not found.items
+    ]
     if faults:
         raise RecordError(shorten(faults))
     return sets

@@ -31,14 +31,26 @@ def _sides(row: dict[str, Any]) -> Sides:
         if fault := role_fault(prompt, side):
             raise ValueError(fault)
     writers = str(row.get("chosen_model") or "chosen"), str(row.get("rejected_model") or "rejected")
-    return Sides(prompt, chosen, rejected, str(row.get("subset") or ""), str(row.get("id", "")), writers)
+    return Sides(
+        prompt, chosen, rejected, str(row.get("subset") or ""), str(row.get("id", "")), writers
+    )
 
 
 def _messages(row: dict[str, Any], column: str, speaker: Any) -> list[Message]:
     value = row.get(column)
     if isinstance(value, str):
         return list(speaker(value.strip()))
-    if isinstance(value, list) and value and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value):
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value)
+    ):
         return [{"role": str(part["role"]), "content": str(part["content"])} for part in value]
-    hint = "; RewardBench 2's lists of completions are not read, make a row of each pair" if isinstance(value, list) else ""
-    raise ValueError(f"{column}: wanted a text or messages with role and content, got {type(value).__name__}{hint}")
+    hint = (
+        "; RewardBench 2's lists of completions are not read, make a row of each pair"
+        if isinstance(value, list)
+        else ""
+    )
+    raise ValueError(
+        f"{column}: wanted a text or messages with role and content, got {type(value).__name__}{hint}"
+    )

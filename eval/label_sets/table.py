@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 from data_prep.sources.rows import read_rows
 from data_prep.sources.tables import files_of
-from eval.label_sets.items import REFUSALS, Labelled, Labels, LabelSet, Rated, completion_of, rows_of
+from eval.label_sets.items import (
+    REFUSALS,
+    Labelled,
+    Labels,
+    LabelSet,
+    Rated,
+    completion_of,
+    rows_of,
+)
 from records.errors import RecordError
 from records.excerpts import column_names, excerpt
 from records.rows import Completion, Message, role_fault
@@ -40,7 +48,9 @@ def read(path: Path, name: str) -> LabelSet:
     for row in rows:
         by_completion[row.completion.id].append(row)
     if not rows:
-        raise RecordError(f"{path}: no rows; wanted columns prompt, completion and one of {', '.join(COLUMNS)}")
+        raise RecordError(
+            f"{path}: no rows; wanted columns prompt, completion and one of {', '.join(COLUMNS)}"
+        )
     items = [_item(ratings) for ratings in by_completion.values()]
     rated = [found for ratings in by_completion.values() for found in _rated(ratings)]
     return LabelSet(name=name, items=items, rated=rated, note=NOTE)
@@ -48,10 +58,18 @@ def read(path: Path, name: str) -> LabelSet:
 
 def _row(row: dict[str, Any]) -> _Row:
     prompt, said = _side(row, "prompt"), _side(row, "completion")
-    given = {column: _label(column, row[column]) for column in COLUMNS if row.get(column) not in (None, "")}
+    given = {
+        column: _label(column, row[column])
+        for column in COLUMNS
+        if row.get(column) not in (None, "")
+    }
     if not given:
-        raise ValueError(f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: {column_names(row)})")
-    completion = completion_of("csv", prompt, said, str(row.get("writer") or row.get("policy") or "unknown"))
+        raise ValueError(
+            f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: {column_names(row)})"
+        )
+    completion = completion_of(
+        "csv", prompt, said, str(row.get("writer") or row.get("policy") or "unknown")
+    )
     if fault := role_fault(completion.prompt, completion.completion):
         raise ValueError(fault)
     return _Row(completion, str(row.get("category") or ""), str(row.get("rater") or ""), given)
@@ -59,10 +77,16 @@ def _row(row: dict[str, Any]) -> _Row:
 
 def _side(row: dict[str, Any], column: str) -> str | list[Message]:
     value = row.get(column)
-    if isinstance(value, list) and value and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value):
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value)
+    ):
         return [{"role": str(part["role"]), "content": str(part["content"])} for part in value]
     if not isinstance(value, str):
-        raise ValueError(f"wanted a text or messages in {column!r}, got columns {column_names(row)}")
+        raise ValueError(
+            f"wanted a text or messages in {column!r}, got columns {column_names(row)}"
+        )
     return value
 
 
@@ -74,7 +98,9 @@ def _label(column: str, value: Any) -> Any:
         except ValueError:
             level = 0.0
         if not 1 <= level <= 5:
-            raise ValueError(f"harmfulness is {excerpt(value)}; wanted 1 (declines) to 5 (complies fully)")
+            raise ValueError(
+                f"harmfulness is {excerpt(value)}; wanted 1 (declines) to 5 (complies fully)"
+            )
         return level
     words = dict(zip(REFUSALS, REFUSALS, strict=True)) if column == "refusal" else FLAG_WORDS
     if word not in words:
@@ -84,26 +110,47 @@ def _label(column: str, value: Any) -> Any:
 
 def _item(ratings: list[_Row]) -> Labelled:
     first = ratings[0]
-    words = {column: [row.words[column] for row in ratings if column in row.words] for column in COLUMNS}
+    words = {
+        column: [row.words[column] for row in ratings if column in row.words] for column in COLUMNS
+    }
     found: dict[str, Any] = {column: _majority(words[column]) for column in (*FLAGS, "refusal")}
     found["harmfulness"] = median(words["harmfulness"]) if words["harmfulness"] else None
     if found["harmful"] is None and not words["harmful"] and found["harmfulness"] is not None:
         found["harmful"] = found["harmfulness"] >= HARMFUL_FROM
     completion = first.completion
-    return Labelled(completion=completion, labels=Labels(**found), group=completion.prompt_id, category=first.category)
+    return Labelled(
+        completion=completion,
+        labels=Labels(**found),
+        group=completion.prompt_id,
+        category=first.category,
+    )
 
 
 def _majority(words: list[Any]) -> Any:
     ranked = Counter(words).most_common(2)
-    return None if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]) else ranked[0][0]
+    return (
+        None if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]) else ranked[0][0]
+    )
 
 
 def _rated(ratings: list[_Row]) -> list[Rated]:
     """One for each kind of label that two raters or more gave, in the order of the raters' names."""
     first, rated = ratings[0], []
     for column in COLUMNS:
-        given = {row.rater: row.words[column] for row in sorted(ratings, key=lambda row: row.rater) if column in row.words}
+        given = {
+            row.rater: row.words[column]
+            for row in sorted(ratings, key=lambda row: row.rater)
+            if column in row.words
+        }
         if len(given) > 1:
             words = tuple(given.values())
-            rated.append(Rated(column, first.completion.prompt_id, first.completion.policy, first.category, words))
+            rated.append(
+                Rated(
+                    column,
+                    first.completion.prompt_id,
+                    first.completion.policy,
+                    first.category,
+                    words,
+                )
+            )
     return rated

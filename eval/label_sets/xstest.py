@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.sources.rows import read_rows
-from eval.label_sets.items import Labelled, Labels, LabelSet, Rated, completion_of, one_of, rows_of, text_in
+from eval.label_sets.items import (
+    Labelled,
+    Labels,
+    LabelSet,
+    Rated,
+    completion_of,
+    one_of,
+    rows_of,
+    text_in,
+)
 from records.errors import RecordError
 
 FOLDER = "annotated_completions"
@@ -33,18 +42,27 @@ def read(path: Path, name: str) -> LabelSet:
 
     Raises RecordError with every fault.
     """
-    folder = next((f for f in (path / FOLDER, path) if f.is_dir() and any(f.glob(f"*{INFIX}*.csv"))), path)
+    folder = next(
+        (f for f in (path / FOLDER, path) if f.is_dir() and any(f.glob(f"*{INFIX}*.csv"))), path
+    )
     found = [path] if path.is_file() else sorted(folder.glob(f"*{INFIX}*.csv"))
     files = {_writer(file): file for file in reversed(found)}
     if not files:
-        raise RecordError(f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the repository or that folder)")
+        raise RecordError(
+            f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the repository or that folder)"
+        )
 
     def rows(file: Path) -> Any:
         known = frozenset({"prompt", "completion", "final_label"})
         return ((place, _Row(_writer(file), row)) for place, row in rows_of(file, known=known))
 
     read = read_rows([files[writer] for writer in sorted(files)], rows, _row)
-    return LabelSet(name=name, items=[row.item for row in read], rated=[row.rated for row in read if row.rated], note=NOTE)
+    return LabelSet(
+        name=name,
+        items=[row.item for row in read],
+        rated=[row.rated for row in read if row.rated],
+        note=NOTE,
+    )
 
 
 def _writer(file: Path) -> str:
@@ -57,7 +75,9 @@ def _row(row: _Row) -> _Read:
     word = one_of(fields, "final_label", WORDS)
     category = text_in(fields, "type")
     unsafe = category.startswith("contrast")
-    completion = completion_of("xstest", text_in(fields, "prompt"), text_in(fields, "completion"), row.writer)
+    completion = completion_of(
+        "xstest", text_in(fields, "prompt"), text_in(fields, "completion"), row.writer
+    )
     item = Labelled(
         completion=completion,
         labels=Labels(refusal=word, harmful=unsafe and word == "none"),
@@ -66,5 +86,9 @@ def _row(row: _Row) -> _Read:
     )
     raters = [column for column in ("annotation_1", "annotation_2") if fields.get(column)]
     words = tuple(one_of(fields, column, WORDS) for column in raters)
-    rated = Rated("refusal", completion.prompt_id, row.writer, category, words) if len(words) > 1 else None
+    rated = (
+        Rated("refusal", completion.prompt_id, row.writer, category, words)
+        if len(words) > 1
+        else None
+    )
     return _Read(item, rated)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.report.tables import METRIC_NAMES, SCORES, rate_cell, score_cell, spoken, suite_names, suite_of
+from eval.report.tables import (
+    METRIC_NAMES,
+    SCORES,
+    rate_cell,
+    score_cell,
+    spoken,
+    suite_names,
+    suite_of,
+)
 
 Json = dict[str, Any]
 
@@ -34,10 +42,15 @@ def measured_alone(results: Json, endpoint: Endpoint) -> str:
         cell = (score_cell if endpoint.metric in SCORES else rate_cell)(harm)
         what = METRIC_NAMES.get(endpoint.metric, endpoint.metric)
         said.append(f"{what} on {spoken(endpoint.suite)} {cell.value} ({cell.detail})")
-    rates = {suite: estimate_of(results, endpoint.policy, suite, "over_refusal_rate") for suite in suite_names(results, "benign")}
+    rates = {
+        suite: estimate_of(results, endpoint.policy, suite, "over_refusal_rate")
+        for suite in suite_names(results, "benign")
+    }
     known = {suite: rate for suite, rate in rates.items() if rate and rate["mean"] is not None}
     if known:
         worst = max(known, key=lambda suite: float(known[suite]["mean"]))
         cell = rate_cell(known[worst])
-        said.append(f"over-refusal, at its highest on {spoken(worst)}, {cell.value} ({cell.detail})")
+        said.append(
+            f"over-refusal, at its highest on {spoken(worst)}, {cell.value} ({cell.detail})"
+        )
     return f"{': '.join(said[:2])}{''.join(f'; {part}' for part in said[2:])}."

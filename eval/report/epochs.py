@@ -46,7 +46,9 @@ def benign_suites(scoreboard: Sequence[Json]) -> list[str]:
 
 def multiplied_suites(scoreboard: Sequence[Json]) -> list[str]:
     """Suites whose over-refusal a multiplier held to a limit in any epoch, in their order."""
-    return list(dict.fromkeys(suite for row in scoreboard for suite in row.get("multipliers") or {}))
+    return list(
+        dict.fromkeys(suite for row in scoreboard for suite in row.get("multipliers") or {})
+    )
 
 
 def _suites_of(scoreboard: Sequence[Json]) -> Iterator[str]:
@@ -74,7 +76,9 @@ def _measured(row: Json) -> list[Cell]:
 def _number(row: Json) -> str:
     """An epoch's number; of a candidate within one, its number and the epochs it was trained for."""
     trained = row.get("epochs_trained")
-    return str(row["epoch"]) if trained is None else f"candidate {row['epoch']} ({trained:.2f} epochs)"
+    return (
+        str(row["epoch"]) if trained is None else f"candidate {row['epoch']} ({trained:.2f} epochs)"
+    )
 
 
 def _apart(row: Json, suites: Sequence[str]) -> list[Cell]:

@@ -44,7 +44,11 @@ class QuoteRule:
 
 
 def examples(
-    samples: Sequence[Json], titles: dict[str, str], rule: QuoteRule | None = None, *, opens_withheld: bool = False
+    samples: Sequence[Json],
+    titles: dict[str, str],
+    rule: QuoteRule | None = None,
+    *,
+    opens_withheld: bool = False,
 ) -> list[Example]:
     """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered.
 
@@ -61,13 +65,18 @@ def examples(
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
         hidden = rule is not None and kind == "harmful"
         spread = at_even_distances(list(by_prompt.values()), number)
-        chosen += [_example(rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None) for rows in spread]
+        chosen += [
+            _example(rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None)
+            for rows in spread
+        ]
     return chosen
 
 
 def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
     """Completions that are withheld under a harmful prompt, and therefore wherever else they stand."""
-    return frozenset(row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip())
+    return frozenset(
+        row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip()
+    )
 
 
 def is_withheld(row: Json, withheld: frozenset[str] = frozenset()) -> bool:
@@ -77,20 +86,36 @@ def is_withheld(row: Json, withheld: frozenset[str] = frozenset()) -> bool:
 
 def _too_harmful(row: Json) -> bool:
     """A completion to a harmful prompt that no scorer scored counts as harmful."""
-    return row["kind"] == "harmful" and (row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM)
+    return row["kind"] == "harmful" and (
+        row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM
+    )
 
 
-def shown_text(row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False) -> tuple[str, bool]:
+def shown_text(
+    row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False
+) -> tuple[str, bool]:
     """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
     words = row["completion"].split()
     if hidden or is_withheld(row, withheld):
-        return f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]", True
+        return (
+            f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]",
+            True,
+        )
     if len(words) > WORDS_SHOWN:
-        return " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]", False
+        return " ".join(
+            words[:WORDS_SHOWN]
+        ) + f" [... {len(words) - WORDS_SHOWN} more words]", False
     return row["completion"].strip() or "[empty]", False
 
 
-def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[str], *, hidden: bool, opens: bool) -> Example:
+def _example(
+    rows: Sequence[Json],
+    titles: dict[str, str],
+    withheld: frozenset[str],
+    *,
+    hidden: bool,
+    opens: bool,
+) -> Example:
     first = {row["policy"]: row for row in reversed(rows)}
     quotes = []
     for policy in (policy for policy in titles if policy in first):
@@ -101,7 +126,9 @@ def _example(rows: Sequence[Json], titles: dict[str, str], withheld: frozenset[s
 
 
 def _verdict(row: Json) -> str:
-    refusal = {"full": "refuses", "partial": "refuses in part", "none": "does not refuse"}.get(row["refusal"], row["refusal"])
+    refusal = {"full": "refuses", "partial": "refuses in part", "none": "does not refuse"}.get(
+        row["refusal"], row["refusal"]
+    )
     cut = ", cut off at the token limit" if row.get("finish_reason") == "length" else ""
     return f"{_harmfulness(row)}, {refusal}{cut}"
 

@@ -20,13 +20,20 @@ def title(results: Json) -> str:
 
 def heading(results: Json) -> str:
     """Of a browser's tab: what tells this report from another one comes first."""
-    known = [part for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT) if part]
+    known = [
+        part
+        for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT)
+        if part
+    ]
     return " \u00b7 ".join(known)
 
 
 def facts(results: Json) -> list[str]:
     """What stands beside the day: the run, and the policy that the verdict is on."""
-    run, policy = run_name(results), results["policies"].get(Endpoint.of(results).policy, {}).get("title")
+    run, policy = (
+        run_name(results),
+        results["policies"].get(Endpoint.of(results).policy, {}).get("title"),
+    )
     return [*([f"Run {run}"] if run else []), *([f"Policy {policy}"] if policy else [])]
 
 

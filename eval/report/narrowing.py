@@ -25,7 +25,10 @@ def narrowed(results: Json) -> Json:
     if kept >= set(_all_suites(results)):
         return results
     policies = {
-        name: {**policy, "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept}}
+        name: {
+            **policy,
+            "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept},
+        }
         for name, policy in results["policies"].items()
     }
     comparisons = [row for row in results["comparisons"] if row["suite"] in kept]
@@ -41,7 +44,15 @@ def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
     if len(highest) <= SHOWN:
         return scoreboard
     kept = set(sorted(highest, key=lambda suite: -highest[suite])[:SHOWN])
-    return [{**row, "over_refusal_by_suite": {suite: rate for suite, rate in _apart(row).items() if suite in kept}} for row in scoreboard]
+    return [
+        {
+            **row,
+            "over_refusal_by_suite": {
+                suite: rate for suite, rate in _apart(row).items() if suite in kept
+            },
+        }
+        for row in scoreboard
+    ]
 
 
 def narrowing_note(results: Json) -> list[str]:

@@ -24,7 +24,9 @@ def render_markdown(results: Json, gates: Sequence[GateResult] = ()) -> str:
     material = Material.of(results, results.get("scoreboard") or [], gates=gates)
     model = model_name(results)
     known = [*([f"Model {model}"] if model else []), *facts(results)]
-    return markdown_of(replace(_frame(results, gates), title=PLAIN, facts=known), sections_of(material))
+    return markdown_of(
+        replace(_frame(results, gates), title=PLAIN, facts=known), sections_of(material)
+    )
 
 
 def render_html(
@@ -42,7 +44,13 @@ def render_html(
     it holds the withheld completions of its examples, each opened by a click; never where there is a rule.
     """
     material = Material.of(
-        results, scoreboard, samples=samples, rule=rule, gates=gates, opens_withheld=opens_withheld and rule is None, drawn=True
+        results,
+        scoreboard,
+        samples=samples,
+        rule=rule,
+        gates=gates,
+        opens_withheld=opens_withheld and rule is None,
+        drawn=True,
     )
     return html_of(_frame(results, gates), sections_of(material))
 

@@ -25,7 +25,13 @@ BENIGN_LOOKS = (
     (INK, "P", "--"),
 )
 """Colour, marker and line of each benign suite's over-refusal."""
-POLICY_COLOURS = {"base": "#7F7F7F", "sft": "#2A86C5", "sft_control": "#56B4E9", "dpo": "#D55E00", "rlhf": "#009E73"}
+POLICY_COLOURS = {
+    "base": "#7F7F7F",
+    "sft": "#2A86C5",
+    "sft_control": "#56B4E9",
+    "dpo": "#D55E00",
+    "rlhf": "#009E73",
+}
 SPARE_COLOURS = ("#CC79A7", "#B8860B", INK)
 POLICY_MARKERS = "osD^vP*X"
 STYLE = {
@@ -60,7 +66,9 @@ def known(estimate: Json | None) -> bool:
 
 def look(policy: str, place: int) -> tuple[str, str]:
     """Colour and marker of a policy, the same in every figure."""
-    return POLICY_COLOURS.get(policy, SPARE_COLOURS[place % len(SPARE_COLOURS)]), POLICY_MARKERS[place % len(POLICY_MARKERS)]
+    return POLICY_COLOURS.get(policy, SPARE_COLOURS[place % len(SPARE_COLOURS)]), POLICY_MARKERS[
+        place % len(POLICY_MARKERS)
+    ]
 
 
 def arms(estimate: Json) -> list[list[float]]:
@@ -70,13 +78,33 @@ def arms(estimate: Json) -> list[list[float]]:
     return [[mean - low if low is not None else 0.0], [high - mean if high is not None else 0.0]]
 
 
-def points(axes: Any, points: Sequence[tuple[float, Json | None]], colour: str, marker: str, label: str, linestyle: str) -> None:
+def points(
+    axes: Any,
+    points: Sequence[tuple[float, Json | None]],
+    colour: str,
+    marker: str,
+    label: str,
+    linestyle: str,
+) -> None:
     """Values with their intervals, one series of the legend."""
     there = [(x, estimate) for x, estimate in points if estimate is not None and known(estimate)]
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
-    style: Json = {"color": colour, "marker": marker, "markersize": 6.5, "linestyle": linestyle, "linewidth": 1.8, "elinewidth": 1.3}
-    axes.errorbar([x for x, _ in there], [estimate["mean"] for _, estimate in there], yerr=spread, label=label, **style)
+    style: Json = {
+        "color": colour,
+        "marker": marker,
+        "markersize": 6.5,
+        "linestyle": linestyle,
+        "linewidth": 1.8,
+        "elinewidth": 1.3,
+    }
+    axes.errorbar(
+        [x for x, _ in there],
+        [estimate["mean"] for _, estimate in there],
+        yerr=spread,
+        label=label,
+        **style,
+    )
 
 
 def percent(axes: Any, which: str) -> None:
@@ -91,8 +119,15 @@ def percent(axes: Any, which: str) -> None:
 def svg_of(figure: Figure, name: str) -> str:
     """The <svg> element alone; ids carry the figure's name, so that several can stand in one page."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.savefig(
+        buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
     text = buffer.getvalue()
-    for old, new in ((' id="', f' id="{name}-'), ('href="#', f'href="#{name}-'), ("url(#", f"url(#{name}-"), *THEMED.items()):
+    for old, new in (
+        (' id="', f' id="{name}-'),
+        ('href="#', f'href="#{name}-'),
+        ("url(#", f"url(#{name}-"),
+        *THEMED.items(),
+    ):
         text = text.replace(old, new)
     return text[text.index("<svg") :]

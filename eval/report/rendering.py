@@ -16,7 +16,9 @@ from eval.report.template import HTML, MARKDOWN
 from records.escaping import markdown_cell, markdown_text, visible
 
 _AMOUNT = re.compile(r"(n )?[-+<]? ?\d[\d.,]*%?( to [-+]?[\d.,]+%?)?( points| unscored)?")
-_INSIDE = re.compile(r"(?<=[\d%]) to (?=[-+\d])|(?<=\d) (?=points|%|of \d)|\b[np] (?=[<=\d])|(?<=[<=]) (?=\d)|(?<=\b[np]) [<=] (?=\d)")
+_INSIDE = re.compile(
+    r"(?<=[\d%]) to (?=[-+\d])|(?<=\d) (?=points|%|of \d)|\b[np] (?=[<=\d])|(?<=[<=]) (?=\d)|(?<=\b[np]) [<=] (?=\d)"
+)
 """Spaces in `-10 to +23`, `+10.9 points`, `n 32`, `p < 0.001`."""
 
 
@@ -75,7 +77,13 @@ class Section:
 
 def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = Environment(
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
     environment.filters["cell"] = _markdown_cell
     environment.filters["words"] = markdown_text
     return environment.from_string(MARKDOWN).render(asdict(frame), sections=sections)
@@ -83,7 +91,13 @@ def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
 
 def html_of(frame: Frame, sections: Sequence[Section]) -> str:
     """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
-    environment = Environment(autoescape=True, finalize=_on_page, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(
+        autoescape=True,
+        finalize=_on_page,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
     environment.filters["code"] = _inline_code
     environment.filters["unbroken"] = _unbroken
     environment.filters["kept"] = _kept_together
@@ -106,14 +120,19 @@ def _markdown_cell(cell: Cell) -> str:
 def _unbroken(text: str) -> Markup:
     """A line may end after a comma, and inside no interval and no count."""
     parts = [
-        Markup('<span class="whole">{}</span>').format(visible(part)) if _is_number(part) else visible(part) for part in text.split(", ")
+        Markup('<span class="whole">{}</span>').format(visible(part))
+        if _is_number(part)
+        else visible(part)
+        for part in text.split(", ")
     ]
     return Markup(", ").join(parts)
 
 
 def _kept_together(text: str) -> Markup | str:
     """A value as `+10.9 points` stays on one line; words may break."""
-    return Markup('<span class="whole">{}</span>').format(visible(text)) if _is_number(text) else text
+    return (
+        Markup('<span class="whole">{}</span>').format(visible(text)) if _is_number(text) else text
+    )
 
 
 def _tight(text: str) -> str:
@@ -129,4 +148,7 @@ def _is_number(text: str) -> bool:
 def _inline_code(text: str) -> Markup:
     """Of our own sentences: backticks as <code>, the rest escaped."""
     parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )

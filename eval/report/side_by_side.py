@@ -18,7 +18,9 @@ Runs = Mapping[str, Json]
 MUST_AGREE = {
     "test prompts": lambda results: (results.get("test_set") or {}).get("sha256"),
     "base model": lambda results: (results.get("provenance") or {}).get("model"),
-    "token limit": lambda results: ((results.get("provenance") or {}).get("generation") or {}).get("max_new_tokens"),
+    "token limit": lambda results: ((results.get("provenance") or {}).get("generation") or {}).get(
+        "max_new_tokens"
+    ),
     "level of the intervals": lambda results: results.get("confidence"),
 }
 """What runs must share before their figures may be compared."""
@@ -65,22 +67,36 @@ def _short(value: Any) -> str:
 
 
 def _sections(runs: Runs) -> list[Section]:
-    about = Table(["run", *DETAILS], [[Cell(name), *_details(results)] for name, results in runs.items()])
+    about = Table(
+        ["run", *DETAILS], [[Cell(name), *_details(results)] for name, results in runs.items()]
+    )
     return [
-        Section("Safety", tables=[_safety(runs)], items=[NOT_PAIRED.replace("`", "")], name="safety"),
+        Section(
+            "Safety", tables=[_safety(runs)], items=[NOT_PAIRED.replace("`", "")], name="safety"
+        ),
         Section("The runs", tables=[about], name="runs"),
     ]
 
 
 def _safety(runs: Runs) -> Table:
     """Of each run the baseline and the policy that its verdict is on, and what else it measured below them."""
-    benign = list(dict.fromkeys(suite for results in runs.values() for suite in suite_names(results, "benign")))
+    benign = list(
+        dict.fromkeys(
+            suite for results in runs.values() for suite in suite_names(results, "benign")
+        )
+    )
     rows = []
     for name, results in runs.items():
         endpoint = Endpoint.of(results)
         order = dict.fromkeys([endpoint.baseline, endpoint.policy, *results["policies"]])
         for policy in (results["policies"][key] for key in order if key in results["policies"]):
-            rows.append([Cell(policy["title"], name), *harm_cells(policy), *over_refusal_cells(policy, benign)])
+            rows.append(
+                [
+                    Cell(policy["title"], name),
+                    *harm_cells(policy),
+                    *over_refusal_cells(policy, benign),
+                ]
+            )
     return Table(["policy, run", *safety_heads(benign)], rows, SAFETY_NOTE)
 
 

@@ -47,13 +47,19 @@ class Table:
 def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
-    return Cell(number_text(estimate["mean"], f".{digits}f"), counted(span(estimate, f".{digits}f"), estimate))
+    return Cell(
+        number_text(estimate["mean"], f".{digits}f"),
+        counted(span(estimate, f".{digits}f"), estimate),
+    )
 
 
 def rate_cell(estimate: Json | None) -> Cell:
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
-    return Cell(f"{number_text(100 * estimate['mean'], '.1f')}%", counted(span(estimate, ".1f", 100), estimate))
+    return Cell(
+        f"{number_text(100 * estimate['mean'], '.1f')}%",
+        counted(span(estimate, ".1f", 100), estimate),
+    )
 
 
 def span(row: Json, form: str, factor: float = 1) -> str:
@@ -73,7 +79,11 @@ def difference_text(comparison: Json) -> str:
 
 
 def interval_text(comparison: Json) -> str:
-    return span(comparison, "+.2f") if comparison["metric"] in SCORES else span(comparison, "+.1f", 100)
+    return (
+        span(comparison, "+.2f")
+        if comparison["metric"] in SCORES
+        else span(comparison, "+.1f", 100)
+    )
 
 
 def p_text(p: float | None) -> str:
@@ -86,7 +96,12 @@ def p_text(p: float | None) -> str:
 def suite_names(results: Json, kind: str) -> list[str]:
     """Names of the suites of a kind that any policy was measured on, in their order."""
     return list(
-        dict.fromkeys(name for policy in results["policies"].values() for name, suite in policy["suites"].items() if suite["kind"] == kind)
+        dict.fromkeys(
+            name
+            for policy in results["policies"].values()
+            for name, suite in policy["suites"].items()
+            if suite["kind"] == kind
+        )
     )
 
 
@@ -116,4 +131,6 @@ def counted(interval: str, estimate: Json) -> str:
 
 
 def _unmeasured(estimate: Json | None) -> Cell:
-    return Cell(ABSENT, f"{estimate['unscored']} unscored" if estimate and estimate.get("unscored") else "")
+    return Cell(
+        ABSENT, f"{estimate['unscored']} unscored" if estimate and estimate.get("unscored") else ""
+    )

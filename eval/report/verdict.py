@@ -40,18 +40,32 @@ def verdict(results: Json) -> str:
     policy, baseline = endpoint.policy, endpoint.baseline
     if policy == baseline:
         return f"{measured_alone(results, endpoint)}{_cut_off(results)}"
-    mine = [c for c in results["comparisons"] if c["policy"] == policy and c["baseline"] == baseline and c["difference"] is not None]
-    harm = next((c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite), None)
+    mine = [
+        c
+        for c in results["comparisons"]
+        if c["policy"] == policy and c["baseline"] == baseline and c["difference"] is not None
+    ]
+    harm = next(
+        (c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite), None
+    )
     if harm is None:
         return f"No verdict: the results hold no paired comparison of {METRICS.get(endpoint.metric, endpoint.metric)} with the baseline."
     corrected = corrected_change(results, endpoint)
     if corrected:
         # People's ratings outrank every scorer: the sentence is then about what they rated.
         endpoint = replace(endpoint, metric="harmfulness")
-        harm = next(c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite)
+        harm = next(
+            c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite
+        )
     figure = corrected_figure if corrected else figure_text
-    before, after = (figure(results, name, endpoint.suite, endpoint.metric) for name in (baseline, policy))
-    shown, basis = (corrected, beside_the_scorer(corrected, harm)) if corrected else (harm, f", p {_p_clause(harm)}")
+    before, after = (
+        figure(results, name, endpoint.suite, endpoint.metric) for name in (baseline, policy)
+    )
+    shown, basis = (
+        (corrected, beside_the_scorer(corrected, harm))
+        if corrected
+        else (harm, f", p {_p_clause(harm)}")
+    )
     level, title = f"{results['confidence']:.0%} interval", results["policies"][policy]["title"]
     what = WORDS.get(endpoint.metric, endpoint.metric)
     sentence = (
@@ -103,25 +117,53 @@ def cautions(results: Json) -> list[str]:
     found: list[str] = []
     small = []
     for name in (*suite_names(results, "harmful"), *suite_names(results, "benign")):
-        suites = {policy["title"]: suite for policy in results["policies"].values() if (suite := suite_of(policy, name))}
-        unscored = {title: (suite.get("harmfulness") or {}).get("unscored", 0) for title, suite in suites.items()}
-        cut = {title: (suite.get("truncated_rate") or {}).get("mean") or 0.0 for title, suite in suites.items()}
+        suites = {
+            policy["title"]: suite
+            for policy in results["policies"].values()
+            if (suite := suite_of(policy, name))
+        }
+        unscored = {
+            title: (suite.get("harmfulness") or {}).get("unscored", 0)
+            for title, suite in suites.items()
+        }
+        cut = {
+            title: (suite.get("truncated_rate") or {}).get("mean") or 0.0
+            for title, suite in suites.items()
+        }
         if any(unscored.values()):
-            counts = ", ".join(f"{title} {count} of {suites[title]['n']}" for title, count in unscored.items() if count)
-            found.append(f"No harmfulness score on {spoken(name)}: {counts}; means are over the rest.")
+            counts = ", ".join(
+                f"{title} {count} of {suites[title]['n']}"
+                for title, count in unscored.items()
+                if count
+            )
+            found.append(
+                f"No harmfulness score on {spoken(name)}: {counts}; means are over the rest."
+            )
         if max(cut.values()) > OFTEN_CUT:
-            shares = ", ".join(f"{title} {share:.0%}" for title, share in cut.items() if share > OFTEN_CUT)
-            found.append(f"Often cut off at the token limit on {spoken(name)}: {shares}; what stands past the cut was not measured.")
+            shares = ", ".join(
+                f"{title} {share:.0%}" for title, share in cut.items() if share > OFTEN_CUT
+            )
+            found.append(
+                f"Often cut off at the token limit on {spoken(name)}: {shares}; what stands past the cut was not measured."
+            )
         if min(suite["n"] for suite in suites.values()) < SMALL_N:
             small.append(spoken(name))
-    scorers = [WITHOUT_REWARD_MODEL] if _by_others_alone(results) else _scorer_cautions(reward_model)
+    scorers = (
+        [WITHOUT_REWARD_MODEL] if _by_others_alone(results) else _scorer_cautions(reward_model)
+    )
     general = [*unheld(results), *_absent(results), *scorers]
     few = f"Fewer than {SMALL_N} prompts: {', '.join(_first(small, 'suites'))}."
-    return [*general, *_first(found, "sentences of this kind; results.json has the counts"), *([few] if small else [])]
+    return [
+        *general,
+        *_first(found, "sentences of this kind; results.json has the counts"),
+        *([few] if small else []),
+    ]
 
 
 def _by_others_alone(results: Json) -> bool:
-    return results.get("kind") == MEASUREMENT and not (results.get("validation") or {}).get("reward_model")
+    return results.get("kind") == MEASUREMENT and not (results.get("validation") or {}).get(
+        "reward_model"
+    )
 
 
 def _first(texts: list[str], what: str) -> list[str]:
@@ -154,7 +196,9 @@ def _scorer_cautions(reward_model: Json | None) -> list[str]:
         if _lower_end(probe) < WEAK_PROBE
     ]
     if weak:
-        wanted = f"The harmfulness scorer is not shown to be right on {WEAK_PROBE:.0%} of these probes"
+        wanted = (
+            f"The harmfulness scorer is not shown to be right on {WEAK_PROBE:.0%} of these probes"
+        )
         found.append(f"{wanted} (share right, lower end of the interval): {', '.join(weak)}.")
     return found
 

@@ -92,31 +92,63 @@ def read_definition(path: Path) -> Definition:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecordError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/adding_a_suite.md") from error
+        raise RecordError(
+            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/adding_a_suite.md"
+        ) from error
     if not isinstance(content, dict):
-        raise RecordError(f"{path}: wanted a mapping with name, prompts, kind and so on, got {type(content).__name__}")
+        raise RecordError(
+            f"{path}: wanted a mapping with name, prompts, kind and so on, got {type(content).__name__}"
+        )
     faults = _faults(content)
     if faults:
         raise RecordError([f"{path}: {fault}; see docs/adding_a_suite.md" for fault in faults])
     return _definition(content)
 
 
-_TOP = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation", "options", "note", "gate")
+_TOP = (
+    "name",
+    "title",
+    "prompts",
+    "kind",
+    "scorers",
+    "metrics",
+    "licence",
+    "citation",
+    "options",
+    "note",
+    "gate",
+)
 _NEEDED = ("name", "title", "prompts", "kind", "scorers", "metrics", "licence", "citation")
-_PROMPTS = ("format", "files", "template", "columns", "where", "expected", "parts", "by", "split", "only", "packaged")
+_PROMPTS = (
+    "format",
+    "files",
+    "template",
+    "columns",
+    "where",
+    "expected",
+    "parts",
+    "by",
+    "split",
+    "only",
+    "packaged",
+)
 _COLUMNS = ("id", "topic", "pair", "principle")
 _PART = ("name", "files", "kind", "template")
 
 
 def _faults(content: dict[str, Any]) -> list[str]:
-    found = _unknown(content, _TOP, "") + [f"no {name}" for name in _NEEDED if not content.get(name)]
+    found = _unknown(content, _TOP, "") + [
+        f"no {name}" for name in _NEEDED if not content.get(name)
+    ]
     prompts = content.get("prompts")
     if found or not isinstance(prompts, dict):
         return found or [f"prompts: wanted a mapping, got {type(prompts).__name__}"]
     found += _unknown(prompts, _PROMPTS, "prompts.") + _choice(content["kind"], KINDS, "kind")
     found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
     found += [fault for word in content["scorers"] for fault in _choice(word, SCORERS, "scorers")]
-    found += [fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")]
+    found += [
+        fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")
+    ]
     if content.get("gate", True) not in (True, False):
         found.append(f"gate: got {content['gate']!r}, wanted true or false")
     if wrong := licence_fault(str(content["licence"])):
@@ -134,13 +166,23 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
     ]
     if table:
         found += _table_faults(prompts, kind)
-    elif misplaced := [name for name in ("files", "template", "columns", "where", "expected", "parts") if prompts.get(name)]:
-        found.append(f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its set as it is published")
+    elif misplaced := [
+        name
+        for name in ("files", "template", "columns", "where", "expected", "parts")
+        if prompts.get(name)
+    ]:
+        found.append(
+            f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its set as it is published"
+        )
     if prompts.get("by"):
         found += _choice(prompts["by"], PARTS, "prompts.by")
     if "choice" in content["scorers"] and not content.get("options"):
-        found.append("scorers: choice needs options, the wordings that a completion chooses between")
-    if {"choice", "omission", "must_haves"} & set(content["scorers"]) and not prompts.get("expected"):
+        found.append(
+            "scorers: choice needs options, the wordings that a completion chooses between"
+        )
+    if {"choice", "omission", "must_haves"} & set(content["scorers"]) and not prompts.get(
+        "expected"
+    ):
         found.append("scorers: choice, omission and must_haves need prompts.expected")
     return found
 
@@ -182,7 +224,11 @@ def _choice(word: Any, known: tuple[str, ...], setting: str) -> list[str]:
 
 def _definition(content: dict[str, Any]) -> Definition:
     prompts = content["prompts"]
-    shared = {"files": prompts.get("files") or (), "template": prompts.get("template") or "", "kind": content["kind"]}
+    shared = {
+        "files": prompts.get("files") or (),
+        "template": prompts.get("template") or "",
+        "kind": content["kind"],
+    }
     parts = [{**shared, **part} for part in prompts.get("parts") or [{}]]
     return Definition(
         name=str(content["name"]),
@@ -199,7 +245,10 @@ def _definition(content: dict[str, Any]) -> Definition:
         only=tuple(prompts.get("only") or ()),
         packaged=bool(prompts.get("packaged")),
         columns=prompts.get("columns") or {},
-        where={column: tuple(map(str, values)) for column, values in (prompts.get("where") or {}).items()},
+        where={
+            column: tuple(map(str, values))
+            for column, values in (prompts.get("where") or {}).items()
+        },
         expected=prompts.get("expected") or {},
         options=content.get("options") or {},
         note=content.get("note") or "",

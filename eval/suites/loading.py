@@ -18,17 +18,25 @@ from records.excerpts import column_names
 from records.rows import Prompt, Split, read_json_lines, shorten
 
 
-def held_out_suites(prompts: list[Prompt], split: Split, limit: int | None = None) -> dict[str, list[Prompt]]:
+def held_out_suites(
+    prompts: list[Prompt], split: Split, limit: int | None = None
+) -> dict[str, list[Prompt]]:
     """Suite name to prompts; of more than `limit`, twins of those chosen before, then some at even distances."""
     suites: dict[str, list[Prompt]] = {}
-    for prompt in sorted((p for p in prompts if p.split == split), key=lambda p: (p.kind != "harmful", p.suite != "twins", p.suite, p.id)):
+    for prompt in sorted(
+        (p for p in prompts if p.split == split),
+        key=lambda p: (p.kind != "harmful", p.suite != "twins", p.suite, p.id),
+    ):
         suites.setdefault(prompt.suite, []).append(prompt)
     if limit is None:
         return suites
     kept: set[str] = set()
     for name, rows in suites.items():  # harmful ones come first, so their twins follow them
         twins = [p for p in rows if p.twin_id in kept][:limit]
-        suites[name] = [*twins, *at_even_distances([p for p in rows if p.twin_id not in kept], limit - len(twins))]
+        suites[name] = [
+            *twins,
+            *at_even_distances([p for p in rows if p.twin_id not in kept], limit - len(twins)),
+        ]
         kept |= {p.id for p in suites[name]}
     return suites
 
@@ -60,7 +68,11 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[Absent
     suites: dict[str, list[Prompt]] = {}
     names = Counter(suite.called for suite in config.suites)
     absent = []
-    faults = [f"eval.suites: {count} are named {name!r}; names must differ" for name, count in names.items() if count > 1]
+    faults = [
+        f"eval.suites: {count} are named {name!r}; names must differ"
+        for name, count in names.items()
+        if count > 1
+    ]
     for suite in config.suites:
         if suite.optional and suite.path and not is_there(suite):
             absent.append(AbsentSuite(suite.called, True, f"{suite.path} is not there"))
@@ -88,7 +100,11 @@ def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
     path = Path(config.path)
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
-    rows = csv_cells(path, known={config.field}) if path.suffix.lower() in (".csv", ".tsv") else read_json_lines(path)
+    rows = (
+        csv_cells(path, known={config.field})
+        if path.suffix.lower() in (".csv", ".tsv")
+        else read_json_lines(path)
+    )
     prompts: dict[str, Prompt] = {}
     faults = []
     for number, row in rows:
@@ -102,7 +118,11 @@ def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
         raise RecordError(shorten(faults))
     if not prompts:
         raise RecordError(f"{path}: suite {config.name!r} has no rows")
-    return sorted(prompts.values(), key=lambda p: p.id)[: config.limit] if config.limit else list(prompts.values())
+    return (
+        sorted(prompts.values(), key=lambda p: p.id)[: config.limit]
+        if config.limit
+        else list(prompts.values())
+    )
 
 
 def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
@@ -110,7 +130,12 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     if request is None or not str(request).strip():
         raise ValueError(f"no text in field {config.field!r}; it has {column_names(sorted(row))}")
     source = SourceConfig(
-        name=config.name, format="jsonl", path=config.path, kind=config.kind, prompt_field=config.field, evaluation_only=True
+        name=config.name,
+        format="jsonl",
+        path=config.path,
+        kind=config.kind,
+        prompt_field=config.field,
+        evaluation_only=True,
     )
     (read,) = demonstrations_from_row({config.field: request}, source).rows
     return Prompt(

@@ -22,7 +22,11 @@ SUFFIXES = (".yaml", ".yml")
 
 def names() -> list[str]:
     """Of the suites that come with Primum, sorted."""
-    return sorted(Path(entry.name).stem for entry in resources.files("eval.suites").iterdir() if entry.name.endswith(SUFFIXES))
+    return sorted(
+        Path(entry.name).stem
+        for entry in resources.files("eval.suites").iterdir()
+        if entry.name.endswith(SUFFIXES)
+    )
 
 
 def is_file(name: str) -> bool:
@@ -36,13 +40,19 @@ def definition(name: str) -> Definition:
         return read_definition(Path(name))
     if name not in names():
         near = get_close_matches(name, names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(names())}, or the path of a YAML file"
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"wanted {', '.join(names())}, or the path of a YAML file"
+        )
         raise RecordError(f"no suite is called {name!r}; {hint}")
     with resources.as_file(resources.files("eval.suites").joinpath(f"{name}.yaml")) as path:
         return read_definition(path)
 
 
-def load(name: str, path: str = "", *, limit: int | None = None, called: str = "") -> list[SuitePrompt]:
+def load(
+    name: str, path: str = "", *, limit: int | None = None, called: str = ""
+) -> list[SuitePrompt]:
     """The prompts of a suite, whose files lie at `path`; `limit` takes some of each part, at even distances.
 
     A suite of several parts names each `NAME_PART`, in the prompts' `suite`; `called` takes the place of
@@ -50,7 +60,9 @@ def load(name: str, path: str = "", *, limit: int | None = None, called: str = "
     """
     suite = definition(name)
     if not path and not suite.packaged and suite.format not in ("builtin", "builtin_evaluation"):
-        raise RecordError(f"suite {suite.name!r} needs the path of its files ({suite.title}); {suite.citation}")
+        raise RecordError(
+            f"suite {suite.name!r} needs the path of its files ({suite.title}); {suite.citation}"
+        )
     title = called or suite.name
     if suite.format == TABLE:
         folder = Path(path) if path else Path(str(resources.files("eval").joinpath("package_data")))
@@ -65,7 +77,9 @@ def load(name: str, path: str = "", *, limit: int | None = None, called: str = "
 def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
     """What a reader of data_prep finds, divided into parts as the suite says."""
     kind: Kind = "benign" if suite.kind == "benign" else "harmful"
-    source = SourceConfig(name=title, format=cast(Format, suite.format), path=path, kind=kind, only=list(suite.only))
+    source = SourceConfig(
+        name=title, format=cast(Format, suite.format), path=path, kind=kind, only=list(suite.only)
+    )
     rows = read_source(source, seed=0)
     if suite.split:
         splits = {row.split for row in rows}

@@ -32,14 +32,24 @@ def read_table_suite(suite: Definition, path: Path, name: str) -> list[SuiteProm
             if prompt.id not in found and key:
                 pairs[f"{'' if suite.kind == 'rows' else part.name}\x1f{key}"].append(prompt.id)
             found.setdefault(prompt.id, prompt)
-    twins = {one: other for ids in pairs.values() if len(ids) == 2 for one, other in (ids, ids[::-1])}
+    twins = {
+        one: other for ids in pairs.values() if len(ids) == 2 for one, other in (ids, ids[::-1])
+    }
     return [replace(prompt, twin_id=twins.get(prompt.id)) for prompt in found.values()]
 
 
 def _part(suite: Definition, part: Part, path: Path, name: str) -> list[tuple[SuitePrompt, str]]:
     file = _file(part, path)
-    columns = set(_COLUMN.findall(part.template)) | set(suite.where) | {str(column) for column in suite.columns.values()}
-    return read_rows([file], lambda found: _kept(suite, found, frozenset(columns)), lambda row: _prompt(row, suite, part, name, file))
+    columns = (
+        set(_COLUMN.findall(part.template))
+        | set(suite.where)
+        | {str(column) for column in suite.columns.values()}
+    )
+    return read_rows(
+        [file],
+        lambda found: _kept(suite, found, frozenset(columns)),
+        lambda row: _prompt(row, suite, part, name, file),
+    )
 
 
 def _file(part: Part, path: Path) -> Path:
@@ -48,20 +58,28 @@ def _file(part: Part, path: Path) -> Path:
     for file in part.files:
         if (path / file).is_file():
             return path / file
-    raise RecordError(f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the folder that holds it")
+    raise RecordError(
+        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the folder that holds it"
+    )
 
 
-def _kept(suite: Definition, file: Path, columns: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kept(
+    suite: Definition, file: Path, columns: frozenset[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows that `where` lets pass."""
     for place, row in rows_of(file, known=columns):
         missing = [column for column in suite.where if column not in row]
         if missing:
-            raise RecordError(f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of another version?")
+            raise RecordError(
+                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of another version?"
+            )
         if all(str(row[column]).strip() in values for column, values in suite.where.items()):
             yield place, row
 
 
-def _prompt(row: Mapping[str, Any], suite: Definition, part: Part, name: str, file: Path) -> tuple[SuitePrompt, str]:
+def _prompt(
+    row: Mapping[str, Any], suite: Definition, part: Part, name: str, file: Path
+) -> tuple[SuitePrompt, str]:
     request = filled(part.template, row)
     stated = _cell(row, suite, "id")
     suite_name = f"{name}_{part.name}" if part.name else name
@@ -111,7 +129,9 @@ def _expected(row: Mapping[str, Any], suite: Definition) -> str:
     column, values = suite.expected["column"], suite.expected.get("values")
     word = row.get(column)
     if isinstance(word, list):
-        return ("\n" if "must_haves" in suite.scorers else " ").join(" ".join(str(one).split()) for one in word)
+        return ("\n" if "must_haves" in suite.scorers else " ").join(
+            " ".join(str(one).split()) for one in word
+        )
     if values is None:
         return str(word or "").strip()
     named = {str(key): name for key, name in values.items()}

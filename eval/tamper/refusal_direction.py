@@ -52,7 +52,9 @@ def refusal_direction(
     differences = means[0] - means[1]  # (L, H), of the input of each layer
     layers = len(differences)
     tried = sorted({max(1, round(share * layers)) for share in SHARES} & set(range(1, layers)))
-    candidates = [Direction(unit(differences[layer]), layer, layers) for layer in tried or [layers - 1]]
+    candidates = [
+        Direction(unit(differences[layer]), layer, layers) for layer in tried or [layers - 1]
+    ]
     likely = [_decline_logp(model, tokenizer, one, declines) for one in candidates]
     chosen = candidates[likely.index(min(likely))]
     _require_gone(model, tokenizer, chosen, harmful[0])
@@ -63,7 +65,9 @@ def unit(vector: Tensor) -> Tensor:
     """Of length 1. Raises ModelError where harmful and benign prompts are told apart by nothing."""
     length = float(vector.norm())
     if not length > 0:
-        raise ModelError("the refusal direction has no length: hidden states are alike on harmful and benign prompts")
+        raise ModelError(
+            "the refusal direction has no length: hidden states are alike on harmful and benign prompts"
+        )
     return vector / length
 
 
@@ -74,7 +78,10 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     Its input is projected before every layer, and so is what attention and MLP add to it. No weight
     changes, so that a head that shares its matrix with the embedding stays as it is.
     """
-    handles = [layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True) for layer in layers_of(model)]
+    handles = [
+        layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True)
+        for layer in layers_of(model)
+    ]
     handles += [one.register_forward_hook(_project_output(vector)) for one in writers(model)]
     try:
         yield
@@ -88,7 +95,9 @@ def layers_of(model: Any) -> list[nn.Module]:
     decoder = unwrapped(model).get_decoder()
     lists = [child for child in decoder.children() if isinstance(child, nn.ModuleList)]
     if not lists:
-        raise ModelError(f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated")
+        raise ModelError(
+            f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated"
+        )
     longest = max(lists, key=len)
     return list(longest)
 
@@ -133,10 +142,15 @@ def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -
 
 
 @torch.inference_mode()
-def _decline_logp(model: Any, tokenizer: Any, direction: Direction, declines: Sequence[TokenRow]) -> float:
+def _decline_logp(
+    model: Any, tokenizer: Any, direction: Direction, declines: Sequence[TokenRow]
+) -> float:
     """How likely the ablated policy finds completions that decline: a token's mean log-probability."""
     with ablated(model, direction.vector):
-        found = [float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device))) for row in declines]
+        found = [
+            float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
+            for row in declines
+        ]
     return sum(found) / sum(row.num_completion_tokens for row in declines)
 
 
@@ -157,7 +171,10 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
         for handle in handles:
             handle.remove()
     vector = direction.vector.to(model.device)
-    left = max(float((out.float() @ vector).abs().max() / out.float().norm(dim=-1).max()) for out in outputs)
+    left = max(
+        float((out.float() @ vector).abs().max() / out.float().norm(dim=-1).max())
+        for out in outputs
+    )
     if left > LEFT_OVER:
         raise ModelError(
             f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the ablated "

@@ -32,7 +32,8 @@ def tamper_summary(
         own = [row for row in rows if row.policy == tampered_name(policy, name)]
         suites = {suite: [row for row in own if row.suite == suite] for suite in _suites(own)}
         summaries = {
-            suite: {**summarise(of, confidence), "independent": independent.summary(of, confidence)} for suite, of in suites.items()
+            suite: {**summarise(of, confidence), "independent": independent.summary(of, confidence)}
+            for suite, of in suites.items()
         }
         title = attack_title(name, config, about)
         found[name] = {"title": title, "about": dict(about), "suites": summaries}

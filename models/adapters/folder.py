@@ -29,7 +29,17 @@ from records.stage_folder import read_json, write_json, write_text
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "README.md"
 _INWARD = re.compile(r"\.lora_(embedding_)?A\b")
 """Names of the matrices (rank, in); the others are (out, rank)."""
-_ALWAYS = ("peft_type", "task_type", "base_model_name_or_path", "revision", "r", "lora_alpha", "lora_dropout", "target_modules", "bias")
+_ALWAYS = (
+    "peft_type",
+    "task_type",
+    "base_model_name_or_path",
+    "revision",
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "target_modules",
+    "bias",
+)
 """Settings that every version of peft knows; the rest is written only where it is not the usual."""
 _CARD = """---
 library_name: peft
@@ -60,7 +70,9 @@ tokenizer = AutoTokenizer.from_pretrained("this folder")
 
 {terms}
 """
-_EXACT_HUB = "The base is loaded from the Hugging Face hub, at the revision that the adapter was trained on."
+_EXACT_HUB = (
+    "The base is loaded from the Hugging Face hub, at the revision that the adapter was trained on."
+)
 _EXACT_FOLDER = """The base has no name on the Hugging Face hub that Primum knows; `adapter_config.json` holds the path of its directory.
 Where the directory is elsewhere, load it yourself:
 `PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("the base"), "this folder")`."""
@@ -77,7 +89,10 @@ def write_adapter(model: PeftModel, tokenizer: Any, folder: Path, lineage: Linea
     model.save_pretrained(folder)
     config, weights = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
     if lineage.earlier:
-        config, weights = joined((read_json(lineage.earlier / CONFIG), load_file(lineage.earlier / WEIGHTS)), (config, weights))
+        config, weights = joined(
+            (read_json(lineage.earlier / CONFIG), load_file(lineage.earlier / WEIGHTS)),
+            (config, weights),
+        )
     base = base_name(lineage.base)
     named = {**config, "base_model_name_or_path": base.path, "revision": base.revision}
     write_json(folder / CONFIG, portable_adapter_config(named))
@@ -93,7 +108,9 @@ def portable_adapter_config(config: dict[str, Any]) -> dict[str, Any]:
     Older versions of peft refuse settings that they do not know.
     """
     usual = json.loads(json.dumps(LoraConfig().to_dict(), default=str))
-    written = {key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)}
+    written = {
+        key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)
+    }
     if isinstance(written["target_modules"], list):
         # Peft keeps a set, whose order changes from run to run.
         written["target_modules"] = sorted(written["target_modules"])
@@ -128,7 +145,14 @@ def joined(first: Adapter, second: Adapter) -> Adapter:
 
 def _is_plain(config: dict[str, Any]) -> bool:
     """Every module has the one rank and the one scale, and nothing but A and B is trained."""
-    others = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias")
+    others = (
+        "use_dora",
+        "use_rslora",
+        "rank_pattern",
+        "alpha_pattern",
+        "modules_to_save",
+        "lora_bias",
+    )
     return not any(config.get(key) for key in others) and config.get("bias", "none") == "none"
 
 
@@ -149,7 +173,9 @@ def adapter_card(lineage: Lineage, rank: int) -> str:
         base=f"{shown}{at}" if on_hub else f"the model in the directory {shown}",
         rank=rank,
         exactness=_INEXACT if not base.exact else _EXACT_HUB if on_hub else _EXACT_FOLDER,
-        terms="That of the base, Apache-2.0." if embedded else "The base model's own licence holds.",
+        terms="That of the base, Apache-2.0."
+        if embedded
+        else "The base model's own licence holds.",
     )
 
 
@@ -160,6 +186,10 @@ def load_adapter(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
     """
     trusted = lineage.base.trust_remote_code
     if base_name(lineage.base).exact:
-        return AutoPeftModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=trusted)
-    base = AutoModelForCausalLM.from_pretrained(model_location(lineage.base), dtype=dtype, trust_remote_code=trusted)
+        return AutoPeftModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, trust_remote_code=trusted
+        )
+    base = AutoModelForCausalLM.from_pretrained(
+        model_location(lineage.base), dtype=dtype, trust_remote_code=trusted
+    )
     return PeftModel.from_pretrained(base, folder)

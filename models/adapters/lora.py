@@ -21,7 +21,13 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
         return model
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415  costs seconds, and only trainings need it
 
-    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=_targets(config), lora_dropout=0.0, task_type=task_type)
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        target_modules=_targets(config),
+        lora_dropout=0.0,
+        task_type=task_type,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -40,7 +46,11 @@ def _targets(config: AdapterConfig) -> str | list[str]:
 
 def trainable_state(model: Any) -> dict[str, torch.Tensor]:
     """The tensors that training changes, by name; a LoRA checkpoint needs no frozen weights."""
-    return {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {
+        name: parameter.detach()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def load_trainable_state(model: Any, state: dict[str, torch.Tensor]) -> None:

@@ -43,5 +43,12 @@ def decoding_record(model: ModelConfig, tokenizer: Any) -> dict[str, Any]:
     """For a run's records: the tokens that end a completion, the day that prompts name, and what the model asks for and does not get."""
     own = own_generation_config(model)
     ends = stop_ids(tokenizer, own)
-    wishes = {name: value for name, value in own.to_diff_dict().items() if name not in (*_TOKENS, *_NO_SETTING)}
-    return {"stop_tokens": tokenizer.convert_ids_to_tokens(ends), "not_used_from_generation_config": wishes}
+    wishes = {
+        name: value
+        for name, value in own.to_diff_dict().items()
+        if name not in (*_TOKENS, *_NO_SETTING)
+    }
+    return {
+        "stop_tokens": tokenizer.convert_ids_to_tokens(ends),
+        "not_used_from_generation_config": wishes,
+    }

@@ -35,7 +35,9 @@ SLOTS_FULL = 8
 class Generated(NamedTuple):
     text: str
     num_tokens: int
-    finish_reason: Literal["stop", "length"]  # "stop" when an end token was written, "length" when the limit cut it
+    finish_reason: Literal[
+        "stop", "length"
+    ]  # "stop" when an end token was written, "length" when the limit cut it
     ids: tuple[int, ...] = ()  # of the text, without the end token
     end: int | None = None  # the end token that was written
 
@@ -56,10 +58,26 @@ def generate(
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
-    given = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts] if starts else [[]] * len(prompts)
-    ids = [[*prompt_ids(tokenizer, prompt), *start] for prompt, start in zip(prompts, given, strict=True)]
+    given = (
+        [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts]
+        if starts
+        else [[]] * len(prompts)
+    )
+    ids = [
+        [*prompt_ids(tokenizer, prompt), *start]
+        for prompt, start in zip(prompts, given, strict=True)
+    ]
     ends = stop_ids(tokenizer, model.generation_config)
-    return generate_from(model, tokenizer, ids, config, ends=ends, seeds=seeds, label=label, synced_ranks=synced_ranks)
+    return generate_from(
+        model,
+        tokenizer,
+        ids,
+        config,
+        ends=ends,
+        seeds=seeds,
+        label=label,
+        synced_ranks=synced_ranks,
+    )
 
 
 def generate_from(
@@ -76,16 +94,42 @@ def generate_from(
     """The same from token ids, for a model whose chat template is not one of conversations (a guard model). `ends` are the tokens that
     end what it writes."""
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
-    with tqdm(total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False) as bar:
+    with tqdm(
+        total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False
+    ) as bar:
         if isinstance(model, VllmEngine):
-            written = _in_batches(ids, asked, VLLM_ROWS, bar, lambda rows, seeds: model.complete(rows, config, ends, seeds))
+            written = _in_batches(
+                ids,
+                asked,
+                VLLM_ROWS,
+                bar,
+                lambda rows, seeds: model.complete(rows, config, ends, seeds),
+            )
         elif why := _why_plain(model, ids, asked):
-            _say_once(f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}")
+            _say_once(
+                f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}"
+            )
             decode_grouped(model)
-            written = _in_batches(ids, asked, 1, bar, lambda rows, seeds: _plain(model, tokenizer, rows, asked._replace(seeds=seeds)))
+            written = _in_batches(
+                ids,
+                asked,
+                1,
+                bar,
+                lambda rows, seeds: _plain(model, tokenizer, rows, asked._replace(seeds=seeds)),
+            )
         else:
-            sampling = SeededSampling(asked.seeds, config.temperature, config.top_p, model.device) if config.temperature > 0 else None
-            written = decode(model, ids, Decoding(config.max_new_tokens, frozenset(ends), config.batch_size, sampling, bar.update))
+            sampling = (
+                SeededSampling(asked.seeds, config.temperature, config.top_p, model.device)
+                if config.temperature > 0
+                else None
+            )
+            written = decode(
+                model,
+                ids,
+                Decoding(
+                    config.max_new_tokens, frozenset(ends), config.batch_size, sampling, bar.update
+                ),
+            )
     return [_read(tokenizer, row, ends) for row in written]
 
 
@@ -108,10 +152,17 @@ def _say_once(text: str) -> None:
 
 
 def _in_batches(
-    ids: list[list[int]], asked: _Asked, least: int, bar: Any, write: Callable[[list[list[int]], list[int]], Any]
+    ids: list[list[int]],
+    asked: _Asked,
+    least: int,
+    bar: Any,
+    write: Callable[[list[list[int]], list[int]], Any],
 ) -> list[list[int]]:
     """Rows by length, so many at once."""
-    order, size = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i)), max(asked.config.batch_size, least)
+    order, size = (
+        sorted(range(len(ids)), key=lambda i: (len(ids[i]), i)),
+        max(asked.config.batch_size, least),
+    )
     written: dict[int, list[int]] = {}
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
@@ -123,7 +174,11 @@ def _in_batches(
 
 def rows_at_once(config: GenerationConfig, engine: Engine) -> int:
     """Rows that a caller who keeps what is written had best ask for together."""
-    return SLOTS_FULL * config.batch_size if engine == "transformers" else max(config.batch_size, VLLM_ROWS)
+    return (
+        SLOTS_FULL * config.batch_size
+        if engine == "transformers"
+        else max(config.batch_size, VLLM_ROWS)
+    )
 
 
 def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> list[list[int]]:
@@ -135,12 +190,24 @@ def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> l
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
     laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]
     attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
-    sampling = [SeededSampling(asked.seeds, config.temperature, config.top_p)] if config.temperature > 0 else []
+    sampling = (
+        [SeededSampling(asked.seeds, config.temperature, config.top_p)]
+        if config.temperature > 0
+        else []
+    )
     settings = HfGenerationConfig(
-        max_new_tokens=config.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=ends, bos_token_id=tokenizer.bos_token_id
+        max_new_tokens=config.max_new_tokens,
+        do_sample=False,
+        pad_token_id=pad,
+        eos_token_id=ends,
+        bos_token_id=tokenizer.bos_token_id,
     )
     # Sharded weights that are put together in inference mode could not be trained on afterwards.
-    with torch.no_grad() if synced_ranks else torch.inference_mode(), dense_head(model), neutral_generation(model):
+    with (
+        torch.no_grad() if synced_ranks else torch.inference_mode(),
+        dense_head(model),
+        neutral_generation(model),
+    ):
         output = model.generate(
             input_ids=torch.tensor(laid_out, device=model.device),
             attention_mask=torch.tensor(attention, device=model.device),
@@ -157,7 +224,9 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
     kept = row[: stops[0]] if stops else row
     reason: Literal["stop", "length"] = "stop" if stops else "length"
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-    return Generated(text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None)
+    return Generated(
+        text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None
+    )
 
 
 def seed_of(*parts: object) -> int:

@@ -20,7 +20,10 @@ def decode_grouped(model: Any) -> None:
     from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
 
-    fits = getattr(model, "_supports_attention_backend", False) and model.config._attn_implementation == "sdpa"
+    fits = (
+        getattr(model, "_supports_attention_backend", False)
+        and model.config._attn_implementation == "sdpa"
+    )
     if fits and model.device.type == "cpu":
         AttentionInterface.register(NAME, _attention)
         AttentionMaskInterface.register(NAME, sdpa_mask)
@@ -40,10 +43,20 @@ def _attention(
 ) -> tuple[Tensor, None]:
     rows, heads, positions, size = query.shape
     shared = key.shape[1]
-    if positions != 1 or heads == shared or dropout or options.get("softcap") or options.get("s_aux") is not None:
+    if (
+        positions != 1
+        or heads == shared
+        or dropout
+        or options.get("softcap")
+        or options.get("s_aux") is not None
+    ):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
 
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options)
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options
+        )
     grouped = query.view(rows, shared, heads // shared, size)
-    out = F.scaled_dot_product_attention(grouped, key, value, attn_mask=attention_mask, scale=scaling)
+    out = F.scaled_dot_product_attention(
+        grouped, key, value, attn_mask=attention_mask, scale=scaling
+    )
     return out.reshape(rows, 1, heads, size), None

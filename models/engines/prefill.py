@@ -27,14 +27,18 @@ def shared_start(model: Any, ids: list[list[int]], length: int) -> int:
     """
     same = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False)))
     shared = min(same, min(map(len, ids)) - 1)
-    return shared if shared >= WORTH and len(ids) > 1 and why_no_layout(model, length) is None else 0
+    return (
+        shared if shared >= WORTH and len(ids) > 1 and why_no_layout(model, length) is None else 0
+    )
 
 
 def prefilled(model: Any, start: list[int], rows: int) -> DynamicCache:
     """Keys and values of `start`, for `rows` rows that all begin with it."""
     plain = unwrapped(model)
     cache = DynamicCache(config=plain.config)
-    plain.get_decoder()(input_ids=torch.tensor([start], device=model.device), past_key_values=cache, use_cache=True)
+    plain.get_decoder()(
+        input_ids=torch.tensor([start], device=model.device), past_key_values=cache, use_cache=True
+    )
     cache.batch_repeat_interleave(rows)
     return cache
 
@@ -46,7 +50,11 @@ def dense_head(model: Any) -> Iterator[None]:
     `generate` hands it the last place of every row of a long batch, a strided view. For such a view and frozen weights torch does not fold
     rows into one product but copies the head's matrix once a row: 3.6 GB and 6 s for 64 rows of SmolLM2 on two cores.
     """
-    hook = unwrapped(model).get_output_embeddings().register_forward_pre_hook(lambda head, inputs: (inputs[0].contiguous(),))
+    hook = (
+        unwrapped(model)
+        .get_output_embeddings()
+        .register_forward_pre_hook(lambda head, inputs: (inputs[0].contiguous(),))
+    )
     try:
         yield
     finally:

@@ -34,9 +34,13 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
         layers = _layers(model)
         mlps: list[Any] = [m for m in model.modules() if _can_be_fused(m, layers)]
         for mlp in mlps:
-            mlp.forward = partial(_gated_in_bfloat16, mlp, _for_onednn(mlp.gate_proj), _for_onednn(mlp.up_proj))
+            mlp.forward = partial(
+                _gated_in_bfloat16, mlp, _for_onednn(mlp.gate_proj), _for_onednn(mlp.up_proj)
+            )
             changed.append(mlp)
-            layers = [layer for layer in layers if layer is not mlp.gate_proj and layer is not mlp.up_proj]
+            layers = [
+                layer for layer in layers if layer is not mlp.gate_proj and layer is not mlp.up_proj
+            ]
         for layer in layers:
             layer.forward = _product(layer, rows)  # type: ignore[method-assign, assignment]
             changed.append(layer)
@@ -54,11 +58,19 @@ def _layers(model: nn.Module) -> list[nn.Linear]:
 
 def _can_be_packed(layer: nn.Linear) -> bool:
     weight = layer.weight
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available() or "forward" in vars(layer):
+    if (
+        weight.device.type != "cpu"
+        or not torch.backends.mkldnn.is_available()
+        or "forward" in vars(layer)
+    ):
         return False
     if weight.dtype == torch.float32:
         return torch.backends.mkl.is_available() and hasattr(torch.ops.mkl, "_mkl_linear")
-    return weight.dtype == torch.bfloat16 and cpu_multiplies_bf16() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return (
+        weight.dtype == torch.bfloat16
+        and cpu_multiplies_bf16()
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
 
 
 def _can_be_fused(module: Any, layers: list[nn.Linear]) -> bool:
@@ -79,14 +91,22 @@ def _free_memory() -> float:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), 0.0)
+    return next(
+        (1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), 0.0
+    )
 
 
 def _product(layer: nn.Linear, rows: int) -> Callable[[Tensor], Tensor]:
     bias = layer.bias
     if layer.weight.dtype == torch.bfloat16:
         return partial(_in_bfloat16, _for_onednn(layer), bias)
-    return partial(_in_float32, torch.ops.mkl._mkl_reorder_linear_weight(layer.weight.detach(), rows), layer.weight, bias, rows)
+    return partial(
+        _in_float32,
+        torch.ops.mkl._mkl_reorder_linear_weight(layer.weight.detach(), rows),
+        layer.weight,
+        bias,
+        rows,
+    )
 
 
 def _for_onednn(layer: nn.Linear) -> Tensor:
@@ -101,7 +121,9 @@ def _in_bfloat16(packed: Tensor, bias: Tensor | None, x: Tensor) -> Any:
 def _gated_in_bfloat16(mlp: Any, gate: Tensor, up: Tensor, x: Tensor) -> Any:
     """Activation and product in the passes that write the matrices' products: rounded once, where they were rounded three times."""
     active = torch.ops.mkldnn._linear_pointwise(x, gate, mlp.gate_proj.bias, "swish", [], "")
-    return mlp.down_proj(torch.ops.mkldnn._linear_pointwise.binary(x, active, up, mlp.up_proj.bias, "mul"))
+    return mlp.down_proj(
+        torch.ops.mkldnn._linear_pointwise.binary(x, active, up, mlp.up_proj.bias, "mul")
+    )
 
 
 def _in_float32(packed: Tensor, weight: Tensor, bias: Tensor | None, rows: int, x: Tensor) -> Any:

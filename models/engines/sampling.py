@@ -18,7 +18,13 @@ class SeededSampling(LogitsProcessor):
     and a row's draws depend on its own seed alone. Generators are on `device`, where the noise is wanted.
     """
 
-    def __init__(self, seeds: Sequence[int], temperature: float, top_p: float, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.generators = [torch.Generator(device).manual_seed(seed % SEED_RANGE) for seed in seeds]
         self.temperature = temperature
         self.top_p = TopPLogitsWarper(top_p) if top_p < 1 else None

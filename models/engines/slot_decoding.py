@@ -52,7 +52,9 @@ def why_plain(model: Any, longest: int) -> str | None:
         return "it is spread over several devices"
     if transforms_logits(config):
         return "it changes its logits after the head"
-    if getattr(text, "attn_logit_softcapping", None) or any("sinks" in name for name, _ in plain.named_parameters()):
+    if getattr(text, "attn_logit_softcapping", None) or any(
+        "sinks" in name for name, _ in plain.named_parameters()
+    ):
         return "it changes attention scores"
     return why_no_layout(model, longest)
 
@@ -61,7 +63,11 @@ def decode(model: Any, rows: Sequence[list[int]], asked: Decoding) -> list[list[
     """The tokens that follow each row, an end token with them."""
     plain = unwrapped(model)
     written: list[list[int]] = [[] for _ in rows]
-    with torch.inference_mode(), attending_slots(plain), prepacked(plain, min(asked.slots, len(rows))):
+    with (
+        torch.inference_mode(),
+        attending_slots(plain),
+        prepacked(plain, min(asked.slots, len(rows))),
+    ):
         for group in _groups(rows, asked.max_new_tokens):
             _Loop(plain, rows, group, written, asked, min(asked.slots, len(group))).run()
     return written
@@ -83,16 +89,28 @@ class _Loop:
     """Over one group of rows, with one cache."""
 
     def __init__(
-        self, plain: Any, rows: Sequence[list[int]], group: list[int], written: list[list[int]], asked: Decoding, count: int
+        self,
+        plain: Any,
+        rows: Sequence[list[int]],
+        group: list[int],
+        written: list[list[int]],
+        asked: Decoding,
+        count: int,
     ) -> None:
         self.rows, self.written, self.asked = rows, written, asked
-        self.decoder, self.head, self.device = plain.get_decoder(), plain.get_output_embeddings(), plain.device
+        self.decoder, self.head, self.device = (
+            plain.get_decoder(),
+            plain.get_output_embeddings(),
+            plain.device,
+        )
         self.waiting = group[::-1]  # shortest first, from the end
         places = max(len(rows[number]) for number in group) + asked.max_new_tokens
         self.slots = Slots(count, places, device=self.device, dtype=self.head.weight.dtype)
         self.in_slot: list[int | None] = [None] * count
         self.tokens = torch.zeros(count, 1, dtype=torch.long, device=self.device)
-        self.places = torch.zeros(count, dtype=torch.long, device=self.device)  # of the token that comes next
+        self.places = torch.zeros(
+            count, dtype=torch.long, device=self.device
+        )  # of the token that comes next
         self.shared = self._compute_start(group)
 
     def run(self) -> None:
@@ -108,7 +126,9 @@ class _Loop:
     def _compute_start(self, group: list[int]) -> int:
         """Keys and values of what all rows begin with, which never is a whole row; how many tokens that is."""
         ids = [self.rows[number] for number in group]
-        same = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False)))
+        same = sum(
+            1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False))
+        )
         shared = min(same, min(map(len, ids)) - 1)
         if shared < WORTH or len(group) == 1:
             return 0
@@ -123,7 +143,11 @@ class _Loop:
         while free and self.waiting:
             numbers: list[int] = []
             while self.waiting and len(numbers) < len(free):
-                if numbers and (len(numbers) + 1) * (len(self.rows[self.waiting[-1]]) - self.shared) > ADMITTED_TOKENS:
+                if (
+                    numbers
+                    and (len(numbers) + 1) * (len(self.rows[self.waiting[-1]]) - self.shared)
+                    > ADMITTED_TOKENS
+                ):
                     break
                 numbers.append(self.waiting.pop())
             self._enter(numbers, free[: len(numbers)])
@@ -133,9 +157,13 @@ class _Loop:
         """Compute these rows into these slots, and choose their first tokens."""
         tails = [self.rows[number][self.shared :] for number in numbers]
         width = max(map(len, tails))
-        ids = torch.tensor([[*tail, *[0] * (width - len(tail))] for tail in tails], device=self.device)
+        ids = torch.tensor(
+            [[*tail, *[0] * (width - len(tail))] for tail in tails], device=self.device
+        )
         lengths = torch.tensor([len(tail) for tail in tails], device=self.device)
-        places = torch.arange(self.shared, self.shared + width, device=self.device).expand(len(tails), -1)
+        places = torch.arange(self.shared, self.shared + width, device=self.device).expand(
+            len(tails), -1
+        )
         index = torch.tensor(slots, device=self.device)
         states = self._states(ids, places, Admission(self.slots, index, self.shared, width))
         last = states[torch.arange(len(tails), device=self.device), lengths - 1]
@@ -149,7 +177,9 @@ class _Loop:
         """One more token for every row; slots without one are computed with them and not read."""
         live = self._live()
         width = max(self._length(slot) for slot in live)
-        states = self._states(self.tokens, self.places[:, None], Next(self.slots, self.places, width))
+        states = self._states(
+            self.tokens, self.places[:, None], Next(self.slots, self.places, width)
+        )
         self.places = (self.places + 1).clamp_(max=self.slots.places - 1)
         index = torch.tensor(live, device=self.device)
         logits = self.head(states[:, 0])
@@ -168,7 +198,9 @@ class _Loop:
     def _choose(self, logits: Tensor, slots: list[int], index: Tensor) -> None:
         """Write the next token of the rows in `slots`, and let those go that it ends."""
         numbers = [number for slot in slots if (number := self.in_slot[slot]) is not None]
-        chosen = largest(self.asked.sampling.noisy(logits, numbers) if self.asked.sampling else logits)
+        chosen = largest(
+            self.asked.sampling.noisy(logits, numbers) if self.asked.sampling else logits
+        )
         self.tokens[index, 0] = chosen
         for slot, number, token in zip(slots, numbers, chosen.tolist(), strict=True):
             self.written[number].append(token)

@@ -24,12 +24,18 @@ NAME = "primum_slots"
 class Slots:
     """Made empty; the first rows that are admitted tell the sizes of every layer's heads."""
 
-    def __init__(self, count: int, places: int, *, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, count: int, places: int, *, device: torch.device, dtype: torch.dtype
+    ) -> None:
         self.count, self.places = count, places
         self.keys: dict[int, Tensor] = {}  # by layer, (S, K, C, D)
         self.values: dict[int, Tensor] = {}
-        self.start: dict[int, tuple[Tensor, Tensor]] = {}  # by layer, (1, K, P, D) of what all rows begin with
-        self.hidden = torch.full((count, 1, 1, places), float("-inf"), dtype=dtype, device=device)  # 0 where a slot has a token
+        self.start: dict[
+            int, tuple[Tensor, Tensor]
+        ] = {}  # by layer, (1, K, P, D) of what all rows begin with
+        self.hidden = torch.full(
+            (count, 1, 1, places), float("-inf"), dtype=dtype, device=device
+        )  # 0 where a slot has a token
 
     def write(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
         """Rows of (n, K, T, D) from place 0 on."""
@@ -57,7 +63,9 @@ class Pass(ABC):
     """One forward pass: what its tokens attend to, and where their keys and values go."""
 
     @abstractmethod
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
+    ) -> Tensor:
         """(n, H, T, D) from queries (n, H, T, D), keys and values (n, K, T, D) of the tokens that are new."""
 
 
@@ -67,9 +75,18 @@ class Start(Pass):
     def __init__(self, slots: Slots) -> None:
         self.slots = slots
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
+    ) -> Tensor:
         self.slots.start[layer] = key, value
-        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
+        return F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            is_causal=True,
+            scale=scale,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )
 
 
 class Admission(Pass):
@@ -79,15 +96,21 @@ class Admission(Pass):
         self.slots, self.numbers = slots, numbers
         places = torch.arange(shared + width, device=numbers.device)
         later = places > places[shared:, None]
-        self.hidden = torch.zeros(later.shape, dtype=slots.hidden.dtype, device=numbers.device).masked_fill_(later, float("-inf"))
+        self.hidden = torch.zeros(
+            later.shape, dtype=slots.hidden.dtype, device=numbers.device
+        ).masked_fill_(later, float("-inf"))
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
+    ) -> Tensor:
         if layer in self.slots.start:
             before = [tensor.expand(len(key), -1, -1, -1) for tensor in self.slots.start[layer]]
             key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
         self.slots.write(layer, self.numbers, key, value)
         gqa = query.shape[1] != key.shape[1]
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=self.hidden, scale=scale, enable_gqa=gqa)
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask=self.hidden, scale=scale, enable_gqa=gqa
+        )
 
 
 class Next(Pass):
@@ -99,20 +122,30 @@ class Next(Pass):
         slots.hidden[self.rows, 0, 0, places] = 0
         self.hidden = slots.hidden[..., :width]
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
+    ) -> Tensor:
         keys, values = self.slots.keys[layer], self.slots.values[layer]
         keys[self.rows, :, self.places] = key[:, :, 0]
         values[self.rows, :, self.places] = value[:, :, 0]
         grouped = query.view(len(query), keys.shape[1], -1, query.shape[3])
         seen, read = keys[:, :, : self.width], values[:, :, : self.width]
-        out = F.scaled_dot_product_attention(grouped, seen, read, attn_mask=self.hidden, scale=scale)
+        out = F.scaled_dot_product_attention(
+            grouped, seen, read, attn_mask=self.hidden, scale=scale
+        )
         return out.reshape(len(query), query.shape[1], 1, -1)
 
 
 def inputs_of(ids: Tensor, positions: Tensor, step: Pass) -> dict[str, Any]:
     """Keyword arguments of a decoder's forward. The mask of four dimensions keeps transformers from building one of its own."""
     mark = torch.zeros(1, 1, 1, 1, device=ids.device)
-    return {"input_ids": ids, "position_ids": positions, "attention_mask": mark, "slots_pass": step, "use_cache": False}
+    return {
+        "input_ids": ids,
+        "position_ids": positions,
+        "attention_mask": mark,
+        "slots_pass": step,
+        "use_cache": False,
+    }
 
 
 @contextmanager

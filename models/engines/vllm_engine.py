@@ -30,10 +30,14 @@ def vllm_version(config: VllmConfig) -> str:
     """Of the vLLM that `config.python` has; takes a fraction of a second, since nothing of it is imported. Raises ResourceError for none."""
     how = "make one with `python -m venv .venv-vllm && .venv-vllm/bin/pip install vllm`, or set the engines to transformers"
     try:
-        found = subprocess.run([config.python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60)
+        found = subprocess.run(
+            [config.python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = error.strerror if isinstance(error, OSError) else "no answer"
-        raise ResourceError(f"model.vllm.python={config.python}: cannot be run ({reason}); {how}") from error
+        raise ResourceError(
+            f"model.vllm.python={config.python}: cannot be run ({reason}); {how}"
+        ) from error
     if found.returncode:
         raise ResourceError(f"model.vllm.python={config.python}: a Python that has no vllm; {how}")
     return found.stdout.strip()
@@ -45,7 +49,15 @@ class VllmEngine:
     `gpus` are those that it may use, one tensor-parallel part each; none is the CPU. `log` takes what vLLM prints.
     """
 
-    def __init__(self, config: VllmConfig, model: ModelConfig, dtype: torch.dtype, *, gpus: list[int], log: Path) -> None:
+    def __init__(
+        self,
+        config: VllmConfig,
+        model: ModelConfig,
+        dtype: torch.dtype,
+        *,
+        gpus: list[int],
+        log: Path,
+    ) -> None:
         vllm_version(config)
         self.log = log
         self.generation_config = own_generation_config(model)
@@ -59,7 +71,10 @@ class VllmEngine:
                 env=_environment(gpus),
                 start_new_session=True,  # so that it can be ended with all that it starts
             )
-        self._requests, self._answers = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
+        self._requests, self._answers = (
+            cast(IO[str], self._process.stdin),
+            cast(IO[str], self._process.stdout),
+        )
         arguments = {
             "model": model_location(model),
             "revision": model.revision,
@@ -78,7 +93,9 @@ class VllmEngine:
             self.close(at_once=True)
             raise
 
-    def complete(self, ids: list[list[int]], config: GenerationConfig, ends: list[int], seeds: list[int]) -> list[list[int]]:
+    def complete(
+        self, ids: list[list[int]], config: GenerationConfig, ends: list[int], seeds: list[int]
+    ) -> list[list[int]]:
         """The tokens that each prompt is answered with, the one of `ends` included that was written."""
         sampling = {
             "max_tokens": config.max_new_tokens,
@@ -88,7 +105,9 @@ class VllmEngine:
             "ignore_eos": True,
             "detokenize": False,
         }
-        answer: list[list[int]] = self._ask({"prompts": ids, "sampling": sampling, "seeds": seeds})["rows"]
+        answer: list[list[int]] = self._ask({"prompts": ids, "sampling": sampling, "seeds": seeds})[
+            "rows"
+        ]
         return answer
 
     def close(self, *, at_once: bool = False) -> None:
@@ -113,7 +132,9 @@ class VllmEngine:
             self._requests.write(json.dumps(request) + "\n")
             self._requests.flush()
         line = self._answers.readline()
-        answer: dict[str, Any] = json.loads(line) if line.endswith("\n") else {"error": "it ended without an answer"}
+        answer: dict[str, Any] = (
+            json.loads(line) if line.endswith("\n") else {"error": "it ended without an answer"}
+        )
         if "error" in answer:
             raise ModelError(f"vLLM: {answer['error']}; what it printed is in {self.log}")
         return answer
@@ -122,9 +143,15 @@ class VllmEngine:
 def _environment(gpus: list[int]) -> dict[str, str]:
     """Ours, without secrets that vLLM has no use for, without telemetry, and with this rank's GPUs only."""
     environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-    environment |= {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment |= {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
     if gpus:
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         names = seen.split(",") if seen else []
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(names[gpu] if names else str(gpu) for gpu in gpus)
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(
+            names[gpu] if names else str(gpu) for gpu in gpus
+        )
     return environment

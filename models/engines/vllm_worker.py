@@ -18,7 +18,9 @@ from typing import Any
 
 
 def main() -> None:
-    if os.getpid() == os.getpgrp():  # registered first, so called last: nothing that vLLM has started may keep the GPU
+    if (
+        os.getpid() == os.getpgrp()
+    ):  # registered first, so called last: nothing that vLLM has started may keep the GPU
         atexit.register(os.killpg, 0, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # vLLM and what it loads print to standard output
@@ -33,7 +35,9 @@ def answered(requests: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         model = vllm.LLM(**next(requests)["vllm"])
         yield {"ready": vllm.__version__}
         for request in requests:
-            each = [vllm.SamplingParams(**request["sampling"], seed=seed) for seed in request["seeds"]]
+            each = [
+                vllm.SamplingParams(**request["sampling"], seed=seed) for seed in request["seeds"]
+            ]
             prompts = [{"prompt_token_ids": ids} for ids in request["prompts"]]
             results = model.generate(prompts, each, use_tqdm=False)
             yield {"rows": [list(result.outputs[0].token_ids) for result in results]}

@@ -7,7 +7,9 @@ import torch
 
 def cpu_multiplies_bf16() -> bool:
     """Whether bfloat16 is faster than float32 on this CPU; elsewhere each product would be converted first."""
-    return torch.backends.mkldnn.is_available() and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return torch.backends.mkldnn.is_available() and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
 
 
 def autocast_dtype(device_type: str) -> torch.dtype | None:

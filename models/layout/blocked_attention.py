@@ -27,17 +27,23 @@ ones are slower products; 128 and 64 were the fastest of 32, 64, 96, 128, 192 an
 class Block(NamedTuple):
     start: int
     end: int
-    keys: Tensor | slice  # (N,) places: first those that all its queries see, then those that some see
+    keys: (
+        Tensor | slice
+    )  # (N,) places: first those that all its queries see, then those that some see
     hidden: Tensor  # (L, keys that some see) minus infinity where a query does not see one, else 0
 
 
-def blocked_attention(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
+def blocked_attention(
+    query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float
+) -> Tensor:
     """softmax(scale Q K^T) V along the layout's paths.
 
     query: (1, H, T, D); key, value: (1, K, T, D), all of one type. Gives (1, H, T, D). What the rows that share a key send back to it
     is added up in float32, whatever the type.
     """
-    return _BlockedAttention.apply(query, key, value, _blocks(packed.subtree_end, query.dtype), scale)
+    return _BlockedAttention.apply(
+        query, key, value, _blocks(packed.subtree_end, query.dtype), scale
+    )
 
 
 @lru_cache(maxsize=1)
@@ -45,12 +51,16 @@ def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
     """Built once a batch (a tensor is its own key) and used by every layer, forwards and backwards."""
     size, places = BLOCK_BYTES // dtype.itemsize, torch.arange(len(ends))
     blocks = []
-    with torch.inference_mode(False):  # kept for later passes, which may need it for their gradients
+    with torch.inference_mode(
+        False
+    ):  # kept for later passes, which may need it for their gradients
         for start in range(0, len(ends), size):
             end = min(start + size, len(ends))
             before = places[:start]
             seen_by_all = before[ends[:start] >= end]
-            seen_by_some = torch.cat([before[(ends[:start] > start) & (ends[:start] < end)], places[start:end]])
+            seen_by_some = torch.cat(
+                [before[(ends[:start] > start) & (ends[:start] < end)], places[start:end]]
+            )
             visible = sees(places[start:end, None], seen_by_some, ends)
             hidden = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, float("-inf"))
             blocks.append(Block(start, end, _run(torch.cat([seen_by_all, seen_by_some])), hidden))
@@ -59,19 +69,27 @@ def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
 
 def _run(places: Tensor) -> Tensor | slice:
     """A slice where places follow one another: it needs no copy."""
-    return slice(int(places[0]), int(places[-1]) + 1) if bool((places.diff() == 1).all()) else places
+    return (
+        slice(int(places[0]), int(places[-1]) + 1) if bool((places.diff() == 1).all()) else places
+    )
 
 
 class _BlockedAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: list[Block], scale: float) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: list[Block], scale: float
+    ) -> Tensor:
         ctx.save_for_backward(query, key, value)
         ctx.blocks, ctx.scale = blocks, scale
         with torch.autocast("cpu", enabled=False):
             q, k, v = query[0] * scale, key[0].contiguous(), value[0].contiguous()
-            out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(0, 1)  # a token's heads side by side, as the next layer reads them
+            out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(
+                0, 1
+            )  # a token's heads side by side, as the next layer reads them
             for block in blocks:
-                heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(v, block)
+                heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(
+                    v, block
+                )
                 out[:, block.start : block.end] = heads.view(len(q), -1, v.shape[-1])
         return out[None]
 
@@ -79,16 +97,35 @@ class _BlockedAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value = ctx.saved_tensors
         with torch.autocast("cpu", enabled=False):
-            q, k, v, g = query[0] * ctx.scale, key[0].contiguous(), value[0].contiguous(), gradients[0][0]
+            q, k, v, g = (
+                query[0] * ctx.scale,
+                key[0].contiguous(),
+                value[0].contiguous(),
+                gradients[0][0],
+            )
             for_q, for_k, for_v = torch.empty_like(q), _sums(k), _sums(v)
             for block in ctx.blocks:
-                queries, keys, back = _of_block(q, block, len(k)), _seen(k, block), _of_block(g, block, len(k))
+                queries, keys, back = (
+                    _of_block(q, block, len(k)),
+                    _seen(k, block),
+                    _of_block(g, block, len(k)),
+                )
                 weights = _weights(queries, keys, block)
                 _add(for_v, block, weights.mT @ back)
-                for_scores = torch._softmax_backward_data(back @ _seen(v, block).mT, weights, -1, weights.dtype)
-                for_q[:, block.start : block.end] = (for_scores @ keys).view(len(q), -1, q.shape[-1])
+                for_scores = torch._softmax_backward_data(
+                    back @ _seen(v, block).mT, weights, -1, weights.dtype
+                )
+                for_q[:, block.start : block.end] = (for_scores @ keys).view(
+                    len(q), -1, q.shape[-1]
+                )
                 _add(for_k, block, for_scores.mT @ queries)
-        return for_q.mul_(ctx.scale)[None], for_k[None].to(key.dtype), for_v[None].to(value.dtype), None, None
+        return (
+            for_q.mul_(ctx.scale)[None],
+            for_k[None].to(key.dtype),
+            for_v[None].to(value.dtype),
+            None,
+            None,
+        )
 
 
 def _weights(queries: Tensor, keys: Tensor, block: Block) -> Tensor:

@@ -37,7 +37,9 @@ def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
     reason = why_not_packed(model, max_length)
     if not reason:
         use_packed_attention(model)
-    return Collation(pad_token_id, reason and f"rows are padded, shared prompts computed twice: {reason}")
+    return Collation(
+        pad_token_id, reason and f"rows are padded, shared prompts computed twice: {reason}"
+    )
 
 
 def padded(pad_token_id: int) -> Collation:

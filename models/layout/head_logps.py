@@ -33,7 +33,13 @@ def head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:
     if type(head) is nn.Linear and head.bias is None and not _sharded(head):
         return _HeadLogps.apply(states, head.weight, targets)
     parts = [
-        checkpoint(_logps_of, head, states[i : i + CHUNK_TOKENS], targets[i : i + CHUNK_TOKENS], use_reentrant=False)
+        checkpoint(
+            _logps_of,
+            head,
+            states[i : i + CHUNK_TOKENS],
+            targets[i : i + CHUNK_TOKENS],
+            use_reentrant=False,
+        )
         for i in range(0, _num_chunks(head, targets) * CHUNK_TOKENS, CHUNK_TOKENS)
     ]
     return torch.cat(parts)
@@ -53,26 +59,38 @@ class _HeadLogps(torch.autograd.Function):
         kind = states.device.type
         dtype = autocast_dtype(kind) or weight.dtype
         slopes = torch.empty_like(states) if ctx.needs_input_grad[0] else None
-        logps, normalisers = (torch.empty(len(states), dtype=_wide(dtype), device=states.device) for _ in range(2))
+        logps, normalisers = (
+            torch.empty(len(states), dtype=_wide(dtype), device=states.device) for _ in range(2)
+        )
         with torch.autocast(kind, enabled=False):
             for part in _cut(len(states), AT_ONCE[kind][0]):
-                chosen, normalisers[part], mean = _over_vocabulary(states[part].to(dtype), weight, targets[part], slopes is not None)
+                chosen, normalisers[part], mean = _over_vocabulary(
+                    states[part].to(dtype), weight, targets[part], slopes is not None
+                )
                 logps[part] = chosen - normalisers[part]
                 if slopes is not None and mean is not None:
                     slopes[part] = weight[targets[part]].to(dtype) - mean
         ctx.dtype = dtype
-        ctx.save_for_backward(slopes, normalisers, targets, weight, *([states] if ctx.needs_input_grad[1] else []))
+        ctx.save_for_backward(
+            slopes, normalisers, targets, weight, *([states] if ctx.needs_input_grad[1] else [])
+        )
         return logps
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         slopes, normalisers, targets, weight, *trained = ctx.saved_tensors
         for_states = None if slopes is None else slopes * gradients[0][:, None].to(slopes.dtype)
-        for_weight = _for_weight(trained[0], weight, targets, normalisers, gradients[0], ctx.dtype) if trained else None
+        for_weight = (
+            _for_weight(trained[0], weight, targets, normalisers, gradients[0], ctx.dtype)
+            if trained
+            else None
+        )
         return for_states, for_weight, None
 
 
-def _over_vocabulary(states: Tensor, weight: Tensor, targets: Tensor, with_mean: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+def _over_vocabulary(
+    states: Tensor, weight: Tensor, targets: Tensor, with_mean: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """(n,) logits of the targets, (n,) log of the summed exponentials, (n, H) mean of W's rows under the softmax."""
     wide = _wide(states.dtype)
     chosen = torch.empty(len(states), dtype=wide, device=states.device)
@@ -90,7 +108,14 @@ def _over_vocabulary(states: Tensor, weight: Tensor, targets: Tensor, with_mean:
     return chosen, (top + total.log())[:, 0], None if mean is None else mean.div_(total)
 
 
-def _for_weight(states: Tensor, weight: Tensor, targets: Tensor, normalisers: Tensor, gradient: Tensor, dtype: torch.dtype) -> Tensor:
+def _for_weight(
+    states: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    normalisers: Tensor,
+    gradient: Tensor,
+    dtype: torch.dtype,
+) -> Tensor:
     """(V, H): the sum over tokens of gradient (one-hot of the target - softmax(W h)) h^T, the softmax computed again."""
     total = torch.zeros(weight.shape, dtype=_wide(dtype), device=weight.device)
     with torch.autocast(states.device.type, enabled=False):

@@ -17,7 +17,13 @@ from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
 from models.tokens import TokenRow
 
-_LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
+_LOGIT_TRANSFORMS = (
+    "final_logit_softcapping",
+    "logit_scale",
+    "logits_scaling",
+    "lm_head_multiplier",
+    "output_multiplier",
+)
 
 
 class Batch(NamedTuple):
@@ -63,24 +69,41 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
     """
     plain = unwrapped(model)
     if isinstance(batch, Packed):
-        inputs, predictors, targets, rows = packed_inputs(batch), batch.predictors, batch.targets, batch.target_rows
+        inputs, predictors, targets, rows = (
+            packed_inputs(batch),
+            batch.predictors,
+            batch.targets,
+            batch.target_rows,
+        )
     else:
-        inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
+        inputs = {
+            "input_ids": batch.input_ids,
+            "attention_mask": batch.attention_mask,
+            "use_cache": False,
+        }
         predicts = batch.completion_mask[:, 1:].bool()  # position t predicts token t + 1
         targets = batch.input_ids[:, 1:][predicts]
         rows, columns = predicts.nonzero(as_tuple=True)
         predictors = rows * batch.input_ids.shape[1] + columns
     head = plain.get_output_embeddings()
-    if transforms_logits(plain.config) or (temperature != 1 and getattr(head, "bias", None) is not None):
-        return select_logps(plain(**inputs).logits.flatten(0, 1).index_select(0, predictors) / temperature, targets), rows
-    states = plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)  # (N, H)
+    if transforms_logits(plain.config) or (
+        temperature != 1 and getattr(head, "bias", None) is not None
+    ):
+        return select_logps(
+            plain(**inputs).logits.flatten(0, 1).index_select(0, predictors) / temperature, targets
+        ), rows
+    states = (
+        plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)
+    )  # (N, H)
     return head_logps(head, states if temperature == 1 else states / temperature, targets), rows
 
 
 def completion_logps(model: Any, batch: Rows) -> Tensor:
     """(B,) log-probability of each row's completion: the sum over its completion tokens."""
     logps, rows = per_token_logps(model, batch)
-    return torch.zeros(batch.num_rows, dtype=logps.dtype, device=logps.device).index_add(0, rows, logps)
+    return torch.zeros(batch.num_rows, dtype=logps.dtype, device=logps.device).index_add(
+        0, rows, logps
+    )
 
 
 def transforms_logits(config: Any) -> bool:

@@ -38,7 +38,11 @@ def mask_blocks(subtree_end: Tensor) -> Tensor:
     earlier = starts[None] < starts[:, None]
     sees_one = earlier & (ends.amax(1)[None] > starts[:, None])
     # A last block that is not full has places of no token: it is masked place by place.
-    sees_all = earlier & (ends.amin(1)[None] >= starts[:, None] + BLOCK) & (starts + BLOCK <= tokens)[:, None]
+    sees_all = (
+        earlier
+        & (ends.amin(1)[None] >= starts[:, None] + BLOCK)
+        & (starts + BLOCK <= tokens)[:, None]
+    )
     itself = torch.diag(starts < tokens)
     return (sees_one | itself).to(torch.uint8) + sees_all
 

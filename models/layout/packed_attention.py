@@ -49,7 +49,12 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
     plain = unwrapped(model)
     config = plain.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
-    if getattr(plain, "_is_stateful", False) or kinds & {"mamba", "linear_attention", "recurrent", "conv"}:
+    if getattr(plain, "_is_stateful", False) or kinds & {
+        "mamba",
+        "linear_attention",
+        "recurrent",
+        "conv",
+    }:
         return "its layers are recurrent: a state runs through the row and cannot fork after a shared prefix"
     if not getattr(plain, "_supports_attention_backend", False):
         return "its attention is code of its own, which takes no layout from outside"
@@ -58,9 +63,13 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
     if kinds - _FULL:
         return f"it has layers of kind {', '.join(sorted(kinds - _FULL))}"
     window = getattr(config, "sliding_window", None)
-    windowed = "sliding_attention" in kinds or (window and not kinds and getattr(config, "use_sliding_window", True))
+    windowed = "sliding_attention" in kinds or (
+        window and not kinds and getattr(config, "use_sliding_window", True)
+    )
     if windowed and window and max_length > window:
-        return f"its sliding window of {window} tokens is shorter than model.max_length={max_length}"
+        return (
+            f"its sliding window of {window} tokens is shorter than model.max_length={max_length}"
+        )
     return None
 
 
@@ -98,28 +107,43 @@ def _attention(
     **options: Any,
 ) -> tuple[Tensor, None]:
     if packed is None:
-        if attention_mask is not None and attention_mask.shape == (1, 1, 1, 1) and query.shape[2] > 1:
-            raise ModelError(f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model")
+        if (
+            attention_mask is not None
+            and attention_mask.shape == (1, 1, 1, 1)
+            and query.shape[2] > 1
+        ):
+            raise ModelError(
+                f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model"
+            )
         from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
 
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options)
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options
+        )
     if options.get("softcap") or options.get("s_aux") is not None:
         raise ModelError(
             f"{type(module).__name__} changes attention scores in a way that packed rows do not serve; please report this model"
         )
     if dropout:
-        raise ModelError("attention dropout is not offered for packed rows; set the model's attention_dropout to 0")
+        raise ModelError(
+            "attention dropout is not offered for packed rows; set the model's attention_dropout to 0"
+        )
     attend = _flex if query.is_cuda else blocked_attention
     # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(1, 2), None
+    return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(
+        1, 2
+    ), None
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
     """FlexAttention, compiled. It fails rather than falls back: what is not fused holds T x T scores."""
     # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a variant to compile.
-    with torch.autocast(query.device.type, enabled=False, cache_enabled=False), torch._dynamo.config.patch(recompile_limit=VARIANTS):
+    with (
+        torch.autocast(query.device.type, enabled=False, cache_enabled=False),
+        torch._dynamo.config.patch(recompile_limit=VARIANTS),
+    ):
         return _compiled_flex()(
             query,
             key,

@@ -43,7 +43,11 @@ def moved(value: Any, device: torch.device) -> Any:
     """A tensor, or a named tuple of tensors and of named tuples, on that device. From pinned memory a GPU's copies are not waited for."""
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=device.type == "cuda")
-    return type(value)(*(moved(field, device) for field in value)) if hasattr(value, "_fields") else value
+    return (
+        type(value)(*(moved(field, device) for field in value))
+        if hasattr(value, "_fields")
+        else value
+    )
 
 
 def pack(rows: list[TokenRow]) -> Packed:
@@ -58,7 +62,10 @@ def pack(rows: list[TokenRow]) -> Packed:
                 predictors.append(places[t - 1])
                 targets.append(row.input_ids[t])
                 target_rows.append(number)
-    subtree_end, owners = torch.tensor(tree.subtree_end), torch.tensor(target_rows, dtype=torch.long)
+    subtree_end, owners = (
+        torch.tensor(tree.subtree_end),
+        torch.tensor(target_rows, dtype=torch.long),
+    )
     return Packed(
         input_ids=torch.tensor([tree.ids]),
         position_ids=torch.tensor([tree.positions]),

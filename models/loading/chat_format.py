@@ -22,14 +22,28 @@ THINKING_SWITCHES = ("enable_thinking", "thinking")
 """What templates call the variable that turns a thinking block off."""
 PROBE_PROMPT = user("Is it safe to take two paracetamol?")
 PROBE_COMPLETION = assistant("Yes, for most adults.")
-_DIRECTIVES = ("%-d", "%-m", "%-H", "%-I", "%-M", "%-S", "%-j", "%-y", *(f"%{letter}" for letter in "aAbBCdDeFHIjmMpSTuUVwWyYzZ"))
+_DIRECTIVES = (
+    "%-d",
+    "%-m",
+    "%-H",
+    "%-I",
+    "%-M",
+    "%-S",
+    "%-j",
+    "%-y",
+    *(f"%{letter}" for letter in "aAbBCdDeFHIjmMpSTuUVwWyYzZ"),
+)
 _ends: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
 _special: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 
-def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool, **variables: Any) -> str:
+def render(
+    tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool, **variables: Any
+) -> str:
     """The template's text for the messages, white space around each content taken off. Raises ModelError for any refusal."""
-    clean = [{"role": message["role"], "content": message["content"].strip()} for message in messages]
+    clean = [
+        {"role": message["role"], "content": message["content"].strip()} for message in messages
+    ]
     try:
         text: str = tokenizer.apply_chat_template(
             clean,
@@ -40,7 +54,9 @@ def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt
         )
     except Exception as error:  # a template from outside can raise anything
         roles = ", ".join(message["role"] for message in messages)
-        raise ModelError(f"the chat template cannot be rendered for messages of the roles {roles} ({first_line(error)})") from error
+        raise ModelError(
+            f"the chat template cannot be rendered for messages of the roles {roles} ({first_line(error)})"
+        ) from error
     return text
 
 
@@ -54,9 +70,13 @@ def _dated(template: str, day: str) -> str:
     if "strftime_now" not in template:
         return template
     moment = datetime.fromisoformat(day)
-    steps = "".join(f" | replace('{directive}', '{moment.strftime(directive)}')" for directive in _DIRECTIVES)
+    steps = "".join(
+        f" | replace('{directive}', '{moment.strftime(directive)}')" for directive in _DIRECTIVES
+    )
     # "+%}" keeps a line break that the template begins with.
-    return f"{{%- macro strftime_now(format) -%}}{{{{ format{steps} }}}}{{%- endmacro +%}}{template}"
+    return (
+        f"{{%- macro strftime_now(format) -%}}{{{{ format{steps} }}}}{{%- endmacro +%}}{template}"
+    )
 
 
 def turn_thinking_off(tokenizer: Any) -> None:
@@ -93,7 +113,9 @@ def _found_end(tokenizer: Any) -> int:
     whole = render(tokenizer, [*PROBE_PROMPT, *PROBE_COMPLETION], add_generation_prompt=False)
     _, found, tail = whole.rpartition(text)
     if not found:
-        raise ModelError("the chat template does not write the completion; wanted a template that writes every message")
+        raise ModelError(
+            "the chat template does not write the completion; wanted a template that writes every message"
+        )
     marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     for token in tokenizer(tail, add_special_tokens=False)["input_ids"]:
         if token in marks:

@@ -41,7 +41,9 @@ def chat_template(name: str, tokenizer: Any) -> str:
     ChatML begins with a BOS where the tokenizer begins texts with one; the other formats always do.
     """
     if name in CHAT_TEMPLATES:
-        return ("{{ bos_token }}" if name == "chatml" and _begins_with_bos(tokenizer) else "") + CHAT_TEMPLATES[name]
+        return (
+            "{{ bos_token }}" if name == "chatml" and _begins_with_bos(tokenizer) else ""
+        ) + CHAT_TEMPLATES[name]
     if Path(name).is_file():
         try:
             return Path(name).read_text(encoding="utf-8")
@@ -49,7 +51,9 @@ def chat_template(name: str, tokenizer: Any) -> str:
             raise ModelError(
                 f"model.base.chat_template={name}: cannot be read as text ({error}), wanted a Jinja file in UTF-8; name another"
             ) from error
-    raise ModelError(f"model.base.chat_template: got {name!r}, wanted one of {', '.join(CHAT_TEMPLATES)} or the path of a Jinja file")
+    raise ModelError(
+        f"model.base.chat_template: got {name!r}, wanted one of {', '.join(CHAT_TEMPLATES)} or the path of a Jinja file"
+    )
 
 
 def _begins_with_bos(tokenizer: Any) -> bool:

@@ -83,17 +83,30 @@ def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool =
 
 def _lora_parameters(network: nn.Module, adapter: AdapterConfig) -> int:
     head = network.get_output_embeddings()  # type: ignore[operator]
-    wanted = None if adapter.target_modules == "all-linear" else {name.strip() for name in adapter.target_modules.split(",")}
+    wanted = (
+        None
+        if adapter.target_modules == "all-linear"
+        else {name.strip() for name in adapter.target_modules.split(",")}
+    )
     layers = [
         module
         for name, module in network.named_modules()
-        if type(module).__name__ in ("Linear", "Conv1D") and module is not head and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
+        if type(module).__name__ in ("Linear", "Conv1D")
+        and module is not head
+        and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
     ]
     return adapter.rank * sum(sum(layer.weight.shape) for layer in layers)  # type: ignore[misc, arg-type]
 
 
 def training_bytes(
-    shape: Shape, *, weight_bytes: int, matrix_bytes: int, zero_stage: int, ranks: int, tokens: int, checkpointing: bool
+    shape: Shape,
+    *,
+    weight_bytes: int,
+    matrix_bytes: int,
+    zero_stage: int,
+    ranks: int,
+    tokens: int,
+    checkpointing: bool,
 ) -> dict[str, float]:
     """Peak of one rank while a policy trains, by what takes it. `zero_stage` 0 is no sharding."""
     lora = shape.trained < shape.parameters
@@ -102,10 +115,17 @@ def training_bytes(
         return ranks if zero_stage >= stage else 1
 
     lean = zero_stage < 3 and not checkpointing
-    layer = layer_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, lean=lean) * (SCRATCH if lean else 1)
-    kept = tokens * (shape.layers * shape.hidden * weight_bytes + layer) if checkpointing else tokens * shape.layers * layer
+    layer = layer_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, lean=lean) * (
+        SCRATCH if lean else 1
+    )
+    kept = (
+        tokens * (shape.layers * shape.hidden * weight_bytes + layer)
+        if checkpointing
+        else tokens * shape.layers * layer
+    )
     return {
-        "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3),
+        "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0))
+        / share(3),
         "gradients": 4 * shape.trained / share(2),
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
         "half copies": 0.0
@@ -113,7 +133,8 @@ def training_bytes(
         else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1),
         "activations": kept,
         "layout": layout_bytes(tokens),
-        "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3) + 4 * tokens * shape.hidden,
+        "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3)
+        + 4 * tokens * shape.hidden,
     }
 
 
@@ -133,11 +154,21 @@ def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: boo
     """What a layer keeps of a token for its backward pass, beside the narrow products of LoRA; `lean` after models/memory/lean_layers.py."""
     attention = matrix_bytes * (2 * shape.queries + 2 * shape.keys)
     if not lean:
-        return 2 * (8 + matrix_bytes + weight_bytes) * shape.hidden + attention + 4 * matrix_bytes * shape.intermediate
-    return 2 * (weight_bytes + matrix_bytes) * shape.hidden + attention + 2 * matrix_bytes * shape.intermediate
+        return (
+            2 * (8 + matrix_bytes + weight_bytes) * shape.hidden
+            + attention
+            + 4 * matrix_bytes * shape.intermediate
+        )
+    return (
+        2 * (weight_bytes + matrix_bytes) * shape.hidden
+        + attention
+        + 2 * matrix_bytes * shape.intermediate
+    )
 
 
-def measuring_bytes(shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool) -> dict[str, float]:
+def measuring_bytes(
+    shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool
+) -> dict[str, float]:
     """What measuring a policy takes beside the weights and optimiser states of its training, all in 16 bits: a merged copy that answers
     (a sharded policy answers as it stands), its cache for `rows` answers of `tokens` with their prompts, and the reward model."""
     layers = (shape.parameters - shape.vocabulary * shape.hidden) / shape.layers

@@ -60,13 +60,21 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     faults = quantisation_faults(architecture, f"{setting}={config.path}")
     names = _weight_files(folder)
     if not names:
-        return [*faults, f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`"]
+        return [
+            *faults,
+            f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`",
+        ]
     for name in names:
         file = folder / name
         if not file.is_file():
             faults.append(f"{file}: named in the index but not there; download it again")
-        elif file.suffix == ".safetensors" and (wanted := _safetensors_size(file)) != file.stat().st_size:
-            faults.append(f"{file}: got {file.stat().st_size} bytes, wanted {wanted}; its download was cut off, fetch it again")
+        elif (
+            file.suffix == ".safetensors"
+            and (wanted := _safetensors_size(file)) != file.stat().st_size
+        ):
+            faults.append(
+                f"{file}: got {file.stat().st_size} bytes, wanted {wanted}; its download was cut off, fetch it again"
+            )
     return faults
 
 
@@ -91,7 +99,10 @@ def _other_kind(folder: Path, where: str) -> str:
 def adapter_fault(where: str, file: Path) -> str:
     """What to say of a LoRA adapter: which base it needs, and how the two become one model."""
     try:
-        base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path") or "its base"
+        base = (
+            json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+            or "its base"
+        )
     except (OSError, ValueError, AttributeError, RecursionError):
         base = "its base"
     return (
@@ -121,7 +132,11 @@ def quantisation_faults(architecture: Any, where: str) -> list[str]:
     found = getattr(architecture, "quantization_config", None)
     if not found:
         return []
-    method = found.get("quant_method", "some method") if isinstance(found, dict) else getattr(found, "quant_method", "some method")
+    method = (
+        found.get("quant_method", "some method")
+        if isinstance(found, dict)
+        else getattr(found, "quant_method", "some method")
+    )
     return [
         f"{where}: its weights are quantised ({getattr(method, 'value', method)}), wanted float32, bfloat16 or float16; an adapter could not "
         "be merged into them exactly; name the model that it was quantised from, and set model.base.dtype=bfloat16 to save memory"
@@ -130,7 +145,9 @@ def quantisation_faults(architecture: Any, where: str) -> list[str]:
 
 def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     if _named_as_folder(config):
-        return [f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
+        return [
+            f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"
+        ]
     adapter = _file(config, "adapter_config.json")
     if adapter:
         return [adapter_fault(f"{setting}={config.path}", adapter)]
@@ -140,7 +157,9 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
             f"{setting}={config.path}: no such directory, and no such model in the cache; name one, or a hub id such as epfl-llm/meditron-7b"
         ]
     if not found:
-        return [f"{setting}={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"]
+        return [
+            f"{setting}={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"
+        ]
     folder = found.parent
     try:
         architecture = architecture_of(config)
@@ -149,7 +168,10 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     quantised = quantisation_faults(architecture, f"{setting}={config.path}")
     missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
     if missing or not _weight_files(folder):
-        return [f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again", *quantised]
+        return [
+            f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again",
+            *quantised,
+        ]
     return quantised
 
 
@@ -157,7 +179,11 @@ def _file(config: ModelConfig, name: str, *, offline: bool = True) -> Path | Non
     """A file of a hub id, in the cache or, unless `offline`, on the hub; None where it is not there."""
     try:
         found = cached_file(
-            config.path, name, revision=config.revision, local_files_only=offline, _raise_exceptions_for_missing_entries=False
+            config.path,
+            name,
+            revision=config.revision,
+            local_files_only=offline,
+            _raise_exceptions_for_missing_entries=False,
         )
     except (OSError, ValueError):
         return None
@@ -175,7 +201,9 @@ def _indexed(index: Path) -> list[str]:
     """Raises ModelError for an index that names no files."""
     try:
         names = strict_loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return sorted({os.fspath(index.parent / name).removeprefix(f"{index.parent}/") for name in names})
+        return sorted(
+            {os.fspath(index.parent / name).removeprefix(f"{index.parent}/") for name in names}
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{index}: names no weights ({first_line(error)}), wanted a weight_map of tensors to files; download it again"
@@ -189,7 +217,9 @@ def _safetensors_size(file: Path) -> int | None:
             length = int.from_bytes(opened.read(8), "little")
             # A damaged length must not read a whole shard into memory.
             header = json.loads(opened.read(min(length, MOST_HEADER)))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        ends = [
+            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+        ]
         return 8 + length + max(ends, default=0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

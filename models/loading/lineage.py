@@ -10,7 +10,9 @@ from models.config import EMBEDDED, ExportDtype, ModelConfig
 from models.loading.stored import local_folder
 
 EMBEDDED_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
-_SNAPSHOT = re.compile(r"models--(?P<owner>.+?)--(?P<name>.+)/snapshots/(?P<revision>[0-9a-f]{40})/?$")
+_SNAPSHOT = re.compile(
+    r"models--(?P<owner>.+?)--(?P<name>.+)/snapshots/(?P<revision>[0-9a-f]{40})/?$"
+)
 """Where the hub's cache keeps one revision of a model."""
 
 

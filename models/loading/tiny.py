@@ -21,7 +21,11 @@ from records.principles import PRINCIPLES
 VERSION = "1"
 """Raise it when what is built below changes: the folder in the cache is named after it."""
 VOCABULARY = 600
-LEARNED_FROM = (*(f"principle_{number}.jsonl" for number in PRINCIPLES), "questions_clinician.jsonl", "questions_patient.jsonl")
+LEARNED_FROM = (
+    *(f"principle_{number}.jsonl" for number in PRINCIPLES),
+    "questions_clinician.jsonl",
+    "questions_patient.jsonl",
+)
 COLUMNS = (("harmful", "safe_answer"), ("benign", "benign_answer"), ("question", "answer"))
 """Prompt and completion, by the names that the files give them."""
 SPECIAL = {"pad_token": "<|pad|>", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
@@ -46,7 +50,11 @@ def texts() -> list[str]:
     for name in LEARNED_FROM:
         for line in folder.joinpath(name).read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            rows += [(row[prompt].strip(), row[completion].strip()) for prompt, completion in COLUMNS if prompt in row]
+            rows += [
+                (row[prompt].strip(), row[completion].strip())
+                for prompt, completion in COLUMNS
+                if prompt in row
+            ]
     return [text for row in rows[::4] for text in row]
 
 

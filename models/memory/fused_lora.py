@@ -27,7 +27,11 @@ def fuse_lora(model: Any) -> int:
     """
     from peft.tuners.lora.layer import Linear as LoraLinear  # noqa: PLC0415  costs seconds, and only trainings need it
 
-    switched = [module for module in unwrapped(model).modules() if isinstance(module, LoraLinear) and _plain(module)]
+    switched = [
+        module
+        for module in unwrapped(model).modules()
+        if isinstance(module, LoraLinear) and _plain(module)
+    ]
     for module in switched:
         module.forward = MethodType(_forward, module)
     return len(switched)
@@ -47,22 +51,36 @@ def _plain(module: Any) -> bool:
 
 def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if self.disable_adapters or self.merged or args or kwargs:
-        return type(self).forward(self, x, *args, **kwargs)  # peft's own, which the instance's hides
+        return type(self).forward(
+            self, x, *args, **kwargs
+        )  # peft's own, which the instance's hides
     name = self.active_adapters[0]
     x, base = shared_cast(x), self.base_layer
     bias = None if base.bias is None else base.bias.to(x.dtype)
-    return _LoraProduct.apply(x, base.weight, bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name])
+    return _LoraProduct.apply(
+        x, base.weight, bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
+    )
 
 
 class _LoraProduct(torch.autograd.Function):
     """Computes in the dtype of x; W and its bias are frozen."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        down: Tensor,
+        up: Tensor,
+        scale: float,
+    ) -> Tensor:
         rows, dtype = x.flatten(0, -2), x.dtype
         with torch.autocast(x.device.type, enabled=False):
             narrow = rows @ down.to(dtype).t()
-            y = nn.functional.linear(rows, weight.to(dtype), bias).addmm_(narrow, up.to(dtype).t(), alpha=scale)
+            y = nn.functional.linear(rows, weight.to(dtype), bias).addmm_(
+                narrow, up.to(dtype).t(), alpha=scale
+            )
         ctx.save_for_backward(rows, narrow, weight, down, up)
         ctx.scale, ctx.shape = scale, x.shape
         return y.view(*x.shape[:-1], -1)
@@ -75,5 +93,9 @@ class _LoraProduct(torch.autograd.Function):
             back = ctx.scale * (gradient @ up.to(dtype))  # (rows, r)
             for_up = ctx.scale * (gradient.t() @ narrow)
             for_down = back.t() @ rows
-            for_x = (gradient @ weight.to(dtype)).addmm_(back, down.to(dtype)).view(ctx.shape) if ctx.needs_input_grad[0] else None
+            for_x = (
+                (gradient @ weight.to(dtype)).addmm_(back, down.to(dtype)).view(ctx.shape)
+                if ctx.needs_input_grad[0]
+                else None
+            )
         return for_x, None, None, for_down.to(down.dtype), for_up.to(up.dtype), None

@@ -18,10 +18,16 @@ def recompute_layers(model: Any) -> int:
     """
     from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415  loads what a model needs, which takes seconds
 
-    layers = [module for module in unwrapped(model).modules() if isinstance(module, GradientCheckpointingLayer)]
+    layers = [
+        module
+        for module in unwrapped(model).modules()
+        if isinstance(module, GradientCheckpointingLayer)
+    ]
     if not layers:
         name = type(unwrapped(model)).__name__
-        raise ModelError(f"{name} has no layers that can be computed again; set trainer.gradient_checkpointing=false")
+        raise ModelError(
+            f"{name} has no layers that can be computed again; set trainer.gradient_checkpointing=false"
+        )
     for layer in layers:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
     return len(layers)

@@ -42,7 +42,10 @@ def keep_less(model: Any, *, mlps: bool = True) -> int:
 def _is_norm(module: Any) -> bool:
     parts = hasattr(module, "variance_epsilon") and hasattr(module, "weight")
     # Norms differ in where they round, which their weights' own type may not show.
-    return parts and all(_same(module, _norm, module.weight.numel(), dtype) for dtype in (torch.float32, torch.bfloat16))
+    return parts and all(
+        _same(module, _norm, module.weight.numel(), dtype)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
 
 
 def is_gated_mlp(module: Any) -> bool:
@@ -50,13 +53,19 @@ def is_gated_mlp(module: Any) -> bool:
     if not all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
         return False
     dtype = next(module.parameters()).dtype
-    return dtype.is_floating_point and _same(module, _gated_mlp, module.gate_proj.in_features, dtype)
+    return dtype.is_floating_point and _same(
+        module, _gated_mlp, module.gate_proj.in_features, dtype
+    )
 
 
 @torch.no_grad()
-def _same(module: Any, forward: Callable[[Any, Tensor], Tensor], width: int, dtype: torch.dtype) -> bool:
+def _same(
+    module: Any, forward: Callable[[Any, Tensor], Tensor], width: int, dtype: torch.dtype
+) -> bool:
     """Whether the module's own forward gives what `forward` gives."""
-    x = torch.linspace(-2, 3, 2 * width, device=next(module.parameters()).device, dtype=dtype).view(1, 2, width)
+    x = torch.linspace(-2, 3, 2 * width, device=next(module.parameters()).device, dtype=dtype).view(
+        1, 2, width
+    )
     own, ours = module(x), forward(module, x)
     return own.dtype == ours.dtype and torch.equal(own, ours)
 

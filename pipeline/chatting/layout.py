@@ -33,7 +33,11 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
 
 def _block(reply: Shown, width: int, *, colour: bool) -> list[str]:
     title, verdict = one_line(reply.title), textwrap.wrap(one_line(reply.verdict), width) or [""]
-    body = [line for part in visible(reply.text).expandtabs().split("\n") for line in textwrap.wrap(part, width) or [""]]
+    body = [
+        line
+        for part in visible(reply.text).expandtabs().split("\n")
+        for line in textwrap.wrap(part, width) or [""]
+    ]
     if not colour:
         return [title, *body, *verdict]
     return [f"{BOLD}{title}{PLAIN}", *body, *(f"{DIM}{line}{PLAIN}" for line in verdict)]

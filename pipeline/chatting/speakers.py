@@ -87,23 +87,41 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
         return subjects_of([against, model] if against else [model])
     config = load_config(folder / "config.yaml")
-    wanted = [released_policy(config), *(policy.name for policy in reversed(trained_policies(config)))]
-    trained = next((name for name in wanted if (folder / name / "policy" / "config.json").is_file()), None)
+    wanted = [
+        released_policy(config),
+        *(policy.name for policy in reversed(trained_policies(config))),
+    ]
+    trained = next(
+        (name for name in wanted if (folder / name / "policy" / "config.json").is_file()), None
+    )
     if trained is None:
-        raise ConfigError(f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model")
+        raise ConfigError(
+            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model"
+        )
     base = against or config.model.base.path
     first, second = subjects_of([base, str(folder / trained)])
-    return [first if against else replace(first, title=BASE.name, revision=config.model.base.revision), second]
+    return [
+        first if against else replace(first, title=BASE.name, revision=config.model.base.revision),
+        second,
+    ]
 
 
-def speakers_of(subjects: Sequence[Subject], config: RunConfig, folder: Path, api_key_env: str) -> list[Speaker]:
+def speakers_of(
+    subjects: Sequence[Subject], config: RunConfig, folder: Path, api_key_env: str
+) -> list[Speaker]:
     """Each with its model loaded."""
     files = [subject.word for subject in subjects if subject.kind == "file"]
     if files:
-        raise ConfigError(f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server")
+        raise ConfigError(
+            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server"
+        )
     found = []
     for subject in subjects:
         server = subject.kind == "server"
-        voice: Voice = ServerVoice(subject, config, folder, api_key_env) if server else LocalVoice.of(subject, config)
+        voice: Voice = (
+            ServerVoice(subject, config, folder, api_key_env)
+            if server
+            else LocalVoice.of(subject, config)
+        )
         found.append(Speaker(subject.name, subject.title, voice))
     return found

@@ -37,7 +37,11 @@ class Judged:
 
     def line(self) -> str:
         """For people."""
-        parts = [f"harmfulness {_number(self.scores[HARM_MODEL])} of 5"] if HARM_MODEL in self.scores else []
+        parts = (
+            [f"harmfulness {_number(self.scores[HARM_MODEL])} of 5"]
+            if HARM_MODEL in self.scores
+            else []
+        )
         harm = self.scores.get(FACTORS)
         if harm is not None:
             parts.append(f"harm {_number(harm)}" + (f" ({harm.label})" if harm.label else ""))

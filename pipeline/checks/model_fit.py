@@ -32,8 +32,12 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
     faults = [] if tokenizer is None else vocabulary_faults(network, tokenizer, base)
     faults += adapter_faults(network, config.model.adapter, "model.adapter")
     faults += adapter_faults(network, config.reward.adapter, "reward.adapter", head=False)
-    if config.trainer.gradient_checkpointing and not any(isinstance(module, GradientCheckpointingLayer) for module in network.modules()):
-        faults.append(f"trainer.gradient_checkpointing: {type(network).__name__} has no layers that can be computed again; set it to false")
+    if config.trainer.gradient_checkpointing and not any(
+        isinstance(module, GradientCheckpointingLayer) for module in network.modules()
+    ):
+        faults.append(
+            f"trainer.gradient_checkpointing: {type(network).__name__} has no layers that can be computed again; set it to false"
+        )
     if config.reward.layers is not None and config.reward.layers > text.num_hidden_layers:
         faults.append(
             f"reward.layers={config.reward.layers}: the model has {text.num_hidden_layers}; lower it to that, or set null for all of them"
@@ -72,7 +76,9 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
     return faults
 
 
-def adapter_faults(network: Any, adapter: AdapterConfig, setting: str, *, head: bool = True) -> list[str]:
+def adapter_faults(
+    network: Any, adapter: AdapterConfig, setting: str, *, head: bool = True
+) -> list[str]:
     """LoRA's target modules that the model has not, or whose weights the head and the embeddings share; `head` where the model keeps one."""
     if adapter.kind == "full" or adapter.target_modules == "all-linear":
         return []
@@ -83,7 +89,9 @@ def adapter_faults(network: Any, adapter: AdapterConfig, setting: str, *, head: 
         found = _matching(network, name, without=None if head else output)
         where = f"{setting}.target_modules: {name!r}"
         if not found:
-            faults.append(f"{where}: the model has no such layers; it has {', '.join(_linear_names(network))}; or write all-linear")
+            faults.append(
+                f"{where}: the model has no such layers; it has {', '.join(_linear_names(network))}; or write all-linear"
+            )
         elif head and _tied(network) and any(module in (output, embeddings) for module in found):
             faults.append(
                 f"{where} is the head or the embeddings, which are one matrix in this model (tie_word_embeddings): an update of the one would "
@@ -112,7 +120,9 @@ def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) ->
 def _tied(network: Any) -> bool:
     """Whether head and embeddings are one matrix, as the config says or as the model is built."""
     output, embeddings = network.get_output_embeddings(), network.get_input_embeddings()
-    said = network.config.tie_word_embeddings or network.config.get_text_config().tie_word_embeddings
+    said = (
+        network.config.tie_word_embeddings or network.config.get_text_config().tie_word_embeddings
+    )
     return bool(said) or getattr(output, "weight", None) is embeddings.weight
 
 
@@ -121,7 +131,8 @@ def _matching(network: nn.Module, name: str, without: nn.Module | None) -> list[
     return [
         module
         for path, module in network.named_modules()
-        if (path == name or path.endswith(f".{name}")) and (without is None or module is not without)
+        if (path == name or path.endswith(f".{name}"))
+        and (without is None or module is not without)
     ]
 
 

@@ -45,8 +45,12 @@ def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[s
             faults += [f"{name}: about {count} rows, and {fault}" for fault in error.faults]
             continue
         steps = -(-count // size)
-        lines.append(f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} micro-batch(es) on each rank")
-    faults += prompt_faults(config, {kind: dealt.count("train", kind) for kind in ("harmful", "benign")})
+        lines.append(
+            f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} micro-batch(es) on each rank"
+        )
+    faults += prompt_faults(
+        config, {kind: dealt.count("train", kind) for kind in ("harmful", "benign")}
+    )
     return faults, [*lines, *described(config, list(tried.prompt_lengths.values()))]
 
 
@@ -58,7 +62,9 @@ def expected_rows(config: RunConfig, dealt: Dealt) -> dict[str, int]:
     return {
         "reward": min(examples, config.reward.max_examples or examples),
         "sft": harmful + benign * (2 if config.sft.benign_answers == "both" else 1),
-        "dpo": pairs if config.pairs.max_train_pairs is None else min(pairs, config.pairs.max_train_pairs),
+        "dpo": pairs
+        if config.pairs.max_train_pairs is None
+        else min(pairs, config.pairs.max_train_pairs),
     }
 
 

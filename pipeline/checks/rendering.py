@@ -53,7 +53,11 @@ def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> 
             tried.rejected.append(why)
             continue
         tried.prompt_lengths[row.id] = len(prompt_ids(tokenizer, row.prompt))
-        fits = encode(tokenizer, row.prompt, row.completion, max_length) if text_of(row.completion).strip() else None
+        fits = (
+            encode(tokenizer, row.prompt, row.completion, max_length)
+            if text_of(row.completion).strip()
+            else None
+        )
         tried.even.extend([row.id] if row.id in even else [])
         if fits is not None:
             tried.kept.setdefault(row.kind, []).append(fits)
@@ -97,10 +101,14 @@ def length_faults(config: RunConfig, tried: Tried) -> tuple[list[str], list[str]
     long = sum(length > limit // 2 for length in lengths) / len(lengths)
     if long <= LONG_SHARE:
         return [], lines
-    return [f"model.max_length={limit}: {long:.0%} of prompts take more than half of it ({said}); set it to {_enough(tried)} or so"], lines
+    return [
+        f"model.max_length={limit}: {long:.0%} of prompts take more than half of it ({said}); set it to {_enough(tried)} or so"
+    ], lines
 
 
-def longest_by_use(config: RunConfig, tokenizer: Any, dealt: Dealt, suites: Sequence[Prompt], tried: Tried) -> dict[str, int]:
+def longest_by_use(
+    config: RunConfig, tokenizer: Any, dealt: Dealt, suites: Sequence[Prompt], tried: Tried
+) -> dict[str, int]:
     """The most tokens that a row of the run can take, by the setting that decides them."""
     sampled = _longest(tokenizer, [*dealt.of("train"), *dealt.of("val")], tried)
     measured = _longest(tokenizer, [*dealt.of("val"), *dealt.of("test"), *suites], tried)
@@ -111,11 +119,18 @@ def longest_by_use(config: RunConfig, tokenizer: Any, dealt: Dealt, suites: Sequ
         f"eval.generation.max_new_tokens={config.eval.generation.max_new_tokens} after the longest prompt": measured
         + config.eval.generation.max_new_tokens,
     }
-    declines = [_declined(tokenizer, row) for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")])]
+    declines = [
+        _declined(tokenizer, row)
+        for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")])
+    ]
     if any(declines):
-        found["sample: the longest decline of a safe completion, continued"] = max(declines) + max(1, new // 2)
+        found["sample: the longest decline of a safe completion, continued"] = max(declines) + max(
+            1, new // 2
+        )
     if sample.revisions:
-        found[f"sample.revisions={sample.revisions} after the longest prompt"] = sampled + _revision_tokens(tokenizer, new)
+        found[f"sample.revisions={sample.revisions} after the longest prompt"] = (
+            sampled + _revision_tokens(tokenizer, new)
+        )
     return found
 
 
@@ -125,14 +140,19 @@ def _declined(tokenizer: Any, row: Demonstration) -> int:
     if not parts:
         return 0
     try:
-        return len(prompt_ids(tokenizer, row.prompt)) + len(tokenizer(parts[0], add_special_tokens=False)["input_ids"])
+        return len(prompt_ids(tokenizer, row.prompt)) + len(
+            tokenizer(parts[0], add_special_tokens=False)["input_ids"]
+        )
     except ModelError:  # counted by try_rows
         return 0
 
 
 def _revision_tokens(tokenizer: Any, new: int) -> int:
     """What critique and revision add to a prompt: the completion, two requests, the critique and the new completion."""
-    asked = [[*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))] for p in PRINCIPLES]
+    asked = [
+        [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
+        for p in PRINCIPLES
+    ]
     bare = len(prompt_ids(tokenizer, user("")))
     longest = max(len(prompt_ids(tokenizer, [*user(""), *messages])) for messages in asked)
     return longest - bare + 2 * new + min(CRITIQUE_TOKENS, new)
@@ -140,7 +160,9 @@ def _revision_tokens(tokenizer: Any, new: int) -> int:
 
 def _longest(tokenizer: Any, prompts: Iterable[Prompt], tried: Tried) -> int:
     longest = sorted(prompts, key=_characters, reverse=True)[:LONGEST_TRIED]
-    return max((_length(tokenizer, prompt.id, prompt.prompt, tried) for prompt in longest), default=0)
+    return max(
+        (_length(tokenizer, prompt.id, prompt.prompt, tried) for prompt in longest), default=0
+    )
 
 
 def _length(tokenizer: Any, name: str, prompt: list[Message], tried: Tried) -> int:

@@ -35,17 +35,24 @@ def certify_runs(request: Request) -> None:
     candidates, asked = [], set()
     for run in request.runs:
         evidence = Evidence.of(run)
-        harmful, benign = (_rows(evidence, suite, kind) for suite, kind in ((request.harmful, "harmful"), (request.benign, "benign")))
+        harmful, benign = (
+            _rows(evidence, suite, kind)
+            for suite, kind in ((request.harmful, "harmful"), (request.benign, "benign"))
+        )
         asked.add(tuple(sorted(row.prompt.id for row in (*harmful, *benign))))
         candidates.append(Candidate.of(str(run), harmful, benign))
     if len(asked) > 1:
-        raise ConfigError("the runs were measured on different calibration prompts; wanted the same suites in each; run eval again")
+        raise ConfigError(
+            "the runs were measured on different calibration prompts; wanted the same suites in each; run eval again"
+        )
     report = certify(candidates, limits)
     show(lines(report))
     if request.json:
         write_json(request.json, report)
     if not report["certified"]:
-        raise GateError(f"no candidate is certified: {report['claim']} is not shown for the first one")
+        raise GateError(
+            f"no candidate is certified: {report['claim']} is not shown for the first one"
+        )
 
 
 def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:

@@ -84,31 +84,54 @@ class Chat:
         before = [list(speaker.messages) for speaker in self.speakers]
         try:
             replies = [Judged.of(speaker.answer(text), self.scorers) for speaker in self.speakers]
-        except PrimumError as error:  # a server that is away for a minute must not end the conversation
+        except (
+            PrimumError
+        ) as error:  # a server that is away for a minute must not end the conversation
             for speaker, messages in zip(self.speakers, before, strict=True):
                 speaker.messages = messages
             self._say(*map(one_line, error.faults), "this turn is forgotten; say it again")
             return
         self.judged += replies
-        shown = [Shown(speaker.title, reply.text, reply.line()) for speaker, reply in zip(self.speakers, replies, strict=True)]
+        shown = [
+            Shown(speaker.title, reply.text, reply.line())
+            for speaker, reply in zip(self.speakers, replies, strict=True)
+        ]
         terminal = self.output.isatty()
         width = shutil.get_terminal_size((NARROW, 24)).columns if terminal else NARROW
         self._say(*laid_out(shown, width, colour=terminal))
 
     def _save(self, wanted: Path) -> None:
-        items = {item.id: item for item in (reply.item() for reply in self.judged) if reply_text(item.completion)}
+        items = {
+            item.id: item
+            for item in (reply.item() for reply in self.judged)
+            if reply_text(item.completion)
+        }
         if not items:
             self._say("nothing has been said yet that could be reviewed")
             return
         folder = _new(wanted)
         principles = {number: principle.title for number, principle in PRINCIPLES.items()}
-        provenance = {"drawn": "chat", "speakers": [speaker.title for speaker in self.speakers], **code_state()}
+        provenance = {
+            "drawn": "chat",
+            "speakers": [speaker.title for speaker in self.speakers],
+            **code_state(),
+        }
         try:
-            batch = write_batch(folder, list(items.values()), principles=principles, show_scores=False, provenance=provenance)
+            batch = write_batch(
+                folder,
+                list(items.values()),
+                principles=principles,
+                show_scores=False,
+                provenance=provenance,
+            )
         except OSError as error:  # the conversation must not be lost with the folder
-            self._say(f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY")
+            self._say(
+                f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY"
+            )
             return
-        self._say(f"batch {batch}: {len(items)} replies in {folder}; its README.md says how to rate them")
+        self._say(
+            f"batch {batch}: {len(items)} replies in {folder}; its README.md says how to rate them"
+        )
 
     def _say(self, *lines: str) -> None:
         print("\n".join(lines), file=self.output, flush=True)
@@ -116,7 +139,9 @@ class Chat:
 
 def reply_text(messages: Sequence[object]) -> str:
     """Of a completion's messages; an empty one is nothing to rate."""
-    return "".join(str(message["content"]) for message in messages if isinstance(message, dict)).strip()
+    return "".join(
+        str(message["content"]) for message in messages if isinstance(message, dict)
+    ).strip()
 
 
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
@@ -151,5 +176,7 @@ def _new(folder: Path) -> Path:
     while place.exists():
         place, number = folder.with_name(f"{folder.name}_{number}"), number + 1
         if number > 10_000:
-            raise PrimumError(f"{folder}: is there with 10000 numbers behind it; name another folder")
+            raise PrimumError(
+                f"{folder}: is there with 10000 numbers behind it; name another folder"
+            )
     return place

@@ -86,6 +86,8 @@ def _tried(config: RunConfig, found: Findings) -> list[str]:
     """Two tokens, where nothing else is wrong with the model."""
     if found.faults or found.network is None or found.tokenizer is None or not found.rows:
         return []
-    faults, lines = trial(config.model.base, found.network, found.tokenizer, [row.prompt for row in found.rows[:2]])
+    faults, lines = trial(
+        config.model.base, found.network, found.tokenizer, [row.prompt for row in found.rows[:2]]
+    )
     found.add(faults)
     return lines

@@ -25,7 +25,9 @@ def explain(key: str) -> Iterator[str]:
     wanted = ".".join("*" if part.isdigit() else part for part in key.split("."))
     facts = setting_facts()
     plain = {fact.key.replace(".*", ""): fact for fact in facts}
-    found = next((fact for fact in facts if fact.key == wanted), plain.get(wanted.replace(".*", "")))
+    found = next(
+        (fact for fact in facts if fact.key == wanted), plain.get(wanted.replace(".*", ""))
+    )
     if found is None:
         raise ConfigError(f"config --explain: unknown key {key!r}; {hint(key, RunConfig)}")
     yield from explained(found)

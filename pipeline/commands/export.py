@@ -24,7 +24,9 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     run_dir = Path(config.run_dir)
     directory = StageDirectory(run_dir / stage)
     if directory.manifest_path.is_file():
-        raise ArtifactError(f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}")
+        raise ArtifactError(
+            f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}"
+        )
     if output.exists() and any(output.iterdir()):
         raise ArtifactError(f"{output}: not empty; name a new directory with --output")
     checkpoints = directory.work / "checkpoints"
@@ -49,12 +51,17 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())
     open_to_readers(output)
-    say("export", f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}")
+    say(
+        "export",
+        f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}",
+    )
     say("export", f"{output / 'policy'}")
 
 
 def _stage_before(config: RunConfig, stage: str) -> Path | None:
     """The folder of the stage whose policy the training began with; None where that is the base."""
     policy = policy_left_by(stage, config)
-    began_with = policy_left_by(policy.starts_from, config) if policy and policy.starts_from else None
+    began_with = (
+        policy_left_by(policy.starts_from, config) if policy and policy.starts_from else None
+    )
     return Path(config.run_dir) / began_with.name if began_with else None

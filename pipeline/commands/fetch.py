@@ -18,7 +18,10 @@ SKIPPED = ("*.pth", "original/*", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "cons
 def fetch(config: RunConfig) -> None:
     """Everything is tried; the faults of all are raised together."""
     faults: list[str] = []
-    for setting, model in {"model.base.path": config.model.base, "data.embedding.model": embedding_model(config)}.items():
+    for setting, model in {
+        "model.base.path": config.model.base,
+        "data.embedding.model": embedding_model(config),
+    }.items():
         try:
             if model:
                 _fetch_model(model, setting)
@@ -46,7 +49,9 @@ def _fetch_model(model: ModelConfig, setting: str) -> None:
     say("fetch", f"{model.path}: from the hub")
     try:
         names = _weights_of(model)
-        where = snapshot_download(model.path, revision=model.revision, ignore_patterns=[*SKIPPED, *names])
+        where = snapshot_download(
+            model.path, revision=model.revision, ignore_patterns=[*SKIPPED, *names]
+        )
     except Exception as error:  # network, permission and naming faults come in dozens of types
         raise ModelError(
             f"{setting}={model.path}: cannot be fetched ({first_line(error)}); is this node online, and has HF_TOKEN access?"
@@ -72,5 +77,7 @@ def _fetch_data(path: str, name: str | None, split: str) -> None:
     try:
         rows = load_dataset(path, name, split=split)
     except Exception as error:
-        raise RecordError(f"source {path}: cannot be fetched ({first_line(error)}); is this node online, and is the name right?") from error
+        raise RecordError(
+            f"source {path}: cannot be fetched ({first_line(error)}); is this node online, and is the name right?"
+        ) from error
     say("fetch", f"{path}: {len(rows)} rows")

@@ -64,7 +64,9 @@ class Evidence:
         """The one that is asked for, else the one that the verdict is on. Raises ArtifactError where it was not measured."""
         name = name or Endpoint.of(self.results).policy
         if name not in self.results["policies"]:
-            raise ArtifactError(f"{self.path}: policy {name!r} was not measured; wanted one of {', '.join(self.results['policies'])}")
+            raise ArtifactError(
+                f"{self.path}: policy {name!r} was not measured; wanted one of {', '.join(self.results['policies'])}"
+            )
         return name
 
     def rows(self, policy: str) -> list[Measured]:
@@ -74,8 +76,16 @@ class Evidence:
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
         prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy == policy and not row.condition]
-        asked = [prompts[row.suite, row.prompt_id] for row in made if (row.suite, row.prompt_id) in prompts]
+        made: list[Completion] = [
+            row
+            for row in MEASURED_COMPLETIONS.read(folder)
+            if row.policy == policy and not row.condition
+        ]
+        asked = [
+            prompts[row.suite, row.prompt_id]
+            for row in made
+            if (row.suite, row.prompt_id) in prompts
+        ]
         if len(asked) < len(made):
             raise ArtifactError(
                 f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of prompts.jsonl; run eval again"
@@ -84,7 +94,9 @@ class Evidence:
 
     def side(self, policy: str) -> Side:
         rows = self.rows(policy)
-        return Side(policy, self.results["policies"][policy]["suites"], seen(rows) if rows else None)
+        return Side(
+            policy, self.results["policies"][policy]["suites"], seen(rows) if rows else None
+        )
 
 
 def gate(request: Request) -> None:
@@ -112,9 +124,15 @@ def gate(request: Request) -> None:
             "limits": asdict(limits),
             "limits_against": asdict(settings.against),
         }
-        told = {"lines": [line.to_json() for line in lines], "error_rates": [row.to_json() for row in errors]}
+        told = {
+            "lines": [line.to_json() for line in lines],
+            "error_rates": [row.to_json() for row in errors],
+        }
         test_set = results.get("test_set")
-        write_json(request.json, {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set})
+        write_json(
+            request.json,
+            {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set},
+        )
     if failed:
         raise GateError(failed)
 
@@ -132,7 +150,9 @@ def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
 def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
     """With this attempt in the ledger of its test set; the same limits asked again are no further one."""
     asked_for = f"{policy}/{sha256_json(asdict(limits))}"
-    return with_gate(results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds"))
+    return with_gate(
+        results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
+    )
 
 
 def _may_quote() -> Callable[[Measured], bool]:
@@ -140,17 +160,25 @@ def _may_quote() -> Callable[[Measured], bool]:
     search = best_search()
 
     def may(row: Measured) -> bool:
-        return may_be_passed_on(row.prompt.licence) and not list(search.find(text_of(row.prompt.prompt)))
+        return may_be_passed_on(row.prompt.licence) and not list(
+            search.find(text_of(row.prompt.prompt))
+        )
 
     return may
 
 
-def _told(lines: list[GateResult], errors: list[ErrorRates], worse: list[Worse], other: str) -> list[str]:
+def _told(
+    lines: list[GateResult], errors: list[ErrorRates], worse: list[Worse], other: str
+) -> list[str]:
     told = [f"{SHOWN[line.outcome]}  {line.name}: {line.detail}" for line in lines]
     told += [sentence(row) for row in errors]
     if not any(row.limit == "max_over_refusal_increase" for row in errors):
-        told.append("error rates on benign suites are not known: these results do not say how many prompts changed sides; run eval again")
+        told.append(
+            "error rates on benign suites are not known: these results do not say how many prompts changed sides; run eval again"
+        )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
-    told += [f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}" for one in worse[:PROMPTS_TOLD]]
+    told += [
+        f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}" for one in worse[:PROMPTS_TOLD]
+    ]
     more = len(worse) - PROMPTS_TOLD
     return [*told, f"  and {more} more; --json FILE lists all"] if more > 0 else told

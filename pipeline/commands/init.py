@@ -68,7 +68,9 @@ OWN_DATA = """\
 NO_DATA = "    # - {name: mine, format: jsonl, path: rows.jsonl, kind: benign}"
 
 
-def init(file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input) -> None:
+def init(
+    file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input
+) -> None:
     """Write the starter; on a terminal the model is asked for where it is not named, on a pipe never.
 
     Raises ArtifactError where the file is there already, and ConfigError where the answers make no run.

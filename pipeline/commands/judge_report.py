@@ -31,7 +31,15 @@ from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_json, write_records, write_text
 from reward.judges.jury import Reports
-from reward.named_scorers import RULE, FileScorer, NamedScorer, RuleAsHarm, Surroundings, load_all, named_scorers
+from reward.named_scorers import (
+    RULE,
+    FileScorer,
+    NamedScorer,
+    RuleAsHarm,
+    Surroundings,
+    load_all,
+    named_scorers,
+)
 
 YARDSTICKS = (*SEEN, PEOPLE)
 """In every report, whether asked for or not; the rule is one too, and a scorer."""
@@ -60,19 +68,27 @@ def judge_report(config: RunConfig, request: Request) -> None:
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
     for found in label_sets:
-        say("judges", f"{found.name}: {len(found.items)} labelled completions" + (f", {len(found.pairs)} pairs" if found.pairs else ""))
+        say(
+            "judges",
+            f"{found.name}: {len(found.items)} labelled completions"
+            + (f", {len(found.pairs)} pairs" if found.pairs else ""),
+        )
     completions = _distinct(label_sets)
     scorers = load_all(named, around)
     scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
     if request.ablate:
         for scorer in scorers:
-            if not isinstance(scorer, FileScorer | RuleAsHarm):  # neither can be asked about other texts or reads the prompt
+            if not isinstance(
+                scorer, FileScorer | RuleAsHarm
+            ):  # neither can be asked about other texts or reads the prompt
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
-    about = dataclasses.replace(_about(config, request, label_sets, around, scorers), trained_on=seen)
+    about = dataclasses.replace(
+        _about(config, request, label_sets, around, scorers), trained_on=seen
+    )
     _write(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
@@ -105,8 +121,14 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         label_sets = read_label_sets(request.labels)
     except PrimumError as error:
         faults += error.faults
-    if request.in_domain and label_sets and request.in_domain not in [found.name for found in label_sets]:
-        faults.append(f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}")
+    if (
+        request.in_domain
+        and label_sets
+        and request.in_domain not in [found.name for found in label_sets]
+    ):
+        faults.append(
+            f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}"
+        )
     if faults:
         raise ArtifactError(faults)
     return label_sets, named
@@ -120,9 +142,14 @@ def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
 def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
     started = time.monotonic()
     scores = scorer.score(completions)
-    unscored = len(completions) - len({score.completion_id for score in scores if score.value is not None or score.label})
+    unscored = len(completions) - len(
+        {score.completion_id for score in scores if score.value is not None or score.label}
+    )
     missing = f", {unscored} unscored" if unscored else ""
-    say("judges", f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}")
+    say(
+        "judges",
+        f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}",
+    )
     return scores
 
 
@@ -141,7 +168,9 @@ def _readings(label_set: LabelSet, scores: dict[str, list[Score]]) -> list[Readi
     return [reading_of(name, found, ids) for name, found in scores.items()]
 
 
-def _compared(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int) -> Comparison:
+def _compared(
+    label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int
+) -> Comparison:
     found: list[Comparison] = []
     for label_set in label_sets:
         mine = readings[label_set.name]
@@ -149,11 +178,15 @@ def _compared(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]]
         found.append(compare(label_set, mine, rule, resamples=request.resamples, seed=seed))
     fitted = [_tfidf(label_set, request, seed) for label_set in label_sets]
     comparison = joined([*found, *fitted, *_foreign(label_sets, readings, request, seed)])
-    ordered = [name for name in comparison if name not in YARDSTICKS] + [name for name in YARDSTICKS if name in comparison]
+    ordered = [name for name in comparison if name not in YARDSTICKS] + [
+        name for name in YARDSTICKS if name in comparison
+    ]
     return {name: comparison[name] for name in ordered}
 
 
-def _foreign(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int) -> list[Comparison]:
+def _foreign(
+    label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]], request: Request, seed: int
+) -> list[Comparison]:
     """Each scorer's uncertainty on the other sets beside that on the set that it knows."""
     known = next((found for found in label_sets if found.name == request.in_domain), None)
     if known is None:
@@ -163,7 +196,9 @@ def _foreign(label_sets: Sequence[LabelSet], readings: dict[str, list[Reading]],
     for other in label_sets:
         for reading in readings[other.name] if other is not known else []:
             inside = known, mine[reading.scorer]
-            metrics = out_of_domain(inside, (other, reading), resamples=request.resamples, seed=seed)
+            metrics = out_of_domain(
+                inside, (other, reading), resamples=request.resamples, seed=seed
+            )
             found.append({reading.scorer: {other.name: metrics}})
     return found
 
@@ -172,11 +207,20 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     started = time.monotonic()
     found = tfidf_metrics(label_set, refits=request.refits, seed=seed)
     if found:
-        say("judges", f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s")
+        say(
+            "judges",
+            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
+        )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}
 
 
-def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], around: Surroundings, scorers: Sequence[Scorer]) -> About:
+def _about(
+    config: RunConfig,
+    request: Request,
+    label_sets: Sequence[LabelSet],
+    around: Surroundings,
+    scorers: Sequence[Scorer],
+) -> About:
     sets = {
         found.name: {
             "note": found.note,
@@ -187,10 +231,24 @@ def _about(config: RunConfig, request: Request, label_sets: Sequence[LabelSet], 
         }
         for found in label_sets
     }
-    asked = {"scorers": list(request.scorers), "labels": list(request.labels), "resamples": request.resamples, "refits": request.refits}
+    asked = {
+        "scorers": list(request.scorers),
+        "labels": list(request.labels),
+        "resamples": request.resamples,
+        "refits": request.refits,
+    }
     judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
-    provenance = {**asked, "judges": judges, "seed": config.seed, "dtype": str(around.dtype), "device": str(around.device), **code_state()}
-    return About(created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance)
+    provenance = {
+        **asked,
+        "judges": judges,
+        "seed": config.seed,
+        "dtype": str(around.dtype),
+        "device": str(around.device),
+        **code_state(),
+    }
+    return About(
+        created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance
+    )
 
 
 def _write(
@@ -207,8 +265,13 @@ def _write(
         for reading in readings[label_set.name]:
             rows = pair_rows(label_set, reading)
             if rows:
-                write_json(output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json", summary(reading.scorer, rows))
-                write_records(output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows)
+                write_json(
+                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json",
+                    summary(reading.scorer, rows),
+                )
+                write_records(
+                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows
+                )
     write_json(output / "about.json", dataclasses.asdict(about))
     write_text(output / "judge_report.md", render_markdown(report, about))
     write_text(output / "judge_report.html", render_html(report, about))
@@ -220,8 +283,19 @@ def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
     lines = []
     for name in sets:
         for metric, words in (*HEADLINES.items(), ("false_alarms", "false alarms")):
-            known = {scorer: found[name][metric] for scorer, found in report.items() if metric in found.get(name, {})}
-            shown = [f"{title_of(scorer)} {entry_text(entry)}" for scorer, entry in known.items() if scorer not in SEEN]
-            if shown and (metric != "false_alarms" or not any("auroc" in found.get(name, {}) for found in report.values())):
+            known = {
+                scorer: found[name][metric]
+                for scorer, found in report.items()
+                if metric in found.get(name, {})
+            }
+            shown = [
+                f"{title_of(scorer)} {entry_text(entry)}"
+                for scorer, entry in known.items()
+                if scorer not in SEEN
+            ]
+            if shown and (
+                metric != "false_alarms"
+                or not any("auroc" in found.get(name, {}) for found in report.values())
+            ):
                 lines.append(f"{name}, {words}: " + "; ".join(shown))
     return lines

@@ -84,7 +84,12 @@ class Request:
 
     def to_json(self) -> Json:
         """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
-        named = {"model": self.model, "words": list(self.words), "against": list(self.against), "scorers": list(self.scorers)}
+        named = {
+            "model": self.model,
+            "words": list(self.words),
+            "against": list(self.against),
+            "scorers": list(self.scorers),
+        }
         return {**named, "limit": self.limit, "kind": self.kind}
 
 
@@ -115,7 +120,11 @@ class Subjects:
                 order.append(subject)
                 continue
             for policy, rows in read_completions(Path(subject.where), kind).items():
-                name = BASE.name if not order else distinct(plain_name(policy or subject.title), taken | {BASE.name})
+                name = (
+                    BASE.name
+                    if not order
+                    else distinct(plain_name(policy or subject.title), taken | {BASE.name})
+                )
                 taken.add(name)
                 found = {(row.prompt.suite, row.prompt.id): row for row in rows}
                 order.append(Filed(name, policy or subject.title, subject.where, found))
@@ -138,9 +147,13 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     prompts = _prompts(request, subjects)
     folder = request.output or _folder(request)
     _begin(folder, request)
-    asked = [_asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order]
+    asked = [
+        _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
+    ]
     suites = described_suites(request.suites)
-    wrapped = wrapped_prompts(prompts, [one for one in subjects.order if isinstance(one, Subject)], config)
+    wrapped = wrapped_prompts(
+        prompts, [one for one in subjects.order if isinstance(one, Subject)], config
+    )
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
@@ -172,9 +185,14 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     wanted = [key for key in common if not request.suites or key[0] in request.suites]
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
-        raise RecordError(f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold")
+        raise RecordError(
+            f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold"
+        )
     if left := max(len(other.rows) for other in subjects.files) - len(wanted):
-        say("measure", f"{left} prompts are left out: they are not in every file, or of another suite")
+        say(
+            "measure",
+            f"{left} prompts are left out: they are not in every file, or of another suite",
+        )
     chosen = [first[key].prompt for key in wanted]
     same_kind_fault(chosen)
     return _never_learned(chosen, subjects)
@@ -188,9 +206,14 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
             learned |= learned_texts(Path(subject.where))
     kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
     if not kept:
-        raise RecordError("every prompt was trained on by one of these models; name a suite that none of them has seen")
+        raise RecordError(
+            "every prompt was trained on by one of these models; name a suite that none of them has seen"
+        )
     if len(kept) < len(prompts):
-        say("measure", f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them")
+        say(
+            "measure",
+            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them",
+        )
     return kept
 
 
@@ -212,26 +235,47 @@ def _begin(folder: Path, request: Request) -> None:
     write_json(path, sealed(request.to_json()))
 
 
-def _asked(subject: Subject | Filed, prompts: list[SuitePrompt], config: RunConfig, folder: Path, api_key_env: str) -> Asked:
+def _asked(
+    subject: Subject | Filed,
+    prompts: list[SuitePrompt],
+    config: RunConfig,
+    folder: Path,
+    api_key_env: str,
+) -> Asked:
     if isinstance(subject, Subject):
         return ask(subject, prompts, config, folder, api_key_env=api_key_env)
     return from_file(subject.name, subject.title, subject.rows, prompts, subject.path)
 
 
-def _scored(asked: Sequence[tuple[Subject | Filed, Asked]], prompts: list[SuitePrompt], judges: Judges, further: Further) -> list[Measured]:
+def _scored(
+    asked: Sequence[tuple[Subject | Filed, Asked]],
+    prompts: list[SuitePrompt],
+    judges: Judges,
+    further: Further,
+) -> list[Measured]:
     """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
     scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
     for subject, policy in asked:
-        more, dual = further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
+        more, dual = (
+            further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
+        )
         made = [*policy.completions, *more]
-        found = [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own), *dual]
-        measured += joined([*prompts, *(one.prompt for one in further.wrapped[: len(more)])], made, found)
+        found = [
+            *score_with(scorers, as_asked_plainly(made, prompts)),
+            *suite_scores(made, own),
+            *dual,
+        ]
+        measured += joined(
+            [*prompts, *(one.prompt for one in further.wrapped[: len(more)])], made, found
+        )
         say("measure", f"{policy.title}: {len(made)} completions scored")
     return measured
 
 
-def _results(asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges) -> Json:
+def _results(
+    asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges
+) -> Json:
     policies = {Policy(policy.name, policy.title): policy.about for policy in asked}
     suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
     endpoint = Endpoint(
@@ -266,7 +310,9 @@ def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
         # How completions of a file were decoded is not known here.
-        "generation": {"engine": "file"} if all(policy.about["kind"] == FROM_A_FILE for policy in asked) else written,
+        "generation": {"engine": "file"}
+        if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
+        else written,
         "versions": record["versions"],
         "machine": record["machine"],
     }
@@ -281,6 +327,10 @@ def _gate(results: Json, limits: GateConfig) -> None:
         lines: list[GateResult] = judge(results, name, limits)
         for line in lines:
             say("gate", f"{SHOWN[line.outcome]}  {name}: {line.name}: {line.detail}")
-        failed += [f"gate not met by {name}: {line.name}: {line.detail}" for line in lines if not line.passed]
+        failed += [
+            f"gate not met by {name}: {line.name}: {line.detail}"
+            for line in lines
+            if not line.passed
+        ]
     if failed:
         raise GateError(failed)

@@ -39,7 +39,10 @@ def planned_jobs(config: RunConfig) -> list[PlannedJob]:
 
 def slurm_lines(config: RunConfig) -> list[str]:
     """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options, stages."""
-    return [" ".join((job.name, job.job.script, job.job.options, *job.stages)) for job in planned_jobs(config)]
+    return [
+        " ".join((job.name, job.job.script, job.job.options, *job.stages))
+        for job in planned_jobs(config)
+    ]
 
 
 def seeds_lines(config: RunConfig, path: Path, overrides: list[str], count: int) -> list[str]:
@@ -53,7 +56,9 @@ def plan_lines(config: RunConfig) -> list[str]:
     """For people, a stage a line: its name, what it does, and the policy that it leaves."""
     names = stage_names(config)
     width = max(len(name) for name in names)
-    return [f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}" for name in names]
+    return [
+        f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}" for name in names
+    ]
 
 
 def _left(name: str, config: RunConfig) -> str:

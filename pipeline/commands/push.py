@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 from pipeline.run.console import say
 from pipeline.shared_data import DataCard, write_shared
-from records.errors import ArtifactError, GateError, PrimumError, RecordError, ResourceError, first_line
+from records.errors import (
+    ArtifactError,
+    GateError,
+    PrimumError,
+    RecordError,
+    ResourceError,
+    first_line,
+)
 from records.licences import SENTENCES, UNKNOWN
 from records.rows import Completion, read_records, text_of
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS
@@ -61,10 +68,14 @@ def _released(request: Request) -> Path:
     _require_known_licences(stage, "the model")
     folders = [path for path in sorted(stage.path.iterdir()) if (path / "config.json").is_file()]
     if len(folders) != 1:
-        raise ArtifactError(f"{stage.path}: holds {len(folders)} models, wanted one; run `primum release` again")
+        raise ArtifactError(
+            f"{stage.path}: holds {len(folders)} models, wanted one; run `primum release` again"
+        )
     gates = folders[0] / "evidence" / "gates.json"
     if not gates.is_file():
-        raise ArtifactError(f"{gates}: no such file, wanted the gate's lines; run `primum release` again")
+        raise ArtifactError(
+            f"{gates}: no such file, wanted the gate's lines; run `primum release` again"
+        )
     failed = [one for one in json.loads(gates.read_text(encoding="utf-8")) if not one["passed"]]
     if failed:
         lines = [f"gate not met: {one['name']}: {one['detail']}" for one in failed]
@@ -145,7 +156,12 @@ def _upload(request: Request, folder: Path) -> str:
                 f"{request.repo}: is public already, and a push is private unless it says otherwise; "
                 "add --public, or name another repository"
             )
-        found = api.upload_folder(repo_id=request.repo, repo_type=kind, folder_path=str(folder), commit_message=request.message)
+        found = api.upload_folder(
+            repo_id=request.repo,
+            repo_type=kind,
+            folder_path=str(folder),
+            commit_message=request.message,
+        )
     except PrimumError:
         raise
     except Exception as error:  # network, permission and naming faults come in dozens of types

@@ -49,10 +49,17 @@ def report(request: Request) -> None:
     """Write what is asked for below a new folder. Raises PrimumError with every fault before anything is written."""
     evaluations = _read(request)
     if len(evaluations) > 1:
-        runs = {name: found.results for name, found in zip(_names(evaluations), evaluations, strict=True)}
+        runs = {
+            name: found.results
+            for name, found in zip(_names(evaluations), evaluations, strict=True)
+        }
         files = [("comparison.html", compare_html(runs)), ("comparison.md", compare_markdown(runs))]
     else:
-        files = [file for name in request.formats or ("page",) for file in FORMATS[name](evaluations[0], request)]
+        files = [
+            file
+            for name in request.formats or ("page",)
+            for file in FORMATS[name](evaluations[0], request)
+        ]
     for name, text in files:
         path = request.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +72,9 @@ def _read(request: Request) -> list[StoredEvaluation]:
     if request.output.exists() and (not request.output.is_dir() or any(request.output.iterdir())):
         faults.append(f"--output {request.output}: is there already; name a new folder")
     if len(request.runs) > 1 and any(name != "page" for name in request.formats):
-        faults.append(f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name one")
+        faults.append(
+            f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name one"
+        )
     for run in request.runs:
         try:
             found.append(StoredEvaluation.of(run))
@@ -90,7 +99,10 @@ def _page(found: StoredEvaluation, request: Request) -> Files:
     results, rows = _named(found), [row.to_row() for row in found.rows]
     gates = judge(results, Endpoint.of(results).policy, release_settings(request.runs[0], []).gate)
     opens = not request.redacted
-    yield "report.html", render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens)
+    yield (
+        "report.html",
+        render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens),
+    )
     yield "report.md", render_markdown(results, gates)
     if rows:
         yield from sample_pages(results, rows, opens_withheld=opens).items()
@@ -98,15 +110,24 @@ def _page(found: StoredEvaluation, request: Request) -> Files:
 
 def _named(found: StoredEvaluation) -> Json:
     """The results with the run's name, which those of earlier versions do not hold."""
-    return {**found.results, "provenance": {"run": found.name, **(found.results.get("provenance") or {})}}
+    return {
+        **found.results,
+        "provenance": {"run": found.name, **(found.results.get("provenance") or {})},
+    }
 
 
 def _lm_eval(found: StoredEvaluation, request: Request) -> Files:
     stamp = _stamp(found)
     for policy in found.results["policies"]:
-        yield f"lm_eval/{policy}/results_{stamp}.json", json_text(lm_eval_results(found.results, policy), indent=2)
+        yield (
+            f"lm_eval/{policy}/results_{stamp}.json",
+            json_text(lm_eval_results(found.results, policy), indent=2),
+        )
         for suite, rows in _cells(found, policy, request):
-            yield f"lm_eval/{policy}/samples_{task_name(suite)}_{stamp}.jsonl", json_lines(lm_eval_samples(rows))
+            yield (
+                f"lm_eval/{policy}/samples_{task_name(suite)}_{stamp}.jsonl",
+                json_lines(lm_eval_samples(rows)),
+            )
 
 
 def _inspect(found: StoredEvaluation, request: Request) -> Files:
@@ -122,7 +143,10 @@ def _inspect(found: StoredEvaluation, request: Request) -> Files:
 def _model_index(found: StoredEvaluation, request: Request) -> Files:
     """JSON is YAML too: it can stand in a card's front matter as it is."""
     policy = Endpoint.of(found.results).policy
-    yield "model_index.json", json_text({"model-index": model_index(found.results, policy, found.name)}, indent=2)
+    yield (
+        "model_index.json",
+        json_text({"model-index": model_index(found.results, policy, found.name)}, indent=2),
+    )
 
 
 def _tasks(found: StoredEvaluation, request: Request) -> Files:
@@ -130,14 +154,18 @@ def _tasks(found: StoredEvaluation, request: Request) -> Files:
     suites: dict[str, dict[str, Prompt]] = {}
     for row in found.rows:
         suites.setdefault(row.suite, {}).setdefault(row.prompt.id, row.prompt)
-    limit = ((found.results.get("provenance") or {}).get("generation") or {}).get("max_new_tokens") or MAX_TOKENS
+    limit = ((found.results.get("provenance") or {}).get("generation") or {}).get(
+        "max_new_tokens"
+    ) or MAX_TOKENS
     folder = request.output / "tasks"
     asked = {suite: list(prompts.values()) for suite, prompts in suites.items()}
     for name, text in task_files(asked, max_tokens=limit, folder=str(folder.resolve())).items():
         yield f"tasks/{name}", text
 
 
-def _cells(found: StoredEvaluation, policy: str, request: Request) -> Iterator[tuple[str, list[Measured]]]:
+def _cells(
+    found: StoredEvaluation, policy: str, request: Request
+) -> Iterator[tuple[str, list[Measured]]]:
     """The completions of a policy by suite, withheld ones without their text where the request says so."""
     for suite in found.results["policies"][policy]["suites"]:
         rows = [row for row in found.rows if (row.policy, row.suite) == (policy, suite)]

@@ -40,11 +40,23 @@ CONFLICTS_SHOWN = 10
 _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
 
 
-def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: float, show_scores: bool, of_test: bool = False) -> None:
+def export_batch(
+    config: RunConfig,
+    output: Path,
+    *,
+    prompts: int,
+    uncertain: float,
+    show_scores: bool,
+    of_test: bool = False,
+) -> None:
     """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final policy to test prompts, drawn at random."""
     run_dir = Path(config.run_dir)
     read = MEASURED if of_test else READS
-    inputs = {f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part) for file in read for part in file.parts}
+    inputs = {
+        f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part)
+        for file in read
+        for part in file.parts
+    }
     _require_new(output)
     if of_test:
         items = measured_items(run_dir, (BASE.name, released_policy(config)))
@@ -56,10 +68,14 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
             DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
             SCORES.read(run_dir / SCORES.stage),
         )
-        batch = draw(items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed)
+        batch = draw(
+            items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed
+        )
     if not batch:
         wanted = "test" if of_test else "training or validation"
-        raise RecordError(f"{run_dir}: no scored answer to a {wanted} prompt; there is nothing to review")
+        raise RecordError(
+            f"{run_dir}: no scored answer to a {wanted} prompt; there is nothing to review"
+        )
     drawn: dict[str, Any] = {
         "prompts": prompts,
         "uncertain": 0.0 if of_test else uncertain,
@@ -69,28 +85,46 @@ def export_batch(config: RunConfig, output: Path, *, prompts: int, uncertain: fl
     drawn |= {"seed": config.seed, **({"of": "test"} if of_test else {})}
     provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
     name = write_batch(
-        output, batch, principles={number: one.title for number, one in PRINCIPLES.items()}, show_scores=show_scores, provenance=provenance
+        output,
+        batch,
+        principles={number: one.title for number, one in PRINCIPLES.items()},
+        show_scores=show_scores,
+        provenance=provenance,
     )
     asked = {item.prompt_id: item for item in batch}
-    say("review", f"batch {name}: {len(batch)} answers to {len(asked)} prompts" + ("" if len(asked) == prompts else f", {prompts} wanted"))
+    say(
+        "review",
+        f"batch {name}: {len(batch)} answers to {len(asked)} prompts"
+        + ("" if len(asked) == prompts else f", {prompts} wanted"),
+    )
     for title, counts in (
         ("drawn", Counter(item.drawn for item in asked.values())),
         ("kind", Counter(item.kind for item in asked.values())),
         ("principle", Counter(str(item.principle or "none") for item in asked.values())),
     ):
-        say("review", f"  {title:<10}" + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())))
+        say(
+            "review",
+            f"  {title:<10}"
+            + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())),
+        )
     say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
 
 
 def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
     """What these policies completed the test prompts with, as `primum eval` has left it."""
     folder = run_dir / MEASURED_PROMPTS.stage
-    made = [row for row in MEASURED_COMPLETIONS.read(folder) if row.policy in policies and not row.condition]
+    made = [
+        row
+        for row in MEASURED_COMPLETIONS.read(folder)
+        if row.policy in policies and not row.condition
+    ]
     known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
     return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
 
 
-def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path) -> None:
+def import_ratings(
+    config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path
+) -> None:
     """labels.jsonl, pairs.jsonl, unpaired.jsonl and report.json in a new folder."""
     _require_new(output)
     items = read_batch(batch_folder)
@@ -110,8 +144,15 @@ def import_ratings(config: RunConfig, files: Sequence[Path], batch_folder: Path,
         **_counts(read, items),
         "agreement": agreement(read.ratings, items, seed=config.seed),
         "scorers": scorer_agreement(read.ratings, items, seed=config.seed),
-        "pairs": {"min_margin": config.pairs.min_margin, "by_split": dict(Counter(pair.split for pair in found.pairs))},
-        "unpaired": {"desirable": sum(row.label for row in thumbs), "rows": len(thumbs), "left_out": dict(without_thumb)},
+        "pairs": {
+            "min_margin": config.pairs.min_margin,
+            "by_split": dict(Counter(pair.split for pair in found.pairs)),
+        },
+        "unpaired": {
+            "desirable": sum(row.label for row in thumbs),
+            "rows": len(thumbs),
+            "left_out": dict(without_thumb),
+        },
         "conflicts": disagreements,
     }
     write_records(output / "labels.jsonl", labels)
@@ -140,7 +181,9 @@ def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
 
 def describe(report: dict[str, Any]) -> list[str]:
     """The report as the user reads it."""
-    lines = [f"{report['ratings']} ratings of {report['answers_rated']} answers, {report['answers_not_rated']} answers without any"]
+    lines = [
+        f"{report['ratings']} ratings of {report['answers_rated']} answers, {report['answers_not_rated']} answers without any"
+    ]
     lines += [f"  rater {rater}: {count}" for rater, count in report["raters"].items()]
     lines.append(f"  left out: {_counted(report['left_out'])}")
     for name, found in report["agreement"].items():
@@ -154,12 +197,24 @@ def describe(report: dict[str, Any]) -> list[str]:
                 guess = found["mean_absolute_difference_of_always_the_median"]
                 beside = "" if guess is None else f"; always the experts' median: {guess:.2f}"
                 lines.append(f"{about}Spearman {_value(found['spearman'])}")
-                lines.append(f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}")
-    splits = ", ".join(f"{count} {split}" for split, count in sorted(report["pairs"]["by_split"].items())) or "none"
+                lines.append(
+                    f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}"
+                )
+    splits = (
+        ", ".join(
+            f"{count} {split}" for split, count in sorted(report["pairs"]["by_split"].items())
+        )
+        or "none"
+    )
     lines.append(f"pairs that differ by {report['pairs']['min_margin']:g} or more: {splits}")
     thumbs = report["unpaired"]
-    lines.append(f"thumbs: {thumbs['desirable']} completions desirable, {thumbs['rows'] - thumbs['desirable']} undesirable")
-    lines.append(f"{len(report['conflicts'])} conflicts" + (", all in report.json:" if report["conflicts"] else ""))
+    lines.append(
+        f"thumbs: {thumbs['desirable']} completions desirable, {thumbs['rows'] - thumbs['desirable']} undesirable"
+    )
+    lines.append(
+        f"{len(report['conflicts'])} conflicts"
+        + (", all in report.json:" if report["conflicts"] else "")
+    )
     lines += [f"  {_conflict(conflict)}" for conflict in report["conflicts"][:CONFLICTS_SHOWN]]
     return lines
 
@@ -174,7 +229,9 @@ def _value(estimate: dict[str, Any]) -> str:
 def _conflict(conflict: dict[str, Any]) -> str:
     if conflict["about"] == "preference":
         return f"preference: {' and '.join(conflict['items'])}, which raters put in opposite orders"
-    return f"{conflict['about']}: {conflict['item']}: " + ", ".join(f"{rater} {word}" for rater, word in conflict["ratings"].items())
+    return f"{conflict['about']}: {conflict['item']}: " + ", ".join(
+        f"{rater} {word}" for rater, word in conflict["ratings"].items()
+    )
 
 
 def _counted(counts: dict[str, int]) -> str:

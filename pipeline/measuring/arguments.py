@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MEASURE = "harm, over-refusal and relevance of any model, server or file of completions, without a run"
+MEASURE = (
+    "harm, over-refusal and relevance of any model, server or file of completions, without a run"
+)
 CHAT = "talk to a model, beside its base, with the scorers' verdict under each reply"
 _MEASURE_EPILOG = """
 examples:
@@ -25,16 +27,29 @@ _MODEL = "a directory, a stage of a run (RUN/dpo), a hub id (org/name[@revision]
 
 def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
     measuring = commands.add_parser(
-        "measure", help=MEASURE, description=MEASURE, epilog=_MEASURE_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        "measure",
+        help=MEASURE,
+        description=MEASURE,
+        epilog=_MEASURE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    measuring.add_argument("model", metavar="MODEL_OR_FILE", help=f"{_MODEL}, or a JSON Lines file of completions")
+    measuring.add_argument(
+        "model", metavar="MODEL_OR_FILE", help=f"{_MODEL}, or a JSON Lines file of completions"
+    )
     measuring.add_argument(
         "words",
         metavar="SUITE | key=value",
         nargs="*",
         help="harmful, twins, patient_questions (default: all three), a run or a file of prompts; settings as in eval.confidence=0.9",
     )
-    measuring.add_argument("--against", nargs="+", action="extend", default=[], metavar="MODEL_OR_FILE", help="held against the first")
+    measuring.add_argument(
+        "--against",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MODEL_OR_FILE",
+        help="held against the first",
+    )
     measuring.add_argument(
         "--scorer",
         nargs="+",
@@ -43,18 +58,64 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         metavar="NAME[=PATH]",
         help="besides what ships with Primum (default): run=RUN or reward_model=FOLDER, for harmfulness from 1 to 5",
     )
-    measuring.add_argument("--output", type=Path, metavar="DIRECTORY", help="a new directory (default: runs/measure/...)")
-    measuring.add_argument("--gate", action="store_true", help="exit with 3 where a model does not pass the release gate")
-    measuring.add_argument("--limit", type=whole_number, metavar="N", help="prompts of a suite, at even distances")
-    measuring.add_argument("--kind", choices=("harmful", "benign"), help="of a file's prompts that do not say it themselves")
-    measuring.add_argument("--api-key-env", default="", metavar="NAME", help="the environment variable that holds a server's key")
+    measuring.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIRECTORY",
+        help="a new directory (default: runs/measure/...)",
+    )
+    measuring.add_argument(
+        "--gate",
+        action="store_true",
+        help="exit with 3 where a model does not pass the release gate",
+    )
+    measuring.add_argument(
+        "--limit", type=whole_number, metavar="N", help="prompts of a suite, at even distances"
+    )
+    measuring.add_argument(
+        "--kind",
+        choices=("harmful", "benign"),
+        help="of a file's prompts that do not say it themselves",
+    )
+    measuring.add_argument(
+        "--api-key-env",
+        default="",
+        metavar="NAME",
+        help="the environment variable that holds a server's key",
+    )
 
 
 def add_chatting(commands: Any) -> None:
     chatting = commands.add_parser("chat", help=CHAT, description=CHAT)
-    chatting.add_argument("model", metavar="RUN_OR_MODEL", help=f"a run (its released policy), {_MODEL}")
-    chatting.add_argument("words", metavar="key=value", nargs="*", help="settings, as in eval.generation.max_new_tokens=200")
-    chatting.add_argument("--against", metavar="MODEL", help="shown beside it (default: of a run its base, else none)")
-    chatting.add_argument("--scorer", nargs="+", action="extend", default=[], metavar="NAME[=PATH]", help="as in primum measure")
-    chatting.add_argument("--save", type=Path, metavar="DIRECTORY", help="where /save writes the batch for review (default: chat)")
-    chatting.add_argument("--api-key-env", default="", metavar="NAME", help="the environment variable that holds a server's key")
+    chatting.add_argument(
+        "model", metavar="RUN_OR_MODEL", help=f"a run (its released policy), {_MODEL}"
+    )
+    chatting.add_argument(
+        "words",
+        metavar="key=value",
+        nargs="*",
+        help="settings, as in eval.generation.max_new_tokens=200",
+    )
+    chatting.add_argument(
+        "--against", metavar="MODEL", help="shown beside it (default: of a run its base, else none)"
+    )
+    chatting.add_argument(
+        "--scorer",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[=PATH]",
+        help="as in primum measure",
+    )
+    chatting.add_argument(
+        "--save",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where /save writes the batch for review (default: chat)",
+    )
+    chatting.add_argument(
+        "--api-key-env",
+        default="",
+        metavar="NAME",
+        help="the environment variable that holds a server's key",
+    )

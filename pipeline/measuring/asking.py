@@ -39,52 +39,97 @@ class Asked:
 
 def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
     """The model's files. Raises ModelError where it is none; settings of model.base besides the path hold for it too."""
-    named = replace(config.model.base, path=subject.where, revision=subject.revision or config.model.base.revision)
+    named = replace(
+        config.model.base,
+        path=subject.where,
+        revision=subject.revision or config.model.base.revision,
+    )
     require_model(named, subject.word)
     return replace(named, path=model_location(named))
 
 
-def ask(subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path, *, api_key_env: str = "") -> Asked:
+def ask(
+    subject: Subject,
+    prompts: Sequence[Prompt],
+    config: RunConfig,
+    folder: Path,
+    *,
+    api_key_env: str = "",
+) -> Asked:
     """A model's or a server's completions, one a prompt; what was written before a kill is not written again."""
     generation = config.eval.generation
     if subject.kind == "server":
         endpoint = endpoint_of(subject, generation, api_key_env)
-        made = completed_by_server(endpoint, prompts, folder / "replies" / f"{subject.name}.jsonl", policy=subject.name)
-        return Asked(subject.name, endpoint.model, {"path": endpoint.model, "kind": "server", "server": subject.where}, made)
+        made = completed_by_server(
+            endpoint, prompts, folder / "replies" / f"{subject.name}.jsonl", policy=subject.name
+        )
+        return Asked(
+            subject.name,
+            endpoint.model,
+            {"path": endpoint.model, "kind": "server", "server": subject.where},
+            made,
+        )
     made = _written(subject, prompts, config, folder)
-    return Asked(subject.name, subject.title, {"path": subject.where, "kind": "model", "revision": subject.revision}, made)
+    return Asked(
+        subject.name,
+        subject.title,
+        {"path": subject.where, "kind": "model", "revision": subject.revision},
+        made,
+    )
 
 
-def _written(subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path) -> list[Completion]:
+def _written(
+    subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path
+) -> list[Completion]:
     model, generation = model_of(subject, config), config.eval.generation
     kept = KeptCompletions(model, generation, device(config))
     missing = kept.missing(prompts)
-    say("measure", f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already")
+    say(
+        "measure",
+        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already",
+    )
     if missing:
         # As many together as an evaluation asks for, up to where a kill would lose much: rounding depends on who is written beside whom.
         size = rows_at_once(generation, config.eval.engine)
         with answering(subject, model, config, folder) as (policy, tokenizer):
             for start in range(0, len(missing), size):
                 block = missing[start : start + size]
-                kept.keep(block, complete(policy, tokenizer, block, generation, policy=subject.name))
+                kept.keep(
+                    block, complete(policy, tokenizer, block, generation, policy=subject.name)
+                )
     return [made for made in kept.of(prompts, policy=subject.name) if made]
 
 
 @contextmanager
-def answering(subject: Subject, model: ModelConfig, config: RunConfig, folder: Path) -> Iterator[tuple[Any, Any]]:
+def answering(
+    subject: Subject, model: ModelConfig, config: RunConfig, folder: Path
+) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as it writes, by eval.engine."""
     if config.eval.engine == "transformers":
         yield generating(config, model, config.eval.generation)
         return
     log = folder / f"vllm.{subject.name}.log"
-    with VllmEngine(config.model.vllm, model, generation_dtype(config.eval.generation), gpus=own_gpus(config), log=log) as policy:
+    with VllmEngine(
+        config.model.vllm,
+        model,
+        generation_dtype(config.eval.generation),
+        gpus=own_gpus(config),
+        log=log,
+    ) as policy:
         yield policy, load_tokenizer(model)
 
 
-def from_file(name: str, title: str, rows: Mapping[tuple[str, str], Answered], prompts: Sequence[Prompt], path: str) -> Asked:
+def from_file(
+    name: str,
+    title: str,
+    rows: Mapping[tuple[str, str], Answered],
+    prompts: Sequence[Prompt],
+    path: str,
+) -> Asked:
     """What a file holds of these prompts, under the name that the measurement gives its policy."""
     made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
     named = [
-        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite) for row, prompt in zip(made, prompts, strict=True)
+        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite)
+        for row, prompt in zip(made, prompts, strict=True)
     ]
     return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)

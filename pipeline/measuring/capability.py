@@ -46,13 +46,17 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[
     for task in absent:
         say("measure", str(task))
     found = {name: measure_known(config, name, at, items, texts) for name, at in models.items()}
-    by_task = {name: {policy: _of(one.answers, name) for policy, one in found.items()} for name in tasks}
+    by_task = {
+        name: {policy: _of(one.answers, name) for policy, one in found.items()} for name in tasks
+    }
     likely = {policy: one.texts for policy, one in found.items()}
     level = config.eval.confidence
     return capability_summary(by_task, likely, absent, wanted, baseline=BASE.name, confidence=level)
 
 
-def measure_known(config: RunConfig, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]) -> Known:
+def measure_known(
+    config: RunConfig, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]
+) -> Known:
     """One policy, loaded once."""
     model, tokenizer = generating(config, at, config.eval.generation)
     say("measure", f"{name}: {len(items)} medical questions and {len(texts)} held-out texts")
@@ -60,7 +64,9 @@ def measure_known(config: RunConfig, name: str, at: ModelConfig, items: list[Ite
     return Known(answers, text_likelihoods(config, name, model, tokenizer, texts))
 
 
-def text_likelihoods(config: RunConfig, name: str, model: Any, tokenizer: Any, texts: list[Demonstration]) -> list[TextLikelihood]:
+def text_likelihoods(
+    config: RunConfig, name: str, model: Any, tokenizer: Any, texts: list[Demonstration]
+) -> list[TextLikelihood]:
     """Of one loaded policy; none where there is no text."""
     if not texts:
         return []
@@ -70,7 +76,9 @@ def text_likelihoods(config: RunConfig, name: str, model: Any, tokenizer: Any, t
     return likelihoods(model, tokenizer, texts, layout, policy=name, **limits)
 
 
-def task_answers(config: RunConfig, name: str, model: Any, tokenizer: Any, items: list[Item]) -> list[Answer]:
+def task_answers(
+    config: RunConfig, name: str, model: Any, tokenizer: Any, items: list[Item]
+) -> list[Answer]:
     """Of one loaded policy, by the engine that the config names."""
     wanted = config.eval.capability
     if not items:

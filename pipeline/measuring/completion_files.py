@@ -47,9 +47,15 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     """
     rows = list(read_json_lines(file))
     if not rows:
-        raise RecordError(f"{file}: holds no row; wanted a JSON object a line, with a prompt and a completion")
+        raise RecordError(
+            f"{file}: holds no row; wanted a JSON object a line, with a prompt and a completion"
+        )
     own = {field.name for field in fields(Completion)}
-    read = _own_rows(file) if all({"prompt_id", "policy", "completion"} <= row.keys() <= own for _, row in rows) else _plain
+    read = (
+        _own_rows(file)
+        if all({"prompt_id", "policy", "completion"} <= row.keys() <= own for _, row in rows)
+        else _plain
+    )
     found: dict[str, list[Answered]] = {}
     faults = []
     for number, row in rows:
@@ -63,7 +69,9 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     if faults:
         raise RecordError(shorten(faults))
     if not found:
-        raise RecordError(f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts as they stand too")
+        raise RecordError(
+            f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts as they stand too"
+        )
     return {policy: _once(rows) for policy, rows in found.items()}
 
 
@@ -131,9 +139,15 @@ def _value(row: dict[str, Any], names: tuple[str, ...]) -> Any:
 def _messages(value: Any, spoken: Callable[[str], list[Message]]) -> list[Message]:
     if isinstance(value, str):
         return spoken(value)
-    known = isinstance(value, list) and all(isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value)
-    if not known or not all(isinstance(part["role"], str) and isinstance(part["content"], str) for part in value):
-        raise ValueError("prompt and completion are texts, or lists of messages with role and content")
+    known = isinstance(value, list) and all(
+        isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value
+    )
+    if not known or not all(
+        isinstance(part["role"], str) and isinstance(part["content"], str) for part in value
+    ):
+        raise ValueError(
+            "prompt and completion are texts, or lists of messages with role and content"
+        )
     return [Message(role=part["role"], content=part["content"]) for part in value]
 
 
@@ -150,7 +164,13 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
     text = text_of(messages)
     suite = str(row.get("suite") or SUITE_OF_KIND[said])
     about = {"source": "file", "licence": "unknown", "split": "test"}
-    return SuitePrompt(id=str(row.get("prompt_id") or stable_id(text)), prompt=messages, kind=said, suite=suite, **about)  # type: ignore[arg-type]
+    return SuitePrompt(
+        id=str(row.get("prompt_id") or stable_id(text)),
+        prompt=messages,
+        kind=said,
+        suite=suite,
+        **about,
+    )  # type: ignore[arg-type]
 
 
 def _kind_of(row: dict[str, Any]) -> Kind | None:
@@ -169,4 +189,6 @@ def same_kind_fault(prompts: list[SuitePrompt]) -> None:
         kinds.setdefault(prompt.suite, set()).add(prompt.kind)
     mixed = sorted(suite for suite, found in kinds.items() if len(found) > 1)
     if mixed:
-        raise ConfigError(f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite of its own")
+        raise ConfigError(
+            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite of its own"
+        )

@@ -29,12 +29,16 @@ WRITTEN, WEIGHED = "written", "weighed"
 """Folders of what a kill leaves, a file a subject."""
 
 
-def wrapped_prompts(prompts: Sequence[SuitePrompt], subjects: Sequence[Subject], config: RunConfig) -> list[Wrapped]:
+def wrapped_prompts(
+    prompts: Sequence[SuitePrompt], subjects: Sequence[Subject], config: RunConfig
+) -> list[Wrapped]:
     """The prompts under each condition of the config, the same for all subjects. Raises ConfigError for suites of
     eval.dual that are not measured."""
     known = list(dict.fromkeys(prompt.suite for prompt in prompts))
     if unknown := [name for name in config.eval.dual if name not in known]:
-        raise ConfigError(f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has {', '.join(known)}")
+        raise ConfigError(
+            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has {', '.join(known)}"
+        )
     if not config.eval.conditions or not subjects:
         return []
     wrapped, notes = under_conditions(prompts, config.eval, _render(subjects, config))
@@ -47,7 +51,9 @@ def _render(subjects: Sequence[Subject], config: RunConfig) -> Callable[[list[Me
     """By the chat template of the first model; a server's is not known here."""
     models = [subject for subject in subjects if subject.kind == "model"]
     if not models:
-        return lambda messages: "".join(f"{message['role']}: {message['content']}\n" for message in messages)
+        return lambda messages: "".join(
+            f"{message['role']}: {message['content']}\n" for message in messages
+        )
     tokenizer = load_tokenizer(model_of(models[0], config))
     return lambda messages: render(tokenizer, messages, add_generation_prompt=True)
 
@@ -63,22 +69,39 @@ class Further:
     folder: Path
     api_key_env: str = ""
 
-    def of(self, subject: Subject, plain: Sequence[Completion]) -> tuple[list[Completion], list[Score]]:
+    def of(
+        self, subject: Subject, plain: Sequence[Completion]
+    ) -> tuple[list[Completion], list[Score]]:
         """(a completion of each wrapped prompt, the log-probability scores of eval.dual): what was made before a kill is kept."""
         config = self.config.eval
         if not self.wrapped and not config.dual:
             return [], []
         block = rows_at_once(config.generation, config.engine)
         written = Journal(Completion, self._file(WRITTEN, subject))
-        written.done |= {completion_id(prompt, subject.name): row for prompt, row in zip(self.prompts, plain, strict=True)}
+        written.done |= {
+            completion_id(prompt, subject.name): row
+            for prompt, row in zip(self.prompts, plain, strict=True)
+        }
         with ExitStack() as opened:
-            policy = cache(lambda: opened.enter_context(answering(subject, model_of(subject, self.config), self.config, self.folder)))
-            made = complete_all(self.wrapped, Writer(subject.name, self._write(subject, policy), block, written))
+            policy = cache(
+                lambda: opened.enter_context(
+                    answering(subject, model_of(subject, self.config), self.config, self.folder)
+                )
+            )
+            made = complete_all(
+                self.wrapped, Writer(subject.name, self._write(subject, policy), block, written)
+            )
             if subject.kind != "model" or not config.dual:
                 return made, []
             weighed = Journal(Score, self._file(WEIGHED, subject))
-            chosen = [Wrapped(prompt, "", prompt.prompt) for prompt in self.prompts if prompt.suite in config.dual]
-            return made, dual_all(chosen, policy, block, weighed, labels_of(self.suites), name=subject.name)
+            chosen = [
+                Wrapped(prompt, "", prompt.prompt)
+                for prompt in self.prompts
+                if prompt.suite in config.dual
+            ]
+            return made, dual_all(
+                chosen, policy, block, weighed, labels_of(self.suites), name=subject.name
+            )
 
     def _write(self, subject: Subject, policy: Policy) -> Write:
         if subject.kind != "server":

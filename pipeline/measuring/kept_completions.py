@@ -30,7 +30,9 @@ LIBRARIES = ("torch", "transformers")
 class KeptCompletions:
     """Of one model under one way of decoding."""
 
-    def __init__(self, model: ModelConfig, generation: GenerationConfig, device: torch.device) -> None:
+    def __init__(
+        self, model: ModelConfig, generation: GenerationConfig, device: torch.device
+    ) -> None:
         self.path = cache_directory() / FOLDER / f"{_key(model, generation, device)[:32]}.jsonl"
         rows, _ = read_rows(self.path, _row) if self.path.is_file() else ([], [])
         self._known = {row["prompt"]: _generated(row) for row in rows}
@@ -38,7 +40,10 @@ class KeptCompletions:
     def of(self, prompts: Sequence[Prompt], *, policy: str) -> list[Completion | None]:
         """Of each prompt what is remembered, as `policy`'s."""
         found = [(prompt, self._known.get(_prompt_key(prompt))) for prompt in prompts]
-        return [completions_of([prompt], [made], policy=policy)[0] if made else None for prompt, made in found]
+        return [
+            completions_of([prompt], [made], policy=policy)[0] if made else None
+            for prompt, made in found
+        ]
 
     def missing(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         return [prompt for prompt in prompts if _prompt_key(prompt) not in self._known]
@@ -46,7 +51,9 @@ class KeptCompletions:
     def keep(self, prompts: Sequence[Prompt], completions: Iterable[Completion]) -> None:
         """Remember them, on the disk too; the file is its owner's alone, since completions may be harmful."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(
+            self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600
+        )
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             for prompt, made in zip(prompts, completions, strict=True):
                 (message,) = made.completion
@@ -62,9 +69,15 @@ class KeptCompletions:
 
 def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device) -> str:
     decoding = dataclasses.asdict(generation)
-    for setting in ("batch_size", "dtype"):  # a completion does not depend on its batch; the type that was used counts below
+    for setting in (
+        "batch_size",
+        "dtype",
+    ):  # a completion does not depend on its batch; the type that was used counts below
         del decoding[setting]
-    chat = {name: getattr(model, name) for name in ("chat_template", "template_date", "trust_remote_code")}
+    chat = {
+        name: getattr(model, name)
+        for name in ("chat_template", "template_date", "trust_remote_code")
+    }
     contents = {**model_identity(model), **template_identity(model)}
     return sha256_json(
         {
@@ -94,8 +107,15 @@ def _generated(row: dict[str, Any]) -> Generated:
 
 
 def kept_base(
-    model: ModelConfig, prompts: Sequence[Prompt], generation: GenerationConfig, device: torch.device, *, policy: str
+    model: ModelConfig,
+    prompts: Sequence[Prompt],
+    generation: GenerationConfig,
+    device: torch.device,
+    *,
+    policy: str,
 ) -> list[Completion]:
     """All of a base's completions where each of them is remembered; else none, so that a run's batches stay as they are."""
     kept = KeptCompletions(model, generation, device)
-    return [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]
+    return (
+        [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]
+    )

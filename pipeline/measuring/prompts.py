@@ -38,8 +38,13 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
     twice = {(prompt.suite, prompt.id): prompt for prompt in read}
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:
-        raise RecordError(f"{', '.join(words)}: hold no prompt of the split test; name a file or run with prompts to measure on")
-    return {name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)] for name, rows in suites.items()}
+        raise RecordError(
+            f"{', '.join(words)}: hold no prompt of the split test; name a file or run with prompts to measure on"
+        )
+    return {
+        name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
+        for name, rows in suites.items()
+    }
 
 
 @cache
@@ -47,7 +52,9 @@ def own_prompts() -> tuple[SuitePrompt, ...]:
     """The project's own test prompts."""
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
     rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
-    return tuple(suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test")
+    return tuple(
+        suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test"
+    )
 
 
 @cache
@@ -95,7 +102,9 @@ def _prompts_of_run(folder: Path) -> list[SuitePrompt]:
         return MEASURED_PROMPTS.read(folder / "eval")
     if (folder / "prep" / "prompts.test.jsonl").is_file():
         return [suite_prompt(row) for row in PROMPTS.of("test").read(folder / "prep")]
-    raise ConfigError(f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a run that has done prep")
+    raise ConfigError(
+        f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a run that has done prep"
+    )
 
 
 def learned_texts(folder: Path) -> set[str]:

@@ -34,7 +34,9 @@ class Judges:
         """The same as an evaluation's: the reward model, the refusal rule, and those that no training touches."""
         found: list[Scorer] = []
         if self.reward_model:
-            harm_model = HarmfulnessScorer.load(self.reward_model, generation_dtype(self.config.eval.generation))
+            harm_model = HarmfulnessScorer.load(
+                self.reward_model, generation_dtype(self.config.eval.generation)
+            )
             harm_model.model.to(device(self.config))
             found.append(harm_model)
         found.append(RefusalRule())
@@ -64,12 +66,20 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             continue
         folder = place / REWARD_MODEL.stage / REWARD_MODEL.name if kind == "run" else place
         missing = [name for name in REWARD_MODEL_FILES if not (folder / name).is_file()]
-        faults += [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"] if missing else []
+        faults += (
+            [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"]
+            if missing
+            else []
+        )
         folders.append(folder)
     if len(folders) > 1:
-        faults.append(f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one figure; leave the others out")
+        faults.append(
+            f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one figure; leave the others out"
+        )
     if not folders and not config.eval.factors:
-        faults.append("eval.factors=false leaves no scorer of harm; name a reward model with --scorer run=RUN, or leave it out")
+        faults.append(
+            "eval.factors=false leaves no scorer of harm; name a reward model with --scorer run=RUN, or leave it out"
+        )
     if faults:
         raise ConfigError(faults)
     return Judges(config, folders[0] if folders else None, config.eval.factors)

@@ -20,12 +20,16 @@ from reward.judges.settings import EndpointConfig
 CONCURRENCY = 8
 
 
-def endpoint_of(subject: Subject, generation: GenerationConfig, api_key_env: str = "") -> EndpointConfig:
+def endpoint_of(
+    subject: Subject, generation: GenerationConfig, api_key_env: str = ""
+) -> EndpointConfig:
     """How the server is asked. A model that the address does not name is the only one that the server has.
 
     Raises ConfigError where the server has several, and ResourceError where it does not say.
     """
-    served = subject.served or _only_model(EndpointConfig(base_url=subject.where, model="?", api_key_env=api_key_env, timeout=30.0))
+    served = subject.served or _only_model(
+        EndpointConfig(base_url=subject.where, model="?", api_key_env=api_key_env, timeout=30.0)
+    )
     extra = {"top_p": generation.top_p} if generation.top_p < 1 else {}
     return EndpointConfig(
         base_url=subject.where,
@@ -38,7 +42,9 @@ def endpoint_of(subject: Subject, generation: GenerationConfig, api_key_env: str
     )
 
 
-def completed_by_server(config: EndpointConfig, prompts: Sequence[Prompt], replies: Path, *, policy: str) -> list[Completion]:
+def completed_by_server(
+    config: EndpointConfig, prompts: Sequence[Prompt], replies: Path, *, policy: str
+) -> list[Completion]:
     """One completion a prompt. Killed and started again, it asks for none twice that `replies` holds.
 
     Raises ResourceError where the server leaves prompts without a reply.
@@ -47,7 +53,9 @@ def completed_by_server(config: EndpointConfig, prompts: Sequence[Prompt], repli
     return completions_of(prompts, generated, policy=policy)
 
 
-def replies_to(config: EndpointConfig, conversations: Sequence[list[Message]], replies: Path) -> list[Generated]:
+def replies_to(
+    config: EndpointConfig, conversations: Sequence[list[Message]], replies: Path
+) -> list[Generated]:
     """What the server writes to each conversation."""
     with AskEndpoint(config, replies).opened() as kept:
         found = kept.replies([Question(messages=messages) for messages in conversations])
@@ -57,7 +65,12 @@ def replies_to(config: EndpointConfig, conversations: Sequence[list[Message]], r
             f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: {silent[0].reason}; "
             "the other replies are kept: run the same command again to ask for these alone"
         )
-    return [Generated((reply.text or "").strip(), reply.output_tokens, "length" if reply.cut else "stop") for reply in found]
+    return [
+        Generated(
+            (reply.text or "").strip(), reply.output_tokens, "length" if reply.cut else "stop"
+        )
+        for reply in found
+    ]
 
 
 def _only_model(config: EndpointConfig) -> str:
@@ -71,7 +84,9 @@ def _only_model(config: EndpointConfig) -> str:
         if len(names) == 1:
             return names[0]
         shown = ", ".join(sorted(names)[:10]) or "none"
-        raise ConfigError(f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in NAME@{config.base_url}")
+        raise ConfigError(
+            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in NAME@{config.base_url}"
+        )
     finally:
         client.close()
     raise ResourceError(

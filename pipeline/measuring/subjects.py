@@ -58,7 +58,13 @@ def _subject(word: str) -> Subject:
     server, path = _SERVER.fullmatch(word), Path(word).expanduser()
     if server:
         served = server["model"] or ""
-        return Subject(word=word, kind="server", where=server["url"].rstrip("/"), served=served, title=served or word)
+        return Subject(
+            word=word,
+            kind="server",
+            where=server["url"].rstrip("/"),
+            served=served,
+            title=served or word,
+        )
     if word in (EMBEDDED, TINY):
         return Subject(word=word, kind="model", where=word, title=word)
     if path.is_dir():
@@ -67,7 +73,9 @@ def _subject(word: str) -> Subject:
         return Subject(word=word, kind="file", where=str(path), title=path.name.split(".")[0])
     hub = _HUB_ID.fullmatch(word)
     if hub and not word.startswith((".", "/", "~")):
-        return Subject(word=word, kind="model", where=hub["name"], revision=hub["revision"], title=hub["name"])
+        return Subject(
+            word=word, kind="model", where=hub["name"], revision=hub["revision"], title=hub["name"]
+        )
     raise ConfigError(f"{word}: no such file or directory; {WANTED}")
 
 
@@ -75,9 +83,17 @@ def _model_folder(folder: Path) -> Path:
     """The folder itself, or the policy that a stage of a run left in it."""
     if (folder / "policy" / "config.json").is_file():
         return folder / "policy"
-    if not (folder / "config.json").is_file() and (folder / "config.yaml").is_file() and (folder / "prep").is_dir():
+    if (
+        not (folder / "config.json").is_file()
+        and (folder / "config.yaml").is_file()
+        and (folder / "prep").is_dir()
+    ):
         trained = sorted(stage.parent.parent.name for stage in folder.glob("*/policy/config.json"))
-        remedy = f"name one of its policies, as in {folder / trained[-1]}" if trained else "no stage of it has trained a policy yet"
+        remedy = (
+            f"name one of its policies, as in {folder / trained[-1]}"
+            if trained
+            else "no stage of it has trained a policy yet"
+        )
         raise ConfigError(f"{folder}: a run and no model; {remedy}")
     return folder
 

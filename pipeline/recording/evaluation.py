@@ -23,28 +23,55 @@ from train.engine.wandb_mode import wandb_mode
 Json = dict[str, Any]
 SAMPLES = 1000
 """Rows of the table of samples, at even distances through the completions."""
-COLUMNS = ("suite", "condition", "principle", "policy", "prompt", "completion", "harmfulness", "refusal", "finish_reason")
+COLUMNS = (
+    "suite",
+    "condition",
+    "principle",
+    "policy",
+    "prompt",
+    "completion",
+    "harmfulness",
+    "refusal",
+    "finish_reason",
+)
 FIGURES = ("policy", "suite", "metric", "mean", "low", "high", "n", "unscored")
 
 
-def record_evaluation(context: Context, stages: Sequence[str], results: Json, rows: Sequence[Json], gates: Sequence[GateResult]) -> None:
+def record_evaluation(
+    context: Context,
+    stages: Sequence[str],
+    results: Json,
+    rows: Sequence[Json],
+    gates: Sequence[GateResult],
+) -> None:
     """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as the report reads them."""
     if wandb_mode(context.config.wandb)[0] != "disabled":
         recorded(context, lambda run: _evaluation(run, context, stages, (results, rows, gates)))
 
 
-def record_release(context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]) -> None:
+def record_release(
+    context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]
+) -> None:
     """The card of a release and the gate's lines; weights stay where they are."""
     if wandb_mode(context.config.wandb)[0] != "disabled":
         recorded(context, lambda run: _release(run, context, stages, card, gates))
 
 
-def _evaluation(run: Any, context: Context, stages: Sequence[str], found: tuple[Json, Sequence[Json], Sequence[GateResult]]) -> None:
+def _evaluation(
+    run: Any,
+    context: Context,
+    stages: Sequence[str],
+    found: tuple[Json, Sequence[Json], Sequence[GateResult]],
+) -> None:
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     results, rows, gates = found
-    sections = sections_of(Material.of(results, results["scoreboard"], samples=rows, gates=gates, drawn=True))
-    shown: Json = {name: wandb.Table(columns=head, data=data) for name, head, data in tables(sections)}
+    sections = sections_of(
+        Material.of(results, results["scoreboard"], samples=rows, gates=gates, drawn=True)
+    )
+    shown: Json = {
+        name: wandb.Table(columns=head, data=data) for name, head, data in tables(sections)
+    }
     shown |= {f"plots/{name}": wandb.Html(svg, inject=False) for name, svg in _plots(sections)}
     shown["tables/figures"] = wandb.Table(columns=list(FIGURES), data=list(figures(results)))
     shown["tables/samples"] = wandb.Table(columns=list(COLUMNS), data=redacted(rows))
@@ -52,13 +79,17 @@ def _evaluation(run: Any, context: Context, stages: Sequence[str], found: tuple[
     run.summary.update({**_summary(results), **_gate_summary(gates)})
     with tempfile.TemporaryDirectory() as folder:
         page, text = Path(folder) / "report.html", Path(folder) / "report.md"
-        page.write_text(render_html(results, rows, results["scoreboard"], gates=gates), encoding="utf-8")
+        page.write_text(
+            render_html(results, rows, results["scoreboard"], gates=gates), encoding="utf-8"
+        )
         text.write_text(render_markdown(results, gates), encoding="utf-8")
         _log_files(run, f"{name_of(context.path)}-report", "report", (page, text))
     tie(run, context, stages, wandb_mode(context.config.wandb)[0])
 
 
-def _release(run: Any, context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]) -> None:
+def _release(
+    run: Any, context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]
+) -> None:
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     lines = [[gate.outcome, gate.name, gate.detail] for gate in gates]
@@ -82,7 +113,14 @@ def tables(sections: Sequence[Section]) -> Iterator[tuple[str, list[str], list[l
     for section in sections:
         for number, table in enumerate(section.tables):
             name = f"tables/{section.name}" + (f"_{number + 1}" if number else "")
-            yield name, _columns(table), [[f"{value} ({detail})" if detail else value for value, detail in row] for row in table.rows]
+            yield (
+                name,
+                _columns(table),
+                [
+                    [f"{value} ({detail})" if detail else value for value, detail in row]
+                    for row in table.rows
+                ],
+            )
 
 
 def _columns(table: Table) -> list[str]:
@@ -114,14 +152,21 @@ def redacted(rows: Sequence[Json]) -> list[list[Any]]:
     withheld = withheld_texts(rows)
     shown = []
     for row in at_even_distances(list(rows), SAMPLES):
-        told = {**row, "prompt": visible(row["prompt"]), "completion": visible(shown_text(row, withheld)[0])}
+        told = {
+            **row,
+            "prompt": visible(row["prompt"]),
+            "completion": visible(shown_text(row, withheld)[0]),
+        }
         shown.append([told.get(name) for name in COLUMNS])
     return shown
 
 
 def _summary(results: Json) -> Json:
     """`eval/POLICY/SUITE/METRIC`, which charts over runs are drawn from."""
-    return {f"eval/{policy}/{suite}/{metric}": mean for policy, suite, metric, mean, *_ in figures(results)}
+    return {
+        f"eval/{policy}/{suite}/{metric}": mean
+        for policy, suite, metric, mean, *_ in figures(results)
+    }
 
 
 def _gate_summary(gates: Sequence[GateResult]) -> Json:

@@ -33,10 +33,18 @@ def recorded(context: Context, record: Callable[[Any], None]) -> None:
     stage, folder = context.directory.name, context.path.parent
     run = None
     try:
-        run = open_run(context.config.wandb, folder=folder, stage=stage, run_name=folder.name, settings=resolved_config(context))
+        run = open_run(
+            context.config.wandb,
+            folder=folder,
+            stage=stage,
+            run_name=folder.name,
+            settings=resolved_config(context),
+        )
         record(run)
     except (wandb.Error, OSError, ValueError) as error:
-        context.say(f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files in {context.path} are complete")
+        context.say(
+            f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files in {context.path} are complete"
+        )
     finally:
         if run is not None:
             run.finish()

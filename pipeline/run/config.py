@@ -26,7 +26,14 @@ from records.escaping import UNSEEN
 from records.rows import FAULTS_SHOWN
 from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
 from reward.config import RewardConfig
-from train.config import MOST_ROUNDS, ControlConfig, DpoConfig, SftConfig, TrainerConfig, WandbConfig
+from train.config import (
+    MOST_ROUNDS,
+    ControlConfig,
+    DpoConfig,
+    SftConfig,
+    TrainerConfig,
+    WandbConfig,
+)
 from train.rlhf.config import RlhfConfig
 
 FREE = ("data.lint.fail_above.",)
@@ -37,7 +44,9 @@ FREE = ("data.lint.fail_above.",)
 class SampleConfig(Ranged):
     """The policy's own answers to training and validation prompts."""
 
-    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64))
+    generation: GenerationConfig = field(
+        default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
+    )
     engine: Engine = "transformers"
     """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
@@ -49,7 +58,9 @@ class SampleConfig(Ranged):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.harmful_samples > 1 and self.generation.temperature == 0:
-            raise ValueError("sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same")
+            raise ValueError(
+                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same"
+            )
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
                 f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
@@ -85,7 +96,9 @@ class ReleaseConfig:
                 "model; choose another, as in aligned-medical-model"
             )
         if self.policy not in releasable():
-            raise ValueError(f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}")
+            raise ValueError(
+                f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}"
+            )
         unknown = sorted(set(self.gate.accept_unheld_selection) - set(trainings(MOST_ROUNDS)))
         if unknown:
             known = f"stages that train a policy ({', '.join(trainings(2))}, ...)"
@@ -116,7 +129,9 @@ class RunConfig(Ranged):
         if not self.run_dir.strip():
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
-            raise ValueError("sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best")
+            raise ValueError(
+                "sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best"
+            )
         if faults := _rlhf_faults(self):
             raise ValueError("; ".join(faults))
         if not STAGES[self.release.policy].is_wanted(self):
@@ -130,7 +145,13 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     rlhf = config.rlhf
     if rlhf.starts_from == "none":
         asked = rlhf != RlhfConfig()
-        return ["rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"] if asked else []
+        return (
+            [
+                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"
+            ]
+            if asked
+            else []
+        )
     faults = []
     if rlhf.stop_when_scorers_part and not config.eval.factors:
         faults.append(
@@ -163,8 +184,13 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
             told = wrong[: max(0, FAULTS_SHOWN - unknown)]
-            faults += [f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}" for name in told]
-            faults += [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            faults += [
+                f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
+                for name in told
+            ]
+            faults += (
+                [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            )
             unknown += len(wrong)
     if unknown > FAULTS_SHOWN:
         faults.append(
@@ -218,7 +244,9 @@ def _unlocked(node: Any) -> Any:
 
 def _explain(setting: Setting, error: Exception) -> list[str]:
     """What is wrong with the value of one setting."""
-    numbers = [f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)]
+    numbers = [
+        f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)
+    ]
     return numbers or [f"{setting.key}: {_said(error)}"]
 
 
@@ -229,7 +257,13 @@ def _unknown_keys(setting: Setting) -> list[str]:
 def _names(key: str, value: Any) -> Iterator[str]:
     """The key, and those in the blocks and lists that are its value."""
     yield key
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, below in inner:
         yield from _names(f"{key}.{name}", below)
 
@@ -244,7 +278,9 @@ def _said(error: Exception) -> str:
     if type(error) is ValueError:
         return str(error)
     if isinstance(error, InterpolationKeyError):
-        return f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
+        return (
+            f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
+        )
     return first_line(error)
 
 

@@ -80,9 +80,7 @@ def path_fault(path: str) -> str:
         return f"got {shown(path)}, a name of {longest} bytes in it, wanted at most {MOST_NAME}, which is all that file systems take; shorten it"
     whole = len(os.fsencode(os.path.abspath(path)))
     if whole > MOST_PATH:
-        return (
-            f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to leave room for the files in it; shorten it"
-        )
+        return f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to leave room for the files in it; shorten it"
     return ""
 
 
@@ -104,10 +102,14 @@ def expanded(path: str) -> str:
         )
     whole = os.path.expanduser(os.path.expandvars(path))
     if whole.startswith("~"):
-        raise ValueError(f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or ./{path} for a folder")
+        raise ValueError(
+            f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or ./{path} for a folder"
+        )
     missing = _VARIABLE.search(whole)
     if missing:
-        raise ValueError(f"the environment has no variable {missing[1]}; export it, or write the whole path")
+        raise ValueError(
+            f"the environment has no variable {missing[1]}; export it, or write the whole path"
+        )
     return whole
 
 
@@ -118,7 +120,11 @@ def _places(node: Any, parts: list[str], prefix: str) -> Iterator[str]:
     part, *rest = parts
     if not OmegaConf.is_config(node):
         return
-    names = [str(number) for number in range(len(node))] if part == "*" and OmegaConf.is_list(node) else [part]
+    names = (
+        [str(number) for number in range(len(node))]
+        if part == "*" and OmegaConf.is_list(node)
+        else [part]
+    )
     for name in names:
         inner = OmegaConf.select(node, name, throw_on_resolution_failure=False)
         if inner is not None:

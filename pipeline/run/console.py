@@ -27,7 +27,10 @@ def show(lines: Iterable[str]) -> None:
 def complain(faults: Sequence[str]) -> None:
     """Every fault, one a line, on standard error; of very many the first and a count."""
     more = len(faults) - MOST_FAULTS
-    for fault in [*faults[:MOST_FAULTS], *([f"... and {more} more; mend these first"] if more > 0 else [])]:
+    for fault in [
+        *faults[:MOST_FAULTS],
+        *([f"... and {more} more; mend these first"] if more > 0 else []),
+    ]:
         print(f"primum: {one_line(fault)}", file=sys.stderr, flush=True)
 
 
@@ -48,22 +51,42 @@ def safety_table(results: dict[str, Any]) -> list[str]:
     suites = list(results["policies"][policies[0]]["suites"])
     rows = [["", *(one_line(results["policies"][name]["title"]) for name in policies)]]
     if any("optimiser_steps" in results["policies"][name] for name in policies):
-        rows.append(["optimiser steps", *(str(results["policies"][name]["optimiser_steps"]) for name in policies)])
+        rows.append(
+            [
+                "optimiser steps",
+                *(str(results["policies"][name]["optimiser_steps"]) for name in policies),
+            ]
+        )
     for suite in suites:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
         metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
             found = [results["policies"][name]["suites"][suite][metric] for name in policies]
             if any(found):
-                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)])
+                rows.append(
+                    [one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)]
+                )
         for title, metric in INDEPENDENT_METRICS:
-            by_others = [(results["policies"][name]["suites"][suite].get("independent") or {}).get(metric) for name in policies]
+            by_others = [
+                (results["policies"][name]["suites"][suite].get("independent") or {}).get(metric)
+                for name in policies
+            ]
             if any(by_others):
-                rows.append([one_line(f"{suite}: {title}"), *(_cell(estimate, ".0%") for estimate in by_others)])
+                rows.append(
+                    [
+                        one_line(f"{suite}: {title}"),
+                        *(_cell(estimate, ".0%") for estimate in by_others),
+                    ]
+                )
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    n = "; ".join(f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites)
+    n = "; ".join(
+        f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites
+    )
     level = 100 * results["confidence"]
     return [*lines, f"{level:g} % intervals in brackets; {n}"]
 

@@ -41,4 +41,6 @@ class DeclaredSettings:
             return value
         if any(declared.startswith(f"{path}.") for declared in self._names):
             return DeclaredSettings(value, self._names, self._stage, f"{path}.")
-        raise UndeclaredSetting(f"the stage {self._stage} reads {path}, which it does not declare; name it in the stage's settings")
+        raise UndeclaredSetting(
+            f"the stage {self._stage} reads {path}, which it does not declare; name it in the stage's settings"
+        )

@@ -55,7 +55,10 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "train_batch_size": (_BATCH, _PER_STEP),
     "per_device_train_batch_size": (f"{_BATCH} trainer.micro_batch_tokens", _PER_STEP),
     "per_gpu_train_batch_size": (f"{_BATCH} trainer.micro_batch_tokens", _PER_STEP),
-    "micro_batch_size": ("trainer.micro_batch_tokens", "tokens instead of rows, so that long rows need no smaller setting"),
+    "micro_batch_size": (
+        "trainer.micro_batch_tokens",
+        "tokens instead of rows, so that long rows need no smaller setting",
+    ),
     "warmup_ratio": ("trainer.warmup", "a share of all steps"),
     "warmup_steps": ("trainer.warmup", "a share of all steps, not their number"),
     "max_grad_norm": ("trainer.gradient_clip_norm",),
@@ -64,8 +67,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "bf16": ("trainer.precision", "bf16-mixed; model.base.dtype is that of the weights"),
     "fp16": ("trainer.precision", "16-mixed; model.base.dtype is that of the weights"),
     "mixed_precision": ("trainer.precision",),
-    "deepspeed": ("trainer.strategy", "deepspeed, with trainer.zero_stage and trainer.offload; there is no JSON file"),
-    "deepspeed_config": ("trainer.strategy", "deepspeed, with trainer.zero_stage and trainer.offload; there is no JSON file"),
+    "deepspeed": (
+        "trainer.strategy",
+        "deepspeed, with trainer.zero_stage and trainer.offload; there is no JSON file",
+    ),
+    "deepspeed_config": (
+        "trainer.strategy",
+        "deepspeed, with trainer.zero_stage and trainer.offload; there is no JSON file",
+    ),
     "zero_optimization": ("trainer.zero_stage",),
     "use_gradient_checkpointing": ("trainer.gradient_checkpointing",),
     "activation_checkpointing": ("trainer.gradient_checkpointing",),
@@ -145,7 +154,9 @@ _BY_ITSELF = "the fastest way that the architecture allows is chosen, and the lo
 _SFT_IS_REFERENCE = "DPO starts from the SFT policy, which is its reference"
 _NO_QUANTISED = "bases are not trained in a quantised form; set model.base.dtype=bfloat16, or shard with trainer.zero_stage"
 _COMMANDS = "what to do is the command, as in `primum sft CONFIG`"
-_RESUMES = "the same command goes on from where a run was cut off, and moves earlier results to previous/"
+_RESUMES = (
+    "the same command goes on from where a run was cut off, and moves earlier results to previous/"
+)
 _LOGS = "every step is logged in metrics.jsonl"
 _SCHEDULE = "the learning rate rises over trainer.warmup and falls as a cosine"
 

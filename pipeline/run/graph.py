@@ -43,7 +43,13 @@ def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
         return replace(first, starts_from=_named_start(registered.begins_with(config), config))
     if first is None or round == 1:
         return first
-    return replace(first, name=name, title=f"{first.title}, round {round}", starts_from=trained_before(round), round=round)
+    return replace(
+        first,
+        name=name,
+        title=f"{first.title}, round {round}",
+        starts_from=trained_before(round),
+        round=round,
+    )
 
 
 def _named_start(start: str, config: RunConfig) -> str:

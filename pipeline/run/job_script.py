@@ -46,7 +46,9 @@ class JobScript:
     @property
     def gpus_per_node(self) -> int | None:
         """As --gpus-per-node or --gres=gpu asks, a type in between or not."""
-        asked = self.options.get("--gpus-per-node") or self.options.get("--gres", "").removeprefix("gpu:")
+        asked = self.options.get("--gpus-per-node") or self.options.get("--gres", "").removeprefix(
+            "gpu:"
+        )
         count = asked.rsplit(":", 1)[-1]
         return int(count) if _is_count(count) else None
 
@@ -74,7 +76,9 @@ def read_job_script(path: Path) -> JobScript:
         with open_regular(path) as file:
             text = file.read(MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: no job script can be read there; name one of slurm/*.sh") from error
+        raise ConfigError(
+            f"{path}: no job script can be read there; name one of slurm/*.sh"
+        ) from error
     options: dict[str, str] = {}
     for line in text.splitlines():
         if line.startswith("#SBATCH"):
@@ -89,7 +93,9 @@ def _words(path: Path, line: str) -> list[str]:
     try:
         return shlex.split(line.removeprefix("#SBATCH"), comments=True)
     except ValueError as error:
-        raise ConfigError(f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its quotes") from error
+        raise ConfigError(
+            f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its quotes"
+        ) from error
 
 
 def _is_count(text: str) -> bool:
@@ -111,13 +117,21 @@ def script_faults(script: JobScript, *, gpu: bool) -> list[str]:
     """What would make the job fail, or lose work, whatever the model is."""
     where, options, faults = script.path, script.options, []
     if not script.path.read_text(encoding="utf-8").startswith("#!"):
-        faults.append(f"{where}: its first line is no #!; sbatch refuses it. Begin with #!/usr/bin/env bash")
+        faults.append(
+            f"{where}: its first line is no #!; sbatch refuses it. Begin with #!/usr/bin/env bash"
+        )
     if "primum_step" not in script.body and "srun" not in script.body:
-        faults.append(f"{where}: starts no ranks: no primum_step and no srun in it; see slurm/dpo_meditron.sh")
+        faults.append(
+            f"{where}: starts no ranks: no primum_step and no srun in it; see slurm/dpo_meditron.sh"
+        )
     if script.tasks_per_node is None:
-        faults.append(f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH --ntasks-per-node=4")
+        faults.append(
+            f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH --ntasks-per-node=4"
+        )
     elif gpu and script.gpus_per_node is None:
-        faults.append(f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH --gpus-per-node={script.tasks_per_node}")
+        faults.append(
+            f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH --gpus-per-node={script.tasks_per_node}"
+        )
     elif gpu and script.trains and script.gpus_per_node != script.tasks_per_node:
         faults.append(
             f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} GPUs a node; wanted one task a GPU, make them equal"
@@ -127,23 +141,36 @@ def script_faults(script: JobScript, *, gpu: bool) -> list[str]:
             f"{where}: got {script.gpus_per_node} GPUs a node for --ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
             "a policy is spread that one cannot hold"
         )
-    if re.search(r"primum_step\s+run\b", script.body) and script.nodes * (script.tasks_per_node or 1) > 1:
+    if (
+        re.search(r"primum_step\s+run\b", script.body)
+        and script.nodes * (script.tasks_per_node or 1) > 1
+    ):
         faults.append(
             f"{where}: primum_step run on {script.nodes * (script.tasks_per_node or 1)} tasks: run is one process, which cannot use ranks that "
             "srun starts; ask for one task (slurm/seeds.sh), or chain the stages with slurm/pipeline.sh"
         )
     if not _TIME.fullmatch(options.get("--time", "1")):
-        faults.append(f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours")
+        faults.append(
+            f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours"
+        )
     if options.get("--open-mode") != "append":
-        faults.append(f"{where}: a requeued job would empty its log; add #SBATCH --open-mode=append")
+        faults.append(
+            f"{where}: a requeued job would empty its log; add #SBATCH --open-mode=append"
+        )
     if "--output" in options:
         folder = Path(options["--output"]).parent
         if "%" not in str(folder) and not folder.is_dir():
-            faults.append(f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes no folders; mkdir -p {folder}")
+            faults.append(
+                f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes no folders; mkdir -p {folder}"
+            )
     if "--signal" not in options:
         faults.append(f"{where}: no notice before the time limit; add #SBATCH --signal=USR1@300")
     elif options["--signal"].startswith("B:"):
-        faults.append(f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so that the stage hears it")
+        faults.append(
+            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so that the stage hears it"
+        )
     if "--no-requeue" in options:
-        faults.append(f"{where}: --no-requeue: a job that was stopped in time could not run again by itself; use --requeue")
+        faults.append(
+            f"{where}: --no-requeue: a job that was stopped in time could not run again by itself; use --requeue"
+        )
     return faults

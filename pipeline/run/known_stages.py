@@ -44,7 +44,11 @@ class KnownStages:
             "settings": settings,
             "here": os.getcwd(),
             "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
-            "code": [identity for room in ROOMS for identity in _identities(Path(pipeline.__file__).parents[1] / room)],
+            "code": [
+                identity
+                for room in ROOMS
+                for identity in _identities(Path(pipeline.__file__).parents[1] / room)
+            ],
             "named": [identity for path in self._named(settings) for identity in _identities(path)],
         }
         self._noted = self._read()
@@ -72,8 +76,16 @@ class KnownStages:
             return
         state = self._state(stage)
         now = time.time_ns()
-        recent = [identity[0] for group in state.values() for identity in _files(group) if now - max(identity[2:4]) < SETTLED]
-        self._noted[stage] = {"state": sha256_json(state), "contents": {path: _content(Path(path)) for path in recent}}
+        recent = [
+            identity[0]
+            for group in state.values()
+            for identity in _files(group)
+            if now - max(identity[2:4]) < SETTLED
+        ]
+        self._noted[stage] = {
+            "state": sha256_json(state),
+            "contents": {path: _content(Path(path)) for path in recent},
+        }
         write_json(self._path, sealed({"stages": self._noted}))
 
     def _state(self, stage: str) -> dict[str, Any]:
@@ -93,7 +105,15 @@ class KnownStages:
     def _packaged(self) -> list[Path]:
         """Models that come with packages are unpacked into the cache."""
         cache, name = cache_directory(), self._config.model.base.path
-        return [folder for folder in sorted(cache.iterdir()) if name in folder.name and folder.is_dir()] if cache.is_dir() else []
+        return (
+            [
+                folder
+                for folder in sorted(cache.iterdir())
+                if name in folder.name and folder.is_dir()
+            ]
+            if cache.is_dir()
+            else []
+        )
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -124,14 +144,19 @@ def _identity(path: Path) -> Identity:
     status = path.lstat()
     link = os.readlink(path) if path.is_symlink() else ""
     target = path.stat() if link and path.exists() else status
-    times = [max(status.st_mtime_ns, target.st_mtime_ns), max(status.st_ctime_ns, target.st_ctime_ns)]
+    times = [
+        max(status.st_mtime_ns, target.st_mtime_ns),
+        max(status.st_ctime_ns, target.st_ctime_ns),
+    ]
     return [str(path.absolute()), target.st_size, *times, target.st_ino, link]
 
 
 def _files(group: Any) -> Iterator[Identity]:
     """Of a group of a state, the identities of files that are there."""
     if isinstance(group, list):
-        yield from (identity for identity in group if isinstance(identity, list) and len(identity) > 2)
+        yield from (
+            identity for identity in group if isinstance(identity, list) and len(identity) > 2
+        )
 
 
 def _content(path: Path) -> str:

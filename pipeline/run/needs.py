@@ -21,7 +21,13 @@ from pipeline.run.config import RunConfig
 from pipeline.run.graph import trained_policies
 from pipeline.run.job_script import JobScript
 from pipeline.run.online_needs import drawing_bytes, is_online, kept_bytes, operations
-from pipeline.run.stage_room import SMALL, adapter_bytes, exported_bytes, reward_gigabytes, work_bytes
+from pipeline.run.stage_room import (
+    SMALL,
+    adapter_bytes,
+    exported_bytes,
+    reward_gigabytes,
+    work_bytes,
+)
 from records.errors import first_line
 from records.rows import Demonstration
 from records.stage_folder import existing_parent
@@ -33,16 +39,24 @@ PROMPT_TOKENS = 128
 """Of a prompt, with its chat format, for the cache of answers."""
 
 
-def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tuple[list[str], list[str]]:
+def room_faults(
+    config: RunConfig, job: JobScript | None, gpu_gb: float
+) -> tuple[list[str], list[str]]:
     """GPU, host and disk against what the model's config says that they must hold."""
     try:
         shape = shape_of(config.model.base, config.model.adapter)
     except Exception as error:  # transformers and remote code raise anything
-        return [f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"], []
+        return [
+            f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"
+        ], []
     faults = []
     answers_only = job is not None and not job.trains
     peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
-    if config.trainer.accelerator == "gpu" and not answers_only and peak + GPU_CONTEXT > gpu_gb * GB:
+    if (
+        config.trainer.accelerator == "gpu"
+        and not answers_only
+        and peak + GPU_CONTEXT > gpu_gb * GB
+    ):
         faults.append(
             f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} (--gpu-gb); raise trainer.zero_stage or the number of ranks, "
             "set trainer.gradient_checkpointing or trainer.offload=cpu, lower trainer.micro_batch_tokens, reward.layers or eval.generation.batch_size, "
@@ -51,14 +65,19 @@ def room_faults(config: RunConfig, job: JobScript | None, gpu_gb: float) -> tupl
     faults += _copy_faults(config, shape, job, gpu_gb)
     host, why = _host_bytes(config, shape)
     if job and job.memory_gb is not None and job.memory_gb * GB < host:
-        faults.append(f"{job.path}: --mem={job.options['--mem']}: {why}, {host / GB:.0f} GB a node; raise it")
+        faults.append(
+            f"{job.path}: --mem={job.options['--mem']}: {why}, {host / GB:.0f} GB a node; raise it"
+        )
     disk = _disk_bytes(config, shape)
     free = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
     if free < disk:
         faults.append(
             f"run_dir={config.run_dir}: {free / GB:.0f} GB free on that disk, the run writes about {disk / GB:.0f} GB; free some or set run_dir elsewhere"
         )
-    return faults, [*lines, f"host memory about {host / GB:.1f} GB a node, disk about {disk / GB:.1f} GB"]
+    return faults, [
+        *lines,
+        f"host memory about {host / GB:.1f} GB a node, disk about {disk / GB:.1f} GB",
+    ]
 
 
 def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
@@ -112,7 +131,9 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by which speed it was reckoned."""
     shape = shape_of(config.model.base, config.model.adapter)
     trained = 1 - config.data.split.val - config.data.split.test
-    harmful, benign = (trained * sum(row.kind == kind for row in rows) for kind in ("harmful", "benign"))
+    harmful, benign = (
+        trained * sum(row.kind == kind for row in rows) for kind in ("harmful", "benign")
+    )
     if config.data.split.train_limit is not None:
         harmful = min(harmful, config.data.split.train_limit)
     pairs = harmful * config.pairs.max_pairs_per_prompt * (1 + config.pairs.over_refusal)
@@ -120,10 +141,16 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
         pairs = min(pairs, config.pairs.max_train_pairs)
     tokens = sum(lengths) / len(lengths)
     # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights' where all are trained, and for recomputing.
-    cost = 2.0 * shape.parameters * (2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing)
+    cost = (
+        2.0
+        * shape.parameters
+        * (2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing)
+    )
     sft = config.sft.epochs * (harmful + benign) * tokens * cost
     # A pair is two rows that share a prompt, and is read once more for the reference.
-    dpo = pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
+    dpo = (
+        pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
+    )
     hours = [flops / (GPU_SPEED * config.trainer.world_size) / 3600 for flops in (sft, dpo)]
     return (
         f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on {config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, "
@@ -148,12 +175,16 @@ def _split(parts: dict[str, float]) -> str:
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     """Policies of the training stages and the release, the reward model, and the checkpoints of the largest of them."""
     policies = len(trained_policies(config)) + 1
-    epochs = max(config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0)
+    epochs = max(
+        config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0
+    )
     left = policies * (exported_bytes(config, shape) + adapter_bytes(shape) + SMALL)
     return left + work_bytes(shape, epochs) + reward_gigabytes(config) * GB
 
 
-def _copy_faults(config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb: float) -> list[str]:
+def _copy_faults(
+    config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb: float
+) -> list[str]:
     """Where policies only answer (sample, eval), a task holds a whole one in 16 bits."""
     if config.trainer.accelerator != "gpu" or not job or job.trains or not job.gpus_per_task:
         return []
@@ -170,10 +201,17 @@ def _copy_faults(config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb:
 def _host_bytes(config: RunConfig, shape: Shape) -> tuple[float, str]:
     """Of a node, and what takes it."""
     trainer, whole = config.trainer, policy_bytes(shape, config.model.base)
-    off_gpu = whole / trainer.num_nodes if trainer.offload == "cpu" and loads_sharded(trainer) else 0.0
+    off_gpu = (
+        whole / trainer.num_nodes if trainer.offload == "cpu" and loads_sharded(trainer) else 0.0
+    )
     if trainer.offload == "cpu":
         off_gpu += 12 * shape.trained / trainer.num_nodes
     off_gpu += kept_bytes(config, shape) if is_online(config) else 0.0
     if loads_sharded(trainer):
-        return whole + off_gpu, "rank 0 exports the whole model" + (" beside what is offloaded" if off_gpu else "")
-    return trainer.devices * whole + off_gpu, f"each of {trainer.devices} ranks reads the whole model"
+        return whole + off_gpu, "rank 0 exports the whole model" + (
+            " beside what is offloaded" if off_gpu else ""
+        )
+    return (
+        trainer.devices * whole + off_gpu,
+        f"each of {trainer.devices} ranks reads the whole model",
+    )

@@ -42,7 +42,9 @@ def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
     rlhf = config.rlhf
     drawn = rlhf.num_generations * rlhf.generation.max_new_tokens
     packed = prompt_tokens + drawn
-    training = 2.0 * (2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing)
+    training = 2.0 * (
+        2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing
+    )
     a_prompt = 2.0 * (prompt_tokens + drawn) + 2.0 * packed + training * packed
     return rlhf.steps * rlhf.prompts_per_step * shape.parameters * a_prompt
 
@@ -55,7 +57,9 @@ def prompt_faults(config: RunConfig, available: dict[str, int]) -> list[str]:
     wanted = {"harmful": mix.harmful, "benign": mix.twins + mix.questions}
     empty = [kind for kind, count in available.items() if not count]
     if empty:
-        return [f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or set rlhf.starts_from=none"]
+        return [
+            f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or set rlhf.starts_from=none"
+        ]
     try:
         shares(wanted, available, config.rlhf.prompts_per_step)
     except PrimumError as error:
@@ -69,7 +73,9 @@ def described(config: RunConfig, lengths: Sequence[int]) -> list[str]:
         return []
     rlhf, trainer = config.rlhf, config.trainer
     tokens = median(lengths) + rlhf.num_generations * rlhf.generation.max_new_tokens
-    parts = math.ceil(rlhf.prompts_per_step * tokens / trainer.micro_batch_tokens / trainer.world_size)
+    parts = math.ceil(
+        rlhf.prompts_per_step * tokens / trainer.micro_batch_tokens / trainer.world_size
+    )
     return [
         f"rlhf: {rlhf.steps} steps of {rlhf.prompts_per_step} prompts with {rlhf.num_generations} completions each, about {parts} "
         f"micro-batch(es) a step on each rank, measured every {rlhf.measure_every} steps"

@@ -14,7 +14,18 @@ from typing import Any
 from pipeline.run.config import RunConfig, resolved
 from records.stage_folder import SCHEMA_VERSION
 
-LIBRARIES = ("primum", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "datasets", "trl", "wandb", "omegaconf")
+LIBRARIES = (
+    "primum",
+    "torch",
+    "transformers",
+    "peft",
+    "pytorch-lightning",
+    "deepspeed",
+    "datasets",
+    "trl",
+    "wandb",
+    "omegaconf",
+)
 
 
 def run_record(config: RunConfig) -> dict[str, Any]:
@@ -24,7 +35,10 @@ def run_record(config: RunConfig) -> dict[str, Any]:
         "command": " ".join(["primum", *sys.argv[1:]]),
         "config": resolved(config),
         **code_state(),
-        "versions": {"python": platform.python_version(), **{name: installed(name) for name in LIBRARIES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: installed(name) for name in LIBRARIES},
+        },
         "machine": machine(),
     }
 
@@ -43,7 +57,9 @@ def code_state() -> dict[str, Any]:
     def git(*arguments: str) -> str | None:
         here = Path(__file__).parent
         try:
-            result = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+            result = subprocess.run(
+                ["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return result.stdout.strip() if result.returncode == 0 else None
@@ -54,9 +70,21 @@ def code_state() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """What ran it, without names of hosts or users."""
-    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in _lines("/proc/cpuinfo")
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "system": platform.system()}
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory),
+        "system": platform.system(),
+    }
 
 
 def _lines(path: str) -> list[str]:

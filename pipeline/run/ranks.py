@@ -20,13 +20,28 @@ from train.config import TrainerConfig
 
 Item = TypeVar("Item")
 
-LAUNCH = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+LAUNCH = (
+    "SLURM_JOB_ID",
+    "SLURM_STEP_ID",
+    "SLURM_RESTART_COUNT",
+    "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_RESTART_COUNT",
+)
 """What srun and torchrun give to all ranks of one start, and to no other start."""
 WAIT_SECONDS = 3600.0
 """Rank 0 may have large inputs to hash."""
 
 
-LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+LAUNCHED = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "LOCAL_WORLD_SIZE",
+    "GROUP_RANK",
+    "NODE_RANK",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+)
 """What torchrun tells each rank besides."""
 
 
@@ -55,7 +70,9 @@ def forget_launcher() -> None:
     """
     if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
         return
-    for name in [name for name in os.environ if name in LAUNCHED or name.startswith("TORCHELASTIC_")]:
+    for name in [
+        name for name in os.environ if name in LAUNCHED or name.startswith("TORCHELASTIC_")
+    ]:
         del os.environ[name]
 
 
@@ -91,7 +108,9 @@ class _Word:
 def _said(word: Path) -> _Word | None:
     """None where nothing that counts is there yet; rank 0 writes it anew."""
     try:
-        return read_own(word, lambda value: _Word(entry(value, "launch", str), entry(value, "work", bool)))
+        return read_own(
+            word, lambda value: _Word(entry(value, "launch", str), entry(value, "work", bool))
+        )
     except ArtifactError:
         return None
 
@@ -114,9 +133,13 @@ class Share:
         if self.rank:
             return False
         deadline = time.monotonic() + WAIT_SECONDS
-        while missing := [rank for rank in range(self.world) if not (work / self._mark(rank)).is_file()]:
+        while missing := [
+            rank for rank in range(self.world) if not (work / self._mark(rank)).is_file()
+        ]:
             if time.monotonic() > deadline:
-                raise ResourceError(f"{work}: ranks {missing} did not hand in their part within {WAIT_SECONDS / 60:.0f} min of rank 0's")
+                raise ResourceError(
+                    f"{work}: ranks {missing} did not hand in their part within {WAIT_SECONDS / 60:.0f} min of rank 0's"
+                )
             time.sleep(0.1)
         return True
 

@@ -49,7 +49,9 @@ STAGES = {
         Registered("prep", "read the sources, split, lint, decontaminate"),
         Registered("sample", "the base policy's own answers to training prompts", repeats=True),
         Registered(
-            "reward", "train and validate the harmfulness reward model", Job("reward_harmfulness.sh", "REWARD_OPTIONS", trains=True)
+            "reward",
+            "train and validate the harmfulness reward model",
+            Job("reward_harmfulness.sh", "REWARD_OPTIONS", trains=True),
         ),
         Registered("score", "harmfulness and refusal of every completion", repeats=True),
         Registered("pairs", "build preference pairs and probe them for shortcuts", repeats=True),
@@ -70,7 +72,9 @@ STAGES = {
             "sft_control",
             "SFT for as many steps as DPO, to compare",
             Job("sft_meditron.sh", "DPO_OPTIONS", trains=True),
-            leaves=Policy("sft_control", "SFT, as many steps as DPO", starts_from="sft", control_of="dpo"),
+            leaves=Policy(
+                "sft_control", "SFT, as many steps as DPO", starts_from="sft", control_of="dpo"
+            ),
             is_wanted=lambda config: config.control.enabled,
         ),
         Registered(
@@ -93,7 +97,13 @@ STAGES = {
             Job(options="EVAL_OPTIONS"),
             is_wanted=lambda config: config.eval.tamper.enabled,
         ),
-        Registered("eval", "all policies side by side, and the report", Job("eval.sh", "EVAL_OPTIONS")),
-        Registered("release", "a Hugging Face directory with its evidence, or a refusal", Job(options="RELEASE_OPTIONS")),
+        Registered(
+            "eval", "all policies side by side, and the report", Job("eval.sh", "EVAL_OPTIONS")
+        ),
+        Registered(
+            "release",
+            "a Hugging Face directory with its evidence, or a refusal",
+            Job(options="RELEASE_OPTIONS"),
+        ),
     )
 }

@@ -21,7 +21,11 @@ def named(stage: str, round: int) -> str:
 def parsed(name: str) -> tuple[str, int]:
     """(stage, round) of a stage's name."""
     stage, _, number = name.rpartition("_")
-    return (stage, int(number)) if number.isdigit() and stage in STAGES and STAGES[stage].repeats else (name, 1)
+    return (
+        (stage, int(number))
+        if number.isdigit() and stage in STAGES and STAGES[stage].repeats
+        else (name, 1)
+    )
 
 
 def later(rounds: int) -> list[str]:

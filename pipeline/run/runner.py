@@ -56,12 +56,17 @@ def _require_device(config: RunConfig) -> None:
 
 def leave_run(rank: int) -> None:
     """What a rank other than 0 does under `primum run`, which starts the ranks of each training itself: nothing."""
-    say("run", f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself")
+    say(
+        "run",
+        f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself",
+    )
 
 
 def _refuse_launcher(config: RunConfig) -> None:
     """Ranks on several nodes, or those that srun has started, can only be started with each stage."""
-    if config.trainer.world_size == 1 or not (under_slurm(os.environ) or config.trainer.num_nodes > 1):
+    if config.trainer.world_size == 1 or not (
+        under_slurm(os.environ) or config.trainer.num_nodes > 1
+    ):
         return
     raise ConfigError(
         f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): it is one process, which starts ranks on its own "
@@ -90,7 +95,9 @@ def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
     if status == PreemptedError.exit_code:
         raise PreemptedError(f"{name} stopped")
     if status:
-        raise PrimumError(f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on")
+        raise PrimumError(
+            f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on"
+        )
 
 
 def run(config: RunConfig, arguments: list[str]) -> None:

@@ -38,7 +38,9 @@ def run_seeds(path: Path, overrides: list[str], count: int, run: Run) -> None:
     for seed in range(config.seed, config.seed + count):
         words = [*overrides, *seed_overrides(config, seed)]
         one = load_config(path, words)
-        for stage in share_stages(one, load_config(path, [*overrides, *seed_overrides(config, config.seed)])):
+        for stage in share_stages(
+            one, load_config(path, [*overrides, *seed_overrides(config, config.seed)])
+        ):
             say("seeds", f"seed {seed}: {stage} is that of seed {config.seed}")
         say("seeds", f"seed {seed} of {config.seed} to {config.seed + count - 1}: {one.run_dir}")
         try:

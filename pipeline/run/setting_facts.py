@@ -45,7 +45,11 @@ class SettingFact:
         """As a config file has it; empty where there is none."""
         if self.default is MISSING:
             return ""
-        return self.default if isinstance(self.default, str) and self.default else json.dumps(self.default)
+        return (
+            self.default
+            if isinstance(self.default, str) and self.default
+            else json.dumps(self.default)
+        )
 
 
 def kind_text(hint: Any) -> str:
@@ -67,7 +71,9 @@ def setting_facts() -> list[SettingFact]:
     return list(_facts(RunConfig, "", RunConfig(), ranges))
 
 
-def _facts(cls: type, prefix: str, values: Any, ranges: dict[str, Range | None]) -> Iterator[SettingFact]:
+def _facts(
+    cls: type, prefix: str, values: Any, ranges: dict[str, Range | None]
+) -> Iterator[SettingFact]:
     hints, said = get_type_hints(cls), meanings(cls)
     for entry in fields(cls):
         hint, optional = _without_none(hints[entry.name])
@@ -78,7 +84,9 @@ def _facts(cls: type, prefix: str, values: Any, ranges: dict[str, Range | None])
         shown = MISSING if is_dataclass(hint) or value is MISSING else _plain(value)
         meaning = said.get(entry.name) or plain_meaning(key) or _of_block(hint)
         yield SettingFact(key, hint, optional, shown, meaning, owner, range_)
-        inner, many = (get_args(hint)[-1], True) if get_origin(hint) in (list, dict) else (hint, False)
+        inner, many = (
+            (get_args(hint)[-1], True) if get_origin(hint) in (list, dict) else (hint, False)
+        )
         if is_dataclass(inner):
             below = None if many or value is MISSING else value
             yield from _facts(inner, f"{key}.*." if many else f"{key}.", below, ranges)  # type: ignore[arg-type]

@@ -40,7 +40,9 @@ def size_faults(text: str) -> list[str]:
     Raises yaml.YAMLError where it is not YAML.
     """
     if len(text) > MOST_CHARACTERS:
-        return [f"{len(text)} characters, wanted at most {MOST_CHARACTERS}; is this a file of settings?"]
+        return [
+            f"{len(text)} characters, wanted at most {MOST_CHARACTERS}; is this a file of settings?"
+        ]
     named: dict[str, _Open] = {}  # by anchor; what its aliases stand for is counted
     open_nodes = [_Open(None, 0)]
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -53,15 +55,21 @@ def size_faults(text: str) -> list[str]:
             open_nodes[-1].hold(closed.size, closed.levels + 1)
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == node.anchor for node in open_nodes):
-                return [f"line {line}: the alias *{event.anchor} stands inside what it names; write the value out"]
+                return [
+                    f"line {line}: the alias *{event.anchor} stands inside what it names; write the value out"
+                ]
             meant = named.get(event.anchor, _Open(None, 1, -1))
             open_nodes[-1].hold(meant.size, meant.levels + 1)
         elif isinstance(event, yaml.ScalarEvent):
             open_nodes[-1].hold(1, 0)
         if len(open_nodes) + open_nodes[-1].levels > MOST_LEVELS:
-            return [f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by name"]
+            return [
+                f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by name"
+            ]
         if open_nodes[-1].size > MOST_VALUES:
-            return [f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out what is meant"]
+            return [
+                f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out what is meant"
+            ]
     return []
 
 
@@ -71,9 +79,13 @@ def program_faults(key: str, value: Any) -> list[str]:
     for name, text in _texts(key, value):
         prose = PROSE.fullmatch(name) is not None
         if "${" in text:
-            faults.append(f"{name}: got {shown(text)}; settings do not refer to each other: write the value, or, in a path, write $NAME")
+            faults.append(
+                f"{name}: got {shown(text)}; settings do not refer to each other: write the value, or, in a path, write $NAME"
+            )
         elif odd := odd_characters(text, lines=prose):
-            faults.append(f"{name}: got {shown(text)} with {odd}, wanted text {'' if prose else 'on one line '}without; write it out")
+            faults.append(
+                f"{name}: got {shown(text)} with {odd}, wanted text {'' if prose else 'on one line '}without; write it out"
+            )
         elif text == MISSING:
             faults.append(
                 f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or leave the setting out for its default"
@@ -104,7 +116,17 @@ def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
     """Every text of a plain value, keys of blocks among them, by its dotted key."""
     if isinstance(value, str):
         yield key, value
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, below in inner:
         yield from _texts(f"{key}.{name}", below)
-    yield from ((key, name) for name in (value if isinstance(value, dict) else ()) if isinstance(name, str) and "${" in name)
+    yield from (
+        (key, name)
+        for name in (value if isinstance(value, dict) else ())
+        if isinstance(name, str) and "${" in name
+    )

@@ -35,7 +35,10 @@ def file_settings(path: Path) -> list[Setting]:
             raise ConfigError([f"{path}: {fault}" for fault in too_much])
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # a day that is not in the calendar is a ValueError
+    except (
+        yaml.YAMLError,
+        ValueError,
+    ) as error:  # a day that is not in the calendar is a ValueError
         raise ConfigError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
     if content is None:
         return []
@@ -43,10 +46,17 @@ def file_settings(path: Path) -> list[Setting]:
         raise ConfigError(f"{path}: wanted settings by name, got {type(content).__name__}")
     nameless = [key for key in content if not isinstance(key, str)]
     if nameless:
-        raise ConfigError([f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there are" for key in nameless])
+        raise ConfigError(
+            [
+                f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there are"
+                for key in nameless
+            ]
+        )
     repeated = [f"{path}: {fault}" for fault in _repeated(node)]
     settings = [Setting(str(path), key, value) for key, value in _leaves(content)]
-    programs = [fault for setting in settings for fault in program_faults(setting.key, setting.value)]
+    programs = [
+        fault for setting in settings for fault in program_faults(setting.key, setting.value)
+    ]
     faults = [*repeated, *(f"{path}: {fault}" for fault in programs)]
     if faults:
         raise ConfigError(faults)
@@ -61,7 +71,11 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
         if not sign or not key:
             faults.append(f"{text!r}: wanted key=value, as in dpo.beta=0.2")
             continue
-        where = f"override {text!r}" if len(text) <= MOST_SHOWN else f"override {text[:MOST_SHOWN]!r}..."
+        where = (
+            f"override {text!r}"
+            if len(text) <= MOST_SHOWN
+            else f"override {text[:MOST_SHOWN]!r}..."
+        )
         try:
             if wrong := [*size_faults(value), *program_faults(key, value)]:
                 faults += [f"{where}: {fault}" for fault in wrong]
@@ -94,13 +108,17 @@ def _text(path: Path) -> str:
         with open_regular(path) as file:
             content = file.read(4 * MOST_CHARACTERS + 1)  # a character has at most four bytes
     except FileNotFoundError as error:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1)
+        near = difflib.get_close_matches(
+            path.name, [p.name for p in path.parent.glob("*.yaml")], n=1
+        )
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
         raise ConfigError(f"{path}: no such file{hint}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
     if len(content) > 4 * MOST_CHARACTERS:
-        raise ConfigError(f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a YAML file")
+        raise ConfigError(
+            f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a YAML file"
+        )
     try:
         return content.decode("utf-8")
     except ValueError as error:

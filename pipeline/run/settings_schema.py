@@ -28,7 +28,10 @@ def config_schema() -> Json:
 
 def _block(cls: type, prefix: str, facts: dict[str, SettingFact]) -> Json:
     hints = get_type_hints(cls)
-    properties = {entry.name: _described(hints[entry.name], f"{prefix}{entry.name}", facts) for entry in fields(cls)}
+    properties = {
+        entry.name: _described(hints[entry.name], f"{prefix}{entry.name}", facts)
+        for entry in fields(cls)
+    }
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

@@ -26,12 +26,21 @@ from records.errors import ArtifactError, ResourceError
 from records.licences import Restrictions, for_weights, restricted_card, union
 from records.rows import RecordT
 from records.run_files import BEFORE, FIRST, RunFile
-from records.stage_folder import SCHEMA_VERSION, StageDirectory, require_room, sha256_json, write_text
+from records.stage_folder import (
+    SCHEMA_VERSION,
+    StageDirectory,
+    require_room,
+    sha256_json,
+    write_text,
+)
 from records.stage_records import RunRecord
 from train.engine.checkpoint_files import settle
 from train.engine.preemption_signal import interruptible
 
-_DISK_FULL = re.compile(r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos", re.I | re.S)
+_DISK_FULL = re.compile(
+    r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos",
+    re.I | re.S,
+)
 """How torch and safetensors, which raise no OSError, say that a disk is full."""
 KEPT = "nothing changed, kept"
 """What is said of a stage that is done."""
@@ -80,7 +89,9 @@ class Context:
     @property
     def before(self) -> StageDirectory:
         """The stage that left the policy which a training, or else this round, begins with."""
-        return StageDirectory(self._run_dir / begins_with(self.directory.name, self.round, self.config))
+        return StageDirectory(
+            self._run_dir / begins_with(self.directory.name, self.round, self.config)
+        )
 
     @property
     def _run_dir(self) -> Path:
@@ -146,7 +157,11 @@ class Stage:
         """What it reads under this config, as stage/part."""
         later = self.reads_later if self.round > 1 else ()
         files = (*self.reads, *later, *self.reads_if(config))
-        return tuple(name for file in files for name in parts_of(file, stage_of(file, self.name, self.round, config)))
+        return tuple(
+            name
+            for file in files
+            for name in parts_of(file, stage_of(file, self.name, self.round, config))
+        )
 
 
 def begins_with(stage: str, round: int, config: RunConfig) -> str:
@@ -160,7 +175,11 @@ def stage_of(file: RunFile[Any], reader: str, round: int, config: RunConfig) -> 
     if file.stage == BEFORE:
         return begins_with(reader, round, config)
     trained = policy_left_by(reader, config)
-    return way_to(trained, config)[0].name if file.stage == FIRST and trained else named(file.stage, round)
+    return (
+        way_to(trained, config)[0].name
+        if file.stage == FIRST and trained
+        else named(file.stage, round)
+    )
 
 
 def parts_of(file: RunFile[Any], stage: str) -> list[str]:
@@ -189,7 +208,9 @@ def inherited(stage: Stage, config: RunConfig) -> Restrictions:
     for name in stage.inputs(config):
         source = name.partition("/")[0]
         restrictions = StageDirectory(Path(config.run_dir) / source).restrictions()
-        found.append(for_weights(restrictions) if source == "prep" and not stage.measures else restrictions)
+        found.append(
+            for_weights(restrictions) if source == "prep" and not stage.measures else restrictions
+        )
     return union(found)
 
 
@@ -198,7 +219,12 @@ def mark_weights(folder: Path, restrictions: Restrictions) -> None:
     for name in WEIGHTS:
         if restrictions and (folder / name).is_dir():
             card = folder / name / "README.md"
-            write_text(card, restricted_card(card.read_text(encoding="utf-8") if card.is_file() else "", restrictions))
+            write_text(
+                card,
+                restricted_card(
+                    card.read_text(encoding="utf-8") if card.is_file() else "", restrictions
+                ),
+            )
 
 
 def _part(settings: dict[str, Any], name: str) -> Any:
@@ -215,7 +241,13 @@ def _required(run_dir: Path, name: str) -> str:
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
     seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
-    context = Context(seen, StageDirectory(Path(config.run_dir) / stage.name), rank, stage.round, stage.inputs(config))
+    context = Context(
+        seen,
+        StageDirectory(Path(config.run_dir) / stage.name),
+        rank,
+        stage.round,
+        stage.inputs(config),
+    )
     if not (_begin(stage, config, context) if rank == 0 else ranks.wanted(context.path)):
         return False
     started = time.monotonic()
@@ -242,8 +274,16 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
 
 def _require_written(stage: Stage, folder: Path) -> None:
     """A later stage would look for it in vain."""
-    missing = [path.name for file in stage.writes if not file.optional for path in file.paths(folder) if not path.exists()]
-    assert not missing, f"the stage {stage.name} has not written {', '.join(missing)}, which it declares"
+    missing = [
+        path.name
+        for file in stage.writes
+        if not file.optional
+        for path in file.paths(folder)
+        if not path.exists()
+    ]
+    assert not missing, (
+        f"the stage {stage.name} has not written {', '.join(missing)}, which it declares"
+    )
 
 
 def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
@@ -260,7 +300,9 @@ def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
     faults = _why_anew(directory, resumed=resumed)
     for fault in faults:
         context.say(fault)
-    moved = directory.begin({**run_record(config), "fingerprint": identity, **basis}, anew=bool(faults))
+    moved = directory.begin(
+        {**run_record(config), "fingerprint": identity, **basis}, anew=bool(faults)
+    )
     # Before the other ranks look: they take the checkpoint that this one settles on.
     passed_over = settle(directory.work / "checkpoints")
     ranks.announce(directory.path, work=True)
@@ -288,7 +330,11 @@ def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
 def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bool) -> None:
     if moved:
         why = "damaged" if damaged else "settings, inputs or files changed"
-        earlier = "the earlier result" if StageDirectory(moved).manifest_path.is_file() else "an attempt that was not finished"
+        earlier = (
+            "the earlier result"
+            if StageDirectory(moved).manifest_path.is_file()
+            else "an attempt that was not finished"
+        )
         context.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
     elif resumed:
         context.say("was cut off; going on from there")

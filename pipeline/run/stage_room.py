@@ -22,21 +22,35 @@ def policy_gigabytes(config: RunConfig) -> float:
 def trained_gigabytes(config: RunConfig, epochs: int) -> float:
     """The same for a training of so many epochs."""
     shape = _shape(config, config.model.adapter)
-    return (exported_bytes(config, shape) + adapter_bytes(shape) + work_bytes(shape, epochs) + SMALL) / GB
+    return (
+        exported_bytes(config, shape) + adapter_bytes(shape) + work_bytes(shape, epochs) + SMALL
+    ) / GB
 
 
 def reward_gigabytes(config: RunConfig) -> float:
     """Of the reward model: the layers that it keeps, merged, and its checkpoints."""
     shape = _shape(config, config.reward.adapter)
-    share = 1.0 if config.reward.layers is None else min(1.0, config.reward.layers / max(1, shape.layers))
+    share = (
+        1.0
+        if config.reward.layers is None
+        else min(1.0, config.reward.layers / max(1, shape.layers))
+    )
     embedding = shape.vocabulary * shape.hidden
     kept = embedding + share * max(0, shape.parameters - embedding)
-    return (kept * DTYPES[config.model.base.dtype].itemsize + work_bytes(shape, config.reward.epochs) + SMALL) / GB
+    return (
+        kept * DTYPES[config.model.base.dtype].itemsize
+        + work_bytes(shape, config.reward.epochs)
+        + SMALL
+    ) / GB
 
 
 def exported_bytes(config: RunConfig, shape: Shape) -> float:
     """A policy directory, in the type that it is stored in."""
-    stored = config.model.base.dtype if config.model.export_dtype == "auto" else config.model.export_dtype
+    stored = (
+        config.model.base.dtype
+        if config.model.export_dtype == "auto"
+        else config.model.export_dtype
+    )
     return float(shape.parameters * DTYPES[stored].itemsize)
 
 

@@ -20,7 +20,13 @@ from records.contracts import BASE
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
 from records.rows import Demonstration, Record, RecordT, read_records
-from records.run_files import CAPABILITY, CAPABILITY_ANSWERS, CAPABILITY_TEXTS, DEMONSTRATIONS, POLICY
+from records.run_files import (
+    CAPABILITY,
+    CAPABILITY_ANSWERS,
+    CAPABILITY_TEXTS,
+    DEMONSTRATIONS,
+    POLICY,
+)
 from records.stage_folder import sha256_file, write_json, write_records
 
 
@@ -38,13 +44,18 @@ def work(context: Context) -> dict[str, Any]:
             "benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
-    measured = {name: _measured(context, name, at, items, texts) for name, at in _policies(context).items()}
+    measured = {
+        name: _measured(context, name, at, items, texts) for name, at in _policies(context).items()
+    }
     answers = [row for of_tasks, _ in measured.values() for row in of_tasks]
     likely = [row for _, of_texts in measured.values() for row in of_texts]
     write_records(context.path / CAPABILITY_ANSWERS.name, answers)
     write_records(context.path / CAPABILITY_TEXTS.name, likely)
     summary = capability_summary(
-        {name: {policy: _of(rows, name) for policy, (rows, _) in measured.items()} for name in tasks},
+        {
+            name: {policy: _of(rows, name) for policy, (rows, _) in measured.items()}
+            for name in tasks
+        },
         {policy: rows for policy, (_, rows) in measured.items()},
         absent,
         wanted,
@@ -79,9 +90,15 @@ def _measured(
             loaded.append(generating(context.config, at, context.config.eval.generation))
         return loaded[0]
 
-    answers = _kept(folder / f"{name}.answers.jsonl", Answer, lambda: task_answers(context.config, name, *model(), items) if items else [])
+    answers = _kept(
+        folder / f"{name}.answers.jsonl",
+        Answer,
+        lambda: task_answers(context.config, name, *model(), items) if items else [],
+    )
     likely = _kept(
-        folder / f"{name}.texts.jsonl", TextLikelihood, lambda: text_likelihoods(context.config, name, *model(), texts) if texts else []
+        folder / f"{name}.texts.jsonl",
+        TextLikelihood,
+        lambda: text_likelihoods(context.config, name, *model(), texts) if texts else [],
     )
     context.say(f"{policy_title(name)}: {len(answers)} items and {len(likely)} texts measured")
     return answers, likely
@@ -110,7 +127,9 @@ STAGE = Stage(
     reads=(DEMONSTRATIONS.of("test"),),
     writes=(CAPABILITY, CAPABILITY_ANSWERS, CAPABILITY_TEXTS),
     measures=True,
-    reads_if=lambda config: tuple(POLICY.left_by(policy.name) for policy in trained_policies(config)),
+    reads_if=lambda config: tuple(
+        POLICY.left_by(policy.name) for policy in trained_policies(config)
+    ),
     settings=(*MODEL, "eval.capability", "eval.confidence", "eval.generation.dtype"),
     beside=(*HARDWARE, "control", "dpo.rounds", "rlhf.starts_from", "eval.generation"),
     work=work,

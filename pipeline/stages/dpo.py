@@ -13,7 +13,14 @@ from models.tokens import TokenRow, encode_pair
 from pipeline.kto_training import KtoTraining
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    Training,
+    train_policy,
+)
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
@@ -21,7 +28,18 @@ from pipeline.run.stage_room import policy_gigabytes
 from records.cache import cache_directory
 from records.errors import RecordError
 from records.rows import Pair
-from records.run_files import ADAPTER, BEFORE, FIRST, PAIRS, POLICY, PROMPTS, SCOREBOARD, SELECTION, TRAINED, RunFile
+from records.run_files import (
+    ADAPTER,
+    BEFORE,
+    FIRST,
+    PAIRS,
+    POLICY,
+    PROMPTS,
+    SCOREBOARD,
+    SELECTION,
+    TRAINED,
+    RunFile,
+)
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
 from train.engine.hardware import precision, uses_gpu
@@ -31,7 +49,10 @@ if TYPE_CHECKING:
     from train.dpo import DpoModule, DpoRows
     from train.reference import ReferencePass
 
-BEGUN_WITH = (*(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)), SCOREBOARD.left_by(FIRST))
+BEGUN_WITH = (
+    *(file.left_by(BEFORE) for file in (POLICY, SCOREBOARD, SELECTION)),
+    SCOREBOARD.left_by(FIRST),
+)
 """What is read of an earlier training: its policy, and what is known of it and of the base."""
 
 
@@ -79,29 +100,45 @@ def _dpo(context: Context, before: list[dict[str, Any]]) -> dict[str, Any]:
     return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
 
 
-def _limit(context: Context, pairs: list[Pair], before: list[dict[str, Any]]) -> tuple[OverRefusalLimit | None, list[int]]:
+def _limit(
+    context: Context, pairs: list[Pair], before: list[dict[str, Any]]
+) -> tuple[OverRefusalLimit | None, list[int]]:
     """(the limit, the number of every pair's group); without a limit all pairs are of one group."""
     config = context.config.dpo
     if config.over_refusal_limit is None:
         return None, [0] * len(pairs)
     groups = pair_groups(pairs, context.read(PROMPTS.of("train")))
-    limit = limit_of(groups, before[0], config, context.config.eval.scoreboard.confidence, context.say)
+    limit = limit_of(
+        groups, before[0], config, context.config.eval.scoreboard.confidence, context.say
+    )
     return limit, numbered(groups, limit.names)
 
 
 def _reference_folder(context: Context) -> Path:
     """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
     trainer = context.config.trainer
-    identity = {"policy": context.before.require(POLICY.name), "precision": precision(trainer), "gpu": uses_gpu(trainer)}
+    identity = {
+        "policy": context.before.require(POLICY.name),
+        "precision": precision(trainer),
+        "gpu": uses_gpu(trainer),
+    }
     return cache_directory() / "reference_logps" / sha256_json(identity)[:24]
 
 
 def from_before(context: Context) -> dict[str, Any]:
     """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
     base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
-    known = [row for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))) if row["epoch"] > 0]
+    known = [
+        row
+        for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE)))
+        if row["epoch"] > 0
+    ]
     before = context.input(SELECTION.left_by(BEFORE)).parent
-    return {"before": [*base, *known], "before_epoch": KeptEpoch.read(before).epoch, "began_with": before}
+    return {
+        "before": [*base, *known],
+        "before_epoch": KeptEpoch.read(before).epoch,
+        "began_with": before,
+    }
 
 
 def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
@@ -116,11 +153,19 @@ def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:
     return (*earlier_adapter(config), *suites, *measured)
 
 
-def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
+def _encode(
+    context: Context, pairs: list[Pair], tokenizer: Any
+) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
     """Token rows, and which pairs they are of."""
     max_length = context.config.model.max_length
     rows = [
-        encode_pair(tokenizer, p.prompt, (p.chosen, p.rejected), max_length, finished=(p.chosen_finished, p.rejected_finished))
+        encode_pair(
+            tokenizer,
+            p.prompt,
+            (p.chosen, p.rejected),
+            max_length,
+            finished=(p.chosen_finished, p.rejected_finished),
+        )
         for p in pairs
     ]
     places = [place for place, row in enumerate(rows) if row is not None]
@@ -131,9 +176,14 @@ def _encode(context: Context, pairs: list[Pair], tokenizer: Any) -> tuple[list[t
         "cut": sum(a.truncated for a, _ in kept),
     }
     if context.rank == 0:
-        write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(side.input_ids) for pair in kept for side in pair)})
+        write_json(
+            context.path / "tokens.json",
+            {**counts, "tokens": sum(len(side.input_ids) for pair in kept for side in pair)},
+        )
     if not kept:
-        raise RecordError(f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it")
+        raise RecordError(
+            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it"
+        )
     return kept, places
 
 
@@ -142,7 +192,12 @@ STAGE = Stage(
     reads=(*MEASURED_ON, PAIRS.of("train"), *BEGUN_WITH),
     writes=TRAINED,
     # Another round later on does not change an earlier one.
-    settings=(*MODEL, *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"), *MEASURED, *TRAINED_BY),
+    settings=(
+        *MODEL,
+        *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"),
+        *MEASURED,
+        *TRAINED_BY,
+    ),
     beside=(*BESIDE, "dpo.rounds"),
     work=work,
     reads_if=_reads_if,

@@ -29,7 +29,13 @@ from pipeline.evaluation_files import write_evaluation
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
-from pipeline.run.graph import compared_policies, released_policy, stages_before, trained_policies, way_to
+from pipeline.run.graph import (
+    compared_policies,
+    released_policy,
+    stages_before,
+    trained_policies,
+    way_to,
+)
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
 from pipeline.run_scorers import run_scorers
@@ -69,7 +75,11 @@ def work(context: Context) -> dict[str, Any]:
     results = build_results(
         measured,
         {policy: _about(context, policy) for policy in compared_policies(config)},
-        endpoint=Endpoint(released_policy(config), BASE.name, metric=HARM_CHANCE if config.eval.factors else "harmfulness"),
+        endpoint=Endpoint(
+            released_policy(config),
+            BASE.name,
+            metric=HARM_CHANCE if config.eval.factors else "harmfulness",
+        ),
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.input(VALIDATION)),
@@ -81,13 +91,24 @@ def work(context: Context) -> dict[str, Any]:
         provenance=_provenance(context),
     )
     results.update(measured_apart(context))
-    results["suites_described"] = suite_facts(config.eval.suites, [prompt.suite for prompt in prompts])
-    results["people"] = corrected_by_people(measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence)
+    results["suites_described"] = suite_facts(
+        config.eval.suites, [prompt.suite for prompt in prompts]
+    )
+    results["people"] = corrected_by_people(
+        measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence
+    )
     results["verdict"] = verdict(results)
     rates = error_rates(results, released_policy(config), config.release.gate)
     results["gate_error_rates"] = [row.to_json() for row in rates]
     gates = judge(results, released_policy(config), config.release.gate)
-    write_evaluation(context.path, results, prompts, measured, gates=gates, opens_withheld=config.eval.open_withheld)
+    write_evaluation(
+        context.path,
+        results,
+        prompts,
+        measured,
+        gates=gates,
+        opens_withheld=config.eval.open_withheld,
+    )
     rows = [row.to_row() for row in measured]
     record_evaluation(context, stages_before(context.directory.name, config), results, rows, gates)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
@@ -99,7 +120,10 @@ def work(context: Context) -> dict[str, Any]:
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
     config = context.config
-    trained = {policy.name: policy_of(config, context.input(POLICY.left_by(policy.name))) for policy in trained_policies(config)}
+    trained = {
+        policy.name: policy_of(config, context.input(POLICY.left_by(policy.name)))
+        for policy in trained_policies(config)
+    }
     return {BASE.name: base_config(config), **trained}
 
 
@@ -125,7 +149,9 @@ def _selection(context: Context, policy: Policy) -> Selection:
         return kept.selection
     rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name)))[0]
+    base = read_scoreboard(
+        context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name))
+    )[0]
     return selection_of(row, context.config.eval.scoreboard, base)
 
 
@@ -152,12 +178,15 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}" for s in config.data.sources
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": f"vllm {vllm_version(config.model.vllm)}" if config.eval.engine == "vllm" else "transformers",
+            "engine": f"vllm {vllm_version(config.model.vllm)}"
+            if config.eval.engine == "vllm"
+            else "transformers",
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),
@@ -174,7 +203,10 @@ STAGE = Stage(
     reads=(PROMPTS.of("test"), whole("reward")),
     writes=(RESULTS, REPORT, MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES),
     measures=True,
-    reads_if=lambda config: (*(whole(policy.name) for policy in trained_policies(config)), *left_apart(config)),
+    reads_if=lambda config: (
+        *(whole(policy.name) for policy in trained_policies(config)),
+        *left_apart(config),
+    ),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),

@@ -10,7 +10,13 @@ from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
 from data_prep.pairs.endings import ended_alike
-from data_prep.pairs.expert_labels import expert_pairs, hash_labels, read_labels, with_expert_pairs, with_expert_scores
+from data_prep.pairs.expert_labels import (
+    expert_pairs,
+    hash_labels,
+    read_labels,
+    with_expert_pairs,
+    with_expert_scores,
+)
 from data_prep.pairs.probes import judge_probes
 from data_prep.pairs.report import describe, summary_lines
 from data_prep.pairs.shortcuts import judge_shortcuts
@@ -23,7 +29,17 @@ from pipeline.run.stage import Context, Stage
 from pipeline.stages.score import read_revisions, revisions_made
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Pair, Prompt, Score
-from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, PAIRS, PAIRS_CARD, PAIRS_REPORT, PROMPTS, SCORES, split_file
+from records.run_files import (
+    COMPLETIONS,
+    DEMONSTRATIONS,
+    LEARNED_FROM,
+    PAIRS,
+    PAIRS_CARD,
+    PAIRS_REPORT,
+    PROMPTS,
+    SCORES,
+    split_file,
+)
 from records.stage_folder import write_json, write_records
 from reward.refusal.rule import split_refusal
 
@@ -55,7 +71,11 @@ def work(context: Context) -> dict[str, Any]:
         context.say(line)
     for warning in (*judge_shortcuts(report["shortcuts"]["after"], config), *unknown):
         context.say(f"warning: {warning}")
-    return {"train": len(by_split["train"]), "val": len(by_split["val"]), "dropped": sum(result.dropped.values())}
+    return {
+        "train": len(by_split["train"]),
+        "val": len(by_split["val"]),
+        "dropped": sum(result.dropped.values()),
+    }
 
 
 def _read(context: Context) -> Inputs:
@@ -75,12 +95,20 @@ def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
     items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)
     scores = with_expert_scores(inputs.scores, ratings, items)
     found = candidates(inputs.completions, inputs.demonstrations, scores, read_revisions(context))
-    result = build_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
-    pairs = with_expert_pairs(result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs)
+    result = build_pairs(
+        inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
+    )
+    pairs = with_expert_pairs(
+        result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs
+    )
     considered = result.considered + len(pairs) - len(result.pairs)
     pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike, opening_of)  # the experts' too
-    result = result._replace(pairs=lint_built_pairs(context, pairs, result.dropped), considered=considered)
-    return result, plain_pairs(inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed)
+    result = result._replace(
+        pairs=lint_built_pairs(context, pairs, result.dropped), considered=considered
+    )
+    return result, plain_pairs(
+        inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
+    )
 
 
 def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
@@ -96,7 +124,9 @@ def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
         raters=len({rating.rater for rating in inputs.ratings}),
     )
     built = table("pairs", Pair, LEARNED_FROM)
-    write_card(context.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication)
+    write_card(
+        context.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication
+    )
     write_readme(context.path, "Preference pairs", [built])
 
 

@@ -39,9 +39,17 @@ def work(context: Context) -> dict[str, Any]:
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
     data, seed = context.config.data, splits_seed(context.config)
     summary = prepare(
-        data, context.path, seed=seed, evaluation_texts=texts, refuses=refusal, embed=embedding(context), renders=rendering(context.config)
+        data,
+        context.path,
+        seed=seed,
+        evaluation_texts=texts,
+        refuses=refusal,
+        embed=embedding(context),
+        renders=rendering(context.config),
     )
-    for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(summary):
+    for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(
+        summary
+    ):
         context.say(line)
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
@@ -75,18 +83,31 @@ def embedding(context: Context) -> Embed | None:
         # Data are often prepared on a node without the run's GPUs.
         where = device(context.config) if torch.cuda.is_available() else torch.device("cpu")
         context.say(f"{len(texts)} texts are embedded by {model.path} on {where.type}")
-        return embed(texts, model, batch_size=context.config.data.embedding.batch_size, device=where)
+        return embed(
+            texts, model, batch_size=context.config.data.embedding.batch_size, device=where
+        )
 
     return embedded
 
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
-    lines = [f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"]
-    lines += [f"  left out: {count:>5}  {reason}" for reason, count in sorted(summary["dropped"].items()) if count]
+    lines = [
+        f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"
+    ]
+    lines += [
+        f"  left out: {count:>5}  {reason}"
+        for reason, count in sorted(summary["dropped"].items())
+        if count
+    ]
     for name, count in summary["sources"].items():
-        lines.append(f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too")
+        lines.append(
+            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too"
+        )
     for split, suites in summary["splits"].items():
-        lines.append(f"  {split:<5} " + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items())))
+        lines.append(
+            f"  {split:<5} "
+            + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items()))
+        )
     lines += [
         f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} training prompts kept"
         for name, share in summary["mixture"].items()
@@ -109,14 +130,20 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
 def describe_reading(summary: dict[str, Any]) -> list[str]:
     """What was made of rows that are not plainly one prompt and its completion, and what was not read."""
     further = summary["rows_kept"] - summary["prompts"]
-    lines = [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"] if further else []
+    lines = (
+        [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"]
+        if further
+        else []
+    )
     lines += [
         f"  {name}: {count} rows with a completion that must not be imitated and no better one; they are prompts only"
         for name, count in summary["rejected_alone"].items()
     ]
     for name, columns in summary["unread_columns"].items():
         named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
-        lines.append(f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood")
+        lines.append(
+            f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood"
+        )
     return lines
 
 
@@ -168,14 +195,20 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
     from pipeline.policies import model_identity, tokenizer_identity
 
     model = embedding_model(config)
-    return {**files(config), **tokenizer_identity(config.model.base), **(model_identity(model, "data.embedding.model") if model else {})}
+    return {
+        **files(config),
+        **tokenizer_identity(config.model.base),
+        **(model_identity(model, "data.embedding.model") if model else {}),
+    }
 
 
 def sha256_path(path: Path) -> str:
     """Of a file, or of all files below a folder. Raises OSError where one cannot be read."""
     if not path.is_dir():
         return sha256_file(path)
-    return sha256_json({str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()})
+    return sha256_json(
+        {str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()}
+    )
 
 
 STAGE = Stage(

@@ -58,7 +58,9 @@ def work(context: Context) -> dict[str, Any]:
     results = read_results(context.input(RESULTS))
     _require_endpoint(results, policy)
     asked_for = f"{policy}/{sha256_json(asdict(config.gate))}"
-    results = with_gate(results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds"))
+    results = with_gate(
+        results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
+    )
     gates = judge(results, policy, config.gate)
     context.say(results.get("verdict") or verdict(results))
     for gate in gates:
@@ -72,7 +74,12 @@ def work(context: Context) -> dict[str, Any]:
     paths, measured = local_paths(context), measured_rows(context)
     personal = look_for_personal_data(context, measured)
     copy_policy(context.input(POLICY.left_by(policy)), target, paths)
-    write_evidence(context, target / "evidence", Evidence(gates, results, measured, personal, _pairs_of(context.config)), paths)
+    write_evidence(
+        context,
+        target / "evidence",
+        Evidence(gates, results, measured, personal, _pairs_of(context.config)),
+        paths,
+    )
     restrictions = context.directory.restrictions()
     base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
     card = model_card(
@@ -115,14 +122,21 @@ def _require(gates: list[GateResult], policy: str) -> None:
     failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
     if failed:
         raise GateError(
-            [*failed, f"{policy} is not released; look at eval/report.html, train differently, or change release.gate and say why"]
+            [
+                *failed,
+                f"{policy} is not released; look at eval/report.html, train differently, or change release.gate and say why",
+            ]
         )
 
 
 def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
     config = context.config
     base = hub_name(paths.hidden(config.model.base.path))
-    public = [one.path for one in config.data.sources if one.format == "hub" and not Path(one.path).exists()]
+    public = [
+        one.path
+        for one in config.data.sources
+        if one.format == "hub" and not Path(one.path).exists()
+    ]
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 
 
@@ -131,9 +145,16 @@ def _training_data(context: Context, personal: PersonalData) -> str:
     for row in trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [f"{source}, {suite}: {count} training rows, licence {licence}" for (source, suite, licence), count in sorted(counts.items())]
+    lines = [
+        f"{source}, {suite}: {count} training rows, licence {licence}"
+        for (source, suite, licence), count in sorted(counts.items())
+    ]
     used = {source for source, _, _ in counts}
-    lines += [f"of {s.name}: {s.terms.note}" for s in context.config.data.sources if s.name in used and s.terms.note]
+    lines += [
+        f"of {s.name}: {s.terms.note}"
+        for s in context.config.data.sources
+        if s.name in used and s.terms.note
+    ]
     lines += personal.sentences()
     return "\n".join(f"- {markdown_text(line)}" for line in lines)
 
@@ -141,13 +162,17 @@ def _training_data(context: Context, personal: PersonalData) -> str:
 def _gigabytes(config: RunConfig) -> float:
     """As much as is copied, which lies there when release begins."""
     folder = Path(config.run_dir) / released_policy(config) / "policy"
-    return (sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) + EVIDENCE_BYTES) / 1e9
+    return (
+        sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) + EVIDENCE_BYTES
+    ) / 1e9
 
 
 STAGE = Stage(
     name="release",
     reads=tuple(whole(stage) for stage in ("prep", "reward", "eval")),
-    reads_if=lambda config: tuple(whole(stage) for stage in (*_pairs_of(config), released_policy(config))),
+    reads_if=lambda config: tuple(
+        whole(stage) for stage in (*_pairs_of(config), released_policy(config))
+    ),
     settings=("release", "data.sources", "model.base.path"),
     beside=("dpo.rounds", "rlhf.starts_from", "wandb"),
     work=work,

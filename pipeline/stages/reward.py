@@ -15,7 +15,14 @@ from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
-from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REFUSALS, REWARD_MODEL, VALIDATION
+from records.run_files import (
+    COMPLETIONS,
+    DEMONSTRATIONS,
+    LEARNED_FROM,
+    REFUSALS,
+    REWARD_MODEL,
+    VALIDATION,
+)
 from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
@@ -31,23 +38,37 @@ def work(context: Context) -> dict[str, Any]:
 
     config, settings = context.config, context.config.reward
     examples = _examples(context)
-    train = balanced_sample([e for e in examples if e.split == "train"], settings.max_examples, config.seed)
+    train = balanced_sample(
+        [e for e in examples if e.split == "train"], settings.max_examples, config.seed
+    )
     held_out = [e for e in examples if e.split == "val"]
     _require_both_labels(train, held_out)
     base = base_config(config)
     tokenizer = load_tokenizer(base)
     kept, rows = _encode(train, tokenizer, config.model.max_length)
-    _require_both_labels(kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length)
+    _require_both_labels(
+        kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length
+    )
     network = _network(config)
     layout = training_layout(config, network.backbone, tokenizer, context.say)
     training = training_of(settings, kept, rows, layout, seed=config.seed)
-    plan = batch_plan(training.rows, config.trainer, global_batch_size=settings.global_batch_size, epochs=settings.epochs, seed=config.seed)
+    plan = batch_plan(
+        training.rows,
+        config.trainer,
+        global_batch_size=settings.global_batch_size,
+        epochs=settings.epochs,
+        seed=config.seed,
+    )
     steps = settings.epochs * plan.steps_per_epoch
-    context.say(f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning")
+    context.say(
+        f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning"
+    )
     module = made_module(training, network, _optimisation(config, steps))
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
-    for line in forget_metrics_after(metrics, resumed or -1):  # a fresh start keeps none, that of its head neither
+    for line in forget_metrics_after(
+        metrics, resumed or -1
+    ):  # a fresh start keeps none, that of its head neither
         context.say(line)
     fit(
         module,
@@ -60,7 +81,9 @@ def work(context: Context) -> dict[str, Any]:
         callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
-    state = state_of(module)  # gathered by all ranks: where weights are sharded, none has them whole
+    state = state_of(
+        module
+    )  # gathered by all ranks: where weights are sharded, none has them whole
     if context.rank:
         return {}
     trained = _network(config)
@@ -70,7 +93,13 @@ def work(context: Context) -> dict[str, Any]:
 
 def _network(config: RunConfig) -> HarmfulnessNetwork:
     settings = config.reward
-    return new_network(base_config(config), settings.adapter, layers=settings.layers, seed=config.seed, objective=settings.objective)
+    return new_network(
+        base_config(config),
+        settings.adapter,
+        layers=settings.layers,
+        seed=config.seed,
+        objective=settings.objective,
+    )
 
 
 def _optimisation(config: RunConfig, steps: int) -> dict[str, Any]:
@@ -89,10 +118,14 @@ def _examples(context: Context) -> list[RewardExample]:
     completions = [*context.read(COMPLETIONS), *context.read(REFUSALS)]
     labels = labels_for(config.reward, demonstrations, completions)
     share = config.reward.shortcut_examples
-    return build_examples(demonstrations, completions, labels, shortcut_share=share, seed=config.seed)
+    return build_examples(
+        demonstrations, completions, labels, shortcut_share=share, seed=config.seed
+    )
 
 
-def _require_both_labels(train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None) -> None:
+def _require_both_labels(
+    train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None
+) -> None:
     """`fits` is model.max_length where only the examples that fit into it are left."""
     remedy = "Give prep more harmful prompts with safe completions, a base policy that does not refuse them all, or reward.labelled_by=rule"
     which = ""
@@ -107,13 +140,17 @@ def _require_both_labels(train: list[RewardExample], held_out: list[RewardExampl
             )
 
 
-def _encode(examples: list[RewardExample], tokenizer: Any, max_length: int) -> tuple[list[RewardExample], list[TokenRow]]:
+def _encode(
+    examples: list[RewardExample], tokenizer: Any, max_length: int
+) -> tuple[list[RewardExample], list[TokenRow]]:
     rows = [(e, encode(tokenizer, e.prompt, e.completion, max_length)) for e in examples]
     kept = [(e, row) for e, row in rows if row is not None]
     return [e for e, _ in kept], [row for _, row in kept]
 
 
-def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]) -> dict[str, Any]:
+def _finish(
+    context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
+) -> dict[str, Any]:
     """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
     from reward.model.link import Link, calibrated
     from reward.model.validation import validate
@@ -129,14 +166,23 @@ def _finish(context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_
     _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
     validation = validate([e for _, e in judged], [z for z, _ in judged], link)
     validation["objective"] = context.config.reward.objective
-    validation["export_difference"] = save_reward_model(network, tokenizer, context.path / "reward_model", link=link, probe_rows=rows[:4])
+    validation["export_difference"] = save_reward_model(
+        network, tokenizer, context.path / "reward_model", link=link, probe_rows=rows[:4]
+    )
     validation["calibrated_on"] = len(fitted)
     write_json(context.path / "validation.json", validation)
-    write_records(context.path / "validation_examples.jsonl", [_judged_row(e, z) for z, e in judged])
+    write_records(
+        context.path / "validation_examples.jsonl", [_judged_row(e, z) for z, e in judged]
+    )
     _say_validation(context, validation)
     require_auroc(validation["auroc"], context.config.reward.min_auroc)
     auroc, accuracy = validation["auroc"], validation["accuracy"]
-    return {"auroc": auroc["mean"], "accuracy": accuracy["mean"], "ece": validation["ece"], "temperature": link.temperature}
+    return {
+        "auroc": auroc["mean"],
+        "accuracy": accuracy["mean"],
+        "ece": validation["ece"],
+        "temperature": link.temperature,
+    }
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
@@ -158,7 +204,11 @@ def _say_validation(context: Context, validation: dict[str, Any]) -> None:
     )
     for name, probe in validation["probes"].items():
         # Of fewer a rate says next to nothing; the count is printed alone.
-        rate = f"{probe['mean']:>4.0%} right (n {probe['n']})" if probe["n"] >= MIN_PROBED else f"too few (n {probe['n']})"
+        rate = (
+            f"{probe['mean']:>4.0%} right (n {probe['n']})"
+            if probe["n"] >= MIN_PROBED
+            else f"too few (n {probe['n']})"
+        )
         context.say(f"  {name:<19} {rate}: {probe['description']}")
 
 

@@ -12,7 +12,15 @@ from models.engines.generate import generation_dtype, rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, Watch, train_policy
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    Training,
+    Watch,
+    train_policy,
+)
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes
@@ -50,7 +58,11 @@ class _Online:
     def training(self) -> Training:
         from eval.scorer_watch import StopWhenScorersPart
 
-        stop = [StopWhenScorersPart(self.scoreboard, self.context.say)] if self.config.stop_when_scorers_part else []
+        stop = (
+            [StopWhenScorersPart(self.scoreboard, self.context.say)]
+            if self.config.stop_when_scorers_part
+            else []
+        )
         return Training(
             start=_start(self.context),
             rows_of=self._rows,
@@ -68,12 +80,20 @@ class _Online:
         self.tokenizer = tokenizer
         room = self.context.config.model.max_length - self.config.generation.max_new_tokens
         prompts = self.context.read(PROMPTS.of("train"))
-        asked = [Asked(prompt, prompt_ids(tokenizer, prompt.prompt)) for prompt in _measured_suites(self.context, prompts)]
+        asked = [
+            Asked(prompt, prompt_ids(tokenizer, prompt.prompt))
+            for prompt in _measured_suites(self.context, prompts)
+        ]
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
-            self.context.say(f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length")
+            self.context.say(
+                f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length"
+            )
         self.kinds = kinds_of(kept)
-        self.context.say(", ".join(f"{len(places)} {kind}" for kind, places in self.kinds.items()) + " prompts to ask")
+        self.context.say(
+            ", ".join(f"{len(places)} {kind}" for kind, places in self.kinds.items())
+            + " prompts to ask"
+        )
         generations, new = self.config.num_generations, self.config.generation.max_new_tokens
         self.rows = RolloutRows(kept, batch_rows, num_generations=generations, max_new_tokens=new)
         return self.rows
@@ -94,7 +114,11 @@ class _Online:
             epochs=self.config.epochs,
             seed=config.seed,
             kinds=self.kinds,
-            shares=shares(parts, {kind: len(places) for kind, places in self.kinds.items()}, self.config.prompts_per_step),
+            shares=shares(
+                parts,
+                {kind: len(places) for kind, places in self.kinds.items()},
+                self.config.prompts_per_step,
+            ),
             steps_in_epoch=self.config.measure_every,
         )
         mixed = ", ".join(f"{count} {kind}" for kind, count in self.plan.shares.items())
@@ -124,10 +148,14 @@ class _Online:
         if loads_sharded(config.trainer):
             return ShardedPolicy(self.tokenizer, generation)
         start = _start(self.context)
-        return PolicyCopy(lambda: generating(config, start, generation)[0], self.tokenizer, generation)
+        return PolicyCopy(
+            lambda: generating(config, start, generation)[0], self.tokenizer, generation
+        )
 
     def _harm_model(self) -> HarmfulnessScorer:
-        scorer = HarmfulnessScorer.load(self.context.input(REWARD_MODEL), generation_dtype(self.config.generation))
+        scorer = HarmfulnessScorer.load(
+            self.context.input(REWARD_MODEL), generation_dtype(self.config.generation)
+        )
         scorer.model.to(device(self.context.config))
         return scorer
 
@@ -136,7 +164,9 @@ class _Online:
             return []
         from reward.factors.one_pass import FactorsAndRefusal
 
-        known = {prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))}
+        known = {
+            prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))
+        }
         return [FactorsAndRefusal(FACTORS, known=known)]
 
     def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
@@ -144,8 +174,12 @@ class _Online:
 
         rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        drawn = last["drawn_over_refusal"] or drawn_first  # the first row was measured before anything was drawn
-        return drawn_limits(_rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn)
+        drawn = (
+            last["drawn_over_refusal"] or drawn_first
+        )  # the first row was measured before anything was drawn
+        return drawn_limits(
+            _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
+        )
 
     def _also(self, samples: Sequence[Measured]) -> Row:
         from eval.over_optimisation import signs
@@ -185,7 +219,11 @@ def _began(context: Context) -> dict[str, Any]:
 
 
 def _rates(row: Row) -> dict[str, float]:
-    return {suite: rate["mean"] for suite, rate in row["over_refusal_by_suite"].items() if rate["mean"] is not None}
+    return {
+        suite: rate["mean"]
+        for suite, rate in row["over_refusal_by_suite"].items()
+        if rate["mean"] is not None
+    }
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -193,7 +231,9 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     from eval.suites.loading import scoreboard_prompts
 
     wanted = context.config.eval.scoreboard
-    shown = scoreboard_prompts(context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts)
+    shown = scoreboard_prompts(
+        context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts
+    )
     suites = {prompt.suite for prompt in shown if prompt.kind == "benign"}
     kept = [prompt for prompt in prompts if prompt.kind == "harmful" or prompt.suite in suites]
     if len(kept) < len(prompts):

@@ -57,14 +57,26 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
-    done = {row["id"] for name in (ANSWERS, REFUSALS, REVISIONS) for row in _written(context, name, say=True)}
+    done = {
+        row["id"]
+        for name in (ANSWERS, REFUSALS, REVISIONS)
+        for row in _written(context, name, say=True)
+    }
     missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(
         f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
     )
-    start = base_config(config) if context.round == 1 else policy_of(config, context.input(POLICY.left_by(BEFORE)))
+    start = (
+        base_config(config)
+        if context.round == 1
+        else policy_of(config, context.input(POLICY.left_by(BEFORE)))
+    )
     with ExitStack() as open_policy:
-        policy = cache(lambda: open_policy.enter_context(answering(context, start, config.sample.generation, config.sample.engine)))
+        policy = cache(
+            lambda: open_policy.enter_context(
+                answering(context, start, config.sample.generation, config.sample.engine)
+            )
+        )
         if missing:
             _write_missing(context, missing, policy)
         if config.sample.revisions:
@@ -90,11 +102,16 @@ def work(context: Context) -> dict[str, Any]:
 def _write_tables(context: Context, made: Mapping[str, Sequence[Completion]]) -> None:
     """One file for each split of the prompts that were answered."""
     split_of = {prompt.id: prompt.split for prompt in _prompts(context)}
-    tables = [table("completions", Completion, LEARNED_FROM), table("refusals", Completion, LEARNED_FROM)]
+    tables = [
+        table("completions", Completion, LEARNED_FROM),
+        table("refusals", Completion, LEARNED_FROM),
+    ]
     if context.config.sample.revisions:
         tables.append(table("revisions", Revision, LEARNED_FROM))
     for each, name in zip(tables, (ANSWERS, REFUSALS, REVISIONS), strict=False):
-        write_splits(context.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM)
+        write_splits(
+            context.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM
+        )
     write_readme(context.path, f"Completions of the {_writer(context)} policy", tables)
 
 
@@ -148,7 +165,11 @@ def _refusals(context: Context) -> list[Wanted]:
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
-    return [Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0]) for d, parts in found if parts]
+    return [
+        Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0])
+        for d, parts in found
+        if parts
+    ]
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
@@ -160,7 +181,11 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
     written = 0
     for name, settings, todo in (
         (ANSWERS, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
-        (ANSWERS, generation, [w for w in missing if not w.start and not _is_greedy(w, config.sample)]),
+        (
+            ANSWERS,
+            generation,
+            [w for w in missing if not w.start and not _is_greedy(w, config.sample)],
+        ),
         (REFUSALS, shorter, [w for w in missing if w.start]),
     ):
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
@@ -190,13 +215,27 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     config, generation = context.config, context.config.sample.generation
     prompts = _prompts(context)
     answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
-    wanted = drafts(prompts, answers, samples=config.sample.harmful_samples, revisions=config.sample.revisions, seed=_seed(config))
-    todo = sorted((d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id))
+    wanted = drafts(
+        prompts,
+        answers,
+        samples=config.sample.harmful_samples,
+        revisions=config.sample.revisions,
+        seed=_seed(config),
+    )
+    todo = sorted(
+        (d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id)
+    )
     context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
     written = 0
     with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
         for block in _blocks(todo, config.sample):
-            for revision in revise(*policy(), block, generation, seed=_seed(config), label=f"revision {written}/{len(todo)}"):
+            for revision in revise(
+                *policy(),
+                block,
+                generation,
+                seed=_seed(config),
+                label=f"revision {written}/{len(todo)}",
+            ):
                 file.write(sealed_line(revision.to_json()))
             file.flush()
             written += len(block)

@@ -15,7 +15,15 @@ from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
 from records.rows import Completion, Demonstration, Message, Revision, Score, text_of
-from records.run_files import COMPLETIONS, DEMONSTRATIONS, LEARNED_FROM, REVISIONS, REWARD_MODEL, SCORES, RunFile
+from records.run_files import (
+    COMPLETIONS,
+    DEMONSTRATIONS,
+    LEARNED_FROM,
+    REVISIONS,
+    REWARD_MODEL,
+    SCORES,
+    RunFile,
+)
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.model.network import HEAD
@@ -26,9 +34,15 @@ from reward.scorers import HARM_MODEL, RefusalRule, score_with
 def work(context: Context) -> dict[str, Any]:
     config = context.config
     coherence = _coherence(context)
-    completions = _completions(context, {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM})
+    completions = _completions(
+        context,
+        {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM},
+    )
     folders = {HARM_MODEL: context.input(REWARD_MODEL)}
-    folders |= {f"{HARM_MODEL}_{number}": Path(folder) for number, folder in enumerate(config.score.reward_models, start=2)}
+    folders |= {
+        f"{HARM_MODEL}_{number}": Path(folder)
+        for number, folder in enumerate(config.score.reward_models, start=2)
+    }
     scores = []
     for name, folder in folders.items():
         scorer = HarmfulnessScorer.load(folder, generation_dtype(config.eval.generation), name=name)
@@ -38,8 +52,14 @@ def work(context: Context) -> dict[str, Any]:
     scores += score_with([RefusalRule()], completions)
     scores += coherence
     write_records(context.path / "scores.jsonl", scores)
-    context.say(f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored")
-    return {"scored": len(completions) - unscored, "unscored": unscored, "reward_models": len(folders)}
+    context.say(
+        f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored"
+    )
+    return {
+        "scored": len(completions) - unscored,
+        "unscored": unscored,
+        "reward_models": len(folders),
+    }
 
 
 def _coherence(context: Context) -> list[Score]:
@@ -48,11 +68,15 @@ def _coherence(context: Context) -> list[Score]:
         return []
     from reward.factors.teacher import WordsTeacher
 
-    benign = {row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"}
+    benign = {
+        row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"
+    }
     made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
     scores = WordsTeacher("coherent").score(made)
     few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
-    context.say(f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen")
+    context.say(
+        f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen"
+    )
     return scores
 
 
@@ -60,7 +84,11 @@ def _completions(context: Context, incoherent: Collection[str]) -> list[Completi
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
-    helpful = () if context.config.pairs.sides.helpful == "demonstration" else [row for row in sampled if row.id not in incoherent]
+    helpful = (
+        ()
+        if context.config.pairs.sides.helpful == "demonstration"
+        else [row for row in sampled if row.id not in incoherent]
+    )
     usable = _usable(demonstrations, helpful)
     return [
         *sampled,
@@ -95,16 +123,25 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
     return (REVISIONS,) if config.sample.revisions else ()
 
 
-def _usable(demonstrations: list[Demonstration], completions: Iterable[Completion]) -> list[Demonstration]:
+def _usable(
+    demonstrations: list[Demonstration], completions: Iterable[Completion]
+) -> list[Demonstration]:
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
-    answered = {c.prompt_id for c in completions if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()}
+    answered = {
+        c.prompt_id
+        for c in completions
+        if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()
+    }
     return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
     wanted = (CALIBRATION, HEAD, "config.json")
-    missing = {folder: [name for name in wanted if not (Path(folder) / name).is_file()] for folder in config.score.reward_models}
+    missing = {
+        folder: [name for name in wanted if not (Path(folder) / name).is_file()]
+        for folder in config.score.reward_models
+    }
     faults = [
         f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
         for folder, names in missing.items()

@@ -9,7 +9,14 @@ from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    Training,
+    train_policy,
+)
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
@@ -39,7 +46,9 @@ def work(context: Context) -> dict[str, Any]:
     completions = context.read(COMPLETIONS.of("train"))
     examples = sft_examples(demonstrations, completions, config.sft.benign_answers)
     origins = Counter(example.origin for example in examples)
-    context.say("training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items())))
+    context.say(
+        "training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
+    )
 
     def rows_of(tokenizer: Any, batch_rows: Collation) -> SftRows:
         return sft_rows(examples, tokenizer, batch_rows, context)
@@ -49,7 +58,9 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=base_config(config),
             rows_of=rows_of,
-            module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
+            module_of=lambda model, options: SftModule(
+                model, learning_rate=config.sft.learning_rate, **options
+            ),
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
         ),
@@ -57,14 +68,20 @@ def work(context: Context) -> dict[str, Any]:
     return {**summary, "rows": dict(origins)}
 
 
-def sft_examples(demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str) -> list[Example]:
+def sft_examples(
+    demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str
+) -> list[Example]:
     """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
 
     The policy's own answer is used only where it does not refuse; the reference answer stands in where it does. A prompt with several
     preferences gives each answer that is chosen in one of them.
     """
     own = {
-        c.prompt_id: c for c in completions if c.sample == 0 and text_of(c.completion).strip() and refusal(text_of(c.completion)) == "none"
+        c.prompt_id: c
+        for c in completions
+        if c.sample == 0
+        and text_of(c.completion).strip()
+        and refusal(text_of(c.completion)) == "none"
     }
     examples = []
     for demo in distinct_completions(demonstrations):
@@ -73,22 +90,39 @@ def sft_examples(demonstrations: list[Demonstration], completions: list[Completi
             continue
         replay = own.get(demo.asks)
         if replay and not demo.prompt_id and benign_answers in ("base", "both"):
-            examples.append(Example(demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"))
+            examples.append(
+                Example(
+                    demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"
+                )
+            )
         if benign_answers in ("reference", "both") or not replay:
             examples.append(Example(demo.prompt, demo.completion, True, "helpful answers"))
     return examples
 
 
-def sft_rows(examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context) -> SftRows:
+def sft_rows(
+    examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context
+) -> SftRows:
     """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
     max_length = context.config.model.max_length
-    rows = [encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples]
+    rows = [
+        encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples
+    ]
     kept = [row for row in rows if row is not None]
-    counts = {"rows": len(rows), "dropped_prompt_too_long": len(rows) - len(kept), "cut": sum(row.truncated for row in kept)}
+    counts = {
+        "rows": len(rows),
+        "dropped_prompt_too_long": len(rows) - len(kept),
+        "cut": sum(row.truncated for row in kept),
+    }
     if context.rank == 0:
-        write_json(context.path / "tokens.json", {**counts, "tokens": sum(len(row.input_ids) for row in kept)})
+        write_json(
+            context.path / "tokens.json",
+            {**counts, "tokens": sum(len(row.input_ids) for row in kept)},
+        )
     if counts["dropped_prompt_too_long"] or counts["cut"]:
-        context.say(f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it")
+        context.say(
+            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it"
+        )
     if not kept:
         raise RecordError(
             f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "

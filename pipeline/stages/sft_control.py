@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, Training, train_policy
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    Training,
+    train_policy,
+)
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
@@ -23,8 +30,12 @@ def work(context: Context) -> dict[str, Any]:
         context,
         Training(
             start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
-            rows_of=lambda tokenizer, batch_rows: sft_rows(examples, tokenizer, batch_rows, context),
-            module_of=lambda model, options: SftModule(model, learning_rate=config.sft.learning_rate, **options),
+            rows_of=lambda tokenizer, batch_rows: sft_rows(
+                examples, tokenizer, batch_rows, context
+            ),
+            module_of=lambda model, options: SftModule(
+                model, learning_rate=config.sft.learning_rate, **options
+            ),
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             **from_before(context),

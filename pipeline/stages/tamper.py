@@ -54,14 +54,18 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     policy = released_policy(config)
     start = policy_of(config, context.input(POLICY.left_by(policy)))
-    suites = held_out_suites(context.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite)
+    suites = held_out_suites(
+        context.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
+    )
     prompts = [prompt for rows in suites.values() for prompt in rows]
     scorers = run_scorers(context, prompts)
     made: list[Measured] = []
     attacks: dict[str, Any] = {}
     for name, attack in ATTACKS.items():
         with attack(context, start) as (model, tokenizer, about):
-            rows = _measured(context, tampered_name(policy, name), model, tokenizer, prompts, scorers)
+            rows = _measured(
+                context, tampered_name(policy, name), model, tokenizer, prompts, scorers
+            )
         made += rows
         attacks[name] = about
         context.say(f"{name}: {len(rows)} completions scored")
@@ -146,7 +150,9 @@ def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
 
 
 def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[TokenRow]:
-    encoded = [encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion]
+    encoded = [
+        encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion
+    ]
     kept = [row for row in encoded if row is not None]
     if not kept:
         raise RecordError(

@@ -41,7 +41,10 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
         "prompt_words.idf": bundle.prompt_words.idf.astype(np.float32),
     }
     for name, head in bundle.heads.items():
-        arrays |= {f"{name}.weight": head.weight.astype(np.float16), f"{name}.bias": head.bias.astype(np.float32)}
+        arrays |= {
+            f"{name}.weight": head.weight.astype(np.float16),
+            f"{name}.bias": head.bias.astype(np.float32),
+        }
     # save writes memory as it lies, whatever the order of the axes.
     numbers = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     facts = {
@@ -54,7 +57,9 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NUMBERS).write_bytes(numbers)
-    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / FACTS).write_text(
+        json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
     return str(facts["sha256"])
 
 
@@ -71,7 +76,9 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         version, recorded = facts["version"], facts["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"factor heads {folder / FACTS}: not the JSON of fitted heads ({error}); fit them again") from error
+        raise ModelError(
+            f"factor heads {folder / FACTS}: not the JSON of fitted heads ({error}); fit them again"
+        ) from error
     found = hashlib.sha256(numbers).hexdigest()
     if version != VERSION or found != recorded:
         raise ModelError(
@@ -87,7 +94,10 @@ def _bundle(facts: dict[str, Any], arrays: dict[str, np.ndarray], sha256: str) -
         fields = {**said, "blocks": tuple(said["blocks"]), "classes": tuple(said["classes"])}
         weight, bias = arrays[f"{name}.weight"].astype(np.float32), arrays[f"{name}.bias"]
         heads[name] = Head(**fields, weight=weight, bias=bias)
-    words = {kind: _vocabulary(facts[kind], arrays[f"{kind}.idf"]) for kind in ("completion_words", "prompt_words")}
+    words = {
+        kind: _vocabulary(facts[kind], arrays[f"{kind}.idf"])
+        for kind in ("completion_words", "prompt_words")
+    }
     return Bundle(**words, heads=heads, facts=facts["facts"], sha256=sha256)
 
 
@@ -96,4 +106,8 @@ def _vocabulary(terms: list[str], idf: np.ndarray) -> Vocabulary:
 
 
 def _head_facts(head: Head) -> dict[str, Any]:
-    return {f.name: getattr(head, f.name) for f in dataclasses.fields(head) if f.name not in ("weight", "bias")}
+    return {
+        f.name: getattr(head, f.name)
+        for f in dataclasses.fields(head)
+        if f.name not in ("weight", "bias")
+    }

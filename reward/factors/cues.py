@@ -64,7 +64,13 @@ SHAPE = (
     "lines", "questions", "colons", "digits", "long_word",
 )  # fmt: skip
 COUNT_NAMES = tuple(f"{name}/{where}" for name in CUES for where in ("opening", "all")) + SHAPE
-RELATION_NAMES = ("asked_in_text", "asked_in_opening", "text_in_asked", "trigrams_of_text", "trigrams_of_prompt")
+RELATION_NAMES = (
+    "asked_in_text",
+    "asked_in_opening",
+    "text_in_asked",
+    "trigrams_of_text",
+    "trigrams_of_prompt",
+)
 _STOP = frozenset(
     words_of(
         "a an the of to in on for and or is are was were be been do does did i you my your it its this that with as at by from how what "

@@ -103,8 +103,12 @@ BLOCKS: dict[str, Callable[[Features], object]] = {
     "body_vector": lambda features: features.vectors["body"],
     "counts": lambda features: np.array([counts(exchange) for exchange in features.exchanges]),
     "relation": _relation,
-    "completion_words": lambda features: features.room.completion_words([e.completion for e in features.exchanges]),
-    "prompt_words": lambda features: features.room.prompt_words([e.prompt for e in features.exchanges]),
+    "completion_words": lambda features: features.room.completion_words(
+        [e.completion for e in features.exchanges]
+    ),
+    "prompt_words": lambda features: features.room.prompt_words(
+        [e.prompt for e in features.exchanges]
+    ),
 }
 COMPLETION_ONLY = frozenset({"opening_vector", "body_vector", "counts", "completion_words"})
 """Blocks that no prompt moves."""

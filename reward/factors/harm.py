@@ -65,12 +65,16 @@ def damped(chance: ArrayLike, coherent: ArrayLike) -> Floats:
 
 def evidence(request: ArrayLike, complies: ArrayLike) -> Floats:
     """The limited log-odds of both."""
-    return np.clip(_logit(request), -REQUEST_LIMIT, REQUEST_LIMIT) + np.minimum(_logit(complies), COMPLIES_LIMIT)
+    return np.clip(_logit(request), -REQUEST_LIMIT, REQUEST_LIMIT) + np.minimum(
+        _logit(complies), COMPLIES_LIMIT
+    )
 
 
 def known_evidence(complies: ArrayLike, coherent: ArrayLike) -> Floats:
     """(..., 2) limited log-odds of a completion whose request is known to be harmful."""
-    limited = [np.clip(_logit(factor), -COMPLIES_LIMIT, COMPLIES_LIMIT) for factor in (complies, coherent)]
+    limited = [
+        np.clip(_logit(factor), -COMPLIES_LIMIT, COMPLIES_LIMIT) for factor in (complies, coherent)
+    ]
     return np.stack(np.broadcast_arrays(*limited), axis=-1)
 
 
@@ -86,7 +90,9 @@ def fit_known_rule(rows: KnownRows) -> KnownRule:
     line = LogisticRegression(C=1e6)
     line.fit(known_evidence(rows.complies, rows.coherent), rows.harmful, sample_weight=rows.weights)
     of_complies, of_coherent = (float(value) for value in line.coef_[0])
-    return KnownRule(complies=of_complies, coherent=of_coherent, intercept=float(line.intercept_[0]))
+    return KnownRule(
+        complies=of_complies, coherent=of_coherent, intercept=float(line.intercept_[0])
+    )
 
 
 def _logit(chance: ArrayLike) -> Floats:

@@ -32,7 +32,10 @@ class Head:
     def logits(self, features: Features) -> Floats:
         """(K, N, C) before calibration."""
         matrix = features.matrix(self.blocks)
-        members = [matrix @ weight.T.astype(np.float64) + bias for weight, bias in zip(self.weight, self.bias, strict=True)]
+        members = [
+            matrix @ weight.T.astype(np.float64) + bias
+            for weight, bias in zip(self.weight, self.bias, strict=True)
+        ]
         return np.stack([np.asarray(member, dtype=np.float64) for member in members])
 
     def members(self, features: Features) -> Floats:

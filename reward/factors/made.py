@@ -47,5 +47,10 @@ def looped(text: str, rng: random.Random) -> str:
 
 
 def echoed(prompt: str, rng: random.Random) -> str:
-    forms = (prompt, f"{prompt} {prompt}", f"You asked: {prompt}", f"{prompt.rstrip('?.!')}. {prompt}")
+    forms = (
+        prompt,
+        f"{prompt} {prompt}",
+        f"You asked: {prompt}",
+        f"{prompt.rstrip('?.!')}. {prompt}",
+    )
     return rng.choice(forms)

@@ -66,15 +66,24 @@ class FactorModel:
         self.harm_rule = HarmRule(**bundle.facts["harm"])
         self.known_rule = KnownRule(**bundle.facts["known_harm"])
         self.unsafe_shown = bool(bundle.facts.get("unsafe_advice_shown"))
-        self.room = FeatureRoom(embed=embed, completion_words=bundle.completion_words, prompt_words=bundle.prompt_words)
+        self.room = FeatureRoom(
+            embed=embed, completion_words=bundle.completion_words, prompt_words=bundle.prompt_words
+        )
 
     @classmethod
     def load(cls, folder: Path = FOLDER, *, device: str = "cpu") -> FactorModel:
         """The heads of a folder on the embedder that they were fitted with. Raises ModelError where either is not there."""
         bundle = read_bundle(folder)
-        return cls(bundle, Embedder(ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE, device=device))
+        return cls(
+            bundle,
+            Embedder(
+                ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE, device=device
+            ),
+        )
 
-    def factors(self, completions: Sequence[Completion], known: Mapping[str, bool] | None = None) -> list[Factors]:
+    def factors(
+        self, completions: Sequence[Completion], known: Mapping[str, bool] | None = None
+    ) -> list[Factors]:
         """One for each, in their order; what stands beside a completion does not change its factors.
 
         `known` says by prompt id that a request is harmful or is not, where its suite says so; the request head guesses the others.
@@ -87,20 +96,29 @@ class FactorModel:
         for start in range(0, len(readable), ROWS_AT_ONCE):
             places = readable[start : start + ROWS_AT_ONCE]
             batch = [completions[place] for place in places]
-            for place, factors in zip(places, self._batch(batch, [exchanges[place] for place in places], known or {}), strict=True):
+            for place, factors in zip(
+                places,
+                self._batch(batch, [exchanges[place] for place in places], known or {}),
+                strict=True,
+            ):
                 found[place] = factors
         return found
 
     def features(self, exchanges: Sequence[Exchange]) -> Features:
         return self.room.of(exchanges)
 
-    def _batch(self, completions: list[Completion], exchanges: list[Exchange], known: Mapping[str, bool]) -> list[Factors]:
+    def _batch(
+        self, completions: list[Completion], exchanges: list[Exchange], known: Mapping[str, bool]
+    ) -> list[Factors]:
         features, heads = self.features(exchanges), self.bundle.heads
         members = {name: heads[name].yes(features) for name in (*HARM_FACTORS, "unsafe_advice")}
         for place, completion in enumerate(completions):
             if completion.prompt_id in known:
                 members["request"][:, place] = float(known[completion.prompt_id])
-        refusals, classes = heads["refusal"].members(features).mean(axis=0), heads["refusal"].classes
+        refusals, classes = (
+            heads["refusal"].members(features).mean(axis=0),
+            heads["refusal"].classes,
+        )
         harm = self.harm_rule(*[members[name] for name in HARM_FACTORS])
         asked = np.array([bool(known.get(completion.prompt_id)) for completion in completions])
         harm = np.where(asked, self.known_rule(members["complies"], members["coherent"]), harm)
@@ -116,11 +134,17 @@ class FactorModel:
         }
         if not self.unsafe_shown:
             del columns["unsafe_advice"]
-        return [Factors(completion_id=made.id, **_row(columns, place)) for place, made in enumerate(completions)]
+        return [
+            Factors(completion_id=made.id, **_row(columns, place))
+            for place, made in enumerate(completions)
+        ]
 
 
 def _row(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
-    return {name: column[place] if name == "refusal" else float(column[place]) for name, column in columns.items()}
+    return {
+        name: column[place] if name == "refusal" else float(column[place])
+        for name, column in columns.items()
+    }
 
 
 def refusal_labels(mean: NDArray[np.float64], classes: Sequence[str]) -> list[str]:

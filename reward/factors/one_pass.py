@@ -29,7 +29,12 @@ class FactorsAndRefusal:
     Six scores a completion. `known` says by prompt id whether a request is harmful, where its suite says so.
     """
 
-    def __init__(self, name: str, load: Callable[[], FactorModel] = shipped_model, known: Mapping[str, bool] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], FactorModel] = shipped_model,
+        known: Mapping[str, bool] | None = None,
+    ) -> None:
         self.name, self.load, self.known = name, load, known
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:

@@ -26,7 +26,9 @@ class PrincipleVerdict:
         return self.ranking[0]
 
 
-def principles_at_stake(prompts: Sequence[Sequence[Message]], load: Callable[[], FactorModel] = shipped_model) -> list[PrincipleVerdict]:
+def principles_at_stake(
+    prompts: Sequence[Sequence[Message]], load: Callable[[], FactorModel] = shipped_model
+) -> list[PrincipleVerdict]:
     """One for each prompt; a guess for sorting and searching, no label to train on (docs/scorers.md says how often it is right)."""
     if not prompts:
         return []
@@ -39,6 +41,10 @@ def principles_at_stake(prompts: Sequence[Sequence[Message]], load: Callable[[],
     verdicts = []
     for row, against in zip(chances, opposes, strict=True):
         order = np.argsort(-row, kind="stable")
-        verdict = PrincipleVerdict(ranking=tuple(names[order].tolist()), chances=tuple(row[order].tolist()), opposes=float(against))
+        verdict = PrincipleVerdict(
+            ranking=tuple(names[order].tolist()),
+            chances=tuple(row[order].tolist()),
+            opposes=float(against),
+        )
         verdicts.append(verdict)
     return verdicts

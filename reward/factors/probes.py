@@ -31,7 +31,11 @@ class Case:
 @lru_cache(maxsize=1)
 def unsafe_pairs() -> tuple[dict[str, str], ...]:
     """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a safe one."""
-    text = files("reward").joinpath("factors/package_data/unsafe_advice.jsonl").read_text(encoding="utf-8")
+    text = (
+        files("reward")
+        .joinpath("factors/package_data/unsafe_advice.jsonl")
+        .read_text(encoding="utf-8")
+    )
     return tuple(json.loads(line) for line in text.splitlines())
 
 
@@ -40,7 +44,11 @@ def twins(per_principle: int) -> tuple[dict[str, Any], ...]:
     """The first of each principle's harmful requests with their benign twins."""
     rows = []
     for principle in PRINCIPLES:
-        text = files("data_prep").joinpath(f"package_data/principle_{principle}.jsonl").read_text(encoding="utf-8")
+        text = (
+            files("data_prep")
+            .joinpath(f"package_data/principle_{principle}.jsonl")
+            .read_text(encoding="utf-8")
+        )
         rows += [json.loads(line) for line in text.splitlines()[:per_principle]]
     return tuple(rows)
 
@@ -58,9 +66,18 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "twin_swap": (row["harmful"], row["benign_answer"]),
             "prefix": (row["benign"], PREFIXES[place % len(PREFIXES)] + row["benign_answer"]),
             "length": (row["benign"], row["benign_answer"] + ENDING),
-            "wording": (row["benign"], row["benign_answer"].replace("can't", "cannot").replace("n't", " not").replace("'s ", " is ")),
+            "wording": (
+                row["benign"],
+                row["benign_answer"]
+                .replace("can't", "cannot")
+                .replace("n't", " not")
+                .replace("'s ", " is "),
+            ),
         }
-        found += [Case(probe=name, changed=made(name, row["id"], *texts), original=helpful) for name, texts in changed.items()]
+        found += [
+            Case(probe=name, changed=made(name, row["id"], *texts), original=helpful)
+            for name, texts in changed.items()
+        ]
         nothing = {
             "echo": echoed(row["harmful"], rng),
             "constant": CONSTANTS[place % len(CONSTANTS)],
@@ -68,7 +85,10 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "loop": looped(row["benign_answer"], rng),
             "decline": row["safe_answer"],
         }
-        found += [Case(probe=name, changed=made(name, row["id"], row["harmful"], text)) for name, text in nothing.items()]
+        found += [
+            Case(probe=name, changed=made(name, row["id"], row["harmful"], text))
+            for name, text in nothing.items()
+        ]
     return found
 
 
@@ -80,5 +100,10 @@ def advice(side: str) -> list[Completion]:
 def made(probe: str, name: str, prompt: str, text: str) -> Completion:
     facts: dict[str, Any] = {"sample": 0, "seed": 0, "num_tokens": 0, "finish_reason": "stop"}
     return Completion(
-        id=f"{name}/{probe}", prompt_id=f"{name}/{probe}", prompt=user(prompt), completion=assistant(text), policy=probe, **facts
+        id=f"{name}/{probe}",
+        prompt_id=f"{name}/{probe}",
+        prompt=user(prompt),
+        completion=assistant(text),
+        policy=probe,
+        **facts,
     )

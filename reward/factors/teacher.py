@@ -30,20 +30,33 @@ class WordsTeacher:
         self.says, self.name = says, f"{NAME}/{says}"
         self.bundle = bundle or read_bundle()
         self.rule = KnownRule(**self.bundle.facts["teacher_harm"])
-        words = {"completion_words": self.bundle.completion_words, "prompt_words": self.bundle.prompt_words}
+        words = {
+            "completion_words": self.bundle.completion_words,
+            "prompt_words": self.bundle.prompt_words,
+        }
         self.room = FeatureRoom(embed=_no_embedder, **words)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """One a completion, in their order; unscored with a reason where it holds no words that the heads know."""
         exchanges = [exchange_of(completion) for completion in completions]
         reasons = [unreadable(exchange) for exchange in exchanges]
-        readable = [exchange for exchange, reason in zip(exchanges, reasons, strict=True) if not reason]
+        readable = [
+            exchange for exchange, reason in zip(exchanges, reasons, strict=True) if not reason
+        ]
         chances = iter(self._chances(readable) if readable else [])
         found = []
         for completion, reason in zip(completions, reasons, strict=True):
             value = None if reason else next(chances)
             name = f"{completion.id}/{self.name}"
-            found.append(Score(id=name, completion_id=completion.id, scorer=self.name, value=value, reason=reason))
+            found.append(
+                Score(
+                    id=name,
+                    completion_id=completion.id,
+                    scorer=self.name,
+                    value=value,
+                    reason=reason,
+                )
+            )
         return found
 
     def _chances(self, exchanges: list[Exchange]) -> list[float]:

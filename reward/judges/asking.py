@@ -55,7 +55,9 @@ class AskEndpoint:
     def opened(self) -> Iterator[KeptReplies]:
         with closing(Journal(self._path)) as journal:
             spending = Spending(self._config.budget, journal)
-            with closing(Endpoint(self._config, spending, wait=self._wait, clock=self._clock)) as endpoint:
+            with closing(
+                Endpoint(self._config, spending, wait=self._wait, clock=self._clock)
+            ) as endpoint:
                 replies = KeptReplies(endpoint, journal)
                 try:
                     yield replies
@@ -84,7 +86,9 @@ def account(spending: Spending, config: EndpointConfig) -> dict[str, Any]:
 
 
 class AskLocal:
-    def __init__(self, config: LocalModelConfig, path: Path, *, guard: GuardFormat | None = None) -> None:
+    def __init__(
+        self, config: LocalModelConfig, path: Path, *, guard: GuardFormat | None = None
+    ) -> None:
         self._config, self._path, self._guard = config, path, guard
         self._found = 0
 

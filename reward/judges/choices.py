@@ -23,10 +23,14 @@ class Choice(NamedTuple):
     @classmethod
     def from_row(cls, row: Any) -> Choice:
         start, end, alternatives = row
-        return cls(int(start), int(end), {str(text): float(logp) for text, logp in alternatives.items()})
+        return cls(
+            int(start), int(end), {str(text): float(logp) for text, logp in alternatives.items()}
+        )
 
 
-def aligned(tokens: Sequence[str], alternatives: Sequence[Mapping[str, float]], text: str) -> list[Choice]:
+def aligned(
+    tokens: Sequence[str], alternatives: Sequence[Mapping[str, float]], text: str
+) -> list[Choice]:
     """Each token with its place in `text`, which may lack white space and special tokens at its
     ends.
 
@@ -46,10 +50,16 @@ def aligned(tokens: Sequence[str], alternatives: Sequence[Mapping[str, float]], 
 
 def worth_keeping(choices: Iterable[Choice], words: Collection[str]) -> list[Choice]:
     """Those at which one of the words might have begun."""
-    return [choice for choice in choices if any(_words_begun(text, words) for text in choice.alternatives)]
+    return [
+        choice
+        for choice in choices
+        if any(_words_begun(text, words) for text in choice.alternatives)
+    ]
 
 
-def chances(choices: Iterable[Choice], place: int, words: Collection[str]) -> dict[str, float] | None:
+def chances(
+    choices: Iterable[Choice], place: int, words: Collection[str]
+) -> dict[str, float] | None:
     """The probability of each word at this place of the text, among the words; None where the
     choice is not known.
 

@@ -90,7 +90,10 @@ class Endpoint:
         by then is kept."""
         self._stop.clear()
         with ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads:
-            tasks = [threads.submit(self._one, question, partial(keep, place)) for place, question in enumerate(questions)]
+            tasks = [
+                threads.submit(self._one, question, partial(keep, place))
+                for place, question in enumerate(questions)
+            ]
             try:
                 for task in tasks:
                     task.result()
@@ -138,7 +141,9 @@ class Endpoint:
         self._count_silence(reason)
         return f"no reply in {tries} tries, the last: {reason}"
 
-    def _try(self, question: Question, number: int, keep: Callable[[Reply], None]) -> Failure | None:
+    def _try(
+        self, question: Question, number: int, keep: Callable[[Reply], None]
+    ) -> Failure | None:
         """One request. Its reply is kept before its cost: killed in between, the cost counts too
         high and the reply is there."""
         try:

@@ -28,7 +28,9 @@ def scorer_from(config: ScorerConfig | JuryConfig, folder: Path | None = None) -
         return Experts(config.name, config.labels)
     place = folder or (Path(config.replies) if config.replies else None)
     if place is None:
-        raise ConfigError(f"scorer {config.name}: replies names no folder, wanted one that keeps them; set replies, or hand in a folder")
+        raise ConfigError(
+            f"scorer {config.name}: replies names no folder, wanted one that keeps them; set replies, or hand in a folder"
+        )
     if isinstance(config, JuryConfig):
         members = [scorer_from(member, place) for member in config.members]
         return Jury(config.name, members, combine=config.combine, quorum=config.quorum)
@@ -41,7 +43,9 @@ def _judge(config: ScorerConfig, path: Path) -> JudgeScorer:
     if config.endpoint is not None:
         endpoint = config.endpoint
         if guard:
-            endpoint = replace(endpoint, max_tokens=min(endpoint.max_tokens, guard.format.max_new_tokens))
+            endpoint = replace(
+                endpoint, max_tokens=min(endpoint.max_tokens, guard.format.max_new_tokens)
+            )
         asking: Asking = AskEndpoint(endpoint, path)
         return JudgeScorer(config.name, instrument, asking, repetitions=config.repetitions)
     assert config.local is not None, "ScorerConfig demands one of the two"
@@ -49,4 +53,6 @@ def _judge(config: ScorerConfig, path: Path) -> JudgeScorer:
     # A guard's question is the same each time, so that greedy decoding would write the same reply
     # again.
     same = guard is not None and config.local.generation.temperature == 0
-    return JudgeScorer(config.name, instrument, local, repetitions=0 if same else config.repetitions)
+    return JudgeScorer(
+        config.name, instrument, local, repetitions=0 if same else config.repetitions
+    )

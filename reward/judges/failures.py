@@ -56,7 +56,9 @@ def _status(error: Any, config: EndpointConfig, now: float) -> Failure:
     if status in RETRIED or status >= 500:
         wait = retry_after(error.response.headers, now)
         return Failure(reason=f"status {status}", again=True, charged=False, wait=wait)
-    return Failure(reason=f"the endpoint turned the request down (status {status})", again=False, charged=False)
+    return Failure(
+        reason=f"the endpoint turned the request down (status {status})", again=False, charged=False
+    )
 
 
 def _hopeless(status: int, code: str, config: EndpointConfig) -> PrimumError | None:
@@ -68,9 +70,13 @@ def _hopeless(status: int, code: str, config: EndpointConfig) -> PrimumError | N
             if key
             else "name the environment variable that holds its key in endpoint.api_key_env"
         )
-        return ConfigError(f"endpoint.base_url={where}: the server refused the key (status {status}); {remedy}; {kept}")
+        return ConfigError(
+            f"endpoint.base_url={where}: the server refused the key (status {status}); {remedy}; {kept}"
+        )
     if status == 402 or (status == 429 and code in NO_MONEY):
-        return ResourceError(f"endpoint.base_url={where}: the account has nothing left (status {status}); top it up; {kept}")
+        return ResourceError(
+            f"endpoint.base_url={where}: the account has nothing left (status {status}); top it up; {kept}"
+        )
     if status == 404:
         return ConfigError(
             f"endpoint.base_url={where}: no such address or model (status 404), got endpoint.model={config.model!r}; wanted an address "

@@ -49,13 +49,17 @@ def guard_format(family: str) -> GuardFormat:
     if family not in known:
         near = difflib.get_close_matches(family, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "name one of these"
-        raise ConfigError(f"guard.family is {family!r}; the families are {', '.join(known)}; {hint}")
+        raise ConfigError(
+            f"guard.family is {family!r}; the families are {', '.join(known)}; {hint}"
+        )
     return known[family]
 
 
 @cache
 def guard_formats() -> dict[str, GuardFormat]:
-    content = resources.files("reward.judges").joinpath("guard_formats.yaml").read_text(encoding="utf-8")
+    content = (
+        resources.files("reward.judges").joinpath("guard_formats.yaml").read_text(encoding="utf-8")
+    )
     return {family: _format(family, row) for family, row in yaml.safe_load(content).items()}
 
 
@@ -81,4 +85,6 @@ def _format(family: str, row: dict[str, Any]) -> GuardFormat:
 
 
 def _column(row: dict[str, Any]) -> Column:
-    return Column(pattern=re.compile(row["pattern"], re.IGNORECASE | re.MULTILINE), values=row["values"])
+    return Column(
+        pattern=re.compile(row["pattern"], re.IGNORECASE | re.MULTILINE), values=row["values"]
+    )

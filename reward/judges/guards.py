@@ -30,15 +30,21 @@ class Guard:
         self._template = dict(self.format.template)
         columns = [self.format.harm, self.format.refusal] if config.probability else []
         # Of both columns, so that the same reply serves either.
-        self._watched = tuple(sorted({word for column in columns if column for word in column.values}))
+        self._watched = tuple(
+            sorted({word for column in columns if column for word in column.values})
+        )
         if config.guideline:
             if "guideline" not in self._template:
-                raise ConfigError(f"guard.guideline is set, but {config.family} reads none; remove it, or use shieldgemma")
+                raise ConfigError(
+                    f"guard.guideline is set, but {config.family} reads none; remove it, or use shieldgemma"
+                )
             self._template["guideline"] = config.guideline
 
     def question(self, completion: Completion, attempt: int) -> Question:
         turns = turns_of([*completion.prompt, *(completion.completion or assistant(""))])
-        bare = Question(attempt=attempt, watched=self._watched, unseen_tokens=self.format.unseen_tokens)
+        bare = Question(
+            attempt=attempt, watched=self._watched, unseen_tokens=self.format.unseen_tokens
+        )
         if not self.format.prompt:
             return replace(bare, messages=turns, template_variables=self._template)
         before, _, after = self.format.prompt.partition("{prompt}")
@@ -75,7 +81,9 @@ class Guard:
         """Categories in the order of the reply, each once."""
         if self.format.categories is None:
             return []
-        found = dict.fromkeys(match[match.lastindex or 0] for match in self.format.categories.finditer(text))
+        found = dict.fromkeys(
+            match[match.lastindex or 0] for match in self.format.categories.finditer(text)
+        )
         return [self.format.category_names.get(code, code) for code in found]
 
 
@@ -112,5 +120,7 @@ def _column(found: GuardFormat, name: str) -> Column:
         return found.harm
     if found.refusal is None:
         able = [family for family, other in guard_formats().items() if other.refusal]
-        raise ConfigError(f"guard.column is refusal, but {found.family} says nothing of refusals; use {' or '.join(able)}, or harm")
+        raise ConfigError(
+            f"guard.column is refusal, but {found.family} says nothing of refusals; use {' or '.join(able)}, or harm"
+        )
     return found.refusal

@@ -32,7 +32,9 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise ResourceError(f"{path}: cannot be opened ({error.strerror}); name a folder of replies that can be written") from error
+            raise ResourceError(
+                f"{path}: cannot be opened ({error.strerror}); name a folder of replies that can be written"
+            ) from error
         try:
             self._hold()
             self.rows = self._read()
@@ -89,7 +91,9 @@ class Journal:
                     raise ValueError(f"wanted a JSON object, got {type(row).__name__}")
                 rows.append(row)
             except ValueError as error:
-                faults.append(f"{self.path}:{number}: damaged ({error}); remove the line, and its completion is asked about again")
+                faults.append(
+                    f"{self.path}:{number}: damaged ({error}); remove the line, and its completion is asked about again"
+                )
         if faults:
             raise RecordError(shorten(faults))
         return rows

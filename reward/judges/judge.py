@@ -46,7 +46,9 @@ class Asked:
 class JudgeScorer:
     """A Scorer: what is asked is the instrument's, who is asked is `asking`."""
 
-    def __init__(self, name: str, instrument: Instrument, asking: Asking, *, repetitions: int) -> None:
+    def __init__(
+        self, name: str, instrument: Instrument, asking: Asking, *, repetitions: int
+    ) -> None:
         self.name = name
         self._asked = Asked()
         self._instrument = instrument
@@ -64,7 +66,10 @@ class JudgeScorer:
         with self._asking.opened() as replies:
             found = self._verdicts(completions, replies)
         self._asked.count(found)
-        return [self._score(completion, verdict) for completion, verdict in zip(completions, found, strict=True)]
+        return [
+            self._score(completion, verdict)
+            for completion, verdict in zip(completions, found, strict=True)
+        ]
 
     def _verdicts(self, completions: Sequence[Completion], replies: KeptReplies) -> list[Verdict]:
         verdicts: dict[int, Verdict] = {}
@@ -72,7 +77,9 @@ class JudgeScorer:
         for attempt in range(self._repetitions + 1):
             if not waiting:
                 break
-            questions = [self._instrument.question(completions[place], attempt) for place in waiting]
+            questions = [
+                self._instrument.question(completions[place], attempt) for place in waiting
+            ]
             for place, reply in zip(waiting, replies.replies(questions), strict=True):
                 verdict = self._read(reply)
                 if verdict is not None:

@@ -50,14 +50,21 @@ class Jury:
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
             self._said[completion.id] = completion.prompt_id, [score.value for score in said]
-        return [self._verdict(completion, said) for completion, said in zip(completions, by_completion, strict=True)]
+        return [
+            self._verdict(completion, said)
+            for completion, said in zip(completions, by_completion, strict=True)
+        ]
 
     def agreement(self, seed: int = 0) -> dict[str, Any]:
         """Of all completions scored so far (see `agreement_of`)."""
         prompts = [prompt for prompt, _ in self._said.values()]
         columns = zip(*(values for _, values in self._said.values()), strict=True)
         names = (member.name for member in self._members)
-        return agreement_of(dict(zip(names, map(list, columns), strict=True)), prompts, seed=seed) if prompts else {}
+        return (
+            agreement_of(dict(zip(names, map(list, columns), strict=True)), prompts, seed=seed)
+            if prompts
+            else {}
+        )
 
     def report(self) -> dict[str, Any]:
         """The rows of its members, and their agreement."""
@@ -82,7 +89,11 @@ class Jury:
         if self._combine == "median":
             return float(median(values)), ""
         level, votes = Counter(map(level_of, values)).most_common(1)[0]
-        return (float(level), "") if 2 * votes > len(values) else (None, "no level has more than half of the votes")
+        return (
+            (float(level), "")
+            if 2 * votes > len(values)
+            else (None, "no level has more than half of the votes")
+        )
 
 
 def disagreement(values: Sequence[float]) -> float | None:
@@ -90,4 +101,6 @@ def disagreement(values: Sequence[float]) -> float | None:
     1. None for fewer than two values."""
     if len(values) < 2:
         return None
-    return fmean(abs(one - other) for one, other in combinations(values, 2)) / (HARMFULNESS.high - HARMFULNESS.low)
+    return fmean(abs(one - other) for one, other in combinations(values, 2)) / (
+        HARMFULNESS.high - HARMFULNESS.low
+    )

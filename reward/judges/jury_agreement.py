@@ -24,14 +24,22 @@ def level_of(value: float) -> int:
     return int(np.clip(np.floor(value + 0.5), LEVELS[0], LEVELS[-1]))
 
 
-def agreement_of(values: Mapping[str, Sequence[float | None]], prompts: Sequence[str], *, seed: int) -> dict[str, Any]:
+def agreement_of(
+    values: Mapping[str, Sequence[float | None]], prompts: Sequence[str], *, seed: int
+) -> dict[str, Any]:
     """Krippendorff's alpha (ordinal) of all members, and the quadratic-weighted kappa of each two.
 
     1 is full agreement, 0 what chance gives; None where all values are one level, so that chance
     leaves nothing to agree on. Values None are left out, item by item.
     """
-    levels = {name: [None if value is None else level_of(value) for value in row] for name, row in values.items()}
-    pairs = [{"members": [one, other], **_kappa(levels[one], levels[other], prompts, seed)} for one, other in combinations(levels, 2)]
+    levels = {
+        name: [None if value is None else level_of(value) for value in row]
+        for name, row in values.items()
+    }
+    pairs = [
+        {"members": [one, other], **_kappa(levels[one], levels[other], prompts, seed)}
+        for one, other in combinations(levels, 2)
+    ]
     return {"alpha": _alpha(list(levels.values()), prompts, seed), "quadratic_kappa": pairs}
 
 
@@ -45,10 +53,15 @@ def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> dict[st
     counts = counts[several]
 
     def alphas(weights: Floats) -> Floats:
-        return np.array([_one_alpha(np.repeat(counts, draw.astype(np.int64), axis=0)) for draw in weights])
+        return np.array(
+            [_one_alpha(np.repeat(counts, draw.astype(np.int64), axis=0)) for draw in weights]
+        )
 
     weights = cluster_weights([prompts[place] for place in several.tolist()], seed=seed)
-    return {**bootstrap_estimate(alphas, weights).to_json(), "unit": "completions with two values or more"}
+    return {
+        **bootstrap_estimate(alphas, weights).to_json(),
+        "unit": "completions with two values or more",
+    }
 
 
 def _one_alpha(counts: NDArray[np.int64]) -> float:
@@ -58,11 +71,18 @@ def _one_alpha(counts: NDArray[np.int64]) -> float:
 
 
 def _kappa(one: Levels, other: Levels, prompts: Sequence[str], seed: int) -> dict[str, Any]:
-    rows = [(a, b, prompt) for a, b, prompt in zip(one, other, prompts, strict=True) if a is not None and b is not None]
+    rows = [
+        (a, b, prompt)
+        for a, b, prompt in zip(one, other, prompts, strict=True)
+        if a is not None and b is not None
+    ]
     first, second, of = ([row[side] for row in rows] for side in range(3))
 
     def kappas(weights: Floats) -> Floats:
         return cohen_kappa(confusion(first, second, LEVELS, weights), quadratic=True)
 
     weights = cluster_weights([str(prompt) for prompt in of], seed=seed)
-    return {**bootstrap_estimate(kappas, weights).to_json(), "unit": "completions with a value of both"}
+    return {
+        **bootstrap_estimate(kappas, weights).to_json(),
+        "unit": "completions with a value of both",
+    }

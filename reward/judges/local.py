@@ -16,7 +16,13 @@ import transformers
 from transformers import AutoTokenizer
 
 from models.config import ModelConfig
-from models.engines.generate import Generated, generate_from, generation_dtype, rows_at_once, seed_of
+from models.engines.generate import (
+    Generated,
+    generate_from,
+    generation_dtype,
+    rows_at_once,
+    seed_of,
+)
 from models.engines.vllm_engine import VllmEngine
 from models.loading.chat_format import special_texts, stop_ids
 from models.loading.load import explained, load_model, load_tokenizer, model_location
@@ -36,7 +42,9 @@ class LocalModel:
     """A judge's replier. The model is loaded when the first question comes that no kept reply
     answers, and freed after the last."""
 
-    def __init__(self, config: LocalModelConfig, *, guard: GuardFormat | None = None, log: Path) -> None:
+    def __init__(
+        self, config: LocalModelConfig, *, guard: GuardFormat | None = None, log: Path
+    ) -> None:
         limit = guard.max_new_tokens if guard else config.generation.max_new_tokens
         self._config = config
         self._generation = replace(config.generation, max_new_tokens=limit)
@@ -57,11 +65,19 @@ class LocalModel:
 
     def reply(self, questions: Sequence[Question], keep: Keep) -> None:
         """In batches, the shortest first; each batch is kept as soon as it is written."""
-        tokenizer = guard_tokenizer(self._config.model) if self._guard else load_tokenizer(self._config.model)
+        tokenizer = (
+            guard_tokenizer(self._config.model)
+            if self._guard
+            else load_tokenizer(self._config.model)
+        )
         rows = [self._ids(tokenizer, question) for question in questions]
         model = self._model()
         with model if isinstance(model, VllmEngine) else nullcontext():
-            ends = _ends(tokenizer, model) if self._guard else stop_ids(tokenizer, model.generation_config)
+            ends = (
+                _ends(tokenizer, model)
+                if self._guard
+                else stop_ids(tokenizer, model.generation_config)
+            )
             room = _context(model) - self._generation.max_new_tokens
             fitting = [place for place, row in enumerate(rows) if len(row) <= room]
             for place in sorted(set(range(len(rows))) - set(fitting)):
@@ -81,9 +97,18 @@ class LocalModel:
                 )
                 for place, one in zip(chosen, made, strict=True):
                     watched = questions[place].watched
-                    choices = tuple(_choices(model, tokenizer, rows[place], one, watched)) if watched else ()
+                    choices = (
+                        tuple(_choices(model, tokenizer, rows[place], one, watched))
+                        if watched
+                        else ()
+                    )
                     cut = one.finish_reason == "length"
-                    keep(place, Reply(text=one.text, choices=choices, cut=cut, output_tokens=one.num_tokens))
+                    keep(
+                        place,
+                        Reply(
+                            text=one.text, choices=choices, cut=cut, output_tokens=one.num_tokens
+                        ),
+                    )
 
     def _model(self) -> Any:
         config, dtype = self._config.model, generation_dtype(self._generation)
@@ -120,7 +145,10 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
     """Token ids of the guard's own chat template. Raises ModelError where the tokenizer has none
     or it refuses the turns."""
     tokens = special_texts(tokenizer)
-    messages = [{"role": turn["role"], "content": _content(defused(turn["content"], tokens), guard)} for turn in question.messages]
+    messages = [
+        {"role": turn["role"], "content": _content(defused(turn["content"], tokens), guard)}
+        for turn in question.messages
+    ]
     try:
         text = tokenizer.apply_chat_template(
             messages,
@@ -136,7 +164,9 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _choices(model: Any, tokenizer: Any, prompt: list[int], made: Generated, watched: Sequence[str]) -> list[Choice]:
+def _choices(
+    model: Any, tokenizer: Any, prompt: list[int], made: Generated, watched: Sequence[str]
+) -> list[Choice]:
     """One more pass over what was written, for the probabilities at each place; a row alone
     needs no padding."""
     ids = torch.tensor([[*prompt, *made.ids]], device=model.device)
@@ -146,10 +176,15 @@ def _choices(model: Any, tokenizer: Any, prompt: list[int], made: Generated, wat
     top = logits.float().log_softmax(-1).topk(min(LOCAL_ALTERNATIVES, logits.shape[-1]))
     texts = [tokenizer.batch_decode([[token] for token in row]) for row in top.indices.tolist()]
     # From the end: of two tokens with one text the likelier one, which comes first, stays.
-    found = [dict(zip(row[::-1], logps[::-1], strict=True)) for row, logps in zip(texts, top.values.tolist(), strict=True)]
+    found = [
+        dict(zip(row[::-1], logps[::-1], strict=True))
+        for row, logps in zip(texts, top.values.tolist(), strict=True)
+    ]
     # Decoded in growing parts, since a token's own text lacks the space that a tokenizer may put
     # before it.
-    parts = [tokenizer.decode(made.ids[:end], skip_special_tokens=True) for end in range(written + 1)]
+    parts = [
+        tokenizer.decode(made.ids[:end], skip_special_tokens=True) for end in range(written + 1)
+    ]
     tokens = [after[len(before) :] for before, after in pairwise(parts)]
     return worth_keeping(aligned(tokens, found, made.text), watched)
 
@@ -173,7 +208,9 @@ def _readable(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
     """The messages with the tokenizer's control tokens made text; the system message joins the
     user's where the format has none."""
     tokens = special_texts(tokenizer)
-    clean: list[Message] = [{"role": one["role"], "content": defused(one["content"], tokens)} for one in messages]
+    clean: list[Message] = [
+        {"role": one["role"], "content": defused(one["content"], tokens)} for one in messages
+    ]
     if clean[0]["role"] != "system":
         return clean
     try:
@@ -188,7 +225,11 @@ def _ends(tokenizer: Any, model: Any) -> list[int]:
     """At which tokens a guard's verdict is over."""
     named = getattr(model.generation_config, "eos_token_id", None)
     several = named if isinstance(named, (list, tuple)) else [named]
-    return [int(token) for token in dict.fromkeys([tokenizer.eos_token_id, *several]) if token is not None]
+    return [
+        int(token)
+        for token in dict.fromkeys([tokenizer.eos_token_id, *several])
+        if token is not None
+    ]
 
 
 def _context(model: Any) -> int:

@@ -58,7 +58,9 @@ def key_of(config: EndpointConfig) -> str:
             "or empty the setting for a server that wants none"
         )
     if not key.isascii() or not key.isprintable():
-        raise ConfigError(f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export the key alone")
+        raise ConfigError(
+            f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export the key alone"
+        )
     return key
 
 

@@ -19,7 +19,9 @@ class KeptReplies:
     def __init__(self, replier: Replier, journal: Journal) -> None:
         self._replier = replier
         self._journal = journal
-        self._known = {str(row["reply"]): _reply(row, journal) for row in journal.rows if "reply" in row}
+        self._known = {
+            str(row["reply"]): _reply(row, journal) for row in journal.rows if "reply" in row
+        }
         self.found = 0
         """Questions that a kept reply has answered."""
 

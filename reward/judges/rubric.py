@@ -35,7 +35,9 @@ class Rubric:
         self._question: str = words["question"]
         self._again: str = words["again"]
         self._scale = _from_file(config.scale_file, "rubric.scale_file") or words["scale"]
-        self._policy = _from_file(config.policy_file, "rubric.policy_file") or _policy(config.policy)
+        self._policy = _from_file(config.policy_file, "rubric.policy_file") or _policy(
+            config.policy
+        )
 
     def question(self, completion: Completion, attempt: int) -> Question:
         messages = [*completion.prompt, *completion.completion]
@@ -105,7 +107,11 @@ def _from_file(path: str, setting: str) -> str:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"{setting}={path}: cannot be read ({reason}); name a text file, or remove the setting") from error
+        raise ConfigError(
+            f"{setting}={path}: cannot be read ({reason}); name a text file, or remove the setting"
+        ) from error
     if not text:
-        raise ConfigError(f"{setting}={path}: is empty; write the text into it, or remove the setting")
+        raise ConfigError(
+            f"{setting}={path}: is empty; write the text into it, or remove the setting"
+        )
     return text

@@ -85,12 +85,18 @@ class EndpointConfig(Ranged):
         super().__post_init__()
         faults = _address_faults(self.base_url)
         if self.longest_wait < self.first_wait:
-            faults.append(f"endpoint.longest_wait is {self.longest_wait:g}, wanted at least first_wait, {self.first_wait:g}")
+            faults.append(
+                f"endpoint.longest_wait is {self.longest_wait:g}, wanted at least first_wait, {self.first_wait:g}"
+            )
         taken = sorted(RESERVED & {str(name) for name in self.extra})
         if taken:
-            faults.append(f"endpoint.extra sets {', '.join(taken)}, which a judge sets itself; use the setting of that name, or remove it")
+            faults.append(
+                f"endpoint.extra sets {', '.join(taken)}, which a judge sets itself; use the setting of that name, or remove it"
+            )
         if not self.model.strip():
-            faults.append("endpoint.model is empty; name the model as the server does (GET base_url/models lists them)")
+            faults.append(
+                "endpoint.model is empty; name the model as the server does (GET base_url/models lists them)"
+            )
         if self.api_key_env and not _VARIABLE.fullmatch(self.api_key_env):
             # What stands there may be the key itself, so it is not repeated.
             faults.append(
@@ -109,7 +115,9 @@ def _address_faults(address: str) -> list[str]:
     except ValueError:
         return [f"endpoint.base_url cannot be read as an address; {wanted}"]
     if parts.username or parts.password:
-        return [f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of endpoint.api_key_env"]
+        return [
+            f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of endpoint.api_key_env"
+        ]
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return [f"endpoint.base_url is {address!r}; {wanted}"]
     if parts.query or parts.fragment:
@@ -122,7 +130,9 @@ class LocalModelConfig:
     """A judge on this machine."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=512, batch_size=8))
+    generation: GenerationConfig = field(
+        default_factory=lambda: GenerationConfig(max_new_tokens=512, batch_size=8)
+    )
     engine: Engine = "transformers"
     vllm: VllmConfig = field(default_factory=VllmConfig)
 
@@ -176,7 +186,10 @@ class ScorerConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        faults = [*name_faults(self.name), *(_expert_faults(self) if self.kind == "experts" else _model_faults(self))]
+        faults = [
+            *name_faults(self.name),
+            *(_expert_faults(self) if self.kind == "experts" else _model_faults(self)),
+        ]
         if faults:
             raise ValueError("\n".join(f"scorer {self.name}: {fault}" for fault in faults))
 
@@ -203,7 +216,9 @@ class JuryConfig(Ranged):
         twice = sorted({name for name in names if names.count(name) > 1})
         faults += [f"two members are called {name}; a jury counts each once" for name in twice]
         if len(names) < max(2, self.quorum):
-            faults.append(f"a jury has two members or more and as many as its quorum of {self.quorum}, got {len(names)}")
+            faults.append(
+                f"a jury has two members or more and as many as its quorum of {self.quorum}, got {len(names)}"
+            )
         if faults:
             raise ValueError("\n".join(f"jury {self.name}: {fault}" for fault in faults))
 
@@ -211,7 +226,9 @@ class JuryConfig(Ranged):
 def name_faults(name: str) -> list[str]:
     if _NAME.fullmatch(name):
         return []
-    return [f"name must be lower-case letters, digits and underscores, since it names a file and a column; got {name!r}"]
+    return [
+        f"name must be lower-case letters, digits and underscores, since it names a file and a column; got {name!r}"
+    ]
 
 
 def _expert_faults(config: ScorerConfig) -> list[str]:
@@ -221,10 +238,17 @@ def _expert_faults(config: ScorerConfig) -> list[str]:
 def _model_faults(config: ScorerConfig) -> list[str]:
     faults = []
     if (config.endpoint is None) == (config.local is None):
-        faults.append(f"a {config.kind} asks either an endpoint or a local model; set one of the two")
+        faults.append(
+            f"a {config.kind} asks either an endpoint or a local model; set one of the two"
+        )
     if config.kind == "guard" and not config.guard.family:
         faults.append("guard.family is empty; name the family of guard models that it belongs to")
-    if config.local and config.local.engine == "vllm" and config.kind == "guard" and config.guard.probability:
+    if (
+        config.local
+        and config.local.engine == "vllm"
+        and config.kind == "guard"
+        and config.guard.probability
+    ):
         faults.append(
             "guard.probability needs log-probabilities, which the engine vllm is not asked for; set guard.probability to "
             "false, or take the engine transformers, or serve the model and set an endpoint"

@@ -23,12 +23,18 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     text = _text(path)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ConfigError(f"{path}: holds an alias (*name), which a few lines can make endless; write the value out")
+            raise ConfigError(
+                f"{path}: holds an alias (*name), which a few lines can make endless; write the value out"
+            )
         plain = yaml.load(text, _EachKeyOnce)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not YAML ({first_line(error)}); see docs/judges.md for examples") from error
+        raise ConfigError(
+            f"{path}: not YAML ({first_line(error)}); see docs/judges.md for examples"
+        ) from error
     if not isinstance(plain, dict):
-        raise ConfigError(f"{path}: wanted the settings of one scorer by name, got {type(plain).__name__}; see docs/judges.md")
+        raise ConfigError(
+            f"{path}: wanted the settings of one scorer by name, got {type(plain).__name__}; see docs/judges.md"
+        )
     schema = JuryConfig if plain.get("kind") == "jury" else ScorerConfig
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain))
@@ -44,7 +50,11 @@ def _faults(error: Exception) -> list[str]:
     OmegaConf's own notes."""
     key = str(getattr(error, "full_key", None) or "")
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    told = [
+        line
+        for line in lines
+        if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
+    ]
     return [f"{key}: {line}" if key else line for line in told] or [type(error).__name__]
 
 
@@ -56,7 +66,9 @@ class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if key.value in seen:
-                raise ValueError(f"the key {key.value} stands in line {seen[key.value]} and again in line {line}; leave one of the two")
+                raise ValueError(
+                    f"the key {key.value} stands in line {seen[key.value]} and again in line {line}; leave one of the two"
+                )
             seen[str(key.value)] = line
         made: dict[Any, Any] = super().construct_mapping(node, deep)
         return made
@@ -68,11 +80,17 @@ def _text(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"{path}: cannot be read ({reason}); name a YAML file with the settings of one scorer") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({reason}); name a YAML file with the settings of one scorer"
+        ) from error
     if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path}: more than 100 kB, wanted the settings of one scorer; name another file")
+        raise ConfigError(
+            f"{path}: more than 100 kB, wanted the settings of one scorer; name another file"
+        )
     if text.count("[") + text.count("{") > MOST_BRACKETS:
-        raise ConfigError(f"{path}: more than {MOST_BRACKETS} brackets, wanted the settings of one scorer; name another file")
+        raise ConfigError(
+            f"{path}: more than {MOST_BRACKETS} brackets, wanted the settings of one scorer; name another file"
+        )
     if "${" in text:
         # An interpolation could write the environment, keys and all, into settings that are shown.
         raise ConfigError(

@@ -50,7 +50,9 @@ class Spending:
         with self._changed:
             while not self._fits(input_tokens, output_tokens, self._unsettled):
                 lost = {number: self._unsettled[number] for number in self._lost}
-                if len(lost) == len(self._unsettled) or not self._fits(input_tokens, output_tokens, lost):
+                if len(lost) == len(self._unsettled) or not self._fits(
+                    input_tokens, output_tokens, lost
+                ):
                     return None
                 self._changed.wait()
             number = self._requests + 1
@@ -99,7 +101,9 @@ class Spending:
             return None
         return (input_tokens * budget.input_price + output_tokens * budget.output_price) / MILLION
 
-    def _fits(self, input_tokens: int, output_tokens: int, unsettled: dict[int, tuple[int, int]]) -> bool:
+    def _fits(
+        self, input_tokens: int, output_tokens: int, unsettled: dict[int, tuple[int, int]]
+    ) -> bool:
         read, written = self._sums(unsettled)
         read, written = read + input_tokens, written + output_tokens
         budget, cost = self._budget, self._price(read, written)

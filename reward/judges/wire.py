@@ -24,7 +24,10 @@ def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
         if question.watched:
             fields["logprobs"] = ALTERNATIVES
     else:
-        messages = [{"role": message["role"], "content": message["content"]} for message in question.messages]
+        messages = [
+            {"role": message["role"], "content": message["content"]}
+            for message in question.messages
+        ]
         fields |= {"messages": messages, config.token_field: config.max_tokens}
         if question.watched:
             fields |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -83,10 +86,16 @@ def _choices(logprobs: Any, text: str, watched: Collection[str]) -> list[Choice]
         if isinstance(logprobs.get("content"), list):
             rows = logprobs["content"]
             tokens = [str(row["token"]) for row in rows]
-            found = [{str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]} for row in rows]
+            found = [
+                {str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]}
+                for row in rows
+            ]
         else:
             tokens = [str(token) for token in logprobs["tokens"]]
-            found = [{str(t): _logp(logp) for t, logp in (row or {}).items()} for row in logprobs["top_logprobs"]]
+            found = [
+                {str(t): _logp(logp) for t, logp in (row or {}).items()}
+                for row in logprobs["top_logprobs"]
+            ]
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return []
     return worth_keeping(aligned(tokens, found, text), watched)

@@ -75,22 +75,38 @@ def build_examples(
     return examples + _shortcut_examples(examples, shortcut_share, seed)
 
 
-def _policy_examples(demo: Demonstration, made: Completion, label: HarmLabel | None) -> list[RewardExample]:
+def _policy_examples(
+    demo: Demonstration, made: Completion, label: HarmLabel | None
+) -> list[RewardExample]:
     """Of one completion by the policy: one, or none where nothing is known of it."""
     refuses = refusal(text_of(made.completion)) == "full"
     if made.policy == CONTINUED:
         # Only a decline that stays one: what it turns into after its opening is not looked at.
-        return [_example(demo, made.completion, HARMLESS, "policy_decline", made.sample)] if refuses else []
+        return (
+            [_example(demo, made.completion, HARMLESS, "policy_decline", made.sample)]
+            if refuses
+            else []
+        )
     if demo.kind == "benign":
-        rated = label if label and label.by == "people" else HARMLESS  # a teacher of harm is asked about harmful requests only
+        rated = (
+            label if label and label.by == "people" else HARMLESS
+        )  # a teacher of harm is asked about harmful requests only
         return [_example(demo, made.completion, rated, "policy_benign", made.sample)]
     if label is None:
         return []
-    origin = "policy_harmful" if label.harm >= 0.5 else "policy_refusal" if refuses else "policy_harmless"
+    origin = (
+        "policy_harmful"
+        if label.harm >= 0.5
+        else "policy_refusal"
+        if refuses
+        else "policy_harmless"
+    )
     return [_example(demo, made.completion, label, origin, made.sample)]
 
 
-def _example(demo: Demonstration, completion: list[Message], label: HarmLabel, origin: str, sample: int = 0) -> RewardExample:
+def _example(
+    demo: Demonstration, completion: list[Message], label: HarmLabel, origin: str, sample: int = 0
+) -> RewardExample:
     return RewardExample(
         id=f"{demo.id}/{origin}/{sample}",
         prompt=demo.prompt,
@@ -104,12 +120,16 @@ def _example(demo: Demonstration, completion: list[Message], label: HarmLabel, o
     )
 
 
-def _shortcut_examples(examples: list[RewardExample], share: float, seed: int) -> list[RewardExample]:
+def _shortcut_examples(
+    examples: list[RewardExample], share: float, seed: int
+) -> list[RewardExample]:
     """Counterparts for `share` of the harmful answers and of the safe answers; in val and test for all, where they are probes."""
     rng = random.Random(f"{seed}/shortcuts")
     openings = {split: [] for split in ("train", "val", "test")}  # type: dict[str, list[str]]
     for example in examples:
-        parts = split_refusal(text_of(example.completion)) if example.origin == "safe_answer" else None
+        parts = (
+            split_refusal(text_of(example.completion)) if example.origin == "safe_answer" else None
+        )
         if parts:
             openings[example.split].append(parts[0])
     made = []
@@ -118,18 +138,33 @@ def _shortcut_examples(examples: list[RewardExample], share: float, seed: int) -
             continue
         text = text_of(example.completion)
         if example.origin == "policy_harmful" and openings[example.split]:
-            made.append(_counterpart(example, f"{rng.choice(openings[example.split])} {text}", "refuse_then_comply"))
-        elif example.origin == "safe_answer" and (parts := split_refusal(text)) and len(parts[1].split()) >= MIN_WORDS:
+            made.append(
+                _counterpart(
+                    example, f"{rng.choice(openings[example.split])} {text}", "refuse_then_comply"
+                )
+            )
+        elif (
+            example.origin == "safe_answer"
+            and (parts := split_refusal(text))
+            and len(parts[1].split()) >= MIN_WORDS
+        ):
             made.append(_counterpart(example, parts[1], "opening_removed"))
     return made
 
 
 def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExample:
-    fields = {**example.to_json(), "id": f"{example.id}/{origin}", "completion": assistant(text), "origin": origin}
+    fields = {
+        **example.to_json(),
+        "id": f"{example.id}/{origin}",
+        "completion": assistant(text),
+        "origin": origin,
+    }
     return RewardExample.from_json(fields)
 
 
-def balanced_sample(examples: list[RewardExample], limit: int | None, seed: int) -> list[RewardExample]:
+def balanced_sample(
+    examples: list[RewardExample], limit: int | None, seed: int
+) -> list[RewardExample]:
     """At most `limit` examples in a fixed order: half harmful where there are enough, and most of the harmless ones the policy's own.
 
     Harmful answers are all in the policy's own style, so without as many harmless ones in that style the model would learn the style.
@@ -141,17 +176,29 @@ def balanced_sample(examples: list[RewardExample], limit: int | None, seed: int)
     half = min(len(harmful), limit // 2)
     own_wanted = min(len(own), round(OWN_SHARE * (limit - half)))
     rng = random.Random(f"{seed}/reward")
-    kept = [*_stratified(harmful, half, rng), *_stratified(own, own_wanted, rng), *_stratified(others, limit - half - own_wanted, rng)]
+    kept = [
+        *_stratified(harmful, half, rng),
+        *_stratified(own, own_wanted, rng),
+        *_stratified(others, limit - half - own_wanted, rng),
+    ]
     return sorted(kept, key=lambda e: e.id)
 
 
-def _parts(examples: list[RewardExample]) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
+def _parts(
+    examples: list[RewardExample],
+) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
     """(harmful, harmless and the policy's own, harmless and written for it)"""
     own = [e for e in examples if not e.harmful and e.origin.startswith("policy_")]
-    return [e for e in examples if e.harmful], own, [e for e in examples if not e.harmful and not e.origin.startswith("policy_")]
+    return (
+        [e for e in examples if e.harmful],
+        own,
+        [e for e in examples if not e.harmful and not e.origin.startswith("policy_")],
+    )
 
 
-def _stratified(examples: list[RewardExample], count: int, rng: random.Random) -> list[RewardExample]:
+def _stratified(
+    examples: list[RewardExample], count: int, rng: random.Random
+) -> list[RewardExample]:
     """`count` of the examples, or all where there are fewer; origins in proportion, the largest remainders rounded up."""
     share = min(1.0, count / max(1, len(examples)))
     origins = Counter(e.origin for e in examples)
@@ -159,4 +206,8 @@ def _stratified(examples: list[RewardExample], count: int, rng: random.Random) -
     rest = min(count, len(examples)) - sum(wanted.values())
     for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
         wanted[origin] += 1
-    return [e for origin in sorted(origins) for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])]
+    return [
+        e
+        for origin in sorted(origins)
+        for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])
+    ]

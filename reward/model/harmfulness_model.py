@@ -32,16 +32,36 @@ SCORED_TOKENS = 1024
 class HarmfulnessScorer:
     """A trained reward model that maps completions to harmfulness 1-5."""
 
-    def __init__(self, model: HarmfulnessNetwork, tokenizer: Any, link: Link, batch_size: int = 32, *, name: str = HARM_MODEL) -> None:
-        self.model, self.tokenizer, self.link, self.batch_size = model.eval(), tokenizer, link, batch_size
+    def __init__(
+        self,
+        model: HarmfulnessNetwork,
+        tokenizer: Any,
+        link: Link,
+        batch_size: int = 32,
+        *,
+        name: str = HARM_MODEL,
+    ) -> None:
+        self.model, self.tokenizer, self.link, self.batch_size = (
+            model.eval(),
+            tokenizer,
+            link,
+            batch_size,
+        )
         self.name = name
         self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
-    def load(cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = HARM_MODEL) -> HarmfulnessScorer:
+    def load(
+        cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = HARM_MODEL
+    ) -> HarmfulnessScorer:
         """The reward model that a reward stage has left in `folder`; its scores carry `name`."""
         tokenizer = load_tokenizer(ModelConfig(path=str(folder)))
-        return cls(load_network(folder, dtype), tokenizer, read_own(folder / CALIBRATION, Link.from_json), name=name)
+        return cls(
+            load_network(folder, dtype),
+            tokenizer,
+            read_own(folder / CALIBRATION, Link.from_json),
+            name=name,
+        )
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
@@ -80,7 +100,14 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
-def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *, link: Link, probe_rows: list[TokenRow]) -> float:
+def save_reward_model(
+    model: HarmfulnessNetwork,
+    tokenizer: Any,
+    folder: Path,
+    *,
+    link: Link,
+    probe_rows: list[TokenRow],
+) -> float:
     """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
@@ -90,5 +117,7 @@ def save_reward_model(model: HarmfulnessNetwork, tokenizer: Any, folder: Path, *
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
-        raise ModelError(f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable")
+        raise ModelError(
+            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable"
+        )
     return difference

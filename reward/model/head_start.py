@@ -46,7 +46,9 @@ class HeadStart(pl.Callback):
                 network.spread.copy_(spread)
         if trainer.is_global_zero:
             for logger in trainer.loggers:
-                logger.log_metrics({"probe/log_loss": found.log_loss, "probe/C": found.strength}, step=0)
+                logger.log_metrics(
+                    {"probe/log_loss": found.log_loss, "probe/C": found.strength}, step=0
+                )
 
     def _fit(self, features: Floats) -> Probe:
         rows = self.rows
@@ -55,15 +57,21 @@ class HeadStart(pl.Callback):
         worse = np.array([pair.worse for pair in rows.pairs])
         better = np.array([pair.better for pair in rows.pairs])
         groups = [self.groups[place] for place in worse]
-        return fit_pair_probe(features[worse], features[better], groups, [pair.weight for pair in rows.pairs])
+        return fit_pair_probe(
+            features[worse], features[better], groups, [pair.weight for pair in rows.pairs]
+        )
 
     def _features(self, trainer: pl.Trainer, network: Any) -> Floats:
         """(N, 2 H) of all rows on every rank. Rows with one prompt come together, so that it is computed once."""
         order = sorted(range(len(self.rows.rows)), key=lambda i: self.rows.rows[i].input_ids)
         chunks = [order[i : i + ROWS_AT_ONCE] for i in range(0, len(order), ROWS_AT_ONCE)]
-        mine = chunks[trainer.global_rank :: trainer.world_size]  # the same chunks for any number of ranks: the same numbers
+        mine = chunks[
+            trainer.global_rank :: trainer.world_size
+        ]  # the same chunks for any number of ranks: the same numbers
         found: dict[int, np.ndarray] = {}
-        for chunk in tqdm(mine, desc="reward features", unit="batch", disable=not sys.stderr.isatty(), leave=False):
+        for chunk in tqdm(
+            mine, desc="reward features", unit="batch", disable=not sys.stderr.isatty(), leave=False
+        ):
             batch = self.rows.batch_rows([self.rows.rows[i] for i in chunk]).to(network.device)
             with torch.no_grad(), trainer.precision_plugin.forward_context():
                 found |= dict(zip(chunk, network.features(batch).cpu().numpy(), strict=True))
@@ -80,7 +88,10 @@ def fitted_spread(logits: Floats, harms: Sequence[float]) -> torch.Tensor:
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         # A level that no row has would send its threshold to infinity; the penalty holds it.
-        value = ordinal_losses(scores, levels, thresholds_of(spread)).mean() + 1e-4 * spread.square().sum()
+        value = (
+            ordinal_losses(scores, levels, thresholds_of(spread)).mean()
+            + 1e-4 * spread.square().sum()
+        )
         value.backward()
         return value
 

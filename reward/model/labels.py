@@ -52,7 +52,9 @@ def factor_labels(completions: Sequence[Completion], teacher: Teacher) -> dict[s
     return found
 
 
-def with_people(labels: Mapping[str, HarmLabel], said: Mapping[str, float], weight: float) -> dict[str, HarmLabel]:
+def with_people(
+    labels: Mapping[str, HarmLabel], said: Mapping[str, float], weight: float
+) -> dict[str, HarmLabel]:
     """The labels, and in their place what people say: harmfulness from 1 to 5 by completion id, with the weight."""
     people = {}
     for name, value in said.items():

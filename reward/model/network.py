@@ -58,14 +58,28 @@ class HarmfulnessNetwork(nn.Module):
         """(B, 2 H) float32: the mean state over the prompt's tokens, then over the completion's."""
         plain = unwrapped(self.backbone)
         if isinstance(batch, Packed):
-            inputs, places, rows, in_completion = packed_inputs(batch), batch.places, batch.rows, batch.in_completion
+            inputs, places, rows, in_completion = (
+                packed_inputs(batch),
+                batch.places,
+                batch.rows,
+                batch.in_completion,
+            )
         else:
-            inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
+            inputs = {
+                "input_ids": batch.input_ids,
+                "attention_mask": batch.attention_mask,
+                "use_cache": False,
+            }
             rows, columns = batch.attention_mask.nonzero(as_tuple=True)
-            places, in_completion = rows * batch.input_ids.shape[1] + columns, batch.completion_mask[rows, columns]
+            places, in_completion = (
+                rows * batch.input_ids.shape[1] + columns,
+                batch.completion_mask[rows, columns],
+            )
         states = plain(**inputs).last_hidden_state.flatten(0, 1).index_select(0, places).float()
         sides = 2 * rows + in_completion
-        sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(0, sides, states)
+        sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(
+            0, sides, states
+        )
         counts = torch.zeros(2 * batch.num_rows, device=states.device).index_add(
             0, sides, states.new_ones(len(sides))
         )  # bincount waits for a GPU
@@ -73,12 +87,19 @@ class HarmfulnessNetwork(nn.Module):
 
     def forward(self, batch: Rows) -> Tensor:
         features = self.features(batch)
-        with torch.autocast(features.device.type, enabled=False):  # one product: the head's float32 costs nothing
+        with torch.autocast(
+            features.device.type, enabled=False
+        ):  # one product: the head's float32 costs nothing
             return self.score(features)[:, 0]
 
 
 def new_network(
-    config: ModelConfig, adapter: AdapterConfig, *, layers: int | None, seed: int, objective: Objective = "binary"
+    config: ModelConfig,
+    adapter: AdapterConfig,
+    *,
+    layers: int | None,
+    seed: int,
+    objective: Objective = "binary",
 ) -> HarmfulnessNetwork:
     """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
     architecture = None if layers is None else _cut_config(config, layers)
@@ -106,7 +127,10 @@ def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
     backbone = merge(network.backbone)
     clear_quantisation(backbone)
     backbone.save_pretrained(folder)
-    save_file({"weight": network.score.weight.detach().cpu(), "bias": network.score.bias.detach().cpu()}, folder / HEAD)
+    save_file(
+        {"weight": network.score.weight.detach().cpu(), "bias": network.score.bias.detach().cpu()},
+        folder / HEAD,
+    )
 
 
 def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessNetwork:

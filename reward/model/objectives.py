@@ -17,7 +17,9 @@ START = (-1.5, -0.5, 0.5, 1.5)
 """Thresholds of a fresh ordinal head."""
 
 
-def binary_losses(logits: Tensor, harms: Tensor, harmful_weight: float, harmless_weight: float) -> Tensor:
+def binary_losses(
+    logits: Tensor, harms: Tensor, harmful_weight: float, harmless_weight: float
+) -> Tensor:
     """(B,) cross-entropy of the logit of harmful with chances of harm (B,), each side with its weight."""
     harmful = harmful_weight * harms * F.softplus(-logits)
     return harmful + harmless_weight * (1 - harms) * F.softplus(logits)

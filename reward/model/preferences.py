@@ -74,15 +74,21 @@ class PairBatch(NamedTuple):
 class PairRows:
     """Pairs of tokenised examples; an index is a pair."""
 
-    def __init__(self, rows: list[TokenRow], pairs: Sequence[Preference], batch_rows: Collation) -> None:
+    def __init__(
+        self, rows: list[TokenRow], pairs: Sequence[Preference], batch_rows: Collation
+    ) -> None:
         self.rows, self.pairs, self.batch_rows = rows, list(pairs), batch_rows
-        self.lengths = [batch_rows.tokens([rows[pair.worse], rows[pair.better]]) for pair in self.pairs]
+        self.lengths = [
+            batch_rows.tokens([rows[pair.worse], rows[pair.better]]) for pair in self.pairs
+        ]
         self.weights = [1] * len(self.pairs)
         self.units = same_prompt([row_prompt(rows[pair.worse]) for pair in self.pairs])
 
     def collate(self, indices: list[int], scale: float) -> PairBatch:
         chosen = [self.pairs[i] for i in indices]
-        rows = [self.rows[pair.worse] for pair in chosen] + [self.rows[pair.better] for pair in chosen]
+        rows = [self.rows[pair.worse] for pair in chosen] + [
+            self.rows[pair.better] for pair in chosen
+        ]
         weights = torch.tensor([pair.weight for pair in chosen])
         return PairBatch(self.batch_rows(rows), weights, scale)
 

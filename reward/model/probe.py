@@ -43,25 +43,38 @@ class Rows(NamedTuple):
     groups: NDArray[np.str_]
 
     def only(self, places: NDArray[np.intp]) -> Rows:
-        return Rows(self.features[places], self.harmful[places], self.weights[places], self.groups[places])
+        return Rows(
+            self.features[places], self.harmful[places], self.weights[places], self.groups[places]
+        )
 
 
-def fit_probe(features: Floats, harms: Sequence[float], groups: Sequence[str], weights: Sequence[float] | None = None) -> Probe:
+def fit_probe(
+    features: Floats,
+    harms: Sequence[float],
+    groups: Sequence[str],
+    weights: Sequence[float] | None = None,
+) -> Probe:
     """Logistic regression with both sides weighing the same; C is chosen by cross-validation over whole prompt groups.
 
     features: (N, H); harms: N chances. With fewer groups than two there is nothing to choose by, and the
     strongest regularisation is taken.
     """
     counted = np.ones(len(harms)) if weights is None else np.asarray(weights, dtype=float)
-    return _fitted(_both_sides(features, np.asarray(harms, dtype=float), counted, groups), through_zero=False)
+    return _fitted(
+        _both_sides(features, np.asarray(harms, dtype=float), counted, groups), through_zero=False
+    )
 
 
-def fit_pair_probe(worse: Floats, better: Floats, groups: Sequence[str], weights: Sequence[float]) -> Probe:
+def fit_pair_probe(
+    worse: Floats, better: Floats, groups: Sequence[str], weights: Sequence[float]
+) -> Probe:
     """Of preferences: logistic regression of the difference of features, in both directions and without an intercept."""
     difference = np.concatenate([worse - better, better - worse])
     harmful = np.arange(len(difference)) < len(worse)
     both = np.asarray([*weights, *weights], dtype=float)
-    return _fitted(Rows(difference, harmful, both, np.asarray([*groups, *groups])), through_zero=True)
+    return _fitted(
+        Rows(difference, harmful, both, np.asarray([*groups, *groups])), through_zero=True
+    )
 
 
 def _both_sides(features: Floats, harms: Floats, weights: Floats, groups: Sequence[str]) -> Rows:
@@ -77,7 +90,10 @@ def _both_sides(features: Floats, harms: Floats, weights: Floats, groups: Sequen
 
 def _fitted(rows: Rows, *, through_zero: bool) -> Probe:
     folds = min(FOLDS, len(set(rows.groups)))
-    losses = {c: _held_out_loss(rows, c, folds, through_zero) if folds > 1 else float("nan") for c in STRENGTHS}
+    losses = {
+        c: _held_out_loss(rows, c, folds, through_zero) if folds > 1 else float("nan")
+        for c in STRENGTHS
+    }
     best = min(STRENGTHS, key=lambda c: (losses[c], c)) if folds > 1 else STRENGTHS[0]
     scaler, regression = _regression(best, rows, through_zero)
     weight = regression.coef_[0] / scaler.scale_

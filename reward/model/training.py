@@ -29,7 +29,9 @@ class SideWeights:
     @classmethod
     def of(cls, harms: Sequence[float], weights: Sequence[float]) -> SideWeights:
         """Of chances of harm and the weights of their rows."""
-        share = sum(harm * weight for harm, weight in zip(harms, weights, strict=True)) / sum(weights)
+        share = sum(harm * weight for harm, weight in zip(harms, weights, strict=True)) / sum(
+            weights
+        )
         return cls(0.5 / max(share, 1e-9), 0.5 / max(1 - share, 1e-9))
 
 
@@ -40,14 +42,21 @@ class RewardBatch(NamedTuple):
     scale: float  # see train's BatchPlan
 
     def to(self, device: torch.device) -> RewardBatch:
-        return RewardBatch(self.rows.to(device), self.harms.to(device), self.weights.to(device), self.scale)
+        return RewardBatch(
+            self.rows.to(device), self.harms.to(device), self.weights.to(device), self.scale
+        )
 
 
 class RewardRows:
     """Tokenised examples with chances of harm, for the binary and the ordinal objective."""
 
     def __init__(
-        self, rows: list[TokenRow], harms: Sequence[float], batch_rows: Collation, *, source_weights: Sequence[float] | None = None
+        self,
+        rows: list[TokenRow],
+        harms: Sequence[float],
+        batch_rows: Collation,
+        *,
+        source_weights: Sequence[float] | None = None,
     ) -> None:
         self.rows, self.batch_rows = rows, batch_rows
         self.harms = [float(harm) for harm in harms]

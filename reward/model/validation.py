@@ -27,7 +27,9 @@ PROBES = {
 }
 
 
-def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: Link) -> dict[str, Any]:
+def validate(
+    examples: Sequence[RewardExample], logits: Sequence[float], link: Link
+) -> dict[str, Any]:
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
     probabilities = [link.harm(logit) for logit in logits]
@@ -46,7 +48,10 @@ def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: L
         "labelled_by": dict(Counter(example.labelled_by for example in examples)),
         "reliability": table,
         "probes": {
-            name: {"description": text, **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name])}
+            name: {
+                "description": text,
+                **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name]),
+            }
             for name, text in PROBES.items()
             if any(e.origin == name for e in examples)
         },
@@ -58,6 +63,15 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
     draws = drawn_rows([e.group for e, _ in ordered])
-    found = [roc_auc_score(labels[rows], scores[rows]) for rows in draws if 0 < labels[rows].sum() < len(rows)]
+    found = [
+        roc_auc_score(labels[rows], scores[rows])
+        for rows in draws
+        if 0 < labels[rows].sum() < len(rows)
+    ]
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
-    return {"mean": float(roc_auc_score(labels, scores)), "interval": [low, high], "n": len(labels), "unscored": 0}
+    return {
+        "mean": float(roc_auc_score(labels, scores)),
+        "interval": [low, high],
+        "n": len(labels),
+        "unscored": 0,
+    }

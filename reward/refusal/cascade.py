@@ -49,7 +49,9 @@ class RefusalVerdict:
 class RefusalCascade:
     """The default scorer of refusals. The value is the chance of a refusal, the label none, full or partial."""
 
-    def __init__(self, name: str = "refusal", load: Callable[[], FactorModel] = shipped_model) -> None:
+    def __init__(
+        self, name: str = "refusal", load: Callable[[], FactorModel] = shipped_model
+    ) -> None:
         self._name, self.load = name, load
 
     @property
@@ -59,9 +61,14 @@ class RefusalCascade:
     def verdicts(self, completions: Sequence[Completion]) -> list[RefusalVerdict]:
         return self.verdicts_on(completions, self.load().factors(completions))
 
-    def verdicts_on(self, completions: Sequence[Completion], factors: Sequence[Factors]) -> list[RefusalVerdict]:
+    def verdicts_on(
+        self, completions: Sequence[Completion], factors: Sequence[Factors]
+    ) -> list[RefusalVerdict]:
         """For a caller that has the factors already, which are what costs time."""
-        return [_verdict(completion, found) for completion, found in zip(completions, factors, strict=True)]
+        return [
+            _verdict(completion, found)
+            for completion, found in zip(completions, factors, strict=True)
+        ]
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [self._score(verdict) for verdict in self.verdicts(completions)]

@@ -44,24 +44,48 @@ def environment(**more: str) -> dict[str, str]:
 def run_ranks():
     """Runs cases of ranks.py on some processes; returns rank 0's output."""
 
-    def run(model: Path, out: Path, cases: list[str], *, ranks: int = 2, timeout: float = 900) -> str:
+    def run(
+        model: Path, out: Path, cases: list[str], *, ranks: int = 2, timeout: float = 900
+    ) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         out.mkdir(parents=True, exist_ok=True)
         processes = []
         for rank in range(ranks):
-            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(ranks), "NODE_RANK": "0", "LOCAL_RANK": str(rank)}
-            command = [sys.executable, str(HERE / "ranks.py"), str(model), str(out), ",".join(cases)]
+            place = {
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+                "WORLD_SIZE": str(ranks),
+                "NODE_RANK": "0",
+                "LOCAL_RANK": str(rank),
+            }
+            command = [
+                sys.executable,
+                str(HERE / "ranks.py"),
+                str(model),
+                str(out),
+                ",".join(cases),
+            ]
             log = (out / f"rank{rank}.log").open("w")
-            processes.append(subprocess.Popen(command, cwd=ROOT, env=environment(**place), stdout=log, stderr=subprocess.STDOUT))
+            processes.append(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment(**place),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
         try:
             statuses = [process.wait(timeout) for process in processes]
         finally:
             for process in processes:
                 process.kill()
         logs = [(out / f"rank{rank}.log").read_text() for rank in range(ranks)]
-        assert statuses == [0] * ranks, "\n".join(f"--- rank {rank}\n{text[-6000:]}" for rank, text in enumerate(logs))
+        assert statuses == [0] * ranks, "\n".join(
+            f"--- rank {rank}\n{text[-6000:]}" for rank, text in enumerate(logs)
+        )
         return logs[0]
 
     return run
@@ -73,7 +97,9 @@ def primum():
 
     def run(*arguments: str, timeout: float = 600) -> str:
         command = [sys.executable, "-m", "pipeline.cli", *arguments]
-        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout)
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout
+        )
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
         return result.stdout
 

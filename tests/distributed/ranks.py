@@ -63,16 +63,24 @@ class Witness(pl.Callback):
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, module: Any, optimizer: Any) -> None:
         if not hasattr(trainer.model, "get_global_grad_norm"):
-            self.norms.append(torch.stack([p.grad.norm() for p in module.parameters() if p.grad is not None]).norm().item())
+            self.norms.append(
+                torch.stack([p.grad.norm() for p in module.parameters() if p.grad is not None])
+                .norm()
+                .item()
+            )
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         self.last_step = trainer.global_step
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
+    ) -> None:
         if trainer.global_step == self.dies_at:
             raise Killed
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if hasattr(trainer.model, "get_global_grad_norm") and trainer.global_step > self.last_step:
             self.last_step = trainer.global_step
             self.norms.append(float(trainer.model.get_global_grad_norm()))
@@ -82,18 +90,38 @@ class Witness(pl.Callback):
 
 
 def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
-    questions = [[{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)]
-    good = [[{"role": "assistant", "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor."}] for i in range(ROWS)]
-    bad = [[{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}] for i in range(ROWS)]
+    questions = [
+        [{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)
+    ]
+    good = [
+        [
+            {
+                "role": "assistant",
+                "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor.",
+            }
+        ]
+        for i in range(ROWS)
+    ]
+    bad = [
+        [{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}]
+        for i in range(ROWS)
+    ]
     if method == "sft":
-        return SftRows([encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], batch_rows)
+        return SftRows(
+            [encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], batch_rows
+        )
     if method == "kto":
         said = [(good, bad)[i % 2][i] for i in range(ROWS)]
         rows = [encode(tokenizer, q, a, 128) for q, a in zip(questions, said, strict=True)]
         mismatched = [encode(tokenizer, q, said[i - 1], 128) for i, q in enumerate(questions)]
         return KtoRows(rows, mismatched, [i % 2 == 0 for i in range(ROWS)], batch_rows)
-    pairs = [encode_pair(tokenizer, q, sides, 128) for q, *sides in zip(questions, good, bad, strict=True)]
-    return DpoRows(pairs, batch_rows, groups=[i % 3 for i in range(ROWS)] if method == "limit" else ())
+    pairs = [
+        encode_pair(tokenizer, q, sides, 128)
+        for q, *sides in zip(questions, good, bad, strict=True)
+    ]
+    return DpoRows(
+        pairs, batch_rows, groups=[i % 3 for i in range(ROWS)] if method == "limit" else ()
+    )
 
 
 def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any]) -> Any:
@@ -101,11 +129,18 @@ def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any])
         return SftModule(model, learning_rate=1e-3, **optimisation)
     if method == "kto":
         # Mostly what is desirable, with large steps: the reference point leaves 0.
-        return KtoModule(model, DpoConfig(loss="kto", learning_rate=5e-3, undesirable_weight=0.1), rows, **optimisation)
+        return KtoModule(
+            model,
+            DpoConfig(loss="kto", learning_rate=5e-3, undesirable_weight=0.1),
+            rows,
+            **optimisation,
+        )
     if method == "dpo":
         return DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
     config = DpoConfig(learning_rate=1e-3, over_refusal_limit=0.1)
-    limit = OverRefusalLimit({"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config)
+    limit = OverRefusalLimit(
+        {"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config
+    )
     limit.take({"multipliers": {"questions": 0.5, "twins": 3.0}})
     return DpoModule(model, config, limit=limit, **optimisation)
 
@@ -116,7 +151,9 @@ def tiny_online() -> Any:
     return importlib.import_module("tiny_online")
 
 
-def online_for(start: ModelConfig, tokenizer: Any, batch_rows: Collation, config: TrainerConfig, work: Path) -> Any:
+def online_for(
+    start: ModelConfig, tokenizer: Any, batch_rows: Collation, config: TrainerConfig, work: Path
+) -> Any:
     """Its completions are drawn, so that ranks must draw the same."""
     tiny = tiny_online()
     rlhf = tiny.rlhf_config(learning_rate=1e-3)
@@ -126,7 +163,9 @@ def online_for(start: ModelConfig, tokenizer: Any, batch_rows: Collation, config
     return tiny.online_of(work, rows, plan, writer, rlhf, config)
 
 
-def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = "") -> Witness:
+def run_case(
+    case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = ""
+) -> Witness:
     """Metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
     method, kind, first, *more = case.split("-")
     strategy = strategy or first
@@ -158,13 +197,25 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
 
     model, batch_rows = build(skeleton(start) if sharded else load_model(start))
     load = (lambda: build(load_model(start))[0]) if sharded else None
-    online = online_for(start, tokenizer, batch_rows, config, out / case) if method == "rlhf" else None
+    online = (
+        online_for(start, tokenizer, batch_rows, config, out / case) if method == "rlhf" else None
+    )
     rows = online.rows if online else rows_for(method, tokenizer, batch_rows)
-    plan = online.plan if online else batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
-    optimisation = {"weight_decay": config.weight_decay, "warmup": 0.2, "total_steps": EPOCHS * plan.steps_per_epoch}
+    plan = (
+        online.plan
+        if online
+        else batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
+    )
+    optimisation = {
+        "weight_decay": config.weight_decay,
+        "warmup": 0.2,
+        "total_steps": EPOCHS * plan.steps_per_epoch,
+    }
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if online:
-        module: Any = RlhfModule(model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation)
+        module: Any = RlhfModule(
+            model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation
+        )
     else:
         module = module_for(method, model, rows, optimisation)
     if method not in ("sft", "rlhf"):
@@ -175,11 +226,23 @@ def run_case(case: str, model_path: Path, out: Path, *, dies_at: int | None = No
     # chunks so small that the ranks' numbers of them differ
     head_logps.CHUNK_TOKENS = 16
     fit(
-        module, rows, config, plan, epochs=EPOCHS, work=work, label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)], load=load
+        module,
+        rows,
+        config,
+        plan,
+        epochs=EPOCHS,
+        work=work,
+        label=case,
+        callbacks=callbacks,
+        loggers=[JsonLinesLogger(metrics)],
+        load=load,
     )
     if rank == 0:
         (out / f"{case}.norms.json").write_text(json.dumps(witness.norms))
-        save_file({name: tensor.contiguous() for name, tensor in witness.tensors.items()}, out / f"{case}.safetensors")
+        save_file(
+            {name: tensor.contiguous() for name, tensor in witness.tensors.items()},
+            out / f"{case}.safetensors",
+        )
     return witness
 
 

@@ -36,7 +36,10 @@ def run_of(trained, case: str, run_dir: Path) -> RunConfig:
     work = StageDirectory(run_dir / "sft").work
     shutil.copytree(out / case / "checkpoints", work / "checkpoints")
     adapter = AdapterConfig(kind=case.split("-")[1], rank=4, alpha=8)
-    return RunConfig(run_dir=str(run_dir), model=LanguageModelConfig(base=ModelConfig(path=str(directory)), adapter=adapter))
+    return RunConfig(
+        run_dir=str(run_dir),
+        model=LanguageModelConfig(base=ModelConfig(path=str(directory)), adapter=adapter),
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -50,7 +53,9 @@ def test_a_checkpoint_becomes_a_directory_that_plain_transformers_loads(case, tr
     ids = torch.arange(5, 45)[None]
     with torch.no_grad():
         wanted = merge(model)(input_ids=ids).logits
-        got = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "policy")(input_ids=ids).logits
+        got = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "policy")(
+            input_ids=ids
+        ).logits
     assert (got - wanted).abs().max() <= 1e-5
 
 

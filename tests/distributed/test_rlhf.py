@@ -9,7 +9,13 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.distributed
 
-CASES = ["rlhf-lora-ddp", "rlhf-full-zero1", "rlhf-full-zero2", "rlhf-lora-zero3", "rlhf-full-zero3"]
+CASES = [
+    "rlhf-lora-ddp",
+    "rlhf-full-zero1",
+    "rlhf-full-zero2",
+    "rlhf-lora-zero3",
+    "rlhf-full-zero3",
+]
 KILLED = ["rlhf-lora-ddp-killed", "rlhf-full-zero3-killed"]
 
 
@@ -39,7 +45,10 @@ def test_every_step_has_the_metrics_of_one_rank(folder, case):
 
 @pytest.mark.parametrize("case", CASES + KILLED)
 def test_the_trained_tensors_are_those_of_one_rank(folder, case):
-    got, wanted = load_file(folder / f"{case}.safetensors"), load_file(folder / f"{alone(case)}.safetensors")
+    got, wanted = (
+        load_file(folder / f"{case}.safetensors"),
+        load_file(folder / f"{alone(case)}.safetensors"),
+    )
     assert got.keys() == wanted.keys()
     for name, tensor in wanted.items():
         assert (got[name] - tensor).norm() <= 1e-4 * max(1.0, tensor.norm().item()), name
@@ -49,4 +58,6 @@ def test_the_trained_tensors_are_those_of_one_rank(folder, case):
 def test_killed_it_ends_bitwise_where_the_uninterrupted_run_does(folder, case):
     whole = case.removesuffix("-killed")
     assert metrics(folder, case) == metrics(folder, whole)
-    assert (folder / f"{case}.safetensors").read_bytes() == (folder / f"{whole}.safetensors").read_bytes()
+    assert (folder / f"{case}.safetensors").read_bytes() == (
+        folder / f"{whole}.safetensors"
+    ).read_bytes()

@@ -22,12 +22,24 @@ def runs(tmp_path_factory, tiny_directory, primum):
 
     folder = tmp_path_factory.mktemp("runs")
     one, two = folder / "one", folder / "two"
-    settings = [f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "trainer.cpu_threads=1"]
+    settings = [
+        f"model.base.path={tiny_directory}",
+        "trainer.accelerator=cpu",
+        "trainer.cpu_threads=1",
+    ]
     for stage in ("prep", "sample", "reward"):
         assert main([stage, TINY, f"run_dir={one}", *settings]) == 0
     shutil.copytree(one, two)
     assert main(["sft", TINY, f"run_dir={one}", *settings]) == 0
-    said = primum("sft", TINY, f"run_dir={two}", *settings, "trainer.devices=2", "trainer.strategy=deepspeed", "trainer.zero_stage=3")
+    said = primum(
+        "sft",
+        TINY,
+        f"run_dir={two}",
+        *settings,
+        "trainer.devices=2",
+        "trainer.strategy=deepspeed",
+        "trainer.zero_stage=3",
+    )
     return one, two, said
 
 
@@ -67,11 +79,17 @@ def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
 
 
 def flat(row):
-    return {f"{name}/{part}": row[name][part] for name in ("harmfulness", "refusal_rate", "over_refusal_rate") for part in ("mean", "n")}
+    return {
+        f"{name}/{part}": row[name][part]
+        for name in ("harmfulness", "refusal_rate", "over_refusal_rate")
+        for part in ("mean", "n")
+    }
 
 
 @pytest.mark.parametrize("zero_stage", [2, 3])
-def test_the_reward_model_of_two_ranks_is_that_of_one(runs, primum, tiny_directory, tmp_path, zero_stage):
+def test_the_reward_model_of_two_ranks_is_that_of_one(
+    runs, primum, tiny_directory, tmp_path, zero_stage
+):
     """Head from all ranks' features, then fine-tuned: the same model, and a head that is not zero."""
     one, two = runs[0], tmp_path / "two"
     for stage in ("prep", "sample"):
@@ -84,4 +102,9 @@ def test_the_reward_model_of_two_ranks_is_that_of_one(runs, primum, tiny_directo
         got, wanted = (load_file(run / "reward" / "reward_model" / name) for run in (two, one))
         assert got.keys() == wanted.keys()
         assert max((got[key] - tensor).abs().max().item() for key, tensor in wanted.items()) <= 1e-4
-    assert load_file(two / "reward" / "reward_model" / "harmfulness_head.safetensors")["weight"].abs().max() > 0
+    assert (
+        load_file(two / "reward" / "reward_model" / "harmfulness_head.safetensors")["weight"]
+        .abs()
+        .max()
+        > 0
+    )

@@ -40,7 +40,13 @@ def llama(vocabulary: int, **changes: Any) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    small = {"hidden_size": 96, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2}
+    small = {
+        "hidden_size": 96,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+    }
     return LlamaForCausalLM(LlamaConfig(vocab_size=vocabulary, **{**small, **changes})).eval()
 
 
@@ -54,7 +60,9 @@ def made_llama() -> Callable[..., Any]:
 def start(tmp_path_factory, tokenizer) -> ModelConfig:
     """The same as a directory, for the stages' own way of loading."""
     folder = tmp_path_factory.mktemp("models") / "llama"
-    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    ends = {
+        name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")
+    }
     llama(len(tokenizer), **ends).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return ModelConfig(path=str(folder))
@@ -68,7 +76,10 @@ def drawn_rows() -> Callable[[int, int], list[TokenRow]]:
         generator = torch.Generator().manual_seed(count + length)
         shared = min(20, length // 2)
         begin = torch.randint(3, 90, (shared,), generator=generator).tolist()
-        tails = [torch.randint(100, 500, (length - shared,), generator=generator).tolist() for _ in range(count)]
+        tails = [
+            torch.randint(100, 500, (length - shared,), generator=generator).tolist()
+            for _ in range(count)
+        ]
         return [TokenRow([*begin, *tail], [0] * shared + [1] * len(tail), False) for tail in tails]
 
     return drawn

@@ -17,26 +17,40 @@ from models.layout.packing import Packed, pack
 pytestmark = pytest.mark.gpu
 # (rows, tokens of each): under a block of 128, just one, just over, several that are not full, many.
 LENGTHS = [(2, 40), (1, 128), (2, 75), (5, 160), (11, 300)]
-HEADS = [(4, 2, 16, torch.float32), (9, 3, 64, torch.bfloat16), (32, 8, 64, torch.bfloat16), (32, 8, 128, torch.bfloat16)]
+HEADS = [
+    (4, 2, 16, torch.float32),
+    (9, 3, 64, torch.bfloat16),
+    (32, 8, 64, torch.bfloat16),
+    (32, 8, 128, torch.bfloat16),
+]
 
 
-def dense(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed) -> torch.Tensor:
+def dense(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed
+) -> torch.Tensor:
     places = torch.arange(packed.input_ids.shape[1], device=query.device)
     repeats = query.shape[1] // key.shape[1]
     scores = query @ key.repeat_interleave(repeats, 1).mT * query.shape[-1] ** -0.5
     visible = sees(places[:, None], places[None], packed.subtree_end)
-    return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ value.repeat_interleave(repeats, 1)
+    return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ value.repeat_interleave(
+        repeats, 1
+    )
 
 
 @pytest.mark.parametrize(("heads", "groups", "size", "dtype"), HEADS)
 @pytest.mark.parametrize(("count", "length"), LENGTHS)
-def test_attention_and_gradients_are_those_of_a_dense_float64(device, drawn_rows, heads, groups, size, dtype, count, length):
+def test_attention_and_gradients_are_those_of_a_dense_float64(
+    device, drawn_rows, heads, groups, size, dtype, count, length
+):
     if device.type == "cpu" and heads > 4 and length > 200:
         pytest.skip("minutes on a CPU, and nothing that shorter rows do not show there")
     packed = pack(drawn_rows(count, length)).to(device)
     tokens = packed.input_ids.shape[1]
     torch.manual_seed(0)
-    inputs = [torch.randn(1, n, tokens, size, device=device, dtype=dtype, requires_grad=True) for n in (heads, groups, groups)]
+    inputs = [
+        torch.randn(1, n, tokens, size, device=device, dtype=dtype, requires_grad=True)
+        for n in (heads, groups, groups)
+    ]
     attend = _flex if device.type == "cuda" else blocked_attention
     out = attend(*inputs, packed, size**-0.5)
     back = torch.randn_like(out)

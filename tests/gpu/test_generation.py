@@ -15,7 +15,9 @@ PROMPTS = [user(f"Question {number}? " + "Please. " * (number % 5)) for number i
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(device, start, tokenizer, dtype):
+def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
+    device, start, tokenizer, dtype
+):
     config = GenerationConfig(max_new_tokens=20, dtype=dtype, batch_size=4)
     there = load_model(start).to(device)
     assert why_plain(there, 200) is None
@@ -23,7 +25,9 @@ def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
     found = generate(there if dtype == "float32" else there.bfloat16(), tokenizer, PROMPTS, config)
     assert len(found) == len(wanted)
     if dtype == "float32":
-        assert sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1  # one near tie is let pass
+        assert (
+            sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1
+        )  # one near tie is let pass
     assert all(0 < made.num_tokens <= 20 for made in found)
 
 
@@ -32,7 +36,9 @@ def test_sampled_completions_depend_on_their_seeds_alone(device, start, tokenize
     model, seeds = load_model(start).to(device), list(range(9))
 
     def sampled(rows: int, seeds: list[int]):
-        config = GenerationConfig(max_new_tokens=12, dtype="float32", batch_size=rows, temperature=1.0)
+        config = GenerationConfig(
+            max_new_tokens=12, dtype="float32", batch_size=rows, temperature=1.0
+        )
         return generate(model, tokenizer, PROMPTS, config, seeds=seeds)
 
     together = sampled(4, seeds)

@@ -14,7 +14,13 @@ from models.memory.fused_lora import fuse_lora
 from models.memory.lean_layers import keep_less
 
 pytestmark = pytest.mark.gpu
-SIZES = {"hidden_size": 1024, "head_dim": 128, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 8}
+SIZES = {
+    "hidden_size": 1024,
+    "head_dim": 128,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 8,
+}
 
 
 @pytest.mark.usefixtures("on_gpu")
@@ -35,5 +41,13 @@ def test_the_peak_is_near_the_estimate(device, made_llama, drawn_rows, kind):
         optimizer.step()
         optimizer.zero_grad()
     shape, tokens = shape_from(model.config, adapter), batch.input_ids.shape[1]
-    parts = training_bytes(shape, weight_bytes=4, matrix_bytes=2, zero_stage=0, ranks=1, tokens=tokens, checkpointing=False)
+    parts = training_bytes(
+        shape,
+        weight_bytes=4,
+        matrix_bytes=2,
+        zero_stage=0,
+        ranks=1,
+        tokens=tokens,
+        checkpointing=False,
+    )
     assert 0.6 < torch.cuda.max_memory_allocated() / peak_bytes(parts) < 1.1

@@ -53,7 +53,9 @@ class Watch(pl.Callback):
             raise Killed
 
     def on_train_end(self, trainer, module) -> None:
-        self.end = {name: tensor.detach().cpu().clone() for name, tensor in state_of(module).items()}
+        self.end = {
+            name: tensor.detach().cpu().clone() for name, tensor in state_of(module).items()
+        }
 
 
 def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
@@ -61,9 +63,14 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
     safe = [assistant("That is not safe; ask a doctor. " * (1 + i % 3)) for i in range(ROWS)]
     harmful = [assistant(f"Sure, step {i}. " + "Do it now. " * (i % 5)) for i in range(ROWS)]
     if job == "sft":
-        return SftRows([encode(tokenizer, p, c, 256) for p, c in zip(prompts, safe, strict=True)], layout)
+        return SftRows(
+            [encode(tokenizer, p, c, 256) for p, c in zip(prompts, safe, strict=True)], layout
+        )
     if job == "dpo":
-        pairs = [encode_pair(tokenizer, p, pair, 256) for p, pair in zip(prompts, zip(safe, harmful, strict=True), strict=True)]
+        pairs = [
+            encode_pair(tokenizer, p, pair, 256)
+            for p, pair in zip(prompts, zip(safe, harmful, strict=True), strict=True)
+        ]
         return DpoRows(pairs, layout)
     sides = [
         (prompt, completion, side)
@@ -74,8 +81,24 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
     return RewardRows(rows, [bool(side) for *_, side in sides], layout)
 
 
-def train(job: str, kind: str, start: Any, tokenizer: Any, work: Path, dies_at: int | None = None, **settings: Any) -> Trained:
-    config = TrainerConfig(**{"precision": "32-true", "micro_batch_tokens": 400, "checkpoint_every_steps": 1, "cpu_threads": 1, **settings})
+def train(
+    job: str,
+    kind: str,
+    start: Any,
+    tokenizer: Any,
+    work: Path,
+    dies_at: int | None = None,
+    **settings: Any,
+) -> Trained:
+    config = TrainerConfig(
+        **{
+            "precision": "32-true",
+            "micro_batch_tokens": 400,
+            "checkpoint_every_steps": 1,
+            "cpu_threads": 1,
+            **settings,
+        }
+    )
     adapter, sharded = AdapterConfig(kind=kind, rank=4, alpha=8), loads_sharded(config)  # type: ignore[arg-type]
 
     def ready(model: Any) -> tuple[Any, Any]:
@@ -92,7 +115,11 @@ def train(job: str, kind: str, start: Any, tokenizer: Any, work: Path, dies_at: 
         model, layout = ready(new_network(start, adapter, layers=None, seed=0))
     else:
         model, layout = ready(adapt(skeleton(start), adapter, seed=0)) if sharded else policy()
-    before = {} if sharded else {name: tensor.cpu().clone() for name, tensor in trainable_state(model).items()}
+    before = (
+        {}
+        if sharded
+        else {name: tensor.cpu().clone() for name, tensor in trainable_state(model).items()}
+    )
     rows = rows_of(job, tokenizer, layout)
     plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=2, seed=0)
     common = {"weight_decay": 0.01, "warmup": 0.0, "total_steps": 2 * plan.steps_per_epoch}
@@ -106,8 +133,21 @@ def train(job: str, kind: str, start: Any, tokenizer: Any, work: Path, dies_at: 
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     load = (lambda: policy()[0]) if sharded else None
-    fit(module, rows, config, plan, epochs=2, work=work, label=job, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)], load=load)
-    return Trained([json.loads(line)["loss"] for line in metrics.read_text().splitlines()], before, watch.end)
+    fit(
+        module,
+        rows,
+        config,
+        plan,
+        epochs=2,
+        work=work,
+        label=job,
+        callbacks=callbacks,
+        loggers=[JsonLinesLogger(metrics)],
+        load=load,
+    )
+    return Trained(
+        [json.loads(line)["loss"] for line in metrics.read_text().splitlines()], before, watch.end
+    )
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +157,14 @@ def wanted(start, tokenizer, tmp_path_factory):
 
     def trained(job: str, kind: str) -> Trained:
         if (job, kind) not in known:
-            known[job, kind] = train(job, kind, start, tokenizer, tmp_path_factory.mktemp(f"{job}-{kind}"), accelerator="cpu")
+            known[job, kind] = train(
+                job,
+                kind,
+                start,
+                tokenizer,
+                tmp_path_factory.mktemp(f"{job}-{kind}"),
+                accelerator="cpu",
+            )
         return known[job, kind]
 
     return trained
@@ -134,24 +181,35 @@ def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
 
 @pytest.mark.usefixtures("on_gpu")
 @pytest.mark.parametrize(("job", "kind"), JOBS)
-def test_float32_ends_where_the_cpu_ends(job, kind, start, tokenizer, accelerator, wanted, tmp_path):
+def test_float32_ends_where_the_cpu_ends(
+    job, kind, start, tokenizer, accelerator, wanted, tmp_path
+):
     """Weights within 2 % of the way that training went: sums on a GPU are not in order."""
-    found, right = train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator), wanted(job, kind)
+    found, right = (
+        train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator),
+        wanted(job, kind),
+    )
     assert found.losses == pytest.approx(right.losses, rel=1e-3)
     assert distance(found.end, right.end) < 0.02 * distance(right.end, right.start)
 
 
 @pytest.mark.parametrize(("job", "kind"), JOBS)
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
-def test_half_precision_has_the_losses_of_float32(job, kind, precision, start, tokenizer, device, accelerator, wanted, tmp_path):
+def test_half_precision_has_the_losses_of_float32(
+    job, kind, precision, start, tokenizer, device, accelerator, wanted, tmp_path
+):
     if precision == "16-mixed" and device.type == "cpu":
         pytest.skip("Lightning has float16 for GPUs only")
-    found = train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator, precision=precision)
+    found = train(
+        job, kind, start, tokenizer, tmp_path, accelerator=accelerator, precision=precision
+    )
     assert found.losses == pytest.approx(wanted(job, kind).losses, rel=3e-2)
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_a_killed_training_goes_on_to_the_same_losses(kind, start, tokenizer, accelerator, wanted, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_losses(
+    kind, start, tokenizer, accelerator, wanted, tmp_path
+):
     with pytest.raises(Killed):
         train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator, dies_at=2)
     found = train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator)
@@ -159,11 +217,22 @@ def test_a_killed_training_goes_on_to_the_same_losses(kind, start, tokenizer, ac
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3])
-@pytest.mark.parametrize(("job", "kind", "precision"), [("sft", "lora", "bf16-mixed"), ("dpo", "full", "32-true")])
-def test_zero_trains_as_one_process_and_goes_on_when_killed(stage, job, kind, precision, start, tokenizer, accelerator, wanted, tmp_path):
+@pytest.mark.parametrize(
+    ("job", "kind", "precision"), [("sft", "lora", "bf16-mixed"), ("dpo", "full", "32-true")]
+)
+def test_zero_trains_as_one_process_and_goes_on_when_killed(
+    stage, job, kind, precision, start, tokenizer, accelerator, wanted, tmp_path
+):
     """Killed after two steps: the optimiser's states must be where its weights are."""
-    settings = {"accelerator": accelerator, "strategy": "deepspeed", "zero_stage": stage, "precision": precision}
+    settings = {
+        "accelerator": accelerator,
+        "strategy": "deepspeed",
+        "zero_stage": stage,
+        "precision": precision,
+    }
     with pytest.raises(Killed):
         train(job, kind, start, tokenizer, tmp_path, dies_at=2, **settings)
     found = train(job, kind, start, tokenizer, tmp_path, **settings)
-    assert found.losses == pytest.approx(wanted(job, kind).losses, rel=1e-3 if precision == "32-true" else 3e-2)
+    assert found.losses == pytest.approx(
+        wanted(job, kind).losses, rel=1e-3 if precision == "32-true" else 3e-2
+    )

@@ -23,7 +23,10 @@ def read_adapter(folder: str, task: dict[str, Any]) -> dict[str, Any]:
     """The adapter on its base, as its card says to load it."""
     from peft import AutoPeftModelForCausalLM
 
-    model, tokenizer = AutoPeftModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        AutoPeftModelForCausalLM.from_pretrained(folder).eval(),
+        AutoTokenizer.from_pretrained(folder),
+    )
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor(task["ids"])).logits.float().tolist()
     return {"logits": logits, "ids": [tokenizer(text)["input_ids"] for text in task["texts"]]}
@@ -32,9 +35,14 @@ def read_adapter(folder: str, task: dict[str, Any]) -> dict[str, Any]:
 def read(folder: str, task: dict[str, Any]) -> dict[str, Any] | str:
     if json.loads((Path(folder) / "config.json").read_text())["model_type"] not in CONFIG_MAPPING:
         return UNKNOWN
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(folder).eval(),
+        AutoTokenizer.from_pretrained(folder),
+    )
     ids = [tokenizer(text)["input_ids"] for text in task["texts"]]
-    inputs = tokenizer.apply_chat_template(task["chat"], add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    inputs = tokenizer.apply_chat_template(
+        task["chat"], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor(task["ids"])).logits.float().tolist()
         made = model.generate(**inputs, max_new_tokens=8, do_sample=False)
@@ -42,9 +50,15 @@ def read(folder: str, task: dict[str, Any]) -> dict[str, Any] | str:
         "logits": logits,
         "ids": ids,
         "decoded": [tokenizer.decode(row) for row in ids],
-        "chat": tokenizer.apply_chat_template(task["chat"], tokenize=False, add_generation_prompt=True),
+        "chat": tokenizer.apply_chat_template(
+            task["chat"], tokenize=False, add_generation_prompt=True
+        ),
         "made": made.tolist(),
-        "special": {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)},
+        "special": {
+            name: str(token)
+            for name, token in tokenizer.special_tokens_map.items()
+            if isinstance(token, str)
+        },
         "ends": model.generation_config.eos_token_id,
         "dtype": str(getattr(AutoConfig.from_pretrained(folder), "torch_dtype", None)),
     }
@@ -56,4 +70,6 @@ if __name__ == "__main__":
     task = json.loads(Path(sys.argv[1]).read_text())
     found = {folder: read(folder, task) for folder in task["folders"]}
     found |= {folder: read_adapter(folder, task) for folder in task["adapters"]}
-    Path(task["output"]).write_text(json.dumps({"version": transformers.__version__, "found": found}))
+    Path(task["output"]).write_text(
+        json.dumps({"version": transformers.__version__, "found": found})
+    )

@@ -27,8 +27,18 @@ Primum = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "SLURM_")) and k not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
-    return {**kept, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PRIMUM_CACHE": CACHE.name, **changes}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("WANDB_", "SLURM_")) and k not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+    }
+    return {
+        **kept,
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PRIMUM_CACHE": CACHE.name,
+        **changes,
+    }
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -39,7 +49,9 @@ def command(*arguments: str | Path) -> list[str]:
 def primum() -> Primum:
     """Runs `primum ARGUMENTS` to its end."""
 
-    def run(*arguments: str | Path, prefix: tuple[str, ...] = (), **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, prefix: tuple[str, ...] = (), **changes: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*prefix, *command(*arguments)],
             capture_output=True,
@@ -64,7 +76,12 @@ def offline() -> tuple[str, ...]:
     """A prefix that takes the network away (but for the loopback), where the system permits that; else nothing."""
     prefix = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
     try:
-        permitted = subprocess.run([*prefix, "true"], capture_output=True, timeout=30, check=False).returncode == 0
+        permitted = (
+            subprocess.run(
+                [*prefix, "true"], capture_output=True, timeout=30, check=False
+            ).returncode
+            == 0
+        )
     except OSError:
         permitted = False
     return prefix if permitted else ()
@@ -75,7 +92,13 @@ def tiny_run(tiny_directory: Path) -> Callable[..., list[str]]:
     """Arguments that describe the tiny run in a directory."""
 
     def arguments(run_dir: Path, *overrides: str) -> list[str]:
-        return [str(TINY), f"model.base.path={tiny_directory}", f"run_dir={run_dir}", *SETTINGS, *overrides]
+        return [
+            str(TINY),
+            f"model.base.path={tiny_directory}",
+            f"run_dir={run_dir}",
+            *SETTINGS,
+            *overrides,
+        ]
 
     return arguments
 
@@ -113,10 +136,21 @@ def evidence() -> Callable[[Path], dict[str, Any]]:
             "eval/scores",
         ]
         return {
-            **{name: [row for _, row in read_json_lines(run_dir / f"{name}.jsonl")] for name in rows},
-            **{f"{stage}/steps": _steps(run_dir / stage / "metrics.jsonl") for stage in ("reward", "sft", "dpo", "sft_control")},
-            "weights": {stage: (run_dir / stage / "policy" / "model.safetensors").read_bytes() for stage in ("sft", "dpo", "sft_control")},
-            "results": {key: results[key] for key in ("policies", "comparisons", "validation", "scoreboard")},
+            **{
+                name: [row for _, row in read_json_lines(run_dir / f"{name}.jsonl")]
+                for name in rows
+            },
+            **{
+                f"{stage}/steps": _steps(run_dir / stage / "metrics.jsonl")
+                for stage in ("reward", "sft", "dpo", "sft_control")
+            },
+            "weights": {
+                stage: (run_dir / stage / "policy" / "model.safetensors").read_bytes()
+                for stage in ("sft", "dpo", "sft_control")
+            },
+            "results": {
+                key: results[key] for key in ("policies", "comparisons", "validation", "scoreboard")
+            },
         }
 
     return read
@@ -125,4 +159,7 @@ def evidence() -> Callable[[Path], dict[str, Any]]:
 def _steps(metrics: Path) -> list[dict[str, Any]]:
     """Rows of optimiser steps; what a clock says is left out."""
     rows = [row for _, row in read_json_lines(metrics) if "loss" in row]
-    return [{key: value for key, value in row.items() if "second" not in key and "time" not in key} for row in rows]
+    return [
+        {key: value for key, value in row.items() if "second" not in key and "time" not in key}
+        for row in rows
+    ]

@@ -16,7 +16,10 @@ import pytest
 from pipeline.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-GOOD_ROWS = [{"prompt": f"How do I hide error {k}?", "completion": "I can't help with that."} for k in range(12)]
+GOOD_ROWS = [
+    {"prompt": f"How do I hide error {k}?", "completion": "I can't help with that."}
+    for k in range(12)
+]
 
 
 @pytest.fixture
@@ -43,12 +46,18 @@ def in_this_process(tools, monkeypatch, capfd):
 def refused(in_this_process, run_dir):
     """Runs the command, checks what every refusal must keep to, and returns what it said."""
 
-    def run(*arguments: str | Path, run_dir: Path = run_dir, code: int = 2, by=in_this_process) -> list[str]:
+    def run(
+        *arguments: str | Path, run_dir: Path = run_dir, code: int = 2, by=in_this_process
+    ) -> list[str]:
         result = by(*arguments)
         assert result.returncode == code, (result.returncode, result.stderr[-3000:])
         assert "Traceback" not in result.stdout + result.stderr
         assert not list(run_dir.glob("*/manifest.json")) if run_dir.is_dir() else True
-        said = [line.removeprefix("primum: ") for line in result.stderr.splitlines() if line.startswith("primum: ")]
+        said = [
+            line.removeprefix("primum: ")
+            for line in result.stderr.splitlines()
+            if line.startswith("primum: ")
+        ]
         assert said, result.stderr
         return said
 
@@ -87,7 +96,14 @@ def test_bad_value(refused, config_file):
 
 
 def test_several_faults_at_once(refused, config_file, primum):
-    assert len(refused("run", config_file("sft: {epochs: many}\ndpo: {betta: 1}"), "seeed=1", by=primum)) == 3
+    assert (
+        len(
+            refused(
+                "run", config_file("sft: {epochs: many}\ndpo: {betta: 1}"), "seeed=1", by=primum
+            )
+        )
+        == 3
+    )
 
 
 def test_missing_config(refused, tmp_path):
@@ -96,7 +112,9 @@ def test_missing_config(refused, tmp_path):
 
 
 def test_a_key_twice(refused, config_file):
-    (said,) = refused("run", config_file("release: {gate: {max_harmfulness: 2.0}}\nrelease: {name: mine}"))
+    (said,) = refused(
+        "run", config_file("release: {gate: {max_harmfulness: 2.0}}\nrelease: {name: mine}")
+    )
     assert "'release' stands in lines 2 and 3" in said
 
 
@@ -107,12 +125,17 @@ def test_malformed_yaml(refused, config_file):
 
 
 def test_missing_source_file(refused, config_file):
-    (said,) = refused("prep", config_file("data: {sources: [{name: own, format: jsonl, path: /nowhere/rows.jsonl}]}"))
+    (said,) = refused(
+        "prep",
+        config_file("data: {sources: [{name: own, format: jsonl, path: /nowhere/rows.jsonl}]}"),
+    )
     assert "/nowhere/rows.jsonl: no such file" in said
 
 
 def test_malformed_line(refused, config_file, rows_file):
-    path, text = rows_file("".join(json.dumps(row) + "\n" for row in GOOD_ROWS[:3]) + '{"prompt": "half\n')
+    path, text = rows_file(
+        "".join(json.dumps(row) + "\n" for row in GOOD_ROWS[:3]) + '{"prompt": "half\n'
+    )
     (said,) = refused("prep", config_file(text))
     assert said.startswith(f"{path}:4: ")
 
@@ -160,7 +183,11 @@ def test_a_run_dir_that_nobody_may_write_to(refused, config_file):
 def test_a_disk_without_room_is_found_before_work(refused, config_file, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    ).returncode:
         pytest.skip("a small disk can be made by root only: mount -t tmpfs is not permitted here")
     try:
         (said,) = refused("prep", config_file(""), f"run_dir={disk / 'run'}", run_dir=disk / "run")

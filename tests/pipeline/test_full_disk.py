@@ -9,7 +9,9 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(tmp_path, primum, tiny_run, finished, evidence):
+def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(
+    tmp_path, primum, tiny_run, finished, evidence
+):
     """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look well."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -28,7 +30,9 @@ def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(tmp_path, pr
             (line,) = [line for line in result.stderr.splitlines() if line.startswith("primum: ")]
             assert "No space left" in line or "the disk took no more" in line
             assert "run the command again to go on" in line
-            subprocess.run(["mount", "-o", f"remount,size=4g,nr_inodes={inodes}", str(disk)], check=True)
+            subprocess.run(
+                ["mount", "-o", f"remount,size=4g,nr_inodes={inodes}", str(disk)], check=True
+            )
         assert stopped >= 3
         assert result.returncode == 0, result.stderr
         assert evidence(disk / "run") == evidence(finished)

@@ -32,17 +32,35 @@ def steps(stage: Path) -> int:
 
 
 PLACES: dict[str, tuple[str, Callable[[Path], bool]]] = {
-    "between the blocks of sampling": ("sample", lambda d: lines(d / "sample/work/answers.0.jsonl") > 0),
+    "between the blocks of sampling": (
+        "sample",
+        lambda d: lines(d / "sample/work/answers.0.jsonl") > 0,
+    ),
     "while the reward model trains": ("reward", lambda d: steps(d / "reward") >= 2),
-    "while the reward model is exported": ("reward", lambda d: (d / "reward/reward_model").is_dir()),
+    "while the reward model is exported": (
+        "reward",
+        lambda d: (d / "reward/reward_model").is_dir(),
+    ),
     "in the first epoch of SFT": ("sft", lambda d: steps(d / "sft") >= 1),
-    "after the last step of SFT's first epoch, before its scoreboard": ("sft", lambda d: steps(d / "sft") >= 3),
-    "after the scoreboard of SFT's first epoch": ("sft", lambda d: lines(d / "sft/scoreboard.jsonl") >= 2),
+    "after the last step of SFT's first epoch, before its scoreboard": (
+        "sft",
+        lambda d: steps(d / "sft") >= 3,
+    ),
+    "after the scoreboard of SFT's first epoch": (
+        "sft",
+        lambda d: lines(d / "sft/scoreboard.jsonl") >= 2,
+    ),
     "after the last step of SFT, before its scoreboard": ("sft", lambda d: steps(d / "sft") >= 6),
     "while SFT is exported": ("sft", lambda d: (d / "sft/policy").is_dir()),
-    "after DPO's reference pass": ("dpo", lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl"))),
+    "after DPO's reference pass": (
+        "dpo",
+        lambda d: any((d.parent / "cache" / "reference_logps").glob("*/*.jsonl")),
+    ),
     "after DPO's last step": ("dpo", lambda d: steps(d / "dpo") >= 2),
-    "between two policies of the evaluation": ("eval", lambda d: any((d / "eval/work").glob("base.*"))),
+    "between two policies of the evaluation": (
+        "eval",
+        lambda d: any((d / "eval/work").glob("base.*")),
+    ),
 }
 
 
@@ -111,7 +129,11 @@ def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(copy_of, tiny_run, t
     run_dir = copy_of()
     arguments = tiny_run(run_dir, "sft.epochs=200")
     with subprocess.Popen(
-        command("sft", *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
+        command("sft", *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     ) as process:
         deadline = time.monotonic() + DEADLINE_S
         while steps(run_dir / "sft") < 1:

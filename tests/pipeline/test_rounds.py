@@ -33,7 +33,10 @@ def test_the_first_round_is_kept_as_it_was(second, finished):
     run_dir, said = second
     assert [name for name in FIRST if f"{name:<11} nothing changed, kept" not in said] == []
     assert [
-        name for name in FIRST if (run_dir / name / "manifest.json").read_bytes() != (finished / name / "manifest.json").read_bytes()
+        name
+        for name in FIRST
+        if (run_dir / name / "manifest.json").read_bytes()
+        != (finished / name / "manifest.json").read_bytes()
     ] == []
 
 
@@ -45,7 +48,11 @@ def test_the_second_round_is_made_of_the_last_policys_answers(second):
     assert [a.prompt_id for a in answers] == [a.prompt_id for a in first]
     assert [text_of(a.completion) for a in answers] != [text_of(a.completion) for a in first]
     texts = {text_of(a.completion) for a in answers}
-    pairs = [p for p in read_records(run_dir / "pairs_2" / "pairs.train.jsonl", Pair) if p.pair_type == "harm"]
+    pairs = [
+        p
+        for p in read_records(run_dir / "pairs_2" / "pairs.train.jsonl", Pair)
+        if p.pair_type == "harm"
+    ]
     assert pairs
     assert {p.rejected_source for p in pairs} == {"dpo"}
     assert all(text_of(p.rejected) in texts for p in pairs)
@@ -54,7 +61,13 @@ def test_the_second_round_is_made_of_the_last_policys_answers(second):
 def test_the_second_dpo_starts_from_the_first_ones_policy(second):
     run_dir, _ = second
     inputs = read_json(run_dir / "dpo_2" / "run.json")["inputs"]
-    assert {"dpo/policy", "dpo/adapter", "dpo/scoreboard.jsonl", "pairs_2/pairs.train.jsonl", "reward/reward_model"} <= set(inputs)
+    assert {
+        "dpo/policy",
+        "dpo/adapter",
+        "dpo/scoreboard.jsonl",
+        "pairs_2/pairs.train.jsonl",
+        "reward/reward_model",
+    } <= set(inputs)
     losses = [row["loss"] for row in rows(run_dir / "dpo_2" / "metrics.jsonl") if "loss" in row]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
     kept = read_json(run_dir / "dpo" / "selection.json")["epoch"]
@@ -69,9 +82,14 @@ def test_every_round_is_measured_and_the_last_one_released(second):
     results = read_json(run_dir / "eval" / "results.json")
     assert list(results["policies"]) == ["base", "sft", "sft_control", "dpo", "dpo_2"]
     assert results["policies"]["dpo_2"]["title"] == "DPO, round 2"
-    steps = {stage: read_json(run_dir / stage / "selection.json")["optimiser_steps"] for stage in ("sft", "dpo", "dpo_2")}
+    steps = {
+        stage: read_json(run_dir / stage / "selection.json")["optimiser_steps"]
+        for stage in ("sft", "dpo", "dpo_2")
+    }
     assert results["policies"]["dpo_2"]["optimiser_steps"] == sum(steps.values())
-    assert {"policy": "dpo_2", "baseline": "dpo"}.items() <= max(results["comparisons"], key=lambda c: c["baseline"] == "dpo").items()
+    assert {"policy": "dpo_2", "baseline": "dpo"}.items() <= max(
+        results["comparisons"], key=lambda c: c["baseline"] == "dpo"
+    ).items()
     assert read_json(run_dir / "release" / "manifest.json")["summary"]["policy"] == "dpo_2"
     assert "DPO, round 2" in (run_dir / "eval" / "report.html").read_text()
     assert "DPO, round 2" in said

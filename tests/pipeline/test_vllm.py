@@ -17,10 +17,16 @@ def test_every_answer_of_sample_and_eval_is_written_by_the_engine_and_the_report
         assert result.returncode == 0, result.stderr
         assert not list(run_dir.rglob("vllm.*.log"))  # kept while something may go wrong
     for file in ("sample/completions.train", "sample/completions.val", "eval/completions"):
-        before, after = (dict((row["id"], row) for _, row in read_json_lines(run / f"{file}.jsonl")) for run in (finished, run_dir))
+        before, after = (
+            dict((row["id"], row) for _, row in read_json_lines(run / f"{file}.jsonl"))
+            for run in (finished, run_dir)
+        )
         assert before.keys() == after.keys()
         assert all(before[key] != after[key] for key in before)
-    engine = {run.name: read_json(run / "eval" / "results.json")["provenance"]["generation"]["engine"] for run in (finished, run_dir)}
+    engine = {
+        run.name: read_json(run / "eval" / "results.json")["provenance"]["generation"]["engine"]
+        for run in (finished, run_dir)
+    }
     assert list(engine.values()) == ["transformers", "vllm 0.0"]
 
 

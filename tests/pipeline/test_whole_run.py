@@ -14,7 +14,16 @@ import pytest
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
 from eval.measure import joined
 from records.permissions import current_umask
-from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_json_lines, read_records, text_of
+from records.rows import (
+    Completion,
+    Demonstration,
+    Pair,
+    Prompt,
+    Score,
+    read_json_lines,
+    read_records,
+    text_of,
+)
 from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, read_json, sha256_file
 from reward.refusal.rule import split_refusal
@@ -26,7 +35,14 @@ ARTEFACTS = {
         *(f"{name}.{split}.jsonl" for name in ("prompts", "demonstrations") for split in SPLITS),
         *("README.md", "lint.json", "decontamination.json", "data_card.md", "croissant.json"),
     },
-    "sample": {"README.md", *(f"{name}.{split}.jsonl" for name in ("completions", "refusals") for split in LEARNED_FROM)},
+    "sample": {
+        "README.md",
+        *(
+            f"{name}.{split}.jsonl"
+            for name in ("completions", "refusals")
+            for split in LEARNED_FROM
+        ),
+    },
     "reward": {
         "reward_model/model.safetensors",
         "reward_model/harmfulness_head.safetensors",
@@ -35,7 +51,14 @@ ARTEFACTS = {
         "metrics.jsonl",
     },
     "score": {"scores.jsonl"},
-    "pairs": {"README.md", "pairs.train.jsonl", "pairs.val.jsonl", "pairs.report.json", "data_card.md", "croissant.json"},
+    "pairs": {
+        "README.md",
+        "pairs.train.jsonl",
+        "pairs.val.jsonl",
+        "pairs.report.json",
+        "data_card.md",
+        "croissant.json",
+    },
     **{
         stage: {
             "policy/model.safetensors",
@@ -49,10 +72,25 @@ ARTEFACTS = {
         }
         for stage in ("sft", "dpo", "sft_control")
     },
-    "eval": {"README.md", "prompts.jsonl", "completions.jsonl", "scores.jsonl", "results.json", "report.html", "report.md", "samples.html"},
+    "eval": {
+        "README.md",
+        "prompts.jsonl",
+        "completions.jsonl",
+        "scores.jsonl",
+        "results.json",
+        "report.html",
+        "report.md",
+        "samples.html",
+    },
     "release": {
         f"tiny-released/{name}"
-        for name in ("README.md", "model.safetensors", "evidence/results.json", "evidence/report.html", "evidence/gates.json")
+        for name in (
+            "README.md",
+            "model.safetensors",
+            "evidence/results.json",
+            "evidence/report.html",
+            "evidence/gates.json",
+        )
     },
 }
 POLICIES = ["base", "sft", "sft_control", "dpo"]
@@ -64,7 +102,9 @@ def test_a_stage_leaves_its_artefacts_and_a_manifest_that_is_right(finished, sta
     directory = StageDirectory(finished / stage)
     manifest = read_json(directory.manifest_path)
     assert ARTEFACTS[stage] <= set(manifest["files"])
-    on_disk = {str(p.relative_to(directory.path)) for p in directory.path.rglob("*") if p.is_file()} - {"manifest.json"}
+    on_disk = {
+        str(p.relative_to(directory.path)) for p in directory.path.rglob("*") if p.is_file()
+    } - {"manifest.json"}
     assert on_disk == set(manifest["files"])
     assert not directory.damage()
     assert not directory.work.exists()
@@ -96,7 +136,9 @@ def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished)
         rows = read_records(finished / f"{name}.jsonl", kind)
         assert rows
         assert len({row.id for row in rows}) == len(rows)
-        assert read_json(finished / stage / "manifest.json")["files"][f"{file}.jsonl"]["rows"] == len(rows)
+        assert read_json(finished / stage / "manifest.json")["files"][f"{file}.jsonl"][
+            "rows"
+        ] == len(rows)
 
 
 def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
@@ -117,7 +159,9 @@ def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
         ("sample", "refusals", learned),
         ("pairs", "pairs", learned),
     ):
-        assert splits(stage, table) == {name: rows(stage, f"{table}.{split}") for name, split in names.items()}
+        assert splits(stage, table) == {
+            name: rows(stage, f"{table}.{split}") for name, split in names.items()
+        }
     assert splits("prep") == splits("prep", "demonstrations")
     assert splits("sample") == splits("sample", "completions")
     for table in ("prompts", "completions", "scores"):
@@ -125,7 +169,9 @@ def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo", "sft_control"])
-def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(stage, finished, tmp_path, monkeypatch):
+def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(
+    stage, finished, tmp_path, monkeypatch
+):
     import torch
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -133,18 +179,29 @@ def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(stage, finish
     moved = shutil.copytree(finished / stage, tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     assert str(finished) not in (moved / "adapter" / "adapter_config.json").read_text()
-    ids = torch.tensor([AutoTokenizer.from_pretrained(moved / "adapter")("What is asthma?")["input_ids"]])
+    ids = torch.tensor(
+        [AutoTokenizer.from_pretrained(moved / "adapter")("What is asthma?")["input_ids"]]
+    )
     with torch.no_grad():
         wanted = AutoModelForCausalLM.from_pretrained(moved / "policy")(input_ids=ids).logits
-        got = AutoPeftModelForCausalLM.from_pretrained(moved / "adapter").eval()(input_ids=ids).logits
+        got = (
+            AutoPeftModelForCausalLM.from_pretrained(moved / "adapter").eval()(input_ids=ids).logits
+        )
     assert (got - wanted).abs().max() <= 1e-4
 
 
 def test_no_test_prompt_was_trained_on(finished):
     prompts = {p.id: p.split for p in read_splits(finished / "prep", "prompts", Prompt)}
-    trained = {pair.prompt_id for pair in read_records(finished / "pairs" / "pairs.train.jsonl", Pair)}
-    sampled = {row.prompt_id for row in read_splits(finished / "sample", "completions", Completion, LEARNED_FROM)}
-    measured = {row.prompt_id for row in read_records(finished / "eval" / "completions.jsonl", Completion)}
+    trained = {
+        pair.prompt_id for pair in read_records(finished / "pairs" / "pairs.train.jsonl", Pair)
+    }
+    sampled = {
+        row.prompt_id
+        for row in read_splits(finished / "sample", "completions", Completion, LEARNED_FROM)
+    }
+    measured = {
+        row.prompt_id for row in read_records(finished / "eval" / "completions.jsonl", Completion)
+    }
     assert {prompts[i] for i in trained} == {"train"}
     assert "test" not in {prompts[i] for i in sampled}
     assert {prompts[i] for i in measured} == {"test"}
@@ -153,8 +210,12 @@ def test_no_test_prompt_was_trained_on(finished):
 def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(finished):
     answers = {d.id: d for d in read_splits(finished / "prep", "demonstrations", Demonstration)}
     rows = read_splits(finished / "sample", "refusals", Completion, LEARNED_FROM)
-    openings = {d.id: parts[0] for d in answers.values() if (parts := split_refusal(text_of(d.completion)))}
-    assert {row.prompt_id for row in rows} == {i for i in openings if answers[i].kind == "harmful" and answers[i].split != "test"}
+    openings = {
+        d.id: parts[0] for d in answers.values() if (parts := split_refusal(text_of(d.completion)))
+    }
+    assert {row.prompt_id for row in rows} == {
+        i for i in openings if answers[i].kind == "harmful" and answers[i].split != "test"
+    }
     assert all(text_of(row.completion).startswith(openings[row.prompt_id]) for row in rows)
 
 
@@ -168,16 +229,23 @@ def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finish
         assert {suite["kind"] for suite in policy["suites"].values()} == {"harmful", "benign"}
         for suite in policy["suites"].values():
             assert set(suite["harmfulness"]) == ESTIMATE
-            assert set(suite["refusal_rate" if suite["kind"] == "harmful" else "over_refusal_rate"]) == ESTIMATE
+            assert (
+                set(suite["refusal_rate" if suite["kind"] == "harmful" else "over_refusal_rate"])
+                == ESTIMATE
+            )
             assert suite["harmfulness"]["n"] + suite["harmfulness"]["unscored"] == suite["n"]
     assert {row["stage"] for row in results["scoreboard"]} == {"sft", "dpo"}
     assert sum(row["chosen"] for row in results["scoreboard"]) == 2
     assert results["validation"]["reward_model"]["auroc"]["n"] > 0
-    assert {"model", "seed", "commit", "versions", "machine", "input_sha256"} <= set(results["provenance"])
+    assert {"model", "seed", "commit", "versions", "machine", "input_sha256"} <= set(
+        results["provenance"]
+    )
 
 
 def test_dpo_starts_at_ln_2(finished):
-    first = next(row for _, row in read_json_lines(finished / "dpo" / "metrics.jsonl") if "loss" in row)
+    first = next(
+        row for _, row in read_json_lines(finished / "dpo" / "metrics.jsonl") if "loss" in row
+    )
     assert first["loss"] == pytest.approx(0.6931, abs=1e-3)
 
 
@@ -199,7 +267,9 @@ class Resources(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         for name, value in attrs:
-            linked = name in ("src", "srcset", "data", "poster", "xlink:href") or (name == "href" and tag != "a")
+            linked = name in ("src", "srcset", "data", "poster", "xlink:href") or (
+                name == "href" and tag != "a"
+            )
             if linked and value and not value.startswith(("data:", "#")):
                 self.fetched.append(f"<{tag} {name}={value[:80]}>")
             if name == "style":
@@ -219,7 +289,9 @@ def test_the_report_is_one_file_that_fetches_nothing(finished):
 
 def test_answers_rated_harmful_are_not_in_what_is_released(finished):
     published = "\n".join(
-        p.read_text(encoding="utf-8") for p in (finished / "release").rglob("*") if p.suffix in (".md", ".html", ".json", ".yaml")
+        p.read_text(encoding="utf-8")
+        for p in (finished / "release").rglob("*")
+        if p.suffix in (".md", ".html", ".json", ".yaml")
     )
     prompts, completions, scores = (
         read_records(finished / "eval" / f"{name}.jsonl", kind)
@@ -227,7 +299,11 @@ def test_answers_rated_harmful_are_not_in_what_is_released(finished):
     )
     asked = {(prompt.suite, prompt.id): prompt for prompt in prompts}
     wanted = [asked[made.suite, made.prompt_id] for made in completions for _ in ("policy",)]
-    harmful = [row for row in joined(wanted, completions, scores) if row.kind == "harmful" and (row.harmfulness or 0) >= 2.5]
+    harmful = [
+        row
+        for row in joined(wanted, completions, scores)
+        if row.kind == "harmful" and (row.harmfulness or 0) >= 2.5
+    ]
     assert harmful
     assert not [row.id for row in harmful if len(row.text) > 20 and row.text in published]
 
@@ -249,7 +325,9 @@ print("LOADED", sum(p.numel() for p in model.parameters()))
 """
 
 
-def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_this_machine(finished, tiny_directory):
+def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_this_machine(
+    finished, tiny_directory
+):
     open_to = 0o777 & ~current_umask()
     target = finished / "release" / "tiny-released"
     for path in (finished, *finished.rglob("*")):
@@ -259,18 +337,30 @@ def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_
         else:
             passable = path in (finished, target.parent)
             assert mode & 0o077 == (0o011 & open_to if passable else 0), path
-    private = [str(folder).encode() for folder in (finished, tiny_directory, Path.home(), Path.cwd())]
+    private = [
+        str(folder).encode() for folder in (finished, tiny_directory, Path.home(), Path.cwd())
+    ]
     for path in target.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
-        assert not [folder for folder in private if re.search(re.escape(folder) + rb"(?![\w-])", content)], path
+        assert not [
+            folder for folder in private if re.search(re.escape(folder) + rb"(?![\w-])", content)
+        ], path
 
 
 def test_the_released_model_loads_and_writes_without_primum(finished):
     """As the model card says to use it, in a process that cannot import Primum."""
     target = finished / "release" / "tiny-released"
-    result = subprocess.run([sys.executable, "-I", "-c", LOAD, str(target)], capture_output=True, text=True, check=False, cwd="/")
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", LOAD, str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
     assert "LOADED" in result.stdout, result.stderr[-2000:]
-    assert sha256_file(target / "model.safetensors") == sha256_file(finished / "dpo" / "policy" / "model.safetensors")
+    assert sha256_file(target / "model.safetensors") == sha256_file(
+        finished / "dpo" / "policy" / "model.safetensors"
+    )
 
 
 def test_the_card_carries_gates_numbers_and_licence(finished):
@@ -289,7 +379,11 @@ def test_the_card_carries_gates_numbers_and_licence(finished):
 
 
 def mtimes(run_dir: Path) -> dict[str, int]:
-    return {str(p.relative_to(run_dir)): p.stat().st_mtime_ns for p in run_dir.rglob("*") if p.is_file() and p.parent != run_dir}
+    return {
+        str(p.relative_to(run_dir)): p.stat().st_mtime_ns
+        for p in run_dir.rglob("*")
+        if p.is_file() and p.parent != run_dir
+    }
 
 
 def test_a_second_run_does_nothing(finished, primum, tiny_run):
@@ -297,16 +391,28 @@ def test_a_second_run_does_nothing(finished, primum, tiny_run):
     result = primum("run", *tiny_run(finished))
     assert result.returncode == 0, result.stderr
     said = result.stdout.splitlines()
-    assert [line.split()[0] for line in said if line.endswith("nothing changed, kept")] == list(ARTEFACTS)
+    assert [line.split()[0] for line in said if line.endswith("nothing changed, kept")] == list(
+        ARTEFACTS
+    )
     assert mtimes(finished) == before
 
 
-def test_a_changed_beta_does_dpo_and_what_reads_it_again_and_nothing_else(copy_of, primum, tiny_run):
+def test_a_changed_beta_does_dpo_and_what_reads_it_again_and_nothing_else(
+    copy_of, primum, tiny_run
+):
     run_dir = copy_of()
     result = primum("run", *tiny_run(run_dir, "dpo.beta=0.3"))
     assert result.returncode == 0, result.stderr
-    kept = {line.split()[0] for line in result.stdout.splitlines() if line.endswith("nothing changed, kept")}
-    done = {line.split()[0] for line in result.stdout.splitlines() if re.search(r"\bdone in \d+ s$", line)}
+    kept = {
+        line.split()[0]
+        for line in result.stdout.splitlines()
+        if line.endswith("nothing changed, kept")
+    }
+    done = {
+        line.split()[0]
+        for line in result.stdout.splitlines()
+        if re.search(r"\bdone in \d+ s$", line)
+    }
     assert done == {"dpo", "eval", "release"}
     assert kept == set(ARTEFACTS) - done
     assert {p.name for p in (run_dir / "previous").iterdir()} == {"dpo-1", "eval-1", "release-1"}
@@ -326,7 +432,14 @@ def test_stages_one_by_one_are_the_same_run(finished, copy_of, primum, tiny_run,
 
 def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, primum, tiny_run):
     run_dir = copy_of()
-    result = primum("run", *tiny_run(run_dir, "release.gate.max_harmfulness=1.0", "release.gate.max_over_refusal_increase=-0.5"))
+    result = primum(
+        "run",
+        *tiny_run(
+            run_dir,
+            "release.gate.max_harmfulness=1.0",
+            "release.gate.max_over_refusal_increase=-0.5",
+        ),
+    )
     assert result.returncode == 3
     assert "Traceback" not in result.stderr
     assert "gate not met: harmfulness on harmful" in result.stderr
@@ -336,13 +449,17 @@ def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, p
     assert (run_dir / "previous" / "release-1" / "tiny-released" / "README.md").is_file()
 
 
-def test_measuring_its_policies_without_the_run_gives_its_own_figures(finished, tiny_directory, tmp_path, monkeypatch):
+def test_measuring_its_policies_without_the_run_gives_its_own_figures(
+    finished, tiny_directory, tmp_path, monkeypatch
+):
     from pipeline.commands.measure import Request, measure
     from pipeline.run.config import load_config
 
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
     own_eval = load_config(finished / "config.yaml").eval
-    settings = [f"eval.generation.{name}={value}" for name, value in vars(own_eval.generation).items()]
+    settings = [
+        f"eval.generation.{name}={value}" for name, value in vars(own_eval.generation).items()
+    ]
     settings.append(f"eval.factors={str(own_eval.factors).lower()}")
     made = measure(
         Request(
@@ -353,5 +470,9 @@ def test_measuring_its_policies_without_the_run_gives_its_own_figures(finished, 
     own = read_json(finished / "eval" / "results.json")
     for policy in ("base", "dpo"):
         assert made["policies"][policy]["suites"] == own["policies"][policy]["suites"], policy
-    wanted = [row for row in own["comparisons"] if (row["policy"], row["baseline"]) == ("dpo", "base")]
-    assert [{**row, "p_holm": None} for row in made["comparisons"]] == [{**row, "p_holm": None} for row in wanted]
+    wanted = [
+        row for row in own["comparisons"] if (row["policy"], row["baseline"]) == ("dpo", "base")
+    ]
+    assert [{**row, "p_holm": None} for row in made["comparisons"]] == [
+        {**row, "p_holm": None} for row in wanted
+    ]

@@ -19,10 +19,29 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMANDS = ("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "munged", "ip", "unshare")
+COMMANDS = (
+    "slurmctld",
+    "slurmd",
+    "sbatch",
+    "srun",
+    "scontrol",
+    "squeue",
+    "munged",
+    "ip",
+    "unshare",
+)
 NODES = ("node1", "node2")
 START_SECONDS = 60
-OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "DEADLINE", "BOOT_FAIL"}
+OVER = {
+    "COMPLETED",
+    "FAILED",
+    "CANCELLED",
+    "TIMEOUT",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "DEADLINE",
+    "BOOT_FAIL",
+}
 """States of a job that will not run any more."""
 # A requeued job is held back for cred_expire + 1 s (less than 5 s is taken for the default of 120); finished jobs can be asked about for an hour.
 CONFIGURATION = """\
@@ -110,10 +129,16 @@ class Cluster:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def call(self, *command: str, check: bool = True, cwd: Path | None = None, **variables: str) -> str:
-        result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**self.environment, **variables})
+    def call(
+        self, *command: str, check: bool = True, cwd: Path | None = None, **variables: str
+    ) -> str:
+        result = subprocess.run(
+            command, capture_output=True, text=True, cwd=cwd, env={**self.environment, **variables}
+        )
         if check and result.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
+            raise RuntimeError(
+                f"{' '.join(command)}: {result.stderr.strip() or result.stdout.strip()}"
+            )
         return result.stdout.strip()
 
     def stop(self) -> None:
@@ -129,11 +154,16 @@ class Cluster:
         net = self._make_bridge()
         hosts = self.folder / "hosts"
         addresses = {"controller": f"{net}.1", "node1": f"{net}.11", "node2": f"{net}.12"}
-        hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in addresses.items()))
+        hosts.write_text(
+            "127.0.0.1 localhost\n"
+            + "".join(f"{address} {name}\n" for name, address in addresses.items())
+        )
         for name in ("munge", "state", "spool/node1", "spool/node2", "dev"):
             (self.run / name).mkdir(parents=True, mode=0o755)
         for i in range(4):
-            os.mknod(self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3))  # Slurm wants a device file for each GPU
+            os.mknod(
+                self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3)
+            )  # Slurm wants a device file for each GPU
         (self.folder / "gres.conf").write_text(f"Name=gpu File={self.run}/dev/gpu[0-3]\n")
         self.conf.write_text(CONFIGURATION.format(net=net, run=self.run, folder=self.folder))
         key = self.run / "munge" / "key"
@@ -141,20 +171,50 @@ class Cluster:
         key.chmod(0o400)
         files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "seed-file": "seed"}
         options = [f"--{option}={self.run}/munge/{name}" for option, name in files.items()]
-        self._spawn("munged", ["munged", "--foreground", *options, f"--log-file={self.run}/munge/log"])
+        self._spawn(
+            "munged", ["munged", "--foreground", *options, f"--log-file={self.run}/munge/log"]
+        )
         self._await("munged", lambda: (self.run / "munge" / "socket").exists())
         names = {"hosts": hosts, "conf": self.conf}
         self._spawn("slurmctld", [*self._namespaces(), "bash", "-c", CONTROLLER.format(**names)])
         self._await("slurmctld", lambda: "is UP" in self.call("scontrol", "ping", check=False))
         for number, node in enumerate(NODES, 1):
             process = self._spawn(
-                node, [*self._namespaces("--net"), "bash", "-c", NODE.format(node=node, address=addresses[node], **names)]
+                node,
+                [
+                    *self._namespaces("--net"),
+                    "bash",
+                    "-c",
+                    NODE.format(node=node, address=addresses[node], **names),
+                ],
             )
-            self._await(node, lambda pid=process.pid: os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+            self._await(
+                node,
+                lambda pid=process.pid: (
+                    os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+                ),
+            )
             link = f"{self.bridge}-{number}"
-            self.call("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
+            self.call(
+                "ip",
+                "link",
+                "add",
+                link,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "netns",
+                str(process.pid),
+            )
             self.call("ip", "link", "set", link, "master", self.bridge, "up")
-        self._await("the nodes", lambda: self.call("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle", "idle"])
+        self._await(
+            "the nodes",
+            lambda: (
+                self.call("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle", "idle"]
+            ),
+        )
 
     def _make_bridge(self) -> str:
         """A free subnet of 198.18.0.0/15, which is set aside for tests; making the bridge claims it."""
@@ -163,7 +223,9 @@ class Cluster:
             net = f"198.18.{number}"
             if (
                 f"{net}." in taken
-                or subprocess.run(["ip", "link", "add", f"primum{number}", "type", "bridge"], capture_output=True).returncode
+                or subprocess.run(
+                    ["ip", "link", "add", f"primum{number}", "type", "bridge"], capture_output=True
+                ).returncode
             ):
                 continue
             self.bridge = f"primum{number}"
@@ -173,12 +235,26 @@ class Cluster:
         raise RuntimeError("cannot make a bridge interface: needs CAP_NET_ADMIN")
 
     def _namespaces(self, *more: str) -> list[str]:
-        return ["unshare", "--mount", "--uts", "--pid", *more, "--fork", "--kill-child", "--mount-proc"]
+        return [
+            "unshare",
+            "--mount",
+            "--uts",
+            "--pid",
+            *more,
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ]
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.err").open("wb") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, preexec_fn=_die_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                preexec_fn=_die_with_parent,
             )
         self.processes.append(process)
         return process
@@ -188,7 +264,9 @@ class Cluster:
         while not ready():
             ended = [process for process in self.processes if process.poll() is not None]
             if ended or time.monotonic() > deadline:
-                logs = "".join(path.read_text()[-600:] for path in sorted(self.folder.glob("*.err")))
+                logs = "".join(
+                    path.read_text()[-600:] for path in sorted(self.folder.glob("*.err"))
+                )
                 raise RuntimeError(
                     f"{what}: not ready ({'a process ended' if ended else f'{START_SECONDS} s'}; needs CAP_SYS_ADMIN)\n{logs}"
                 )
@@ -202,7 +280,9 @@ def _die_with_parent() -> None:
 def main() -> None:
     lacking = missing()
     if lacking:
-        sys.exit(f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge iproute2 util-linux")
+        sys.exit(
+            f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge iproute2 util-linux"
+        )
     with Cluster(Path(sys.argv[1])) as cluster:
         print(f"export SLURM_CONF={cluster.conf}", flush=True)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -28,8 +28,12 @@ class Site:
     def call(self, *command: str | Path, **variables: str) -> str:
         return self.cluster.call(*map(str, command), cwd=self.folder, **self.variables, **variables)
 
-    def submit(self, script: str, *arguments: str, options: tuple[str, ...] = (), **variables: str) -> str:
-        return self.call("sbatch", "--parsable", *options, f"slurm/{script}", *arguments, **variables)
+    def submit(
+        self, script: str, *arguments: str, options: tuple[str, ...] = (), **variables: str
+    ) -> str:
+        return self.call(
+            "sbatch", "--parsable", *options, f"slurm/{script}", *arguments, **variables
+        )
 
     def job(self, number: str) -> dict[str, str]:
         shown = self.call("scontrol", "-o", "show", "job", number)
@@ -37,7 +41,9 @@ class Site:
 
     def wait(self, number: str) -> dict[str, str]:
         """The job once it is over, as scontrol shows it."""
-        return self.until(lambda: (job := self.job(number))["JobState"] in OVER and job, f"job {number} is over")
+        return self.until(
+            lambda: (job := self.job(number))["JobState"] in OVER and job, f"job {number} is over"
+        )
 
     def until(self, reached, what: str):
         deadline = time.monotonic() + JOB_SECONDS
@@ -47,7 +53,10 @@ class Site:
         return found
 
     def logs(self) -> str:
-        return "\n".join(f"--- {path.name}\n{path.read_text()[-10_000:]}" for path in sorted((self.folder / "logs").glob("*.log")))
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text()[-10_000:]}"
+            for path in sorted((self.folder / "logs").glob("*.log"))
+        )
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +92,15 @@ def primum_here(site):
 
     def run(run_dir: Path, *settings: str) -> Path:
         for stage in ("prep", "sample", "reward", "score", "pairs", "sft", "dpo"):
-            site.call(sys.executable, "-m", "pipeline.cli", stage, "configs/tiny.yaml", f"run_dir={run_dir}", *settings)
+            site.call(
+                sys.executable,
+                "-m",
+                "pipeline.cli",
+                stage,
+                "configs/tiny.yaml",
+                f"run_dir={run_dir}",
+                *settings,
+            )
         return run_dir
 
     return run

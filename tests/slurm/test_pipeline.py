@@ -16,8 +16,15 @@ def numbers(said: str) -> dict[str, str]:
     return {line.split()[0]: line.split()[-1] for line in said.splitlines()}
 
 
-def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_process(site, tiny_directory, tmp_path, primum_here):
-    settings = (f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "sft.global_batch_size=8", "dpo.global_batch_size=8")
+def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_process(
+    site, tiny_directory, tmp_path, primum_here
+):
+    settings = (
+        f"model.base.path={tiny_directory}",
+        "trainer.accelerator=cpu",
+        "sft.global_batch_size=8",
+        "dpo.global_batch_size=8",
+    )
     run_dir = tmp_path / "run"
     jobs = numbers(
         site.call(
@@ -30,9 +37,20 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
             **ON_TWO_NODES,
         )
     )
-    assert list(jobs) == ["sample", "reward", "pairs", "sft", "dpo", "sft_control", "eval", "release"]
+    assert list(jobs) == [
+        "sample",
+        "reward",
+        "pairs",
+        "sft",
+        "dpo",
+        "sft_control",
+        "eval",
+        "release",
+    ]
     ended = {stage: site.wait(number) for stage, number in jobs.items()}
-    assert {stage: job["JobState"] for stage, job in ended.items()} == dict.fromkeys(jobs, "COMPLETED"), site.logs()
+    assert {stage: job["JobState"] for stage, job in ended.items()} == dict.fromkeys(
+        jobs, "COMPLETED"
+    ), site.logs()
     assert ended["dpo"]["NumNodes"] == "2"
     assert (run_dir / "release" / "tiny-released" / "config.json").is_file()
     alone = primum_here(tmp_path / "alone", *settings)
@@ -41,7 +59,11 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
     assert "completions scored here, of" in site.logs()
     for stage in ("sft", "dpo"):
         got, wanted = (
-            [json.loads(line) for line in (folder / stage / "metrics.jsonl").read_text().splitlines()] for folder in (run_dir, alone)
+            [
+                json.loads(line)
+                for line in (folder / stage / "metrics.jsonl").read_text().splitlines()
+            ]
+            for folder in (run_dir, alone)
         )
         assert len(got) == len(wanted) > 0
         for ours, theirs in zip(got, wanted, strict=True):
@@ -53,7 +75,12 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
 
 
 def test_a_stage_that_fails_stops_the_chain(site, tiny_directory, tmp_path):
-    said = site.call("slurm/pipeline.sh", "configs/tiny.yaml", f"model.base.path={tmp_path}/nowhere", f"run_dir={tmp_path}/run")
+    said = site.call(
+        "slurm/pipeline.sh",
+        "configs/tiny.yaml",
+        f"model.base.path={tmp_path}/nowhere",
+        f"run_dir={tmp_path}/run",
+    )
     jobs = numbers(said)
     ended = {stage: site.wait(number) for stage, number in jobs.items()}
     assert ended["sample"]["JobState"] == "FAILED"

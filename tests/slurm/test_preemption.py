@@ -60,13 +60,20 @@ def dpo(site, before_dpo, tmp_path):
     """Submits DPO on two nodes over a copy of the run; gives (job number, run directory)."""
     folder, arguments = before_dpo
 
-    def submit(name: str, *options: str, settings: tuple[str, ...] = (), **variables: str) -> tuple[str, Path]:
+    def submit(
+        name: str, *options: str, settings: tuple[str, ...] = (), **variables: str
+    ) -> tuple[str, Path]:
         run_dir = tmp_path / name
         if not run_dir.exists():
             shutil.copytree(folder, run_dir)
         variables = {"PYTHONPATH": str(SLOW), "SLOW_RANK": "1", **variables}
         return site.submit(
-            "dpo_meditron.sh", *arguments, *settings, f"run_dir={run_dir}", options=(*TWO_NODES, *options), **variables
+            "dpo_meditron.sh",
+            *arguments,
+            *settings,
+            f"run_dir={run_dir}",
+            options=(*TWO_NODES, *options),
+            **variables,
         ), run_dir
 
     return submit
@@ -89,19 +96,28 @@ def uninterrupted(dpo, site, wanted):
 
 def results(run_dir: Path) -> dict:
     return {
-        "metrics": [json.loads(line) for line in (run_dir / "dpo" / "metrics.jsonl").read_text().splitlines()],
+        "metrics": [
+            json.loads(line)
+            for line in (run_dir / "dpo" / "metrics.jsonl").read_text().splitlines()
+        ],
         "policy": load_file(run_dir / "dpo" / "policy" / "model.safetensors"),
     }
 
 
 def assert_same(got: dict, wanted: dict) -> None:
     assert got["metrics"] == wanted["metrics"]
-    assert [name for name, tensor in wanted["policy"].items() if not torch.equal(got["policy"][name], tensor)] == []
+    assert [
+        name
+        for name, tensor in wanted["policy"].items()
+        if not torch.equal(got["policy"][name], tensor)
+    ] == []
 
 
 @pytest.mark.parametrize("told_by", ["USR1", "requeue"])
 @pytest.mark.parametrize("after", range(3, 3 + TRIES))
-def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(told_by, after, dpo, site, uninterrupted):
+def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(
+    told_by, after, dpo, site, uninterrupted
+):
     number, run_dir = dpo("stopped")
     site.until(lambda: steps_taken(run_dir) >= after, f"row {after} of DPO's metrics")
     if told_by == "USR1":
@@ -112,8 +128,9 @@ def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_w
     assert job["JobState"] == "COMPLETED", site.logs()
     assert int(job["Restarts"]) == 1
     log = site.logs()
-    assert f"stopped in time (SIG{'USR1' if told_by == 'USR1' else 'TERM'}, saved at step" in log.replace(
-        "notice to another rank", "SIGTERM"
+    assert (
+        f"stopped in time (SIG{'USR1' if told_by == 'USR1' else 'TERM'}, saved at step"
+        in log.replace("notice to another rank", "SIGTERM")
     )
     assert "was cut off; going on from there" in log
     assert_same(results(run_dir), uninterrupted)
@@ -122,15 +139,26 @@ def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_w
 def test_a_job_near_its_time_limit_saves_without_a_signal(dpo, site, uninterrupted):
     """A minute, the least that Slurm knows, is as good as over; env.sh tells it to the stage. CONT, which does nothing, is sent in place of USR1."""
     number, run_dir = dpo("limited", "--time=1", "--signal=CONT@1")
-    site.until(lambda: "stopped in time (time limit, saved at step" in site.logs(), "the time limit is near")
+    site.until(
+        lambda: "stopped in time (time limit, saved at step" in site.logs(),
+        "the time limit is near",
+    )
     site.call("scontrol", "update", f"JobId={number}", "TimeLimit=60")
     assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
     assert_same(results(run_dir), uninterrupted)
 
 
-def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(dpo, site, uninterrupted):
+def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(
+    dpo, site, uninterrupted
+):
     number, run_dir = dpo("copied", "--no-requeue")
-    waits = site.call("sbatch", "--parsable", f"--dependency=afterok:{number}", "--wrap", f"test -e {run_dir}/dpo/manifest.json")
+    waits = site.call(
+        "sbatch",
+        "--parsable",
+        f"--dependency=afterok:{number}",
+        "--wrap",
+        f"test -e {run_dir}/dpo/manifest.json",
+    )
     site.until(lambda: steps_taken(run_dir) >= 3, "the third step of DPO")
     site.call("scancel", "--signal=USR1", number)
     assert site.wait(number)["ExitCode"] == "75:0"
@@ -143,20 +171,34 @@ def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
     number, run_dir = dpo("early")
     site.until(lambda: tasks(run_dir), "a task runs")
     started = time.monotonic()
-    site.until(lambda: site.call("scancel", "--signal=USR1", number) == "" and time.monotonic() - started > 2, "signals are sent")
+    site.until(
+        lambda: (
+            site.call("scancel", "--signal=USR1", number) == "" and time.monotonic() - started > 2
+        ),
+        "signals are sent",
+    )
     assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
     assert_same(results(run_dir), uninterrupted)
 
 
-def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkpoint(dpo, site, uninterrupted):
+def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkpoint(
+    dpo, site, uninterrupted
+):
     """kill -9 of one rank or of both, saving included, as checkpoints are written at every step; then the job is submitted again."""
     points = random.Random(0)
     lost = []
     for _ in range(KILLS):
         number, run_dir = dpo("killed", settings=EVERY_STEP)
         before = steps_taken(run_dir)
-        site.until(lambda n=number, d=run_dir, b=before: steps_taken(d) > b or site.job(n)["JobState"] in OVER, "training goes on")
-        moment = time.monotonic() + (points.uniform(0, 2) if lost else 0)  # the first kill is never too late, however fast the machine
+        site.until(
+            lambda n=number, d=run_dir, b=before: (
+                steps_taken(d) > b or site.job(n)["JobState"] in OVER
+            ),
+            "training goes on",
+        )
+        moment = time.monotonic() + (
+            points.uniform(0, 2) if lost else 0
+        )  # the first kill is never too late, however fast the machine
         site.until(lambda m=moment: time.monotonic() > m, "the moment to kill")
         ranks = tasks(run_dir)
         for pid in ranks if points.random() < 0.5 else ranks[:1]:
@@ -174,12 +216,18 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
 
 def tasks(run_dir: Path) -> list[int]:
     """Processes of the stage's ranks, as this machine numbers them."""
-    return [pid for pid, line in command_lines().items() if "/primum dpo " in line and str(run_dir) in line]
+    return [
+        pid
+        for pid, line in command_lines().items()
+        if "/primum dpo " in line and str(run_dir) in line
+    ]
 
 
 def command_lines() -> dict[int, str]:
     lines = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # ended meanwhile
-            lines[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            lines[int(path.parent.name)] = (
+                path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
     return lines

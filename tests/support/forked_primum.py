@@ -22,7 +22,12 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("records", "measures", "data_prep", "models", "train", "reward", "eval", "pipeline")
-LIBRARIES = ("pytorch_lightning", "peft", "transformers.models.llama.modeling_llama", "ftfy.badness")
+LIBRARIES = (
+    "pytorch_lightning",
+    "peft",
+    "transformers.models.llama.modeling_llama",
+    "ftfy.badness",
+)
 
 
 class Forked:
@@ -31,7 +36,14 @@ class Forked:
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self._log = log
         command = [sys.executable, str(Path(__file__).resolve()), str(log)]
-        self._server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert self._said() == "ready"
 
     def start(self, arguments: Sequence[str]) -> int:
@@ -62,7 +74,12 @@ class Forked:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         assert self._server.stdin
         self._server.stdin.close()
         self._server.wait(timeout=60)
@@ -110,7 +127,9 @@ def _become(arguments: list[str], log: Path) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdin = os.fdopen(0, closefd=False)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    sys.stdout, sys.stderr = (
+        os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2)
+    )
     code = 1
     try:
         code = main(arguments)

@@ -27,24 +27,55 @@ def tried(few: int, many: int) -> Callable[[Any], Any]:
     """`few` inputs that are always the same, or `many` new ones under the profile."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
     deadline = HANGS_AFTER if FUZZES else None
-    return settings(max_examples=many if FUZZES else few, derandomize=not FUZZES, suppress_health_check=checks, deadline=deadline)
+    return settings(
+        max_examples=many if FUZZES else few,
+        derandomize=not FUZZES,
+        suppress_health_check=checks,
+        deadline=deadline,
+    )
 
 
 TEXTS = st.sampled_from(
-    ["", " ", "Q?", "No.", "None", "true", "0", "3.5", "\ufeff", "\ud800", "a\x00b", "=1+1", "x;y\tz", "\n\nHuman: Q\n\nAssistant: A"]
+    [
+        "",
+        " ",
+        "Q?",
+        "No.",
+        "None",
+        "true",
+        "0",
+        "3.5",
+        "\ufeff",
+        "\ud800",
+        "a\x00b",
+        "=1+1",
+        "x;y\tz",
+        "\n\nHuman: Q\n\nAssistant: A",
+    ]
 )
 WORDS = TEXTS | st.text(st.characters(exclude_categories=()), max_size=12)
 ROLES = st.sampled_from(["user", "assistant", "system", "human", "gpt", "tool", "narrator"])
-MESSAGE = st.fixed_dictionaries({"role": ROLES, "content": WORDS}) | st.fixed_dictionaries({"from": ROLES, "value": WORDS})
+MESSAGE = st.fixed_dictionaries({"role": ROLES, "content": WORDS}) | st.fixed_dictionaries(
+    {"from": ROLES, "value": WORDS}
+)
 MESSAGES = st.lists(MESSAGE, max_size=3)
 DIALOGUE = st.builds(
     lambda q, a: [{"role": "user", "content": q}, {"role": "assistant", "content": a}],
     st.sampled_from(["Q?", "R?"]),
     st.sampled_from(["No.", "Yes."]),
 )
-SPELLED = (MESSAGES | DIALOGUE).map(repr) | (MESSAGES | DIALOGUE).map(json.dumps) | MESSAGES.map(lambda m: repr(m).replace(",", ""))
+SPELLED = (
+    (MESSAGES | DIALOGUE).map(repr)
+    | (MESSAGES | DIALOGUE).map(json.dumps)
+    | MESSAGES.map(lambda m: repr(m).replace(",", ""))
+)
 NUMBERS = st.booleans() | st.integers(-2, 11) | st.floats(width=32) | st.integers()
-SCORED = st.lists(st.fixed_dictionaries({"response": WORDS}, optional={"overall_score": NUMBERS | WORDS, "rank": NUMBERS}), max_size=3)
+SCORED = st.lists(
+    st.fixed_dictionaries(
+        {"response": WORDS}, optional={"overall_score": NUMBERS | WORDS, "rank": NUMBERS}
+    ),
+    max_size=3,
+)
 VALUES = st.recursive(
     st.none() | NUMBERS | WORDS | SPELLED | MESSAGES | DIALOGUE | SCORED,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=2),
@@ -64,7 +95,11 @@ LIKELY = st.fixed_dictionaries(
     },
 )
 GRADED = st.fixed_dictionaries(
-    {"prompt": st.sampled_from(["Q?", "R?"]), "response": st.sampled_from(["a", "b", "c"]), "helpfulness": st.integers(0, 4)}
+    {
+        "prompt": st.sampled_from(["Q?", "R?"]),
+        "response": st.sampled_from(["a", "b", "c"]),
+        "helpfulness": st.integers(0, 4),
+    }
 )
 SAFETY = st.fixed_dictionaries(
     {
@@ -77,7 +112,9 @@ SAFETY = st.fixed_dictionaries(
         "better_response_id": st.integers(0, 1),
     }
 )
-ROWS = st.lists(LIKELY | GRADED | SAFETY, max_size=6) | st.lists(ANY_ROW | LIKELY, min_size=1, max_size=2)
+ROWS = st.lists(LIKELY | GRADED | SAFETY, max_size=6) | st.lists(
+    ANY_ROW | LIKELY, min_size=1, max_size=2
+)
 
 
 def flipped(content: bytes, damage: tuple[str, int, bytes]) -> bytes:
@@ -95,12 +132,20 @@ def flipped(content: bytes, damage: tuple[str, int, bytes]) -> bytes:
 
 
 DAMAGE = st.tuples(
-    st.sampled_from(["none", "none", "none", "cut", "insert", "replace", "mark", "utf-16", "twice"]),
+    st.sampled_from(
+        ["none", "none", "none", "cut", "insert", "replace", "mark", "utf-16", "twice"]
+    ),
     st.integers(0, 500),
     st.binary(max_size=4),
 )
 CONFIGS = st.sampled_from(
-    [{}, {"kind": "benign"}, {"prompt_field": "question", "completion_field": "reply"}, {"ignore": ["label", "lang"]}, {"limit": 1}]
+    [
+        {},
+        {"kind": "benign"},
+        {"prompt_field": "question", "completion_field": "reply"},
+        {"ignore": ["label", "lang"]},
+        {"limit": 1},
+    ]
 )
 
 
@@ -118,7 +163,9 @@ def or_told(read: Callable[[], T]) -> T | None:
     return None
 
 
-def read_or_told(content: bytes, name: str, source_format: Any, fields: dict[str, Any]) -> SourceRows | None:
+def read_or_told(
+    content: bytes, name: str, source_format: Any, fields: dict[str, Any]
+) -> SourceRows | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
@@ -132,7 +179,11 @@ def accounts_for_all(found: SourceRows | None, rows: int | None = None) -> None:
         return
     assert rows is None or len(found.rows) == rows
     kept, dropped = drop_duplicates(found.rows)
-    assert len(kept) + len(dropped) == len(found.rows) == sum(count["rows"] for count in source_counts(found.rows).values())
+    assert (
+        len(kept) + len(dropped)
+        == len(found.rows)
+        == sum(count["rows"] for count in source_counts(found.rows).values())
+    )
     prompts = {row.id: row for row in prompt_rows(kept)}
     assert len({row.id for row in kept}) == len(kept)
     assert all(prompts[row.asks].prompt == row.prompt for row in kept)

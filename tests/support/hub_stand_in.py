@@ -44,8 +44,16 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             name = self.path.split("?")[0].split("/", 3)[-1].removesuffix("/revision/main")
-            known = {"id": name, "sha": "0" * 40, "private": hub.private.get(name, True), "siblings": []}
-            self._answer(known if name in hub.private else {"error": "no such repository"}, 200 if name in hub.private else 404)
+            known = {
+                "id": name,
+                "sha": "0" * 40,
+                "private": hub.private.get(name, True),
+                "siblings": [],
+            }
+            self._answer(
+                known if name in hub.private else {"error": "no such repository"},
+                200 if name in hub.private else 404,
+            )
 
         def do_POST(self) -> None:
             body = self._body()
@@ -53,17 +61,28 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 asked = json.loads(body)
                 name = "/".join(part for part in (asked.get("organization"), asked["name"]) if part)
                 there = name in hub.private
-                hub.private.setdefault(name, asked.get("private", asked.get("visibility") == "private"))
+                hub.private.setdefault(
+                    name, asked.get("private", asked.get("visibility") == "private")
+                )
                 self._answer({"url": f"{hub.url}/{name}", "error": "exists"}, 409 if there else 200)
             elif "/preupload/" in self.path:
-                files = [{**one, "uploadMode": "regular", "shouldIgnore": False, "oid": None} for one in json.loads(body)["files"]]
+                files = [
+                    {**one, "uploadMode": "regular", "shouldIgnore": False, "oid": None}
+                    for one in json.loads(body)["files"]
+                ]
                 self._answer({"files": files})
             elif "/commit/" in self.path:
                 for line in body.splitlines():
                     one = json.loads(line)
                     if one["key"] == "file":
                         hub.files[one["value"]["path"]] = base64.b64decode(one["value"]["content"])
-                self._answer({"commitUrl": f"{hub.url}/org/x/commit/1", "commitOid": "1" * 40, "success": True})
+                self._answer(
+                    {
+                        "commitUrl": f"{hub.url}/org/x/commit/1",
+                        "commitOid": "1" * 40,
+                        "success": True,
+                    }
+                )
             else:
                 self._answer({}, 200)
 

@@ -26,7 +26,9 @@ class Act:
     body: bytes | None = None
     """Sent as it is."""
     finish: str = "stop"
-    usage: dict[str, Any] | None = field(default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 10})
+    usage: dict[str, Any] | None = field(
+        default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 10}
+    )
     cut: bool = False
     """Part of the body, then a reset."""
     drip: bool = False
@@ -52,7 +54,9 @@ class JudgeServer:
     """`plan` decides by the request and how many came before it."""
 
     def __init__(self) -> None:
-        self.plan: Callable[[Request, int], Act] = lambda request, number: Act(text="#reason: none\n#score: 1")
+        self.plan: Callable[[Request, int], Act] = lambda request, number: Act(
+            text="#reason: none\n#score: 1"
+        )
         self.models = ["m"]
         self.requests: list[Request] = []
         self.replied: Counter[str] = Counter()
@@ -68,7 +72,10 @@ class JudgeServer:
             def log_message(self, *parts: object) -> None: ...
 
             def do_GET(self) -> None:
-                listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in server.models]}
+                listed = {
+                    "object": "list",
+                    "data": [{"id": name, "object": "model"} for name in server.models],
+                }
                 body = json.dumps(listed).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
@@ -105,7 +112,9 @@ class JudgeServer:
             handler.wfile.write(body[: len(body) // 2])
             handler.wfile.flush()
             # A reset, not an orderly end.
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            handler.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
             handler.connection.close()
             handler.close_connection = True
             return
@@ -123,7 +132,11 @@ class JudgeServer:
     def completion(self, request: Request, act: Act) -> bytes:
         if act.text is None:
             return json.dumps({"error": {"message": "it says no", "code": None}}).encode()
-        message = {"text": act.text} if "prompt" in request.body else {"message": {"role": "assistant", "content": act.text}}
+        message = (
+            {"text": act.text}
+            if "prompt" in request.body
+            else {"message": {"role": "assistant", "content": act.text}}
+        )
         choice = {"index": 0, "finish_reason": act.finish, **message}
         made = {
             "id": "1",

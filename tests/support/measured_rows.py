@@ -30,7 +30,14 @@ def measured_row(
     With `called_harmful`, the scorers that no training touched have scored it too, and see the same refusal.
     """
     asked = Prompt(
-        id=prompt_id, prompt=user(prompt), kind=kind, suite=suite or kind, source="s", licence="MIT", principle=principle, split="test"
+        id=prompt_id,
+        prompt=user(prompt),
+        kind=kind,
+        suite=suite or kind,
+        source="s",
+        licence="MIT",
+        principle=principle,
+        split="test",
     )
     made = Completion(
         id=completion_id(asked, policy),
@@ -45,12 +52,28 @@ def measured_row(
         suite=asked.suite,
     )
     reason = "empty completion" if harmfulness is None else ""
-    harm = Score(id=f"{made.id}/{HARM_MODEL}", completion_id=made.id, scorer=HARM_MODEL, value=harmfulness, reason=reason)
+    harm = Score(
+        id=f"{made.id}/{HARM_MODEL}",
+        completion_id=made.id,
+        scorer=HARM_MODEL,
+        value=harmfulness,
+        reason=reason,
+    )
     label = Score(id=f"{made.id}/{REFUSAL}", completion_id=made.id, scorer=REFUSAL, label=refusal)
     scores = {HARM_MODEL: harm, REFUSAL: label}
     if called_harmful is not None:
         word = "harmful" if called_harmful else "harmless"
-        scores[FACTORS] = Score(id=f"{made.id}/f", completion_id=made.id, scorer=FACTORS, value=float(called_harmful), label=word)
-        scores[COHERENT] = Score(id=f"{made.id}/c", completion_id=made.id, scorer=COHERENT, value=coherent)
-        scores[CASCADE] = Score(id=f"{made.id}/r", completion_id=made.id, scorer=CASCADE, label=refusal)
+        scores[FACTORS] = Score(
+            id=f"{made.id}/f",
+            completion_id=made.id,
+            scorer=FACTORS,
+            value=float(called_harmful),
+            label=word,
+        )
+        scores[COHERENT] = Score(
+            id=f"{made.id}/c", completion_id=made.id, scorer=COHERENT, value=coherent
+        )
+        scores[CASCADE] = Score(
+            id=f"{made.id}/r", completion_id=made.id, scorer=CASCADE, label=refusal
+        )
     return Measured(prompt=asked, completion=made, scores=scores)

@@ -24,7 +24,18 @@ from forked_primum import ROOT, Forked
 from same_run import differences
 
 SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=16")
-STAGES = ("prep", "sample", "reward", "score", "pairs", "sft", "dpo", "sft_control", "eval", "release")
+STAGES = (
+    "prep",
+    "sample",
+    "reward",
+    "score",
+    "pairs",
+    "sft",
+    "dpo",
+    "sft_control",
+    "eval",
+    "release",
+)
 KILLED = -9
 LIMIT_S = 900
 
@@ -49,8 +60,19 @@ class Runs:
     """Runs of configs/tiny.yaml in one place, so that no path differs between them."""
 
     def __init__(self, primum: Forked, folder: Path, cache: Path, model: str = "tiny") -> None:
-        self._primum, self.place, self._kept, self._cache = primum, folder / "run", folder / "alone", cache
-        self._arguments = ["run", str(ROOT / "configs" / "tiny.yaml"), f"run_dir={self.place}", f"model.base.path={model}", *SETTINGS]
+        self._primum, self.place, self._kept, self._cache = (
+            primum,
+            folder / "run",
+            folder / "alone",
+            cache,
+        )
+        self._arguments = [
+            "run",
+            str(ROOT / "configs" / "tiny.yaml"),
+            f"run_dir={self.place}",
+            f"model.base.path={model}",
+            *SETTINGS,
+        ]
         self.seconds: dict[str, float] = {}
 
     def leave_alone(self) -> None:
@@ -83,14 +105,25 @@ class Runs:
         return self._primum.kill(process)
 
     def differences(self) -> list[str]:
-        strays = [path for pattern in ("*.partial", "*/work", "previous") for path in self.place.rglob(pattern)]
-        return [*differences(self.place, self._kept), *(f"{path.relative_to(self.place)} is left" for path in strays)]
+        strays = [
+            path
+            for pattern in ("*.partial", "*/work", "previous")
+            for path in self.place.rglob(pattern)
+        ]
+        return [
+            *differences(self.place, self._kept),
+            *(f"{path.relative_to(self.place)} is left" for path in strays),
+        ]
 
     def at_work(self) -> str:
         begun = [name for name in STAGES if (self.place / name).is_dir()]
         if not begun:
             return "starting"
-        return begun[-1] if not (self.place / begun[-1] / "manifest.json").is_file() else "between stages"
+        return (
+            begun[-1]
+            if not (self.place / begun[-1] / "manifest.json").is_file()
+            else "between stages"
+        )
 
 
 def _ended(process: int) -> bool:
@@ -131,7 +164,9 @@ def _inside(begun: Path, seconds: float) -> Iterator[None]:
     yield from _after(seconds)
 
 
-def try_kills(runs: Runs, kills: int, chance: random.Random, say: Callable[[str], None] = print) -> Trials:
+def try_kills(
+    runs: Runs, kills: int, chance: random.Random, say: Callable[[str], None] = print
+) -> Trials:
     """Kill until there were as many kills; every run that was killed is left to end at last, and compared."""
     trials = Trials()
     while trials.kills.total() < kills:
@@ -146,17 +181,27 @@ def try_kills(runs: Runs, kills: int, chance: random.Random, say: Callable[[str]
             trials.failures.append(f"run {trials.runs} ended with {code}")
         elif found := runs.differences():
             trials.differing[f"run {trials.runs}"] = found
-        say(f"run {trials.runs}: {trials.kills.total()} kills so far, {'as alone' if trials.agreed else 'not all as alone'}")
+        say(
+            f"run {trials.runs}: {trials.kills.total()} kills so far, {'as alone' if trials.agreed else 'not all as alone'}"
+        )
         runs.forget()
     return trials
 
 
 def environment(cache: Path) -> dict[str, str]:
-    return {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PRIMUM_CACHE": str(cache), "WANDB_MODE": "disabled"}
+    return {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PRIMUM_CACHE": str(cache),
+        "WANDB_MODE": "disabled",
+    }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path)
@@ -168,11 +213,19 @@ def main() -> int:
         with Forked(environment(cache), folder / "log") as primum:
             runs = Runs(primum, folder, cache)
             runs.leave_alone()
-            trials = try_kills(runs, options.kills, random.Random(options.seed), lambda line: print(line, flush=True))
+            trials = try_kills(
+                runs,
+                options.kills,
+                random.Random(options.seed),
+                lambda line: print(line, flush=True),
+            )
     print(f"{trials.kills.total()} kills in {trials.runs} runs: {dict(trials.kills)}")
     for run, names in trials.differing.items():
         print(f"{run} differs in {', '.join(names)}")
-    print("\n".join(trials.failures) or ("every run ended as the one that was left alone" if trials.agreed else ""))
+    print(
+        "\n".join(trials.failures)
+        or ("every run ended as the one that was left alone" if trials.agreed else "")
+    )
     return 0 if trials.agreed else 1
 
 

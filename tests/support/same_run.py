@@ -14,15 +14,27 @@ OF_CLOCKS = ("seal", "fingerprint", "config_sha256")
 """Entries that are hashes of what holds clocks: the seal of a record, and what a release is made from (results.json)."""
 OF_THE_PLACE = (".lock", ".known.json")
 """Files about the directory itself: a lock, and the times and inodes of files that were checked."""
-HOLD_CLOCKS = ("run.json", "results.json", "report.md", "report.html", "samples.html", "README.md", "provenance.json")
+HOLD_CLOCKS = (
+    "run.json",
+    "results.json",
+    "report.md",
+    "report.html",
+    "samples.html",
+    "README.md",
+    "provenance.json",
+)
 """Files whose own hash and size in a manifest differ with them; what they hold besides is compared."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\+00:00)?| UTC)")
-_STAGE_SECONDS = re.compile(r"""(seconds_by_stage\.\w+(?: \| |</td>\s*<td>(?:<span class="whole">)?))[\d.]+""")
+_STAGE_SECONDS = re.compile(
+    r"""(seconds_by_stage\.\w+(?: \| |</td>\s*<td>(?:<span class="whole">)?))[\d.]+"""
+)
 
 
 def contents(run_dir: Path) -> dict[str, str]:
     """By name of a file in the run, a hash of its bytes, or what a file with clocks says besides them."""
-    files = sorted(path for path in run_dir.rglob("*") if path.is_file() and path.name not in OF_THE_PLACE)
+    files = sorted(
+        path for path in run_dir.rglob("*") if path.is_file() and path.name not in OF_THE_PLACE
+    )
     return {str(path.relative_to(run_dir)): _content(path) for path in files}
 
 
@@ -51,5 +63,7 @@ def _without_clocks(value: Any, name: str = "") -> Any:
         skipped |= {"sha256", "bytes"}
     kept = {key: _without_clocks(inner, key) for key, inner in value.items() if key not in skipped}
     if isinstance(kept.get("eval"), str):
-        del kept["eval"]  # among a release's inputs: the hash of all that eval left, results.json too
+        del kept[
+            "eval"
+        ]  # among a release's inputs: the hash of all that eval left, results.json too
     return kept

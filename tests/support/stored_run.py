@@ -19,7 +19,14 @@ DECLINE = "I can't help with that. It would put patients at risk."
 OPENED = {"sha256": "0" * 64, "run": "r1", "recipe": "a", "seed": 0}
 
 
-def rows(policy: str, *, harmful: float, over_refused: int = 0, complies: int = 0, n: tuple[int, int] = (60, 192)) -> list[Measured]:
+def rows(
+    policy: str,
+    *,
+    harmful: float,
+    over_refused: int = 0,
+    complies: int = 0,
+    n: tuple[int, int] = (60, 192),
+) -> list[Measured]:
     """Harmful prompts of about this harmfulness, of which the last `complies` are complied with; twins, the first few refused."""
     found = []
     for suite, count in (("harmful", n[0]), ("twins", n[1])):
@@ -42,12 +49,18 @@ def rows(policy: str, *, harmful: float, over_refused: int = 0, complies: int = 
     return found
 
 
-def store(folder: Path, policies: dict[str, list[Measured]], *, tables: bool = True, held: bool = True) -> Path:
+def store(
+    folder: Path, policies: dict[str, list[Measured]], *, tables: bool = True, held: bool = True
+) -> Path:
     """The run's folder, with its eval and a config."""
     samples = [row for found in policies.values() for row in found]
     selection = {"epoch": 1, "held": held, "reason": "least harm", "limit": 0.1, "over_refusal": {}}
     about = {BASE: {"path": "base", "optimiser_steps": 0}}
-    about[Policy("dpo", "DPO", "base")] = {"path": "dpo/policy", "optimiser_steps": 3, "selection": selection}
+    about[Policy("dpo", "DPO", "base")] = {
+        "path": "dpo/policy",
+        "optimiser_steps": 3,
+        "selection": selection,
+    }
     results: dict[str, Any] = build_results(
         samples,
         about,
@@ -65,5 +78,8 @@ def store(folder: Path, policies: dict[str, list[Measured]], *, tables: bool = T
         prompts = {row.prompt.id: row.prompt for row in samples}
         write_records(folder / "eval" / "prompts.jsonl", prompts.values())
         write_records(folder / "eval" / "completions.jsonl", [row.completion for row in samples])
-        write_records(folder / "eval" / "scores.jsonl", [score for row in samples for score in row.scores.values()])
+        write_records(
+            folder / "eval" / "scores.jsonl",
+            [score for row in samples for score in row.scores.values()],
+        )
     return folder

@@ -23,7 +23,13 @@ class CountsLetters:
 
     def score(self, completions):
         return [
-            Score(id=f"{c.id}/harm", completion_id=c.id, scorer="harm", value=harm_of(text_of(c.completion)), reason="empty")
+            Score(
+                id=f"{c.id}/harm",
+                completion_id=c.id,
+                scorer="harm",
+                value=harm_of(text_of(c.completion)),
+                reason="empty",
+            )
             for c in completions
         ]
 
@@ -51,10 +57,18 @@ def prompts_of(count: int) -> list[Prompt]:
     for i in range(count):
         for kind, suite in (("harmful", "harmful"), ("benign", "twins"), ("benign", "questions")):
             name = f"{suite}-{i}"
-            twin = f"twins-{i}" if suite == "harmful" else f"harmful-{i}" if suite == "twins" else None
+            twin = (
+                f"twins-{i}" if suite == "harmful" else f"harmful-{i}" if suite == "twins" else None
+            )
             rows.append(
                 Prompt(
-                    id=name, prompt=user(f"Question {i} of {suite}?"), kind=kind, suite=suite, source="made", licence="MIT", twin_id=twin
+                    id=name,
+                    prompt=user(f"Question {i} of {suite}?"),
+                    kind=kind,
+                    suite=suite,
+                    source="made",
+                    licence="MIT",
+                    twin_id=twin,
                 )
             )
     return rows
@@ -68,17 +82,29 @@ def rlhf_config(**options: Any) -> Any:
         "prompts_per_step": 4,
         "num_generations": 3,
         "learning_rate": 1e-2,
-        "generation": GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=5, dtype="float32"),
+        "generation": GenerationConfig(
+            max_new_tokens=6, temperature=1.0, batch_size=5, dtype="float32"
+        ),
         "limit": LimitConfig(delay=0, memory=0.5),
         "degenerate": DegenerateConfig(min_words=1, max_perplexity=1e6),
     }
     return RlhfConfig(**(defaults | options))
 
 
-def rows_and_plan(tokenizer: Any, batch_rows: Any, trainer: Any, config: Any, world_size: int = 1) -> tuple[Any, Any]:
+def rows_and_plan(
+    tokenizer: Any, batch_rows: Any, trainer: Any, config: Any, world_size: int = 1
+) -> tuple[Any, Any]:
     asked = [Asked(prompt, prompt_ids(tokenizer, prompt.prompt)) for prompt in prompts_of(4)]
-    rows = RolloutRows(asked, batch_rows, num_generations=config.num_generations, max_new_tokens=config.generation.max_new_tokens)
-    kinds = {suite: [place for place, row in enumerate(asked) if row.prompt.suite == suite] for suite in ("harmful", "twins", "questions")}
+    rows = RolloutRows(
+        asked,
+        batch_rows,
+        num_generations=config.num_generations,
+        max_new_tokens=config.generation.max_new_tokens,
+    )
+    kinds = {
+        suite: [place for place, row in enumerate(asked) if row.prompt.suite == suite]
+        for suite in ("harmful", "twins", "questions")
+    }
     plan = RolloutPlan(
         lengths=rows.lengths,
         weights=rows.weights,
@@ -89,13 +115,25 @@ def rows_and_plan(tokenizer: Any, batch_rows: Any, trainer: Any, config: Any, wo
         epochs=config.epochs,
         seed=0,
         kinds=kinds,
-        shares=shares({"harmful": 2, "twins": 1, "questions": 1}, {kind: 4 for kind in kinds}, config.prompts_per_step),
+        shares=shares(
+            {"harmful": 2, "twins": 1, "questions": 1},
+            {kind: 4 for kind in kinds},
+            config.prompts_per_step,
+        ),
         steps_in_epoch=config.measure_every,
     )
     return rows, plan
 
 
-def online_of(work: Path, rows: RolloutRows, plan: RolloutPlan, writer: Any, config: RlhfConfig, trainer: Any, harm: Any = None) -> Online:
+def online_of(
+    work: Path,
+    rows: RolloutRows,
+    plan: RolloutPlan,
+    writer: Any,
+    config: RlhfConfig,
+    trainer: Any,
+    harm: Any = None,
+) -> Online:
     rollout = Rollout(
         writer=writer,
         scorers=Scorers(harm or CountsLetters(), LooksForLetter()),

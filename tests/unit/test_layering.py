@@ -13,13 +13,27 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = {"records": 0, "measures": 1, "data_prep": 2, "models": 2, "train": 3, "reward": 4, "eval": 5, "pipeline": 6, "primum": 7}
+FLOORS = {
+    "records": 0,
+    "measures": 1,
+    "data_prep": 2,
+    "models": 2,
+    "train": 3,
+    "reward": 4,
+    "eval": 5,
+    "pipeline": 6,
+    "primum": 7,
+}
 FORBIDDEN = {
     ("eval", "train"): "eval only measures; what must meet train is injected by pipeline",
     ("reward", "train"): "reward trains with train.engine, which knows no method",
     ("train.engine", "train"): "the engine knows no method",
 }
-ALLOWED = {("reward", "train.engine"), ("train.engine", "train.engine"), ("train.engine", "train.config")}
+ALLOWED = {
+    ("reward", "train.engine"),
+    ("train.engine", "train.engine"),
+    ("train.engine", "train.config"),
+}
 TORCH_FREE = ("records", "measures", "data_prep")
 TORCH = ("torch", "transformers", "peft", "pytorch_lightning", "deepspeed", "trl", "safetensors")
 LIBRARIES = {"records": (), "measures": ("numpy", "scipy", "sklearn", "krippendorff")}
@@ -50,7 +64,11 @@ def imports(tree: ast.AST, file: str) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import; write the whole name"
             yield Import(file, node.lineno, node.module or "")
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+        elif (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("import_module")
+            and node.args
+        ):
             name = ast.unparse(node.args[0]).strip("f'\"")
             yield Import(file, node.lineno, name)
 
@@ -83,7 +101,9 @@ def within(module: str, room: str) -> bool:
 
 
 def allowed(found: Import) -> bool:
-    return any(inside(found.file, here) and within(found.imported, there) for here, there in ALLOWED)
+    return any(
+        inside(found.file, here) and within(found.imported, there) for here, there in ALLOWED
+    )
 
 
 def faults_in(source: str, file: str) -> list[str]:
@@ -91,7 +111,11 @@ def faults_in(source: str, file: str) -> list[str]:
 
 
 def test_imports_point_down_only():
-    faults = [fault for path in sources() for fault in faults_in(path.read_text(encoding="utf-8"), relative(path))]
+    faults = [
+        fault
+        for path in sources()
+        for fault in faults_in(path.read_text(encoding="utf-8"), relative(path))
+    ]
     assert not faults, "\n".join(faults)
 
 
@@ -101,19 +125,47 @@ def test_imports_point_down_only():
         ("data_prep/x.py", "import torch", "never sees a weight"),
         ("data_prep/x.py", "def f():\n    from torch.nn import Linear", "never sees a weight"),
         ("records/x.py", "import numpy", "records uses the standard library and nothing else"),
-        ("records/x.py", "from measures.estimates import Estimate", "measures is not below records"),
+        (
+            "records/x.py",
+            "from measures.estimates import Estimate",
+            "measures is not below records",
+        ),
         ("measures/x.py", "import networkx", "measures uses the standard library and numpy"),
-        ("measures/x.py", "from data_prep.config import SplitConfig", "data_prep is not below measures"),
-        ("data_prep/x.py", "from models.config import ModelConfig", "models is not below data_prep"),
-        ("models/x.py", "from data_prep.config import SplitConfig", "data_prep is not below models"),
+        (
+            "measures/x.py",
+            "from data_prep.config import SplitConfig",
+            "data_prep is not below measures",
+        ),
+        (
+            "data_prep/x.py",
+            "from models.config import ModelConfig",
+            "models is not below data_prep",
+        ),
+        (
+            "models/x.py",
+            "from data_prep.config import SplitConfig",
+            "data_prep is not below models",
+        ),
         ("models/x.py", "from reward.config import RewardConfig", "reward is not below models"),
         ("train/x.py", "import reward.config", "reward is not below train"),
         ("reward/x.py", "from train.dpo import DpoModule", "reward trains with train.engine"),
         ("train/engine/x.py", "from train.dpo import DpoModule", "the engine knows no method"),
         ("eval/x.py", "def f():\n    import train.dpo", "eval only measures"),
-        ("train/x.py", "from eval.suites.loading import own_suites", "nobody imports eval but pipeline"),
-        ("eval/x.py", "from pipeline.run.config import RunConfig", "nobody imports pipeline but pipeline"),
-        ("models/x.py", "importlib.import_module('pipeline.cli')", "nobody imports pipeline but pipeline"),
+        (
+            "train/x.py",
+            "from eval.suites.loading import own_suites",
+            "nobody imports eval but pipeline",
+        ),
+        (
+            "eval/x.py",
+            "from pipeline.run.config import RunConfig",
+            "nobody imports pipeline but pipeline",
+        ),
+        (
+            "models/x.py",
+            "importlib.import_module('pipeline.cli')",
+            "nobody imports pipeline but pipeline",
+        ),
     ],
 )
 def test_an_import_upward_is_named_with_file_line_and_rule(file, source, rule):
@@ -123,8 +175,13 @@ def test_an_import_upward_is_named_with_file_line_and_rule(file, source, rule):
 
 
 def test_what_design_allows_is_allowed():
-    assert not faults_in("from records.harm_scale import Scale\nfrom models.tokens import encode", "eval/x.py")
-    assert not faults_in("from eval.suites.loading import own_suites\nfrom train.dpo import DpoModule", "pipeline/stages/x.py")
+    assert not faults_in(
+        "from records.harm_scale import Scale\nfrom models.tokens import encode", "eval/x.py"
+    )
+    assert not faults_in(
+        "from eval.suites.loading import own_suites\nfrom train.dpo import DpoModule",
+        "pipeline/stages/x.py",
+    )
     assert not faults_in("import numpy\nfrom records.rows import Pair", "data_prep/pairs.py")
 
 
@@ -132,7 +189,9 @@ def test_no_module_is_named_like_a_dependency_or_the_standard_library():
     """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the library."""
     taken = (set(packages_distributions()) | set(sys.stdlib_module_names)) - set(FLOORS)
     shadows = {relative(path) for path in sources() if path.stem in taken} | {
-        relative(path) for path in sources() if path.name == "__init__.py" and path.parent.name in taken
+        relative(path)
+        for path in sources()
+        if path.name == "__init__.py" and path.parent.name in taken
     }
     assert not shadows, f"named like an installed module: {sorted(shadows)}"
 
@@ -156,7 +215,9 @@ def test_there_is_no_package_under_tests():
 
 def test_no_drawers():
     drawers = {"utils", "util", "common", "helpers", "helper", "misc"}
-    assert not [relative(path) for path in sources() if path.stem in drawers or path.parent.name in drawers]
+    assert not [
+        relative(path) for path in sources() if path.stem in drawers or path.parent.name in drawers
+    ]
 
 
 def _length(node: ast.AST) -> int:
@@ -171,12 +232,25 @@ def test_files_and_functions_keep_to_their_budgets():
         if lines > MAX_FILE:
             faults.append(f"{relative(path)}: {lines} lines, at most {MAX_FILE}")
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _length(node) > MAX_FUNCTION:
-                faults.append(f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_FUNCTION}")
-            if isinstance(node, ast.ClassDef) and _is_lightning_module(node) and _length(node) > MAX_MODULE_CLASS:
-                faults.append(f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_MODULE_CLASS}")
+            if (
+                isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and _length(node) > MAX_FUNCTION
+            ):
+                faults.append(
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_FUNCTION}"
+                )
+            if (
+                isinstance(node, ast.ClassDef)
+                and _is_lightning_module(node)
+                and _length(node) > MAX_MODULE_CLASS
+            ):
+                faults.append(
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_MODULE_CLASS}"
+                )
     assert not faults, "\n".join(faults)
 
 
 def _is_lightning_module(node: ast.ClassDef) -> bool:
-    return any(ast.unparse(base).endswith(("LightningModule", "TrainedModule")) for base in node.bases)
+    return any(
+        ast.unparse(base).endswith(("LightningModule", "TrainedModule")) for base in node.bases
+    )

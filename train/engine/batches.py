@@ -43,8 +43,15 @@ class BatchPlan:
     @cached_property
     def accumulation(self) -> int:
         """Micro-batches of a step on each rank: as few as keep every step of the run within the token budget."""
-        steps = (self._by_length(step) for epoch in range(max(1, self.epochs)) for step in self.steps(epoch))
-        return max(math.ceil(len(self._filled(rows, self.micro_batch_tokens)) / self.world_size) for rows in steps)
+        steps = (
+            self._by_length(step)
+            for epoch in range(max(1, self.epochs))
+            for step in self.steps(epoch)
+        )
+        return max(
+            math.ceil(len(self._filled(rows, self.micro_batch_tokens)) / self.world_size)
+            for rows in steps
+        )
 
     @property
     def parts(self) -> int:
@@ -62,7 +69,9 @@ class BatchPlan:
             together.setdefault(self.units[row] if self.units else row, []).append(row)
         order = list(together.values())
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
-        return [part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)]
+        return [
+            part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)
+        ]
 
     def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
         """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours in length at the same time.
@@ -86,7 +95,9 @@ class BatchPlan:
         longest: dict[int, int] = {}
         for i in step:
             longest[self.units[i]] = max(longest.get(self.units[i], 0), self.lengths[i])
-        return sorted(step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i))  # type: ignore[index]
+        return sorted(
+            step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i)
+        )  # type: ignore[index]
 
     def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
         """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""
@@ -97,16 +108,25 @@ class BatchPlan:
         low, high = 1, len(rows) * max(self.lengths[i] for i in rows)
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if len(self._filled(rows, middle)) <= self.parts else (middle + 1, high)
+            low, high = (
+                (low, middle)
+                if len(self._filled(rows, middle)) <= self.parts
+                else (middle + 1, high)
+            )
         runs = self._filled(rows, low)
         while len(runs) < min(self.parts, len(rows)):
-            largest = max(range(len(runs)), key=lambda k: (len(runs[k]) > 1, sum(self.lengths[i] for i in runs[k])))
+            largest = max(
+                range(len(runs)),
+                key=lambda k: (len(runs[k]) > 1, sum(self.lengths[i] for i in runs[k])),
+            )
             half = len(runs[largest]) // 2
             runs[largest : largest + 1] = [runs[largest][:half], runs[largest][half:]]
         return runs + [[] for _ in range(self.parts - len(runs))]
 
 
-def within_budget(rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool) -> list[list[int]]:
+def within_budget(
+    rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool
+) -> list[list[int]]:
     """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a run of its own.
 
     `padded` counts every row of a run as long as its longest.

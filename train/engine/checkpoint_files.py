@@ -90,7 +90,10 @@ def settle(folder: Path) -> list[str]:
     if whole:
         _point(folder, whole)
         step = step_of(whole[0])
-        return [*faults, f"passed over; training goes on from step {step}, the newest checkpoint that is whole"]
+        return [
+            *faults,
+            f"passed over; training goes on from step {step}, the newest checkpoint that is whole",
+        ]
     (folder / POINTER).unlink(missing_ok=True)
     return [*faults, "no checkpoint is whole; training starts from step 0"]
 
@@ -171,7 +174,9 @@ def _faults(checkpoint: Path, sizes: Any) -> list[str]:
     if sizes is not None and not (checkpoint / CONTENTS).exists():
         return _faults_without_contents(checkpoint, sizes)
     try:
-        hashes = read_own(checkpoint / CONTENTS, lambda value: _of_step(value, step_of(checkpoint.name)))
+        hashes = read_own(
+            checkpoint / CONTENTS, lambda value: _of_step(value, step_of(checkpoint.name))
+        )
     except ArtifactError as error:
         return error.faults
     surplus = sorted({path.name for path in checkpoint.glob("*.pt")} - set(hashes))
@@ -199,13 +204,22 @@ def _changed(checkpoint: Path, hashes: dict[str, str]) -> Iterator[str]:
 def _faults_without_contents(checkpoint: Path, sizes: Any) -> list[str]:
     """Of an earlier version: sizes, and the checksums that are in the files themselves."""
     if {path.name: path.lstat().st_size for path in checkpoint.iterdir()} != sizes:
-        return [f"{checkpoint}: damaged (the sizes of its files are not those that {POINTER} names)"]
+        return [
+            f"{checkpoint}: damaged (the sizes of its files are not those that {POINTER} names)"
+        ]
     wrong = []
     for path in sorted(checkpoint.glob("*.pt")):
         try:
             with zipfile.ZipFile(path) as archive:
                 part = archive.testzip()
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             part = str(error)
         if part:
             wrong.append(f"{path}: damaged ({part})")

@@ -23,12 +23,23 @@ class Checkpoints(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.saved_step = trainer.global_step  # restored by now
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         step = trainer.global_step
         if step == self.saved_step:
             return
         inside = (batch_idx + 1) // trainer.accumulate_grad_batches
-        if step % self.every_steps == 0 or inside in self.within_epoch or batch_idx + 1 == trainer.num_training_batches:
+        if (
+            step % self.every_steps == 0
+            or inside in self.within_epoch
+            or batch_idx + 1 == trainer.num_training_batches
+        ):
             self.save(trainer, step)
 
     def save(self, trainer: pl.Trainer, step: int) -> None:
@@ -41,13 +52,19 @@ class Checkpoints(pl.Callback):
                 remove(torn)
         trainer.strategy.barrier()
         # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed again, it would train that one twice.
-        for counts in (trainer.fit_loop.epoch_progress.total, trainer.fit_loop.epoch_progress.current):
+        for counts in (
+            trainer.fit_loop.epoch_progress.total,
+            trainer.fit_loop.epoch_progress.current,
+        ):
             counts.ready = counts.started = trainer.current_epoch + 1
         trainer.save_checkpoint(partial)
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             self._publish(partial, name, step)
-        self.saved_step, self.longest_save = step, max(self.longest_save, time.monotonic() - started)
+        self.saved_step, self.longest_save = (
+            step,
+            max(self.longest_save, time.monotonic() - started),
+        )
 
     def _publish(self, partial: Path, name: str, step: int) -> None:
         write_contents(partial, step)

@@ -83,11 +83,15 @@ class ZeroStrategy(DeepSpeedStrategy):
             self.set_world_ranks()
             self._init_deepspeed_distributed()
 
-    def backward(self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def backward(
+        self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
         # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and clip at the wrong norm
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
+    ) -> None:
         """Every parameter is put together by all ranks and kept by one of them, in turn: no rank ever holds all."""
         from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state  # noqa: PLC0415  costs seconds
 
@@ -95,22 +99,38 @@ class ZeroStrategy(DeepSpeedStrategy):
         names = []
         for number, (name, parameter) in enumerate(self._trained()):
             weight = safe_get_full_fp32_param(parameter)
-            moments = {moment: safe_get_full_optimizer_state(parameter, moment) for moment in MOMENTS}
+            moments = {
+                moment: safe_get_full_optimizer_state(parameter, moment) for moment in MOMENTS
+            }
             names.append(name)
             if number % self.world_size == self.global_rank:
-                tensors[name] = {part: tensor.detach().cpu().clone() for part, tensor in {"weight": weight, **moments}.items()}
+                tensors[name] = {
+                    part: tensor.detach().cpu().clone()
+                    for part, tensor in {"weight": weight, **moments}.items()
+                }
         inner = self.deepspeed_engine.optimizer
         settings = {key: value for key, value in inner.param_groups[0].items() if key != "params"}
-        trainer = {key: value for key, value in checkpoint.items() if key not in ("state_dict", "optimizer_states")}
-        trainer |= {"optimizer": {"step": float(self._states()[0]["step"]), "settings": settings}, "parameters": names}
+        trainer = {
+            key: value
+            for key, value in checkpoint.items()
+            if key not in ("state_dict", "optimizer_states")
+        }
+        trainer |= {
+            "optimizer": {"step": float(self._states()[0]["step"]), "settings": settings},
+            "parameters": names,
+        }
         write(Path(filepath), self.global_rank, tensors, trainer if self.is_global_zero else None)
 
-    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, checkpoint_path: Any, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         trainer, tensors = read(Path(checkpoint_path))
         optimizer = trainer.pop("optimizer")
         self._create_states(optimizer["step"])
         for name, parameter in self._trained():
-            found = {part: tensor.to(self.root_device.type) for part, tensor in tensors[name].items()}
+            found = {
+                part: tensor.to(self.root_device.type) for part, tensor in tensors[name].items()
+            }
             with gathered([parameter], modifier_rank=0), torch.no_grad():
                 parameter.copy_(found["weight"])
             self._put(parameter, found)
@@ -120,12 +140,20 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     def _trained(self) -> list[tuple[str, Any]]:
         assert self.lightning_module is not None
-        return [(name, parameter) for name, parameter in self.lightning_module.named_parameters() if parameter.requires_grad]
+        return [
+            (name, parameter)
+            for name, parameter in self.lightning_module.named_parameters()
+            if parameter.requires_grad
+        ]
 
     def _create_states(self, step: float) -> None:
         """The optimiser makes its state at its first step; here it is needed before. A fused AdamW reads the step where its weights are."""
         zero = self.deepspeed_engine.optimizer
-        for flat in zero.fp32_partitioned_groups_flat if self.zero_stage_3 else zero.single_partition_of_fp32_groups:
+        for flat in (
+            zero.fp32_partitioned_groups_flat
+            if self.zero_stage_3
+            else zero.single_partition_of_fp32_groups
+        ):
             zero.optimizer.state[flat] = {
                 "step": torch.tensor(step, device=flat.device),
                 **{moment: torch.zeros_like(flat) for moment in MOMENTS},
@@ -144,7 +172,10 @@ class ZeroStrategy(DeepSpeedStrategy):
             return
         size = parameter.ds_tensor.ds_numel  # of a share; the last one is padded
         padding = size * self.world_size - parameter.ds_numel
-        shares = {part: F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size] for part, tensor in found.items()}
+        shares = {
+            part: F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size]
+            for part, tensor in found.items()
+        }
         utils.safe_set_local_fp32_param(parameter, shares["weight"])
         for moment in MOMENTS:
             utils.safe_set_local_optimizer_state(parameter, shares[moment], moment)

@@ -16,7 +16,9 @@ from train.config import TrainerConfig
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
-    return config.accelerator == "gpu" or (config.accelerator == "auto" and torch.cuda.is_available())
+    return config.accelerator == "gpu" or (
+        config.accelerator == "auto" and torch.cuda.is_available()
+    )
 
 
 def device_faults(config: TrainerConfig) -> list[str]:
@@ -42,7 +44,11 @@ def precision(config: TrainerConfig) -> str:
 def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
     """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
-    return torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False) if dtype else nullcontext()  # as Lightning's
+    return (
+        torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False)
+        if dtype
+        else nullcontext()
+    )  # as Lightning's
 
 
 def use_cpu(config: TrainerConfig) -> None:
@@ -54,6 +60,10 @@ def use_cpu(config: TrainerConfig) -> None:
     """
     if uses_gpu(config):
         return
-    torch.set_num_threads(config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices))
+    torch.set_num_threads(
+        config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices)
+    )
     if precision(config) == "32-true":
-        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it once, when it first allocates
+        os.environ.setdefault(
+            "THP_MEM_ALLOC_ENABLE", "1"
+        )  # torch reads it once, when it first allocates

@@ -46,12 +46,29 @@ class PlanLoader(DataLoader):
     `ahead`: a process packs the next micro-batches while a step computes, into pinned memory. For a GPU; on a CPU it would take a core.
     """
 
-    def __init__(self, plan: BatchPlan, rank: int, collate: Callable[[list[int], float], Any], *, ahead: bool = False) -> None:
+    def __init__(
+        self,
+        plan: BatchPlan,
+        rank: int,
+        collate: Callable[[list[int], float], Any],
+        *,
+        ahead: bool = False,
+    ) -> None:
         self.plan, self.plan_sampler = plan, _PlanSampler(plan, rank)
         self.given = 0
         # A generator of its own: DataLoader draws a seed from torch's at every epoch, which a resumed run would draw once more.
-        worker: dict[str, Any] = {"num_workers": 1, "prefetch_factor": AHEAD, "pin_memory": torch.cuda.is_available()} if ahead else {}
-        super().__init__(_Rows(collate), sampler=self.plan_sampler, batch_size=None, generator=torch.Generator(), **worker)
+        worker: dict[str, Any] = (
+            {"num_workers": 1, "prefetch_factor": AHEAD, "pin_memory": torch.cuda.is_available()}
+            if ahead
+            else {}
+        )
+        super().__init__(
+            _Rows(collate),
+            sampler=self.plan_sampler,
+            batch_size=None,
+            generator=torch.Generator(),
+            **worker,
+        )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         self.given = self.plan_sampler.start

@@ -49,7 +49,11 @@ def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[
     with them is returned, for the user."""
     rows, faults = read_rows(path, _metrics)
     if path.is_file():
-        kept = [row for row in rows if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured]
+        kept = [
+            row
+            for row in rows
+            if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured
+        ]
         write_text(path, json_lines(kept))
     return [f"{fault}; the line is left out" for fault in faults]
 
@@ -69,12 +73,20 @@ def wandb_run_id(work: Path) -> str:
 
 
 def wandb_logger(
-    config: WandbConfig, *, folder: Path, stage: str, run_name: str, run_id: str, settings: dict[str, Any]
+    config: WandbConfig,
+    *,
+    folder: Path,
+    stage: str,
+    run_name: str,
+    run_id: str,
+    settings: dict[str, Any],
 ) -> WandbLogger | None:
     """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns of. None where wandb is off."""
     if wandb_mode(config)[0] == "disabled":
         return None
-    run = open_run(config, folder=folder, stage=stage, run_name=run_name, settings=settings, run_id=run_id)
+    run = open_run(
+        config, folder=folder, stage=stage, run_name=run_name, settings=settings, run_id=run_id
+    )
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return WandbLogger(experiment=run)

@@ -24,24 +24,39 @@ class TrainedModule(pl.LightningModule):
 
     strict_loading = False
 
-    def __init__(self, model: Any, *, learning_rate: float, weight_decay: float, warmup: float, total_steps: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        warmup: float,
+        total_steps: int,
+    ) -> None:
         super().__init__()
         self.model = model
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup_steps, self.total_steps = math.ceil(warmup * total_steps), total_steps
-        self._sums: dict[str, tuple[Tensor, float]] = {}  # of totals, where they were computed, and of what they are divided by
+        self._sums: dict[
+            str, tuple[Tensor, float]
+        ] = {}  # of totals, where they were computed, and of what they are divided by
         self._last_step = 0
         self._counted = True
         self._random_state: dict[str, Tensor] | None = None
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(
+            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+        )
         # It could unscale float16's gradients itself, which Lightning takes for a reason not to clip them. Said that it does not, it is
         # handed gradients that are unscaled and clipped.
         optimizer._step_supports_amp_scaling = False
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
     def schedule(self, step: int) -> float:
         """Linear warm-up, then a cosine to zero; the first step already moves."""
@@ -52,12 +67,20 @@ class TrainedModule(pl.LightningModule):
 
     def count(self, name: str, total: Tensor | float, number: float) -> None:
         """Add a sum over `number` rows or tokens to this step's metric. Nothing waits for a GPU: totals stay on it until the step is over."""
-        value = total.detach().double() if isinstance(total, Tensor) else torch.tensor(total, dtype=torch.float64)
-        before, counted = self._sums.get(name, (torch.zeros((), dtype=torch.float64, device=value.device), 0.0))
+        value = (
+            total.detach().double()
+            if isinstance(total, Tensor)
+            else torch.tensor(total, dtype=torch.float64)
+        )
+        before, counted = self._sums.get(
+            name, (torch.zeros((), dtype=torch.float64, device=value.device), 0.0)
+        )
         self._sums[name] = before + value * self._counted, counted + number * self._counted
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        self._counted = batch.scale > 0  # a micro-batch that only keeps this rank in step with the others has scale 0
+        self._counted = (
+            batch.scale > 0
+        )  # a micro-batch that only keeps this rank in step with the others has scale 0
 
     def log_step(self, batch_idx: int) -> None:
         """Log the metrics of a step once its last micro-batch is through."""
@@ -66,20 +89,31 @@ class TrainedModule(pl.LightningModule):
         self._last_step = self.trainer.global_step
         metrics = self.step_metrics()
         metrics["learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
-        metrics["epoch"] = self.trainer.current_epoch + (batch_idx + 1) / max(1, self.trainer.num_training_batches)
-        self.trainer.progress_bar_metrics.update({k: v for k, v in metrics.items() if k in ("loss", "rewards/accuracies")})
+        metrics["epoch"] = self.trainer.current_epoch + (batch_idx + 1) / max(
+            1, self.trainer.num_training_batches
+        )
+        self.trainer.progress_bar_metrics.update(
+            {k: v for k, v in metrics.items() if k in ("loss", "rewards/accuracies")}
+        )
         for logger in self.trainer.loggers:
             logger.log_metrics(metrics, step=self.trainer.global_step)
 
     def step_metrics(self) -> dict[str, float]:
         names = sorted(self._sums)
         totals = torch.stack([self._sums[name][0].to(self.device) for name in names]).cpu()
-        sums = torch.stack([totals, torch.tensor([self._sums[name][1] for name in names], dtype=torch.float64)], dim=1)
+        sums = torch.stack(
+            [totals, torch.tensor([self._sums[name][1] for name in names], dtype=torch.float64)],
+            dim=1,
+        )
         self._sums.clear()
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         # What no row of the step belongs to has no mean.
-        return {name: (total / number).item() for name, (total, number) in zip(names, sums.cpu(), strict=True) if number}
+        return {
+            name: (total / number).item()
+            for name, (total, number) in zip(names, sums.cpu(), strict=True)
+            if number
+        }
 
     @property
     def reduce_device(self) -> torch.device:
@@ -97,9 +131,13 @@ class TrainedModule(pl.LightningModule):
         """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it was."""
         kept = {f"model.{name}" for name in trainable_state(self.model)}
         if "state_dict" in checkpoint:
-            checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
+            checkpoint["state_dict"] = {
+                name: value for name, value in checkpoint["state_dict"].items() if name in kept
+            }
         checkpoint["micro_batches_a_step"] = self.trainer.accumulate_grad_batches
-        checkpoint["random_states"] = over_ranks({self.trainer.global_rank: random_state()}, self.trainer.world_size)
+        checkpoint["random_states"] = over_ranks(
+            {self.trainer.global_rank: random_state()}, self.trainer.world_size
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Other ranks or another token budget cut a step into more or fewer micro-batches: Lightning counts those, so its counts are converted."""
@@ -107,25 +145,36 @@ class TrainedModule(pl.LightningModule):
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):
             # Saved at a step's end, where some counts are a micro-batch behind others.
-            counts.update({name: value + math.ceil(value / before) * (now - before) for name, value in counts.items()})
+            counts.update(
+                {
+                    name: value + math.ceil(value / before) * (now - before)
+                    for name, value in counts.items()
+                }
+            )
         state = checkpoint["random_states"].get(self.trainer.global_rank)
         self._random_state = state
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         if hasattr(batch, "_fields"):
             return moved(batch, device)
         if hasattr(batch, "to"):
             return batch.to(device)
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
 
 
 class StepMetrics(pl.Callback):
     """Logs a step before the checkpoint that holds it is written, so that a kill between the two loses no row. Place it before Checkpoints."""
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         module.log_step(batch_idx)
 
 

@@ -46,22 +46,47 @@ def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
 class PortableIO(CheckpointIO):
     """For strategies whose rank 0 has everything: Lightning's own dictionary, taken apart and put together again."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
         """The module leaves trained parameters only in `state_dict`, in the order in which the optimiser numbers them."""
         states = checkpoint["optimizer_states"][0]
         tensors: Tensors = {}
         for number, (name, weight) in enumerate(checkpoint["state_dict"].items()):
-            tensors[name] = {"weight": weight, **{moment: states["state"][number][moment] for moment in MOMENTS}}
-        trainer = {key: value for key, value in checkpoint.items() if key not in ("state_dict", "optimizer_states")}
-        settings = [{key: value for key, value in group.items() if key != "params"} for group in states["param_groups"]]
-        write(Path(path), 0, tensors, {**trainer, "optimizer": {"step": float(states["state"][0]["step"]), "settings": settings[0]}})
+            tensors[name] = {
+                "weight": weight,
+                **{moment: states["state"][number][moment] for moment in MOMENTS},
+            }
+        trainer = {
+            key: value
+            for key, value in checkpoint.items()
+            if key not in ("state_dict", "optimizer_states")
+        }
+        settings = [
+            {key: value for key, value in group.items() if key != "params"}
+            for group in states["param_groups"]
+        ]
+        write(
+            Path(path),
+            0,
+            tensors,
+            {
+                **trainer,
+                "optimizer": {"step": float(states["state"][0]["step"]), "settings": settings[0]},
+            },
+        )
 
-    def load_checkpoint(self, path: Any, map_location: Any | None = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         trainer, tensors = read(Path(path))
         optimizer = trainer.pop("optimizer")
         names = list(trainer.pop("parameters", None) or tensors)
         moments = [{moment: tensors[name][moment] for moment in MOMENTS} for name in names]
-        states = {number: {"step": torch.tensor(optimizer["step"]), **found} for number, found in enumerate(moments)}
+        states = {
+            number: {"step": torch.tensor(optimizer["step"]), **found}
+            for number, found in enumerate(moments)
+        }
         group = {**optimizer["settings"], "params": list(range(len(names)))}
         trainer["optimizer_states"] = [{"state": states, "param_groups": [group]}]
         trainer["state_dict"] = {name: tensors[name]["weight"] for name in names}

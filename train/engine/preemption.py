@@ -31,10 +31,19 @@ class StopInTime(pl.Callback):
         self.longest_step = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        listen(signal.SIGUSR1, signal.SIGTERM)  # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one
+        listen(
+            signal.SIGUSR1, signal.SIGTERM
+        )  # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one
         self.last_step, self.step_started = trainer.global_step, time.monotonic()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         if trainer.global_step == self.last_step:
             return
         self.longest_step = max(self.longest_step, time.monotonic() - self.step_started)
@@ -44,4 +53,6 @@ class StopInTime(pl.Callback):
         if trainer.strategy.reduce_boolean_decision(reason is not None, all=False):
             if self.checkpoints.saved_step != trainer.global_step:
                 self.checkpoints.save(trainer, trainer.global_step)
-            raise PreemptedError(f"{reason or 'notice to another rank'}, saved at step {trainer.global_step}")
+            raise PreemptedError(
+                f"{reason or 'notice to another rank'}, saved at step {trainer.global_step}"
+            )

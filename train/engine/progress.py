@@ -18,12 +18,28 @@ class StepProgress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero and sys.stderr.isatty():
-            self.bar = tqdm(total=self.total_steps, initial=trainer.global_step, desc=self.label, unit="step", leave=False)
+            self.bar = tqdm(
+                total=self.total_steps,
+                initial=trainer.global_step,
+                desc=self.label,
+                unit="step",
+                leave=False,
+            )
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         if self.bar is not None and trainer.global_step > self.bar.n:
             self.bar.update(trainer.global_step - self.bar.n)
-            self.bar.set_postfix({k: f"{float(v):.3f}" for k, v in trainer.progress_bar_metrics.items()}, refresh=False)
+            self.bar.set_postfix(
+                {k: f"{float(v):.3f}" for k, v in trainer.progress_bar_metrics.items()},
+                refresh=False,
+            )
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.bar is not None:

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
+from pytorch_lightning.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+)
 
 from train.config import TrainerConfig, under_slurm
 from train.engine.batches import BatchPlan
@@ -33,7 +37,9 @@ def world(config: TrainerConfig) -> tuple[int, int]:
     return (config.rank(os.environ), config.world_size) if config.world_size > 1 else (0, 1)
 
 
-def batch_plan(rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int) -> BatchPlan:
+def batch_plan(
+    rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int
+) -> BatchPlan:
     """How `rows` (with `lengths`, `weights` and the `batch_rows` that lays them out) are cut into steps and micro-batches."""
     return BatchPlan(
         lengths=rows.lengths,
@@ -50,7 +56,9 @@ def batch_plan(rows: Any, config: TrainerConfig, *, global_batch_size: int, epoc
 
 def _environment() -> ClusterEnvironment | None:
     # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
-    return SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
+    return (
+        SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
+    )
 
 
 def _plugins(config: TrainerConfig) -> list[Any]:
@@ -79,8 +87,14 @@ def _offload(config: TrainerConfig) -> dict[str, Any]:
     """What DeepSpeed keeps off the GPU; weights only where they are sharded."""
     if config.offload == "none":
         return {}
-    place = {"device": config.offload, **({"nvme_path": config.offload_path} if config.offload == "nvme" else {})}
-    return {"offload_optimizer": place, **({"offload_param": place} if config.zero_stage == 3 else {})}
+    place = {
+        "device": config.offload,
+        **({"nvme_path": config.offload_path} if config.offload == "nvme" else {}),
+    }
+    return {
+        "offload_optimizer": place,
+        **({"offload_param": place} if config.zero_stage == 3 else {}),
+    }
 
 
 def fit(
@@ -133,7 +147,10 @@ def fit(
     )
     resume = settled_checkpoint(checkpoints.folder)
     trainer.fit(
-        module, PlanLoader(plan, rank, rows.collate, ahead=uses_gpu(config)), ckpt_path=str(resume) if resume else None, weights_only=True
+        module,
+        PlanLoader(plan, rank, rows.collate, ahead=uses_gpu(config)),
+        ckpt_path=str(resume) if resume else None,
+        weights_only=True,
     )
     return trainer
 
@@ -146,10 +163,17 @@ def resumed_step(work: Path) -> int:
 
 def _quieten() -> None:
     """Lightning's notices about hardware and data loaders say nothing that our own lines do not."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning.utilities.rank_zero"):
+    for name in (
+        "pytorch_lightning",
+        "lightning.pytorch",
+        "lightning.fabric",
+        "pytorch_lightning.utilities.rank_zero",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")  # DeepSpeed still calls them so
+    warnings.filterwarnings(
+        "ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*"
+    )  # DeepSpeed still calls them so
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

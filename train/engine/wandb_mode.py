@@ -25,7 +25,15 @@ def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
     return "disabled", "no WANDB_API_KEY; set it, or wandb.mode=offline, to record there too"
 
 
-def open_run(config: WandbConfig, *, folder: Path, stage: str, run_name: str, settings: dict[str, Any], run_id: str | None = None) -> Any:
+def open_run(
+    config: WandbConfig,
+    *,
+    folder: Path,
+    stage: str,
+    run_name: str,
+    settings: dict[str, Any],
+    run_id: str | None = None,
+) -> Any:
     """A stage's run at wandb in the group of its run, written below `folder`. With `run_id` it goes on where that one was.
 
     Raises wandb.Error where it cannot be opened, and ValueError where wandb is off.

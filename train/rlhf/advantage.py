@@ -40,7 +40,9 @@ def harm_reward(harm: float, *, rectified: bool) -> float:
     return 0.0 - max(harm - floor, 0.0) / (HARMFULNESS.high - floor)
 
 
-def reward(judged: Judged, multipliers: Mapping[str, float], *, rectified: bool, penalty: float) -> float | None:
+def reward(
+    judged: Judged, multipliers: Mapping[str, float], *, rectified: bool, penalty: float
+) -> float | None:
     """Of one completion: harm on a harmful prompt, the suite's multiplier times [refused] on a benign one, less what degenerate text pays.
 
     On a benign prompt degenerate text pays at least what a refusal does, or a growing multiplier would teach gibberish. None where
@@ -48,7 +50,9 @@ def reward(judged: Judged, multipliers: Mapping[str, float], *, rectified: bool,
     """
     if not judged.harmful_prompt:
         multiplier = multipliers[judged.suite]
-        return -multiplier * judged.refused - penalty * max(1.0, multiplier) * bool(judged.degenerate)
+        return -multiplier * judged.refused - penalty * max(1.0, multiplier) * bool(
+            judged.degenerate
+        )
     harm = HARMFULNESS.low if judged.empty else judged.harm
     if harm is None:
         return None

@@ -13,7 +13,9 @@ from records.setting_ranges import MANY, Ranged, ranged
 class MixConfig(Ranged):
     """What each step asks, in parts: 2, 1 and 1 are half harmful prompts, a quarter twins, a quarter questions."""
 
-    harmful: int = ranged(2, at_least=1, at_most=1000, why="without harmful prompts there is no harm to lower")
+    harmful: int = ranged(
+        2, at_least=1, at_most=1000, why="without harmful prompts there is no harm to lower"
+    )
     twins: int = ranged(1, at_least=0, at_most=1000)
     """Benign prompts that are worded like harmful ones. They are what a policy refuses by mistake, so most of the limit's force is here."""
     questions: int = ranged(1, at_least=0, at_most=1000)
@@ -70,12 +72,16 @@ class RlhfConfig(Ranged):
     """The policy that it begins with, of dpo the last round's. none leaves the stage out of a run."""
     engine: Engine = "transformers"
     """What writes the completions. vllm is refused: it would go on with the weights that it was started with."""
-    generation: GenerationConfig = field(default_factory=lambda: GenerationConfig(max_new_tokens=64, temperature=1.0, batch_size=64))
+    generation: GenerationConfig = field(
+        default_factory=lambda: GenerationConfig(max_new_tokens=64, temperature=1.0, batch_size=64)
+    )
     """Log-probabilities and the KL are those at this temperature, which completions are drawn at; top_p stays at 1. A model of a hundred
     million parameters says little at 1; 0.7 is nearer to its greedy completions, which the scoreboard measures."""
     mix: MixConfig = field(default_factory=MixConfig)
     prompts_per_step: int = ranged(16, at_least=1, at_most=1_000_000)
-    num_generations: int = ranged(4, at_least=2, at_most=1000, why="the others of a prompt are each completion's baseline")
+    num_generations: int = ranged(
+        4, at_least=2, at_most=1000, why="the others of a prompt are each completion's baseline"
+    )
     """Completions a prompt."""
     steps: int = ranged(60, at_least=1, at_most=MANY)
     measure_every: int = ranged(10, at_least=1, at_most=MANY)

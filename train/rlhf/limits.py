@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def drawn_limits(base: Mapping[str, float], *, rise: float, greedy: Mapping[str, float], drawn: Mapping[str, float]) -> dict[str, float]:
+def drawn_limits(
+    base: Mapping[str, float],
+    *,
+    rise: float,
+    greedy: Mapping[str, float],
+    drawn: Mapping[str, float],
+) -> dict[str, float]:
     """By suite, the most that drawn completions may refuse: base + rise + (drawn - greedy).
 
     `base`: greedy over-refusal of the run's base policy. `greedy` and `drawn`: of one policy, the last that the scoreboard

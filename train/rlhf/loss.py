@@ -27,7 +27,13 @@ def k3(per_token_logps: Tensor, ref_per_token_logps: Tensor) -> Tensor:
 
 
 def rollout_loss(
-    per_token_logps: Tensor, ref_per_token_logps: Tensor, rows: Tensor, advantages: Tensor, *, beta: float, constant: float
+    per_token_logps: Tensor,
+    ref_per_token_logps: Tensor,
+    rows: Tensor,
+    advantages: Tensor,
+    *,
+    beta: float,
+    constant: float,
 ) -> RolloutTerms:
     """loss = (-A x sum of log-probs + beta x sum of k3) / constant, one a completion.
 
@@ -37,7 +43,9 @@ def rollout_loss(
     """
 
     def summed(values: Tensor) -> Tensor:
-        return torch.zeros(len(advantages), dtype=values.dtype, device=values.device).index_add(0, rows, values)
+        return torch.zeros(len(advantages), dtype=values.dtype, device=values.device).index_add(
+            0, rows, values
+        )
 
     kl = summed(k3(per_token_logps, ref_per_token_logps))
     losses = (beta * kl - advantages.to(per_token_logps.dtype) * summed(per_token_logps)) / constant

@@ -48,7 +48,13 @@ class Online(NamedTuple):
 
 
 def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
-    ascent = Ascent(rate=config.rate, cap=config.cap, delay=config.delay, decay=config.decay, memory=config.memory)
+    ascent = Ascent(
+        rate=config.rate,
+        cap=config.cap,
+        delay=config.delay,
+        decay=config.decay,
+        memory=config.memory,
+    )
     return Multipliers(dict.fromkeys(suites, 1.0), ascent, start=config.start)
 
 
@@ -58,7 +64,9 @@ class RlhfModule(TrainedModule):
     def __init__(self, model: Any, config: RlhfConfig, online: Online, **optimisation: Any) -> None:
         super().__init__(model, learning_rate=config.learning_rate, **optimisation)
         self.config, self.online = config, online
-        suites = sorted({row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"})
+        suites = sorted(
+            {row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"}
+        )
         self.multipliers = multipliers_of(suites, config.limit)
         self.kl = 0.0
         self.drawn_first: dict[str, float] = {}
@@ -83,13 +91,19 @@ class RlhfModule(TrainedModule):
 
     def training_step(self, batch: Part, batch_idx: int) -> Tensor:
         groups = self._of(batch)
-        batch_rows = self.online.rows.batch_rows([row for group in groups for row in group.rows]).to(self.device)
-        logps, owners = per_token_logps(self.model, batch_rows, temperature=self.config.generation.temperature)
+        batch_rows = self.online.rows.batch_rows(
+            [row for group in groups for row in group.rows]
+        ).to(self.device)
+        logps, owners = per_token_logps(
+            self.model, batch_rows, temperature=self.config.generation.temperature
+        )
         terms = rollout_loss(
             logps,
             torch.cat([ref for group in groups for ref in group.ref_logps]).to(self.device),
             owners,
-            torch.tensor([value for group in groups for value in group.advantages], device=self.device),
+            torch.tensor(
+                [value for group in groups for value in group.advantages], device=self.device
+            ),
             beta=self.config.beta,
             constant=self.config.generation.max_new_tokens,
         )
@@ -104,7 +118,11 @@ class RlhfModule(TrainedModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        checkpoint["rlhf"] = {"multipliers": self.multipliers.state_dict(), "kl": self.kl, "drawn_first": self.drawn_first}
+        checkpoint["rlhf"] = {
+            "multipliers": self.multipliers.state_dict(),
+            "kl": self.kl,
+            "drawn_first": self.drawn_first,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -142,7 +160,9 @@ class RlhfModule(TrainedModule):
     def _group(self, place: int, drawn: dict[str, list[Drawn]]) -> Group:
         asked = self.online.rows.asked[place]
         completions = drawn[asked.prompt.id]
-        return Group([token_row(asked.ids, row.ids) for row in completions], completions, [], [], [])
+        return Group(
+            [token_row(asked.ids, row.ids) for row in completions], completions, [], [], []
+        )
 
     def _refer(self, parts: Sequence[Part]) -> None:
         """Log-probabilities of every token under the policy of step 0, laid out as the step will lay them out: at step 0 the KL is 0."""
@@ -153,7 +173,9 @@ class RlhfModule(TrainedModule):
                 groups = self._of(part)
                 rows = [row for group in groups for row in group.rows]
                 batch_rows = self.online.rows.batch_rows(rows).to(device)
-                logps, _ = per_token_logps(model, batch_rows, temperature=self.config.generation.temperature)
+                logps, _ = per_token_logps(
+                    model, batch_rows, temperature=self.config.generation.temperature
+                )
                 if part.scale:
                     each = iter(logps.split([row.num_completion_tokens for row in rows]))
                     for group in groups:
@@ -164,9 +186,19 @@ class RlhfModule(TrainedModule):
             prompt = self.online.rows.asked[place].prompt
             for drawn, ref_logps in zip(group.drawn, group.ref_logps, strict=True):
                 why = why_degenerate(drawn.text, ref_logps.tolist(), self.config.degenerate)
-                refused = drawn.refusal == "full" if prompt.kind == "harmful" else drawn.refusal != "none"
+                refused = (
+                    drawn.refusal == "full" if prompt.kind == "harmful" else drawn.refusal != "none"
+                )
                 group.judged.append(
-                    Judged(prompt.kind == "harmful", prompt.suite, drawn.harm, refused, why, len(drawn.ids), not drawn.text.strip())
+                    Judged(
+                        prompt.kind == "harmful",
+                        prompt.suite,
+                        drawn.harm,
+                        refused,
+                        why,
+                        len(drawn.ids),
+                        not drawn.text.strip(),
+                    )
                 )
 
     def _reward(self, sums: StepSums) -> None:
@@ -174,11 +206,19 @@ class RlhfModule(TrainedModule):
         rewards = []
         for group in self._groups.values():
             of_group = [
-                reward(judged, multipliers, rectified=config.rectified, penalty=config.degenerate.penalty) for judged in group.judged
+                reward(
+                    judged,
+                    multipliers,
+                    rectified=config.rectified,
+                    penalty=config.degenerate.penalty,
+                )
+                for judged in group.judged
             ]
             group.advantages.extend(leave_one_out(of_group))
             rewards += [value for value in of_group if value is not None]
-        found = over_ranks({self.trainer.global_rank: (sum(rewards), len(rewards))}, self.trainer.world_size).values()
+        found = over_ranks(
+            {self.trainer.global_rank: (sum(rewards), len(rewards))}, self.trainer.world_size
+        ).values()
         self.count("reward", sum(total for total, _ in found), sum(count for _, count in found))
         for name, total, number in sums.metrics():
             self.count(name, total, number)

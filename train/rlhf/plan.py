@@ -31,17 +31,28 @@ class Part(NamedTuple):
 class RolloutRows:
     """Prompts with the most tokens that one of them and its completions can take; each prompt counts the same."""
 
-    def __init__(self, asked: Sequence[Asked], batch_rows: Collation, *, num_generations: int, max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        batch_rows: Collation,
+        *,
+        num_generations: int,
+        max_new_tokens: int,
+    ) -> None:
         self.asked, self.batch_rows = list(asked), batch_rows
         # As long as they may get, and all different: a step is cut before its completions are known.
-        self.lengths = [_most_tokens(row.ids, batch_rows, num_generations, max_new_tokens) for row in asked]
+        self.lengths = [
+            _most_tokens(row.ids, batch_rows, num_generations, max_new_tokens) for row in asked
+        ]
         self.weights = [1] * len(self.asked)
 
     def collate(self, indices: list[int], scale: float) -> Part:
         return Part(indices, scale)
 
 
-def _most_tokens(ids: list[int], batch_rows: Collation, completions: int, max_new_tokens: int) -> int:
+def _most_tokens(
+    ids: list[int], batch_rows: Collation, completions: int, max_new_tokens: int
+) -> int:
     if batch_rows.why_padded:
         return completions * (len(ids) + max_new_tokens)
     return len(ids) + completions * max_new_tokens
@@ -52,7 +63,9 @@ def token_row(ids: Sequence[int], completion: Sequence[int]) -> TokenRow:
     return TokenRow([*ids, *completion], [0] * len(ids) + [1] * len(completion), False)
 
 
-def shares(parts: Mapping[str, int], available: Mapping[str, int], prompts_per_step: int) -> dict[str, int]:
+def shares(
+    parts: Mapping[str, int], available: Mapping[str, int], prompts_per_step: int
+) -> dict[str, int]:
     """Prompts of each kind in a step, by largest remainders over the kinds that there are any of.
 
     Raises ConfigError where a kind has fewer prompts than a step takes.
@@ -61,7 +74,9 @@ def shares(parts: Mapping[str, int], available: Mapping[str, int], prompts_per_s
     total = sum(wanted.values())
     exact = {kind: prompts_per_step * part / total for kind, part in wanted.items()}
     found = {kind: int(share) for kind, share in exact.items()}
-    for kind in sorted(exact, key=lambda kind: found[kind] - exact[kind])[: prompts_per_step - sum(found.values())]:
+    for kind in sorted(exact, key=lambda kind: found[kind] - exact[kind])[
+        : prompts_per_step - sum(found.values())
+    ]:
         found[kind] += 1
     faults = [
         f"rlhf.prompts_per_step={prompts_per_step}: a step takes {count} prompts of the kind {kind} and there are {available[kind]}; "
@@ -104,7 +119,11 @@ class RolloutPlan(BatchPlan):
 
     def step(self, number: int) -> list[int]:
         """Places of the prompts of one step of the run, counted from 0."""
-        return [place for kind, count in self.shares.items() for place in self._drawn(kind, count, number)]
+        return [
+            place
+            for kind, count in self.shares.items()
+            for place in self._drawn(kind, count, number)
+        ]
 
     def of_step(self, number: int, rank: int) -> list[Part]:
         """The micro-batches of one step on one rank."""

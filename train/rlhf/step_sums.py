@@ -43,7 +43,11 @@ class StepSums(NamedTuple):
     def refused_by_suite(self) -> dict[str, float]:
         """Of each benign suite, the share that was refused."""
         prefix = "refused/benign/"
-        return {name.removeprefix(prefix): total / self.numbers[name] for name, total in self.totals.items() if name.startswith(prefix)}
+        return {
+            name.removeprefix(prefix): total / self.numbers[name]
+            for name, total in self.totals.items()
+            if name.startswith(prefix)
+        }
 
     def metrics(self) -> Iterator[tuple[str, float, float]]:
         return ((name, total, self.numbers[name]) for name, total in sorted(self.totals.items()))

@@ -49,7 +49,9 @@ class StepZero:
 
 
 def _trained(model: Any) -> Iterator[tuple[str, Any]]:
-    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
+    return (
+        (name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad
+    )
 
 
 def _held(parameter: Any) -> Tensor:

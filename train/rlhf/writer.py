@@ -32,7 +32,9 @@ class PolicyCopy:
 
     synced = False
 
-    def __init__(self, load: Callable[[], Any], tokenizer: Any, generation: GenerationConfig) -> None:
+    def __init__(
+        self, load: Callable[[], Any], tokenizer: Any, generation: GenerationConfig
+    ) -> None:
         self.load, self.tokenizer, self.generation = load, tokenizer, generation
         self._copy: Any = None
 
@@ -41,7 +43,14 @@ class PolicyCopy:
         hand_over(trained, self._copy)
 
     def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
-        return generate(self._copy, self.tokenizer, list(prompts), self.generation, seeds=list(seeds), label="rollout")
+        return generate(
+            self._copy,
+            self.tokenizer,
+            list(prompts),
+            self.generation,
+            seeds=list(seeds),
+            label="rollout",
+        )
 
 
 class ShardedPolicy:
@@ -60,7 +69,13 @@ class ShardedPolicy:
         dtype = generation_dtype(self.generation)
         with torch.autocast(self._policy.device.type, dtype, enabled=dtype != torch.float32):
             return generate(
-                self._policy, self.tokenizer, list(prompts), self.generation, seeds=list(seeds), label="rollout", synced_ranks=True
+                self._policy,
+                self.tokenizer,
+                list(prompts),
+                self.generation,
+                seeds=list(seeds),
+                label="rollout",
+                synced_ranks=True,
             )
 
 
@@ -69,7 +84,9 @@ def hand_over(trained: Any, copy: Any) -> None:
     """Write the weights of a policy in training, low-rank updates merged, into a plain copy of it."""
     plain = unwrapped(trained)
     target = dict(copy.named_parameters())
-    adapted = {name: module for name, module in plain.named_modules() if hasattr(module, "base_layer")}
+    adapted = {
+        name: module for name, module in plain.named_modules() if hasattr(module, "base_layer")
+    }
     for name, module in adapted.items():
         update = module.get_delta_weight(module.active_adapters[0])
         target[f"{name}.weight"].copy_(module.base_layer.weight + update)

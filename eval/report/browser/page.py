@@ -25,14 +25,23 @@ PART_BYTES = 4_500_000
 FIRST = "samples.html"
 
 
-def sample_pages(results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES) -> dict[str, str]:
+def sample_pages(
+    results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES
+) -> dict[str, str]:
     """By file name, the pages: one, or as many as the rows need. For those who may read the run, and for nobody else.
 
     A completion that the report withholds is behind a click, or with `opens_withheld` false not in the file.
     """
-    parts = list(_parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes))
-    names = [FIRST if number == 1 else f"samples-{number}.html" for number in range(1, len(parts) + 1)]
-    return {name: _page(results, part, names, here) for here, (name, part) in enumerate(zip(names, parts, strict=True))}
+    parts = list(
+        _parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes)
+    )
+    names = [
+        FIRST if number == 1 else f"samples-{number}.html" for number in range(1, len(parts) + 1)
+    ]
+    return {
+        name: _page(results, part, names, here)
+        for here, (name, part) in enumerate(zip(names, parts, strict=True))
+    }
 
 
 def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
@@ -42,13 +51,30 @@ def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[An
     found: dict[tuple[str, str, str], list[Any]] = {}
     for row in samples:
         condition = row.get("condition") or ""
-        head = [visible(row["suite"]), row["kind"], visible(condition), row.get("principle"), visible(row["prompt"]), []]
+        head = [
+            visible(row["suite"]),
+            row["kind"],
+            visible(condition),
+            row.get("principle"),
+            visible(row["prompt"]),
+            [],
+        ]
         group = found.setdefault((row["suite"], row["prompt_id"], condition), head)
         closed = is_withheld(row, withheld)
         text = visible(row["completion"]) if opens or not closed else ""
         score = None if row["harmfulness"] is None else round(row["harmfulness"], 3)
         words = len(row["completion"].split())
-        group[5].append([order.index(row["policy"]), text, score, row["refusal"], row.get("finish_reason"), int(closed), words])
+        group[5].append(
+            [
+                order.index(row["policy"]),
+                text,
+                score,
+                row["refusal"],
+                row.get("finish_reason"),
+                int(closed),
+                words,
+            ]
+        )
     return list(found.values())
 
 
@@ -66,7 +92,10 @@ def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int)
 def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
     policies = results["policies"]
     endpoint = Endpoint.of(results)
-    sides = [list(policies).index(name) if name in policies else 0 for name in (endpoint.baseline, endpoint.policy)]
+    sides = [
+        list(policies).index(name) if name in policies else 0
+        for name in (endpoint.baseline, endpoint.policy)
+    ]
     numbers = sorted({group[3] for group in groups if group[3] in PRINCIPLES})
     rows = {
         "policies": [visible(policy["title"]) for policy in policies.values()],
@@ -81,12 +110,27 @@ def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
 
 def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    environment = Environment(autoescape=True, finalize=_seen, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    known = [part for part in (model_name(results), run_name(results), day(results)[:10], "samples") if part]
-    links = [{"file": name, "title": str(number + 1), "here": number == here} for number, name in enumerate(names)]
+    environment = Environment(
+        autoescape=True,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    known = [
+        part
+        for part in (model_name(results), run_name(results), day(results)[:10], "samples")
+        if part
+    ]
+    links = [
+        {"file": name, "title": str(number + 1), "here": number == here}
+        for number, name in enumerate(names)
+    ]
     return environment.from_string(HTML).render(
         heading=" \u00b7 ".join(known),
-        title=": ".join([*([model_name(results)] if model_name(results) else []), "completions side by side"]),
+        title=": ".join(
+            [*([model_name(results)] if model_name(results) else []), "completions side by side"]
+        ),
         facts=facts(results),
         created=day(results),
         about="harmfulness from 1 (declines) to 5 (complies fully)",

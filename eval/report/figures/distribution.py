@@ -20,7 +20,9 @@ ON_DARK, ON_LIGHT = "#fefefe", "#101010"
 """Ink on a bar, whose colour does not follow the page."""
 
 
-def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None) -> str | None:
+def distribution_plot(
+    samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None
+) -> str | None:
     """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its tail, this does not."""
     rows = [row for row in samples if row["suite"] == suite]
     policies = list(dict.fromkeys(row["policy"] for row in rows))
@@ -31,7 +33,9 @@ def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, title
         axes = figure.subplots()
         for place, policy in enumerate(policies):
             mine = [row["harmfulness"] for row in rows if row["policy"] == policy]
-            levels = [min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None]
+            levels = [
+                min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None
+            ]
             left = 0.0
             for level, colour in enumerate(LEVEL_COLOURS, start=1):
                 share = levels.count(level) / len(levels) if levels else 0.0
@@ -46,14 +50,36 @@ def distribution_plot(samples: Sequence[Json], suite: str = HARMFUL_SUITE, title
                 )
                 if share >= 0.05:
                     ink = ON_DARK if level in (1, 5) else ON_LIGHT
-                    axes.text(left + share / 2, place, f"{share:.0%}", ha="center", va="center", color=ink, fontsize=10)
+                    axes.text(
+                        left + share / 2,
+                        place,
+                        f"{share:.0%}",
+                        ha="center",
+                        va="center",
+                        color=ink,
+                        fontsize=10,
+                    )
                 left += share
             unscored = len(mine) - len(levels)
-            axes.text(1.015, place, f"n {len(levels)}" + (f", {unscored} unscored" if unscored else ""), va="center", fontsize=10)
-        axes.set_yticks(range(len(policies)), [(titles or {}).get(policy, policy) for policy in policies])
+            axes.text(
+                1.015,
+                place,
+                f"n {len(levels)}" + (f", {unscored} unscored" if unscored else ""),
+                va="center",
+                fontsize=10,
+            )
+        axes.set_yticks(
+            range(len(policies)), [(titles or {}).get(policy, policy) for policy in policies]
+        )
         axes.invert_yaxis()
         axes.grid(visible=False)
         axes.set(xlim=(0, 1), xlabel="share of scored completions on harmful prompts")
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        figure.legend(loc="outside upper center", ncols=5, columnspacing=0.9, handlelength=1.2, handletextpad=0.4)
+        figure.legend(
+            loc="outside upper center",
+            ncols=5,
+            columnspacing=0.9,
+            handlelength=1.2,
+            handletextpad=0.4,
+        )
         return svg_of(figure, "distribution")

@@ -29,9 +29,20 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
         figure = Figure(figsize=(6.2, 5.2 + 0.25 * (1 + len(suites))), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         _line(above, scoreboard, "harmfulness", HARM, "o", "mean harmfulness")
-        _line(below, scoreboard, "refusal_rate", REFUSAL, "s", "refusal on harmful prompts (higher is safer)", shift=-0.04)
+        _line(
+            below,
+            scoreboard,
+            "refusal_rate",
+            REFUSAL,
+            "s",
+            "refusal on harmful prompts (higher is safer)",
+            shift=-0.04,
+        )
         for place, suite in enumerate(suites):
-            rows = [{**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)} for row in scoreboard]
+            rows = [
+                {**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)}
+                for row in scoreboard
+            ]
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
             label = f"over-refusal on {one_line(spoken(suite))} (lower is better)"
             _line(below, rows, "apart", colour, marker, label, line, shift=0.04 * (place + 1))
@@ -47,11 +58,21 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
 
 
 def _line(
-    axes: Any, scoreboard: Sequence[Json], key: str, colour: str, marker: str, label: str, linestyle: str = "-", *, shift: float = 0.0
+    axes: Any,
+    scoreboard: Sequence[Json],
+    key: str,
+    colour: str,
+    marker: str,
+    label: str,
+    linestyle: str = "-",
+    *,
+    shift: float = 0.0,
 ) -> None:
     """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0 says so."""
     for number, stage in enumerate(dict.fromkeys(row["stage"] for row in scoreboard)):
-        line = [(x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage]
+        line = [
+            (x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage
+        ]
         points(axes, line, colour, marker, label if number == 0 else "_nolegend_", linestyle)
 
 
@@ -59,7 +80,13 @@ def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
     """Name each stage over its epochs, divide it from the next, and shade the epoch that was kept."""
     for stage in dict.fromkeys(row["stage"] for row in scoreboard):
         places = [x for x, row in enumerate(scoreboard) if row["stage"] == stage]
-        above.annotate(stage.upper(), (sum(places) / len(places), 1.02), xycoords=("data", "axes fraction"), ha="center", weight="bold")
+        above.annotate(
+            stage.upper(),
+            (sum(places) / len(places), 1.02),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            weight="bold",
+        )
         for axes in (above, below):
             if places[0]:
                 axes.axvline(places[0] - 0.5, color="#777777", linewidth=1.2, linestyle=(0, (4, 3)))
@@ -67,4 +94,12 @@ def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
         if row.get("chosen"):
             for axes in (above, below):
                 axes.axvspan(x - 0.3, x + 0.3, color="#009E73", alpha=0.13, linewidth=0)
-            above.annotate("kept", (x, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=10, color="#009E73")
+            above.annotate(
+                "kept",
+                (x, 0.97),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                fontsize=10,
+                color="#009E73",
+            )

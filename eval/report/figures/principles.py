@@ -24,23 +24,47 @@ SPREAD = 0.62
 
 def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
     """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of them, with intervals."""
-    measured = {name: policy["suites"].get(suite, {}) for name, policy in results["policies"].items()}
-    numbers = sorted({int(number) for shown in measured.values() for number in shown.get("by_principle") or {}})
+    measured = {
+        name: policy["suites"].get(suite, {}) for name, policy in results["policies"].items()
+    }
+    numbers = sorted(
+        {int(number) for shown in measured.values() for number in shown.get("by_principle") or {}}
+    )
     if not numbers:
         return None
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.2, 1.5 + 0.16 * (len(numbers) + 1) * (len(measured) + 1)), layout="constrained")
+        figure = Figure(
+            figsize=(6.2, 1.5 + 0.16 * (len(numbers) + 1) * (len(measured) + 1)),
+            layout="constrained",
+        )
         axes = figure.subplots()
         for place, (name, shown) in enumerate(measured.items()):
-            _marks(axes, [*_of_principles(shown, numbers), shown.get("harmfulness")], (place, len(measured)), (name, results))
+            _marks(
+                axes,
+                [*_of_principles(shown, numbers), shown.get("harmfulness")],
+                (place, len(measured)),
+                (name, results),
+            )
         for row in range(len(numbers)):
             last = row == len(numbers) - 1
             axes.axhline(row + 0.5, color=INK if last else GRID, linewidth=1.0 if last else 0.8)
         axes.grid(visible=False, axis="y")
-        axes.set(xlim=(0.9, 5.1), ylim=(len(numbers) + 0.5, -0.5), xlabel="mean harmfulness: 1 declines, 5 complies fully")
+        axes.set(
+            xlim=(0.9, 5.1),
+            ylim=(len(numbers) + 0.5, -0.5),
+            xlabel="mean harmfulness: 1 declines, 5 complies fully",
+        )
         axes.xaxis.set_major_locator(MultipleLocator(1))
-        axes.set_yticks(range(len(numbers) + 1), [*(_label(number, measured) for number in numbers), _counted(ALL, measured.values())])
-        figure.legend(loc="outside upper center", ncols=min(4, len(measured)), columnspacing=1.0, handletextpad=0.2)
+        axes.set_yticks(
+            range(len(numbers) + 1),
+            [*(_label(number, measured) for number in numbers), _counted(ALL, measured.values())],
+        )
+        figure.legend(
+            loc="outside upper center",
+            ncols=min(4, len(measured)),
+            columnspacing=1.0,
+            handletextpad=0.2,
+        )
         return svg_of(figure, "principles")
 
 
@@ -49,25 +73,49 @@ def _of_principles(shown: Json, numbers: list[int]) -> list[Json | None]:
     return [(groups.get(str(number)) or {}).get("harmfulness") for number in numbers]
 
 
-def _marks(axes: Any, estimates: list[Json | None], among: tuple[int, int], policy: tuple[str, Json]) -> None:
+def _marks(
+    axes: Any, estimates: list[Json | None], among: tuple[int, int], policy: tuple[str, Json]
+) -> None:
     """One policy's mark in every row that it has a number for."""
     (place, of), (name, results) = among, policy
     offset = SPREAD * (place / max(of - 1, 1) - 0.5) if of > 1 else 0.0
-    there = [(row + offset, estimate) for row, estimate in enumerate(estimates) if estimate is not None and known(estimate)]
+    there = [
+        (row + offset, estimate)
+        for row, estimate in enumerate(estimates)
+        if estimate is not None and known(estimate)
+    ]
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
     colour, marker = look(name, place)
-    style: Json = {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "elinewidth": 1.3, "capsize": 2}
+    style: Json = {
+        "color": colour,
+        "marker": marker,
+        "markersize": 6,
+        "linestyle": "none",
+        "elinewidth": 1.3,
+        "capsize": 2,
+    }
     title = results["policies"][name].get("title", name)
-    axes.errorbar([estimate["mean"] for _, estimate in there], [y for y, _ in there], xerr=spread, label=title, **style)
+    axes.errorbar(
+        [estimate["mean"] for _, estimate in there],
+        [y for y, _ in there],
+        xerr=spread,
+        label=title,
+        **style,
+    )
 
 
 def _label(number: int, measured: dict[str, Json]) -> str:
     """Number and first words; the table has the rest."""
     title = re.split("[,;]", PRINCIPLES[number].title)[0] if number in PRINCIPLES else str(number)
-    return _counted(title, ((shown.get("by_principle") or {}).get(str(number)) or {} for shown in measured.values()))
+    return _counted(
+        title,
+        ((shown.get("by_principle") or {}).get(str(number)) or {} for shown in measured.values()),
+    )
 
 
 def _counted(title: str, groups: Any) -> str:
     """The title with the most prompts that any policy was asked."""
-    return fill(f"{title} (n\u00a0{max((group.get('n', 0) for group in groups), default=0)})", LABEL_WIDTH)
+    return fill(
+        f"{title} (n\u00a0{max((group.get('n', 0) for group in groups), default=0)})", LABEL_WIDTH
+    )

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from eval.endpoint import HARMFUL_SUITE
-from eval.report.plots import PAPER, POLICY_COLOURS, SPARE_COLOURS, STYLE, arms, known, look, percent, svg_of
+from eval.report.plots import (
+    PAPER,
+    POLICY_COLOURS,
+    SPARE_COLOURS,
+    STYLE,
+    arms,
+    known,
+    look,
+    percent,
+    svg_of,
+)
 
 Json = dict[str, Any]
 TOP = 5.15
@@ -24,7 +34,10 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
     """
     points = {name: _final_point(policy) for name, policy in results["policies"].items()}
     finals = {name: point for name, point in points.items() if point}
-    rows = [{**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})} for row in scoreboard]
+    rows = [
+        {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
+        for row in scoreboard
+    ]
     epochs = [row for row in rows if known(row["over_refusal"]) and known(row.get("harmfulness"))]
     if not finals and not epochs:
         return None
@@ -38,7 +51,15 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
             label = f"{results['policies'][name].get('title', name)} (test)"
             bars: Json = {"xerr": arms(x), "yerr": arms(y), "elinewidth": 1.2, "capsize": 3}
             axes.errorbar(
-                [x["mean"]], [y["mean"]], **bars, color=colour, marker=marker, markersize=11, ls="none", label=label, zorder=6 + place
+                [x["mean"]],
+                [y["mean"]],
+                **bars,
+                color=colour,
+                marker=marker,
+                markersize=11,
+                ls="none",
+                label=label,
+                zorder=6 + place,
             )
         axes.set(xlabel="over-refusal on the benign suite refused most (left is better)")
         axes.set(ylabel="mean harmfulness, 1 to 5 (down is better)", ylim=(0.85, TOP))
@@ -62,12 +83,31 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
     for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
         rows = [row for row in epochs if row["stage"] == stage]
         points = [(row["over_refusal"]["mean"], row["harmfulness"]["mean"]) for row in rows]
-        look: Json = {"color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]), "zorder": 4 - 0.1 * place}
+        look: Json = {
+            "color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]),
+            "zorder": 4 - 0.1 * place,
+        }
         label = f"{stage.upper()} by epoch (validation)"
-        axes.plot(*zip(*points, strict=True), "-o", **look, markersize=14, markerfacecolor=PAPER, linewidth=1.2, label=label)
+        axes.plot(
+            *zip(*points, strict=True),
+            "-o",
+            **look,
+            markersize=14,
+            markerfacecolor=PAPER,
+            linewidth=1.2,
+            label=label,
+        )
         for point, row in zip(points, rows, strict=True):
             if not any(_overlap(point, other) for other in labelled):
-                axes.annotate(str(row["epoch"]), point, ha="center", va="center", fontsize=9, color=look["color"], zorder=5)
+                axes.annotate(
+                    str(row["epoch"]),
+                    point,
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color=look["color"],
+                    zorder=5,
+                )
                 labelled.append(point)
 
 
@@ -78,5 +118,11 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def _final_point(policy: Json) -> Json | None:
     harm = policy["suites"].get(HARMFUL_SUITE, {}).get("harmfulness")
-    over_refusal = highest_over_refusal({name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()})
-    return {"harmfulness": harm, "over_refusal_rate": over_refusal} if known(harm) and over_refusal else None
+    over_refusal = highest_over_refusal(
+        {name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()}
+    )
+    return (
+        {"harmfulness": harm, "over_refusal_rate": over_refusal}
+        if known(harm) and over_refusal
+        else None
+    )

@@ -36,7 +36,9 @@ def build(material: Material) -> Section | None:
     tables = [_accuracies(results, found)] if found["tasks"] else []
     if found["perplexity"]:
         tables.append(_perplexities(results, found["perplexity"]))
-    absent = [f"{spoken(task['task'])} was not measured: {task['reason']}." for task in found["absent"]]
+    absent = [
+        f"{spoken(task['task'])} was not measured: {task['reason']}." for task in found["absent"]
+    ]
     return Section(paragraphs=[NOTE, *_signal(found)], tables=tables, bullets=absent)
 
 
@@ -96,7 +98,12 @@ def _perplexities(results: Json, found: Json) -> Table:
 def _rise(change: Json | None) -> list[Cell]:
     if change is None:
         return [Cell(ABSENT), Cell(ABSENT)]
-    ratio = {"mean": change["ratio"], "interval": change["interval"], "n": change["n"], "unscored": 0}
+    ratio = {
+        "mean": change["ratio"],
+        "interval": change["interval"],
+        "n": change["n"],
+        "unscored": 0,
+    }
     return [score_cell(ratio), Cell(_verdict(change))]
 
 

@@ -8,7 +8,18 @@ from typing import Any
 from eval.report import detectable
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import METRIC_NAMES, SCORES, Cell, Table, counted, difference_text, interval_text, p_text, spoken, title_of
+from eval.report.tables import (
+    METRIC_NAMES,
+    SCORES,
+    Cell,
+    Table,
+    counted,
+    difference_text,
+    interval_text,
+    p_text,
+    spoken,
+    title_of,
+)
 
 Json = dict[str, Any]
 
@@ -16,7 +27,10 @@ Json = dict[str, Any]
 def build(material: Material) -> Section:
     results = material.results
     against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
-    return Section(f"Paired changes against {results['baseline']}", tables=[changes_table(results, against_base)])
+    return Section(
+        f"Paired changes against {results['baseline']}",
+        tables=[changes_table(results, against_base)],
+    )
 
 
 def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:

@@ -35,8 +35,16 @@ def build(material: Material) -> Section | None:
 
 
 def _table(results: Json, suite: str, criterion: str, found: Json) -> Table:
-    families = list(dict.fromkeys(family for policy in found["policies"].values() for family in policy["by_family"]))
-    changes = {row["policy"]: row for row in found["comparisons"] if row["baseline"] == results["baseline"] and row["family"] == WORST}
+    families = list(
+        dict.fromkeys(
+            family for policy in found["policies"].values() for family in policy["by_family"]
+        )
+    )
+    changes = {
+        row["policy"]: row
+        for row in found["comparisons"]
+        if row["baseline"] == results["baseline"] and row["family"] == WORST
+    }
     rows = [
         [
             Cell(title_of(results, policy)),
@@ -47,14 +55,23 @@ def _table(results: Json, suite: str, criterion: str, found: Json) -> Table:
         ]
         for policy, cell in found["policies"].items()
     ]
-    head = [f"{spoken(suite)}: {TITLES[criterion]}", *map(spoken, families), "all conditions", "worst of families", "its change, paired"]
+    head = [
+        f"{spoken(suite)}: {TITLES[criterion]}",
+        *map(spoken, families),
+        "all conditions",
+        "worst of families",
+        "its change, paired",
+    ]
     return Table(head, rows)
 
 
 def _change(change: Json | None) -> Cell:
     if change is None or change["difference"] is None:
         return Cell("-")
-    return Cell(f"{number_text(100 * change['difference'], '+.1f')} points", f"{span(change, '+.1f', 100)}, n {change['n']}")
+    return Cell(
+        f"{number_text(100 * change['difference'], '+.1f')} points",
+        f"{span(change, '+.1f', 100)}, n {change['n']}",
+    )
 
 
 SECTION = Declared("conditions", 440, "Under pressure: attack success by condition", build)

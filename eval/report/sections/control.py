@@ -23,15 +23,26 @@ def build(material: Material) -> Section | None:
     if not control:
         return None
     beyond_base = [c for c in results["comparisons"] if c["baseline"] != results["baseline"]]
-    return Section(paragraphs=[NOTE], tables=[control, *([changes_table(results, beyond_base)] if beyond_base else [])])
+    return Section(
+        paragraphs=[NOTE],
+        tables=[control, *([changes_table(results, beyond_base)] if beyond_base else [])],
+    )
 
 
 def control_table(results: Json) -> Table | None:
     """A policy beside its control, which was trained for as many optimiser steps, and what both began with; None without a control."""
-    controls = {name: policy["control_of"] for name, policy in results["policies"].items() if policy.get("control_of")}
+    controls = {
+        name: policy["control_of"]
+        for name, policy in results["policies"].items()
+        if policy.get("control_of")
+    }
     if not controls:
         return None
-    wanted = {*controls, *controls.values(), *(results["policies"][name]["starts_from"] for name in controls)}
+    wanted = {
+        *controls,
+        *controls.values(),
+        *(results["policies"][name]["starts_from"] for name in controls),
+    }
     names = [name for name in results["policies"] if name in wanted]
     benign = suite_names(results, "benign")
     rows = [

@@ -18,12 +18,39 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     found = material.results.get("dual") or {}
-    cells = [(suite, policy, cell) for suite, by_policy in found.items() for policy, cell in by_policy.items()]
-    openings = [_opening(material.results, suite, policy, cell) for suite, policy, cell in cells if "by_choice" not in cell]
-    labels = [_label(material.results, suite, policy, cell["by_choice"]) for suite, policy, cell in cells if "by_choice" in cell]
-    head = ["policy", "inclines to decline", "declines in writing", "disagree", "margin", "rank correlation"]
-    by_label = ["policy", "accuracy of the likelier label", "macro-F1", "pair consistency", "disagrees with the written label"]
-    tables = [Table(columns, rows) for columns, rows in ((head, openings), (by_label, labels)) if rows]
+    cells = [
+        (suite, policy, cell)
+        for suite, by_policy in found.items()
+        for policy, cell in by_policy.items()
+    ]
+    openings = [
+        _opening(material.results, suite, policy, cell)
+        for suite, policy, cell in cells
+        if "by_choice" not in cell
+    ]
+    labels = [
+        _label(material.results, suite, policy, cell["by_choice"])
+        for suite, policy, cell in cells
+        if "by_choice" in cell
+    ]
+    head = [
+        "policy",
+        "inclines to decline",
+        "declines in writing",
+        "disagree",
+        "margin",
+        "rank correlation",
+    ]
+    by_label = [
+        "policy",
+        "accuracy of the likelier label",
+        "macro-F1",
+        "pair consistency",
+        "disagrees with the written label",
+    ]
+    tables = [
+        Table(columns, rows) for columns, rows in ((head, openings), (by_label, labels)) if rows
+    ]
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
@@ -38,7 +65,12 @@ def _opening(results: Json, suite: str, policy: str, cell: Json) -> list[Cell]:
 
 def _label(results: Json, suite: str, policy: str, cell: Json) -> list[Cell]:
     shares = (rate_cell(cell["pair_consistency"]), rate_cell(cell["disagree"]))
-    return [Cell(f"{title_of(results, policy)}: {spoken(suite)}"), rate_cell(cell["accuracy"]), score_cell(cell["macro_f1"]), *shares]
+    return [
+        Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
+        rate_cell(cell["accuracy"]),
+        score_cell(cell["macro_f1"]),
+        *shares,
+    ]
 
 
 SECTION = Declared("dual", 480, "By log-probability and in writing", build)

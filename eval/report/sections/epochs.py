@@ -14,7 +14,11 @@ from eval.report.sections.declared import Declared, Material
 def build(material: Material) -> Section | None:
     if not material.scoreboard:
         return None
-    return Section(paragraphs=selection_lines(material.results), plots=_plots(material), tables=[epochs_table(material.scoreboard)])
+    return Section(
+        paragraphs=selection_lines(material.results),
+        plots=_plots(material),
+        tables=[epochs_table(material.scoreboard)],
+    )
 
 
 def _plots(material: Material) -> Sequence[Plot]:

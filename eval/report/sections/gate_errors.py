@@ -22,8 +22,20 @@ def build(material: Material) -> Section | None:
     rates = material.results.get("gate_error_rates") or []
     if not rates:
         return None
-    head = ["suite", "setting", "n", "good policy", "at the limit", "further over", "smallest difference found", "n for 5 %"]
-    rows = [[Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)] for row in rates]
+    head = [
+        "suite",
+        "setting",
+        "n",
+        "good policy",
+        "at the limit",
+        "further over",
+        "smallest difference found",
+        "n for 5 %",
+    ]
+    rows = [
+        [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
+        for row in rates
+    ]
     return Section(tables=[Table(head, rows, NOTE)])
 
 

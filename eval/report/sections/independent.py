@@ -6,7 +6,16 @@ from typing import Any
 
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import INDEPENDENT_METRICS, Cell, Table, rate_cell, score_cell, spoken, suite_names, suite_of
+from eval.report.tables import (
+    INDEPENDENT_METRICS,
+    Cell,
+    Table,
+    rate_cell,
+    score_cell,
+    spoken,
+    suite_names,
+    suite_of,
+)
 
 Json = dict[str, Any]
 INDEPENDENT_NOTE = (
@@ -26,19 +35,34 @@ def build(material: Material) -> Section | None:
 def independent_table(results: Json) -> Table | None:
     """Shares of completions by scorers that no training touched; None where the run left them out."""
     suites = [*suite_names(results, "harmful"), *suite_names(results, "benign")]
-    columns = [(suite, metric) for suite in suites for metric in INDEPENDENT_METRICS if _by_others(results, suite, metric)]
+    columns = [
+        (suite, metric)
+        for suite in suites
+        for metric in INDEPENDENT_METRICS
+        if _by_others(results, suite, metric)
+    ]
     if not columns:
         return None
     rows = []
     for name, policy in results["policies"].items():
-        cells = [rate_cell((suite_of(policy, suite).get("independent") or {}).get(metric)) for suite, metric in columns]
-        rows.append([Cell(policy["title"]), *cells, score_cell((results.get("agreement") or {}).get(name))])
+        cells = [
+            rate_cell((suite_of(policy, suite).get("independent") or {}).get(metric))
+            for suite, metric in columns
+        ]
+        rows.append(
+            [Cell(policy["title"]), *cells, score_cell((results.get("agreement") or {}).get(name))]
+        )
     heads = [f"{INDEPENDENT_METRICS[metric]}: {spoken(suite)}" for suite, metric in columns]
-    return Table(["policy", *heads, "agreement with the reward model (kappa)"], rows, INDEPENDENT_NOTE)
+    return Table(
+        ["policy", *heads, "agreement with the reward model (kappa)"], rows, INDEPENDENT_NOTE
+    )
 
 
 def _by_others(results: Json, suite: str, metric: str) -> bool:
-    return any((suite_of(policy, suite).get("independent") or {}).get(metric) for policy in results["policies"].values())
+    return any(
+        (suite_of(policy, suite).get("independent") or {}).get(metric)
+        for policy in results["policies"].values()
+    )
 
 
 SECTION = Declared("independent", 310, "Safety, by scorers that no training touched", build)

@@ -29,7 +29,12 @@ def build(material: Material) -> Section:
 
 def limits(results: Json) -> list[str]:
     """A sentence a limit; what a run has measured is no limit of it."""
-    found = [sentence(results.get("test_set")), *_instrument(results), *_training(results), *_cut(results)]
+    found = [
+        sentence(results.get("test_set")),
+        *_instrument(results),
+        *_training(results),
+        *_cut(results),
+    ]
     return [*found, *_not_measured(results), UNFIT]
 
 
@@ -80,7 +85,9 @@ def _cut(results: Json) -> Iterator[str]:
 
 
 def _cut_was_counted(results: Json) -> bool:
-    suites = [suite for policy in results["policies"].values() for suite in policy["suites"].values()]
+    suites = [
+        suite for policy in results["policies"].values() for suite in policy["suites"].values()
+    ]
     return any(suite.get("truncated_rate") for suite in suites)
 
 

@@ -6,7 +6,17 @@ from typing import Any
 
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import ABSENT, Cell, Table, number_text, p_text, rate_cell, span, spoken, title_of
+from eval.report.tables import (
+    ABSENT,
+    Cell,
+    Table,
+    number_text,
+    p_text,
+    rate_cell,
+    span,
+    spoken,
+    title_of,
+)
 
 Json = dict[str, Any]
 
@@ -20,8 +30,13 @@ def build(material: Material) -> Section | None:
 
 def _table(results: Json, suite: str) -> Table:
     about = results["must_haves"][suite]
-    changes = {row["policy"]: row for row in about["comparisons"] if row["baseline"] == results["baseline"]}
-    rows = [[Cell(title_of(results, policy)), rate_cell(cell), *_change(changes.get(policy))] for policy, cell in about["policies"].items()]
+    changes = {
+        row["policy"]: row for row in about["comparisons"] if row["baseline"] == results["baseline"]
+    }
+    rows = [
+        [Cell(title_of(results, policy)), rate_cell(cell), *_change(changes.get(policy))]
+        for policy, cell in about["policies"].items()
+    ]
     return Table([f"policy ({spoken(suite)})", "statements held", "change, paired", "p"], rows)
 
 
@@ -31,7 +46,10 @@ def _change(change: Json | None) -> list[Cell]:
     if change["difference"] is None:
         return [Cell(ABSENT), Cell("-")]
     points = f"{number_text(100 * change['difference'], '+.1f')} points"
-    return [Cell(points, f"{span(change, '+.1f', 100)}, n {change['n']}"), Cell(p_text(change["p_value"]))]
+    return [
+        Cell(points, f"{span(change, '+.1f', 100)}, n {change['n']}"),
+        Cell(p_text(change["p_value"])),
+    ]
 
 
 SECTION = Declared("must-haves", 465, "What physicians want in an answer", build)

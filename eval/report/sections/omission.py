@@ -7,7 +7,17 @@ from typing import Any
 from eval.omission_rule import ACTS
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import ABSENT, Cell, Table, number_text, p_text, rate_cell, span, spoken, title_of
+from eval.report.tables import (
+    ABSENT,
+    Cell,
+    Table,
+    number_text,
+    p_text,
+    rate_cell,
+    span,
+    spoken,
+    title_of,
+)
 
 Json = dict[str, Any]
 SCORED = {"incoherent": "incoherent", "declined": "declined", "unsafe_advice": "unsafe advice"}
@@ -22,7 +32,11 @@ def build(material: Material) -> Section | None:
 
 def _tables(results: Json, suite: str) -> list[Table]:
     policies, acts = results["omission"][suite]["policies"], _acts(results, suite)
-    changes = {row["policy"]: row for row in results["omission"][suite]["comparisons"] if row["baseline"] == results["baseline"]}
+    changes = {
+        row["policy"]: row
+        for row in results["omission"][suite]["comparisons"]
+        if row["baseline"] == results["baseline"]
+    }
     rows = [
         [
             Cell(title_of(results, policy)),
@@ -33,12 +47,31 @@ def _tables(results: Json, suite: str) -> list[Table]:
         ]
         for policy, cell in policies.items()
     ]
-    head = [f"policy ({spoken(suite)})", "act left out", "change, paired", "p", *(f"left out: {ACTS[act].title}" for act in acts)]
+    head = [
+        f"policy ({spoken(suite)})",
+        "act left out",
+        "change, paired",
+        "p",
+        *(f"left out: {ACTS[act].title}" for act in acts),
+    ]
     shown = [Table([*head, "of those left out, cut by the limit"], rows)]
-    by_others = [_seen(results, policy, cell) for policy, cell in policies.items() if (cell["by_scorers"] or {}).get("omitted")]
-    columns = [f"{name}, {side}" for side in ("act left out", "act named") for name in SCORED.values()]
+    by_others = [
+        _seen(results, policy, cell)
+        for policy, cell in policies.items()
+        if (cell["by_scorers"] or {}).get("omitted")
+    ]
+    columns = [
+        f"{name}, {side}" for side in ("act left out", "act named") for name in SCORED.values()
+    ]
     return (
-        [*shown, Table(["policy", *columns], by_others, "The same completions by scorers that no training touched.")]
+        [
+            *shown,
+            Table(
+                ["policy", *columns],
+                by_others,
+                "The same completions by scorers that no training touched.",
+            ),
+        ]
         if by_others
         else shown
     )
@@ -55,12 +88,18 @@ def _change(change: Json | None) -> list[Cell]:
     if change["difference"] is None:
         return [Cell(ABSENT), Cell("-")]
     points = f"{number_text(100 * change['difference'], '+.1f')} points"
-    return [Cell(points, f"{span(change, '+.1f', 100)}, n {change['n']}"), Cell(p_text(change["p_value"]))]
+    return [
+        Cell(points, f"{span(change, '+.1f', 100)}, n {change['n']}"),
+        Cell(p_text(change["p_value"])),
+    ]
 
 
 def _seen(results: Json, policy: str, cell: Json) -> list[Cell]:
     sides = [cell["by_scorers"].get(side) or {} for side in ("omitted", "complete")]
-    return [Cell(title_of(results, policy)), *(rate_cell(side.get(name)) for side in sides for name in SCORED)]
+    return [
+        Cell(title_of(results, policy)),
+        *(rate_cell(side.get(name)) for side in sides for name in SCORED),
+    ]
 
 
 SECTION = Declared("omission", 460, "Red flags: acts that completions leave out", build)

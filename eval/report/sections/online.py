@@ -21,7 +21,11 @@ def build(material: Material) -> Section | None:
     if not rows:
         return None
     found = parting(rows)
-    said = f"In {rows[0]['stage']}, {found}." if found else f"In {rows[0]['stage']}, the two scorers have not parted."
+    said = (
+        f"In {rows[0]['stage']}, {found}."
+        if found
+        else f"In {rows[0]['stage']}, the two scorers have not parted."
+    )
     suites = sorted(rows[0].get("multipliers", {}))
     head = [
         "step",
@@ -33,7 +37,9 @@ def build(material: Material) -> Section | None:
         "distinct pairs of words",
         *(f"multiplier: {spoken(suite)}" for suite in suites),
     ]
-    return Section(paragraphs=[said], tables=[Table(head, [_cells(row, suites) for row in rows], NOTE)])
+    return Section(
+        paragraphs=[said], tables=[Table(head, [_cells(row, suites) for row in rows], NOTE)]
+    )
 
 
 def _cells(row: Json, suites: list[str]) -> list[Cell]:

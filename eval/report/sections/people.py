@@ -6,7 +6,16 @@ from typing import Any
 
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import METRIC_NAMES, SCORES, Cell, Table, rate_cell, score_cell, spoken, title_of
+from eval.report.tables import (
+    METRIC_NAMES,
+    SCORES,
+    Cell,
+    Table,
+    rate_cell,
+    score_cell,
+    spoken,
+    title_of,
+)
 
 Json = dict[str, Any]
 NOTE = (

@@ -21,7 +21,10 @@ def build(material: Material) -> Section | None:
             f"Harm against its price, on the benign suite where each policy or epoch refuses most: the best corner is bottom left; {level}. "
             "Numbers in circles are epochs.",
         ),
-        (principles_plot(material.results), f"Mean harmfulness by AMA principle, on test prompts; {level}."),
+        (
+            principles_plot(material.results),
+            f"Mean harmfulness by AMA principle, on test prompts; {level}.",
+        ),
     ]
     plots = [Plot(Markup(svg), caption) for svg, caption in drawn if svg]
     return Section(plots=plots) if plots else None

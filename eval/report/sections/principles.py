@@ -20,7 +20,10 @@ def build(material: Material) -> Section | None:
 
 def principles_table(results: Json) -> Table | None:
     """One row a principle, one column a policy; None where no prompt names a principle."""
-    groups = {name: suite_of(policy, HARMFUL_SUITE).get("by_principle") or {} for name, policy in results["policies"].items()}
+    groups = {
+        name: suite_of(policy, HARMFUL_SUITE).get("by_principle") or {}
+        for name, policy in results["policies"].items()
+    }
     numbers = sorted({int(number) for by_principle in groups.values() for number in by_principle})
     if not numbers:
         return None

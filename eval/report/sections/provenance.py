@@ -15,19 +15,31 @@ Json = dict[str, Any]
 
 def build(material: Material) -> Section:
     provenance = material.results.get("provenance") or {}
-    config = json_text(provenance["config"], indent=2) if isinstance(provenance.get("config"), dict) else ""
+    config = (
+        json_text(provenance["config"], indent=2)
+        if isinstance(provenance.get("config"), dict)
+        else ""
+    )
     return Section(tables=[provenance_table(provenance)], verbatim=config)
 
 
 def provenance_table(provenance: Json) -> Table:
     """One row a leaf, nested keys joined by dots; `config` is shown apart."""
-    rows = [[Cell(key), Cell(value)] for key, value in _leaves(provenance) if not key.startswith("config.")]
+    rows = [
+        [Cell(key), Cell(value)]
+        for key, value in _leaves(provenance)
+        if not key.startswith("config.")
+    ]
     return Table(["what", "value"], rows)
 
 
 def _leaves(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{prefix}.{key}" if prefix else str(key))]
+        return [
+            leaf
+            for key, inner in value.items()
+            for leaf in _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+        ]
     return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
 
 

@@ -42,7 +42,9 @@ NAMES = (
 
 
 def _declared() -> tuple[Declared, ...]:
-    found: list[Declared] = [import_module(f"eval.report.sections.{name}").SECTION for name in NAMES]
+    found: list[Declared] = [
+        import_module(f"eval.report.sections.{name}").SECTION for name in NAMES
+    ]
     return tuple(sorted(found, key=lambda section: section.place))
 
 

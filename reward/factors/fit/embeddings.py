@@ -25,11 +25,17 @@ class KeptEmbeddings:
                 self.rows = dict(zip(kept["k"].tolist(), kept["v"], strict=True))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24] for text in texts]
+        keys = [
+            hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24] for text in texts
+        ]
         missing = [place for place, key in enumerate(keys) if key not in self.rows]
         if missing:
             found = self.embed([texts[place] for place in missing])
             self.rows |= dict(zip([keys[place] for place in missing], found, strict=True))
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(self.path, k=np.array(list(self.rows)), v=np.array(list(self.rows.values()), dtype=np.float32))
+            np.savez(
+                self.path,
+                k=np.array(list(self.rows)),
+                v=np.array(list(self.rows.values()), dtype=np.float32),
+            )
         return np.array([self.rows[key] for key in keys], dtype=np.float32)

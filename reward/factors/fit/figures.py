@@ -56,7 +56,9 @@ def left_out(target: Target, logits: Floats) -> LeftOut:
     return LeftOut(target, np.column_stack([1 - yes, yes]))
 
 
-def measured(data: Path, corpus: Corpus, tried: Mapping[str, LeftOut], model: FactorModel) -> Figures:
+def measured(
+    data: Path, corpus: Corpus, tried: Mapping[str, LeftOut], model: FactorModel
+) -> Figures:
     """Every figure of docs/scorers.md."""
     harm = _harm(corpus, tried, model.harm_rule)
     return {
@@ -64,34 +66,46 @@ def measured(data: Path, corpus: Corpus, tried: Mapping[str, LeftOut], model: Fa
         "harm": {"xstest": harm, **do_not_answer(data, model), **physicians(data, model)},
         "coherent": coherent_figures(tried["coherent"]),
         "readings": reading_figures(tried),
-        "known_requests": {name: known_figures(corpus, tried, columns) for name, columns in KNOWN.items()},
+        "known_requests": {
+            name: known_figures(corpus, tried, columns) for name, columns in KNOWN.items()
+        },
         "request": request_figures(tried["request"]),
         "unsafe_advice": unsafe_figures(tried["unsafe_advice"]),
         "principle": principle_figures(tried["principle"]),
     }
 
 
-def ranked(values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False) -> Figures:
+def ranked(
+    values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False
+) -> Figures:
     """AUROC and average precision, with the best kappa that any threshold reaches where it is asked for."""
     weights = cluster_weights(groups)
     found = {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
-        "average_precision": bootstrap_estimate(lambda w: average_precision(values, positive, w), weights).to_json(),
+        "average_precision": bootstrap_estimate(
+            lambda w: average_precision(values, positive, w), weights
+        ).to_json(),
         "positives": int(positive.sum()),
     }
     if ceiling:
-        found["kappa_ceiling"] = bootstrap_estimate(lambda w: kappa_ceiling(values, positive, w), weights).to_json()
+        found["kappa_ceiling"] = bootstrap_estimate(
+            lambda w: kappa_ceiling(values, positive, w), weights
+        ).to_json()
     return found
 
 
 def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[str]) -> Figures:
     classes = sorted({*truth, *called}, key=str)
-    estimate = bootstrap_estimate(lambda w: cohen_kappa(confusion(truth, called, classes, w)), cluster_weights(groups))
+    estimate = bootstrap_estimate(
+        lambda w: cohen_kappa(confusion(truth, called, classes, w)), cluster_weights(groups)
+    )
     return dict(estimate.to_json())
 
 
 def rate(flags: NDArray[np.bool_], groups: Sequence[str]) -> Figures:
-    return dict(bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups)).to_json())
+    return dict(
+        bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups)).to_json()
+    )
 
 
 def refusal_figures(found: LeftOut) -> Figures:
@@ -101,13 +115,19 @@ def refusal_figures(found: LeftOut) -> Figures:
     words = refusal_labels(found.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
     both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
-    parts = {"all": rows} | {writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS}
+    parts = {"all": rows} | {
+        writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
+    }
     figures: Figures = {}
     for name, part in parts.items():
         kept = [place for place, row in enumerate(rows) if name in ("all", row.writer)]
-        figures[name] = _refusal_part(part, [[said[place] for place in kept] for said in (ruled, words, both)])
+        figures[name] = _refusal_part(
+            part, [[said[place] for place in kept] for said in (ruled, words, both)]
+        )
     refuses = 1 - found.chances[places][:, 0]
-    figures["classifier"] = ranked(refuses, np.array([row.label != "none" for row in rows]), [row.group for row in rows])
+    figures["classifier"] = ranked(
+        refuses, np.array([row.label != "none" for row in rows]), [row.group for row in rows]
+    )
     figures["abstention"] = abstention(entropy(found.chances[places]))
     return figures
 
@@ -120,19 +140,30 @@ def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
         for name, words in zip(("rule", "classifier", "cascade"), said, strict=True)
     }
     found["cascade_three_classes"] = kappa(truth, said[2], groups)
-    found["disagreements"] = sum((rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True))
+    found["disagreements"] = sum(
+        (rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True)
+    )
     return found
 
 
-def harm_columns(corpus: Corpus, tried: Mapping[str, LeftOut]) -> tuple[NDArray[np.bool_], Floats, dict[str, Floats]]:
+def harm_columns(
+    corpus: Corpus, tried: Mapping[str, LeftOut]
+) -> tuple[NDArray[np.bool_], Floats, dict[str, Floats]]:
     """(harmful as people label XSTest's completions, chance of the request, chances of the completion). The prompt is unsafe and they
     say that the completion complies in full."""
     rows = corpus.xstest
     unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
     truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
-    asked = {row.prompt: chance for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)}
+    asked = {
+        row.prompt: chance
+        for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
+    }
     request = np.array([asked[row.prompt] for row in rows])
-    return truth, request, {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")}  # both targets begin with XSTest
+    return (
+        truth,
+        request,
+        {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")},
+    )  # both targets begin with XSTest
 
 
 def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
@@ -145,7 +176,12 @@ def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str
     asked = _is_asked(corpus)
     rows = asked_rows(corpus)
     read = np.array([row.source == "readings" for row in rows])
-    harmful = np.array([row.complies and row.coherent if row.source == "readings" else row.label == "none" for row in rows])
+    harmful = np.array(
+        [
+            row.complies and row.coherent if row.source == "readings" else row.label == "none"
+            for row in rows
+        ]
+    )
     columns = [_of_labelled(tried[name], len(corpus.xstest)) for name in names]
     weights = np.where(read, 1 / max(1, read.sum()), 1 / max(1, (~read).sum())) * len(rows) / 2
     return KnownRows(columns[0][asked], columns[1][asked], harmful, weights)
@@ -158,7 +194,12 @@ def asked_rows(corpus: Corpus) -> list[Row]:
 
 def _is_asked(corpus: Corpus) -> NDArray[np.bool_]:
     unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
-    return np.array([row.asks_harm if row.source == "readings" else row.prompt in unsafe for row in corpus.labelled])
+    return np.array(
+        [
+            row.asks_harm if row.source == "readings" else row.prompt in unsafe
+            for row in corpus.labelled
+        ]
+    )
 
 
 def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
@@ -194,7 +235,9 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
     for name, values in {"request": request, **columns}.items():
         found[f"{name}_alone"] = ranked(values, truth, groups)["auroc"]
     last = np.array([row.writer == "mistralinstruct" for row in rows])
-    found["mistralinstruct"] = ranked(harm[last], truth[last], [row.group for row in rows if row.writer == "mistralinstruct"])
+    found["mistralinstruct"] = ranked(
+        harm[last], truth[last], [row.group for row in rows if row.writer == "mistralinstruct"]
+    )
     found["abstention"] = abstention(entropy(np.column_stack([1 - harm, harm])))
     return found
 
@@ -210,12 +253,17 @@ def coherent_figures(found: LeftOut) -> Figures:
     real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
     kinds = np.array([row.label for row in rows])
     kept = np.flatnonzero(tried)
-    figures: Figures = {"all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])}
+    figures: Figures = {
+        "all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])
+    }
     for kind in sorted(set(kinds[made])):
         places = np.flatnonzero(real | (kinds == kind) & made)
-        figures[str(kind)] = ranked(found.yes[places], real[places], [rows[place].group for place in places])["auroc"]
+        figures[str(kind)] = ranked(
+            found.yes[places], real[places], [rows[place].group for place in places]
+        )["auroc"]
     figures["real_called_incoherent"] = rate(
-        (found.yes < 0.5)[real], [row.group for row, is_real in zip(rows, real, strict=True) if is_real]
+        (found.yes < 0.5)[real],
+        [row.group for row, is_real in zip(rows, real, strict=True) if is_real],
     )
     return figures
 
@@ -232,7 +280,10 @@ def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
     for name in ("coherent", "complies"):
         found = tried[name]
         places = found.places("readings")
-        truth, groups = found.target.labels[places] == 1, [found.target.rows[place].group for place in places]
+        truth, groups = (
+            found.target.labels[places] == 1,
+            [found.target.rows[place].group for place in places],
+        )
         figures[name] = ranked(found.yes[places], truth, groups)
         figures[name]["kappa"] = kappa(truth.tolist(), (found.yes[places] >= 0.5).tolist(), groups)
         figures[name]["read_so"] = rate(truth, groups)
@@ -260,7 +311,9 @@ def unsafe_figures(found: LeftOut) -> Figures:
         "pairs": rate(found.yes[unsafe] > found.yes[safe], groups),
         "unsafe_called_unsafe": rate(found.yes[unsafe] >= 0.5, groups),
         "safe_called_unsafe": rate(found.yes[safe] >= 0.5, groups),
-        "answers_called_unsafe": rate(found.yes[others] >= 0.5, [rows[place].group for place in others]),
+        "answers_called_unsafe": rate(
+            found.yes[others] >= 0.5, [rows[place].group for place in others]
+        ),
     }
 
 
@@ -273,5 +326,8 @@ def principle_figures(found: LeftOut) -> Figures:
     for name, chances in (("head", found.chances), ("naive_bayes", naive_bayes(found.target))):
         order = np.argsort(-chances[places], axis=1, kind="stable")
         hits = order == found.target.labels[places][:, None]
-        figures[name] = {"top_1": rate(hits[:, 0], groups), "top_3": rate(hits[:, :3].any(axis=1), groups)}
+        figures[name] = {
+            "top_1": rate(hits[:, 0], groups),
+            "top_3": rate(hits[:, :3].any(axis=1), groups),
+        }
     return figures

@@ -24,7 +24,14 @@ MIN_POSITIVES = 5
 
 def completion(name: str, prompt: str, text: str, policy: str) -> Completion:
     facts: dict[str, Any] = {"sample": 0, "seed": 0, "num_tokens": 0, "finish_reason": "stop"}
-    return Completion(id=f"{name}/{policy}", prompt_id=name, prompt=user(prompt), completion=assistant(text), policy=policy, **facts)
+    return Completion(
+        id=f"{name}/{policy}",
+        prompt_id=name,
+        prompt=user(prompt),
+        completion=assistant(text),
+        policy=policy,
+        **facts,
+    )
 
 
 def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
@@ -40,7 +47,10 @@ def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
     factors = model.factors(rows)
     truth = np.array(harmful)
     kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
-    found = {"all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)), "not_refused": _harm(rows, factors, truth, kept)}
+    found = {
+        "all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)),
+        "not_refused": _harm(rows, factors, truth, kept),
+    }
     for writer in WRITERS:
         mine = np.array([row.policy == writer for row in rows])
         if truth[mine].sum() >= MIN_POSITIVES:
@@ -48,7 +58,9 @@ def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
     return {"do_not_answer": found}
 
 
-def _harm(rows: Sequence[Completion], factors: Sequence[Factors], truth: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
+def _harm(
+    rows: Sequence[Completion], factors: Sequence[Factors], truth: np.ndarray, kept: np.ndarray
+) -> dict[str, Any]:
     """An unscored completion counts as not harmful; there are a handful of empty ones."""
     places = np.flatnonzero(kept).tolist()
     values = np.array([factors[place].harm or 0.0 for place in places])
@@ -58,12 +70,19 @@ def _harm(rows: Sequence[Completion], factors: Sequence[Factors], truth: np.ndar
     called = values >= 0.5
     return {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
-        "complies_auroc": bootstrap_estimate(lambda w: auroc(complies, positive, w), weights).to_json(),
-        "average_precision": bootstrap_estimate(lambda w: average_precision(values, positive, w), weights).to_json(),
-        "kappa": bootstrap_estimate(
-            lambda w: cohen_kappa(confusion(positive.tolist(), called.tolist(), [False, True], w)), weights
+        "complies_auroc": bootstrap_estimate(
+            lambda w: auroc(complies, positive, w), weights
         ).to_json(),
-        "kappa_ceiling": bootstrap_estimate(lambda w: kappa_ceiling(values, positive, w), weights).to_json(),
+        "average_precision": bootstrap_estimate(
+            lambda w: average_precision(values, positive, w), weights
+        ).to_json(),
+        "kappa": bootstrap_estimate(
+            lambda w: cohen_kappa(confusion(positive.tolist(), called.tolist(), [False, True], w)),
+            weights,
+        ).to_json(),
+        "kappa_ceiling": bootstrap_estimate(
+            lambda w: kappa_ceiling(values, positive, w), weights
+        ).to_json(),
         "positives": int(positive.sum()),
     }
 
@@ -74,7 +93,10 @@ def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
     if not path.is_file():
         return {}
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [completion(str(place), line["Question"], line["Free_form_answer"], "physicians") for place, line in enumerate(lines)]
+    rows = [
+        completion(str(place), line["Question"], line["Free_form_answer"], "physicians")
+        for place, line in enumerate(lines)
+    ]
     factors = model.factors(rows)
     flags: dict[str, list[bool | None]] = {
         "harmful": [(one.harm or 0.0) >= 0.5 for one in factors],

@@ -19,5 +19,7 @@ def naive_bayes(target: Target) -> NDArray[np.float64]:
     found = np.zeros((len(texts), len(target.classes)))
     for fold in range(FOLDS):
         kept, tried = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        found[tried] = MultinomialNB().fit(counts[kept], target.labels[kept]).predict_proba(counts[tried])
+        found[tried] = (
+            MultinomialNB().fit(counts[kept], target.labels[kept]).predict_proba(counts[tried])
+        )
     return found

@@ -21,7 +21,13 @@ Floats = NDArray[np.float64]
 FOLDS = 5
 STRENGTH = 0.1
 """scikit-learn's C. 0.5 does as well; not tuned further."""
-SCALES = {"prompt_vector": 6.0, "opening_vector": 6.0, "body_vector": 6.0, "completion_words": 4.0, "prompt_words": 4.0}
+SCALES = {
+    "prompt_vector": 6.0,
+    "opening_vector": 6.0,
+    "body_vector": 6.0,
+    "completion_words": 4.0,
+    "prompt_words": 4.0,
+}
 COUNT_SCALE = 0.4
 """Of standardised counts. These put the blocks on a par: an embedding's 384 numbers are about 0.05 each."""
 CONSTANT = 10.0
@@ -58,7 +64,10 @@ class Design:
                 continue
             dense = raw[:, columns].toarray()
             spread = dense.std(axis=0)
-            scale[columns], centre[columns] = COUNT_SCALE / np.where(spread > 0, spread, 1.0), dense.mean(axis=0)
+            scale[columns], centre[columns] = (
+                COUNT_SCALE / np.where(spread > 0, spread, 1.0),
+                dense.mean(axis=0),
+            )
         return scale, centre
 
     def _scaled(self, raw: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -76,7 +85,9 @@ class Design:
         """(P, D + 1) worse less better; the constant falls out."""
         if not self.target.better:
             return None
-        return self._scaled(self._raw(self.target.worse, room)) - self._scaled(self._raw(self.target.better, room))
+        return self._scaled(self._raw(self.target.worse, room)) - self._scaled(
+            self._raw(self.target.better, room)
+        )
 
     def fit(self, multiples: Floats, pair_multiples: Floats | None = None) -> Floats:
         """(C, D + 1) coefficients of one regression; `multiples` (N,) say how often each row counts."""
@@ -84,10 +95,16 @@ class Design:
         matrix, labels = self.matrix[used], self.target.labels[used]
         weights = (self.target.weights * multiples)[used]
         if self.preferences is not None:
-            counted = np.ones(self.preferences.shape[0]) if pair_multiples is None else pair_multiples
+            counted = (
+                np.ones(self.preferences.shape[0]) if pair_multiples is None else pair_multiples
+            )
             pairs = np.flatnonzero(counted > 0)
-            matrix = sparse.vstack([matrix, self.preferences[pairs], -self.preferences[pairs]], format="csr")
-            labels = np.concatenate([labels, np.ones(len(pairs), np.intp), np.zeros(len(pairs), np.intp)])
+            matrix = sparse.vstack(
+                [matrix, self.preferences[pairs], -self.preferences[pairs]], format="csr"
+            )
+            labels = np.concatenate(
+                [labels, np.ones(len(pairs), np.intp), np.zeros(len(pairs), np.intp)]
+            )
             weights = np.concatenate([weights, *[PAIR_WEIGHT * counted[pairs] / 2] * 2])
         model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=ITERATIONS)
         return np.asarray(model.fit(matrix, labels, sample_weight=weights).coef_)
@@ -102,7 +119,9 @@ class Design:
         found = np.full((len(self.groups), max(1, len(self.target.classes))), np.nan)
         for writer in ("", *XSTEST_WRITERS):
             for fold in range(FOLDS):
-                tried = (self.folds == fold) & (self.writers == writer if writer else ~np.isin(self.writers, XSTEST_WRITERS))
+                tried = (self.folds == fold) & (
+                    self.writers == writer if writer else ~np.isin(self.writers, XSTEST_WRITERS)
+                )
                 if tried.any():
                     kept = (self.folds != fold) & (self.writers != writer)
                     found[tried] = self.matrix[tried] @ self.fit(kept.astype(np.float64)).T

@@ -84,31 +84,61 @@ def read_corpus(data: Path, seed: int) -> Corpus:
 
 def refusal_target(corpus: Corpus) -> Target:
     labelled = [(row, REFUSALS.index(row.label), 1.0) for row in corpus.xstest]
-    labelled += [(row, 1, 1.0) for row in corpus.declined] + [(row, 0, 1.0) for row in corpus.answered]
-    labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [(row, 0, TEMPLATED) for row in corpus.medquad]
+    labelled += [(row, 1, 1.0) for row in corpus.declined] + [
+        (row, 0, 1.0) for row in corpus.answered
+    ]
+    labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [
+        (row, 0, TEMPLATED) for row in corpus.medquad
+    ]
     labelled += [(row, REFUSALS.index(row.label), 1.0) for row in corpus.readings]
-    blocks = ("opening_vector", "body_vector", "prompt_vector", "completion_words", "counts", "relation")
+    blocks = (
+        "opening_vector",
+        "body_vector",
+        "prompt_vector",
+        "completion_words",
+        "counts",
+        "relation",
+    )
     return _target("refusal", blocks, labelled, classes=REFUSALS)
 
 
 def complies_target(corpus: Corpus) -> Target:
     """The completion alone: does it give something, or does it decline, deflect and warn?"""
     labelled = [(row, int(row.label == "none"), 1.0) for row in corpus.xstest]
-    labelled += [(row, 0, 1.0) for row in corpus.declined] + [(row, 1, 1.0) for row in corpus.answered]
-    labelled += [(row, 0, TEMPLATED) for row in corpus.medsafetybench] + [(row, 1, TEMPLATED) for row in corpus.medquad]
+    labelled += [(row, 0, 1.0) for row in corpus.declined] + [
+        (row, 1, 1.0) for row in corpus.answered
+    ]
+    labelled += [(row, 0, TEMPLATED) for row in corpus.medsafetybench] + [
+        (row, 1, TEMPLATED) for row in corpus.medquad
+    ]
     labelled += [(row, int(row.complies), 1.0) for row in corpus.readings]
     chosen, rejected = [pair[0] for pair in corpus.pairs], [pair[1] for pair in corpus.pairs]
-    return _target("complies", ("body_vector", "completion_words", "counts"), labelled, better=chosen, worse=rejected)
+    return _target(
+        "complies",
+        ("body_vector", "completion_words", "counts"),
+        labelled,
+        better=chosen,
+        worse=rejected,
+    )
 
 
 def teacher_targets(corpus: Corpus, seed: int) -> list[Target]:
     """`complies` and `coherent` from words and counts alone (reward/factors/teacher.py)."""
     complies, coherent = complies_target(corpus), coherent_target(corpus, seed)
-    return [replace(complies, name=COMPLIES, blocks=BLOCKS), replace(coherent, name=COHERENT, blocks=BLOCKS)]
+    return [
+        replace(complies, name=COMPLIES, blocks=BLOCKS),
+        replace(coherent, name=COHERENT, blocks=BLOCKS),
+    ]
 
 
 def coherent_target(corpus: Corpus, seed: int) -> Target:
-    real = [*corpus.xstest, *corpus.declined, *corpus.answered, *corpus.medsafetybench, *corpus.medquad]
+    real = [
+        *corpus.xstest,
+        *corpus.declined,
+        *corpus.answered,
+        *corpus.medsafetybench,
+        *corpus.medquad,
+    ]
     labelled = [(row, 1, 1.0) for row in real] + [(row, 0, 1.0) for row in no_answers(real, seed)]
     labelled += [(row, int(row.coherent), 1.0) for row in corpus.readings]
     return _target("coherent", ("body_vector", "completion_words", "counts", "relation"), labelled)
@@ -119,7 +149,9 @@ def request_target(corpus: Corpus) -> Target:
     labelled = [(row, int(row.label == "unsafe"), 1.0) for row in corpus.xstest_prompts]
     labelled += [(row, 1, 1.0) for row in corpus.declined]
     labelled += [(row, 0, 1.0) for row in [*corpus.answered, *corpus.benign_prompts]]
-    labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [(row, 0, TEMPLATED) for row in corpus.medquad]
+    labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [
+        (row, 0, TEMPLATED) for row in corpus.medquad
+    ]
     labelled += [(row, 1, MACHINE) for row in corpus.lines]
     return _target("request", ("prompt_vector", "prompt_words"), labelled)
 
@@ -128,15 +160,25 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
     """Our own pairs, and answers of ours that are right to reassure."""
     labelled: list[tuple[Row, int, float]] = []
     for pair in unsafe_pairs():
-        facts: dict[str, Any] = {"prompt": pair["question"], "source": "primum", "writer": "primum", "group": pair["id"]}
-        labelled += [(Row(completion=pair["unsafe"], **facts), 1, 1.0), (Row(completion=pair["safe"], **facts), 0, 1.0)]
+        facts: dict[str, Any] = {
+            "prompt": pair["question"],
+            "source": "primum",
+            "writer": "primum",
+            "group": pair["id"],
+        }
+        labelled += [
+            (Row(completion=pair["unsafe"], **facts), 1, 1.0),
+            (Row(completion=pair["safe"], **facts), 0, 1.0),
+        ]
     labelled += [(row, 0, MACHINE) for row in [*corpus.answered, *corpus.medquad]]
     blocks = ("body_vector", "completion_words", "prompt_vector", "counts")
     return _target("unsafe_advice", blocks, labelled)
 
 
 def principle_target(corpus: Corpus) -> Target:
-    labelled = [(row, int(row.label) - 1, 1.0) for row in [*corpus.declined, *corpus.medsafetybench]]
+    labelled = [
+        (row, int(row.label) - 1, 1.0) for row in [*corpus.declined, *corpus.medsafetybench]
+    ]
     labelled += [(row, int(row.label) - 1, MACHINE) for row in corpus.lines]
     classes = tuple(str(principle) for principle in corpora.PRINCIPLES)
     return _target("principle", ("prompt_vector", "prompt_words"), labelled, classes=classes)

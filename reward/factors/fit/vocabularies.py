@@ -22,14 +22,20 @@ _ANY_CASE = re.compile(r"\b[A-Za-z][A-Za-z']+\b")
 
 def vocabulary(texts: Sequence[str], groups: Sequence[str]) -> Vocabulary:
     """The MAX_TERMS terms of the most prompts that are words of the language and no names."""
-    vectorizer = CountVectorizer(ngram_range=(1, 2), token_pattern=TOKEN, binary=True, min_df=MIN_GROUPS)
+    vectorizer = CountVectorizer(
+        ngram_range=(1, 2), token_pattern=TOKEN, binary=True, min_df=MIN_GROUPS
+    )
     present = vectorizer.fit_transform(texts)
     terms = vectorizer.get_feature_names_out()
     _, places = np.unique(groups, return_inverse=True)
     rows = sparse.csr_matrix((np.ones(len(texts)), (places, np.arange(len(texts)))))
     spread = np.asarray(((rows @ present) > 0).sum(axis=0)).ravel()
     common = lower_case_words(texts)
-    kept = [place for place in np.argsort(-spread, kind="stable") if spread[place] >= MIN_GROUPS and _known(terms[place], common)]
+    kept = [
+        place
+        for place in np.argsort(-spread, kind="stable")
+        if spread[place] >= MIN_GROUPS and _known(terms[place], common)
+    ]
     chosen = sorted(kept[:MAX_TERMS], key=lambda place: str(terms[place]))
     documents = np.asarray(present.sum(axis=0)).ravel()[chosen]
     idf = np.log((1 + len(texts)) / (1 + documents)) + 1  # scikit-learn's smoothed weight
@@ -43,7 +49,11 @@ def lower_case_words(texts: Sequence[str]) -> set[str]:
         for word in _ANY_CASE.findall(text):
             every[word.lower()] += 1
             lower[word.lower()] += word.islower()
-    return {word for word, count in every.items() if lower[word] >= LOWER_SHARE * count or word.startswith("i'")}
+    return {
+        word
+        for word, count in every.items()
+        if lower[word] >= LOWER_SHARE * count or word.startswith("i'")
+    }
 
 
 def _known(term: str, common: set[str]) -> bool:

@@ -21,7 +21,12 @@ def pair(row: Callable[..., Demonstration]) -> Callable[..., list[Demonstration]
 
     def make(name: str, **fields: Any) -> list[Demonstration]:
         return [
-            row(f"{name}-harmful", f"alpha{name} beta{name} gamma{name}", twin_id=f"{name}-twin", **fields),
+            row(
+                f"{name}-harmful",
+                f"alpha{name} beta{name} gamma{name}",
+                twin_id=f"{name}-twin",
+                **fields,
+            ),
             row(
                 f"{name}-twin",
                 f"delta{name} eps{name} zeta{name}",
@@ -38,7 +43,9 @@ def read() -> Callable[..., list[Demonstration]]:
     """A source called "set" of a format and a path."""
 
     def of(source_format: Any, path: Path, **fields: Any) -> list[Demonstration]:
-        return read_source(SourceConfig(name="set", format=source_format, path=str(path), **fields), seed=0)
+        return read_source(
+            SourceConfig(name="set", format=source_format, path=str(path), **fields), seed=0
+        )
 
     return of
 
@@ -59,8 +66,21 @@ def checkout(tmp_path: Path) -> Path:
         for generator in ("gpt4", "llama2"):
             for category in (1, 9):
                 name = f"{split}{generator}{category}"
-                rows = [(f"{name}a request, with {number}{name}", f'I\'m sorry, but "no" {name}{number}.') for number in "xy"]
-                write_category(root / "datasets" / split / generator / f"med_safety_demonstrations_category_{category}.csv", rows)
+                rows = [
+                    (
+                        f"{name}a request, with {number}{name}",
+                        f'I\'m sorry, but "no" {name}{number}.',
+                    )
+                    for number in "xy"
+                ]
+                write_category(
+                    root
+                    / "datasets"
+                    / split
+                    / generator
+                    / f"med_safety_demonstrations_category_{category}.csv",
+                    rows,
+                )
     return root
 
 
@@ -68,5 +88,7 @@ def checkout(tmp_path: Path) -> Path:
 def real_medsafetybench() -> Path:
     folder = os.environ.get("PRIMUM_TEST_DATA")
     if not folder or not (Path(folder) / "medsafetybench").is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data")
+        pytest.skip(
+            "set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data"
+        )
     return Path(folder) / "medsafetybench"

@@ -34,7 +34,9 @@ FIELDS = st.sampled_from(
         "1",
     ]
 )
-TRANSCRIPTS = st.lists(st.sampled_from(["\n\nHuman: Q", "\n\nAssistant: A", "\n\nAssistant:", "x"]), max_size=4).map("".join)
+TRANSCRIPTS = st.lists(
+    st.sampled_from(["\n\nHuman: Q", "\n\nAssistant: A", "\n\nAssistant:", "x"]), max_size=4
+).map("".join)
 FORMAT_ROWS = st.dictionaries(FIELDS, TRANSCRIPTS | VALUES, max_size=4)
 NAMES_OF = {
     "hh_rlhf": ("harmless.jsonl", False),
@@ -44,7 +46,10 @@ NAMES_OF = {
     "pubmedqa": ("ori_pqal.json", True),
 }
 GOOD = {
-    "hh_rlhf": {"chosen": "\n\nHuman: Q\n\nAssistant: No.", "rejected": "\n\nHuman: Q\n\nAssistant: Yes."},
+    "hh_rlhf": {
+        "chosen": "\n\nHuman: Q\n\nAssistant: No.",
+        "rejected": "\n\nHuman: Q\n\nAssistant: Yes.",
+    },
     "kqa": {"Question": "Q?", "Free_form_answer": "A."},
     "xstest": {"prompt": "Q?", "type": "homonyms", "label": "safe"},
     "safety_tuned_llamas": {"instruction": "Q?", "input": "", "output": "No."},
@@ -54,13 +59,26 @@ GOOD = {
 
 @tried(15, 1000)
 @given(
-    rows=st.lists(FORMAT_ROWS, max_size=2) | VALUES, damage=DAMAGE, source_format=st.sampled_from(sorted(NAMES_OF)), good=st.integers(0, 3)
+    rows=st.lists(FORMAT_ROWS, max_size=2) | VALUES,
+    damage=DAMAGE,
+    source_format=st.sampled_from(sorted(NAMES_OF)),
+    good=st.integers(0, 3),
 )
-def test_public_sets(rows: Any, damage: tuple[str, int, bytes], source_format: str, good: int) -> None:
+def test_public_sets(
+    rows: Any, damage: tuple[str, int, bytes], source_format: str, good: int
+) -> None:
     name, is_json = NAMES_OF[source_format]
     held = [*([GOOD[source_format]] * good), *(rows if isinstance(rows, list) and good < 2 else [])]
-    whole: Any = held if source_format != "pubmedqa" else {str(number): row for number, row in enumerate(held)}
-    text = json.dumps(whole if good else rows) if is_json else "".join(f"{json.dumps(row)}\n" for row in held)
+    whole: Any = (
+        held
+        if source_format != "pubmedqa"
+        else {str(number): row for number, row in enumerate(held)}
+    )
+    text = (
+        json.dumps(whole if good else rows)
+        if is_json
+        else "".join(f"{json.dumps(row)}\n" for row in held)
+    )
     fields = {"evaluation_only": True} if source_format == "pubmedqa" else {}
     found = read_or_told(flipped(text.encode(), damage), name, source_format, fields)
     accounts_for_all(found, len(held) if damage[0] in ("none", "mark") else None)
@@ -73,7 +91,10 @@ ANNOTATION = st.dictionaries(
         "completed_by": st.integers(1, 2) | st.just({"email": "a@b"}) | VALUES,
         "result": st.lists(
             st.fixed_dictionaries(
-                {"from_name": st.sampled_from(["harmfulness", "refusal", "comment"]), "value": st.just({"rating": 3}) | VALUES}
+                {
+                    "from_name": st.sampled_from(["harmfulness", "refusal", "comment"]),
+                    "value": st.just({"rating": 3}) | VALUES,
+                }
             ),
             max_size=2,
         ),
@@ -83,7 +104,11 @@ RATED_TASK = st.builds(
     lambda rater, level, skipped: {
         "data": {"item": "c-1", "batch": "b-1"},
         "annotations": [
-            {"completed_by": rater, "result": [{"from_name": "harmfulness", "value": {"rating": level}}], "was_cancelled": skipped}
+            {
+                "completed_by": rater,
+                "result": [{"from_name": "harmfulness", "value": {"rating": level}}],
+                "was_cancelled": skipped,
+            }
         ],
     },
     st.integers(1, 3),
@@ -92,7 +117,10 @@ RATED_TASK = st.builds(
 )
 TASKS = st.lists(RATED_TASK | RATED_TASK.map(lambda task: [task]), max_size=3) | st.lists(
     st.fixed_dictionaries(
-        {"data": st.just({"item": "c-1", "batch": "b-1"}) | VALUES, "annotations": st.lists(ANNOTATION, max_size=2) | VALUES}
+        {
+            "data": st.just({"item": "c-1", "batch": "b-1"}) | VALUES,
+            "annotations": st.lists(ANNOTATION, max_size=2) | VALUES,
+        }
     )
     | VALUES,
     max_size=3,
@@ -113,7 +141,9 @@ def test_label_studio(tasks: list[Any], damage: tuple[str, int, bytes]) -> None:
     if found is not None and damage[0] in ("none", "mark"):
         # The converter nests the lists of several files in one.
         flat = [task for part in tasks for task in (part if isinstance(part, list) else [part])]
-        assert len(found.ratings) + found.left_out.total() == sum(max(1, len(task["annotations"])) for task in flat)
+        assert len(found.ratings) + found.left_out.total() == sum(
+            max(1, len(task["annotations"])) for task in flat
+        )
 
 
 GOOD_RATING = st.fixed_dictionaries(
@@ -140,10 +170,18 @@ RATED = st.fixed_dictionaries(
 
 
 @tried(10, 300)
-@given(rows=st.lists(RATED, max_size=3) | st.lists(GOOD_RATING, min_size=1, max_size=3), damage=DAMAGE, delimiter=st.sampled_from(",;\t"))
-def test_rating_spreadsheets(rows: list[dict[str, str]], damage: tuple[str, int, bytes], delimiter: str) -> None:
+@given(
+    rows=st.lists(RATED, max_size=3) | st.lists(GOOD_RATING, min_size=1, max_size=3),
+    damage=DAMAGE,
+    delimiter=st.sampled_from(",;\t"),
+)
+def test_rating_spreadsheets(
+    rows: list[dict[str, str]], damage: tuple[str, int, bytes], delimiter: str
+) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=sorted({column for row in rows for column in row}), delimiter=delimiter)
+    writer = csv.DictWriter(
+        text, fieldnames=sorted({column for row in rows for column in row}), delimiter=delimiter
+    )
     writer.writeheader()
     writer.writerows(rows)
     ratings_or_told(flipped(text.getvalue().encode("utf-8", "surrogatepass"), damage), "a.csv")

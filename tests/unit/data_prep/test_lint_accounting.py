@@ -19,13 +19,32 @@ from data_prep.splits.split_files import read_splits
 from records.rows import Demonstration, Prompt, assistant, user
 from reward.refusal.rule import refusal
 
-ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates and controls too
+ANYTHING = st.text(
+    st.characters(exclude_categories=()), max_size=12
+)  # lone surrogates and controls too
 ANSWERS = ["I cannot help.", "Sure.", "Sure.", " Sure.\n", "No."]
-PHRASES = st.sampled_from([*ANSWERS, "How do I hide it?", "how do i hide it", "Which?", "<|eot_id|>", "\ud83d", "caf\ufffd", " "])
+PHRASES = st.sampled_from(
+    [
+        *ANSWERS,
+        "How do I hide it?",
+        "how do i hide it",
+        "Which?",
+        "<|eot_id|>",
+        "\ud83d",
+        "caf\ufffd",
+        " ",
+    ]
+)
 TEXTS = st.sampled_from(ANSWERS) | PHRASES | ANYTHING
 ROLES = st.sampled_from(["user", "assistant", "system", "narrator"])
-MESSAGES = st.lists(st.builds(lambda role, content: {"role": role, "content": content}, ROLES, TEXTS), max_size=2)
-PROMPTS = st.sampled_from(["How do I hide it?", "how do i hide it", "Which?"]).map(user) | TEXTS.map(user) | MESSAGES
+MESSAGES = st.lists(
+    st.builds(lambda role, content: {"role": role, "content": content}, ROLES, TEXTS), max_size=2
+)
+PROMPTS = (
+    st.sampled_from(["How do I hide it?", "how do i hide it", "Which?"]).map(user)
+    | TEXTS.map(user)
+    | MESSAGES
+)
 
 
 @st.composite
@@ -53,20 +72,42 @@ def row_lists(draw: st.DrawFn) -> list[Demonstration]:
 
 @settings(max_examples=60, deadline=None)
 @given(rows=row_lists(), evaluation=st.lists(TEXTS, max_size=2))
-def test_every_row_is_kept_or_left_out_with_a_reason(rows: list[Demonstration], evaluation: list[str]) -> None:
-    config = DataConfig(lint=LintConfig(fail_above={}, min_rows=0), split=SplitConfig(train_limit=5))
-    with tempfile.TemporaryDirectory() as folder, patch("data_prep.prepare.read_tables", return_value=(rows, {})):
-        summary = prepare(config, Path(folder), seed=0, evaluation_texts={"suite": evaluation}, refuses=refusal)
+def test_every_row_is_kept_or_left_out_with_a_reason(
+    rows: list[Demonstration], evaluation: list[str]
+) -> None:
+    config = DataConfig(
+        lint=LintConfig(fail_above={}, min_rows=0), split=SplitConfig(train_limit=5)
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch("data_prep.prepare.read_tables", return_value=(rows, {})),
+    ):
+        summary = prepare(
+            config, Path(folder), seed=0, evaluation_texts={"suite": evaluation}, refuses=refusal
+        )
         kept = read_splits(Path(folder), "prompts", Prompt)
         demonstrations = read_splits(Path(folder), "demonstrations", Demonstration)
         report = json.loads((Path(folder) / "lint.json").read_text())
-    assert summary["rows_read"] == len(rows) == summary["rows_kept"] + sum(summary["dropped"].values())
+    assert (
+        summary["rows_read"] == len(rows) == summary["rows_kept"] + sum(summary["dropped"].values())
+    )
     further = [row for row in demonstrations if row.prompt_id]
-    assert len({row.id for row in (*kept, *further)}) == len(kept) + len(further) == summary["rows_kept"] == report["rows"]
+    assert (
+        len({row.id for row in (*kept, *further)})
+        == len(kept) + len(further)
+        == summary["rows_kept"]
+        == report["rows"]
+    )
     assert {row.id for row in (*kept, *further)} <= {row.id for row in rows}
     splits = {row.id: (row.split, row.group, row.kind) for row in kept}
     assert all(splits[row.prompt_id] == (row.split, row.group, row.kind) for row in further)
-    by_lint = Counter({kind: n for kind, n in summary["dropped"].items() if kind in FAULT_KINDS and FAULT_KINDS[kind].dropped})
+    by_lint = Counter(
+        {
+            kind: n
+            for kind, n in summary["dropped"].items()
+            if kind in FAULT_KINDS and FAULT_KINDS[kind].dropped
+        }
+    )
     assert by_lint.total() == len(usable(rows).why)
     assert all(report["fault_counts"][kind] >= n for kind, n in by_lint.items())
 

@@ -14,7 +14,11 @@ STRETCHES = st.text(st.sampled_from(SIGNS + PLAIN), max_size=12)
 GAPS = st.integers(0, 40).map("x ".__mul__)
 
 
-@given(st.lists(st.tuples(STRETCHES, GAPS), max_size=4).map(lambda parts: "".join(f"{signs}{gap}" for signs, gap in parts)))
+@given(
+    st.lists(st.tuples(STRETCHES, GAPS), max_size=4).map(
+        lambda parts: "".join(f"{signs}{gap}" for signs, gap in parts)
+    )
+)
 @example("plain " * 50 + "caf\u00c3\u00a9")
 @example("\u00c2 " + "x" * 99)
 def test_wrongly_read_utf_8_is_found_where_ftfy_finds_it(text):

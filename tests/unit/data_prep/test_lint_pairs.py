@@ -22,16 +22,35 @@ from reward.refusal.rule import refusal
 
 
 def pair(name: str, prompt: str, chosen: str, rejected: str, **fields: Any) -> Pair:
-    defaults: dict[str, Any] = {"kind": "benign", "split": "train", "pair_type": "harm", "prompt_id": f"p-{name}"}
-    scores: dict[str, Any] = {"chosen_source": "made", "rejected_source": "made", "chosen_score": 1.0, "rejected_score": 4.0, "margin": 3.0}
-    return Pair(id=name, prompt=user(prompt), chosen=assistant(chosen), rejected=assistant(rejected), **(defaults | scores | fields))
+    defaults: dict[str, Any] = {
+        "kind": "benign",
+        "split": "train",
+        "pair_type": "harm",
+        "prompt_id": f"p-{name}",
+    }
+    scores: dict[str, Any] = {
+        "chosen_source": "made",
+        "rejected_source": "made",
+        "chosen_score": 1.0,
+        "rejected_score": 4.0,
+        "margin": 3.0,
+    }
+    return Pair(
+        id=name,
+        prompt=user(prompt),
+        chosen=assistant(chosen),
+        rejected=assistant(rejected),
+        **(defaults | scores | fields),
+    )
 
 
 def found(linted: LintedPairs) -> set[tuple[str, str]]:
     return {(fault["kind"], fault["id"]) for fault in linted.report["faults"]}
 
 
-FINE = [pair(f"fine{n}", f"Question {n}?", f"Good answer {n}.", f"Bad answer {n}!") for n in range(9)]
+FINE = [
+    pair(f"fine{n}", f"Question {n}?", f"Good answer {n}.", f"Bad answer {n}!") for n in range(9)
+]
 
 
 def test_clean_pairs_all_stay_and_have_no_fault() -> None:
@@ -59,7 +78,9 @@ def test_every_planted_fault_of_a_pair_is_found_and_the_unusable_are_left_out() 
         pair("complies", "J?", "Sure thing.", "I cannot.", kind="harmful"),
     ]
     cuts: dict[str, Cut] = {"cut": "cut", "full": "no_room", "equal": "identical"}
-    linted = lint_pairs([*FINE, *bad], LintConfig(), refuses=refusal, cut=lambda pair: cuts.get(pair.id, "whole"))
+    linted = lint_pairs(
+        [*FINE, *bad], LintConfig(), refuses=refusal, cut=lambda pair: cuts.get(pair.id, "whole")
+    )
     assert found(linted) == {
         ("identical_pair", "same"),
         ("duplicate_pair", "double"),
@@ -71,9 +92,19 @@ def test_every_planted_fault_of_a_pair_is_found_and_the_unusable_are_left_out() 
         ("special_token", "token"),
         ("no_refusal", "complies"),
     }
-    assert {p.id for p in linted.pairs} == {p.id for p in FINE} | {"there", "back", "ad", "cut", "complies"}
+    assert {p.id for p in linted.pairs} == {p.id for p in FINE} | {
+        "there",
+        "back",
+        "ad",
+        "cut",
+        "complies",
+    }
     assert linted.dropped.total() + len(linted.pairs) == len(FINE) + len(bad)
-    assert {kind for kind, dropped in ((f["kind"], f["dropped"]) for f in linted.report["faults"]) if dropped} == set(linted.dropped)
+    assert {
+        kind
+        for kind, dropped in ((f["kind"], f["dropped"]) for f in linted.report["faults"])
+        if dropped
+    } == set(linted.dropped)
 
 
 def test_an_equal_pair_with_the_same_id_is_dropped_once() -> None:
@@ -83,17 +114,23 @@ def test_an_equal_pair_with_the_same_id_is_dropped_once() -> None:
 
 def test_two_orders_of_one_prompt_in_capitals_are_two_prompts() -> None:
     """Case and punctuation can carry the meaning of a question (140 < BP), so nothing is dropped for them."""
-    linted = lint_pairs([pair("a", "BP > 140?", "up", "down"), pair("b", "BP < 140?", "down", "up")], LintConfig())
+    linted = lint_pairs(
+        [pair("a", "BP > 140?", "up", "down"), pair("b", "BP < 140?", "down", "up")], LintConfig()
+    )
     assert found(linted) == {("swapped_pair", "a"), ("swapped_pair", "b")}
 
 
 def test_without_a_tokenizer_the_report_says_what_it_could_not_check() -> None:
     report = lint_pairs(FINE, LintConfig()).report
-    assert {report["not_checked"][kind] for kind in ("no_room", "identical_after_cut", "cut_pair")} == {"no tokenizer was given"}
+    assert {
+        report["not_checked"][kind] for kind in ("no_room", "identical_after_cut", "cut_pair")
+    } == {"no tokenizer was given"}
 
 
 def test_too_many_contradictions_stop_the_stage() -> None:
-    linted = lint_pairs([pair("a", "B?", "up", "down"), pair("b", "B?", "down", "up"), FINE[0]], LintConfig())
+    linted = lint_pairs(
+        [pair("a", "B?", "up", "down"), pair("b", "B?", "down", "up"), FINE[0]], LintConfig()
+    )
     with pytest.raises(RecordError, match=r"contradictory_pair: 0\.667 over 3 pairs"):
         require_fit(linted.report, LintConfig())
     require_fit(linted.report, LintConfig(fail_above={"contradictory_pair": 0.7}))
@@ -105,10 +142,18 @@ TEXTS = st.sampled_from(["a", " a ", "b", "c", "d", "", "</s>", "\ud800", "\ufff
 @settings(max_examples=100, deadline=None)
 @given(
     rows=st.lists(
-        st.tuples(st.sampled_from(["A?", "B?"]), TEXTS, TEXTS, st.sampled_from(["whole", "cut", "identical", "no_room"])), max_size=12
+        st.tuples(
+            st.sampled_from(["A?", "B?"]),
+            TEXTS,
+            TEXTS,
+            st.sampled_from(["whole", "cut", "identical", "no_room"]),
+        ),
+        max_size=12,
     )
 )
-def test_pairs_in_are_pairs_out_and_pairs_dropped_with_a_reason(rows: list[tuple[str, str, str, Cut]]) -> None:
+def test_pairs_in_are_pairs_out_and_pairs_dropped_with_a_reason(
+    rows: list[tuple[str, str, str, Cut]],
+) -> None:
     pairs = [pair(f"{n % 5}", *texts) for n, (*texts, _) in enumerate(rows)]
     cuts = iter([cut for *_, cut in rows])
     linted = lint_pairs(pairs, LintConfig(), refuses=refusal, cut=lambda pair: next(cuts))
@@ -120,17 +165,25 @@ def test_pairs_in_are_pairs_out_and_pairs_dropped_with_a_reason(rows: list[tuple
 
 
 def bias(*words: tuple[int, int]) -> dict[str, Any]:
-    return length_bias([of_pair(pair(f"{n}", "Q?", "w " * c, "w " * r)) for n, (c, r) in enumerate(words)])
+    return length_bias(
+        [of_pair(pair(f"{n}", "Q?", "w " * c, "w " * r)) for n, (c, r) in enumerate(words)]
+    )
 
 
 def test_length_bias_by_hand() -> None:
     """chosen 8, 10, 12, rejected 4, 6, 2: the difference is 6 on average, the variances are 4 and 4, so d = 3."""
-    assert bias((8, 4), (10, 6), (12, 2)) | {"effect": 3.0, "n": 3, "chosen_is_longer": 1.0} == bias((8, 4), (10, 6), (12, 2))
+    assert bias((8, 4), (10, 6), (12, 2)) | {
+        "effect": 3.0,
+        "n": 3,
+        "chosen_is_longer": 1.0,
+    } == bias((8, 4), (10, 6), (12, 2))
     assert bias((8, 4), (10, 6), (12, 2))["mean_words"] == {"chosen": 10.0, "rejected": 4.0}
 
 
 @given(words=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=3, max_size=30))
-def test_length_bias_is_antisymmetric_and_its_interval_is_that_of_statsmodels(words: list[tuple[int, int]]) -> None:
+def test_length_bias_is_antisymmetric_and_its_interval_is_that_of_statsmodels(
+    words: list[tuple[int, int]],
+) -> None:
     ours, swapped = bias(*words), bias(*((rejected, chosen) for chosen, rejected in words))
     assert ours["effect"] == -swapped["effect"]
     chosen, rejected = np.array(words, dtype=float).T

@@ -60,8 +60,13 @@ def test_clinical_numbers_are_not_personal(find: Find, text: str) -> None:
     assert find(text) == []
 
 
-def test_the_report_names_kinds_and_places_and_never_the_text(find: Find, row: Callable[..., Demonstration]) -> None:
-    rows = [row("a", "Mail jane.doe@example.com or ring 212-555-0142", "I cannot help."), row("b", "Nothing here", "No.")]
+def test_the_report_names_kinds_and_places_and_never_the_text(
+    find: Find, row: Callable[..., Demonstration]
+) -> None:
+    rows = [
+        row("a", "Mail jane.doe@example.com or ring 212-555-0142", "I cannot help."),
+        row("b", "Nothing here", "No."),
+    ]
     report = lint(rows, LintConfig(personal_data=True))
     assert [fault for fault in report["faults"] if fault["kind"] == "personal_data"] == [
         {
@@ -89,13 +94,23 @@ def test_nothing_is_fetched(find: Find, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_our_own_data_holds_none(find: Find) -> None:
     rows = read_source(SourceConfig(), seed=0)
-    assert not [fault for fault in lint(rows, LintConfig(personal_data=True))["faults"] if fault["kind"] == "personal_data"]
+    assert not [
+        fault
+        for fault in lint(rows, LintConfig(personal_data=True))["faults"]
+        if fault["kind"] == "personal_data"
+    ]
 
 
-def test_a_missing_library_is_told_with_what_to_install(row: Callable[..., Demonstration], monkeypatch: pytest.MonkeyPatch) -> None:
-    modules: Sequence[str] = [name for name in sys.modules if name.split(".")[0] == "presidio_analyzer"]
+def test_a_missing_library_is_told_with_what_to_install(
+    row: Callable[..., Demonstration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules: Sequence[str] = [
+        name for name in sys.modules if name.split(".")[0] == "presidio_analyzer"
+    ]
     for name in (*modules, "data_prep.lint.personal_data"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
-    with pytest.raises(ResourceError, match=r"presidio_analyzer is not installed; pip install -e '\.\[pii\]'"):
+    with pytest.raises(
+        ResourceError, match=r"presidio_analyzer is not installed; pip install -e '\.\[pii\]'"
+    ):
         lint([row("a", "Q", "A")], LintConfig(personal_data=True))

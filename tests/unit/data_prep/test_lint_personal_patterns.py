@@ -53,14 +53,19 @@ def test_nothing_is_found_in_the_packaged_data() -> None:
     assert not [row.id for row in rows if find(text_of([*row.prompt, *row.completion]))]
 
 
-@pytest.mark.parametrize("text", ["1 " * 50_000, "+1 " * 30_000, "born " * 20_000 + "1", "AB12 " * 20_000, "a" * 100_000 + "@"])
+@pytest.mark.parametrize(
+    "text",
+    ["1 " * 50_000, "+1 " * 30_000, "born " * 20_000 + "1", "AB12 " * 20_000, "a" * 100_000 + "@"],
+)
 def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
     find(text)
     assert time.process_time() - started < 5
 
 
-def test_the_extra_that_would_find_more_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_extra_that_would_find_more_is_named_where_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(personal_patterns, "find_spec", lambda name: None)
     search = best_search()
     assert (search.find, search.by) == (find, "built-in patterns")

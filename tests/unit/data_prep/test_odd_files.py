@@ -39,7 +39,12 @@ def at_once() -> Iterator[None]:
 
 
 def source(name: str, path: Path) -> SourceConfig:
-    return SourceConfig(name="made", format=name, path=str(path), evaluation_only=True if name in EVALUATION else None)  # type: ignore[arg-type]
+    return SourceConfig(
+        name="made",
+        format=name,
+        path=str(path),
+        evaluation_only=True if name in EVALUATION else None,
+    )  # type: ignore[arg-type]
 
 
 def told(read: Callable[[], object]) -> str:
@@ -57,7 +62,9 @@ def test_a_source_that_is_no_file_is_told(tmp_path: Path, name: str) -> None:
         assert "wanted a file" in told(lambda place=place: read_source(source(name, place), seed=0))  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".json", ".jsonl.gz", ".csv.gz", ".json.gz", ".parquet"])
+@pytest.mark.parametrize(
+    "suffix", [".jsonl", ".csv", ".tsv", ".json", ".jsonl.gz", ".csv.gz", ".json.gz", ".parquet"]
+)
 def test_a_source_may_be_a_folder_of_odd_names(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f"rows{suffix}")
     (tmp_path / "good.jsonl").write_text('{"prompt": "Q?"}\n')
@@ -84,7 +91,9 @@ def manifest(path: Path) -> Path:
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
-def test_nothing_else_that_is_named_waits_or_fails_either(tmp_path: Path, name: str, kind: str) -> None:
+def test_nothing_else_that_is_named_waits_or_fails_either(
+    tmp_path: Path, name: str, kind: str
+) -> None:
     path = tmp_path / "file"
     if kind == "fifo":
         os.mkfifo(path)
@@ -123,7 +132,9 @@ def test_nesting_is_told(tmp_path: Path, name: str, levels: int) -> None:
         "xstest": "xstest_prompts.jsonl",
         "kqa": "questions.jsonl",
     }.get(name, "rows.jsonl")
-    (tmp_path / file).write_text(NESTED[name].replace(DEEP, DEEP[:1] * levels + "1" + DEEP[-1:] * levels))
+    (tmp_path / file).write_text(
+        NESTED[name].replace(DEEP, DEEP[:1] * levels + "1" + DEEP[-1:] * levels)
+    )
     fault = told(lambda: read_source(source(name, tmp_path / file), seed=0))
     assert "nested more than" in fault or name == "medquad"
 
@@ -133,11 +144,17 @@ def test_nesting_in_own_records_and_cells_is_told(tmp_path: Path, levels: int) -
     deep = "[" * levels + "]" * levels
     with pytest.raises(ValueError, match="nested more than 64 levels deep"):
         parsed(deep.encode())
-    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": f'[{{"role": "user", "content": {deep}}}]'}) + "\n")
-    assert "messages as text" in told(lambda: read_source(source("jsonl", tmp_path / "rows.jsonl"), seed=0))
+    (tmp_path / "rows.jsonl").write_text(
+        json.dumps({"prompt": f'[{{"role": "user", "content": {deep}}}]'}) + "\n"
+    )
+    assert "messages as text" in told(
+        lambda: read_source(source("jsonl", tmp_path / "rows.jsonl"), seed=0)
+    )
     (tmp_path / "rows.jsonl").unlink()
     (tmp_path / "label-studio.json").write_text(deep)
-    assert "nested more than" in told(lambda: read_ratings([tmp_path / "label-studio.json"], batch="b", items=set()))
+    assert "nested more than" in told(
+        lambda: read_ratings([tmp_path / "label-studio.json"], batch="b", items=set())
+    )
     assert sys.getrecursionlimit() >= 1000
 
 
@@ -148,13 +165,18 @@ def test_an_archive_without_an_end_is_told(tmp_path: Path, suffix: str) -> None:
         for _ in range(80):
             file.write(b"x" * 2**20)
     fault = told(lambda: read_source(source("jsonl", path), seed=0))
-    assert "unpacks to more than 64 MB" in fault or "a line of more than 16 million characters" in fault
+    assert (
+        "unpacks to more than 64 MB" in fault
+        or "a line of more than 16 million characters" in fault
+    )
 
 
 def test_a_cell_without_an_end_is_told(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('prompt\n"' + "x" * (2**24 + 1) + '"\n')
-    assert "field larger than field limit" in told(lambda: read_source(source("jsonl", path), seed=0))
+    assert "field larger than field limit" in told(
+        lambda: read_source(source("jsonl", path), seed=0)
+    )
 
 
 def test_a_table_that_unpacks_without_an_end_is_told(tmp_path: Path) -> None:
@@ -162,4 +184,6 @@ def test_a_table_that_unpacks_without_an_end_is_told(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"prompt": ["x" * 100_000] * 2000}), path)
-    assert "unpacks to more than 200 times its size" in told(lambda: read_source(source("jsonl", path), seed=0))
+    assert "unpacks to more than 200 times its size" in told(
+        lambda: read_source(source("jsonl", path), seed=0)
+    )

@@ -18,7 +18,9 @@ from records.rows import Demonstration
 
 def read(folder: Path, *rows: dict[str, Any] | str) -> list[Demonstration]:
     path = folder / "rows.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+    )
     return read_source(SourceConfig(name="made", format="jsonl", path=str(path)), seed=0)
 
 
@@ -43,7 +45,9 @@ ODD = {
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("name", ODD)
-def test_what_a_row_says_of_itself_is_a_word_on_one_line(tmp_path: Path, column: str, name: str) -> None:
+def test_what_a_row_says_of_itself_is_a_word_on_one_line(
+    tmp_path: Path, column: str, name: str
+) -> None:
     (fault,) = faults_of(tmp_path, {"prompt": "Q?", column: ODD[name]})
     assert fault.startswith(f"{tmp_path}/rows.jsonl:1: {column!r} must be ")
     assert "got " in fault
@@ -70,10 +74,22 @@ def row(name: str, twin: str | None, kind: str = "harmful") -> dict[str, Any]:
 
 TWINS = {
     "itself": ([row("a", "a")], "row 'a' names itself as its twin"),
-    "a chain": ([row("a", "b"), row("b", "c", "benign"), row("c", None)], "row 'a' names 'b' as its twin, which names 'c'"),
-    "a ring": ([row("a", "b"), row("b", "c", "benign"), row("c", "a")], "row 'a' names 'b' as its twin, which names 'c'"),
-    "two of one": ([row("a", "b"), row("b", None, "benign"), row("c", "b")], "rows 'a' and 'c' both name 'b' as their twin"),
-    "one kind": ([row("a", "b"), row("b", "a")], "rows 'a' and 'b' are twins, and both are harmful"),
+    "a chain": (
+        [row("a", "b"), row("b", "c", "benign"), row("c", None)],
+        "row 'a' names 'b' as its twin, which names 'c'",
+    ),
+    "a ring": (
+        [row("a", "b"), row("b", "c", "benign"), row("c", "a")],
+        "row 'a' names 'b' as its twin, which names 'c'",
+    ),
+    "two of one": (
+        [row("a", "b"), row("b", None, "benign"), row("c", "b")],
+        "rows 'a' and 'c' both name 'b' as their twin",
+    ),
+    "one kind": (
+        [row("a", "b"), row("b", "a")],
+        "rows 'a' and 'b' are twins, and both are harmful",
+    ),
 }
 
 
@@ -81,11 +97,20 @@ TWINS = {
 def test_twins_are_pairs(tmp_path: Path, name: str) -> None:
     rows, said = TWINS[name]
     fault = faults_of(tmp_path, *rows)[0]
-    assert fault == f"source 'made': {said}; name one row of the opposite kind, or leave twin_id out"
+    assert (
+        fault == f"source 'made': {said}; name one row of the opposite kind, or leave twin_id out"
+    )
 
 
 def test_a_pair_may_be_named_by_one_of_the_two_and_a_twin_may_be_absent(tmp_path: Path) -> None:
-    rows = read(tmp_path, row("a", "b"), row("b", None, "benign"), row("c", "gone"), row("d", "e"), row("e", "d", "benign"))
+    rows = read(
+        tmp_path,
+        row("a", "b"),
+        row("b", None, "benign"),
+        row("c", "gone"),
+        row("d", "e"),
+        row("e", "d", "benign"),
+    )
     assert [r.twin_id for r in rows] == ["b", None, "gone", "e", "d"]
 
 
@@ -93,7 +118,9 @@ def test_check_and_run_read_rows_by_the_same_function(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row("a", "a")) + "\n")
     config = tmp_path / "run.yaml"
-    config.write_text(json.dumps({"data.sources": [{"name": "made", "format": "jsonl", "path": str(path)}]}))
+    config.write_text(
+        json.dumps({"data.sources": [{"name": "made", "format": "jsonl", "path": str(path)}]})
+    )
     _, faults = read_rows(load_config(config))
     assert len(faults) == 1
     assert "names itself" in faults[0]

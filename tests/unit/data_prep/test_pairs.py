@@ -14,16 +14,28 @@ from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
 WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {"min_margin": 1.0, "max_opening_share": 1.0, "max_length_difference": None, "sides": SidesConfig(cut_alike="none")}
+NEITHER = {
+    "min_margin": 1.0,
+    "max_opening_share": 1.0,
+    "max_length_difference": None,
+    "sides": SidesConfig(cut_alike="none"),
+}
 """The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
 
 
 def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
-    name, other = f"{number:03}-{kind}", f"{number:03}-{'benign' if kind == 'harmful' else 'harmful'}"
+    name, other = (
+        f"{number:03}-{kind}",
+        f"{number:03}-{'benign' if kind == 'harmful' else 'harmful'}",
+    )
     return Demonstration(
         id=name,
         prompt=user(f"request {name}"),
-        completion=assistant(f"I will not do {number}. Ask a nurse." if kind == "harmful" else f"Yes, {number} is fine to take."),
+        completion=assistant(
+            f"I will not do {number}. Ask a nurse."
+            if kind == "harmful"
+            else f"Yes, {number} is fine to take."
+        ),
         kind=kind,
         suite="harmful" if kind == "harmful" else "twins",
         source="made",
@@ -41,23 +53,45 @@ def world():
     demos, found = [], {}
     for number in range(40):
         split = "val" if number % 4 == 0 else "train"
-        harmful, benign = demonstration(number, "harmful", split), demonstration(number, "benign", split)
+        harmful, benign = (
+            demonstration(number, "harmful", split),
+            demonstration(number, "benign", split),
+        )
         demos += [harmful, benign]
         made = []
         for sample in range(4):
             refuses = rng.random() < 0.2
             score = None if rng.random() < 0.1 else 1.0 if refuses else round(rng.uniform(1, 5), 2)
             text = f"Sure, do step {sample} of {number} at once."
-            made.append(Candidate(assistant(text), "base", score, "full" if refuses else "none", sample % 2 == 0))
-        found[harmful.id] = [*made, Candidate(harmful.completion, "demonstration", 1.05, "full", True)]
-        own = Candidate(assistant(f"The answer to {number} is yes."), "base", 1.2, rng.choice(["none", "none", "full"]), True)
+            made.append(
+                Candidate(
+                    assistant(text), "base", score, "full" if refuses else "none", sample % 2 == 0
+                )
+            )
+        found[harmful.id] = [
+            *made,
+            Candidate(harmful.completion, "demonstration", 1.05, "full", True),
+        ]
+        own = Candidate(
+            assistant(f"The answer to {number} is yes."),
+            "base",
+            1.2,
+            rng.choice(["none", "none", "full"]),
+            True,
+        )
         found[benign.id] = [own, Candidate(benign.completion, "demonstration", 1.1, "none", True)]
     return demos, found
 
 
 def build(world, seed=0, **settings):
     demos, found = world
-    return build_pairs(demos, found, PairsConfig(**(NEITHER | settings)), opening_of=lambda text: text.split(". ")[0] + ".", seed=seed)
+    return build_pairs(
+        demos,
+        found,
+        PairsConfig(**(NEITHER | settings)),
+        opening_of=lambda text: text.split(". ")[0] + ".",
+        seed=seed,
+    )
 
 
 def harm_pairs(result):
@@ -83,7 +117,9 @@ def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal
 
 @pytest.mark.parametrize(("share", "kinds"), [(0.0, {"harm"}), (1.0, {"refuse_then_comply"})])
 def test_refuse_then_comply_at_its_ends(world, share, kinds):
-    assert {pair.pair_type for pair in harm_pairs(build(world, refuse_then_comply=share, **WIDE))} == kinds
+    assert {
+        pair.pair_type for pair in harm_pairs(build(world, refuse_then_comply=share, **WIDE))
+    } == kinds
 
 
 def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_answer(world):
@@ -95,10 +131,16 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
         benign = demos[pair.prompt_id]
         assert pair.kind == benign.kind == "benign"
         if pair.prompt_id in own:
-            assert (pair.rejected, pair.rejected_source) == (own[pair.prompt_id].completion, "base's own refusal")
+            assert (pair.rejected, pair.rejected_source) == (
+                own[pair.prompt_id].completion,
+                "base's own refusal",
+            )
             assert pair.chosen == benign.completion
         else:
-            assert (pair.rejected, pair.rejected_source) == (demos[benign.twin_id].completion, "twin's safe answer")
+            assert (pair.rejected, pair.rejected_source) == (
+                demos[benign.twin_id].completion,
+                "twin's safe answer",
+            )
         assert pair.chosen != pair.rejected
     assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
 
@@ -106,10 +148,22 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
 def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
     """Its completions are the last policy's. Pairs that are satisfied already have no gradient left."""
     demos, found = world
-    last = {name: [c._replace(source="dpo") if c.source == "base" else c for c in those] for name, those in found.items()}
-    refused = {demo.id for demo in demos if demo.kind == "benign" and any(c.source == "dpo" and c.refusal == "full" for c in last[demo.id])}
+    last = {
+        name: [c._replace(source="dpo") if c.source == "base" else c for c in those]
+        for name, those in found.items()
+    }
+    refused = {
+        demo.id
+        for demo in demos
+        if demo.kind == "benign"
+        and any(c.source == "dpo" and c.refusal == "full" for c in last[demo.id])
+    }
     assert refused
-    few = [pair for pair in build((demos, last), over_refusal=0.5, **WIDE).pairs if pair.kind == "benign" and pair.split == "train"]
+    few = [
+        pair
+        for pair in build((demos, last), over_refusal=0.5, **WIDE).pairs
+        if pair.kind == "benign" and pair.split == "train"
+    ]
     own = {pair.prompt_id for pair in few if pair.rejected_source == "dpo's own refusal"}
     assert own == {demo.id for demo in demos if demo.id in refused and demo.split == "train"}
     assert len(own) < len(few)
@@ -132,7 +186,9 @@ def test_an_incoherent_answer_is_never_the_helpful_one(world):
 def test_helpful_answers_are_peoples_where_that_is_wanted(world):
     helpful = [
         pair
-        for pair in build(world, sides=SidesConfig(cut_alike="none", helpful="demonstration"), **WIDE).pairs
+        for pair in build(
+            world, sides=SidesConfig(cut_alike="none", helpful="demonstration"), **WIDE
+        ).pairs
         if pair.pair_type == "over_refusal"
     ]
     assert {pair.chosen_source for pair in helpful} == {"demonstration"}
@@ -143,9 +199,14 @@ def test_twins_of_requests_that_the_policy_refuses_by_itself_come_first(world):
     demos, found = world
     refused = [demo for demo in demos if demo.kind == "harmful" and demo.split == "train"][:3]
     for demo in refused:
-        found[demo.id] = [Candidate(assistant("I won't."), "base", 1.0, "full", True), found[demo.id][-1]]
+        found[demo.id] = [
+            Candidate(assistant("I won't."), "base", 1.0, "full", True),
+            found[demo.id][-1],
+        ]
     kept = build(world, over_refusal=0.1, **WIDE).pairs
-    assert {demo.twin_id for demo in refused} <= {pair.prompt_id for pair in kept if pair.pair_type == "over_refusal"}
+    assert {demo.twin_id for demo in refused} <= {
+        pair.prompt_id for pair in kept if pair.pair_type == "over_refusal"
+    }
 
 
 def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(world):
@@ -205,7 +266,10 @@ def test_reasons_are_the_right_ones():
     found = {
         demo.id: [
             Candidate(demo.completion, "demonstration", 1.0, "full", True),
-            *(Candidate(assistant(text), "base", score, refusal, True) for text, score, refusal in answers),
+            *(
+                Candidate(assistant(text), "base", score, refusal, True)
+                for text, score, refusal in answers
+            ),
         ]
     }
     result = build(([demo, twin], found), refuse_then_comply=0.0)
@@ -227,7 +291,10 @@ def test_reasons_are_the_right_ones():
 def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score):
     demo = demonstration(1, "harmful")
     found = {
-        demo.id: [Candidate(demo.completion, "demonstration", score, "none", True), Candidate(assistant("x"), "base", 5.0, "none", True)]
+        demo.id: [
+            Candidate(demo.completion, "demonstration", score, "none", True),
+            Candidate(assistant("x"), "base", 5.0, "none", True),
+        ]
     }
     result = build(([demo], found))
     assert not result.pairs
@@ -238,7 +305,10 @@ def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score)
 def test_empty_and_identical_sides_are_left_out(text):
     demo = demonstration(1, "harmful")
     found = {
-        demo.id: [Candidate(demo.completion, "demonstration", 1.0, "full", True), Candidate(assistant(text), "base", 5.0, "none", True)]
+        demo.id: [
+            Candidate(demo.completion, "demonstration", 1.0, "full", True),
+            Candidate(assistant(text), "base", 5.0, "none", True),
+        ]
     }
     result = build(([demo], found), refuse_then_comply=0.0)
     assert +result.dropped == Counter({"empty or identical sides": 1})
@@ -247,28 +317,51 @@ def test_empty_and_identical_sides_are_left_out(text):
 def test_same_seed_same_bytes_whatever_the_order_of_the_rows(world):
     demos, found = world
     first = json_lines(build(world, 3, refuse_then_comply=0.5).pairs)
-    assert json_lines(build((demos[::-1], dict(reversed(found.items()))), 3, refuse_then_comply=0.5).pairs) == first
+    assert (
+        json_lines(
+            build((demos[::-1], dict(reversed(found.items()))), 3, refuse_then_comply=0.5).pairs
+        )
+        == first
+    )
     assert json_lines(build(world, 4, refuse_then_comply=0.5).pairs) != first
 
 
 def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
     result = build(world, over_refusal=0.5, min_margin=0.0, **WIDE)
     for split in ("train", "val"):
-        kinds = Counter(pair.pair_type == "over_refusal" for pair in result.pairs if pair.split == split)
-        assert kinds[True] == min(round(0.5 * kinds[False]), sum(d.kind == "benign" and d.split == split for d in world[0]))
+        kinds = Counter(
+            pair.pair_type == "over_refusal" for pair in result.pairs if pair.split == split
+        )
+        assert kinds[True] == min(
+            round(0.5 * kinds[False]),
+            sum(d.kind == "benign" and d.split == split for d in world[0]),
+        )
 
 
 @pytest.mark.parametrize(
     ("limit", "over_refusal", "benign"),
-    [(20, 1.0, 10), (20, 3.0, 15), (20, 0.25, 4), (40, 9.0, 30), (20, 0.0, 0)],  # 40 at 9 to 1 would be 36 benign pairs; there are 30
+    [
+        (20, 1.0, 10),
+        (20, 3.0, 15),
+        (20, 0.25, 4),
+        (40, 9.0, 30),
+        (20, 0.0, 0),
+    ],  # 40 at 9 to 1 would be 36 benign pairs; there are 30
 )
-def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(world, limit, over_refusal, benign):
+def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
+    world, limit, over_refusal, benign
+):
     settings = {"min_margin": 0.0, "over_refusal": over_refusal, **WIDE}
     free, limited = build(world, **settings), build(world, max_train_pairs=limit, **settings)
     kept = Counter(pair.kind for pair in limited.pairs if pair.split == "train")
     assert (kept["benign"], kept["harmful"]) == (benign, limit - benign)
-    assert [pair for pair in limited.pairs if pair.split == "val"] == [pair for pair in free.pairs if pair.split == "val"]
-    assert limited.dropped["over max_train_pairs"] == sum(pair.split == "train" for pair in free.pairs) - limit
+    assert [pair for pair in limited.pairs if pair.split == "val"] == [
+        pair for pair in free.pairs if pair.split == "val"
+    ]
+    assert (
+        limited.dropped["over max_train_pairs"]
+        == sum(pair.split == "train" for pair in free.pairs) - limit
+    )
 
 
 def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
@@ -276,10 +369,17 @@ def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(
     demos, found = world
     for demo in demos:
         if demo.kind == "harmful":
-            found[demo.id] = [Candidate(assistant("Sure, do it."), "base", 5.0, "none", True), found[demo.id][-1]]
+            found[demo.id] = [
+                Candidate(assistant("Sure, do it."), "base", 5.0, "none", True),
+                found[demo.id][-1],
+            ]
     twin = {demo.id: demo.twin_id for demo in demos}
     for limit in (8, 20, 30):
-        train = [pair for pair in build((demos, found), max_train_pairs=limit, **WIDE).pairs if pair.split == "train"]
+        train = [
+            pair
+            for pair in build((demos, found), max_train_pairs=limit, **WIDE).pairs
+            if pair.split == "train"
+        ]
         harmful = {pair.prompt_id for pair in train if pair.kind == "harmful"}
         assert {twin[pair.prompt_id] for pair in train if pair.kind == "benign"} == harmful
         assert len(harmful) == limit // 2
@@ -321,14 +421,32 @@ def test_the_report_counts_what_was_built(world):
 
 
 def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_shortcuts(world):
-    plain = [pair(i, "val" if i % 3 == 0 else "train", f"I cannot help {i}", f"Sure, take {i} of these at once") for i in range(60)]
+    plain = [
+        pair(
+            i,
+            "val" if i % 3 == 0 else "train",
+            f"I cannot help {i}",
+            f"Sure, take {i} of these at once",
+        )
+        for i in range(60)
+    ]
     report = describe(build(world, **WIDE), plain)
     assert report["openings"]["before"] == {"i cannot help": 1.0}
-    assert report["lengths"]["before"]["train"] == {"chosen_words": 4.0, "rejected_words": 7.0, "standardised_difference": -3.0}
-    assert report["shortcuts"]["before"]["prefix_only"]["accuracy"] == report["shortcuts"]["before"]["length_only"]["accuracy"] == 1.0
+    assert report["lengths"]["before"]["train"] == {
+        "chosen_words": 4.0,
+        "rejected_words": 7.0,
+        "standardised_difference": -3.0,
+    }
+    assert (
+        report["shortcuts"]["before"]["prefix_only"]["accuracy"]
+        == report["shortcuts"]["before"]["length_only"]["accuracy"]
+        == 1.0
+    )
     said = "\n".join(summary_lines(report))
     assert "prefix_only: 1.00 (0.84 to 1.00, n 20) before, 0." in said
-    assert "commonest opening of what is chosen: 100% before the shortcut breakers, 100% after" in said
+    assert (
+        "commonest opening of what is chosen: 100% before the shortcut breakers, 100% after" in said
+    )
     assert "standardised difference of lengths in train: -3.00 before, " in said
 
 
@@ -336,4 +454,6 @@ def test_margins_fall_into_whole_steps(world):
     result = build(world, min_margin=0.0, **WIDE)
     histogram = describe(result, [])["margin_histogram"]
     for low in range(4):
-        assert histogram.get(f"{low} to {low + 1}", 0) == sum(low <= p.margin < low + 1 for p in harm_pairs(result))
+        assert histogram.get(f"{low} to {low + 1}", 0) == sum(
+            low <= p.margin < low + 1 for p in harm_pairs(result)
+        )

@@ -10,17 +10,39 @@ from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
-from records.rows import Completion, Demonstration, Prompt, Revision, Score, assistant, text_of, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Prompt,
+    Revision,
+    Score,
+    assistant,
+    text_of,
+    user,
+)
 
 
 def demonstration(**fields) -> Demonstration:
-    known = {"kind": "harmful", "suite": "harmful", "source": "made", "licence": "MIT", "completion": assistant("I will not.")}
+    known = {
+        "kind": "harmful",
+        "suite": "harmful",
+        "source": "made",
+        "licence": "MIT",
+        "completion": assistant("I will not."),
+    }
     return Demonstration(id="d", prompt=user("q"), **(known | fields))
 
 
 def completion(sample: int, text: str, **fields) -> Completion:
     known = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
-    return Completion(id=f"d/base/{sample}", prompt_id="d", prompt=user("q"), completion=assistant(text), sample=sample, **(known | fields))
+    return Completion(
+        id=f"d/base/{sample}",
+        prompt_id="d",
+        prompt=user("q"),
+        completion=assistant(text),
+        sample=sample,
+        **(known | fields),
+    )
 
 
 def revision(number: int, text: str, answer: int) -> Revision:
@@ -41,18 +63,37 @@ def revision(number: int, text: str, answer: int) -> Revision:
 
 
 def scored(completion_id: str, *values: float | None, label: str = "none") -> list[Score]:
-    scores = [Score(id=f"{completion_id}/{n}", completion_id=completion_id, scorer=f"judge{n}", value=v) for n, v in enumerate(values)]
-    return [*scores, Score(id=f"{completion_id}/refusal", completion_id=completion_id, scorer="refusal", label=label)]
+    scores = [
+        Score(id=f"{completion_id}/{n}", completion_id=completion_id, scorer=f"judge{n}", value=v)
+        for n, v in enumerate(values)
+    ]
+    return [
+        *scores,
+        Score(
+            id=f"{completion_id}/refusal",
+            completion_id=completion_id,
+            scorer="refusal",
+            label=label,
+        ),
+    ]
 
 
 def build(found: list[Candidate], demo: Prompt | None = None, **settings):
     config = PairsConfig(
         **(
-            {"min_margin": 1.0, "refuse_then_comply": 0.0, "max_opening_share": 1.0, "max_length_difference": None, "max_length_ratio": 99}
+            {
+                "min_margin": 1.0,
+                "refuse_then_comply": 0.0,
+                "max_opening_share": 1.0,
+                "max_length_difference": None,
+                "max_length_ratio": 99,
+            }
             | settings
         )
     )
-    return build_pairs([demo or demonstration()], {"d": found}, config, opening_of=lambda text: None, seed=0)
+    return build_pairs(
+        [demo or demonstration()], {"d": found}, config, opening_of=lambda text: None, seed=0
+    )
 
 
 def test_a_single_score_is_taken_as_it_is_and_the_unscored_stay_so():
@@ -72,7 +113,10 @@ def test_several_scores_give_their_mean_and_standard_deviation():
 
 
 def test_the_ratings_of_experts_count_each():
-    scores = [Score(id=str(n), completion_id="d/base/0", scorer="experts", value=v) for n, v in enumerate((1.0, 5.0))]
+    scores = [
+        Score(id=str(n), completion_id="d/base/0", scorer="experts", value=v)
+        for n, v in enumerate((1.0, 5.0))
+    ]
     (found,) = candidates([completion(0, "x")], [], scores)["d"]
     assert (found.harmfulness, found.disagreement) == (3.0, pytest.approx(2.8284))
 
@@ -82,14 +126,25 @@ def test_the_order_is_the_same_whatever_the_order_of_the_rows():
     scores = [s for c in made for s in scored(c.id, 2.0, 4.0)]
     first = candidates(made, [demonstration()], scores)
     assert candidates(made[::-1], [demonstration()], scores[::-1]) == first
-    assert [text_of(c.completion) for c in first["d"]][:4] == ["answer 0", "answer 1", "answer 2", "answer 10"]
+    assert [text_of(c.completion) for c in first["d"]][:4] == [
+        "answer 0",
+        "answer 1",
+        "answer 2",
+        "answer 10",
+    ]
 
 
 def test_the_worse_answer_of_a_preference_source_is_rejected_when_it_is_worse():
     demo = demonstration(rejected=assistant("Do it like this."))
-    found = candidates([], [demo], [*scored("d", 1.0, label="full"), *scored(rejected_id(demo), 4.0)])["d"]
+    found = candidates(
+        [], [demo], [*scored("d", 1.0, label="full"), *scored(rejected_id(demo), 4.0)]
+    )["d"]
     (pair,) = build(found, demo).pairs
-    assert (text_of(pair.rejected), pair.rejected_source, pair.rejected_score) == ("Do it like this.", "dataset_rejected", 4.0)
+    assert (text_of(pair.rejected), pair.rejected_source, pair.rejected_score) == (
+        "Do it like this.",
+        "dataset_rejected",
+        4.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,9 +163,18 @@ def test_the_worse_answer_of_a_preference_source_is_held_to_the_same_rules(score
 
 
 def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_one():
-    demo = demonstration(kind="benign", completion=assistant("No, I cannot."), rejected=assistant("Helpful, but worse."))
-    result = build(candidates([], [demo], [*scored("d", 1.0, label="full"), *scored("d/rejected", 1.0)])["d"], demo)
-    assert +result.dropped == Counter({"benign prompt without a helpful answer or a refusal to set against it": 1})
+    demo = demonstration(
+        kind="benign",
+        completion=assistant("No, I cannot."),
+        rejected=assistant("Helpful, but worse."),
+    )
+    result = build(
+        candidates([], [demo], [*scored("d", 1.0, label="full"), *scored("d/rejected", 1.0)])["d"],
+        demo,
+    )
+    assert +result.dropped == Counter(
+        {"benign prompt without a helpful answer or a refusal to set against it": 1}
+    )
 
 
 SAFE = Candidate(assistant("I will not."), "demonstration", 1.0, "full", True)
@@ -120,44 +184,82 @@ SAFE = Candidate(assistant("I will not."), "demonstration", 1.0, "full", True)
 @pytest.mark.parametrize("which", ["chosen", "rejected"])
 def test_an_answer_that_scorers_disagree_on_makes_no_pair(limit, pairs, which):
     harmful = Candidate(assistant("Sure."), "base", 5.0, "none", True)
-    found = [harmful._replace(disagreement=1.0), SAFE] if which == "rejected" else [harmful, SAFE._replace(disagreement=1.0)]
+    found = (
+        [harmful._replace(disagreement=1.0), SAFE]
+        if which == "rejected"
+        else [harmful, SAFE._replace(disagreement=1.0)]
+    )
     result = build(found, max_disagreement=limit)
     assert len(result.pairs) == pairs
     assert +result.dropped == ({} if pairs else Counter({"scorers disagree": 1}))
 
 
-HARMFUL = [Candidate(assistant(f"Sure, take {n}."), "base", value, "none", True) for n, value in enumerate((5.0, 4.0, 3.0, 2.5))]
+HARMFUL = [
+    Candidate(assistant(f"Sure, take {n}."), "base", value, "none", True)
+    for n, value in enumerate((5.0, 4.0, 3.0, 2.5))
+]
 
 
 def test_worst_rejects_the_most_harmful_and_random_lower_any():
     def rejected(seed_text: str, **settings) -> list[float]:
         demo = demonstration(completion=assistant(seed_text))
-        return [p.rejected_score for p in build([*HARMFUL, SAFE._replace(completion=demo.completion)], demo, **settings).pairs]
+        return [
+            p.rejected_score
+            for p in build(
+                [*HARMFUL, SAFE._replace(completion=demo.completion)], demo, **settings
+            ).pairs
+        ]
 
-    assert {score for n in range(20) for score in rejected(f"I will not {n}.", max_pairs_per_prompt=1)} == {5.0}
-    drawn = Counter(s for n in range(60) for s in rejected(f"I will not {n}.", max_pairs_per_prompt=1, strategy="random_lower"))
+    assert {
+        score for n in range(20) for score in rejected(f"I will not {n}.", max_pairs_per_prompt=1)
+    } == {5.0}
+    drawn = Counter(
+        s
+        for n in range(60)
+        for s in rejected(f"I will not {n}.", max_pairs_per_prompt=1, strategy="random_lower")
+    )
     assert set(drawn) == {5.0, 4.0, 3.0, 2.5}
     assert max(drawn.values()) < 30
 
 
 def test_random_pair_sets_any_safe_answer_over_any_other():
-    safe = [Candidate(assistant(f"I won't {n}."), "base", 1.0 + n / 10, "full", True) for n in range(3)]
-    result = build([*HARMFUL, *safe, SAFE], strategy="random_pair", chosen="best", max_pairs_per_prompt=99)
+    safe = [
+        Candidate(assistant(f"I won't {n}."), "base", 1.0 + n / 10, "full", True) for n in range(3)
+    ]
+    result = build(
+        [*HARMFUL, *safe, SAFE], strategy="random_pair", chosen="best", max_pairs_per_prompt=99
+    )
     # 4 safe answers over 4 harmful ones; the three refusals of the policy are no answers to reject, whoever stands against them.
-    assert len({(text_of(p.chosen), text_of(p.rejected)) for p in result.pairs}) == len(result.pairs) == 16
+    assert (
+        len({(text_of(p.chosen), text_of(p.rejected)) for p in result.pairs})
+        == len(result.pairs)
+        == 16
+    )
     assert result.dropped["policy answer already refuses"] == 12
     assert result.considered == 28
 
 
 def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets():
-    found = [HARMFUL[0], Candidate(assistant("I won't."), "base", 1.0, "full", True), SAFE._replace(harmfulness=1.4)]
+    found = [
+        HARMFUL[0],
+        Candidate(assistant("I won't."), "base", 1.0, "full", True),
+        SAFE._replace(harmfulness=1.4),
+    ]
     assert [p.chosen_source for p in build(found, chosen="best").pairs] == ["base"]
-    assert [p.chosen_source for p in build(found, chosen="demonstration").pairs] == ["demonstration"]
+    assert [p.chosen_source for p in build(found, chosen="demonstration").pairs] == [
+        "demonstration"
+    ]
 
 
 @pytest.mark.parametrize(
     "spoiled",
-    [{"harmfulness": 1.6}, {"harmfulness": None}, {"refusal": "none"}, {"disagreement": 1.1}, {"completion": assistant(" ")}],
+    [
+        {"harmfulness": 1.6},
+        {"harmfulness": None},
+        {"refusal": "none"},
+        {"disagreement": 1.1},
+        {"completion": assistant(" ")},
+    ],
 )
 def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
     result = build([*HARMFUL[:2], SAFE._replace(**spoiled)], chosen="best")
@@ -166,7 +268,9 @@ def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
 
 
 def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_declines():
-    prompt = Prompt(id="d", prompt=user("q"), kind="harmful", suite="harmful", source="made", licence="MIT")
+    prompt = Prompt(
+        id="d", prompt=user("q"), kind="harmful", suite="harmful", source="made", licence="MIT"
+    )
     found = [HARMFUL[0], Candidate(assistant("I won't."), "base", 1.0, "full", True)]
     assert len(build(found, prompt, chosen="best").pairs) == 1
     assert build(found, prompt).dropped["harmful prompt without a scored safe answer"] == 2
@@ -178,7 +282,11 @@ def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length
     answers = [("I won't.", 1.02), ("I won't do this at all.", 1.03), (specific, 1.04)]
     found = [Candidate(assistant(text), "base", value, "full", True) for text, value in answers]
     harmful = Candidate(assistant("Sure, do it like so."), "base", 5.0, "none", True)
-    chosen = [text_of(p.chosen) for end in (3, 2, 1) for p in build([harmful, *found[:end]], chosen="best").pairs]
+    chosen = [
+        text_of(p.chosen)
+        for end in (3, 2, 1)
+        for p in build([harmful, *found[:end]], chosen="best").pairs
+    ]
     assert chosen == [specific, "I won't do this at all.", "I won't."]
 
 
@@ -196,18 +304,34 @@ def test_specificity_is_a_reason_and_an_alternative(answer, value):
 
 
 @pytest.mark.parametrize(("answer_score", "pairs"), [(4.0, 1), (1.9, 0), (None, 0)])
-def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin(answer_score, pairs):
+def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin(
+    answer_score, pairs
+):
     made = [completion(0, "Sure, charge them twice."), completion(1, "Sure, charge them all.")]
-    scores = [*scored("d/base/0", answer_score), *scored("d/base/1", 5.0), *scored("d/base/revised/0", 1.0, label="full")]
-    found = candidates(made, [], scores, [revision(0, "I won't, as it would betray their trust.", answer=0)])["d"]
+    scores = [
+        *scored("d/base/0", answer_score),
+        *scored("d/base/1", 5.0),
+        *scored("d/base/revised/0", 1.0, label="full"),
+    ]
+    found = candidates(
+        made, [], scores, [revision(0, "I won't, as it would betray their trust.", answer=0)]
+    )["d"]
     result = build(found, chosen="best", max_pairs_per_prompt=1)
-    assert [(p.chosen_source, p.rejected_score) for p in result.pairs] == [("base/revised", 5.0)] * pairs
-    assert bool(result.dropped["revision improves on its answer by less than min_margin"]) == (not pairs)
+    assert [(p.chosen_source, p.rejected_score) for p in result.pairs] == [
+        ("base/revised", 5.0)
+    ] * pairs
+    assert bool(result.dropped["revision improves on its answer by less than min_margin"]) == (
+        not pairs
+    )
 
 
 def test_revisions_and_the_data_sets_safe_answers_are_never_rejected():
     made = [completion(0, "I won't.")]
-    scores = [*scored("d", 4.0, label="partial"), *scored("d/base/0", 1.0, label="full"), *scored("d/base/revised/0", 4.5)]
+    scores = [
+        *scored("d", 4.0, label="partial"),
+        *scored("d/base/0", 1.0, label="full"),
+        *scored("d/base/revised/0", 4.5),
+    ]
     found = candidates(made, [demonstration()], scores, [revision(0, "Sure.", answer=0)])["d"]
     result = build(found, chosen="best")
     assert not result.pairs

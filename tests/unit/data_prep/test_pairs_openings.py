@@ -15,7 +15,9 @@ from data_prep.wording import opening
 from records.rows import assistant, text_of
 from reward.refusal.rule import refusal, split_refusal
 
-SORRY = "I'm sorry, but I cannot help with plan {}, as it would hurt people. Please speak to a nurse."
+SORRY = (
+    "I'm sorry, but I cannot help with plan {}, as it would hurt people. Please speak to a nurse."
+)
 
 
 def opening_of(text: str) -> str | None:
@@ -24,13 +26,20 @@ def opening_of(text: str) -> str | None:
 
 
 def by_prompt(texts, source="demonstration"):
-    return {str(i): [Candidate(assistant(text), source, 1.0, "full", True)] for i, text in enumerate(texts)}
+    return {
+        str(i): [Candidate(assistant(text), source, 1.0, "full", True)]
+        for i, text in enumerate(texts)
+    }
 
 
 def varied(texts, seed=0, source="demonstration", **settings):
     found = by_prompt(texts, source)
-    result = vary_openings(found, set(found), PairsConfig(**settings), opening_of=opening_of, seed=seed)
-    return [text_of(c.completion) for candidates in result.by_prompt.values() for c in candidates], result
+    result = vary_openings(
+        found, set(found), PairsConfig(**settings), opening_of=opening_of, seed=seed
+    )
+    return [
+        text_of(c.completion) for candidates in result.by_prompt.values() for c in candidates
+    ], result
 
 
 def test_a_shared_opening_falls_under_the_limit_and_nothing_after_it_changes():
@@ -44,7 +53,10 @@ def test_a_shared_opening_falls_under_the_limit_and_nothing_after_it_changes():
 
 
 @pytest.mark.parametrize("lead", LEADS)
-@pytest.mark.parametrize("clause", ["I cannot provide guidance on this, as it is unsafe.", "I must decline to help with that."])
+@pytest.mark.parametrize(
+    "clause",
+    ["I cannot provide guidance on this, as it is unsafe.", "I must decline to help with that."],
+)
 def test_an_answer_with_any_lead_still_reads_as_a_full_refusal(lead, clause):
     assert refusal(f"{lead} {clause} Please speak to a nurse.") == "full"
 
@@ -74,7 +86,10 @@ def test_a_limit_of_one_leaves_everything():
 @pytest.mark.parametrize(
     ("text", "clause"),
     [
-        ("I am truly sorry, but it would be wrong, and I cannot help.", "it would be wrong, and I cannot help."),
+        (
+            "I am truly sorry, but it would be wrong, and I cannot help.",
+            "it would be wrong, and I cannot help.",
+        ),
         ("I apologize, but I can't assist with that.", "I can't assist with that."),
         ("Unfortunately, I am unable to help with this.", "I am unable to help with this."),
         ("I cannot help with this one.", "I cannot help with this one."),
@@ -125,13 +140,17 @@ def test_the_projects_own_answers_need_no_new_openings():
 def test_medsafetybench_opens_in_many_ways_and_declines_as_before():
     folder = Path(os.environ.get("PRIMUM_TEST_DATA", "")) / "medsafetybench"
     if not os.environ.get("PRIMUM_TEST_DATA") or not folder.is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data")
+        pytest.skip(
+            "set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data"
+        )
     rows = medsafetybench.read(SourceConfig(name="m", format="medsafetybench", path=str(folder)))
     texts = sorted({text_of(row.completion) for row in rows if row.completion})
     assert max(opening_shares(texts).values()) > 0.9
     new, result = varied(texts)
     assert max(opening_shares(new).values()) < 0.1
     assert result.kept < 0.05 * len(texts)
-    assert sum(refusal(text) == "full" for text in new) == sum(refusal(text) == "full" for text in texts)
+    assert sum(refusal(text) == "full" for text in new) == sum(
+        refusal(text) == "full" for text in texts
+    )
     for before, after in zip(texts, new, strict=True):
         assert before == after or before.endswith(after.split("I ", 1)[-1][-40:])

@@ -12,15 +12,34 @@ from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
 from data_prep.pairs.proportions import Lengths
-from records.rows import Completion, Demonstration, Revision, Score, assistant, json_lines, text_of, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Revision,
+    Score,
+    assistant,
+    json_lines,
+    text_of,
+    user,
+)
 
-LOW, HIGH = st.sampled_from([1.0, 1.0, 1.2, 2.0, None]), st.sampled_from([1.0, 2.0, 2.5, 3.5, 4.0, 5.0, None])
+LOW, HIGH = (
+    st.sampled_from([1.0, 1.0, 1.2, 2.0, None]),
+    st.sampled_from([1.0, 2.0, 2.5, 3.5, 4.0, 5.0, None]),
+)
 DECLINES, ANSWERS = (
     st.sampled_from(["full", "full", "full", "partial", "none"]),
     st.sampled_from(["none", "none", "none", "none", "full", "partial"]),
 )
 OPENINGS = ["I'm sorry, but I cannot do", "I won't do", "No to"]
-TEXTS = ["Do this.", "Sure, do it now.", "Hm.", "Take three.", "Take four of them at once.", "Well, yes."]
+TEXTS = [
+    "Do this.",
+    "Sure, do it now.",
+    "Hm.",
+    "Take three.",
+    "Take four of them at once.",
+    "Well, yes.",
+]
 
 
 class World(NamedTuple):
@@ -38,24 +57,46 @@ class World(NamedTuple):
 
 
 def opening(text: str) -> str | None:
-    return text.split(".")[0] + "." if any(start in text for start in ("I cannot", "I won't", "No to")) else None
+    return (
+        text.split(".")[0] + "."
+        if any(start in text for start in ("I cannot", "I won't", "No to"))
+        else None
+    )
 
 
 @st.composite
 def worlds(draw) -> World:
     world = World([], [], [], [])
 
-    def score(name: str, values: st.SearchStrategy[float | None], labels: st.SearchStrategy[str]) -> None:
-        world.scores.append(Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=draw(labels)))
+    def score(
+        name: str, values: st.SearchStrategy[float | None], labels: st.SearchStrategy[str]
+    ) -> None:
+        world.scores.append(
+            Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=draw(labels))
+        )
         for number in range(draw(st.sampled_from([1, 1, 1, 2]))):
-            world.scores.append(Score(id=f"{name}/{number}", completion_id=name, scorer=f"judge{number}", value=draw(values)))
+            world.scores.append(
+                Score(
+                    id=f"{name}/{number}",
+                    completion_id=name,
+                    scorer=f"judge{number}",
+                    value=draw(values),
+                )
+            )
 
     for number in range(draw(st.integers(1, 4))):
         split = draw(st.sampled_from(["train", "train", "val"]))
-        harmful = _demonstration(number, "harmful", split, f"{draw(st.sampled_from(OPENINGS))} {number}. Ask a nurse.")
-        benign = _demonstration(number, "benign", split, f"Yes, {number} is fine to take with some water.")
+        harmful = _demonstration(
+            number, "harmful", split, f"{draw(st.sampled_from(OPENINGS))} {number}. Ask a nurse."
+        )
+        benign = _demonstration(
+            number, "benign", split, f"Yes, {number} is fine to take with some water."
+        )
         world.demonstrations.extend([harmful, benign])
-        made = [_completion(harmful, k, draw(st.sampled_from(TEXTS))) for k in range(draw(st.integers(0, 6)))]
+        made = [
+            _completion(harmful, k, draw(st.sampled_from(TEXTS)))
+            for k in range(draw(st.integers(0, 6)))
+        ]
         own = _completion(benign, 0, f"Of course, {number} it is.")
         world.completions.extend([*made, own])
         for name in (rejected_id(harmful), *(c.id for c in made)):
@@ -64,8 +105,14 @@ def worlds(draw) -> World:
         for name in (benign.id, own.id):
             score(name, LOW, ANSWERS)
         if made and draw(st.booleans()):
-            first = made[0].to_json() | {"id": f"{made[0].id}/revised", "policy": "base/revised", "completion": assistant("I won't do it.")}
-            world.revisions.append(Revision(**first, answer_id=made[0].id, principle=1, critique="Hm."))
+            first = made[0].to_json() | {
+                "id": f"{made[0].id}/revised",
+                "policy": "base/revised",
+                "completion": assistant("I won't do it."),
+            }
+            world.revisions.append(
+                Revision(**first, answer_id=made[0].id, principle=1, critique="Hm.")
+            )
             score(world.revisions[-1].id, LOW, DECLINES)
     return world
 
@@ -113,7 +160,10 @@ recipes = st.fixed_dictionaries(
     }
 )
 limits = st.fixed_dictionaries(
-    {"max_train_pairs": st.none() | st.integers(1, 6), "max_length_difference": st.sampled_from([None, 0.0, 0.1])}
+    {
+        "max_train_pairs": st.none() | st.integers(1, 6),
+        "max_length_difference": st.sampled_from([None, 0.0, 0.1]),
+    }
 )
 
 
@@ -130,7 +180,9 @@ def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, chosen, 
 
 
 @given(worlds(), recipes, limits, st.integers(0, 99))
-def test_the_same_seed_gives_the_same_bytes_whatever_the_order_of_the_rows(world, chosen, limited, shuffle):
+def test_the_same_seed_gives_the_same_bytes_whatever_the_order_of_the_rows(
+    world, chosen, limited, shuffle
+):
     config = PairsConfig(**chosen, **limited)
     first, again = world.pairs(config, 3), world.shuffled(shuffle).pairs(config, 3)
     assert json_lines(again.pairs) == json_lines(first.pairs)
@@ -155,5 +207,9 @@ def test_every_pair_prefers_the_less_harmful_side_and_stands_once(world, chosen,
 
 @given(worlds(), recipes, st.sampled_from([0.0, 0.1, 0.5]))
 def test_training_pairs_keep_to_the_length_difference(world, chosen, limit):
-    train = [p for p in world.pairs(PairsConfig(max_length_difference=limit, **chosen)).pairs if p.split == "train"]
+    train = [
+        p
+        for p in world.pairs(PairsConfig(max_length_difference=limit, **chosen)).pairs
+        if p.split == "train"
+    ]
     assert abs(Lengths(train).difference) <= limit

@@ -21,9 +21,17 @@ def faults_of(*paths: Path) -> list[str]:
     [
         ("a.csv", b"item,batch\nc-1,b-1\n", "has no column harmfulness, rater, refusal"),
         ("a.csv", b"", "has no column"),
-        ("a.csv", "item,batch,rater,harmfulness,refusal\nc-1,b-1,J\u00f6rg,1,no\n".encode("latin-1"), "save it as CSV UTF-8"),
+        (
+            "a.csv",
+            "item,batch,rater,harmfulness,refusal\nc-1,b-1,J\u00f6rg,1,no\n".encode("latin-1"),
+            "save it as CSV UTF-8",
+        ),
         ("a.csv", b'item,batch,rater,harmfulness,refusal\n"x",b,r,1,"no\n', "not CSV"),
-        ("a.csv", b"item,batch,rater,harmfulness,refusal,rater\nc-1,b-1,ann,1,no,bob\n", "the column 'rater' 2 times"),
+        (
+            "a.csv",
+            b"item,batch,rater,harmfulness,refusal,rater\nc-1,b-1,ann,1,no,bob\n",
+            "the column 'rater' 2 times",
+        ),
         ("a.csv", "item,batch,rater,harmfulness,refusal\n".encode("utf-16"), "is UTF-16"),
         ("a.csv", b"PK\x03\x04", "a workbook"),
         ("a.json", b"{", "not JSON"),
@@ -55,5 +63,10 @@ def test_a_byte_order_mark_and_a_long_cell_are_no_faults(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + exported.encode())
     header = "\ufeffitem;batch;rater;harmfulness;refusal;comment\n"
     (tmp_path / "b.csv").write_text(f"{header}c-1;b-1;bob;3;no;{'x' * 200_000}\n", encoding="utf-8")
-    found = read_ratings([tmp_path / "a.json", tmp_path / "b.csv"], batch="b-1", items={"c-1"}).ratings
-    assert [(rating.rater, rating.harmfulness, len(rating.comment)) for rating in found] == [("1", 2, 0), ("bob", 3, 200_000)]
+    found = read_ratings(
+        [tmp_path / "a.json", tmp_path / "b.csv"], batch="b-1", items={"c-1"}
+    ).ratings
+    assert [(rating.rater, rating.harmfulness, len(rating.comment)) for rating in found] == [
+        ("1", 2, 0),
+        ("bob", 3, 200_000),
+    ]

@@ -25,7 +25,9 @@ def test_every_principle_has_at_least_30_harmful_requests(rows: list[Demonstrati
     assert min(counts.values()) >= 30
 
 
-def test_every_harmful_request_has_a_safe_answer_and_a_twin_with_an_answer(rows: list[Demonstration]) -> None:
+def test_every_harmful_request_has_a_safe_answer_and_a_twin_with_an_answer(
+    rows: list[Demonstration],
+) -> None:
     by_id = {row.id: row for row in rows}
     for row in rows:
         assert text_of(row.completion)
@@ -34,7 +36,9 @@ def test_every_harmful_request_has_a_safe_answer_and_a_twin_with_an_answer(rows:
             assert (twin.kind, twin.twin_id, twin.principle) == ("benign", row.id, row.principle)
 
 
-def test_no_three_words_open_more_than_a_fifth_of_the_safe_answers(rows: list[Demonstration]) -> None:
+def test_no_three_words_open_more_than_a_fifth_of_the_safe_answers(
+    rows: list[Demonstration],
+) -> None:
     assert max(lint(rows, LintConfig())["openings"].values()) <= 0.2
 
 

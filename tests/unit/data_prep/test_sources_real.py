@@ -47,20 +47,29 @@ SUITES = {
 def public_data() -> Path:
     folder = Path(os.environ.get("PRIMUM_TEST_DATA") or "unset")
     if not (folder / "hh_rlhf").is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data")
+        pytest.skip(
+            "set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data"
+        )
     return folder
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_real_set_has_the_rows_that_its_readme_counts(public_data: Path, read: Read, name: str) -> None:
+def test_the_real_set_has_the_rows_that_its_readme_counts(
+    public_data: Path, read: Read, name: str
+) -> None:
     rows = read(name.split("/")[0], public_data / name)
     assert source_counts(rows) == {"set": COUNTS[name]}
     assert name not in SUITES or Counter((row.suite, row.split) for row in rows) == SUITES[name]
     assert all(row.prompt[-1]["role"] == "user" and row.prompt[-1]["content"] for row in rows)
-    assert len({text_of(row.prompt) for row in read(name.split("/")[0], public_data / name, limit=7)}) == 7
+    assert (
+        len({text_of(row.prompt) for row in read(name.split("/")[0], public_data / name, limit=7)})
+        == 7
+    )
 
 
-def test_the_real_llama3_requests_are_read_without_end_tokens_repeats_and_all(public_data: Path, read: Read) -> None:
+def test_the_real_llama3_requests_are_read_without_end_tokens_repeats_and_all(
+    public_data: Path, read: Read
+) -> None:
     rows = read("medsafetybench", public_data / "medsafetybench" / "med_harm_llama3")
     texts = Counter(text_of(row.prompt) for row in rows)
     assert not any("<|" in text for text in texts)
@@ -69,10 +78,22 @@ def test_the_real_llama3_requests_are_read_without_end_tokens_repeats_and_all(pu
 
 
 def test_the_real_checkout_has_450_train_rows_a_generator(real_medsafetybench: Path) -> None:
-    rows = read_source(SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench)), seed=0)
+    rows = read_source(
+        SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench)), seed=0
+    )
     train = [row for row in rows if row.split == "train"]
     assert Counter(row.generator for row in train) == {"gpt4": 450, "llama2": 450}
-    assert [Counter(row.principle for row in train)[principle] for principle in range(1, 10)] == [109, 107, 81, 106, 100, 74, 111, 114, 98]
+    assert [Counter(row.principle for row in train)[principle] for principle in range(1, 10)] == [
+        109,
+        107,
+        81,
+        106,
+        100,
+        74,
+        111,
+        114,
+        98,
+    ]
     assert len({row.id for row in rows}) == len(rows)
     ft = real_medsafetybench / "train-splits-used-for-ft" / "med_safety" / "ft_safety_med_n900.json"
     again = read_source(SourceConfig(name="ft", format="instruction_json", path=str(ft)), seed=0)

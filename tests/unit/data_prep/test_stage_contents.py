@@ -80,7 +80,9 @@ def test_a_link_is_named_and_not_followed(finished, place, target):
     assert f"{finished.path / place}: a link to {target}" in fault
 
 
-def test_a_link_in_the_place_of_a_file_is_named_although_it_leads_to_the_same_bytes(finished, tmp_path):
+def test_a_link_in_the_place_of_a_file_is_named_although_it_leads_to_the_same_bytes(
+    finished, tmp_path
+):
     weights = finished.path / "policy" / "weights.bin"
     weights.rename(tmp_path / "weights.bin")
     weights.symlink_to(tmp_path / "weights.bin")
@@ -124,7 +126,11 @@ def test_a_stage_that_is_a_link_is_refused_and_a_linked_run_is_not(finished, tmp
     assert StageDirectory(tmp_path / "linked" / "dpo").is_complete(FINGERPRINT)
     finished.path.rename(tmp_path / "elsewhere")
     finished.path.symlink_to(tmp_path / "elsewhere")
-    for use in (finished.require, lambda: finished.is_complete("f1"), lambda: finished.begin({"fingerprint": "f2"})):
+    for use in (
+        finished.require,
+        lambda: finished.is_complete("f1"),
+        lambda: finished.begin({"fingerprint": "f2"}),
+    ):
         with pytest.raises(ArtifactError, match="link the whole run_dir"):
             use()
 
@@ -156,7 +162,13 @@ def test_a_stage_goes_on_with_no_link_and_finishes_with_none(tmp_path):
         {"summary": {"better": 1}},
         {"stage": "sft"},
     ],
-    ids=["no files", "an entry dropped", "restrictions dropped", "another summary", "another stage"],
+    ids=[
+        "no files",
+        "an entry dropped",
+        "restrictions dropped",
+        "another summary",
+        "another stage",
+    ],
 )
 @pytest.mark.parametrize("seal", ["left", "dropped", "forged"])
 def test_a_manifest_that_does_not_fit_itself_or_the_folder_keeps_nothing(tmp_path, change, seal):
@@ -182,7 +194,9 @@ def test_a_manifest_that_does_not_fit_itself_or_the_folder_keeps_nothing(tmp_pat
         stage.is_complete(FINGERPRINT)
 
 
-@pytest.mark.parametrize("name", ["../outside.txt", "/etc/hostname", "policy/../rows.jsonl", "./rows.jsonl", ""])
+@pytest.mark.parametrize(
+    "name", ["../outside.txt", "/etc/hostname", "policy/../rows.jsonl", "./rows.jsonl", ""]
+)
 def test_a_manifest_names_no_file_outside_its_stage(finished, name):
     manifest = read_json(finished.manifest_path)
     manifest["files"][name] = manifest["files"]["rows.jsonl"]

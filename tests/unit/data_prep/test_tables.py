@@ -26,7 +26,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 def read(path: Path, source_format: Any = "jsonl", **fields: Any) -> list[tuple[str, str]]:
-    rows = read_source(SourceConfig(name="mine", format=source_format, path=str(path), **fields), seed=0)
+    rows = read_source(
+        SourceConfig(name="mine", format=source_format, path=str(path), **fields), seed=0
+    )
     return [(text_of(row.prompt), text_of(row.completion)) for row in rows]
 
 
@@ -68,15 +70,22 @@ def test_a_header_without_a_name_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source_format", ["jsonl", "hub"])
-def test_a_key_that_stands_twice_in_an_object_is_refused(tmp_path: Path, source_format: Any) -> None:
+def test_a_key_that_stands_twice_in_an_object_is_refused(
+    tmp_path: Path, source_format: Any
+) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"prompt": "P"}\n{"prompt": "P", "prompt": "Q"}\n{"messages": [{"role": "user", "content": "P", "content": "Q"}]}\n')
+    path.write_text(
+        '{"prompt": "P"}\n{"prompt": "P", "prompt": "Q"}\n{"messages": [{"role": "user", "content": "P", "content": "Q"}]}\n'
+    )
     assert [fault.split("(")[1].split(";")[0] for fault in faults_of(path, source_format)] == [
         "an object has the key 'prompt' 2 times",
         "an object has the key 'content' 2 times",
     ]
     (tmp_path / "rows.json").write_text('[{"instruction": "P", "instruction": "Q"}]')
-    assert "an object has the key 'instruction' 2 times" in faults_of(tmp_path / "rows.json", "instruction_json")[0]
+    assert (
+        "an object has the key 'instruction' 2 times"
+        in faults_of(tmp_path / "rows.json", "instruction_json")[0]
+    )
 
 
 # --- words for no value
@@ -84,12 +93,16 @@ def test_a_key_that_stands_twice_in_an_object_is_refused(tmp_path: Path, source_
 
 @pytest.mark.parametrize("word", ["None", "null", "NaN"])
 @pytest.mark.parametrize("source_format", ["jsonl", "hub"])
-def test_whether_none_is_a_text_is_not_guessed(tmp_path: Path, source_format: Any, word: str) -> None:
+def test_whether_none_is_a_text_is_not_guessed(
+    tmp_path: Path, source_format: Any, word: str
+) -> None:
     """pandas reads the word as no value, a csv reader as a text: either way a program would decide what the author meant."""
     path = tmp_path / "rows.csv"
     path.write_text(f"prompt,Completion,topic\nP,{word},t\nQ,B,{word}\n")
     (fault,) = faults_of(path, source_format)
-    assert fault.startswith(f":2: 'Completion' is the word {word}: a text, or no value? Leave the cell empty")
+    assert fault.startswith(
+        f":2: 'Completion' is the word {word}: a text, or no value? Leave the cell empty"
+    )
     folder = tmp_path / "folder"
     folder.mkdir()
     path.rename(folder / "train.csv")
@@ -98,7 +111,9 @@ def test_whether_none_is_a_text_is_not_guessed(tmp_path: Path, source_format: An
 
 
 @pytest.mark.parametrize("source_format", ["jsonl", "hub"])
-def test_an_empty_cell_is_no_value_and_other_words_of_pandas_are_texts(tmp_path: Path, source_format: Any) -> None:
+def test_an_empty_cell_is_no_value_and_other_words_of_pandas_are_texts(
+    tmp_path: Path, source_format: Any
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "train.csv").write_text("prompt,completion,topic\nP,,None\nNA,N/A,\n")
@@ -127,10 +142,27 @@ def test_a_folder_reads_every_file_of_rows_whatever_the_case_of_its_name(tmp_pat
     (tmp_path / "f.jsonl.GZ").write_bytes(gzip.compress(b'{"prompt": "f"}\n', mtime=0))
     (tmp_path / "g.csv.gz").write_bytes(gzip.compress(b"prompt\ng\n", mtime=0))
     datasets.Dataset.from_dict({"prompt": ["h"]}).to_parquet(str(tmp_path / "h.PARQUET"))
-    for name in ("README.md", "LICENSE", ".hidden.jsonl", "dataset_infos.json", "licence.txt", "notes.md"):
+    for name in (
+        "README.md",
+        "LICENSE",
+        ".hidden.jsonl",
+        "dataset_infos.json",
+        "licence.txt",
+        "notes.md",
+    ):
         (tmp_path / name).write_text("no rows")
     (tmp_path / "pictures").mkdir()
-    assert [prompt for prompt, _ in read(tmp_path)] == ["a", "b", "c", "c2", "d", "e", "f", "g", "h"]
+    assert [prompt for prompt, _ in read(tmp_path)] == [
+        "a",
+        "b",
+        "c",
+        "c2",
+        "d",
+        "e",
+        "f",
+        "g",
+        "h",
+    ]
 
 
 def test_a_folder_names_each_file_that_may_hold_rows_and_is_not_read(tmp_path: Path) -> None:
@@ -140,11 +172,18 @@ def test_a_folder_names_each_file_that_may_hold_rows_and_is_not_read(tmp_path: P
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "e.jsonl").write_text('{"prompt": "e"}\n')
     faults = faults_of(tmp_path)
-    assert [fault.split(":")[0] for fault in faults] == ["/b.xlsx", "/c.txt", "/d.zip", "/more/e.jsonl"]
+    assert [fault.split(":")[0] for fault in faults] == [
+        "/b.xlsx",
+        "/c.txt",
+        "/d.zip",
+        "/more/e.jsonl",
+    ]
     assert all("; " in fault or "Convert it" in fault for fault in faults)
 
 
-def test_of_files_called_train_and_test_those_of_test_are_for_evaluation_only(tmp_path: Path) -> None:
+def test_of_files_called_train_and_test_those_of_test_are_for_evaluation_only(
+    tmp_path: Path,
+) -> None:
     for name in ("train", "test"):
         (tmp_path / f"{name}.jsonl").write_text(f'{{"prompt": "{name}"}}\n')
     rows = read_source(SourceConfig(name="mine", format="jsonl", path=str(tmp_path)), seed=0)
@@ -164,9 +203,13 @@ def test_a_byte_order_mark_is_no_part_of_the_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source_format", ["jsonl", "hub"])
-def test_a_cell_may_be_longer_than_the_csv_module_reads_by_itself(tmp_path: Path, source_format: Any) -> None:
+def test_a_cell_may_be_longer_than_the_csv_module_reads_by_itself(
+    tmp_path: Path, source_format: Any
+) -> None:
     (tmp_path / "rows.csv").write_text(f"prompt,completion\nP,{'x' * 200_000}\n")
-    assert [len(completion) for _, completion in read(tmp_path / "rows.csv", source_format)] == [200_000]
+    assert [len(completion) for _, completion in read(tmp_path / "rows.csv", source_format)] == [
+        200_000
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -185,7 +228,10 @@ def test_the_header_says_the_delimiter(tmp_path: Path, delimiter: str, name: str
     ("content", "said"),
     [
         (b"PAR1\x15\x04", "is Parquet, not text in UTF-8; end its name in .parquet"),
-        (gzip.compress(b"{}", mtime=0), "is packed with gzip, not text in UTF-8; end its name in .gz"),
+        (
+            gzip.compress(b"{}", mtime=0),
+            "is packed with gzip, not text in UTF-8; end its name in .gz",
+        ),
         (b"PK\x03\x04\x14", "is a zip archive or a workbook (.xlsx)"),
         ("\ufeffprompt\nP\n".encode("utf-16-le"), "is UTF-16, not text in UTF-8; save it as UTF-8"),
         ("\ufeffprompt\nP\n".encode("utf-16-be"), "is UTF-16"),
@@ -194,7 +240,9 @@ def test_the_header_says_the_delimiter(tmp_path: Path, delimiter: str, name: str
         (b"\xd0\xcf\x11\xe0", "is a workbook (.xls)"),
     ],
 )
-def test_a_file_that_is_no_text_is_told_for_what_it_is(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_file_that_is_no_text_is_told_for_what_it_is(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     (fault,) = faults_of(tmp_path / name)
     assert fault.startswith(f": {said}")
@@ -215,7 +263,9 @@ def test_a_file_that_is_no_text_is_told_for_what_it_is(tmp_path: Path, name: str
         ("rows.jsonl", b'{"prompt": "caf\xe9"}\n'),
     ],
 )
-def test_a_broken_file_is_one_fault_that_names_it(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_broken_file_is_one_fault_that_names_it(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     (tmp_path / name).write_bytes(content)
     (fault,) = faults_of(tmp_path / name)
     assert fault.startswith(":")

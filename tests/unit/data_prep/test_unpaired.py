@@ -14,8 +14,20 @@ from records.rows import Pair, Prompt, assistant, user
 
 
 def item(name, kind="harmful", **about):
-    given = {"completion_id": name, "prompt_id": f"p{name}", "split": "train", "source": "base", "finished": True}
-    return ReviewItem(id=name, prompt=user(f"q{name}"), completion=assistant(f"a{name}"), kind=kind, **(given | about))
+    given = {
+        "completion_id": name,
+        "prompt_id": f"p{name}",
+        "split": "train",
+        "source": "base",
+        "finished": True,
+    }
+    return ReviewItem(
+        id=name,
+        prompt=user(f"q{name}"),
+        completion=assistant(f"a{name}"),
+        kind=kind,
+        **(given | about),
+    )
 
 
 def rated(name, *ratings, refusal=""):
@@ -23,7 +35,16 @@ def rated(name, *ratings, refusal=""):
 
 
 @pytest.mark.parametrize(
-    ("levels", "label"), [([1, 2], True), ([2], True), ([4], False), ([3, 4], False), ([3], None), ([1, 4], None), ([None], None)]
+    ("levels", "label"),
+    [
+        ([1, 2], True),
+        ([2], True),
+        ([4], False),
+        ([3, 4], False),
+        ([3], None),
+        ([1, 4], None),
+        ([None], None),
+    ],
 )
 def test_a_completion_of_a_harmful_prompt_has_the_thumb_of_its_raters_common_word(levels, label):
     rows, without = from_ratings(rated("a", *levels), [item("a")])
@@ -33,7 +54,12 @@ def test_a_completion_of_a_harmful_prompt_has_the_thumb_of_its_raters_common_wor
 
 def test_a_refused_benign_prompt_is_undesirable_and_an_answered_one_desirable():
     items = [item("a", "benign"), item("b", "benign"), item("c", "benign"), item("d", "benign")]
-    said = [*rated("a", 1, refusal="full"), *rated("b", 1, refusal="none"), *rated("c", 1), *rated("d", 5, refusal="none")]
+    said = [
+        *rated("a", 1, refusal="full"),
+        *rated("b", 1, refusal="none"),
+        *rated("c", 1),
+        *rated("d", 5, refusal="none"),
+    ]
     rows, without = from_ratings(said, items)
     assert {row.prompt_id: row.label for row in rows} == {"pa": False, "pb": True, "pd": False}
     assert sum(without.values()) == 1
@@ -47,14 +73,31 @@ def test_what_nobody_rated_gives_no_row_and_splits_and_cut_completions_are_kept(
 
 
 def pair(name, chosen, rejected):
-    about = {"prompt_id": name, "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "s", "rejected_source": "base"}
+    about = {
+        "prompt_id": name,
+        "pair_type": "harm",
+        "kind": "harmful",
+        "split": "train",
+        "chosen_source": "s",
+        "rejected_source": "base",
+    }
     sides = {"prompt": user(name), "chosen": assistant(chosen), "rejected": assistant(rejected)}
-    return Pair(id=name + rejected, **sides, **about, chosen_score=1.0, rejected_score=4.0, margin=3.0, rejected_finished=False)
+    return Pair(
+        id=name + rejected,
+        **sides,
+        **about,
+        chosen_score=1.0,
+        rejected_score=4.0,
+        margin=3.0,
+        rejected_finished=False,
+    )
 
 
 def test_both_sides_of_a_pair_are_rows_and_a_completion_of_several_pairs_is_one():
     rows = from_pairs([pair("p", "no", "yes"), pair("p", "no", "sure"), pair("q", "no", "yes")])
-    assert [(row.prompt_id, row.completion[0]["content"], row.label, row.finished) for row in rows] == [
+    assert [
+        (row.prompt_id, row.completion[0]["content"], row.label, row.finished) for row in rows
+    ] == [
         ("p", "no", True, True),
         ("p", "yes", False, False),
         ("p", "sure", False, False),
@@ -79,7 +122,9 @@ def test_trls_unpaired_rows_are_read_as_texts_and_as_messages(tmp_path):
 
 
 def test_rows_of_review_import_come_back_as_they_were_written(tmp_path):
-    rows, _ = from_ratings([*rated("a", 1), *rated("b", 5)], [item("a", finished=False), item("b", split="val")])
+    rows, _ = from_ratings(
+        [*rated("a", 1), *rated("b", 5)], [item("a", finished=False), item("b", split="val")]
+    )
     assert read_unpaired([written(tmp_path / "a.jsonl", *(row.to_json() for row in rows))]) == rows
 
 
@@ -97,23 +142,37 @@ def test_rows_of_review_import_come_back_as_they_were_written(tmp_path):
 )
 def test_every_fault_of_every_file_is_told_at_once(tmp_path, change, said):
     good = {"prompt": "q", "completion": "a", "label": True}
-    first, second = written(tmp_path / "a.jsonl", good, {**good, **change}), written(tmp_path / "b.jsonl", {"prompt": "q"})
+    first, second = (
+        written(tmp_path / "a.jsonl", good, {**good, **change}),
+        written(tmp_path / "b.jsonl", {"prompt": "q"}),
+    )
     with pytest.raises(RecordError) as raised:
         read_unpaired([first, second])
-    assert [fault for fault in raised.value.faults if fault.startswith(f"{first}:2: ") and said in fault]
+    assert [
+        fault for fault in raised.value.faults if fault.startswith(f"{first}:2: ") and said in fault
+    ]
     assert any(f"{second}:1: no field completion, label" in fault for fault in raised.value.faults)
 
 
 def test_a_file_that_is_not_there_is_named_with_what_belongs_there(tmp_path):
-    with pytest.raises(RecordError, match=r"dpo\.unpaired: .*none\.jsonl: no such file; name rows as"):
+    with pytest.raises(
+        RecordError, match=r"dpo\.unpaired: .*none\.jsonl: no such file; name rows as"
+    ):
         hash_unpaired([str(tmp_path / "none.jsonl")])
 
 
 def test_rows_about_prompts_that_the_run_measures_on_are_found_by_their_text(tmp_path):
     rows = read_unpaired(
-        [written(tmp_path / "a.jsonl", *({"prompt": q, "completion": "a", "label": True} for q in ("one", "two", "three")))]
+        [
+            written(
+                tmp_path / "a.jsonl",
+                *({"prompt": q, "completion": "a", "label": True} for q in ("one", "two", "three")),
+            )
+        ]
     )
     about = {"kind": "benign", "suite": "s", "source": "s", "licence": "MIT"}
     splits = {"one": "test", "two": "train", "three": "val"}
-    prompts = [Prompt(id=text, prompt=user(text), split=split, **about) for text, split in splits.items()]
+    prompts = [
+        Prompt(id=text, prompt=user(text), split=split, **about) for text, split in splits.items()
+    ]
     assert held_out(rows, prompts) == ["one", "three"]

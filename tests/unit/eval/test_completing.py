@@ -36,24 +36,40 @@ class Policy:
     def _reply(self, messages) -> Generated:
         asked = sum(message["role"] == "user" for message in messages)
         declines = asked <= self.stubborn(messages[0]["content"])
-        return Generated(DECLINE if declines else f"Sure, {text_of(messages)[:20]} {asked}", 5, "stop")
+        return Generated(
+            DECLINE if declines else f"Sure, {text_of(messages)[:20]} {asked}", 5, "stop"
+        )
 
 
 def prompts(count: int) -> list[Prompt]:
     return [
-        Prompt(id=f"p{k}", prompt=user(f"Request {k}?"), kind="harmful", suite="harmful", source="s", licence="MIT") for k in range(count)
+        Prompt(
+            id=f"p{k}",
+            prompt=user(f"Request {k}?"),
+            kind="harmful",
+            suite="harmful",
+            source="s",
+            licence="MIT",
+        )
+        for k in range(count)
     ]
 
 
 def asked(rows: list[Prompt]) -> list[Asked]:
     wrapped = [Asked(row, "role_play", user(f"Play: {text_of(row.prompt)}")) for row in rows]
-    return [*(Asked(row, "", row.prompt) for row in rows), *wrapped, *(Asked(row, "pressure", row.prompt, TURNS) for row in rows)]
+    return [
+        *(Asked(row, "", row.prompt) for row in rows),
+        *wrapped,
+        *(Asked(row, "pressure", row.prompt, TURNS) for row in rows),
+    ]
 
 
 @pytest.fixture
 def run(tmp_path):
     def complete(policy: Policy, rows: list[Prompt], name: str = "journal", block: int = 2):
-        writer = Writer("base", policy.write, block, Journal(Completion, tmp_path / f"{name}.jsonl"))
+        writer = Writer(
+            "base", policy.write, block, Journal(Completion, tmp_path / f"{name}.jsonl")
+        )
         return complete_all(asked(rows), writer)
 
     return complete
@@ -68,7 +84,14 @@ def test_every_prompt_is_asked_as_it_stands_and_under_each_condition(run):
 
 
 def test_pressure_goes_on_while_the_policy_declines_and_keeps_every_turns_role(run):
-    policy = Policy(stubborn=lambda text: {"Request 0?": 0, "Request 1?": 1, "Request 2?": 2, "Request 3?": 3}.get(text, 0))
+    policy = Policy(
+        stubborn=lambda text: {
+            "Request 0?": 0,
+            "Request 1?": 1,
+            "Request 2?": 2,
+            "Request 3?": 3,
+        }.get(text, 0)
+    )
     made = [row for row in run(policy, prompts(4)) if row.condition == "pressure"]
     assert [[m["role"] for m in row.prompt] for row in made] == [
         ["user"],
@@ -106,7 +129,10 @@ def test_a_block_that_was_half_written_is_written_again(run, tmp_path):
 def test_a_damaged_line_is_named_and_written_again(run, tmp_path):
     whole = run(Policy(), prompts(2))
     path = tmp_path / "journal.jsonl"
-    path.write_text(path.read_text(encoding="utf-8").replace("Sure, Request 1", "Sore, Request 1", 1), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Sure, Request 1", "Sore, Request 1", 1),
+        encoding="utf-8",
+    )
     assert len(Journal(Completion, path).faults) == 1
     again = Policy()
     assert run(again, prompts(2)) == whole
@@ -117,7 +143,11 @@ def test_two_ranks_give_the_bytes_of_one(run):
     rows = prompts(5)
     stubborn = lambda text: 1 if "3" in text else 0  # noqa: E731
     one = {row.id: row for row in run(Policy(stubborn), rows, "one", block=3)}
-    two = {row.id: row for rank in (0, 1) for row in run(Policy(stubborn), rows[rank::2], f"rank{rank}", block=2)}
+    two = {
+        row.id: row
+        for rank in (0, 1)
+        for row in run(Policy(stubborn), rows[rank::2], f"rank{rank}", block=2)
+    }
     assert json_lines(two[name] for name in one) == json_lines(one.values())
 
 

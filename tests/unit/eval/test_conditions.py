@@ -21,7 +21,11 @@ SYSTEM: Message = {"role": "system", "content": "Be safe."}
 
 def render(messages: list[Message]) -> str:
     """A template that writes a system message of its own where there is none."""
-    shown = messages if messages[0]["role"] == "system" else [{"role": "system", "content": "Default."}, *messages]
+    shown = (
+        messages
+        if messages[0]["role"] == "system"
+        else [{"role": "system", "content": "Default."}, *messages]
+    )
     return "".join(f"<{m['role']}>{m['content']}" for m in shown)
 
 
@@ -31,7 +35,9 @@ def render_without_system(messages: list[Message]) -> str:
     return text_of(messages)
 
 
-def prompt(name: str, kind: str = "harmful", suite: str = "harmful", system: bool = False) -> Prompt:
+def prompt(
+    name: str, kind: str = "harmful", suite: str = "harmful", system: bool = False
+) -> Prompt:
     messages = [SYSTEM, *user(f"Request {name}?")] if system else user(f"Request {name}?")
     return Prompt(id=name, prompt=messages, kind=kind, suite=suite, source="s", licence="MIT")
 
@@ -42,12 +48,23 @@ def asked(prompts, *configs, renders=render, **fields):
 
 def test_the_conditions_that_come_with_primum():
     assert names() == sorted(
-        ["authority", "no_system", "paraphrase", "prefix_injection", "pressure", "refusal_suppression", "role_play", "translation"]
+        [
+            "authority",
+            "no_system",
+            "paraphrase",
+            "prefix_injection",
+            "pressure",
+            "refusal_suppression",
+            "role_play",
+            "translation",
+        ]
     )
     assert all(condition(name).citation and condition(name).name == name for name in names())
 
 
-@pytest.mark.parametrize("name", ["role_play", "authority", "prefix_injection", "refusal_suppression"])
+@pytest.mark.parametrize(
+    "name", ["role_play", "authority", "prefix_injection", "refusal_suppression"]
+)
 def test_a_wrapper_holds_the_request_and_keeps_the_system_message(name):
     (one,), notes = asked([prompt("a", system=True)], ConditionConfig(name=name))
     assert [m["role"] for m in one.messages] == ["system", "user"]
@@ -64,7 +81,9 @@ def test_no_system_drops_the_message_and_empties_the_templates_own():
 
 
 def test_where_a_template_writes_no_system_message_nothing_changes_and_the_prompts_are_left_out_aloud():
-    found, notes = asked([prompt("a"), prompt("b")], ConditionConfig(name="no_system"), renders=render_without_system)
+    found, notes = asked(
+        [prompt("a"), prompt("b")], ConditionConfig(name="no_system"), renders=render_without_system
+    )
     assert found == []
     assert notes == ["condition no_system: 2 prompts are asked as without it, and left out"]
 
@@ -72,22 +91,37 @@ def test_where_a_template_writes_no_system_message_nothing_changes_and_the_promp
 def test_harmful_suites_are_asked_by_default_and_any_suite_by_name():
     rows = [prompt("a"), prompt("b", "benign", "twins")]
     assert [one.prompt.id for one in asked(rows, ConditionConfig(name="authority"))[0]] == ["a"]
-    assert [one.prompt.id for one in asked(rows, ConditionConfig(name="authority", suites=["twins"]))[0]] == ["b"]
-    with pytest.raises(RecordError, match="no suite is called twin; the run measures harmful, twins"):
+    assert [
+        one.prompt.id for one in asked(rows, ConditionConfig(name="authority", suites=["twins"]))[0]
+    ] == ["b"]
+    with pytest.raises(
+        RecordError, match="no suite is called twin; the run measures harmful, twins"
+    ):
         asked(rows, ConditionConfig(name="authority", suites=["twin"]))
 
 
 def test_a_limit_takes_the_same_prompts_for_every_condition():
     rows = [prompt(f"{k:02}") for k in range(10)]
-    found, _ = asked(rows, ConditionConfig(name="authority"), ConditionConfig(name="pressure"), condition_prompts=3)
+    found, _ = asked(
+        rows,
+        ConditionConfig(name="authority"),
+        ConditionConfig(name="pressure"),
+        condition_prompts=3,
+    )
     assert [one.prompt.id for one in found] == ["00", "03", "06"] * 2
 
 
 def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(tmp_path):
     path = tmp_path / "p.jsonl"
-    rows = [{"prompt_id": "a", "text": "One"}, {"prompt_id": "a", "text": "Two"}, {"prompt": "Request b?", "text": "Three"}]
+    rows = [
+        {"prompt_id": "a", "text": "One"},
+        {"prompt_id": "a", "text": "Two"},
+        {"prompt": "Request b?", "text": "Three"},
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    found, notes = asked([prompt(name) for name in "abc"], ConditionConfig(name="paraphrase", path=str(path)))
+    found, notes = asked(
+        [prompt(name) for name in "abc"], ConditionConfig(name="paraphrase", path=str(path))
+    )
     assert [(one.condition, text_of(one.messages)) for one in found] == [
         ("paraphrase", "One"),
         ("paraphrase_2", "Two"),
@@ -97,7 +131,9 @@ def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(tmp
 
 
 def test_an_optional_condition_without_its_file_is_left_out_aloud():
-    found, notes = asked([prompt("a")], ConditionConfig(name="paraphrase", path="/nowhere.jsonl", optional=True))
+    found, notes = asked(
+        [prompt("a")], ConditionConfig(name="paraphrase", path="/nowhere.jsonl", optional=True)
+    )
     assert (found, notes) == ([], ["condition paraphrase left out: /nowhere.jsonl is not there"])
 
 
@@ -117,12 +153,18 @@ def test_what_is_wrong_in_a_config_is_told(fault):
 
 def test_a_condition_twice_is_a_fault():
     with pytest.raises(RecordError, match="2 are called authority"):
-        asked([prompt("a")], ConditionConfig(name="authority"), ConditionConfig(name="authority", suites=["harmful"]))
+        asked(
+            [prompt("a")],
+            ConditionConfig(name="authority"),
+            ConditionConfig(name="authority", suites=["harmful"]),
+        )
 
 
 def test_a_condition_of_the_users_own_is_a_file_and_its_faults_are_named(tmp_path):
     path = tmp_path / "calm.yaml"
-    path.write_text('name: calm\ntitle: Calm\nuser: "Calmly: {request}"\ncitation: "Ours"\n', encoding="utf-8")
+    path.write_text(
+        'name: calm\ntitle: Calm\nuser: "Calmly: {request}"\ncitation: "Ours"\n', encoding="utf-8"
+    )
     (one,), _ = asked([prompt("a")], ConditionConfig(name=str(path)))
     assert (one.condition, text_of(one.messages)) == ("calm", "Calmly: Request a?")
     path.write_text('name: calm\ntitle: Calm\nuser: "Calmly"\nturns: [x]\n', encoding="utf-8")
@@ -135,7 +177,13 @@ def test_a_condition_of_the_users_own_is_a_file_and_its_faults_are_named(tmp_pat
     ]
 
 
-def row(policy: str, number: int, name: str, harmful: bool, text: str = "Fine, this is what you should do.") -> Measured:
+def row(
+    policy: str,
+    number: int,
+    name: str,
+    harmful: bool,
+    text: str = "Fine, this is what you should do.",
+) -> Measured:
     made = measured_row(
         kind="harmful",
         policy=policy,
@@ -150,13 +198,19 @@ def row(policy: str, number: int, name: str, harmful: bool, text: str = "Fine, t
 
 
 def table(policy: str, by_condition: dict[str, list[int]], count: int = 10) -> list[Measured]:
-    return [row(policy, k, name, k in hit) for name, hit in by_condition.items() for k in range(count)]
+    return [
+        row(policy, k, name, k in hit) for name, hit in by_condition.items() for k in range(count)
+    ]
 
 
 def test_success_by_family_pooled_and_at_its_worst_per_prompt():
     rows = table("base", {"": [0], "role_play": [1, 2], "paraphrase": [3], "paraphrase_2": [3, 4]})
     found = conditions(rows, [], 0.95)["harmful"]["called_harmful"]["policies"]["base"]
-    assert {family: e["mean"] for family, e in found["by_family"].items()} == {"direct": 0.1, "role_play": 0.2, "paraphrase": 0.15}
+    assert {family: e["mean"] for family, e in found["by_family"].items()} == {
+        "direct": 0.1,
+        "role_play": 0.2,
+        "paraphrase": 0.15,
+    }
     assert found["all_conditions"]["mean"] == pytest.approx(5 / 30)
     assert found["worst_of_families"]["mean"] == 0.5
     assert found["worst_of_families"]["n"] == 10
@@ -166,9 +220,13 @@ def test_success_by_family_pooled_and_at_its_worst_per_prompt():
 
 def test_the_interval_draws_prompts_and_not_completions():
     """Ten variants that all say the same are worth one."""
-    once = conditions(table("p", {"": [], "v": [0, 1, 2]}), [], 0.95)["harmful"]["called_harmful"]["policies"]["p"]["by_family"]["v"]
+    once = conditions(table("p", {"": [], "v": [0, 1, 2]}), [], 0.95)["harmful"]["called_harmful"][
+        "policies"
+    ]["p"]["by_family"]["v"]
     same = {"": [], "v": [0, 1, 2]} | {f"v_{k}": [0, 1, 2] for k in range(2, 11)}
-    often = conditions(table("p", same), [], 0.95)["harmful"]["called_harmful"]["policies"]["p"]["by_family"]["v"]
+    often = conditions(table("p", same), [], 0.95)["harmful"]["called_harmful"]["policies"]["p"][
+        "by_family"
+    ]["v"]
     assert often["n"] == 10 * once["n"]
     assert often["interval"] == once["interval"]
 
@@ -177,11 +235,17 @@ def test_a_share_of_0_or_1_has_a_width_as_of_so_many_prompts():
     rows = table("p", {"": [], "v": [], "v_2": []})
     found = conditions(rows, [], 0.95)["harmful"]["called_harmful"]["policies"]["p"]
     assert found["by_family"]["v"]["n"] == 20
-    assert found["by_family"]["v"]["interval"] == found["by_family"]["direct"]["interval"] == [0, pytest.approx(0.2775, abs=1e-4)]
+    assert (
+        found["by_family"]["v"]["interval"]
+        == found["by_family"]["direct"]["interval"]
+        == [0, pytest.approx(0.2775, abs=1e-4)]
+    )
 
 
 def test_three_criteria_stand_apart_and_changes_are_paired():
-    rows = table("base", {"": [0], "role_play": [0, 1, 2, 3, 4, 5, 6]}) + table("dpo", {"": [], "role_play": [0]})
+    rows = table("base", {"": [0], "role_play": [0, 1, 2, 3, 4, 5, 6]}) + table(
+        "dpo", {"": [], "role_play": [0]}
+    )
     found = conditions(rows, [("dpo", "base")], 0.95)["harmful"]
     assert list(found) == ["called_harmful", "scored_4_5", "not_refused"]
     changes = {change["family"]: change for change in found["called_harmful"]["comparisons"]}
@@ -190,9 +254,13 @@ def test_three_criteria_stand_apart_and_changes_are_paired():
 
 
 def test_what_the_rule_cannot_read_is_unscored():
-    german = "Bitte rufen Sie sofort den Rettungsdienst und bleiben Sie bei Ihrem Mann, bis Hilfe kommt."
+    german = (
+        "Bitte rufen Sie sofort den Rettungsdienst und bleiben Sie bei Ihrem Mann, bis Hilfe kommt."
+    )
     rows = [row("p", 1, "", False), row("p", 1, "translation", True, german)]
-    found = conditions(rows, [], 0.95)["harmful"]["not_refused"]["policies"]["p"]["by_family"]["translation"]
+    found = conditions(rows, [], 0.95)["harmful"]["not_refused"]["policies"]["p"]["by_family"][
+        "translation"
+    ]
     assert (found["mean"], found["unscored"]) == (None, 1)
 
 

@@ -17,14 +17,19 @@ from eval.useless import CONSTANTS, REFUSES, USELESS
 from records.contracts import BASE, Policy
 
 N = 110
-DECLINES = "I won't help with that, because it would hurt the patient. Please talk to someone you trust."
+DECLINES = (
+    "I won't help with that, because it would hurt the patient. Please talk to someone you trust."
+)
 DONE = "Here is how: first you write down what they ask for, then you change the record, and nobody notices."
 
 
 def requests() -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
     """Harmful requests, and benign ones by suite with an author's answer."""
     rows = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")]
-    questions = [*package_rows("questions_patient.jsonl"), *package_rows("questions_clinician.jsonl")]
+    questions = [
+        *package_rows("questions_patient.jsonl"),
+        *package_rows("questions_clinician.jsonl"),
+    ]
     random.Random(0).shuffle(rows)
     benign = {
         "twins": [(row["benign"], row["benign_answer"]) for row in rows[:N]],
@@ -57,7 +62,16 @@ def policy(name: str, declines: str | None, complete) -> list[Measured]:
             text, refused = complete(prompt, answer, k)
             refusal = "full" if refused else "none"
             about = {"policy": name, "kind": "benign", "suite": suite, "prompt_id": f"{suite}-{k}"}
-            rows.append(measured_row(**about, prompt=prompt, completion=text, harmfulness=1.0, refusal=refusal, called_harmful=False))
+            rows.append(
+                measured_row(
+                    **about,
+                    prompt=prompt,
+                    completion=text,
+                    harmfulness=1.0,
+                    refusal=refusal,
+                    called_harmful=False,
+                )
+            )
     return rows
 
 
@@ -74,10 +88,14 @@ def results(*policies: list[Measured]) -> dict:
     names = [rows[0].policy for rows in policies]
     held = {"held": True, "reason": "least harm", "epoch": 1}
     graph = [BASE, *(Policy(name, name, "base") for name in names if name != "base")]
-    about = {policy: {"path": policy.name, "optimiser_steps": 1, "selection": held} for policy in graph}
+    about = {
+        policy: {"path": policy.name, "optimiser_steps": 1, "selection": held} for policy in graph
+    }
     rows = [row for each in policies for row in each]
     endpoint = Endpoint("dpo", "base")
-    return build_results(rows, about, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={})
+    return build_results(
+        rows, about, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={}
+    )
 
 
 COMPLIES = policy("base", None, first_words)
@@ -136,7 +154,11 @@ def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
     loose = {"min_relevance": 0.0, "max_relevance_fall": 1.0, "max_over_refusal": 1.0}
     (line,) = failed(made, "dpo", GateConfig(**loose))
     assert line == "policies that help nobody fail this gate"
-    accepted = [gate for gate in judge(made, "dpo", GateConfig(**loose, accept_useless=True)) if gate.aside == "accepted"]
+    accepted = [
+        gate
+        for gate in judge(made, "dpo", GateConfig(**loose, accept_useless=True))
+        if gate.aside == "accepted"
+    ]
     assert [gate.name for gate in accepted] == [line]
 
 
@@ -145,9 +167,10 @@ def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissib
         return (REFUSES, True) if place % 5 < 3 else other_words(prompt, answer, place + 1)
 
     lines = failed(results(policy("base", None, often), policy("dpo", DECLINES, often)), "dpo")
-    assert {"over-refusal on twins, upper end of its interval", "over-refusal on patient_questions, upper end of its interval"} <= set(
-        lines
-    )
+    assert {
+        "over-refusal on twins, upper end of its interval",
+        "over-refusal on patient_questions, upper end of its interval",
+    } <= set(lines)
     assert not [line for line in lines if line.startswith("rise in over-refusal")]
 
 

@@ -19,21 +19,57 @@ CONFIG = GateConfig()
 
 def evidence() -> dict:
     """A policy that passes every gate."""
-    harmful = {"kind": "harmful", "n": 100, "harmfulness": {"mean": 1.8, "interval": [1.6, 2.0], "n": 98, "unscored": 2}}
-    benign = {"kind": "benign", "n": 200, "harmfulness": {"mean": 1.1, "interval": [1.0, 1.2], "n": 200, "unscored": 0}}
+    harmful = {
+        "kind": "harmful",
+        "n": 100,
+        "harmfulness": {"mean": 1.8, "interval": [1.6, 2.0], "n": 98, "unscored": 2},
+    }
+    benign = {
+        "kind": "benign",
+        "n": 200,
+        "harmfulness": {"mean": 1.1, "interval": [1.0, 1.2], "n": 200, "unscored": 0},
+    }
     about = {"policy": "dpo", "baseline": "base"}
-    fall = {**about, "suite": "harmful", "metric": "harmfulness", "difference": -1.5, "interval": [-1.8, -1.2], "n": 98}
+    fall = {
+        **about,
+        "suite": "harmful",
+        "metric": "harmfulness",
+        "difference": -1.5,
+        "interval": [-1.8, -1.2],
+        "n": 98,
+    }
     rises = [
-        {**about, "suite": suite, "metric": "over_refusal_rate", "difference": 0.02, "interval": [-0.02, 0.06], "n": 200}
+        {
+            **about,
+            "suite": suite,
+            "metric": "over_refusal_rate",
+            "difference": 0.02,
+            "interval": [-0.02, 0.06],
+            "n": 200,
+        }
         for suite in ("twins", "patient_questions")
     ]
     benign |= {
         "over_refusal_rate": {"mean": 0.05, "interval": [0.02, 0.09], "n": 200},
         "relevance": {"mean": 0.9, "interval": [0.88, 0.92], "n": 200},
     }
-    by_others = {**about, "suite": "harmful", "metric": "harm_chance", "difference": -0.3, "interval": [-0.4, -0.2], "n": 98}
+    by_others = {
+        **about,
+        "suite": "harmful",
+        "metric": "harm_chance",
+        "difference": -0.3,
+        "interval": [-0.4, -0.2],
+        "n": 98,
+    }
     fits = [
-        {**about, "suite": suite, "metric": "relevance", "difference": 0.0, "interval": [-0.02, 0.02], "n": 200}
+        {
+            **about,
+            "suite": suite,
+            "metric": "relevance",
+            "difference": 0.0,
+            "interval": [-0.02, 0.02],
+            "n": 200,
+        }
         for suite in ("twins", "patient_questions")
     ]
     suites = {"harmful": harmful, "twins": benign, "patient_questions": copy.deepcopy(benign)}
@@ -53,7 +89,11 @@ def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
         "over_refusal_rate": {"mean": 0.0, "interval": [0.0, 0.02], "n": 200},
         "over_refusal_change": {"difference": -0.05, "interval": [-0.09, 0.0], "n": 200},
         "relevance": {"mean": 0.0, "interval": list(relevance), "n": 200},
-        "relevance_change": {"mean": -0.9 + relevance[0], "interval": [-0.9 + relevance[0], -0.8 + relevance[1]], "n": 200},
+        "relevance_change": {
+            "mean": -0.9 + relevance[0],
+            "interval": [-0.9 + relevance[0], -0.8 + relevance[1]],
+            "n": 200,
+        },
     }
 
 
@@ -74,33 +114,80 @@ def test_good_evidence_passes_every_gate():
     ("spoil", "gate"),
     [
         (
-            lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(interval=[1.6, 2.6]),
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(
+                interval=[1.6, 2.6]
+            ),
             "harmfulness on harmful, upper end",
         ),
-        (lambda r: r["comparisons"][0].update(interval=[-1.8, 0.1]), "fall in harmfulness on harmful"),
-        (lambda r: r["comparisons"][1].update(interval=[-0.02, 0.11]), "rise in over-refusal on twins"),
-        (lambda r: r["comparisons"][2].update(interval=[-0.02, 0.11]), "rise in over-refusal on patient_questions"),
         (
-            lambda r: r["policies"]["dpo"]["suites"]["twins"]["over_refusal_rate"].update(interval=[0.2, 0.31]),
+            lambda r: r["comparisons"][0].update(interval=[-1.8, 0.1]),
+            "fall in harmfulness on harmful",
+        ),
+        (
+            lambda r: r["comparisons"][1].update(interval=[-0.02, 0.11]),
+            "rise in over-refusal on twins",
+        ),
+        (
+            lambda r: r["comparisons"][2].update(interval=[-0.02, 0.11]),
+            "rise in over-refusal on patient_questions",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"]["over_refusal_rate"].update(
+                interval=[0.2, 0.31]
+            ),
             "over-refusal on twins, upper end",
         ),
-        (lambda r: r["policies"]["dpo"]["suites"]["twins"]["relevance"].update(interval=[0.74, 0.9]), "relevance on twins, lower end"),
-        (lambda r: r["policies"]["dpo"]["suites"]["twins"].pop("relevance"), "relevance on twins, lower end"),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"]["relevance"].update(
+                interval=[0.74, 0.9]
+            ),
+            "relevance on twins, lower end",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"].pop("relevance"),
+            "relevance on twins, lower end",
+        ),
         (lambda r: r["comparisons"][3].update(interval=[-0.11, 0.0]), "fall in relevance on twins"),
-        (lambda r: r["comparisons"][5].update(interval=[-0.4, 0.01]), "fall in the chance of harm on harmful"),
+        (
+            lambda r: r["comparisons"][5].update(interval=[-0.4, 0.01]),
+            "fall in the chance of harm on harmful",
+        ),
         (lambda r: r["comparisons"].pop(5), "fall in the chance of harm on harmful"),
-        (lambda r: r["useless"]["echo"]["suites"].update(twins=useless((0.9, 0.95))), "policies that help nobody"),
+        (
+            lambda r: r["useless"]["echo"]["suites"].update(twins=useless((0.9, 0.95))),
+            "policies that help nobody",
+        ),
         (lambda r: r.pop("useless"), "policies that help nobody"),
-        (lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(unscored=6), "share unscored on harmful"),
-        (lambda r: r["policies"]["dpo"]["suites"]["twins"]["harmfulness"].update(unscored=11), "share unscored on twins"),
-        (lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(n=12), "scored prompts of harmful"),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(unscored=6),
+            "share unscored on harmful",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"]["harmfulness"].update(unscored=11),
+            "share unscored on twins",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(n=12),
+            "scored prompts of harmful",
+        ),
         (lambda r: r.update(confidence=0.5), "level of the intervals"),
         (lambda r: r["comparisons"][0].update(n=12), "scored prompts of harmful"),
         (lambda r: r["comparisons"][1].update(n=1), "paired prompts of twins"),
-        (lambda r: r["policies"]["dpo"]["selection"].update(held=False), "the epoch of dpo keeps over-refusal in bounds"),
-        (lambda r: r["policies"]["dpo"].pop("selection"), "the epoch of dpo keeps over-refusal in bounds"),
+        (
+            lambda r: r["policies"]["dpo"]["selection"].update(held=False),
+            "the epoch of dpo keeps over-refusal in bounds",
+        ),
+        (
+            lambda r: r["policies"]["dpo"].pop("selection"),
+            "the epoch of dpo keeps over-refusal in bounds",
+        ),
         (lambda r: r["policies"].update(base={"suites": {"kqa": {"kind": "benign"}}}), "suite kqa"),
-        (lambda r: r.update(suites_absent=[{"suite": "kqa", "optional": False, "reason": "no file"}]), "suite kqa"),
+        (
+            lambda r: r.update(
+                suites_absent=[{"suite": "kqa", "optional": False, "reason": "no file"}]
+            ),
+            "suite kqa",
+        ),
     ],
 )
 def test_each_gate_fails_alone(spoil, gate):
@@ -122,10 +209,16 @@ def test_each_gate_fails_alone(spoil, gate):
         lambda r: r["comparisons"][1].update(interval=[-math.inf, -math.inf]),
         lambda r: r["comparisons"][0].update(interval=[-math.inf, -math.inf]),
         lambda r: r["policies"]["dpo"]["suites"]["twins"].update(n=0),
-        lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(interval=[None, None]),
-        lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(interval=[math.nan, math.nan]),
+        lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(
+            interval=[None, None]
+        ),
+        lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(
+            interval=[math.nan, math.nan]
+        ),
         lambda r: r["policies"]["dpo"]["suites"].pop("harmful"),
-        lambda r: [r["policies"]["dpo"]["suites"].pop(name) for name in ("twins", "patient_questions")],
+        lambda r: [
+            r["policies"]["dpo"]["suites"].pop(name) for name in ("twins", "patient_questions")
+        ],
         lambda r: r["policies"].clear(),
     ],
 )
@@ -146,7 +239,9 @@ def test_evidence_of_another_policy_or_baseline_is_none():
 
 def test_a_value_at_its_limit_passes():
     results = evidence()
-    results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["interval"][1] = CONFIG.max_harmfulness
+    results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["interval"][1] = (
+        CONFIG.max_harmfulness
+    )
     results["comparisons"][1]["interval"][1] = CONFIG.max_over_refusal_increase
     results["comparisons"][0]["interval"][1] = -CONFIG.min_harm_reduction
     assert not failed(results)
@@ -188,7 +283,9 @@ def test_a_selection_that_does_not_hold_is_accepted_by_name_only_and_never_shown
 
 def test_an_optional_suite_that_is_absent_is_said():
     results = evidence()
-    results["suites_absent"] = [{"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}]
+    results["suites_absent"] = [
+        {"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}
+    ]
     (gate,) = [gate for gate in judge(results, "dpo", CONFIG) if gate.name == "suite kqa"]
     assert (gate.passed, gate.outcome) == (True, "not measured")
     assert "questions.jsonl is not there" in gate.detail
@@ -244,9 +341,15 @@ def test_what_the_gate_will_find_too_small_is_known_beforehand():
         row = Prompt(id="1", prompt=user("q"), kind=kind, suite="s", source="s", licence="MIT")
         return [row] * n
 
-    suites = {"harmful": prompts("harmful", 64), "twins": prompts("benign", 192), "questions": prompts("benign", 40)}
+    suites = {
+        "harmful": prompts("harmful", 64),
+        "twins": prompts("benign", 192),
+        "questions": prompts("benign", 40),
+    }
     (line,) = too_few_prompts(suites, CONFIG)
-    assert line.startswith("suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)")
+    assert line.startswith(
+        "suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)"
+    )
 
 
 def test_a_suite_whose_description_keeps_it_out_is_named_and_held_to_nothing():
@@ -259,4 +362,7 @@ def test_a_suite_whose_description_keeps_it_out_is_named_and_held_to_nothing():
     results["suites_described"] = {"judgements": {"gate": False}}
     assert failed(results) == failed(evidence())
     (line,) = [line for line in judge(results, "dpo", CONFIG) if "judgements" in line.name]
-    assert (line.outcome, line.detail) == ("not measured", "its description keeps it out of the gate (gate: false)")
+    assert (line.outcome, line.detail) == (
+        "not measured",
+        "its description keeps it out of the gate (gate: false)",
+    )

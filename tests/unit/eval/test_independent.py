@@ -34,14 +34,19 @@ def test_shares_by_hand():
         "declined": 0.3,
     }
     benign = summary(rows("benign"), 0.95)
-    assert {name: estimate["mean"] for name, estimate in benign.items()} == {"incoherent": 0.2, "declined": 0.4}
+    assert {name: estimate["mean"] for name, estimate in benign.items()} == {
+        "incoherent": 0.2,
+        "declined": 0.4,
+    }
     assert set(benign) == set(metrics_of("benign"))
 
 
 def test_what_could_not_be_read_is_unscored_and_never_harmless():
     silent = measured_row(kind="harmful", harmfulness=None, refusal="", called_harmful=False)
     for scorer in ("factors", "factors/coherent"):
-        silent.scores[scorer] = type(silent.scores[scorer])(id="x", completion_id=silent.id, scorer=scorer, reason="no words")
+        silent.scores[scorer] = type(silent.scores[scorer])(
+            id="x", completion_id=silent.id, scorer=scorer, reason="no words"
+        )
     assert harm_chance(silent) is None
     assert [flags([silent], metric) for metric in metrics_of("harmful")[1:]] == [[None]] * 3
     made = summary([*rows(), silent], 0.95)
@@ -66,9 +71,21 @@ def test_a_run_that_left_these_scorers_out_has_no_figures_of_them():
 
 
 def test_the_change_of_the_chance_is_paired_and_that_of_a_share_is_mcnemars():
-    before = [measured_row(kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 6) for k in range(10)]
-    after = [measured_row(kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 2) for k in range(10)]
-    chance, share = (change(before, after, metric, 0.95) for metric in ("harm_chance", "called_harmful"))
+    before = [
+        measured_row(
+            kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 6
+        )
+        for k in range(10)
+    ]
+    after = [
+        measured_row(
+            kind="harmful", harmfulness=1.0, refusal="none", prompt_id=str(k), called_harmful=k < 2
+        )
+        for k in range(10)
+    ]
+    chance, share = (
+        change(before, after, metric, 0.95) for metric in ("harm_chance", "called_harmful")
+    )
     assert chance.difference == pytest.approx(-0.4) == pytest.approx(share.difference)
     assert "McNemar" in share.test
     assert "McNemar" not in chance.test

@@ -14,7 +14,14 @@ def row(epoch, harm, harmful, **fields):
     """A row in which the independent scorer calls the first `harmful` of 40 completions harmful."""
     estimate = {"mean": harm}
     known = {"independently_harmful": IDS[:harmful], "independently_read": IDS}
-    return {"epoch": epoch, "step": 10 * epoch, "harmfulness": estimate, "confidence": 0.95, **known, **fields}
+    return {
+        "epoch": epoch,
+        "step": 10 * epoch,
+        "harmfulness": estimate,
+        "confidence": 0.95,
+        **known,
+        **fields,
+    }
 
 
 def test_scorers_that_fall_together_have_not_parted():
@@ -61,11 +68,24 @@ def test_rows_that_the_independent_scorer_has_not_read_say_nothing():
 
 def test_signs_of_a_row():
     samples = [
-        measured_row(kind="harmful", harmfulness=4.0, refusal="none", prompt_id=str(k), called_harmful=k < 3, completion="ask a doctor")
+        measured_row(
+            kind="harmful",
+            harmfulness=4.0,
+            refusal="none",
+            prompt_id=str(k),
+            called_harmful=k < 3,
+            completion="ask a doctor",
+        )
         for k in range(4)
     ]
 
-    found = signs([*samples, measured_row(kind="benign", harmfulness=1.0, refusal="none", completion="ask a nurse")], 0.95)
+    found = signs(
+        [
+            *samples,
+            measured_row(kind="benign", harmfulness=1.0, refusal="none", completion="ask a nurse"),
+        ],
+        0.95,
+    )
 
     assert found["independent_harm"]["mean"] == 0.75
     assert 0 < found["independent_chance"]["mean"] < 1

@@ -39,7 +39,11 @@ def rows_and_truth():
 
 
 def ratings(truth, most: int):
-    return [Rating(item, "ann", said, "full" if refused else "none") for item, (number, said, refused) in truth.items() if number < most]
+    return [
+        Rating(item, "ann", said, "full" if refused else "none")
+        for item, (number, said, refused) in truth.items()
+        if number < most
+    ]
 
 
 def test_the_corrected_figures_hold_what_people_would_have_said_of_all():
@@ -75,7 +79,9 @@ def test_without_ratings_there_is_nothing():
 
 
 def test_raters_two_levels_apart_have_no_common_word():
-    said = words_of([Rating("c-1", "a", 1, "full"), Rating("c-1", "b", 3, "full"), Rating("c-2", "a", 2, "")])
+    said = words_of(
+        [Rating("c-1", "a", 1, "full"), Rating("c-1", "b", 3, "full"), Rating("c-2", "a", 2, "")]
+    )
     assert said["c-1"] == (None, "full")
     assert said["c-2"] == (2.0, "")
 
@@ -87,7 +93,8 @@ def corrected(results):
         "difference": -0.61, "interval": [-0.8, -0.42], "n": 90, "rated": 40,
     }  # fmt: skip
     own = {
-        name: {"harmful": {"n": 90, "harmfulness": {"prediction_powered": {"mean": mean}}}} for name, mean in (("base", 1.81), ("dpo", 1.2))
+        name: {"harmful": {"n": 90, "harmfulness": {"prediction_powered": {"mean": mean}}}}
+        for name, mean in (("base", 1.81), ("dpo", 1.2))
     }
     people = {"raters": 2, "rated": 80, "unmatched": 0, "policies": own, "changes": [change]}
     return {**results, "people": people}
@@ -98,6 +105,8 @@ def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(results, c
     assert "1.81 (base) to 1.20" in said
     assert "-0.61" in said
     assert "40 prompts" in said
-    raw = next(c for c in results["comparisons"] if c["policy"] == "dpo" and c["metric"] == "harmfulness")
+    raw = next(
+        c for c in results["comparisons"] if c["policy"] == "dpo" and c["metric"] == "harmfulness"
+    )
     assert f"{raw['difference']:+.2f}" in said
     assert "people's ratings" not in verdict(results)

@@ -51,7 +51,9 @@ def standard_error(counts: Counts) -> float:
 
 
 def cell(counts: Counts) -> str:
-    return f"{mean_estimate(scores(counts), 0.95).mean:.2f} ({standard_error(counts):.2f})".replace("(0.", "(.")
+    return f"{mean_estimate(scores(counts), 0.95).mean:.2f} ({standard_error(counts):.2f})".replace(
+        "(0.", "(."
+    )
 
 
 @pytest.mark.parametrize("model", PRINTED)
@@ -59,4 +61,6 @@ def test_means_standard_errors_and_shares_are_those_printed(model):
     gpt4, llama2 = FITTING[model]
     both = [one + other for one, other in zip(gpt4, llama2, strict=True)]
     assert sum(gpt4) == sum(llama2) == 450
-    assert (cell(gpt4), cell(llama2), f"{both[0] / 900:.0%}", f"{both[4] / 900:.0%}") == PRINTED[model]
+    assert (cell(gpt4), cell(llama2), f"{both[0] / 900:.0%}", f"{both[4] / 900:.0%}") == PRINTED[
+        model
+    ]

@@ -19,13 +19,26 @@ ANSWERS = [row["answer"] for row in ROWS]
 def test_by_hand():
     """The first completion has a word of its own prompt, the second of another one (of the two others it fits one less and
     ties with none below it: 0 and a tie), the third of none, which is a tie with both."""
-    prompts = ["Which vaccine before travel?", "How is insulin stored?", "May toddlers drink coffee?"]
-    completions = ["Vaccine nurses carry hepatitis jabs.", "Vaccine nurses carry typhoid jabs.", "Nothing forbids warm soup."]
+    prompts = [
+        "Which vaccine before travel?",
+        "How is insulin stored?",
+        "May toddlers drink coffee?",
+    ]
+    completions = [
+        "Vaccine nurses carry hepatitis jabs.",
+        "Vaccine nurses carry typhoid jabs.",
+        "Nothing forbids warm soup.",
+    ]
     assert Relevance(prompts).of(completions) == pytest.approx([1.0, 0.25, 0.5])
 
 
 @pytest.mark.parametrize(
-    "text", ["Ask your doctor about insulin and asthma today please.", "the the the", "Migraine, asthma, fever, rash, cough."]
+    "text",
+    [
+        "Ask your doctor about insulin and asthma today please.",
+        "the the the",
+        "Migraine, asthma, fever, rash, cough.",
+    ],
 )
 def test_one_completion_for_everybody_ranks_at_exactly_one_half(text, monkeypatch):
     """Before its words are counted as phrases: of two prompts it fits one better, or both alike."""

@@ -27,14 +27,23 @@ class ByLength:
 
     def score(self, completions):
         return [
-            Score(id=score_id(row, self.name), completion_id=row.id, scorer=self.name, value=1.0 + len(row.completion[0]["content"]) % 5)
+            Score(
+                id=score_id(row, self.name),
+                completion_id=row.id,
+                scorer=self.name,
+                value=1.0 + len(row.completion[0]["content"]) % 5,
+            )
             for row in completions
         ]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    kinds = {"harmful": ("harmful", ""), "twins": ("benign", ""), "red_flags": ("benign", "urgent_care")}
+    kinds = {
+        "harmful": ("harmful", ""),
+        "twins": ("benign", ""),
+        "red_flags": ("benign", "urgent_care"),
+    }
     prompts = [
         SuitePrompt(
             id=f"{suite}{k}", prompt=user(f"Question {k}?"), kind=kind, suite=suite, source="s", licence="MIT", expected=expected,
@@ -56,16 +65,31 @@ def folder(tmp_path):
 
 
 def test_ten_thousand_completions_are_scored_again_from_their_file(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "models.loading.load", None)  # whoever would load a model fails
+    monkeypatch.setitem(
+        sys.modules, "models.loading.load", None
+    )  # whoever would load a model fails
     prompts, completions = MEASURED_PROMPTS.read(folder), MEASURED_COMPLETIONS.read(folder)
     assert len(completions) >= 10_000
     own = [(OmissionRule([p for p in prompts if p.suite == "red_flags"]), frozenset({"red_flags"}))]
-    write_records(folder / "scores.jsonl", [*score_with([ByLength(), RefusalRule()], completions), *suite_scores(completions, own)])
+    write_records(
+        folder / "scores.jsonl",
+        [*score_with([ByLength(), RefusalRule()], completions), *suite_scores(completions, own)],
+    )
     scores = read_records(folder / "scores.jsonl", Score)
     rows = joined(prompts, completions, scores)
-    found = build_results(rows, {BASE: {}}, endpoint=Endpoint("base", "base"), confidence=0.95, validation={}, scoreboard=[], provenance={})
+    found = build_results(
+        rows,
+        {BASE: {}},
+        endpoint=Endpoint("base", "base"),
+        confidence=0.95,
+        validation={},
+        scoreboard=[],
+        provenance={},
+    )
     assert found["policies"]["base"]["suites"]["harmful"]["n"] == SIZES["harmful"]
     assert found["policies"]["base"]["suites"]["harmful"]["refusal_rate"]["mean"] == 1
-    assert found["twin_gap"]["harmful"]["policies"]["base"]["difference"] == 0  # it declines the twins too
+    assert (
+        found["twin_gap"]["harmful"]["policies"]["base"]["difference"] == 0
+    )  # it declines the twins too
     assert found["omission"]["red_flags"]["policies"]["base"]["omitted"]["mean"] == 0
     assert found["declines"]["harmful"]["policies"]["base"]["both"]["mean"] == 1

@@ -54,7 +54,15 @@ def samples() -> list[Measured]:
 
 def build(samples):
     about = {policy: {"path": policy.name, "optimiser_steps": 0} for policy in GRAPH}
-    return build_results(samples, about, endpoint=ENDPOINT, confidence=0.95, validation={"v": 1}, scoreboard=[], provenance={"p": 1})
+    return build_results(
+        samples,
+        about,
+        endpoint=ENDPOINT,
+        confidence=0.95,
+        validation={"v": 1},
+        scoreboard=[],
+        provenance={"p": 1},
+    )
 
 
 def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_and_unscored(samples):
@@ -64,7 +72,9 @@ def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_an
         assert set(policy["suites"]) == set(SUITES)
         for name, suite in policy["suites"].items():
             assert set(suite["harmfulness"]) == ESTIMATE
-            wanted, other = ("refusal_rate", "over_refusal_rate")[:: 1 if SUITES[name] == "harmful" else -1]
+            wanted, other = ("refusal_rate", "over_refusal_rate")[
+                :: 1 if SUITES[name] == "harmful" else -1
+            ]
             assert set(suite[wanted]) == ESTIMATE
             assert suite[other] is None
             low, high = suite["harmfulness"]["interval"]
@@ -75,8 +85,17 @@ def test_the_frame_names_schema_baseline_and_endpoint(samples):
     results = build(samples)
     assert results["schema_version"] == SCHEMA_VERSION
     assert results["baseline"] == "base"
-    assert results["primary_endpoint"] == {"policy": "dpo", "baseline": "base", "suite": "harmful", "metric": "harmfulness"}
-    assert (results["validation"], results["provenance"], results["scoreboard"]) == ({"v": 1}, {"p": 1}, [])
+    assert results["primary_endpoint"] == {
+        "policy": "dpo",
+        "baseline": "base",
+        "suite": "harmful",
+        "metric": "harmfulness",
+    }
+    assert (results["validation"], results["provenance"], results["scoreboard"]) == (
+        {"v": 1},
+        {"p": 1},
+        [],
+    )
 
 
 def test_an_unscored_answer_is_counted_and_never_a_zero(samples):
@@ -84,24 +103,44 @@ def test_an_unscored_answer_is_counted_and_never_a_zero(samples):
     harm = results["policies"]["sft"]["suites"]["harmful"]["harmfulness"]
     assert (harm["n"], harm["unscored"]) == (17, 1)
     assert harm["mean"] > 2
-    (comparison,) = [c for c in results["comparisons"] if (c["policy"], c["suite"], c["metric"]) == ("sft", "harmful", "harmfulness")]
+    (comparison,) = [
+        c
+        for c in results["comparisons"]
+        if (c["policy"], c["suite"], c["metric"]) == ("sft", "harmful", "harmfulness")
+    ]
     assert (comparison["n"], comparison["unscored"]) == (17, 1)
 
 
 def test_comparisons_are_against_base_and_dpo_against_what_it_must_beat(samples):
     found = {(c["policy"], c["baseline"]) for c in build(samples)["comparisons"]}
-    assert found == {("sft", "base"), ("sft_control", "base"), ("dpo", "base"), ("dpo", "sft"), ("dpo", "sft_control")}
+    assert found == {
+        ("sft", "base"),
+        ("sft_control", "base"),
+        ("dpo", "base"),
+        ("dpo", "sft"),
+        ("dpo", "sft_control"),
+    }
 
 
 def test_a_later_round_is_compared_with_the_one_before_and_the_control_with_what_it_controls():
     rounds = (*GRAPH, Policy("dpo_2", "DPO, round 2", "dpo", round=2))
     against_base = [(name, "base") for name in ("sft", "sft_control", "dpo", "dpo_2")]
-    assert compared(rounds) == [*against_base, ("dpo", "sft"), ("dpo", "sft_control"), ("dpo_2", "dpo")]
+    assert compared(rounds) == [
+        *against_base,
+        ("dpo", "sft"),
+        ("dpo", "sft_control"),
+        ("dpo_2", "dpo"),
+    ]
 
 
 def test_a_fall_in_harm_is_negative_and_its_p_value_is_adjusted(samples):
     comparisons = build(samples)["comparisons"]
-    (fall,) = [c for c in comparisons if (c["policy"], c["baseline"], c["suite"], c["metric"]) == ("dpo", "base", "harmful", "harmfulness")]
+    (fall,) = [
+        c
+        for c in comparisons
+        if (c["policy"], c["baseline"], c["suite"], c["metric"])
+        == ("dpo", "base", "harmful", "harmfulness")
+    ]
     assert fall["difference"] < -1.5
     assert fall["interval"][1] < -1.5
     assert fall["p_holm"] == fall["p_value"], "the primary endpoint is tested alone"
@@ -115,17 +154,25 @@ def test_each_suite_is_compared_on_its_own_refusal_rate(samples):
     assert metrics == {
         (suite, metric)
         for suite, kind in SUITES.items()
-        for metric in (("harmfulness", "refusal_rate") if kind == "harmful" else ("over_refusal_rate", "relevance"))
+        for metric in (
+            ("harmfulness", "refusal_rate")
+            if kind == "harmful"
+            else ("over_refusal_rate", "relevance")
+        )
     }, "a harm score of a benign prompt has been validated by nobody, so no change of it is stated"
 
 
 def test_policies_measured_on_different_prompts_are_not_compared(samples):
     kept = [s for s in samples if (s.policy, s.prompt.id) != ("dpo", "twins-3")]
-    assert ("dpo", "base", "twins") not in {(c["policy"], c["baseline"], c["suite"]) for c in build(kept)["comparisons"]}
+    assert ("dpo", "base", "twins") not in {
+        (c["policy"], c["baseline"], c["suite"]) for c in build(kept)["comparisons"]
+    }
 
 
 def test_pairs_are_by_prompt_whatever_the_order_of_the_samples(samples):
-    shuffled = sorted(samples, key=lambda s: (POLICIES.index(s.policy), list(SUITES).index(s.suite), hash(s.id)))
+    shuffled = sorted(
+        samples, key=lambda s: (POLICIES.index(s.policy), list(SUITES).index(s.suite), hash(s.id))
+    )
     first, second = build(samples), build(shuffled)
     assert first["comparisons"] == second["comparisons"]
 
@@ -138,8 +185,14 @@ def test_results_are_json(samples):
 def test_a_run_without_a_control_compares_what_there_is(samples):
     about = {policy: {} for policy in GRAPH if policy.name != "sft_control"}
     kept = [s for s in samples if s.policy != "sft_control"]
-    results = build_results(kept, about, endpoint=ENDPOINT, confidence=0.9, validation={}, scoreboard=[], provenance={})
-    assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {("sft", "base"), ("dpo", "base"), ("dpo", "sft")}
+    results = build_results(
+        kept, about, endpoint=ENDPOINT, confidence=0.9, validation={}, scoreboard=[], provenance={}
+    )
+    assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {
+        ("sft", "base"),
+        ("dpo", "base"),
+        ("dpo", "sft"),
+    }
 
 
 def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(samples):
@@ -162,7 +215,14 @@ def test_results_name_the_suites_that_were_not_measured_and_why_each_epoch_was_k
     selection = {"epoch": 1, "reason": "no epoch keeps ...", "held": False}
     about = {policy: {"selection": selection} for policy in GRAPH}
     results = build_results(
-        samples, about, endpoint=ENDPOINT, confidence=0.95, validation={}, scoreboard=[], provenance={}, suites_absent=absent
+        samples,
+        about,
+        endpoint=ENDPOINT,
+        confidence=0.95,
+        validation={},
+        scoreboard=[],
+        provenance={},
+        suites_absent=absent,
     )
     assert results["suites_absent"] == absent
     assert results["policies"]["dpo"]["selection"] == selection

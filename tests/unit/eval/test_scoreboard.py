@@ -13,14 +13,26 @@ from safetensors.torch import load_file
 
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
-from eval.scoreboard import Measuring, Scoreboard, describe_row, epoch_file, read_scoreboard, scoreboard_row
+from eval.scoreboard import (
+    Measuring,
+    Scoreboard,
+    describe_row,
+    epoch_file,
+    read_scoreboard,
+    scoreboard_row,
+)
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
 
 def estimate(mean, n=10):
-    return {"mean": mean, "interval": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
+    return {
+        "mean": mean,
+        "interval": [None, None] if mean is None else [mean, mean],
+        "n": n,
+        "unscored": 0,
+    }
 
 
 def row(epoch: int, harm, over, step: int = 0, **suites):
@@ -67,14 +79,24 @@ def sample(number: int, kind: str, harm: float | None, refusal: str) -> Measured
 
 
 def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
-    samples = [sample(1, "harmful", 5, "none"), sample(2, "harmful", 2, "full"), sample(3, "harmful", None, "partial")]
+    samples = [
+        sample(1, "harmful", 5, "none"),
+        sample(2, "harmful", 2, "full"),
+        sample(3, "harmful", None, "partial"),
+    ]
     samples += [sample(4, "benign", 5, "partial"), sample(5, "benign", 1, "none")]
     made = scoreboard_row(samples, stage="sft", epoch=2, step=7, confidence=0.95)
-    assert (made["harmfulness"]["mean"], made["harmfulness"]["n"], made["harmfulness"]["unscored"]) == (3.5, 2, 1)
+    assert (
+        made["harmfulness"]["mean"],
+        made["harmfulness"]["n"],
+        made["harmfulness"]["unscored"],
+    ) == (3.5, 2, 1)
     assert made["share_4_5"]["mean"] == 0.5
     assert made["refusal_rate"]["mean"] == pytest.approx(1 / 3)
     assert made["over_refusal_rate"]["mean"] == 0.5
-    assert {suite: rate["mean"] for suite, rate in made["over_refusal_by_suite"].items()} == {"benign": 0.5}
+    assert {suite: rate["mean"] for suite, rate in made["over_refusal_by_suite"].items()} == {
+        "benign": 0.5
+    }
 
 
 def test_a_row_is_one_line_even_when_nothing_was_scored():
@@ -84,7 +106,9 @@ def test_a_row_is_one_line_even_when_nothing_was_scored():
 
 
 def test_a_row_shows_benign_suites_apart_where_there_are_several():
-    assert describe_row(row(1, 2, 0.1, twins=0.25, questions=0.0)).endswith(": twins 25%, questions 0%")
+    assert describe_row(row(1, 2, 0.1, twins=0.25, questions=0.0)).endswith(
+        ": twins 25%, questions 0%"
+    )
 
 
 class Trainer:
@@ -97,7 +121,9 @@ class Trainer:
     def __init__(self) -> None:
         self.strategy = SimpleNamespace(broadcast=lambda value: value, barrier=lambda: None)
         self.logged: list[tuple[int, dict]] = []
-        self.loggers = [SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))]
+        self.loggers = [
+            SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))
+        ]
 
 
 MODULE = SimpleNamespace(model=torch.nn.Linear(1, 1))
@@ -113,10 +139,16 @@ def board(tmp_path, monkeypatch):
         return [sample(1, "harmful", 3, "none"), sample(2, "benign", 1, "none")]
 
     monkeypatch.setattr(scoreboard_module, "measure", measure)
-    prompts = [Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")]
-    measuring = Measuring(prompts, GenerationConfig(), None, 0.95, None, lambda state: None, lambda text: None)
+    prompts = [
+        Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")
+    ]
+    measuring = Measuring(
+        prompts, GenerationConfig(), None, 0.95, None, lambda state: None, lambda text: None
+    )
     state = {"w": torch.ones(2)}
-    return Scoreboard("sft", tmp_path / "scoreboard.jsonl", tmp_path / "epochs", measuring, lambda module: state), measured
+    return Scoreboard(
+        "sft", tmp_path / "scoreboard.jsonl", tmp_path / "epochs", measuring, lambda module: state
+    ), measured
 
 
 def run_epochs(board: Scoreboard, trainer: Trainer, first: int, last: int) -> None:
@@ -132,11 +164,18 @@ def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
     callback, measured = board
     trainer = Trainer()
     run_epochs(callback, trainer, 0, 2)
-    assert [(r["epoch"], r["step"]) for r in read_scoreboard(callback.path)] == [(0, 0), (1, 3), (2, 6)]
+    assert [(r["epoch"], r["step"]) for r in read_scoreboard(callback.path)] == [
+        (0, 0),
+        (1, 3),
+        (2, 6),
+    ]
     assert measured == ["sft epoch 0", "sft epoch 1", "sft epoch 2"]
     assert load_file(epoch_file(callback.epochs_folder, 2))["w"].tolist() == [1, 1]
     assert not epoch_file(callback.epochs_folder, 0).exists()
-    assert [(step, metrics["scoreboard/epoch"], metrics["scoreboard/harmfulness"]) for step, metrics in trainer.logged] == [
+    assert [
+        (step, metrics["scoreboard/epoch"], metrics["scoreboard/harmfulness"])
+        for step, metrics in trainer.logged
+    ] == [
         (0, 0.0, 3.0),
         (3, 1.0, 3.0),
         (6, 2.0, 3.0),
@@ -176,7 +215,9 @@ def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(bo
         trainer.loggers = [metrics, *([second] if second else [])]
         with pytest.raises(KeyboardInterrupt) if second else nullcontext():
             run_epochs(callback, trainer, 0, 1)
-    assert [json.loads(line)["scoreboard/epoch"] for line in metrics.path.read_text().splitlines()] == [0, 1]
+    assert [
+        json.loads(line)["scoreboard/epoch"] for line in metrics.path.read_text().splitlines()
+    ] == [0, 1]
     assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
 
 
@@ -193,7 +234,13 @@ def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besid
     from eval.scoreboard import _flat
 
     independent = {"mean": 0.25, "interval": [0.1, 0.4], "n": 32}
-    online = {**row(1, 2, 0.1), "kl": 1.5, "mean_tokens": 40.0, "distinct_2": 0.8, "independent_harm": independent}
+    online = {
+        **row(1, 2, 0.1),
+        "kl": 1.5,
+        "mean_tokens": 40.0,
+        "distinct_2": 0.8,
+        "independent_harm": independent,
+    }
 
     line, logged = describe_row(online), _flat(online)
 
@@ -203,5 +250,12 @@ def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besid
     assert logged["scoreboard/independent_harm_high"] == 0.4
     assert set(_flat(row(1, 2, 0.1))) == set(logged) - {
         f"scoreboard/{name}"
-        for name in ("kl", "mean_tokens", "distinct_2", "independent_harm", "independent_harm_low", "independent_harm_high")
+        for name in (
+            "kl",
+            "mean_tokens",
+            "distinct_2",
+            "independent_harm",
+            "independent_harm_low",
+            "independent_harm_high",
+        )
     }

@@ -13,14 +13,21 @@ from eval.stored_results import read_results
 def runs(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("seeds"), {}
     for seed, harm in enumerate((1.2, 1.4, 1.6)):
-        base, dpo = rows("base", harmful=4.0, over_refused=20), rows("dpo", harmful=harm, over_refused=20 + 4 * seed)
+        base, dpo = (
+            rows("base", harmful=4.0, over_refused=20),
+            rows("dpo", harmful=harm, over_refused=20 + 4 * seed),
+        )
         run = store(folder / f"seed-{seed}", {"base": base, "dpo": dpo}, tables=False)
         found[seed] = read_results(run / "eval" / "results.json")
     return found
 
 
 def figure(report, policy, suite, metric):
-    (found,) = [f for f in report["figures"] if (f["policy"], f["suite"], f["metric"]) == (policy, suite, metric)]
+    (found,) = [
+        f
+        for f in report["figures"]
+        if (f["policy"], f["suite"], f["metric"]) == (policy, suite, metric)
+    ]
     return found
 
 

@@ -16,7 +16,12 @@ from measures.estimates import compare_rates, newcombe_interval
 
 
 def estimate(mean, n=10):
-    return {"mean": mean, "interval": [None, None] if mean is None else [mean, mean], "n": n, "unscored": 0}
+    return {
+        "mean": mean,
+        "interval": [None, None] if mean is None else [mean, mean],
+        "n": n,
+        "unscored": 0,
+    }
 
 
 def row(epoch: int, harm, over, step: int = 0, **suites):
@@ -32,7 +37,10 @@ def row(epoch: int, harm, over, step: int = 0, **suites):
         "over_refusal_rate": estimate(over),
         "over_refusal_by_suite": {suite: estimate(rate, N) for suite, rate in apart.items()},
         # The more is refused, the more prompts are the same: intervals about as narrow as they can be.
-        "over_refused": {suite: [str(number) for number in range(round(N * (rate or 0)))] for suite, rate in apart.items()},
+        "over_refused": {
+            suite: [str(number) for number in range(round(N * (rate or 0)))]
+            for suite, rate in apart.items()
+        },
     }
 
 
@@ -41,13 +49,17 @@ CONFIG = ScoreboardConfig(max_over_refusal=0.1)
 
 
 def test_the_least_harmful_epoch_is_kept():
-    selection = choose_epoch([row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, row(0, 4, 0.0))
+    selection = choose_epoch(
+        [row(0, 4, 0.0), row(1, 3, 0.0), row(2, 2, 0.05), row(3, 2.5, 0.0)], CONFIG, row(0, 4, 0.0)
+    )
     assert selection.epoch == 2
     assert "least harm (2.00)" in selection.reason
 
 
 def test_an_epoch_that_refuses_everything_is_not_kept_however_harmless():
-    selection = choose_epoch([row(0, 4, 0.02), row(1, 2.5, 0.08), row(2, 1.0, 1.0)], CONFIG, row(0, 4, 0.02))
+    selection = choose_epoch(
+        [row(0, 4, 0.02), row(1, 2.5, 0.08), row(2, 1.0, 1.0)], CONFIG, row(0, 4, 0.02)
+    )
     assert selection.epoch == 1
 
 
@@ -56,7 +68,11 @@ def test_the_limit_counts_from_the_base_policy_and_holds_for_the_upper_end_of_th
     rows = [row(0, 4, 0.3), row(1, 3, 0.2), row(2, 2, 0.28), row(3, 1, 0.295)]
     selection = choose_epoch(rows, CONFIG, row(0, 4, 0.2))
     assert selection.epoch == 2
-    assert rises(rows[3], row(0, 4, 0.2), 0.8)["twins"].difference < 0.1 < rises(rows[3], row(0, 4, 0.2), 0.8)["twins"].bound
+    assert (
+        rises(rows[3], row(0, 4, 0.2), 0.8)["twins"].difference
+        < 0.1
+        < rises(rows[3], row(0, 4, 0.2), 0.8)["twins"].bound
+    )
 
 
 def test_the_bound_includes_its_end():
@@ -67,7 +83,11 @@ def test_the_bound_includes_its_end():
 
 
 def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_the_reason_says_so():
-    selection = choose_epoch([row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)], CONFIG, row(0, 4, 0.0))
+    selection = choose_epoch(
+        [row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)],
+        CONFIG,
+        row(0, 4, 0.0),
+    )
     assert selection.epoch == 3
     assert selection.reason.startswith(
         "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% intervals; this one has the least upper end"
@@ -78,12 +98,16 @@ def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_t
 def test_easy_questions_do_not_hide_refused_twins():
     base = row(0, 4, 0.05, twins=0.1, questions=0.0)
     pooled_within_limit = row(1, 1, 0.15, twins=0.3, questions=0.0)
-    selection = choose_epoch([pooled_within_limit, row(2, 2, 0.1, twins=0.15, questions=0.0)], CONFIG, base)
+    selection = choose_epoch(
+        [pooled_within_limit, row(2, 2, 0.1, twins=0.15, questions=0.0)], CONFIG, base
+    )
     assert selection.epoch == 2
 
 
 def test_a_tie_goes_to_the_earlier_epoch():
-    assert choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, row(0, 4, 0.0)).epoch == 1
+    assert (
+        choose_epoch([row(0, 4, 0), row(1, 2, 0), row(2, 2, 0)], CONFIG, row(0, 4, 0.0)).epoch == 1
+    )
 
 
 def test_the_policy_before_training_is_never_chosen():
@@ -91,7 +115,10 @@ def test_the_policy_before_training_is_never_chosen():
 
 
 def test_an_epoch_that_could_not_be_scored_is_not_preferred():
-    assert choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, row(0, 4, 0.0)).epoch == 2
+    assert (
+        choose_epoch([row(0, 4, 0), row(1, None, 0), row(2, 3, 0)], CONFIG, row(0, 4, 0.0)).epoch
+        == 2
+    )
 
 
 def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown():
@@ -130,15 +157,24 @@ def test_every_rise_is_told_by_suite_with_its_paired_interval():
     before, after = [k < 2 for k in range(26)], [k < 8 for k in range(26)]
     wanted = compare_rates(before, after, CONFIG.confidence)
     twins = selection.over_refusal["twins"]
-    assert (twins.difference, twins.interval, twins.n) == (pytest.approx(6 / 26), (wanted.low, wanted.high), 26)
+    assert (twins.difference, twins.interval, twins.n) == (
+        pytest.approx(6 / 26),
+        (wanted.low, wanted.high),
+        26,
+    )
     assert selection.held is False
     low, high = (f"{100 * end:+.0f}" for end in (wanted.low, wanted.high))
-    assert f"(twins: +23 points ({low} to {high}, n 26); patient_questions: -4 points (" in selection.reason
+    assert (
+        f"(twins: +23 points ({low} to {high}, n 26); patient_questions: -4 points ("
+        in selection.reason
+    )
 
 
 def test_a_selection_that_holds_says_so_by_suite():
     base = measured(0, {"twins": {0, 1}, "questions": set()}, 64)
-    selection = choose_epoch([base, measured(1, {"twins": {0, 1, 2}, "questions": {3}}, 64)], CONFIG, base)
+    selection = choose_epoch(
+        [base, measured(1, {"twins": {0, 1, 2}, "questions": {3}}, 64)], CONFIG, base
+    )
     assert selection.held is True
     assert selection.to_json()["over_refusal"]["questions"]["n"] == 64
     assert selection.reason.count("n 64") == 2
@@ -147,13 +183,32 @@ def test_a_selection_that_holds_says_so_by_suite():
 def test_a_selection_comes_back_with_its_level_and_the_number_of_candidates():
     base = measured(0, {"twins": {0, 1}}, 64)
     kept = {**measured(2, {"twins": {0, 1}}, 64), "epochs_trained": 0.6667}
-    selection = choose_epoch([base, measured(1, {"twins": set(range(9))}, 64), kept, measured(3, {"twins": {5, 6, 7}}, 64)], CONFIG, base)
-    assert (selection.epoch, selection.epochs_trained, selection.candidates, selection.confidence) == (2, 0.6667, 3, 0.8)
+    selection = choose_epoch(
+        [
+            base,
+            measured(1, {"twins": set(range(9))}, 64),
+            kept,
+            measured(3, {"twins": {5, 6, 7}}, 64),
+        ],
+        CONFIG,
+        base,
+    )
+    assert (
+        selection.epoch,
+        selection.epochs_trained,
+        selection.candidates,
+        selection.confidence,
+    ) == (2, 0.6667, 3, 0.8)
     assert Selection.from_json(selection.to_json()) == selection
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "it was the only candidate"), (2, "it was one of 2 candidates"), (3, None)])
-def test_with_fewer_than_three_candidates_the_reason_says_that_there_was_hardly_a_choice(count, said):
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "it was the only candidate"), (2, "it was one of 2 candidates"), (3, None)],
+)
+def test_with_fewer_than_three_candidates_the_reason_says_that_there_was_hardly_a_choice(
+    count, said
+):
     rows = [row(number, 3, 0.0) for number in range(count + 1)]
     reason = choose_epoch(rows, CONFIG, rows[0]).reason
     assert ("offer at least 3" in reason) == (said is not None)
@@ -235,7 +290,10 @@ def test_a_suite_that_the_base_was_not_measured_on_does_not_hold():
 
 
 def test_rows_of_an_earlier_version_have_rises_without_intervals():
-    earlier = [{name: value for name, value in made.items() if name != "over_refused"} for made in (row(1, 2, 0.3), row(0, 4, 0.1))]
+    earlier = [
+        {name: value for name, value in made.items() if name != "over_refused"}
+        for made in (row(1, 2, 0.3), row(0, 4, 0.1))
+    ]
     found = rises(*earlier, 0.8)
     assert found["twins"].difference == pytest.approx(0.2)
     assert found["twins"].interval == (None, None)

@@ -6,14 +6,30 @@ from dataclasses import replace
 
 import pytest
 
-from eval.test_ledger import Opening, enter, ledger_path, looked_at, read_ledger, sentence, set_hash, with_gate
+from eval.test_ledger import (
+    Opening,
+    enter,
+    ledger_path,
+    looked_at,
+    read_ledger,
+    sentence,
+    set_hash,
+    with_gate,
+)
 from records.rows import Prompt, user
 
 OPENING = Opening(kind="evaluation", run="r1", recipe="a", seed=0, at="2026-01-02T03:04:05+00:00")
 
 
 def prompt(number: int, text: str = "Is it safe?") -> Prompt:
-    return Prompt(id=str(number), prompt=user(f"{text} {number}"), kind="benign", suite="twins", source="s", licence="MIT")
+    return Prompt(
+        id=str(number),
+        prompt=user(f"{text} {number}"),
+        kind="benign",
+        suite="twins",
+        source="s",
+        licence="MIT",
+    )
 
 
 def test_a_set_is_known_by_its_texts_in_any_order_and_not_by_ids():
@@ -25,10 +41,21 @@ def test_a_set_is_known_by_its_texts_in_any_order_and_not_by_ids():
 
 def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path):
     path = ledger_path(tmp_path, "0" * 64)
-    for opening in (OPENING, replace(OPENING, at="2026-02-02T00:00:00+00:00"), replace(OPENING, run="r2", seed=1)):
+    for opening in (
+        OPENING,
+        replace(OPENING, at="2026-02-02T00:00:00+00:00"),
+        replace(OPENING, run="r2", seed=1),
+    ):
         openings = enter(path, opening)
     assert openings == read_ledger(path) == [OPENING, replace(OPENING, run="r2", seed=1)]
-    wanted = {"evaluations": 2, "recipes": 1, "seeds": 2, "gates": 0, "gate_attempts": [], "first": "2026-01-02"}
+    wanted = {
+        "evaluations": 2,
+        "recipes": 1,
+        "seeds": 2,
+        "gates": 0,
+        "gate_attempts": [],
+        "first": "2026-01-02",
+    }
     assert looked_at(openings) == wanted
 
 
@@ -43,12 +70,25 @@ def test_a_damaged_line_counts_nowhere_and_stops_nothing(tmp_path, damage):
 
 def test_gates_are_counted_by_their_limits(tmp_path):
     path = ledger_path(tmp_path, "0" * 64)
-    opened = {"sha256": "0" * 64, "run": "r1", "recipe": "a", "seed": 0, **looked_at(enter(path, OPENING))}
+    opened = {
+        "sha256": "0" * 64,
+        "run": "r1",
+        "recipe": "a",
+        "seed": 0,
+        **looked_at(enter(path, OPENING)),
+    }
     for asked_for in ("dpo/strict", "dpo/strict", "dpo/loose"):
-        results = with_gate({"test_set": opened}, tmp_path, asked_for, at="2026-01-03T00:00:00+00:00")
+        results = with_gate(
+            {"test_set": opened}, tmp_path, asked_for, at="2026-01-03T00:00:00+00:00"
+        )
     assert results["test_set"]["gates"] == 2
-    assert [row["run"] for row in results["test_set"]["gate_attempts"]] == ["r1/dpo/strict", "r1/dpo/loose"]
-    assert "opened once, by this evaluation, and a release gate was asked 2 times" in sentence(results["test_set"])
+    assert [row["run"] for row in results["test_set"]["gate_attempts"]] == [
+        "r1/dpo/strict",
+        "r1/dpo/loose",
+    ]
+    assert "opened once, by this evaluation, and a release gate was asked 2 times" in sentence(
+        results["test_set"]
+    )
     assert with_gate({}, tmp_path, "dpo", at="") == {}
 
 

@@ -18,7 +18,13 @@ def pair(policy: str, number: int, harmful: str, twin: str, principle: int = 1) 
     for side, other in (("h", "t"), ("t", "h")):
         kind, suite, label = sides[side]
         made = measured_row(
-            kind=kind, suite=suite, policy=policy, prompt_id=f"{side}{number}", harmfulness=1.0, refusal=label, principle=principle
+            kind=kind,
+            suite=suite,
+            policy=policy,
+            prompt_id=f"{side}{number}",
+            harmfulness=1.0,
+            refusal=label,
+            principle=principle,
         )
         rows.append(replace(made, prompt=replace(made.prompt, twin_id=f"{other}{number}")))
     return rows
@@ -49,7 +55,9 @@ def test_partial_refusals_count_against_the_policy_on_both_sides():
 
 
 def test_principles_have_their_own_gap_and_adjusted_p():
-    found = gap_of(*(pair("p", k, "full", "none" if k % 2 else "full", principle=k % 2 + 1) for k in range(12)))
+    found = gap_of(
+        *(pair("p", k, "full", "none" if k % 2 else "full", principle=k % 2 + 1) for k in range(12))
+    )
     by = found["by_principle"]
     assert {k: e["difference"] for k, e in by.items()} == {"1": 0, "2": 1}
     assert by["2"]["p_holm"] == pytest.approx(min(1, 2 * by["2"]["p_value"]))

@@ -21,9 +21,13 @@ def test_every_draw_has_scikit_learns_kappa_and_f1(labelled):
     truth, called, weights = labelled
     table = confusion(truth, called, range(1, 6), weights)
     for quadratic, name in ((False, None), (True, "quadratic")):
-        wanted = [cohen_kappa_score(truth, called, weights=name, sample_weight=row) for row in weights]
+        wanted = [
+            cohen_kappa_score(truth, called, weights=name, sample_weight=row) for row in weights
+        ]
         assert cohen_kappa(table, quadratic=quadratic) == pytest.approx(wanted)
-    assert macro_f1(table) == pytest.approx([f1_score(truth, called, average="macro", sample_weight=row) for row in weights])
+    assert macro_f1(table) == pytest.approx(
+        [f1_score(truth, called, average="macro", sample_weight=row) for row in weights]
+    )
 
 
 def test_a_class_that_nobody_names_does_not_lower_the_macro_f1():
@@ -35,7 +39,9 @@ def test_kappa_by_hand():
     """20 yes-yes, 5 yes-no, 10 no-yes, 15 no-no: agreement 0.7, by chance 0.5, kappa 0.4."""
     truth = ["y"] * 25 + ["n"] * 25
     called = ["y"] * 20 + ["n"] * 5 + ["y"] * 10 + ["n"] * 15
-    assert cohen_kappa(confusion(truth, called, ["y", "n"], np.ones((1, 50)))) == pytest.approx([0.4])
+    assert cohen_kappa(confusion(truth, called, ["y", "n"], np.ones((1, 50)))) == pytest.approx(
+        [0.4]
+    )
 
 
 def test_one_class_alone_has_no_kappa():

@@ -53,7 +53,10 @@ def test_the_interval_covers_as_often_as_it_says(rate, per_cluster):
         level = rng.beta(3 * rate, 3 * (1 - rate), size=60)
         flags = (rng.random((60, per_cluster)) < level[:, None]).astype(float).ravel()
         groups = [str(i // per_cluster) for i in range(len(flags))]
-        found = bootstrap_estimate(lambda w, flags=flags: weighted_share(flags, w), cluster_weights(groups, 400, seed=sample))
+        found = bootstrap_estimate(
+            lambda w, flags=flags: weighted_share(flags, w),
+            cluster_weights(groups, 400, seed=sample),
+        )
         assert found.low is not None
         assert found.high is not None
         covered += found.low <= rate <= found.high

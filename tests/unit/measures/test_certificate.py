@@ -18,11 +18,15 @@ def test_no_event_by_hand():
 
 @pytest.mark.parametrize(("count", "n"), [(0, 30), (3, 64), (12, 192), (192, 192)])
 def test_bounds_are_scipys_and_agree_with_the_p_value(count, n):
-    wanted = scipy.stats.binomtest(count, n, alternative="less").proportion_ci(0.95, method="exact").high
+    wanted = (
+        scipy.stats.binomtest(count, n, alternative="less").proportion_ci(0.95, method="exact").high
+    )
     assert upper_bound(count, n) == pytest.approx(wanted)
     if count < n:
         assert excess_p_value(count, n, upper_bound(count, n)) == pytest.approx(0.05)
-        assert excess_p_value(count, n, 0.3) == pytest.approx(scipy.stats.binomtest(count, n, 0.3, alternative="less").pvalue)
+        assert excess_p_value(count, n, 0.3) == pytest.approx(
+            scipy.stats.binomtest(count, n, 0.3, alternative="less").pvalue
+        )
 
 
 def test_either_limit_makes_a_candidate_fail():

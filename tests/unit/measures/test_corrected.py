@@ -53,7 +53,11 @@ def test_a_scorer_that_tells_nothing_leaves_the_mean_of_the_ratings():
 
 def test_prediction_powered_rate_by_hand_has_a_width_without_any_error():
     """Scorer calls 2 of 4 others; of 5 rated it missed one and raised one false alarm: 0.5 + 0.2 - 0.2."""
-    found = prediction_powered_rate([True, True, False, False, False], [True, False, True, False, False], [True, True, False, False])
+    found = prediction_powered_rate(
+        [True, True, False, False, False],
+        [True, False, True, False, False],
+        [True, True, False, False],
+    )
     assert found.mean == pytest.approx(0.5)
     agreed = prediction_powered_rate([False] * 100, [False] * 100, [False] * 400)
     assert agreed.mean == 0
@@ -63,7 +67,9 @@ def test_prediction_powered_rate_by_hand_has_a_width_without_any_error():
 
 def simulated(estimate, truth, samples=400):
     rng = np.random.default_rng(11)
-    return np.mean([found.low <= truth <= found.high for found in (estimate(rng) for _ in range(samples))])
+    return np.mean(
+        [found.low <= truth <= found.high for found in (estimate(rng) for _ in range(samples))]
+    )
 
 
 def scored(rng, n, rate=0.2, sensitivity=0.8, specificity=0.9):
@@ -75,7 +81,11 @@ def from_other_set(rng):
     _, called = scored(rng, 200)
     truth, of_rated = scored(rng, 150, rate=0.5)
     hits, rights = int((truth & of_rated).sum()), int((~truth & ~of_rated).sum())
-    return rogan_gladen(Count(int(called.sum()), 200), Count(hits, int(truth.sum())), Count(rights, int((~truth).sum())))
+    return rogan_gladen(
+        Count(int(called.sum()), 200),
+        Count(hits, int(truth.sum())),
+        Count(rights, int((~truth).sum())),
+    )
 
 
 def rate_with_ratings(rng):
@@ -86,7 +96,9 @@ def rate_with_ratings(rng):
 def mean_with_ratings(rng):
     levels = rng.choice([1.0, 2.0, 5.0], p=[0.7, 0.2, 0.1], size=400)
     values = levels + rng.normal(0.3, 0.8, size=400)
-    return prediction_powered_mean(levels[:100].tolist(), values[:100].tolist(), values[100:].tolist(), clamp=(1, 5))
+    return prediction_powered_mean(
+        levels[:100].tolist(), values[:100].tolist(), values[100:].tolist(), clamp=(1, 5)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +115,8 @@ def test_ratings_with_a_good_scorer_give_a_narrower_interval_than_ratings_alone(
     rng = np.random.default_rng(1)
     levels = rng.choice([1.0, 2.0, 5.0], p=[0.6, 0.2, 0.2], size=600)
     values = levels + rng.normal(0, 0.3, size=600)
-    together = prediction_powered_mean(levels[:80].tolist(), values[:80].tolist(), values[80:].tolist())
+    together = prediction_powered_mean(
+        levels[:80].tolist(), values[:80].tolist(), values[80:].tolist()
+    )
     alone = prediction_powered_mean(levels[:80].tolist(), [0.0] * 80, [0.0] * 520)
     assert together.high - together.low < 0.6 * (alone.high - alone.low)

@@ -40,13 +40,17 @@ def table(both: int, lost: int, gained: int, neither: int) -> tuple[list[bool], 
 def test_mean_interval_is_that_of_statsmodels(confidence: float) -> None:
     values = [1.0, 4.5, 2.25, 3.0, 3.0, 5.0, 1.75]
     estimate = mean_estimate(values, confidence)
-    assert (estimate.low, estimate.high) == pytest.approx(DescrStatsW(values).tconfint_mean(alpha=1 - confidence))
+    assert (estimate.low, estimate.high) == pytest.approx(
+        DescrStatsW(values).tconfint_mean(alpha=1 - confidence)
+    )
 
 
 def test_mean_of_1_2_3_is_2_with_half_width_4_303_over_root_3() -> None:
     """sd = 1, t(0.975, 2) = 4.3027, so 2 -+ 2.4841."""
     estimate = mean_estimate([1, 2, 3])
-    assert (estimate.mean, estimate.low, estimate.high) == pytest.approx((2, -0.4841, 4.4841), abs=1e-4)
+    assert (estimate.mean, estimate.low, estimate.high) == pytest.approx(
+        (2, -0.4841, 4.4841), abs=1e-4
+    )
 
 
 def test_interval_stays_within_the_scale() -> None:
@@ -57,13 +61,33 @@ def test_interval_stays_within_the_scale() -> None:
 def test_unscored_is_counted_and_never_a_zero() -> None:
     estimate = mean_estimate([2.0, None, 4.0, None])
     assert (estimate.mean, estimate.n, estimate.unscored) == (3.0, 2, 2)
-    assert rate_estimate([True, None, False]).to_json() | {"interval": []} == {"mean": 0.5, "interval": [], "n": 2, "unscored": 1}
+    assert rate_estimate([True, None, False]).to_json() | {"interval": []} == {
+        "mean": 0.5,
+        "interval": [],
+        "n": 2,
+        "unscored": 1,
+    }
 
 
 def test_one_score_has_no_interval_and_none_has_no_mean() -> None:
-    assert mean_estimate([3.0, None]).to_json() == {"mean": 3.0, "interval": [None, None], "n": 1, "unscored": 1}
-    assert mean_estimate([None]).to_json() == {"mean": None, "interval": [None, None], "n": 0, "unscored": 1}
-    assert rate_estimate([]).to_json() == {"mean": None, "interval": [None, None], "n": 0, "unscored": 0}
+    assert mean_estimate([3.0, None]).to_json() == {
+        "mean": 3.0,
+        "interval": [None, None],
+        "n": 1,
+        "unscored": 1,
+    }
+    assert mean_estimate([None]).to_json() == {
+        "mean": None,
+        "interval": [None, None],
+        "n": 0,
+        "unscored": 1,
+    }
+    assert rate_estimate([]).to_json() == {
+        "mean": None,
+        "interval": [None, None],
+        "n": 0,
+        "unscored": 0,
+    }
 
 
 def test_a_score_that_is_not_a_number_is_refused() -> None:
@@ -97,11 +121,22 @@ def test_no_events_still_have_an_upper_end() -> None:
     ("both", "first", "second", "neither", "low", "high"),
     [
         (14, 5, 0, 22, 0.011, 0.226),  # Altman et al., Statistics with Confidence (2000), table 6.2
-        (1, 1, 7, 12, -0.507, -0.026),  # airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33 (2014)
+        (
+            1,
+            1,
+            7,
+            12,
+            -0.507,
+            -0.026,
+        ),  # airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33 (2014)
     ],
 )
-def test_newcombe_interval_is_the_published_one(both: int, first: int, second: int, neither: int, low: float, high: float) -> None:
-    assert newcombe_interval(both, first, second, neither, 0.95) == pytest.approx((low, high), abs=5e-4)
+def test_newcombe_interval_is_the_published_one(
+    both: int, first: int, second: int, neither: int, low: float, high: float
+) -> None:
+    assert newcombe_interval(both, first, second, neither, 0.95) == pytest.approx(
+        (low, high), abs=5e-4
+    )
 
 
 def test_newcombe_interval_by_hand() -> None:
@@ -111,9 +146,13 @@ def test_newcombe_interval_by_hand() -> None:
 
 def test_newcombe_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    cells = np.array([0.30, 0.25, 0.10, 0.35])  # both, before only, after only, neither: the difference is -0.15
+    cells = np.array(
+        [0.30, 0.25, 0.10, 0.35]
+    )  # both, before only, after only, neither: the difference is -0.15
     draws = rng.multinomial(60, cells, size=2000)
-    intervals = [newcombe_interval(int(b), int(g), int(lost), int(n), 0.95) for b, lost, g, n in draws]
+    intervals = [
+        newcombe_interval(int(b), int(g), int(lost), int(n), 0.95) for b, lost, g, n in draws
+    ]
     assert 0.935 < np.mean([low <= -0.15 <= high for low, high in intervals]) < 0.975
 
 
@@ -136,7 +175,9 @@ def test_swapping_sides_mirrors_the_change(both: int, lost: int, gained: int, ne
 def test_mcnemar_is_that_of_statsmodels(counts: tuple[int, int, int, int]) -> None:
     both, lost, gained, neither = counts
     comparison = compare_rates(*table(*counts))
-    assert comparison.p_value == pytest.approx(mcnemar([[both, lost], [gained, neither]], exact=True).pvalue)
+    assert comparison.p_value == pytest.approx(
+        mcnemar([[both, lost], [gained, neither]], exact=True).pvalue
+    )
     assert comparison.difference == pytest.approx((gained - lost) / sum(counts))
 
 
@@ -172,14 +213,22 @@ def test_permutation_p_is_repeatable_and_near_the_t_test() -> None:
     rng = np.random.default_rng(3)
     before = rng.normal(3, 1, 60)
     after = before - rng.normal(0.25, 1, 60)
-    first, second = compare_scores(before.tolist(), after.tolist()), compare_scores(before.tolist(), after.tolist())
+    first, second = (
+        compare_scores(before.tolist(), after.tolist()),
+        compare_scores(before.tolist(), after.tolist()),
+    )
     assert first == second
     assert first.p_value == pytest.approx(stats.ttest_rel(after, before).pvalue, abs=0.02)
 
 
 def test_identical_policies_show_no_change() -> None:
     comparison = compare_scores([2.0] * 20, [2.0] * 20)
-    assert (comparison.difference, comparison.low, comparison.high, comparison.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert (comparison.difference, comparison.low, comparison.high, comparison.p_value) == (
+        0.0,
+        0.0,
+        0.0,
+        1.0,
+    )
 
 
 def test_sides_of_unlike_length_are_refused() -> None:

@@ -26,7 +26,9 @@ def test_a_mean_over_clusters_agrees_with_statsmodels_cluster_robust_errors():
     sizes = random.integers(3, 30, 25)
     texts = np.repeat(np.arange(25), sizes)
     tokens = random.normal(0, 1, 25)[texts] + random.normal(0.1, 1, len(texts))
-    fit = sm.OLS(tokens, np.ones_like(tokens)).fit(cov_type="cluster", cov_kwds={"groups": texts}, use_t=True)
+    fit = sm.OLS(tokens, np.ones_like(tokens)).fit(
+        cov_type="cluster", cov_kwds={"groups": texts}, use_t=True
+    )
     sums = np.bincount(texts, tokens)
     found = non_inferior_mean(sums, 0.5, weights=sizes)
     assert found.difference == pytest.approx(fit.params[0])

@@ -29,7 +29,9 @@ def test_the_difference_is_the_textbooks_and_what_is_taken_away_leaves_no_trace(
     first, second = zip(*pairs, strict=True)
     scale = max(1.0, ((statistics.variance(first) + statistics.variance(second)) / 2) ** 0.5)
     assert sums == sums_of(pairs)
-    assert sums.standardised_difference == pytest.approx((statistics.mean(first) - statistics.mean(second)) / scale, rel=1e-9, abs=1e-9)
+    assert sums.standardised_difference == pytest.approx(
+        (statistics.mean(first) - statistics.mean(second)) / scale, rel=1e-9, abs=1e-9
+    )
 
 
 def test_numbers_that_never_vary_leave_a_finite_difference():

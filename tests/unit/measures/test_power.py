@@ -33,7 +33,9 @@ def test_upper_ends_are_newcombes():
 @pytest.mark.parametrize("rise", [0.0, 0.05, 0.10, 0.15])
 def test_simulated_shares_are_the_exact_ones(suite, rise):
     exact = pass_probability(64, suite, rise)
-    assert rate_passes(64, Paired(suite.base, suite.lost), rise, LIMIT) == pytest.approx(exact, abs=0.011)
+    assert rate_passes(64, Paired(suite.base, suite.lost), rise, LIMIT) == pytest.approx(
+        exact, abs=0.011
+    )
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.10, 0.15, 0.20])
@@ -41,7 +43,12 @@ def test_two_thousand_runs_of_the_comparison_pass_as_often_as_is_printed(rise):
     """Whole runs, prompt by prompt, through the comparison that the gate reads; its own seed."""
     n, suite = 192, Paired(TWINS.base, TWINS.lost)
     rng = np.random.default_rng(11)
-    shares = [suite.base - suite.lost, suite.lost + rise, suite.lost, 1 - suite.base - suite.lost - rise]
+    shares = [
+        suite.base - suite.lost,
+        suite.lost + rise,
+        suite.lost,
+        1 - suite.base - suite.lost - rise,
+    ]
     drawn = rng.choice(4, p=shares, size=(2000, n))
     before, after = np.isin(drawn, (0, 2)), np.isin(drawn, (0, 1))
     ends = [compare_rates(b.tolist(), a.tolist()).high for b, a in zip(before, after, strict=True)]
@@ -58,7 +65,9 @@ def test_demo_passes_unchanged_policies_and_not_those_ten_points_over(suite):
     assert rate_passes(192, shares, LIMIT + 0.10, LIMIT) <= 0.01
 
 
-@pytest.mark.parametrize(("n", "sd", "excess"), [(12, 1.0, 0.0), (50, 1.2, -0.4), (192, 0.8, -0.1), (192, 0.8, 0.1)])
+@pytest.mark.parametrize(
+    ("n", "sd", "excess"), [(12, 1.0, 0.0), (50, 1.2, -0.4), (192, 0.8, -0.1), (192, 0.8, 0.1)]
+)
 def test_means_pass_as_often_as_statsmodels_says(n, sd, excess):
     wanted = TTestPower().power(excess / sd, n, 0.025, alternative="smaller")
     assert mean_passes(n, sd, excess) == pytest.approx(wanted, abs=1e-6)
@@ -71,7 +80,11 @@ def test_what_is_far_from_the_limit_is_a_number(excess, wanted):
 
 
 def test_constant_values_pass_or_do_not():
-    assert (mean_passes(50, 0.0, -0.1), mean_passes(50, 0.0, 0.1), mean_passes(1, 1.0, -5.0)) == (1.0, 0.0, 0.0)
+    assert (mean_passes(50, 0.0, -0.1), mean_passes(50, 0.0, 0.1), mean_passes(1, 1.0, -5.0)) == (
+        1.0,
+        0.0,
+        0.0,
+    )
 
 
 @pytest.mark.parametrize("n", [3, 30, 192, 5000])
@@ -89,7 +102,11 @@ def test_smallest_rate_difference_by_hand():
 def test_smallest_rate_difference_is_found_in_four_runs_of_five():
     n, churn = 192, 0.05
     d = smallest_rate_difference(n, churn)
-    gained, lost, _ = np.random.default_rng(3).multinomial(n, [churn + d, churn, 1 - 2 * churn - d], size=20_000).T
+    gained, lost, _ = (
+        np.random.default_rng(3)
+        .multinomial(n, [churn + d, churn, 1 - 2 * churn - d], size=20_000)
+        .T
+    )
     found = np.abs(gained - lost) / np.sqrt(np.maximum(gained + lost, 1)) > 1.96
     assert found.mean() == pytest.approx(0.8, abs=0.02)
 
@@ -102,5 +119,9 @@ def test_too_few_pairs_show_nothing():
 
 def test_n_wanted_is_the_least():
     assert n_wanted(lambda n: mean_passes(n, 1.0, -0.5), 0.95) == 54
-    assert TTestPower().power(-0.5, 54, 0.025, alternative="smaller") >= 0.95 > TTestPower().power(-0.5, 53, 0.025, alternative="smaller")
+    assert (
+        TTestPower().power(-0.5, 54, 0.025, alternative="smaller")
+        >= 0.95
+        > TTestPower().power(-0.5, 53, 0.025, alternative="smaller")
+    )
     assert n_wanted(lambda n: 0.0, 0.95) is None

@@ -14,12 +14,16 @@ def drawn(request):
     rng = np.random.default_rng(request.param)
     labels = rng.random(90) < 0.3
     values = (
-        np.round(rng.normal(labels, 1.5) * request.param) / request.param if request.param > 2 else (rng.random(90) < 0.2 + 0.4 * labels)
+        np.round(rng.normal(labels, 1.5) * request.param) / request.param
+        if request.param > 2
+        else (rng.random(90) < 0.2 + 0.4 * labels)
     )
     return values.astype(float), labels, cluster_weights([str(i // 3) for i in range(90)], 20)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(auroc, roc_auc_score), (average_precision, average_precision_score)])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(auroc, roc_auc_score), (average_precision, average_precision_score)]
+)
 def test_every_draw_has_scikit_learns_number(drawn, ours, theirs):
     values, labels, weights = drawn
     wanted = [theirs(labels, values, sample_weight=row) for row in weights]
@@ -29,7 +33,14 @@ def test_every_draw_has_scikit_learns_number(drawn, ours, theirs):
 def test_the_kappa_ceiling_is_the_best_over_all_thresholds(drawn):
     values, labels, weights = drawn
     best = [
-        max(max(cohen_kappa_score(labels, values >= cut, sample_weight=row) for cut in np.unique(values)[1:]), 0.0) for row in weights[:5]
+        max(
+            max(
+                cohen_kappa_score(labels, values >= cut, sample_weight=row)
+                for cut in np.unique(values)[1:]
+            ),
+            0.0,
+        )
+        for row in weights[:5]
     ]
     assert kappa_ceiling(values, labels, weights[:5]) == pytest.approx(best)
 
@@ -45,4 +56,6 @@ def test_a_ranking_without_both_labels_has_no_number():
 def test_of_four_pairs_two_right_one_tied_one_wrong():
     """Lower harm is better: 1 < 3 right, 2 < 4 right, 2 = 2 a half, 5 > 1 wrong: 2.5 of 4."""
     assert pair_accuracy([1, 2, 2, 5], [3, 4, 2, 1], np.ones((1, 4))) == pytest.approx([0.625])
-    assert weighted_share([1, 0], np.array([[3.0, 1.0], [0.0, 0.0]])) == pytest.approx([0.75, np.nan], nan_ok=True)
+    assert weighted_share([1, 0], np.array([[3.0, 1.0], [0.0, 0.0]])) == pytest.approx(
+        [0.75, np.nan], nan_ok=True
+    )

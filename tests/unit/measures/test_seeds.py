@@ -44,17 +44,23 @@ def test_standard_errors_are_those_behind_the_intervals():
     rng = np.random.default_rng(0)
     scores = rng.normal(2, 1, 80).tolist()
     found = mean_estimate(scores).to_json()
-    assert standard_error(found["interval"], found["mean"], 80, 0.95, rate=False) == pytest.approx(scipy.stats.sem(scores))
+    assert standard_error(found["interval"], found["mean"], 80, 0.95, rate=False) == pytest.approx(
+        scipy.stats.sem(scores)
+    )
     flags = [k < 120 for k in range(800)]
     rate = rate_estimate(flags).to_json()
-    assert standard_error(rate["interval"], rate["mean"], 800, 0.95, rate=True) == pytest.approx(math.sqrt(0.15 * 0.85 / 800), rel=0.01)
+    assert standard_error(rate["interval"], rate["mean"], 800, 0.95, rate=True) == pytest.approx(
+        math.sqrt(0.15 * 0.85 / 800), rel=0.01
+    )
     assert standard_error(None, 1.0, 1, 0.95, rate=False) is None
 
 
 def test_nothing_of_eighteen_has_a_sampling_error():
     """Wilson's interval of 0 of 18 is 0 to 0.1759; half of it over 1.96 is 0.0449."""
     none = rate_estimate([False] * 18).to_json()
-    assert standard_error(none["interval"], none["mean"], 18, 0.95, rate=True) == pytest.approx(0.0449, abs=1e-4)
+    assert standard_error(none["interval"], none["mean"], 18, 0.95, rate=True) == pytest.approx(
+        0.0449, abs=1e-4
+    )
 
 
 def test_the_interval_holds_the_truth_in_about_95_percent_of_simulated_recipes():

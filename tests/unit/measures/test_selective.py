@@ -23,7 +23,9 @@ ONE = np.ones((1, 4))
 
 def test_aurc_by_hand():
     """From the most certain on: right, wrong, right, wrong. Risks 0, 1/2, 1/3, 1/2."""
-    assert aurc([0.1, 0.2, 0.3, 0.4], [0, 1, 0, 1], ONE) == pytest.approx([(0 + 1 / 2 + 1 / 3 + 1 / 2) / 4])
+    assert aurc([0.1, 0.2, 0.3, 0.4], [0, 1, 0, 1], ONE) == pytest.approx(
+        [(0 + 1 / 2 + 1 / 3 + 1 / 2) / 4]
+    )
 
 
 def test_equal_uncertainty_is_the_mean_over_all_orders():
@@ -31,19 +33,26 @@ def test_equal_uncertainty_is_the_mean_over_all_orders():
     orders = [(*first, *last) for first in permutations(range(3)) for last in permutations((3, 4))]
     risks = [np.cumsum([errors[i] for i in order]) / np.arange(1, 6) for order in orders]
     assert aurc(uncertainty, errors, np.ones((1, 5))) == pytest.approx([np.mean(risks)])
-    assert risk_at_coverage(uncertainty, errors, np.ones((1, 5)), 0.4) == pytest.approx([np.mean([risk[1] for risk in risks])])
+    assert risk_at_coverage(uncertainty, errors, np.ones((1, 5)), 0.4) == pytest.approx(
+        [np.mean([risk[1] for risk in risks])]
+    )
 
 
 def test_a_weight_of_two_is_the_item_twice():
     uncertainty, errors = np.array([0.3, 0.1, 0.7]), np.array([0, 1, 1])
     weights = np.array([[2.0, 0.0, 1.0], [1.0, 3.0, 1.0]])
     for row, found, at in zip(
-        weights, aurc(uncertainty, errors, weights), risk_at_coverage(uncertainty, errors, weights, 0.6), strict=True
+        weights,
+        aurc(uncertainty, errors, weights),
+        risk_at_coverage(uncertainty, errors, weights, 0.6),
+        strict=True,
     ):
         copies = np.repeat(np.arange(3), row.astype(int))
         alone = np.ones((1, len(copies)))
         assert aurc(uncertainty[copies], errors[copies], alone) == pytest.approx([found])
-        assert risk_at_coverage(uncertainty[copies], errors[copies], alone, 0.6) == pytest.approx([at])
+        assert risk_at_coverage(uncertainty[copies], errors[copies], alone, 0.6) == pytest.approx(
+            [at]
+        )
 
 
 def test_risk_at_a_stated_coverage():
@@ -63,8 +72,12 @@ def test_uncertainty_that_is_high_on_errors_and_on_foreign_items_ranks_them():
     assert error_auroc(uncertainty, errors, weights) == pytest.approx(
         [roc_auc_score(errors, uncertainty, sample_weight=w) for w in weights]
     )
-    wanted = roc_auc_score([0] * 30 + [1] * 30, np.concatenate([uncertainty[:30], uncertainty[30:]]))
-    assert out_of_domain_auroc(uncertainty[:30].tolist(), uncertainty[30:].tolist()) == pytest.approx(wanted)
+    wanted = roc_auc_score(
+        [0] * 30 + [1] * 30, np.concatenate([uncertainty[:30], uncertainty[30:]])
+    )
+    assert out_of_domain_auroc(
+        uncertainty[:30].tolist(), uncertainty[30:].tolist()
+    ) == pytest.approx(wanted)
     assert math.isnan(out_of_domain_auroc([], [0.5]))
 
 

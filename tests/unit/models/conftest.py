@@ -62,7 +62,12 @@ def families(tokenizer, llama_tokenizer) -> dict[str, Any]:
 def rows(tokenizer) -> list[Any]:
     from models.tokens import encode
 
-    return [encode(tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128) for q, a in TEXTS]
+    return [
+        encode(
+            tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128
+        )
+        for q, a in TEXTS
+    ]
 
 
 @pytest.fixture

@@ -52,8 +52,14 @@ OWN_TOKENS = (
     "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>",
 )  # fmt: skip
 SYSTEM = {"role": "system", "content": "Be careful."}
-QUESTION, OTHER = {"role": "user", "content": "What is asthma?"}, {"role": "user", "content": "And sepsis?"}
-ANSWER, NEXT = {"role": "assistant", "content": "It narrows the airways."}, {"role": "assistant", "content": "An emergency."}
+QUESTION, OTHER = (
+    {"role": "user", "content": "What is asthma?"},
+    {"role": "user", "content": "And sepsis?"},
+)
+ANSWER, NEXT = (
+    {"role": "assistant", "content": "It narrows the airways."},
+    {"role": "assistant", "content": "An emergency."},
+)
 TOOL = {"role": "tool", "content": "found: 2 pages"}
 CONVERSATIONS = {
     "single": ([QUESTION], [ANSWER]),
@@ -90,10 +96,14 @@ def tokenizer_of(tokenizer, tmp_path_factory):
         if not where.is_dir():
             plain = copy.deepcopy(tokenizer)
             plain.add_special_tokens({"additional_special_tokens": list(OWN_TOKENS)})
-            plain.add_special_tokens({"bos_token": "<s>", "eos_token": ENDS.get(shape, ("</s>", "</s>"))[1]})
+            plain.add_special_tokens(
+                {"bos_token": "<s>", "eos_token": ENDS.get(shape, ("</s>", "</s>"))[1]}
+            )
             if kind == "adds a BOS":
                 ids = [("<s>", plain.convert_tokens_to_ids("<s>"))]
-                plain.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=ids)
+                plain.backend_tokenizer.post_processor = TemplateProcessing(
+                    single="<s> $A", pair="<s> $A $B", special_tokens=ids
+                )
             if kind == "no EOS":
                 plain.eos_token = None
             if kind == "no pad":
@@ -119,8 +129,12 @@ def turns(row, end):
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @pytest.mark.parametrize("conversation", CONVERSATIONS)
 @pytest.mark.parametrize("shape", ENDS)
-def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writes(tokenizer_of, shape, conversation, kind):
-    if kind == "no EOS" and ENDS[shape][0] == "</s>":  # what these templates end a turn with is the EOS
+def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writes(
+    tokenizer_of, shape, conversation, kind
+):
+    if (
+        kind == "no EOS" and ENDS[shape][0] == "</s>"
+    ):  # what these templates end a turn with is the EOS
         with pytest.raises(ModelError, match=r"eos_token' is undefined|holds no end token"):
             tokenizer_of(shape, kind)
         return
@@ -133,7 +147,9 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
     end = tokenizer.convert_tokens_to_ids(ENDS[shape][0])
     # The oracle is transformers alone: the template's whole text, as tokens.
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=True, return_dict=False)
-    if shape != "llama3_2":  # it writes the clock's day here, the run's day in the row; a test of its own holds that
+    if (
+        shape != "llama3_2"
+    ):  # it writes the clock's day here, the run's day in the row; a test of its own holds that
         assert row.input_ids == whole[: len(row.input_ids)]
     written = [m["content"] for m in completion if m["role"] == "assistant"]
     assert [turn[-1] for turn in turns(row, end)] == [end] * len(written)
@@ -144,7 +160,9 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes(tokenizer_of, shape):
+def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes(
+    tokenizer_of, shape
+):
     with pytest.raises(ModelError, match=REFUSED[shape]) as told:
         tokenizer_of(shape)
     assert "model.base.chat_template" in str(told.value)
@@ -156,7 +174,13 @@ def scripted(vocabulary, script, positions=128):
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=positions, n_embd=positions, n_layer=1, n_head=1, tie_word_embeddings=False, eos_token_id=None
+        vocab_size=vocabulary,
+        n_positions=positions,
+        n_embd=positions,
+        n_layer=1,
+        n_head=1,
+        tie_word_embeddings=False,
+        eos_token_id=None,
     )
     model = GPT2LMHeadModel(config).eval()
     with torch.no_grad():
@@ -176,14 +200,19 @@ def test_generation_stops_where_the_turn_ends(tokenizer_of, shape):
     row = encode(tokenizer, [QUESTION], [ANSWER], 120)
     # After its turn the model goes on with a turn of the user, as a model does that is not stopped.
     model = scripted(len(tokenizer), [*row.input_ids[1:], *prompt_ids(tokenizer, [OTHER])][:127])
-    (made,) = generate(model, tokenizer, [[QUESTION]], GenerationConfig(max_new_tokens=40, dtype="float32"))
+    (made,) = generate(
+        model, tokenizer, [[QUESTION]], GenerationConfig(max_new_tokens=40, dtype="float32")
+    )
     assert (made.text, made.finish_reason) == (ANSWER["content"], "stop")
     assert made.num_tokens == row.num_completion_tokens
 
 
 def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(tokenizer_of):
     tokenizer = tokenizer_of("llama3_early")
-    start, text = prompt_ids(tokenizer, [QUESTION]), tokenizer("It narrows", add_special_tokens=False)["input_ids"]
+    start, text = (
+        prompt_ids(tokenizer, [QUESTION]),
+        tokenizer("It narrows", add_special_tokens=False)["input_ids"],
+    )
     other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     model = scripted(len(tokenizer), [*start[1:], *text, other, *text])
     wanted = GenerationConfig(max_new_tokens=12, dtype="float32")
@@ -191,19 +220,30 @@ def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(t
     model.generation_config.eos_token_id = [other, tokenizer.eos_token_id]
     (made,) = generate(model, tokenizer, [[QUESTION]], wanted)
     assert (made.text, made.finish_reason, made.num_tokens) == ("It narrows", "stop", len(text) + 1)
-    assert stop_ids(tokenizer, model.generation_config) == [end_of_turn(tokenizer), tokenizer.eos_token_id, other]
+    assert stop_ids(tokenizer, model.generation_config) == [
+        end_of_turn(tokenizer),
+        tokenizer.eos_token_id,
+        other,
+    ]
 
 
-def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that_its_template_writes(tokenizer_of):
+def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that_its_template_writes(
+    tokenizer_of,
+):
     tokenizer = tokenizer_of("qwen3")
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).endswith("<think>\n\n</think>\n\n")
     assert (
-        tokenizer.decode(turns(encode(tokenizer, [QUESTION], [ANSWER], 256), end_of_turn(tokenizer))[0]) == f"{ANSWER['content']}<|im_end|>"
+        tokenizer.decode(
+            turns(encode(tokenizer, [QUESTION], [ANSWER], 256), end_of_turn(tokenizer))[0]
+        )
+        == f"{ANSWER['content']}<|im_end|>"
     )
     # It stands in the template, so a saved policy has it too; whoever asks for thinking by name still gets it.
     asked = {"tokenize": False, "add_generation_prompt": True}
     assert "</think>" in tokenizer.apply_chat_template([QUESTION], **asked)
-    assert "</think>" not in tokenizer.apply_chat_template([QUESTION], enable_thinking=True, **asked)
+    assert "</think>" not in tokenizer.apply_chat_template(
+        [QUESTION], enable_thinking=True, **asked
+    )
     once = tokenizer.chat_template
     turn_thinking_off(tokenizer)
     assert tokenizer.chat_template == once
@@ -211,15 +251,21 @@ def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that
 
 def test_a_template_that_does_not_think_by_itself_is_left_as_it_is(tokenizer_of):
     for shape in ("gemma4", "chatml"):
-        assert tokenizer_of(shape).chat_template == (SHAPES / f"{shape}.jinja").read_text(encoding="utf-8")
+        assert tokenizer_of(shape).chat_template == (SHAPES / f"{shape}.jinja").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_path):
     tokenizer = tokenizer_of("llama3_2", template_date="2024-07-09")
     assert "Today: 09 Jul 2024\n" in tokenizer.decode(prompt_ids(tokenizer, [QUESTION]))
-    assert "Today: 01 Jan 2026\n" in tokenizer.decode(prompt_ids(tokenizer_of("llama3_2"), [QUESTION]))
+    assert "Today: 01 Jan 2026\n" in tokenizer.decode(
+        prompt_ids(tokenizer_of("llama3_2"), [QUESTION])
+    )
     tokenizer.chat_template = "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content }}</s>{% endfor %}"
-    assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith("Tuesday 9 July 2024, 2024-07-09What is")
+    assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith(
+        "Tuesday 9 July 2024, 2024-07-09What is"
+    )
     # A copy keeps the day where the config names none: so a reward model scores with the prompts that it was trained on.
     tokenizer.save_pretrained(tmp_path)
     kept = load_tokenizer(ModelConfig(path=str(tmp_path), template_date=None))
@@ -228,12 +274,19 @@ def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_pa
 
 
 def test_a_day_that_is_none_is_refused_in_the_config():
-    with pytest.raises(ValueError, match=r"template_date must be a day as in 2026-01-01, got '2026-02-30'"):
+    with pytest.raises(
+        ValueError, match=r"template_date must be a day as in 2026-01-01, got '2026-02-30'"
+    ):
         ModelConfig(template_date="2026-02-30")
 
 
-def test_chatml_by_name_is_refused_where_the_tokenizer_lacks_its_tokens_and_begins_with_a_bos_where_texts_do(tokenizer_of, llama_tokenizer):
-    assert any("holds no end token" in fault for fault in format_faults(_without_chatml_tokens(llama_tokenizer)))
+def test_chatml_by_name_is_refused_where_the_tokenizer_lacks_its_tokens_and_begins_with_a_bos_where_texts_do(
+    tokenizer_of, llama_tokenizer
+):
+    assert any(
+        "holds no end token" in fault
+        for fault in format_faults(_without_chatml_tokens(llama_tokenizer))
+    )
     begun = tokenizer_of("zephyr", "adds a BOS", chat_template="chatml")
     assert prompt_ids(begun, [QUESTION])[:2] == begun.convert_tokens_to_ids(["<s>", "<|im_start|>"])
     plain = tokenizer_of("zephyr", chat_template="chatml")
@@ -248,9 +301,15 @@ def _without_chatml_tokens(llama_tokenizer):
         PreTrainedTokenizerFast,
     )
 
-    alphabet = {token: k for k, token in enumerate(["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    alphabet = {
+        token: k
+        for k, token in enumerate(["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())])
+    }
     bare = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
-    bare.pre_tokenizer, bare.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    bare.pre_tokenizer, bare.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     made = PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<s>", eos_token="</s>")
     made.chat_template = (SHAPES / "chatml.jinja").read_text(encoding="utf-8")
     return made
@@ -272,4 +331,7 @@ def test_a_row_that_the_template_drops_or_rewrites_is_named_without_its_text(tok
     assert "System role not supported" in row_fault(tokenizer_of("gemma2"), [SYSTEM, QUESTION], [])
     assert row_fault(tokenizer_of("mistral_with_system"), [SYSTEM, QUESTION], [ANSWER]) != ""
     own = {"role": "user", "content": "What does <turn|> end?"}
-    assert row_fault(tokenizer_of("gemma4"), [own], []) == "message 0 holds the tokenizer's own '<turn|>', which would end or fake a turn"
+    assert (
+        row_fault(tokenizer_of("gemma4"), [own], [])
+        == "message 0 holds the tokenizer's own '<turn|>', which would end or fake a turn"
+    )

@@ -46,26 +46,37 @@ def test_the_exported_policy_reloads_equal(trained, tmp_path, rows):
             input_ids=batch.input_ids, attention_mask=batch.attention_mask
         ).logits
     assert (got - wanted).abs().max() <= 1e-4
-    assert AutoTokenizer.from_pretrained(tmp_path / "policy").chat_template == tokenizer.chat_template
+    assert (
+        AutoTokenizer.from_pretrained(tmp_path / "policy").chat_template == tokenizer.chat_template
+    )
     assert report == json.loads((tmp_path / "export.json").read_text())
     assert max(report[name] for name in ("merged", "policy", "adapter") if name in report) <= 1e-4
 
 
 @pytest.mark.parametrize("trained", [(False, "lora")], ids=["lora"], indirect=True)
-def test_the_exported_adapter_on_its_base_answers_as_the_policy(trained, tmp_path, tiny_directory, rows):
+def test_the_exported_adapter_on_its_base_answers_as_the_policy(
+    trained, tmp_path, tiny_directory, rows
+):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     batch = collate(rows, 0)
     export.export_policy(*trained, tmp_path)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
-    apart = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_directory), tmp_path / "adapter").eval()
+    apart = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(tiny_directory), tmp_path / "adapter"
+    ).eval()
     with torch.no_grad():
-        a, b = (m(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits for m in (merged, apart))
+        a, b = (
+            m(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+            for m in (merged, apart)
+        )
     assert (a - b).abs().max() <= 1e-5
 
 
-@pytest.mark.parametrize("trained", [(False, "full"), (True, "lora")], ids=["untied-full", "tied-lora"], indirect=True)
+@pytest.mark.parametrize(
+    "trained", [(False, "full"), (True, "lora")], ids=["untied-full", "tied-lora"], indirect=True
+)
 def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkeypatch):
     from safetensors.torch import load_file, save_file
     from transformers import AutoModelForCausalLM
@@ -80,7 +91,9 @@ def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkey
             save_file({**tensors, name: tensors[name] + 0.05}, file, metadata={"format": "pt"})
         return plain(where, *args, **options)
 
-    monkeypatch.setattr(sys.modules["models.export"].AutoModelForCausalLM, "from_pretrained", corrupted)
+    monkeypatch.setattr(
+        sys.modules["models.export"].AutoModelForCausalLM, "from_pretrained", corrupted
+    )
     with pytest.raises(ModelError, match="logits differ"):
         export.export_policy(*trained, tmp_path)
 

@@ -52,14 +52,27 @@ def test_local_and_global_positions_have_words_of_their_own():
 
 
 def test_the_language_model_inside_another_is_mended_too():
-    inner = {"model_type": "gemma3_text", "dtype": "float16", "rope_parameters": {"rope_type": "default", "rope_theta": 1e5}}
-    written = portable_config({"model_type": "gemma3", "text_config": inner, "vision_config": {"model_type": "siglip_vision_model"}})
+    inner = {
+        "model_type": "gemma3_text",
+        "dtype": "float16",
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e5},
+    }
+    written = portable_config(
+        {
+            "model_type": "gemma3",
+            "text_config": inner,
+            "vision_config": {"model_type": "siglip_vision_model"},
+        }
+    )
     assert written["text_config"]["rope_theta"] == 1e5
     assert written["text_config"]["torch_dtype"] == "float16"
 
 
 def test_a_model_without_rotary_positions_gets_none():
-    assert portable_config({"model_type": "gpt2", "n_embd": 8}) == {"model_type": "gpt2", "n_embd": 8}
+    assert portable_config({"model_type": "gpt2", "n_embd": 8}) == {
+        "model_type": "gpt2",
+        "n_embd": 8,
+    }
 
 
 def test_the_tokenizer_is_of_a_class_that_every_version_has(tiny_directory, tmp_path):
@@ -79,14 +92,21 @@ def test_the_chat_template_is_where_each_version_looks(tiny_directory, tmp_path)
 
 @pytest.mark.parametrize(
     "settings",
-    [{"image_token": "<|pad|>"}, {"additional_special_tokens": ["<|pad|>"]}, {"tokenizer_class": "GPT2Tokenizer"}],
+    [
+        {"image_token": "<|pad|>"},
+        {"additional_special_tokens": ["<|pad|>"]},
+        {"tokenizer_class": "GPT2Tokenizer"},
+    ],
     ids=["a token of the model's own", "additional tokens", "a class of the model's own"],
 )
 def test_what_tokenizers_of_the_hub_hold_besides_comes_back(settings, tiny_directory, tmp_path):
     from transformers import AutoTokenizer
 
     base = changed(tiny_directory, tmp_path / "base", "tokenizer_config.json", **settings)
-    wanted, found = AutoTokenizer.from_pretrained(base), AutoTokenizer.from_pretrained(exported(base, tmp_path / "out"))
+    wanted, found = (
+        AutoTokenizer.from_pretrained(base),
+        AutoTokenizer.from_pretrained(exported(base, tmp_path / "out")),
+    )
     assert found.chat_template == wanted.chat_template
     assert found.special_tokens_map == wanted.special_tokens_map
     assert found.extra_special_tokens == wanted.extra_special_tokens
@@ -97,7 +117,10 @@ def test_several_chat_templates_are_written_as_older_versions_list_them(tokenize
     several = copy.deepcopy(tokenizer)
     several.chat_template = {"default": "a", "tool_use": "b"}
     written = portable_tokenizer_config({"tokenizer_class": "TokenizersBackend"}, several)
-    assert written["chat_template"] == [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]
+    assert written["chat_template"] == [
+        {"name": "default", "template": "a"},
+        {"name": "tool_use", "template": "b"},
+    ]
 
 
 def test_every_file_may_be_read_as_the_umask_allows(tiny_directory, tmp_path):
@@ -106,7 +129,11 @@ def test_every_file_may_be_read_as_the_umask_allows(tiny_directory, tmp_path):
         exported(tiny_directory, tmp_path)
     finally:
         os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
     assert "model.safetensors" in modes
     assert set(modes.values()) == {0o640}, modes
 
@@ -121,9 +148,13 @@ def test_nothing_of_this_machine_is_in_it(tiny_directory, tmp_path):
 SAMPLING = {"temperature": 0.6, "top_p": 0.9, "eos_token_id": [2, 5], "repetition_penalty": 1.1}
 
 
-def test_the_authors_generation_settings_survive_though_transformers_would_not_save_them(tiny_directory, tmp_path):
+def test_the_authors_generation_settings_survive_though_transformers_would_not_save_them(
+    tiny_directory, tmp_path
+):
     """Temperature without sampling, as Llama 2 came: once anything else is set on them, transformers refuses, after all of training."""
-    config = ModelConfig(path=str(changed(tiny_directory, tmp_path / "base", "generation_config.json", **SAMPLING)))
+    config = ModelConfig(
+        path=str(changed(tiny_directory, tmp_path / "base", "generation_config.json", **SAMPLING))
+    )
     model = load_model(config)
     model.generation_config.pad_token_id = 0
     export_policy(model, load_tokenizer(config), tmp_path / "out")
@@ -134,8 +165,15 @@ def test_the_authors_generation_settings_survive_though_transformers_would_not_s
 def test_a_padded_vocabulary_stays_as_long_as_it_was(tmp_path, tokenizer):
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer) + 40, **sizes)).save_pretrained(tmp_path / "base")
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+    }
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer) + 40, **sizes)).save_pretrained(
+        tmp_path / "base"
+    )
     copy.deepcopy(tokenizer).save_pretrained(tmp_path / "base")
     model = AutoModelForCausalLM.from_pretrained(exported(tmp_path / "base", tmp_path / "out"))
     assert model.get_input_embeddings().weight.shape[0] == len(tokenizer) + 40
@@ -144,8 +182,18 @@ def test_a_padded_vocabulary_stays_as_long_as_it_was(tmp_path, tokenizer):
 def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory, tmp_path):
     from transformers import AutoModelForCausalLM
 
-    auto = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.OwnModel"}
-    base = changed(tiny_directory, tmp_path / "base", "config.json", model_type="own", architectures=["OwnModel"], auto_map=auto)
+    auto = {
+        "AutoConfig": "configuration_own.OwnConfig",
+        "AutoModelForCausalLM": "modeling_own.OwnModel",
+    }
+    base = changed(
+        tiny_directory,
+        tmp_path / "base",
+        "config.json",
+        model_type="own",
+        architectures=["OwnModel"],
+        auto_map=auto,
+    )
     (base / "configuration_own.py").write_text(
         "from transformers import LlamaConfig\nclass OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
     )
@@ -158,4 +206,7 @@ def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory, tmp_path):
     policy = tmp_path / "out" / "policy"
     assert read_json(policy / "config.json")["auto_map"] == auto
     shutil.rmtree(base)
-    assert type(AutoModelForCausalLM.from_pretrained(policy, trust_remote_code=True)).__name__ == "OwnModel"
+    assert (
+        type(AutoModelForCausalLM.from_pretrained(policy, trust_remote_code=True)).__name__
+        == "OwnModel"
+    )

@@ -12,10 +12,15 @@ from models.tokens import encode, encode_pair, prompt_ids
 from records.errors import ModelError
 
 FAMILIES = ("own", "chatml", "llama2", "alpaca", "plain")
-PROSE = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="<>|"), min_size=1, max_size=60).filter(
-    lambda text: bool(text.strip())
-)
-HOSTILE = st.lists(st.sampled_from(["</s>", "<s>", "<|im_end|>", "<|im_start|>", "word", " ", "\n", "[/INST]"]), max_size=8).map("".join)
+PROSE = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="<>|"),
+    min_size=1,
+    max_size=60,
+).filter(lambda text: bool(text.strip()))
+HOSTILE = st.lists(
+    st.sampled_from(["</s>", "<s>", "<|im_end|>", "<|im_start|>", "word", " ", "\n", "[/INST]"]),
+    max_size=8,
+).map("".join)
 
 
 def user(text):
@@ -40,7 +45,9 @@ def assert_contract(tokenizer, prompt, row):
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=25, deadline=None)
 @given(question=PROSE, answer=PROSE)
-def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(families, family, question, answer):
+def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(
+    families, family, question, answer
+):
     tokenizer = families[family]
     row = encode(tokenizer, user(question), assistant(answer), 2048)
     assert_contract(tokenizer, user(question), row)
@@ -71,7 +78,9 @@ def test_a_template_that_writes_the_bos_twice_loses_one(families):
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=25, deadline=None)
 @given(question=HOSTILE, answer=HOSTILE)
-def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(families, family, question, answer):
+def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(
+    families, family, question, answer
+):
     tokenizer = families[family]
     row = encode(tokenizer, user(question), assistant(answer), 2048)
     assert_contract(tokenizer, user(question), row)
@@ -102,8 +111,12 @@ def test_a_row_that_is_cut_fits_and_has_no_end_token(families, family, answer, r
 def test_both_sides_of_a_pair_are_cut_alike(families, family, first, second, room):
     tokenizer = families[family]
     start = prompt_ids(tokenizer, user("Why?"))
-    whole = [kept(encode(tokenizer, user("Why?"), assistant(text), 2048)) for text in (first, second)]
-    pair = encode_pair(tokenizer, user("Why?"), (assistant(first), assistant(second)), len(start) + room)
+    whole = [
+        kept(encode(tokenizer, user("Why?"), assistant(text), 2048)) for text in (first, second)
+    ]
+    pair = encode_pair(
+        tokenizer, user("Why?"), (assistant(first), assistant(second)), len(start) + room
+    )
     cut = any(len(ids) > room for ids in whole)
     wanted = [ids[:-1][:room] for ids in whole] if cut else whole
     if wanted[0] == wanted[1]:
@@ -115,7 +128,10 @@ def test_both_sides_of_a_pair_are_cut_alike(families, family, first, second, roo
 
 
 def test_a_pair_that_cutting_makes_identical_is_no_pair(tokenizer):
-    sides = (assistant("The same beginning and one end"), assistant("The same beginning and another end"))
+    sides = (
+        assistant("The same beginning and one end"),
+        assistant("The same beginning and another end"),
+    )
     start = len(prompt_ids(tokenizer, user("Why?")))
     assert encode_pair(tokenizer, user("Why?"), sides, start + 3) is None
     assert encode_pair(tokenizer, user("Why?"), sides, 512) is not None
@@ -125,20 +141,41 @@ def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
     whole = encode(tokenizer, user("Why?"), assistant("Because of"), 512)
     unfinished = encode(tokenizer, user("Why?"), assistant("Because of"), 512, finished=False)
     assert unfinished.input_ids == whole.input_ids[:-1]
-    pair = encode_pair(tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512, finished=(True, False))
+    pair = encode_pair(
+        tokenizer,
+        user("Why?"),
+        (assistant("No."), assistant("Because of")),
+        512,
+        finished=(True, False),
+    )
     assert [tokenizer.eos_token_id in kept(row) for row in pair] == [False, False]
-    whole_pair = encode_pair(tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512)
+    whole_pair = encode_pair(
+        tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512
+    )
     assert [tokenizer.eos_token_id in kept(row) for row in whole_pair] == [True, True]
 
 
 def test_a_row_without_anything_to_learn_is_none(tokenizer):
     start = len(prompt_ids(tokenizer, user("Why?")))
     assert encode(tokenizer, user("Why?"), assistant(""), 512, finished=False) is None
-    assert encode_pair(tokenizer, user("Why?"), (assistant(""), assistant("a long answer that is cut")), start + 3) is None
+    assert (
+        encode_pair(
+            tokenizer,
+            user("Why?"),
+            (assistant(""), assistant("a long answer that is cut")),
+            start + 3,
+        )
+        is None
+    )
 
 
 def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(families):
-    turns = [{"role": "system", "content": "Be kind."}, *user("Hi"), *assistant("Hello."), *user("Why?")]
+    turns = [
+        {"role": "system", "content": "Be kind."},
+        *user("Hi"),
+        *assistant("Hello."),
+        *user("Why?"),
+    ]
     for family, tokenizer in families.items():
         row = encode(tokenizer, turns, assistant("Because."), 512)
         assert_contract(tokenizer, turns, row)
@@ -147,6 +184,8 @@ def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(families):
 
 def test_a_template_that_rewrites_the_prompt_is_refused(tokenizer):
     moody = copy.deepcopy(tokenizer)
-    moody.chat_template = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    moody.chat_template = (
+        "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    )
     with pytest.raises(ModelError, match="chat template"):
         encode(moody, user("Hi"), assistant("Hello"), 64)

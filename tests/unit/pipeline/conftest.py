@@ -35,8 +35,18 @@ def measured(prompt: Prompt, policy: str, text: str) -> Measured:
     (completion,) = completions_of([prompt], [made], policy=policy)
     harm = 4.0 if policy == "base" and prompt.kind == "harmful" else 1.5
     scores = [
-        Score(id=f"{completion.id}/{HARM_MODEL}", completion_id=completion.id, scorer=HARM_MODEL, value=harm),
-        Score(id=f"{completion.id}/{REFUSAL}", completion_id=completion.id, scorer=REFUSAL, label="none"),
+        Score(
+            id=f"{completion.id}/{HARM_MODEL}",
+            completion_id=completion.id,
+            scorer=HARM_MODEL,
+            value=harm,
+        ),
+        Score(
+            id=f"{completion.id}/{REFUSAL}",
+            completion_id=completion.id,
+            scorer=REFUSAL,
+            label="none",
+        ),
     ]
     return joined([prompt], [completion], scores)[0]
 
@@ -58,15 +68,25 @@ def released() -> Release:
     ) -> Path:
         def evaluate(context: Context) -> dict[str, Any]:
             prompts = [*context.read(PROMPTS.of("test")), *own]
-            rows = [measured(prompt, policy, completion) for policy in ("base", "dpo") for prompt in prompts]
-            about = {BASE: {"path": config.model.base.path}, Policy("dpo", "DPO", "base"): {"path": "dpo/policy"}}
+            rows = [
+                measured(prompt, policy, completion)
+                for policy in ("base", "dpo")
+                for prompt in prompts
+            ]
+            about = {
+                BASE: {"path": config.model.base.path},
+                Policy("dpo", "DPO", "base"): {"path": "dpo/policy"},
+            }
             results = build_results(
                 rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
             write_records(context.path / "prompts.jsonl", prompts)
             write_records(context.path / "completions.jsonl", [row.completion for row in rows])
-            write_records(context.path / "scores.jsonl", [score for row in rows for score in row.scores.values()])
+            write_records(
+                context.path / "scores.jsonl",
+                [score for row in rows for score in row.scores.values()],
+            )
             write_json(context.path / "results.json", results)
             return {}
 
@@ -76,10 +96,16 @@ def released() -> Release:
             for name in ("validation.json", "pairs.report.json"):
                 write_json(context.path / name, {"written in": str(context.path)})
             write_text(context.path / "data_card.md", f"made in {context.path}\n")
-            write_json(context.path / "policy" / "config.json", {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"})
+            write_json(
+                context.path / "policy" / "config.json",
+                {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"},
+            )
             return {}
 
-        made = [Stage(name=n, reads=of, settings=(), work=work, measures=n == "eval") for n, of in NEEDS.items()]
+        made = [
+            Stage(name=n, reads=of, settings=(), work=work, measures=n == "eval")
+            for n, of in NEEDS.items()
+        ]
         for stage in (prep.STAGE, *made, release.STAGE):
             run_stage(stage, config)
         return Path(config.run_dir) / "release" / config.release.name

@@ -22,7 +22,18 @@ from pipeline.run.stage import Context, run_stage
 from pipeline.stages import pairs, sample, score
 from records.errors import ConfigError, ModelError
 from records.principles import critique_request, rewrite_request
-from records.rows import Completion, Demonstration, Pair, Prompt, Revision, Score, assistant, read_records, text_of, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Pair,
+    Prompt,
+    Revision,
+    Score,
+    assistant,
+    read_records,
+    text_of,
+    user,
+)
 from records.run_files import REVISIONS
 from records.stage_folder import StageDirectory, read_json, write_json
 from reward.config import RewardConfig
@@ -77,7 +88,16 @@ def run(tmp_path, tiny_directory):
         demonstration(3, "benign"),
         demonstration(4, "harmful", split="test"),
     ]
-    prompts = [Prompt(**{k: v for k, v in row.to_json().items() if k not in ("completion", "rejected", "prompt_id")}) for row in rows]
+    prompts = [
+        Prompt(
+            **{
+                k: v
+                for k, v in row.to_json().items()
+                if k not in ("completion", "rejected", "prompt_id")
+            }
+        )
+        for row in rows
+    ]
     write_splits(tmp_path / "prep", "prompts", prompts, lambda row: row.split)
     write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
     finish(tmp_path / "prep")
@@ -85,15 +105,33 @@ def run(tmp_path, tiny_directory):
         run_dir=str(tmp_path),
         model=LanguageModelConfig(base=ModelConfig(path=str(tiny_directory))),
         sample=SampleConfig(generation=PRECISE, harmful_samples=3, revisions=4),
-        pairs=PairsConfig(chosen="best", min_margin=0.0, max_length_ratio=99, max_length_difference=None, shortcut_fail=1.0),
+        pairs=PairsConfig(
+            chosen="best",
+            min_margin=0.0,
+            max_length_ratio=99,
+            max_length_difference=None,
+            shortcut_fail=1.0,
+        ),
     )
 
 
 def three_prompts_with_two_answers() -> tuple[list[Prompt], list[Completion]]:
-    prompts = [Prompt(id=f"{i}", prompt=user(f"q{i}"), kind="harmful", suite="s", source="m", licence="MIT") for i in range(3)]
+    prompts = [
+        Prompt(
+            id=f"{i}", prompt=user(f"q{i}"), kind="harmful", suite="s", source="m", licence="MIT"
+        )
+        for i in range(3)
+    ]
     rest = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
     answers = [
-        Completion(id=f"{p.id}/base/{k}", prompt_id=p.id, prompt=p.prompt, completion=assistant(f"a{k}"), sample=k, **rest)
+        Completion(
+            id=f"{p.id}/base/{k}",
+            prompt_id=p.id,
+            prompt=p.prompt,
+            completion=assistant(f"a{k}"),
+            sample=k,
+            **rest,
+        )
         for p in prompts
         for k in range(2)
     ]
@@ -106,14 +144,23 @@ def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
     run_stage(sample.STAGE, replace(run, seed=1))
     other = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     same = {a.id: a.completion == b.completion for a, b in zip(first, other, strict=True)}
-    assert sorted(same) == [*(f"{p}-harmful/base/{k}" for p in (1, 2) for k in range(3)), "3-benign/base/0"]
-    assert {name for name, equal in same.items() if equal} == {"1-harmful/base/0", "2-harmful/base/0", "3-benign/base/0"}
+    assert sorted(same) == [
+        *(f"{p}-harmful/base/{k}" for p in (1, 2) for k in range(3)),
+        "3-benign/base/0",
+    ]
+    assert {name for name, equal in same.items() if equal} == {
+        "1-harmful/base/0",
+        "2-harmful/base/0",
+        "3-benign/base/0",
+    }
 
 
 def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns(run):
     run_stage(sample.STAGE, run)
     rows = read_splits(Path(run.run_dir) / "sample", "revisions", Revision, LEARNED_FROM)
-    assert [r.answer_id for r in rows if r.prompt_id == "1-harmful"] == [f"1-harmful/base/{k}" for k in (0, 1, 2, 0)]
+    assert [r.answer_id for r in rows if r.prompt_id == "1-harmful"] == [
+        f"1-harmful/base/{k}" for k in (0, 1, 2, 0)
+    ]
     assert {r.prompt_id for r in rows} == {"1-harmful", "2-harmful"}
     assert {r.principle for r in rows if r.prompt_id == "1-harmful"} == {8}
     assert len({text_of(r.completion) for r in rows}) > 4
@@ -130,20 +177,31 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
     monkeypatch.setattr(revising, "generate", generate)
     prompts, answers = three_prompts_with_two_answers()
     block = drafts(prompts, answers, samples=2, revisions=1, seed=0)
-    made = revising.revise(None, None, block, replace(PRECISE, max_new_tokens=300), seed=0, label="")
+    made = revising.revise(
+        None, None, block, replace(PRECISE, max_new_tokens=300), seed=0, label=""
+    )
     (critiques, brief, first_seeds), (revisions, full, seeds) = asked
     assert (brief, full) == (revising.CRITIQUE_TOKENS, 300)
     assert len({*first_seeds, *seeds}) == 2 * len(block)
     for i, draft in enumerate(block):
-        question, told = user(critique_request(draft.principle)), user(rewrite_request(draft.principle))
+        question, told = (
+            user(critique_request(draft.principle)),
+            user(rewrite_request(draft.principle)),
+        )
         assert critiques[i] == [*draft.answer.prompt, *draft.answer.completion, *question]
         assert revisions[i] == [*critiques[i], *assistant(f"text 1.{i}"), *told]
         assert (made[i].critique, text_of(made[i].completion)) == (f"text 1.{i}", f"text 2.{i}")
-        assert (made[i].prompt, made[i].answer_id, made[i].seed) == (draft.answer.prompt, draft.answer.id, seeds[i])
+        assert (made[i].prompt, made[i].answer_id, made[i].seed) == (
+            draft.answer.prompt,
+            draft.answer.id,
+            seeds[i],
+        )
 
 
 def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
-    monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)  # two blocks
+    monkeypatch.setattr(
+        sample, "rows_at_once", lambda generation, engine: generation.batch_size
+    )  # two blocks
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)
@@ -158,7 +216,9 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
     monkeypatch.setattr(sample, "revise", cut_off)
     with pytest.raises(KeyboardInterrupt):
         run_stage(sample.STAGE, run)
-    monkeypatch.setattr(sample, "revise", lambda *arguments, **rest: blocks.append(2) or revise(*arguments, **rest))
+    monkeypatch.setattr(
+        sample, "revise", lambda *arguments, **rest: blocks.append(2) or revise(*arguments, **rest)
+    )
     run_stage(sample.STAGE, run)
     assert blocks == [1, 1, 2]
     for name in ("completions.train.jsonl", "revisions.train.jsonl"):
@@ -169,7 +229,10 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
 def test_ranks_share_the_revisions_of_the_answers_that_they_write():
     prompts, answers = three_prompts_with_two_answers()
     alone = {d.id for d in drafts(prompts, answers, samples=2, revisions=3, seed=0)}
-    parts = [{d.id for d in drafts(prompts, answers[rank::3], samples=2, revisions=3, seed=0)} for rank in range(3)]
+    parts = [
+        {d.id for d in drafts(prompts, answers[rank::3], samples=2, revisions=3, seed=0)}
+        for rank in range(3)
+    ]
     assert len(alone) == 9 == sum(map(len, parts))
     assert set().union(*parts) == alone
 
@@ -186,15 +249,23 @@ def scored(run, reward_model):
 
 def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
     _, scores = scored
-    by_scorer = {name: {s.completion_id for s in scores if s.scorer == name} for name in {s.scorer for s in scores}}
+    by_scorer = {
+        name: {s.completion_id for s in scores if s.scorer == name}
+        for name in {s.scorer for s in scores}
+    }
     assert by_scorer.pop("teacher/coherent") == {"3-benign/base/0"}
     assert sorted(by_scorer) == ["refusal", "reward_model", "reward_model_2"]
-    wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {"3-benign/base/0"}
+    wanted = {f"{p}/base/{k}" for p in ("1-harmful", "2-harmful") for k in range(3)} | {
+        "3-benign/base/0"
+    }
     wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}
     wanted |= {"1-harmful", "2-harmful", rejected_id(demonstration(1, "harmful"))}
     wanted |= {"3-benign"}  # the tiny policy's own answer is incoherent
     assert all(names == wanted for names in by_scorer.values())
-    values = {name: [s.value for s in scores if s.scorer == name] for name in ("reward_model", "reward_model_2")}
+    values = {
+        name: [s.value for s in scores if s.scorer == name]
+        for name in ("reward_model", "reward_model_2")
+    }
     assert values["reward_model"] != values["reward_model_2"]
 
 
@@ -208,7 +279,9 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
     made = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     scorer = HarmfulnessScorer.load(reward_model(1), generation_dtype(config.eval.generation))
     found = {
-        s.completion_id: s.value for s in read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score) if s.scorer == "reward_model"
+        s.completion_id: s.value
+        for s in read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
+        if s.scorer == "reward_model"
     }
     wanted = {s.completion_id: s.value for s in scorer.score(made)}
     assert None not in wanted.values()
@@ -217,7 +290,15 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
 
 def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
     config, scores = scored
-    run_stage(pairs.STAGE, replace(config, pairs=replace(config.pairs, max_chosen_harmfulness=5.0, max_disagreement=5.0, over_refusal=0.0)))
+    run_stage(
+        pairs.STAGE,
+        replace(
+            config,
+            pairs=replace(
+                config.pairs, max_chosen_harmfulness=5.0, max_disagreement=5.0, over_refusal=0.0
+            ),
+        ),
+    )
     values: dict[str, list[float]] = {}
     for s in scores:
         if s.value is not None:
@@ -231,7 +312,9 @@ def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
 
 
 def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
-    config = replace(run, score=ScoreConfig(reward_models=[str(tmp_path / "a"), str(tmp_path / "b")]))
+    config = replace(
+        run, score=ScoreConfig(reward_models=[str(tmp_path / "a"), str(tmp_path / "b")])
+    )
     with pytest.raises(ModelError) as caught:
         score.STAGE.files(config)
     assert len(caught.value.faults) == 2
@@ -244,9 +327,18 @@ def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
         (["sample.revisions=-1"], "sample.revisions: got -1, wanted a whole number from 0"),
         (["sample.revisions=2", "pairs.chosen=best"], "revisions of one answer would be the same"),
         (["sample.revisions=1"], "set pairs.chosen=best"),
-        (["pairs.max_opening_share=0"], "pairs.max_opening_share: got 0.0, wanted a number above 0"),
-        (["pairs.max_length_difference=-1"], "pairs.max_length_difference: got -1.0, wanted a number from 0"),
-        (["pairs.max_chosen_harmfulness=6"], "pairs.max_chosen_harmfulness: got 6.0, wanted a number from 1 to 5"),
+        (
+            ["pairs.max_opening_share=0"],
+            "pairs.max_opening_share: got 0.0, wanted a number above 0",
+        ),
+        (
+            ["pairs.max_length_difference=-1"],
+            "pairs.max_length_difference: got -1.0, wanted a number from 0",
+        ),
+        (
+            ["pairs.max_chosen_harmfulness=6"],
+            "pairs.max_chosen_harmfulness: got 6.0, wanted a number from 1 to 5",
+        ),
         (["pairs.strategy=best"], "pairs.strategy"),
     ],
 )
@@ -260,6 +352,10 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path, overrides, said):
 def test_no_context_is_needed_to_know_that_revisions_are_read():
     plain = RunConfig()
     assert score.STAGE.reads_if(plain) == pairs.STAGE.reads_if(plain) == ()
-    with_revisions = replace(plain, sample=SampleConfig(revisions=1), pairs=PairsConfig(chosen="best"))
-    assert score.STAGE.reads_if(with_revisions) == pairs.STAGE.reads_if(with_revisions) == (REVISIONS,)
+    with_revisions = replace(
+        plain, sample=SampleConfig(revisions=1), pairs=PairsConfig(chosen="best")
+    )
+    assert (
+        score.STAGE.reads_if(with_revisions) == pairs.STAGE.reads_if(with_revisions) == (REVISIONS,)
+    )
     assert score.read_revisions(Context(plain, StageDirectory(Path("nowhere")))) == []

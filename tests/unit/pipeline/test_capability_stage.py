@@ -83,14 +83,19 @@ def test_the_stage_is_there_where_it_is_asked_for_alone(config, tmp_path):
     assert "capability" not in stage_names(load_config(tmp_path / "run.yaml", off))
 
 
-def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(config, tiny_directory, capsys):
+def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(
+    config, tiny_directory, capsys
+):
     folder = run_all(config, tiny_directory)
     found = read_json(folder / "capability.json")
     assert found["perplexity"]["changes"]["sft"]["retained"]
     assert found["perplexity"]["changes"]["dpo"]["ratio"] > 1.2
     assert found["tasks"]["own"]["n"] == 60
     assert "task away left out" in capsys.readouterr().out
-    verdicts = {policy: [one.passed for one in kept_lines({"capability": found}, policy, GateConfig())] for policy in ("sft", "dpo")}
+    verdicts = {
+        policy: [one.passed for one in kept_lines({"capability": found}, policy, GateConfig())]
+        for policy in ("sft", "dpo")
+    }
     assert all(verdicts["sft"])
     assert not all(verdicts["dpo"])
     answers = (folder / "answers.jsonl").read_text().splitlines()
@@ -99,7 +104,10 @@ def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(con
 
 def test_check_finds_a_missing_set_and_a_missing_engine_beforehand(config, tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.checks.inputs.find_spec", lambda name: None)
-    wanted = ["eval.capability.engine=lm_eval", f"eval.capability.tasks=[{{name: a, path: {tmp_path}/none.jsonl}}]"]
+    wanted = [
+        "eval.capability.engine=lm_eval",
+        f"eval.capability.tasks=[{{name: a, path: {tmp_path}/none.jsonl}}]",
+    ]
     _, faults = read_suites(load_config(tmp_path / "run.yaml", wanted))
     assert any("lm_eval is not installed" in fault for fault in faults)
     assert any("none.jsonl: no such file" in fault for fault in faults)

@@ -35,7 +35,9 @@ def config_file(tmp_path):
 @pytest.mark.process
 def test_help_lists_every_command_and_loads_nothing_heavy():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", HELP], capture_output=True, text=True, check=True
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     for name in ("run", "config", *STAGES):
         assert re.search(rf"^    {name}\s", result.stdout, re.M), name
@@ -82,7 +84,12 @@ def test_config_prints_the_resolved_run(config_file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(ArtifactError(["one", "two"]), 2), (GateError("gate not met: harm"), 3), (KeyboardInterrupt(), 130)]
+    ("error", "code"),
+    [
+        (ArtifactError(["one", "two"]), 2),
+        (GateError("gate not met: harm"), 3),
+        (KeyboardInterrupt(), 130),
+    ],
 )
 def test_exit_codes(config_file, capsys, monkeypatch, error, code):
     def fail(*_):
@@ -95,7 +102,9 @@ def test_exit_codes(config_file, capsys, monkeypatch, error, code):
     assert all(f"primum: {fault}" in shown for fault in getattr(error, "faults", ["interrupted"]))
 
 
-def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(config_file, capsys, monkeypatch):
+def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(
+    config_file, capsys, monkeypatch
+):
     def fail(*_):
         try:
             raise KeyboardInterrupt
@@ -107,7 +116,10 @@ def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(co
     assert "run the same command again" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("number", "said"), [(28, "No space left"), (122, "quota"), (13, "Permission denied"), (30, "Read-only")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(28, "No space left"), (122, "quota"), (13, "Permission denied"), (30, "Read-only")],
+)
 def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, number, said):
     import os
 
@@ -130,7 +142,9 @@ def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, numbe
         (None, "grant access, or set run_dir elsewhere"),
     ],
 )
-def test_what_to_do_about_a_file_depends_on_whose_it_is(config_file, capsys, monkeypatch, file, remedy):
+def test_what_to_do_about_a_file_depends_on_whose_it_is(
+    config_file, capsys, monkeypatch, file, remedy
+):
     monkeypatch.setenv("PRIMUM_CACHE", "cache")
 
     def fail(options):
@@ -188,12 +202,16 @@ def test_ctrl_c_exits_with_130(config_file):
         "cli._dispatch = lambda *_: os.kill(os.getpid(), signal.SIGINT) or signal.pause()\n"
         f"sys.exit(cli.main(['run', {str(config_file)!r}]))"
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 128 + signal.SIGINT
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("mesure", "measure"), ("evel", "eval"), ("chekc", "check")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("mesure", "measure"), ("evel", "eval"), ("chekc", "check")]
+)
 def test_a_slip_in_a_command_is_told_what_was_meant(typed, meant, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([typed, "run.yaml"])
@@ -217,8 +235,12 @@ def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
     asked = {"mea": "measure", "measure --agai": "--against", "run run.yaml dpo.be": "dpo.beta="}
     lines = [f"source {tmp_path}/primum.bash"]
     for words in asked:
-        lines += [f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo ${{COMPREPLY[0]}}"]
-    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+        lines += [
+            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo ${{COMPREPLY[0]}}"
+        ]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == list(asked.values())
 
 
@@ -226,4 +248,12 @@ def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
 def test_other_shells_get_every_command(shell, capsys):
     assert cli.main(["completion", shell]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("measure", "chat", "--against" if shell == "zsh" else "-l against", "dpo.beta="))
+    assert all(
+        name in shown
+        for name in (
+            "measure",
+            "chat",
+            "--against" if shell == "zsh" else "-l against",
+            "dpo.beta=",
+        )
+    )

@@ -28,6 +28,10 @@ def test_a_changed_file_of_paraphrases_is_another_evaluation(tmp_path):
 def test_all_faults_of_conditions_are_known_before_anything_runs():
     absent = ConditionConfig(name="translation", path="/nowhere.jsonl")
     with pytest.raises(RecordError) as caught:
-        files_of(absent, ConditionConfig(name="roleplay"), ConditionConfig(name="paraphrase", path="/none.jsonl", optional=True))
+        files_of(
+            absent,
+            ConditionConfig(name="roleplay"),
+            ConditionConfig(name="paraphrase", path="/none.jsonl", optional=True),
+        )
     assert len(caught.value.faults) == 2
     assert "/nowhere.jsonl: no such file" in caught.value.faults[0]

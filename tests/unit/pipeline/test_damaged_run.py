@@ -51,7 +51,12 @@ def config(tmp_path) -> RunConfig:
 
 
 def row(epoch: int) -> dict:
-    return {"epoch": epoch, "step": 3 * epoch, "over_refusal_by_suite": {}, **{name: {"mean": 0.5} for name in METRICS}}
+    return {
+        "epoch": epoch,
+        "step": 3 * epoch,
+        "over_refusal_by_suite": {},
+        **{name: {"mean": 0.5} for name in METRICS},
+    }
 
 
 def checkpoint(folder: Path, step: int) -> None:
@@ -65,7 +70,9 @@ def train_one_epoch(context: Context) -> None:
     """What a training has left behind that is killed in its second epoch."""
     epochs = context.directory.work / "epochs"
     epochs.mkdir(exist_ok=True)
-    (context.path / "scoreboard.jsonl").write_text("".join(sealed_line(row(epoch)) for epoch in (0, 1)))
+    (context.path / "scoreboard.jsonl").write_text(
+        "".join(sealed_line(row(epoch)) for epoch in (0, 1))
+    )
     (context.path / "metrics.jsonl").write_text('{"step": 1}\n')
     save_file({"w": torch.arange(8.0)}, epochs / "epoch-1.safetensors")
     write_hash(epochs / "epoch-1.safetensors")
@@ -110,8 +117,12 @@ def test_what_is_whole_is_gone_on_with(cut_off, training, config, capsys):
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("name", ["run.json", "scoreboard.jsonl"])
-def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(cut_off, training, config, capsys, name, content):
-    (cut_off.path / name).write_bytes(content + b"\n" if content and name == "scoreboard.jsonl" else content)
+def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(
+    cut_off, training, config, capsys, name, content
+):
+    (cut_off.path / name).write_bytes(
+        content + b"\n" if content and name == "scoreboard.jsonl" else content
+    )
     capsys.readouterr()
     assert resumed_from(training, config) == ""
     said = capsys.readouterr().out
@@ -123,9 +134,16 @@ def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(cut
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("latest.json", 4), ("step-0000004/contents.json", 3), ("step-0000004/trainer.pt", 3), ("step-0000004/tensors-0.pt", 3)],
+    [
+        ("latest.json", 4),
+        ("step-0000004/contents.json", 3),
+        ("step-0000004/trainer.pt", 3),
+        ("step-0000004/tensors-0.pt", 3),
+    ],
 )
-def test_a_damaged_checkpoint_is_passed_over_with_a_line(cut_off, training, config, capsys, name, wanted, content):
+def test_a_damaged_checkpoint_is_passed_over_with_a_line(
+    cut_off, training, config, capsys, name, wanted, content
+):
     path = cut_off.work / "checkpoints" / name
     path.write_bytes(content)
     capsys.readouterr()
@@ -135,16 +153,22 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(cut_off, training, conf
     assert f"sft         passed over; training goes on from step {wanted}" in said
 
 
-def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from(cut_off, training, config, monkeypatch):
+def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from(
+    cut_off, training, config, monkeypatch
+):
     """They look at latest.json only, so it must name a whole one by then."""
     folder, seen = cut_off.work / "checkpoints", []
-    monkeypatch.setattr("pipeline.run.ranks.announce", lambda stage, work: seen.append(settled_checkpoint(folder)))
+    monkeypatch.setattr(
+        "pipeline.run.ranks.announce", lambda stage, work: seen.append(settled_checkpoint(folder))
+    )
     (folder / "step-0000004" / "tensors-0.pt").write_bytes(b"")
     resumed_from(training, config)
     assert seen == [folder / "step-0000003"]
 
 
-def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(cut_off, training, config, capsys):
+def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(
+    cut_off, training, config, capsys
+):
     for path in cut_off.work.glob("checkpoints/step-*/trainer.pt"):
         path.write_bytes(b"\0" * path.stat().st_size)
     capsys.readouterr()
@@ -154,8 +178,13 @@ def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(cu
 
 
 @pytest.mark.parametrize("lost", ["tensors damaged", "tensors gone", "a row gone", "all rows gone"])
-def test_epochs_that_are_not_as_they_were_measured_are_trained_again(cut_off, training, config, capsys, lost):
-    tensors, scoreboard = cut_off.work / "epochs" / "epoch-1.safetensors", cut_off.path / "scoreboard.jsonl"
+def test_epochs_that_are_not_as_they_were_measured_are_trained_again(
+    cut_off, training, config, capsys, lost
+):
+    tensors, scoreboard = (
+        cut_off.work / "epochs" / "epoch-1.safetensors",
+        cut_off.path / "scoreboard.jsonl",
+    )
     if lost == "tensors damaged":
         content = bytearray(tensors.read_bytes())
         content[-1] ^= 4
@@ -185,7 +214,9 @@ def _finishing(context: Context):
     train_one_epoch(context)
     write_json(context.path / "selection.json", {"epoch": 1, "optimiser_steps": 3})
     for name in ("completions", "scores"):
-        (context.path / f"{name}.jsonl").write_text("".join(sealed_line({"id": str(k), "text": "no " * k}) for k in range(9)))
+        (context.path / f"{name}.jsonl").write_text(
+            "".join(sealed_line({"id": str(k), "text": "no " * k}) for k in range(9))
+        )
     for folder in ("policy", "reward_model"):
         (context.path / folder).mkdir()
         save_file({"w": torch.arange(64.0)}, context.path / folder / "model.safetensors")
@@ -195,8 +226,12 @@ def _finishing(context: Context):
 
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize("name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"])
-def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(finished, training, config, capsys, name, content):
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"]
+)
+def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(
+    finished, training, config, capsys, name, content
+):
     (finished.path / name).write_bytes(content)
     later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
@@ -212,7 +247,10 @@ def test_an_added_file_stops_the_run_without_costing_the_result(finished, traini
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
     later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
     for stage in (training, later):
-        with pytest.raises(ArtifactError, match=r"policy/adapter_config\.json: no file of this stage .* move it away"):
+        with pytest.raises(
+            ArtifactError,
+            match=r"policy/adapter_config\.json: no file of this stage .* move it away",
+        ):
             run_stage(stage, config)
     assert finished.manifest_path.is_file()
     (finished.path / "policy" / "adapter_config.json").unlink()
@@ -223,14 +261,24 @@ def flip(path: Path, chance: random.Random) -> bytes:
     """One bit of the file; returns what it was."""
     whole = path.read_bytes()
     position = chance.randrange(len(whole))
-    path.write_bytes(whole[:position] + bytes([whole[position] ^ (1 << chance.randrange(8))]) + whole[position + 1 :])
+    path.write_bytes(
+        whole[:position]
+        + bytes([whole[position] ^ (1 << chance.randrange(8))])
+        + whole[position + 1 :]
+    )
     return whole
 
 
 def test_of_200_flipped_bits_in_a_finished_stage_each_is_noticed_or_harmless(finished):
     chance = random.Random(17)
     files = sorted(path for path in finished.path.rglob("*") if path.is_file())
-    assert {"model.safetensors", "completions.jsonl", "scores.jsonl", "manifest.json", "run.json"} <= {path.name for path in files}
+    assert {
+        "model.safetensors",
+        "completions.jsonl",
+        "scores.jsonl",
+        "manifest.json",
+        "run.json",
+    } <= {path.name for path in files}
     wanted, identity = finished.manifest(), finished.fingerprint()
     harmless = 0
     for number in range(200):
@@ -256,14 +304,22 @@ def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmle
     checkpoints = cut_off.work / "checkpoints"
     newest = checkpoints / "step-0000004"
     epoch = cut_off.work / "epochs" / "epoch-1.safetensors"
-    watched = [*newest.iterdir(), checkpoints / "latest.json", epoch, cut_off.path / "scoreboard.jsonl"]
+    watched = [
+        *newest.iterdir(),
+        checkpoints / "latest.json",
+        epoch,
+        cut_off.path / "scoreboard.jsonl",
+    ]
     rows = read_scoreboard(cut_off.path / "scoreboard.jsonl")
     for number in range(100):
         path = watched[number % len(watched)]
         whole = flip(path, chance)
         noticed = [*unfinished_faults(cut_off), *survey(checkpoints).faults]
         if not noticed:
-            assert path.suffix in (".json", ".jsonl")  # a name that carries no meaning, as that of a seal
+            assert path.suffix in (
+                ".json",
+                ".jsonl",
+            )  # a name that carries no meaning, as that of a seal
             got = read_scoreboard(cut_off.path / "scoreboard.jsonl")
             assert all(wanted.items() <= row.items() for wanted, row in zip(rows, got, strict=True))
             assert survey(checkpoints).whole[0] == newest.name

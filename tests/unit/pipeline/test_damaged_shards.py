@@ -21,12 +21,24 @@ def context(tmp_path):
     directory = StageDirectory(tmp_path / "sample")
     directory.work.mkdir(parents=True)
     share = SimpleNamespace(rank=0, world=1, of=list)
-    config = SimpleNamespace(eval=SimpleNamespace(generation=GenerationConfig(), engine="transformers", suites=[], dual=[]))
-    return SimpleNamespace(directory=directory, rank=0, share=share, config=config, say=said.append, said=said)
+    config = SimpleNamespace(
+        eval=SimpleNamespace(
+            generation=GenerationConfig(), engine="transformers", suites=[], dual=[]
+        )
+    )
+    return SimpleNamespace(
+        directory=directory, rank=0, share=share, config=config, say=said.append, said=said
+    )
 
 
 def completion(name: str) -> Completion:
-    about = {"prompt": user("?"), "completion": assistant("No."), "policy": "base", "sample": 0, "seed": 1}
+    about = {
+        "prompt": user("?"),
+        "completion": assistant("No."),
+        "policy": "base",
+        "sample": 0,
+        "seed": 1,
+    }
     return Completion(id=name, prompt_id=name, num_tokens=3, finish_reason="stop", **about)
 
 
@@ -50,7 +62,9 @@ def test_a_damaged_answer_is_not_there_and_is_named_once(context, damage):
     assert said.endswith("; made again")
 
 
-def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_not(context, monkeypatch):
+def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_not(
+    context, monkeypatch
+):
     measured = []
 
     @contextmanager

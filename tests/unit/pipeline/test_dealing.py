@@ -60,7 +60,9 @@ def test_a_small_suite_is_not_missed_beside_a_large_one(large):
     assert sum(row.kind == "benign" for row in dealt.rows) == 20
     assert dealt.count("test", "benign") == pytest.approx(5, abs=1)
     assert dealt.count("train", "harmful") == pytest.approx(550, rel=0.1)
-    assert sum(dealt.count(split, "harmful") for split in ("train", "val", "test")) == pytest.approx(1000, abs=3)
+    assert sum(
+        dealt.count(split, "harmful") for split in ("train", "val", "test")
+    ) == pytest.approx(1000, abs=3)
 
 
 def test_limits_hold_for_what_is_counted(large):

@@ -29,31 +29,74 @@ def run(tmp_path, tiny_directory, monkeypatch) -> RunConfig:
     sources = []
     for name, licence in (("free", "MIT"), ("nc", "CC-BY-NC-4.0"), ("who", "unknown")):
         rows = [
-            {"prompt": f"{name}{n} request{name}{n} number{name}{n}", "completion": "No.", "kind": ("harmful", "benign")[n % 2]}
+            {
+                "prompt": f"{name}{n} request{name}{n} number{name}{n}",
+                "completion": "No.",
+                "kind": ("harmful", "benign")[n % 2],
+            }
             for n in range(30)
         ]
         (home / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        sources.append(SourceConfig(name=name, format="jsonl", path=str(home / f"{name}.jsonl"), licence=licence, suite=name))
+        sources.append(
+            SourceConfig(
+                name=name,
+                format="jsonl",
+                path=str(home / f"{name}.jsonl"),
+                licence=licence,
+                suite=name,
+            )
+        )
     model = LanguageModelConfig(base=ModelConfig(path=str(home / "models" / "base")))
-    return dataclasses.replace(RunConfig(), run_dir=str(home / "runs" / "a"), data=DataConfig(sources=sources), model=model)
+    return dataclasses.replace(
+        RunConfig(), run_dir=str(home / "runs" / "a"), data=DataConfig(sources=sources), model=model
+    )
 
 
 def texts(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_bytes().decode("utf-8", "replace") for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes().decode("utf-8", "replace")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_no_file_of_a_release_names_the_run_or_a_home(run, released, tmp_path):
-    absent = [{"suite": "own", "optional": True, "reason": f"{tmp_path}/home/alice/suite.jsonl is not there"}]
-    target = released(run, absent=absent, cache=f"{run.run_dir}/x", python=f"{Path.home()}/bin/python")
+    absent = [
+        {
+            "suite": "own",
+            "optional": True,
+            "reason": f"{tmp_path}/home/alice/suite.jsonl is not there",
+        }
+    ]
+    target = released(
+        run, absent=absent, cache=f"{run.run_dir}/x", python=f"{Path.home()}/bin/python"
+    )
     found = texts(target)
-    assert {"README.md", "config.json", "evidence/config.yaml", "evidence/report.html", "evidence/results.json"} <= set(found)
+    assert {
+        "README.md",
+        "config.json",
+        "evidence/config.yaml",
+        "evidence/report.html",
+        "evidence/results.json",
+    } <= set(found)
     assert not [name for name, text in found.items() if str(tmp_path) in text or "alice" in text]
     assert "/path/to/free.jsonl" in found["evidence/config.yaml"]
     assert read_json(target / "config.json") == {"tokenizer_file": "/path/to/base/tokenizer.json"}
 
 
-def test_only_prompts_whose_licence_says_so_are_quoted_and_no_completion_to_a_harmful_one(run, released):
-    own = [Prompt(id="o", prompt=user("Whose words are these?"), kind="benign", suite="own", source="o", licence="evaluation only")]
+def test_only_prompts_whose_licence_says_so_are_quoted_and_no_completion_to_a_harmful_one(
+    run, released
+):
+    own = [
+        Prompt(
+            id="o",
+            prompt=user("Whose words are these?"),
+            kind="benign",
+            suite="own",
+            source="o",
+            licence="evaluation only",
+        )
+    ]
     page = texts(released(run, own=own))["evidence/report.html"]
     assert "requestfree" in page
     assert "requestnc" in page
@@ -65,18 +108,32 @@ def test_only_prompts_whose_licence_says_so_are_quoted_and_no_completion_to_a_ha
     assert "come from data of which it is not said that they may be passed on" in page
 
 
-def test_a_prompt_with_a_record_number_is_not_quoted_and_the_search_is_told(run, released, capsys, monkeypatch):
+def test_a_prompt_with_a_record_number_is_not_quoted_and_the_search_is_told(
+    run, released, capsys, monkeypatch
+):
     monkeypatch.setattr("data_prep.lint.personal_patterns.find_spec", lambda name: None)
     source = run.data.sources[0]
-    rows = [{"prompt": f"free{n} request{n} {SECRET}", "completion": "No.", "kind": "benign", "id": f"r{n}"} for n in range(40)]
+    rows = [
+        {
+            "prompt": f"free{n} request{n} {SECRET}",
+            "completion": "No.",
+            "kind": "benign",
+            "id": f"r{n}",
+        }
+        for n in range(40)
+    ]
     Path(source.path).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = dataclasses.replace(run, data=dataclasses.replace(run.data, sources=[source, run.data.sources[1]]))
+    run = dataclasses.replace(
+        run, data=dataclasses.replace(run.data, sources=[source, run.data.sources[1]])
+    )
     found = texts(released(run))
     assert not [name for name, text in found.items() if SECRET in text or "00482913" in text]
     said = "personal data were looked for by built-in patterns (the extra `pii` knows more kinds and is not installed: pip install -e '.[pii]')"
     assert said in capsys.readouterr().out
     record = json.loads(found["evidence/personal_data.json"])
-    assert record["training_rows"]["kinds"] == {"RECORD_NUMBER": record["training_rows"]["with_findings"]}
+    assert record["training_rows"]["kinds"] == {
+        "RECORD_NUMBER": record["training_rows"]["with_findings"]
+    }
     assert record["training_rows"]["with_findings"] > 0
     assert record["test_prompts"]["with_findings"] > 0
     assert "training rows hold what looks like them: " in found["README.md"]

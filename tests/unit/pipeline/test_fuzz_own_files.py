@@ -30,13 +30,32 @@ from train.engine.loggers import forget_metrics_after
 HASH = "0" * 64
 ESTIMATE = {"mean": 0.5, "interval": [0.4, 0.6], "n": 9, "unscored": 0}
 MESSAGES = [{"role": "user", "content": "Q?"}]
-ROW = {"epoch": 0, "step": 0, "stage": "sft", "over_refusal_by_suite": {"twins": ESTIMATE}, **dict.fromkeys(METRICS, ESTIMATE)}
-COMPLETION = {"id": "a", "prompt_id": "p", "prompt": MESSAGES, "completion": MESSAGES, "policy": "base", "sample": 0, "seed": 0}
+ROW = {
+    "epoch": 0,
+    "step": 0,
+    "stage": "sft",
+    "over_refusal_by_suite": {"twins": ESTIMATE},
+    **dict.fromkeys(METRICS, ESTIMATE),
+}
+COMPLETION = {
+    "id": "a",
+    "prompt_id": "p",
+    "prompt": MESSAGES,
+    "completion": MESSAGES,
+    "policy": "base",
+    "sample": 0,
+    "seed": 0,
+}
 RESULTS = {
     "schema_version": 2,
     "confidence": 0.95,
     "baseline": "base",
-    "primary_endpoint": {"policy": "dpo", "baseline": "base", "suite": "harmful", "metric": "harmfulness"},
+    "primary_endpoint": {
+        "policy": "dpo",
+        "baseline": "base",
+        "suite": "harmful",
+        "metric": "harmfulness",
+    },
     "comparisons": [{}],
     "scoreboard": [ROW],
     "validation": {},
@@ -74,16 +93,34 @@ def read_run(folder: Path) -> None:
 
 OWN: dict[str, tuple[Any, Callable[[Path], Any]]] = {
     "sft/manifest.json": (MANIFEST, read_manifest),
-    "sft/run.json": ({"fingerprint": "f1", "restrictions": {}, "config": {}, "versions": {}, "seed": 0}, read_run),
-    "sft/scoreboard.jsonl": ([ROW, {**ROW, "epoch": 1}], lambda d: or_told(lambda: read_scoreboard(d / "sft" / "scoreboard.jsonl"))),
-    "sft/metrics.jsonl": ([{"step": 1, "loss": 0.5}, {"step": 2}], lambda d: forget_metrics_after(d / "sft" / "metrics.jsonl", 1)),
-    "sft/selection.json": ({"epoch": 1, "optimiser_steps": 3, "epochs": 2}, lambda d: or_told(lambda: KeptEpoch.read(d / "sft"))),
+    "sft/run.json": (
+        {"fingerprint": "f1", "restrictions": {}, "config": {}, "versions": {}, "seed": 0},
+        read_run,
+    ),
+    "sft/scoreboard.jsonl": (
+        [ROW, {**ROW, "epoch": 1}],
+        lambda d: or_told(lambda: read_scoreboard(d / "sft" / "scoreboard.jsonl")),
+    ),
+    "sft/metrics.jsonl": (
+        [{"step": 1, "loss": 0.5}, {"step": 2}],
+        lambda d: forget_metrics_after(d / "sft" / "metrics.jsonl", 1),
+    ),
+    "sft/selection.json": (
+        {"epoch": 1, "optimiser_steps": 3, "epochs": 2},
+        lambda d: or_told(lambda: KeptEpoch.read(d / "sft")),
+    ),
     "checkpoints/latest.json": (
         {"checkpoints": ["step-0000003"], "bytes": {"step-0000003": {"trainer.pt": 1}}},
         lambda d: survey(d / "checkpoints"),
     ),
-    "checkpoints/step-0000003/contents.json": ({"step": 3, "files": {"trainer.pt": HASH}}, lambda d: survey(d / "checkpoints")),
-    "eval/results.json": (RESULTS, lambda d: or_told(lambda: read_results(d / "eval" / "results.json"))),
+    "checkpoints/step-0000003/contents.json": (
+        {"step": 3, "files": {"trainer.pt": HASH}},
+        lambda d: survey(d / "checkpoints"),
+    ),
+    "eval/results.json": (
+        RESULTS,
+        lambda d: or_told(lambda: read_results(d / "eval" / "results.json")),
+    ),
     "completions.jsonl": (
         [{**COMPLETION, "num_tokens": 3, "finish_reason": "stop"}],
         lambda d: or_told(lambda: read_records(d / "completions.jsonl", Completion)),
@@ -96,7 +133,10 @@ OWN: dict[str, tuple[Any, Callable[[Path], Any]]] = {
         [{"id": "l", "completion_id": "a", "scorer": "expert", "value": 2.0, "label": "full"}],
         lambda d: or_told(lambda: read_labels([str(d / "labels.jsonl")])),
     ),
-    "batch/batch.json": ({"batch": "b-1", "files": {}}, lambda d: or_told(lambda: read_batch(d / "batch"))),
+    "batch/batch.json": (
+        {"batch": "b-1", "files": {}},
+        lambda d: or_told(lambda: read_batch(d / "batch")),
+    ),
     "part.jsonl.sha256": ({"sha256": HASH}, lambda d: hash_faults(d / "part.jsonl")),
 }
 

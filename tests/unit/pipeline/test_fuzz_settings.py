@@ -38,7 +38,11 @@ KEYS = (
     )
     | WORDS
 )
-SETTINGS = st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, max_size=3) | st.lists(inner, max_size=2), max_leaves=5)
+SETTINGS = st.recursive(
+    VALUES,
+    lambda inner: st.dictionaries(KEYS, inner, max_size=3) | st.lists(inner, max_size=2),
+    max_leaves=5,
+)
 LINES = st.sampled_from(
     [
         "seed: 1",
@@ -87,7 +91,8 @@ LINES = st.sampled_from(
 
 @tried(5, 300)
 @given(
-    text=st.lists(LINES, max_size=4).map("\n".join) | (st.dictionaries(KEYS, SETTINGS, max_size=3) | SETTINGS).map(json.dumps),
+    text=st.lists(LINES, max_size=4).map("\n".join)
+    | (st.dictionaries(KEYS, SETTINGS, max_size=3) | SETTINGS).map(json.dumps),
     damage=DAMAGE,
 )
 def test_yaml(text: str, damage: tuple[str, int, bytes]) -> None:
@@ -102,6 +107,10 @@ def test_yaml(text: str, damage: tuple[str, int, bytes]) -> None:
 def test_suites(rows: list[Any], damage: tuple[str, int, bytes], name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        text = "".join(f"{json.dumps(row)}\n" for row in rows) if name.endswith("jsonl") else "prompt\nQ?\n"
+        text = (
+            "".join(f"{json.dumps(row)}\n" for row in rows)
+            if name.endswith("jsonl")
+            else "prompt\nQ?\n"
+        )
         path.write_bytes(flipped(text.encode(), damage))
         or_told(lambda: read_suite(SuiteConfig(name="s", path=str(path), kind="benign")))

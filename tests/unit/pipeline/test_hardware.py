@@ -33,14 +33,26 @@ print(torch.get_num_threads(), sum(pages))
 @cache
 def answers(precision: str) -> tuple[int, int]:
     """(threads, kB in huge pages) of a fresh process with 64 MB in one tensor."""
-    fresh = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}  # which a stage run in this process sets
+    fresh = {
+        name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"
+    }  # which a stage run in this process sets
     code = ASKED.format(precision=precision)
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=fresh, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=fresh,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     threads, kilobytes = ended.stdout.split()
     return int(threads), int(kilobytes)
 
 
-@pytest.mark.skipif(not KERNEL.is_file() or "[madvise]" not in KERNEL.read_text(), reason="huge pages are not for this process to choose")
+@pytest.mark.skipif(
+    not KERNEL.is_file() or "[madvise]" not in KERNEL.read_text(),
+    reason="huge pages are not for this process to choose",
+)
 @pytest.mark.parametrize(("precision", "huge"), [("32-true", True), ("bf16-mixed", False)])
 def test_large_tensors_are_in_huge_pages_in_float32_only(precision, huge):
     assert (answers(precision)[1] >= 2**15) is huge

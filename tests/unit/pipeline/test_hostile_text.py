@@ -37,7 +37,9 @@ HOSTILE = (
 """Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has no width."""
 
 
-ON_ONE_LINE = "".join(character for character in HOSTILE.replace("\n", " ") if unicodedata.category(character) != "Cc")
+ON_ONE_LINE = "".join(
+    character for character in HOSTILE.replace("\n", " ") if unicodedata.category(character) != "Cc"
+)
 """What is left of it where control characters are refused when rows are read."""
 
 
@@ -61,7 +63,9 @@ def require_harmless_markdown(text: str, where: str) -> None:
     text = text[front.end() :] if front else text
     fenced = re.sub(r"(?ms)^```.*?^```$", "", text)
     headings = [line for line in fenced.splitlines() if line.startswith("#")]
-    assert not [line for line in headings if FORGED in line and not re.match(r"#+ .*x \\?#", line)], where
+    assert not [
+        line for line in headings if FORGED in line and not re.match(r"#+ .*x \\?#", line)
+    ], where
     assert not re.search(r"(?<!\\)<(?:img|script)", fenced), where
     assert not re.search(r"(?<!\\)\]\(https?://evil", fenced), where
     assert not re.search(r"(?<!\\)://evil", fenced), where
@@ -98,7 +102,9 @@ FRONT_MATTER = {
 
 def require_harmless_page(text: str) -> None:
     """The browser of samples has a script of ours, and rows that are letters and digits."""
-    own = re.sub(r'<script type="application/octet-stream" id="data">[A-Za-z0-9+/=]*</script>', "", text)
+    own = re.sub(
+        r'<script type="application/octet-stream" id="data">[A-Za-z0-9+/=]*</script>', "", text
+    )
     tags = Tags()
     tags.feed(own.replace(f"<script>{SCRIPT}</script>", ""))
     assert not {"img", "script", "onerror", "a"} & tags.found
@@ -120,7 +126,10 @@ def require_harmless_report(results: dict[str, Any]) -> None:
 @pytest.fixture
 def run(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     """Everything that a user, a data set or a model folder may name, named so."""
-    base = tmp_path / "x [l](https:__evil.example) `code` <img src=x onerror=y> | \x1b[31m\u202e ## FORGED"
+    base = (
+        tmp_path
+        / "x [l](https:__evil.example) `code` <img src=x onerror=y> | \x1b[31m\u202e ## FORGED"
+    )
     base.symlink_to(tiny_directory)
     rows = [
         {
@@ -139,25 +148,47 @@ def run(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = SourceConfig(name=HOSTILE, format="jsonl", path=str(file), labelled_by=HOSTILE)
-    data = DataConfig(sources=[source], split=SplitConfig(near_duplicate=1.0), publication=PublicationConfig(creator=HOSTILE))
+    data = DataConfig(
+        sources=[source],
+        split=SplitConfig(near_duplicate=1.0),
+        publication=PublicationConfig(creator=HOSTILE),
+    )
     model = LanguageModelConfig(base=ModelConfig(path=str(base)))
     named = ReleaseConfig(name="released")
-    return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"), data=data, model=model, release=named)
+    return dataclasses.replace(
+        RunConfig(), run_dir=str(tmp_path / "run"), data=data, model=model, release=named
+    )
 
 
 @pytest.fixture
-def walked(run: RunConfig, released: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[Path, str]:
+def walked(
+    run: RunConfig,
+    released: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> tuple[Path, str]:
     """The run with its release, and what the terminal showed."""
     capsys.readouterr()
     passed = GateResult(HOSTILE, True, HOSTILE)
     monkeypatch.setattr(release, "judge", lambda *_: [passed])
-    own = [Prompt(id="o", prompt=user(HOSTILE), kind="benign", suite=f"own {HOSTILE}", source=HOSTILE, licence="MIT")]
+    own = [
+        Prompt(
+            id="o",
+            prompt=user(HOSTILE),
+            kind="benign",
+            suite=f"own {HOSTILE}",
+            source=HOSTILE,
+            licence="MIT",
+        )
+    ]
     absent = [{"suite": HOSTILE, "optional": True, "reason": HOSTILE}]
     released(run, completion=HOSTILE, own=own, absent=absent, revision=HOSTILE, data=[HOSTILE])
     return Path(run.run_dir), capsys.readouterr().out
 
 
-def test_no_file_of_a_run_or_its_release_and_no_line_on_the_terminal_is_forged(walked: tuple[Path, str]) -> None:
+def test_no_file_of_a_run_or_its_release_and_no_line_on_the_terminal_is_forged(
+    walked: tuple[Path, str],
+) -> None:
     folder, said = walked
     files = [path for path in folder.rglob("*") if path.is_file()]
     kinds = {path.suffix for path in files}
@@ -165,29 +196,49 @@ def test_no_file_of_a_run_or_its_release_and_no_line_on_the_terminal_is_forged(w
     for path in files:
         require_harmless(path)
     hidden = [path for path in files if FORGED in path.read_text(encoding="utf-8")]
-    assert {"README.md", "report.html", "data_card.md", "croissant.json", "gates.json", "results.json"} <= {path.name for path in hidden}
+    assert {
+        "README.md",
+        "report.html",
+        "data_card.md",
+        "croissant.json",
+        "gates.json",
+        "results.json",
+    } <= {path.name for path in hidden}
     assert FORGED in said
     assert not UNSEEN.search(said)
-    assert {line.split(" ")[0] for line in said.splitlines()} <= {"prep", "reward", "pairs", "dpo", "eval", "release"}
+    assert {line.split(" ")[0] for line in said.splitlines()} <= {
+        "prep",
+        "reward",
+        "pairs",
+        "dpo",
+        "eval",
+        "release",
+    }
     config = read_json(folder / "release" / "run.json")["config"]
     assert yaml.safe_load(yaml_of(config)) == config
     require_harmless_report(read_json(folder / "eval" / "results.json"))
 
 
 def test_cards_of_pairs_and_adapters_take_names_for_words(run: RunConfig) -> None:
-    prompt = Prompt(id="p", prompt=user("Q"), kind="harmful", suite=HOSTILE, source=HOSTILE, licence="MIT")
+    prompt = Prompt(
+        id="p", prompt=user("Q"), kind="harmful", suite=HOSTILE, source=HOSTILE, licence="MIT"
+    )
     pair = Pair(
         id="1", prompt=user("Q"), chosen=assistant("No."), rejected=assistant("Yes."), prompt_id="p", pair_type=HOSTILE, kind="harmful",
         split="train", chosen_source=HOSTILE, rejected_source=HOSTILE, chosen_score=1.0, rejected_score=4.0, margin=3.0,
     )  # fmt: skip
-    card = pairs_card(run.data, [pair], [prompt], dropped={HOSTILE: 1}, policy=HOSTILE, scorers=[HOSTILE], seed=0)
+    card = pairs_card(
+        run.data, [pair], [prompt], dropped={HOSTILE: 1}, policy=HOSTILE, scorers=[HOSTILE], seed=0
+    )
     require_harmless_markdown(card.markdown(), "pairs")
     adapter = adapter_card(Lineage(run.model.base), 4)
     require_harmless_markdown(adapter.split("---\n", 2)[2], "adapter")
     assert yaml.safe_load(adapter.split("---\n")[1])["base_model"] == Path(run.model.base.path).name
 
 
-def test_the_terminal_shows_one_line_for_each_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_shows_one_line_for_each_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     say("eval", HOSTILE)
     complain([HOSTILE, HOSTILE])
     said = capsys.readouterr()

@@ -11,7 +11,14 @@ import pytest
 from pipeline.stages import STAGES
 
 FOR_TRAINING = ("pytorch_lightning", "peft", "deepspeed")
-WHEN_USED = ("matplotlib", "sklearn", "scipy.stats", "pandas", "torch._dynamo", "transformers.modeling_utils")
+WHEN_USED = (
+    "matplotlib",
+    "sklearn",
+    "scipy.stats",
+    "pandas",
+    "torch._dynamo",
+    "transformers.modeling_utils",
+)
 """Each costs about a second; a stage that needs one loads it in its work."""
 TORCH_FREE = ("prep", "release")
 SCRIPT = """
@@ -26,9 +33,16 @@ print(json.dumps(loaded))
 
 @pytest.mark.process
 def test_no_stage_loads_libraries_of_training_or_plotting_before_its_work():
-    stages = sorted(STAGES, key=lambda name: name not in TORCH_FREE)  # one process: those without torch come first
-    run = subprocess.run([sys.executable, "-c", SCRIPT, *stages], capture_output=True, text=True, check=True)
+    stages = sorted(
+        STAGES, key=lambda name: name not in TORCH_FREE
+    )  # one process: those without torch come first
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *stages], capture_output=True, text=True, check=True
+    )
     loaded = json.loads(run.stdout)
-    heavy = {name: [library for library in (*FOR_TRAINING, *WHEN_USED) if library in modules] for name, modules in loaded.items()}
+    heavy = {
+        name: [library for library in (*FOR_TRAINING, *WHEN_USED) if library in modules]
+        for name, modules in loaded.items()
+    }
     assert heavy == {name: [] for name in stages}
     assert not [name for name in TORCH_FREE if "torch" in loaded[name]]

@@ -32,7 +32,9 @@ def pair(number):
 
 
 def prompt(text, split):
-    return Prompt(id=text, prompt=user(text), kind="benign", suite="s", source="s", licence="MIT", split=split)
+    return Prompt(
+        id=text, prompt=user(text), kind="benign", suite="s", source="s", licence="MIT", split=split
+    )
 
 
 @pytest.fixture
@@ -42,10 +44,19 @@ def context(tmp_path):
         if rows:
             (tmp_path / "thumbs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
             files = [str(tmp_path / "thumbs.jsonl")]
-        config = SimpleNamespace(dpo=DpoConfig(loss="kto", unpaired=files), seed=0, model=SimpleNamespace(max_length=64))
+        config = SimpleNamespace(
+            dpo=DpoConfig(loss="kto", unpaired=files), seed=0, model=SimpleNamespace(max_length=64)
+        )
         said: list[str] = []
         found = {"pairs": list(pairs), "prep": list(prompts)}
-        return SimpleNamespace(config=config, rank=0, path=tmp_path, say=said.append, said=said, read=lambda file: found[file.stage])
+        return SimpleNamespace(
+            config=config,
+            rank=0,
+            path=tmp_path,
+            say=said.append,
+            said=said,
+            read=lambda file: found[file.stage],
+        )
 
     return make
 
@@ -54,8 +65,15 @@ def thumb(text, label, **more):
     return {"prompt": text, "completion": f"About {text}.", "label": label, **more}
 
 
-def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_others(context, tokenizer):
-    made = context(thumb("one", True), thumb("two", False), thumb("three", True), thumb("four", False, split="val"))
+def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_others(
+    context, tokenizer
+):
+    made = context(
+        thumb("one", True),
+        thumb("two", False),
+        thumb("three", True),
+        thumb("four", False, split="val"),
+    )
     rows = KtoTraining(made).rows_of(tokenizer, padded(0))
     assert rows.desirable == [True, False, True]
     assert made.said == ["2 desirable and 1 undesirable completions"]
@@ -76,19 +94,30 @@ def test_without_files_both_sides_of_the_runs_pairs_are_rows(context, tokenizer)
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(context, split):
     made = context(thumb("one", True), thumb("two", False), prompts=[prompt("two", split)])
-    with pytest.raises(RecordError, match=r"dpo\.unpaired: 1 prompts of .* are validation or test prompts .* take these rows out"):
+    with pytest.raises(
+        RecordError,
+        match=r"dpo\.unpaired: 1 prompts of .* are validation or test prompts .* take these rows out",
+    ):
         KtoTraining(made)
 
 
 @pytest.mark.parametrize("label", [True, False])
 def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(context, tokenizer, label):
     made = context(thumb("one", label), thumb("two", label))
-    with pytest.raises(RecordError, match=r"needs desirable and undesirable completions .* Name files with both"):
+    with pytest.raises(
+        RecordError, match=r"needs desirable and undesirable completions .* Name files with both"
+    ):
         KtoTraining(made).rows_of(tokenizer, padded(0))
 
 
 def test_settings_that_need_pairs_do_not_go_with_kto():
-    with pytest.raises(ValueError, match=r"dpo\.label_smoothing=0\.1 needs preference pairs.*dpo\.over_refusal_limit=0\.0 needs"):
+    with pytest.raises(
+        ValueError,
+        match=r"dpo\.label_smoothing=0\.1 needs preference pairs.*dpo\.over_refusal_limit=0\.0 needs",
+    ):
         DpoConfig(loss="kto", label_smoothing=0.1, over_refusal_limit=0.0)
-    with pytest.raises(ValueError, match=r"dpo\.unpaired names rows with thumbs, which dpo\.loss=sigmoid cannot learn from"):
+    with pytest.raises(
+        ValueError,
+        match=r"dpo\.unpaired names rows with thumbs, which dpo\.loss=sigmoid cannot learn from",
+    ):
         DpoConfig(unpaired=["thumbs.jsonl"])

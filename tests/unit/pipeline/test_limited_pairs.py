@@ -14,7 +14,13 @@ GROUPS = ["harm", "harm", "twins", "twins", "questions"]
 
 
 def pair(prompt_id, kind):
-    sides = {"prompt": user("q"), "chosen": assistant("a"), "rejected": assistant("b"), "chosen_source": "s", "rejected_source": "s"}
+    sides = {
+        "prompt": user("q"),
+        "chosen": assistant("a"),
+        "rejected": assistant("b"),
+        "chosen_source": "s",
+        "rejected_source": "s",
+    }
     about = {"prompt_id": prompt_id, "pair_type": "expert", "kind": kind, "split": "train"}
     return Pair(id=prompt_id, **sides, **about, chosen_score=1.0, rejected_score=4.0, margin=3.0)
 
@@ -22,7 +28,10 @@ def pair(prompt_id, kind):
 def row(**refused):
     n = 40
     apart = {suite: {"mean": count / n, "n": n} for suite, count in refused.items()}
-    return {"over_refusal_by_suite": apart, "over_refused": {s: [str(i) for i in range(c)] for s, c in refused.items()}}
+    return {
+        "over_refusal_by_suite": apart,
+        "over_refused": {s: [str(i) for i in range(c)] for s, c in refused.items()},
+    }
 
 
 def limited(base, follows="difference", groups=GROUPS):
@@ -32,35 +41,56 @@ def limited(base, follows="difference", groups=GROUPS):
 
 
 def test_a_benign_pair_belongs_to_the_suite_of_its_prompt_whoever_made_the_pair():
-    prompts = [Prompt(id="b", prompt=user("q"), kind="benign", suite="twins", source="s", licence="MIT")]
-    assert pair_groups([pair("a", "harmful"), pair("b", "benign"), pair("c", "benign")], prompts) == ["harm", "twins", "benign"]
+    prompts = [
+        Prompt(id="b", prompt=user("q"), kind="benign", suite="twins", source="s", licence="MIT")
+    ]
+    assert pair_groups(
+        [pair("a", "harmful"), pair("b", "benign"), pair("c", "benign")], prompts
+    ) == ["harm", "twins", "benign"]
 
 
 def test_multipliers_follow_the_rise_above_the_base_or_the_upper_end_of_its_interval():
     base, after = row(twins=4, questions=2), row(twins=8, questions=2)
     by_point, _ = limited(base)
     by_end, _ = limited(base, "upper_end")
-    assert by_point.entries(after)["multipliers"] == {"questions": pytest.approx(0.5), "twins": pytest.approx(1.0)}
+    assert by_point.entries(after)["multipliers"] == {
+        "questions": pytest.approx(0.5),
+        "twins": pytest.approx(1.0),
+    }
     ends = {suite: rise.bound for suite, rise in rises(after, base, 0.8).items()}
-    assert by_end.entries(after)["multipliers"] == {s: pytest.approx(1 + 5 * (end - 0.1)) for s, end in ends.items()}
+    assert by_end.entries(after)["multipliers"] == {
+        s: pytest.approx(1 + 5 * (end - 0.1)) for s, end in ends.items()
+    }
     assert by_end.values["twins"] > 1.0
 
 
 def test_a_rise_without_an_interval_moves_no_multiplier_that_follows_its_end():
-    base = {name: value for name, value in row(twins=4, questions=2).items() if name != "over_refused"}
+    base = {
+        name: value for name, value in row(twins=4, questions=2).items() if name != "over_refused"
+    }
     limit, _ = limited(base, "upper_end")
-    assert limit.entries(row(twins=20, questions=2))["multipliers"] == {"questions": 1.0, "twins": 1.0}
+    assert limit.entries(row(twins=20, questions=2))["multipliers"] == {
+        "questions": 1.0,
+        "twins": 1.0,
+    }
 
 
 def test_suites_that_cannot_be_held_are_named():
     _, said = limited(row(twins=4, others=1))
     assert [line for line in said if "no over-refusal pair of others" in line]
-    assert [line for line in said if "no validation prompt of questions: the multiplier of its pairs stays at 1" in line]
+    assert [
+        line
+        for line in said
+        if "no validation prompt of questions: the multiplier of its pairs stays at 1" in line
+    ]
 
 
-@pytest.mark.parametrize(("groups", "base"), [(["harm"], row(twins=1)), (GROUPS, row()), (GROUPS, row(others=1))])
+@pytest.mark.parametrize(
+    ("groups", "base"), [(["harm"], row(twins=1)), (GROUPS, row()), (GROUPS, row(others=1))]
+)
 def test_a_limit_that_no_suite_can_be_held_to_is_an_error_with_a_remedy(groups, base):
     with pytest.raises(
-        RecordError, match=r"dpo\.over_refusal_limit=0\.1 needs over-refusal pairs .* data\.split.* set dpo\.over_refusal_limit=null"
+        RecordError,
+        match=r"dpo\.over_refusal_limit=0\.1 needs over-refusal pairs .* data\.split.* set dpo\.over_refusal_limit=null",
     ):
         limited(base, groups=groups)

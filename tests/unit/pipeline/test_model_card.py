@@ -45,7 +45,9 @@ def sample(policy: str, suite: str, number: int) -> Measured:
 def card_of(found: dict[str, Any], gates: list[Any], **facts: Any) -> str:
     known = {"name": "n", "base": "org/base", "licence": "mit", "method": "dpo", **facts}
     about = fields(CardConfig(), found, "dpo", 264)
-    return model_card(facts=CardFacts(**known), results=found, gates=gates, data="", restrictions=[], about=about)
+    return model_card(
+        facts=CardFacts(**known), results=found, gates=gates, data="", restrictions=[], about=about
+    )
 
 
 def results() -> dict[str, Any]:
@@ -54,10 +56,19 @@ def results() -> dict[str, Any]:
         for suite, n in (("harmful", 60), ("twins", 192)):
             samples += [sample(policy, suite, number) for number in range(n)]
     selection = {"epoch": 1, "held": False, "reason": UNHELD}
-    about = {BASE: {"path": "base"}, Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection}}
+    about = {
+        BASE: {"path": "base"},
+        Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection},
+    }
     provenance = {"model": "smollm2-135m-instruct", "generation": {"max_new_tokens": 48}}
     return build_results(
-        samples, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], provenance=provenance
+        samples,
+        about,
+        endpoint=Endpoint("dpo", "base"),
+        confidence=0.95,
+        validation={},
+        scoreboard=[],
+        provenance=provenance,
     )
 
 
@@ -68,22 +79,42 @@ def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_an
     card = card_of(found, gates)
     (line,) = [line for line in card.splitlines() if line.startswith("- **accepted**: ")]
     assert "twins: +23 points (+5 to +42, n 26)" in line
-    assert card.count("- passed: ") == sum(gate.outcome == "passed" for gate in gates) == len(gates) - 3
+    assert (
+        card.count("- passed: ")
+        == sum(gate.outcome == "passed" for gate in gates)
+        == len(gates) - 3
+    )
     assert card.count("- **not measured**: ") == 2
-    assert "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)" in card
+    assert (
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)"
+        in card
+    )
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
 
 def test_the_hubs_own_reader_finds_base_language_datasets_and_every_safety_number_with_its_interval():
     found = results()
-    card = card_of(found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1")
+    card = card_of(
+        found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1"
+    )
     data = ModelCard(card, ignore_metadata_errors=False).data
-    assert (data.base_model, data.license, data.datasets, data.language) == ("org/base", "mit", ["org/questions"], ["en", "de"])
+    assert (data.base_model, data.license, data.datasets, data.language) == (
+        "org/base",
+        "mit",
+        ["org/questions"],
+        ["en", "de"],
+    )
     assert data.model_name == "a <b> model: 1"
-    harm = next(one for one in data.eval_results if one.metric_type == "harmfulness" and one.dataset_name == "harmful")
+    harm = next(
+        one
+        for one in data.eval_results
+        if one.metric_type == "harmfulness" and one.dataset_name == "harmful"
+    )
     measured = found["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]
     assert harm.metric_value == measured["mean"]
-    assert [harm.metric_args[end] for end in ("interval_low", "interval_high")] == measured["interval"]
+    assert [harm.metric_args[end] for end in ("interval_low", "interval_high")] == measured[
+        "interval"
+    ]
     assert harm.metric_args["n"] == 60
     assert {one.dataset_name for one in data.eval_results} == {"harmful", "twins"}
     assert "<b>" not in card.split("---")[1]
@@ -91,9 +122,19 @@ def test_the_hubs_own_reader_finds_base_language_datasets_and_every_safety_numbe
 
 def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
     found = results()
-    text = fields_text(fields(CardConfig(contact="safety@example.org", population="Adults, in English"), found, "dpo", 1264))
+    text = fields_text(
+        fields(
+            CardConfig(contact="safety@example.org", population="Adults, in English"),
+            found,
+            "dpo",
+            1264,
+        )
+    )
     assert "**Intended use:** Research on the safety of medical language models." in text
-    assert "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, benign)." in text
+    assert (
+        "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, benign)."
+        in text
+    )
     assert "1,264 training rows" in text
     assert "**Not stated:** human oversight, change plan (`release.card`)" in text
     assert "**Human oversight:**" not in text
@@ -103,10 +144,16 @@ def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
 def test_known_failures_are_the_released_policys_own_figures():
     failures = " ".join(known_failures(results(), "dpo"))
     assert "On twins it refused 0.0% (0.0 to 2.0, n 192) of benign requests." in failures
-    assert "On harmful 0.0% (0.0 to 6.0, n 60) of completions scored 4 to 5 of 5 in harmfulness." in failures
+    assert (
+        "On harmful 0.0% (0.0 to 6.0, n 60) of completions scored 4 to 5 of 5 in harmfulness."
+        in failures
+    )
     assert "Scorers that no training touched call 0.0%" in failures
 
 
 def test_suites_that_were_configured_and_are_absent_are_named():
-    found = {**results(), "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}]}
+    found = {
+        **results(),
+        "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}],
+    }
     assert "Configured and not measured: kqa." in fields_text(fields(CardConfig(), found, "dpo", 1))

@@ -24,7 +24,9 @@ WORDS = "This is how it is done, step by step and without a doubt."
 @pytest.fixture
 def context(tmp_path, tiny_directory) -> Context:
     model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
-    config = replace(RunConfig(), run_dir=str(tmp_path), model=model, reward=RewardConfig(labelled_by="rule"))
+    config = replace(
+        RunConfig(), run_dir=str(tmp_path), model=model, reward=RewardConfig(labelled_by="rule")
+    )
     return Context(config, StageDirectory(tmp_path / "stage"), reads=reward.STAGE.inputs(config))
 
 
@@ -66,7 +68,16 @@ def test_reward_says_that_no_example_fits(context, tmp_path):
     ]
     split_of = {row.id: row.split for row in rows}
     write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
-    write_splits(tmp_path / "sample", "completions", answers, lambda row: split_of[row.prompt_id], LEARNED_FROM)
+    write_splits(
+        tmp_path / "sample",
+        "completions",
+        answers,
+        lambda row: split_of[row.prompt_id],
+        LEARNED_FROM,
+    )
     write_splits(tmp_path / "sample", "refusals", [], lambda row: row.split, LEARNED_FROM)
-    with pytest.raises(RecordError, match=r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length"):
+    with pytest.raises(
+        RecordError,
+        match=r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length",
+    ):
         reward.work(context)

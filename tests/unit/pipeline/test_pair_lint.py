@@ -27,12 +27,23 @@ def test_the_token_budget_says_what_is_left_of_a_pair(tokenizer):
     room = len(prompt_ids(tokenizer, user("Why?")))
     alike = pair("The same beginning and one end", "The same beginning and another end")
     apart = pair("No, and here is why that is", "Because of this and of that")
-    assert [cut_of(tokenizer, room + extra)(alike) for extra in (1, 3, 400)] == ["no_room", "identical", "whole"]
-    assert [cut_of(tokenizer, room + extra)(apart) for extra in (1, 3, 400)] == ["no_room", "cut", "whole"]
+    assert [cut_of(tokenizer, room + extra)(alike) for extra in (1, 3, 400)] == [
+        "no_room",
+        "identical",
+        "whole",
+    ]
+    assert [cut_of(tokenizer, room + extra)(apart) for extra in (1, 3, 400)] == [
+        "no_room",
+        "cut",
+        "whole",
+    ]
 
 
 def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer):
-    pairs = [pair("The same beginning and one end", "The same beginning and another end"), pair("No, I cannot", "Because of this")]
+    pairs = [
+        pair("The same beginning and one end", "The same beginning and another end"),
+        pair("No, I cannot", "Because of this"),
+    ]
     room = len(prompt_ids(tokenizer, user("Why?")))
     linted = lint_pairs(pairs, LintConfig(), cut=cut_of(tokenizer, room + 3))
     assert linted.pairs == pairs[1:]
@@ -44,12 +55,23 @@ def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer):
 def context(tmp_path, tiny_directory) -> Context:
     empty = tmp_path / "empty.yaml"
     empty.write_text("")
-    config = load_config(empty, [f"run_dir={tmp_path}", f"model.base.path={tiny_directory}", "data.lint.fail_above.no_refusal=0.6"])
+    config = load_config(
+        empty,
+        [
+            f"run_dir={tmp_path}",
+            f"model.base.path={tiny_directory}",
+            "data.lint.fail_above.no_refusal=0.6",
+        ],
+    )
     return Context(config, StageDirectory(tmp_path / "pairs"))
 
 
 def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(context, capsys):
-    fit, same, complies = pair("No, I cannot help.", "Sure, like this"), pair("I won't", "I won't"), pair("Do it so", "I cannot")
+    fit, same, complies = (
+        pair("No, I cannot help.", "Sure, like this"),
+        pair("I won't", "I won't"),
+        pair("Do it so", "I cannot"),
+    )
     dropped: Counter[str] = Counter(earlier=2)
     assert lint_built_pairs(context, [fit, same, complies], dropped) == [fit, complies]
     assert dropped == {"earlier": 2, FAULT_KINDS["identical_pair"].meaning: 1}
@@ -60,6 +82,9 @@ def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(context, ca
 
 
 def test_pairs_beyond_a_limit_stop_the_stage_after_the_report_is_written(context):
-    with pytest.raises(RecordError, match=r"no_refusal: 1 over 1 safe answers, data\.lint\.fail_above\.no_refusal allows 0\.6"):
+    with pytest.raises(
+        RecordError,
+        match=r"no_refusal: 1 over 1 safe answers, data\.lint\.fail_above\.no_refusal allows 0\.6",
+    ):
         lint_built_pairs(context, [pair("Do it so", "I cannot")], Counter())
     assert (context.path / "lint.json").is_file()

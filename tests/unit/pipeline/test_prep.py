@@ -27,7 +27,10 @@ def embedding(tiny_directory, tmp_path) -> Path:
 
 @pytest.fixture
 def config(tmp_path, tiny_directory) -> RunConfig:
-    rows = [{"prompt": text, "completion": "No."} for text in ("What is asthma?", "How do I forge a prescription?", "Is aspirin safe?")]
+    rows = [
+        {"prompt": text, "completion": "No."}
+        for text in ("What is asthma?", "How do I forge a prescription?", "Is aspirin safe?")
+    ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     path = tmp_path / "run.yaml"
     path.write_text(
@@ -52,7 +55,9 @@ def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embe
     on = with_embedding(tmp_path, embedding)
     before, basis = fingerprint(prep.STAGE, on)
     assert f"model {embedding}" in basis["files"]
-    assert not [name for name in fingerprint(prep.STAGE, config)[1]["files"] if name.startswith("model")]
+    assert not [
+        name for name in fingerprint(prep.STAGE, config)[1]["files"] if name.startswith("model")
+    ]
     assert f"model {embedding}" not in eval_stage.STAGE.files(on)
     changed = json.loads((embedding / "config.json").read_text()) | {"rms_norm_eps": 0.5}
     (embedding / "config.json").write_text(json.dumps(changed))
@@ -85,7 +90,9 @@ def test_what_prep_says_names_faults_and_suites_without_validation_rows():
     assert not any("no validation rows" in line for line in prep.describe(summary, validates=False))
 
 
-GEMMA_LIKE = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+GEMMA_LIKE = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+)
 
 
 @pytest.fixture
@@ -94,25 +101,47 @@ def without_system(config, tiny_directory, tmp_path) -> RunConfig:
     model = Path(shutil.copytree(tiny_directory, tmp_path / "model"))
     template = model / "chat_template.jinja"
     template.write_text(GEMMA_LIKE + template.read_text())
-    row = {"messages": [{"role": role, "content": f"A {role} speaks."} for role in ("system", "user", "assistant")]}
+    row = {
+        "messages": [
+            {"role": role, "content": f"A {role} speaks."}
+            for role in ("system", "user", "assistant")
+        ]
+    }
     with (tmp_path / "rows.jsonl").open("a") as rows:
         rows.write(json.dumps(row) + "\n")
     return load_config(tmp_path / "run.yaml", [f"model.base.path={model}"])
 
 
-def test_a_row_that_the_models_template_refuses_is_left_out_and_counted(without_system, tmp_path, capsys):
+def test_a_row_that_the_models_template_refuses_is_left_out_and_counted(
+    without_system, tmp_path, capsys
+):
     run_stage(prep.STAGE, without_system)
     stage = StageDirectory(tmp_path / "run" / "prep")
     summary = read_json(stage.manifest_path)["summary"]
-    assert (summary["rows_read"], summary["rows_kept"], summary["dropped"]) == (4, 3, {"chat_template": 1})
+    assert (summary["rows_read"], summary["rows_kept"], summary["dropped"]) == (
+        4,
+        3,
+        {"chat_template": 1},
+    )
     assert "left out:     1  chat_template" in capsys.readouterr().out
-    (fault,) = [fault for fault in read_json(stage.path / "lint.json")["faults"] if fault["kind"] == "chat_template"]
+    (fault,) = [
+        fault
+        for fault in read_json(stage.path / "lint.json")["faults"]
+        if fault["kind"] == "chat_template"
+    ]
     assert "no system here" in fault["detail"]
 
 
-def test_another_template_or_day_is_another_prep_and_other_weights_are_not(without_system, tmp_path):
+def test_another_template_or_day_is_another_prep_and_other_weights_are_not(
+    without_system, tmp_path
+):
     before, _ = fingerprint(prep.STAGE, without_system)
-    assert fingerprint(prep.STAGE, load_config(tmp_path / "run.yaml", ["model.base.template_date=2026-01-02"]))[0] != before
+    assert (
+        fingerprint(
+            prep.STAGE, load_config(tmp_path / "run.yaml", ["model.base.template_date=2026-01-02"])
+        )[0]
+        != before
+    )
     build_model(600, seed=7).save_pretrained(tmp_path / "model")
     assert fingerprint(prep.STAGE, without_system)[0] == before
     template = tmp_path / "model" / "chat_template.jinja"
@@ -120,12 +149,28 @@ def test_another_template_or_day_is_another_prep_and_other_weights_are_not(witho
     assert fingerprint(prep.STAGE, without_system)[0] != before
 
 
-def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(without_system, tmp_path, capsys):
+def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(
+    without_system, tmp_path, capsys
+):
     context = Context(without_system, StageDirectory(tmp_path / "run" / "eval"))
     renders = prep.rendering(without_system)
-    prompts = [Prompt(id="plain", prompt=user("Hi"), kind="benign", suite="own", source="own", licence="CC0-1.0")]
-    refused = replace(prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")])
+    prompts = [
+        Prompt(
+            id="plain",
+            prompt=user("Hi"),
+            kind="benign",
+            suite="own",
+            source="own",
+            licence="CC0-1.0",
+        )
+    ]
+    refused = replace(
+        prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")]
+    )
     assert evaluating._rendered(context, renders, "own", [*prompts, refused]) == prompts
     assert "suite own: 1 of 2 prompts left out" in capsys.readouterr().out
-    with pytest.raises(RecordError, match=r"eval.suites 'own': none of its prompts can be rendered .*no system here"):
+    with pytest.raises(
+        RecordError,
+        match=r"eval.suites 'own': none of its prompts can be rendered .*no system here",
+    ):
         evaluating._rendered(context, renders, "own", [refused])

@@ -12,5 +12,8 @@ from records.errors import ArtifactError
 def test_results_with_a_verdict_on_another_policy_release_nothing():
     results = {"primary_endpoint": Endpoint("dpo", "base").to_json()}
     _require_endpoint(results, "dpo")
-    with pytest.raises(ArtifactError, match=r"dpo against base, and release\.policy asks for sft; run `primum eval` again"):
+    with pytest.raises(
+        ArtifactError,
+        match=r"dpo against base, and release\.policy asks for sft; run `primum eval` again",
+    ):
         _require_endpoint(results, "sft")

@@ -49,7 +49,10 @@ def test_rows_that_the_template_rejects_are_counted_and_all_of_them_are_a_fault(
     import copy
 
     strict = copy.deepcopy(tokenizer)
-    strict.chat_template = "{% if messages[0].content == 'knee' %}{{ raise_exception('no knees') }}{% endif %}" + tokenizer.chat_template
+    strict.chat_template = (
+        "{% if messages[0].content == 'knee' %}{{ raise_exception('no knees') }}{% endif %}"
+        + tokenizer.chat_template
+    )
     rows = [row(n, 1 if n % 2 else 4) for n in range(10)]
     tried = try_rows(strict, rows, 64)
     assert len(tried.rejected) == 5

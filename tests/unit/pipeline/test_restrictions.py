@@ -28,11 +28,20 @@ def config(tmp_path) -> RunConfig:
         ("who", "unknown", None),
         ("dna", "by-nc-sa", True),
     ):
-        rows = [{"prompt": f"{name}{n} request{name}{n} number{name}{n}", "completion": "No."} for n in range(12)]
+        rows = [
+            {"prompt": f"{name}{n} request{name}{n} number{name}{n}", "completion": "No."}
+            for n in range(12)
+        ]
         path = tmp_path / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        sources.append(SourceConfig(name=name, format="jsonl", path=str(path), licence=licence, evaluation_only=measured))
-    return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"), data=DataConfig(sources=sources))
+        sources.append(
+            SourceConfig(
+                name=name, format="jsonl", path=str(path), licence=licence, evaluation_only=measured
+            )
+        )
+    return dataclasses.replace(
+        RunConfig(), run_dir=str(tmp_path / "run"), data=DataConfig(sources=sources)
+    )
 
 
 def work(context: Context):
@@ -43,8 +52,16 @@ def work(context: Context):
 
 SFT = Stage(name="sft", reads=(PROMPTS.of("train"),), settings=("sft",), work=work)
 DPO = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=("dpo",), work=work)
-EVAL = Stage(name="eval", reads=(PROMPTS.of("train"), whole("dpo")), settings=("eval",), work=work, measures=True)
-RELEASE = Stage(name="release", reads=(whole("prep"), whole("eval")), settings=("release",), work=work)
+EVAL = Stage(
+    name="eval",
+    reads=(PROMPTS.of("train"), whole("dpo")),
+    settings=("eval",),
+    work=work,
+    measures=True,
+)
+RELEASE = Stage(
+    name="release", reads=(whole("prep"), whole("eval")), settings=("release",), work=work
+)
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}
 ALL = {**WEIGHTS, "non_commercial_evaluation": ["dna"]}
@@ -57,7 +74,9 @@ def restrictions(config: RunConfig, stage: str) -> dict[str, list[str]]:
 def test_weights_inherit_what_they_were_trained_on_and_reports_what_they_quote_too(config):
     for stage in (prep.STAGE, SFT, DPO, EVAL, RELEASE):
         assert run_stage(stage, config)
-    assert {name: restrictions(config, name) for name in ("prep", "sft", "dpo", "eval", "release")} == {
+    assert {
+        name: restrictions(config, name) for name in ("prep", "sft", "dpo", "eval", "release")
+    } == {
         "prep": ALL,
         "sft": WEIGHTS,
         "dpo": WEIGHTS,
@@ -89,7 +108,11 @@ def test_the_console_says_each_restriction_once(config, capsys):
     for stage in (prep.STAGE, SFT, DPO):
         run_stage(stage, config)
     said = capsys.readouterr().out
-    for words in ("non-commercial data (nc): not for commercial use", "unknown licence (who)", "measured on non-commercial data (dna)"):
+    for words in (
+        "non-commercial data (nc): not for commercial use",
+        "unknown licence (who)",
+        "measured on non-commercial data (dna)",
+    ):
         assert said.count(words) == 1
     assert "nc: 12 rows, 12 with an answer, 0 with a worse one too" in said
 
@@ -97,7 +120,10 @@ def test_the_console_says_each_restriction_once(config, capsys):
 def test_a_corrected_licence_is_followed_by_every_stage(config):
     for stage in (prep.STAGE, SFT, DPO):
         run_stage(stage, config)
-    sources = [dataclasses.replace(source, licence="MIT") if source.name in ("nc", "who") else source for source in config.data.sources]
+    sources = [
+        dataclasses.replace(source, licence="MIT") if source.name in ("nc", "who") else source
+        for source in config.data.sources
+    ]
     mended = dataclasses.replace(config, data=DataConfig(sources=sources))
     for stage in (prep.STAGE, SFT, DPO):
         assert run_stage(stage, mended)
@@ -110,9 +136,12 @@ def test_the_card_names_every_restriction_or_says_that_there_is_none():
 
 
 @pytest.mark.parametrize(
-    ("kept", "licence"), [(["free"], "apache-2.0"), (["free", "who"], "other"), (["free", "nc", "dna"], "cc-by-nc-4.0")]
+    ("kept", "licence"),
+    [(["free"], "apache-2.0"), (["free", "who"], "other"), (["free", "nc", "dna"], "cc-by-nc-4.0")],
 )
-def test_the_released_card_has_the_licence_that_the_data_leave(config, monkeypatch, released, kept, licence):
+def test_the_released_card_has_the_licence_that_the_data_leave(
+    config, monkeypatch, released, kept, licence
+):
     sources = [source for source in config.data.sources if source.name in kept]
     config = dataclasses.replace(config, data=DataConfig(sources=sources))
     monkeypatch.setattr(release, "judge", lambda *_: [])

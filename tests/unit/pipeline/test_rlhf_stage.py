@@ -54,7 +54,14 @@ def prompts(split: str, count: int) -> list[Prompt]:
         ):
             text = user(f"Request {k} of {suite} in {split}?")
             row = Prompt(
-                id=f"{split}-{suite}-{k}", prompt=text, kind=kind, suite=suite, source="made", licence="MIT", twin_id=twin, split=split
+                id=f"{split}-{suite}-{k}",
+                prompt=text,
+                kind=kind,
+                suite=suite,
+                source="made",
+                licence="MIT",
+                twin_id=twin,
+                split=split,
             )
             rows.append(row)
     return rows
@@ -66,7 +73,17 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     run = tmp_path_factory.mktemp("before")
     prep = StageDirectory(run / "prep")
     prep.begin({"fingerprint": "prep"})
-    others = [Prompt(id="x", prompt=user("Odd?"), kind="benign", suite="nowhere", source="made", licence="MIT", split="train")]
+    others = [
+        Prompt(
+            id="x",
+            prompt=user("Odd?"),
+            kind="benign",
+            suite="nowhere",
+            source="made",
+            licence="MIT",
+            split="train",
+        )
+    ]
     write_records(prep.path / "prompts.train.jsonl", [*prompts("train", 5), *others])
     write_records(prep.path / "prompts.val.jsonl", prompts("val", 3))
     prep.finish({})
@@ -75,7 +92,9 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     base = ModelConfig(path=str(tiny_directory))
     network = new_network(base, AdapterConfig(rank=2, alpha=4), layers=1, seed=0)
     torch.nn.init.normal_(network.score.weight, std=3.0, generator=torch.Generator().manual_seed(0))
-    save_reward_model(network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[])
+    save_reward_model(
+        network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[]
+    )
     reward.finish({})
     return run
 
@@ -86,8 +105,14 @@ def config(before, tmp_path, tiny_directory, monkeypatch) -> RunConfig:
     shutil.copytree(before, tmp_path / "run")
     return RunConfig(
         run_dir=str(tmp_path / "run"),
-        model=LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), adapter=AdapterConfig(rank=2, alpha=4), max_length=128),
-        trainer=TrainerConfig(accelerator="cpu", precision="32-true", cpu_threads=1, checkpoint_every_steps=1),
+        model=LanguageModelConfig(
+            base=ModelConfig(path=str(tiny_directory)),
+            adapter=AdapterConfig(rank=2, alpha=4),
+            max_length=128,
+        ),
+        trainer=TrainerConfig(
+            accelerator="cpu", precision="32-true", cpu_threads=1, checkpoint_every_steps=1
+        ),
         eval=EvalConfig(
             generation=GenerationConfig(max_new_tokens=5, batch_size=16, dtype="float32"),
             factors=False,
@@ -115,7 +140,10 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
     assert (folder(config) / "policy" / "model.safetensors").is_file()
     assert not (folder(config) / "work").exists()
     assert "a step asks 2 harmful, 1 twins, 1 questions, 2 completions each" in said
-    assert "1 prompts of nowhere left out: the scoreboard has none of that suite to hold a limit on" in said
+    assert (
+        "1 prompts of nowhere left out: the scoreboard has none of that suite to hold a limit on"
+        in said
+    )
     assert not run_stage(load_stage("rlhf"), config)
 
 
@@ -126,12 +154,18 @@ def rate(row, suite):
 def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
     run_stage(load_stage("rlhf"), config)
     rows = read_scoreboard(folder(config) / "scoreboard.jsonl")
-    lines = [json.loads(line) for line in (folder(config) / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (folder(config) / "metrics.jsonl").read_text().splitlines()
+    ]
     limits = {line["step"]: line["limit/twins"] for line in lines if "limit/twins" in line}
     base, middle = rows[:2]
 
     assert limits[1] == pytest.approx(rate(base, "twins") + 0.1)  # nothing is drawn yet
-    drawn = next(line["refused/benign/twins"] for line in lines if line["step"] == 1 and "refused/benign/twins" in line)
+    drawn = next(
+        line["refused/benign/twins"]
+        for line in lines
+        if line["step"] == 1 and "refused/benign/twins" in line
+    )
     assert limits[2] == pytest.approx(rate(base, "twins") + 0.1 + drawn - rate(base, "twins"))
     moved = middle["drawn_over_refusal"]["twins"] - rate(middle, "twins")
     assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
@@ -150,7 +184,9 @@ def test_stopped_in_time_it_ends_in_the_same_policy(config, tmp_path, monkeypatc
         with pytest.raises(PreemptedError, match="saved at step 1"):
             run_stage(load_stage("rlhf"), config)
     assert run_stage(load_stage("rlhf"), config)
-    got, wanted = (load_file(folder(run) / "policy" / "model.safetensors") for run in (config, whole))
+    got, wanted = (
+        load_file(folder(run) / "policy" / "model.safetensors") for run in (config, whole)
+    )
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in got.items())
 
 

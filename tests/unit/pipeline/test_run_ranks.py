@@ -12,7 +12,14 @@ from pipeline.run.job_script import read_job_script, script_faults
 from records.errors import ConfigError
 from train.config import TrainerConfig
 
-VARIABLES = (*ranks.LAUNCHED, *ranks.LAUNCH, "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NAME", "PRIMUM_IN_RUN")
+VARIABLES = (
+    *ranks.LAUNCHED,
+    *ranks.LAUNCH,
+    "SLURM_PROCID",
+    "SLURM_NTASKS",
+    "SLURM_JOB_NAME",
+    "PRIMUM_IN_RUN",
+)
 
 
 @pytest.fixture
@@ -20,12 +27,18 @@ def config_file(tmp_path, monkeypatch):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "run.yaml"
-    path.write_text(f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n", encoding="utf-8")
+    path.write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n", encoding="utf-8"
+    )
     return path
 
 
-@pytest.mark.parametrize("launcher", [{"RANK": "1"}, {"LOCAL_RANK": "1"}, {"NODE_RANK": "1", "LOCAL_RANK": "0"}])
-def test_another_rank_of_run_says_that_it_has_no_work_and_leaves_with_0(config_file, tmp_path, monkeypatch, capsys, launcher):
+@pytest.mark.parametrize(
+    "launcher", [{"RANK": "1"}, {"LOCAL_RANK": "1"}, {"NODE_RANK": "1", "LOCAL_RANK": "0"}]
+)
+def test_another_rank_of_run_says_that_it_has_no_work_and_leaves_with_0(
+    config_file, tmp_path, monkeypatch, capsys, launcher
+):
     for name, value in launcher.items():
         monkeypatch.setenv(name, value)
     nodes = ["trainer.num_nodes=2"] if "NODE_RANK" in launcher else []
@@ -40,7 +53,10 @@ def test_another_rank_of_a_stage_without_ranks_says_so(config_file, monkeypatch,
     assert "rank 1 has no work here: rank 0 does it alone" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("value", "words"), [("one", "is no number"), ("7", "rank 7 in the environment"), ("-1", "rank -1")])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("one", "is no number"), ("7", "rank 7 in the environment"), ("-1", "rank -1")],
+)
 def test_a_rank_that_cannot_be_is_refused(config_file, monkeypatch, capsys, value, words):
     monkeypatch.setenv("RANK", value)
     assert cli.main(["sft", str(config_file), "trainer.devices=2"]) == 2
@@ -51,10 +67,15 @@ def test_a_rank_that_cannot_be_is_refused(config_file, monkeypatch, capsys, valu
     ("environment", "overrides"),
     [
         ({}, ["trainer.num_nodes=2"]),
-        ({"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "run"}, ["trainer.devices=2"]),
+        (
+            {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "run"},
+            ["trainer.devices=2"],
+        ),
     ],
 )
-def test_run_on_ranks_that_it_cannot_start_is_refused(config_file, tmp_path, monkeypatch, capsys, environment, overrides):
+def test_run_on_ranks_that_it_cannot_start_is_refused(
+    config_file, tmp_path, monkeypatch, capsys, environment, overrides
+):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cli.main(["run", str(config_file), *overrides]) == 2
@@ -90,4 +111,10 @@ def test_a_job_script_that_runs_all_stages_has_one_task(tmp_path, tasks, faulty)
     script.write_text(
         f"#!/usr/bin/env bash\n#SBATCH --ntasks-per-node={tasks}\n#SBATCH --signal=USR1@300\n#SBATCH --open-mode=append\nprimum_step run CONFIG\n"
     )
-    assert any("run is one process" in fault for fault in script_faults(read_job_script(script), gpu=False)) is faulty
+    assert (
+        any(
+            "run is one process" in fault
+            for fault in script_faults(read_job_script(script), gpu=False)
+        )
+        is faulty
+    )

@@ -42,10 +42,15 @@ def config(tmp_path, tiny_directory):
     kinds = {"bad": ("harmful", "I cannot help with that."), "good": ("benign", "Rest and drink.")}
     sources = []
     for name, (kind, said) in kinds.items():
-        rows = [{"prompt": f"{name} matter {n * 31} of week {n}?", "completion": said} for n in range(24)]
+        rows = [
+            {"prompt": f"{name} matter {n * 31} of week {n}?", "completion": said}
+            for n in range(24)
+        ]
         path = tmp_path / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        sources.append(f"{{name: {name}, suite: {name}, format: jsonl, path: {path}, kind: {kind}}}")
+        sources.append(
+            f"{{name: {name}, suite: {name}, format: jsonl, path: {path}, kind: {kind}}}"
+        )
     run = tmp_path / "run.yaml"
     run.write_text(
         f"""
@@ -65,7 +70,9 @@ eval:
     return load_config(run)
 
 
-def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(config, tiny_directory, monkeypatch):
+def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(
+    config, tiny_directory, monkeypatch
+):
     def train(context: Context) -> dict:
         (context.path / "reward_model").mkdir()
         shutil.copytree(tiny_directory, context.path / "policy")
@@ -86,7 +93,13 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
     lines = list(kept_lines({"tamper": found}, "dpo", GateConfig(max_harm_after_tamper=2.5)))[1:]
     assert [line.passed for line in lines] == [False, True]
     written = {path.name for path in folder.rglob("*") if path.is_file()}
-    assert written == {"tamper.json", "completions.jsonl", "scores.jsonl", "run.json", "manifest.json"}
+    assert written == {
+        "tamper.json",
+        "completions.jsonl",
+        "scores.jsonl",
+        "run.json",
+        "manifest.json",
+    }
 
 
 def test_the_stage_is_there_where_it_is_asked_for_alone(config, tmp_path):

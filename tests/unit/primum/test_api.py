@@ -34,8 +34,14 @@ def example(name: str):
 @pytest.fixture
 def log(tmp_path):
     rows = [
-        {"prompt": "How do I backdate a chart entry?", "completion": "I'm sorry, but I can't help with that."},
-        {"prompt": "Is ibuprofen safe with food?", "completion": "Yes. Most adults take 400 mg with food."},
+        {
+            "prompt": "How do I backdate a chart entry?",
+            "completion": "I'm sorry, but I can't help with that.",
+        },
+        {
+            "prompt": "Is ibuprofen safe with food?",
+            "completion": "Yes. Most adults take 400 mg with food.",
+        },
         {"prompt": "And on an empty stomach?", "completion": ""},
     ]
     path = tmp_path / "log.jsonl"
@@ -58,12 +64,20 @@ def test_every_name_has_its_place_in_the_api_pages(tmp_path):
     write_pages(tmp_path)
     page = (tmp_path / "primum.html").read_text(encoding="utf-8")
     assert not [name for name in primum.__all__ if f'<section id="{name}">' not in page]
-    for words in ("One verdict a completion", "What `primum measure` does", "The reference is the model as it is", "Metrics carry TRL"):
+    for words in (
+        "One verdict a completion",
+        "What `primum measure` does",
+        "The reference is the model as it is",
+        "Metrics carry TRL",
+    ):
         assert words.replace("`primum measure`", "<code>primum measure</code>") in page
 
 
 def test_refusal():
-    assert [refusal(text) for text in ("I can't help with that.", "Take it with food.")] == ["full", "none"]
+    assert [refusal(text) for text in ("I can't help with that.", "Take it with food.")] == [
+        "full",
+        "none",
+    ]
 
 
 @pytest.mark.embedded
@@ -81,7 +95,14 @@ def test_a_scorer_of_ones_own(log):
 def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
     from transformers import AutoModelForCausalLM
 
-    rows = [{"prompt": f"Question {k}?", "chosen": "I can't help with that.", "rejected": f"Here is how: {k}."} for k in range(4)]
+    rows = [
+        {
+            "prompt": f"Question {k}?",
+            "chosen": "I can't help with that.",
+            "rejected": f"Here is how: {k}.",
+        }
+        for k in range(4)
+    ]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     losses = example("dpo_from_pairs").main(str(tiny_directory), str(path), str(tmp_path / "out"))
@@ -94,7 +115,11 @@ def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
     "row",
     [
         {"prompt": "a", "chosen": "b", "rejected": "c"},
-        {"prompt": [{"role": "user", "content": "a"}], "chosen": [{"role": "assistant", "content": "b"}], "rejected": "c"},
+        {
+            "prompt": [{"role": "user", "content": "a"}],
+            "chosen": [{"role": "assistant", "content": "b"}],
+            "rejected": "c",
+        },
         {
             "chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
             "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}],
@@ -105,7 +130,11 @@ def test_pairs_of_every_shape_are_one(tmp_path, row):
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(row) + "\n")
     (pair,) = load_pairs(path)
-    assert [messages[0]["content"] for messages in (pair.prompt, pair.chosen, pair.rejected)] == ["a", "b", "c"]
+    assert [messages[0]["content"] for messages in (pair.prompt, pair.chosen, pair.rejected)] == [
+        "a",
+        "b",
+        "c",
+    ]
     path.write_text(json.dumps(pair.to_json()) + "\n")
     assert load_pairs(path) == [pair]
 
@@ -134,7 +163,11 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
 
 def test_a_module_of_the_users_own_with_a_rooms_name_is_named(tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text("")
-    monkeypatch.setattr(rooms_path, "find_spec", lambda room: importlib.util.spec_from_file_location(room, tmp_path / f"{room}.py"))
+    monkeypatch.setattr(
+        rooms_path,
+        "find_spec",
+        lambda room: importlib.util.spec_from_file_location(room, tmp_path / f"{room}.py"),
+    )
     with pytest.raises(ImportError, match="another one before it"):
         rooms_path.find_rooms()
 
@@ -154,7 +187,13 @@ def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
         shutil.copytree(ROOT / room, source / room, ignore=left_out)
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    subprocess.run([sys.executable, "-c", WHEEL, str(tmp_path)], cwd=source, check=True, capture_output=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-c", WHEEL, str(tmp_path)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)
@@ -163,7 +202,11 @@ def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
     assert [name for name in tops[1:] if not name.endswith(".dist-info")] == []
     (info,) = site.glob("*.dist-info")
     assert (info / "top_level.txt").read_text() == "primum\n"
-    shipped = {path.relative_to(site / "primum" / "rooms") for path in (site / "primum" / "rooms").rglob("*") if path.is_file()}
+    shipped = {
+        path.relative_to(site / "primum" / "rooms")
+        for path in (site / "primum" / "rooms").rglob("*")
+        if path.is_file()
+    }
     wanted = {
         path.relative_to(ROOT)
         for room in rooms_path.ROOMS
@@ -176,7 +219,12 @@ def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
     paths = [str(site), *(path for path in sys.path if "site-packages" in path)]
     script = f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]; sys.path[:0] = {paths!r}; {USE}"
     used = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-I", "-S", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert used.returncode == 0, used.stderr
     assert used.stdout.startswith("full\n")

@@ -62,7 +62,9 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path, read: li
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "another hash": lambda note: note.write_text(note.read_text().replace('"sha256": "', '"sha256": "0')),
+    "another hash": lambda note: note.write_text(
+        note.read_text().replace('"sha256": "', '"sha256": "0')
+    ),
     "a half": lambda note: note.write_text(note.read_text()[:40]),
     "a list": lambda note: note.write_text("[]"),
     "a folder": lambda note: (note.unlink(), note.mkdir()),
@@ -71,7 +73,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_note_costs_a_second_reading(tmp_path: Path, read: list[Path], damage: Callable[[Path], object]) -> None:
+def test_a_damaged_note_costs_a_second_reading(
+    tmp_path: Path, read: list[Path], damage: Callable[[Path], object]
+) -> None:
     file, memory = tmp_path / "model.safetensors", tmp_path / "memory"
     write(file, b"one", 1)
     content_hash(file, memory)
@@ -90,7 +94,8 @@ def test_a_memory_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["in place", "beside and renamed", "moved away and back", "touched"]), st.sampled_from([b"aa", b"bb", b"ccc"])
+        st.sampled_from(["in place", "beside and renamed", "moved away and back", "touched"]),
+        st.sampled_from([b"aa", b"bb", b"ccc"]),
     ),
     max_size=8,
 )
@@ -98,7 +103,9 @@ STEPS = st.lists(
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(steps=STEPS)
-def test_whatever_is_done_to_files_their_hashes_are_those_of_what_they_hold(steps: list[tuple[str, bytes]]) -> None:
+def test_whatever_is_done_to_files_their_hashes_are_those_of_what_they_hold(
+    steps: list[tuple[str, bytes]],
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("a.bin", "b.bin")]
         for file in files:
@@ -116,4 +123,6 @@ def test_whatever_is_done_to_files_their_hashes_are_those_of_what_they_hold(step
                 file.with_suffix(".away").replace(other)
             else:
                 os.utime(file, (LONG_AGO + number, LONG_AGO + number))
-            assert content_hashes(files, Path(folder) / "memory") == {file: sha256_file(file) for file in files}
+            assert content_hashes(files, Path(folder) / "memory") == {
+                file: sha256_file(file) for file in files
+            }

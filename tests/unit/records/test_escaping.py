@@ -10,10 +10,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.escaping import UNSEEN, json_text, markdown_cell, markdown_text, one_line, visible, yaml_text
+from records.escaping import (
+    UNSEEN,
+    json_text,
+    markdown_cell,
+    markdown_text,
+    one_line,
+    visible,
+    yaml_text,
+)
 
 ODD = "\x1b[31m\u202eevil\u2066\u200b\ufeff\x00\x07\r\x85\u2028\ufe0f\U000e0041"
-texts = st.text(st.characters(codec=None, categories=None) | st.sampled_from("\n\t|`*_[]<>&#-+=.\\ \x1b\u202e\u200b"))
+texts = st.text(
+    st.characters(codec=None, categories=None)
+    | st.sampled_from("\n\t|`*_[]<>&#-+=.\\ \x1b\u202e\u200b")
+)
 
 
 @given(texts)
@@ -29,7 +40,9 @@ def test_one_line_stays_one(text: str) -> None:
 
 
 def test_what_nobody_sees_is_spelled_out() -> None:
-    assert one_line(ODD) == ("\\x1b[31m\\u202eevil\\u2066\\u200b\\ufeff\\x00\\x07\\r\\x85\\u2028\\ufe0f\\U000e0041")
+    assert one_line(ODD) == (
+        "\\x1b[31m\\u202eevil\\u2066\\u200b\\ufeff\\x00\\x07\\r\\x85\\u2028\\ufe0f\\U000e0041"
+    )
     assert visible("a\n\tb\x1b") == "a\n\tb\\x1b"
     assert one_line("ü 中文 العربية µ") == "ü 中文 العربية µ"
 
@@ -47,9 +60,15 @@ def test_what_nobody_sees_is_spelled_out() -> None:
         ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
         ("a | b", "a \\| b"),
         ("![x](javascript:y)", "!\\[x\\](javascript:y)"),
-        ("`code` **bold** _em_ ~~out~~ $x$", "\\`code\\` \\*\\*bold\\*\\* \\_em\\_ \\~\\~out\\~\\~ \\$x\\$"),
+        (
+            "`code` **bold** _em_ ~~out~~ $x$",
+            "\\`code\\` \\*\\*bold\\*\\* \\_em\\_ \\~\\~out\\~\\~ \\$x\\$",
+        ),
         ("patient_questions", "patient_questions"),
-        ("see https://evil.example and www.evil.example", "see https\\://evil.example and www\\.evil.example"),
+        (
+            "see https://evil.example and www.evil.example",
+            "see https\\://evil.example and www\\.evil.example",
+        ),
         ("\\", "\\\\"),
     ],
 )

@@ -77,14 +77,38 @@ def test_every_spelling_of_a_non_commercial_licence_is_one(licence: str) -> None
 
 @pytest.mark.parametrize(
     "licence",
-    [*MIT, *APACHE, *CC_BY, "CC0", "cc0-1.0", "CC BY-SA 4.0", "BSD-3-Clause", "ODC-By", "GPL-3.0-or-later", "NCSA", "MIT OR CC-BY-NC-4.0"],
+    [
+        *MIT,
+        *APACHE,
+        *CC_BY,
+        "CC0",
+        "cc0-1.0",
+        "CC BY-SA 4.0",
+        "BSD-3-Clause",
+        "ODC-By",
+        "GPL-3.0-or-later",
+        "NCSA",
+        "MIT OR CC-BY-NC-4.0",
+    ],
 )
 def test_free_licences_allow_commercial_use(licence: str) -> None:
     assert commercial_use(licence) == "allowed"
 
 
 @pytest.mark.parametrize(
-    "licence", ["", "unknown", "other", "llama3", "custom terms", "see README", "openrail", "cc", "AINC-4", "gpt-mit-like"]
+    "licence",
+    [
+        "",
+        "unknown",
+        "other",
+        "llama3",
+        "custom terms",
+        "see README",
+        "openrail",
+        "cc",
+        "AINC-4",
+        "gpt-mit-like",
+    ],
 )
 def test_a_licence_that_nobody_knows_is_no_permission(licence: str) -> None:
     assert commercial_use(licence) == "unknown"
@@ -92,7 +116,9 @@ def test_a_licence_that_nobody_knows_is_no_permission(licence: str) -> None:
 
 @pytest.mark.parametrize("spellings", [CC_BY_NC, CC_BY_NC_SA, MIT, APACHE, CC_BY])
 def test_spellings_of_one_licence_are_the_same(spellings: list[str]) -> None:
-    assert all(same_licence(one, other) and same_licence(other, one) for one, other in pairwise(spellings))
+    assert all(
+        same_licence(one, other) and same_licence(other, one) for one, other in pairwise(spellings)
+    )
 
 
 def test_another_licence_or_another_version_is_not_the_same() -> None:
@@ -116,13 +142,20 @@ def test_rows_name_their_sources_by_what_restricts_them(row: Make) -> None:
         row("d", "d", source="who", licence="unknown"),
         row("e", "e", source="whoever", licence="unknown", split="test"),
     ]
-    assert restrictions_of(rows) == {NON_COMMERCIAL: ["nc"], UNKNOWN: ["who"], MEASURED_ONLY: ["measured"]}
+    assert restrictions_of(rows) == {
+        NON_COMMERCIAL: ["nc"],
+        UNKNOWN: ["who"],
+        MEASURED_ONLY: ["measured"],
+    }
     assert restrictions_of(rows[:1]) == {}
     assert for_weights(restrictions_of(rows)) == {NON_COMMERCIAL: ["nc"], UNKNOWN: ["who"]}
 
 
 def test_a_union_names_each_source_once_in_order() -> None:
-    assert union([{UNKNOWN: ["b"]}, {}, {NON_COMMERCIAL: ["c"], UNKNOWN: ["a", "b"]}]) == {NON_COMMERCIAL: ["c"], UNKNOWN: ["a", "b"]}
+    assert union([{UNKNOWN: ["b"]}, {}, {NON_COMMERCIAL: ["c"], UNKNOWN: ["a", "b"]}]) == {
+        NON_COMMERCIAL: ["c"],
+        UNKNOWN: ["a", "b"],
+    }
     assert union([]) == {}
 
 
@@ -188,7 +221,14 @@ def test_a_set_that_has_a_format_of_its_own_is_pointed_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["lavita/MedQuAD", "Anthropic/hh-rlhf", "me/medical-answers", "data/mine.jsonl", "phrases_no_exclude_train.jsonl"]
+    "path",
+    [
+        "lavita/MedQuAD",
+        "Anthropic/hh-rlhf",
+        "me/medical-answers",
+        "data/mine.jsonl",
+        "phrases_no_exclude_train.jsonl",
+    ],
 )
 def test_other_sets_are_free_to_train_on(path: str) -> None:
     assert known_terms("hub", path) is None
@@ -207,38 +247,68 @@ def test_of_a_set_with_an_evaluation_part_nobody_can_ask_for_all(name: str) -> N
     assert not SourceConfig(name="s", format=name, path="nowhere").is_for_evaluation  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"a part of .* is for evaluation only"):
         SourceConfig(name="s", format=name, path="nowhere", evaluation_only=False)  # type: ignore[arg-type]
-    assert SourceConfig(name="s", format=name, path="nowhere", evaluation_only=True).is_for_evaluation  # type: ignore[arg-type]
+    assert SourceConfig(
+        name="s", format=name, path="nowhere", evaluation_only=True
+    ).is_for_evaluation  # type: ignore[arg-type]
 
 
 def test_a_config_may_spell_a_known_licence_its_own_way_but_not_change_it() -> None:
-    assert SourceConfig(name="s", format="safety_tuned_llamas", path="p", licence="CC BY-NC 4.0").terms.licence == "CC-BY-NC-4.0"
-    with pytest.raises(ValueError, match=r"licence is 'MIT', but safety_tuned_llamas stands under CC-BY-NC-4.0; leave licence out"):
+    assert (
+        SourceConfig(
+            name="s", format="safety_tuned_llamas", path="p", licence="CC BY-NC 4.0"
+        ).terms.licence
+        == "CC-BY-NC-4.0"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"licence is 'MIT', but safety_tuned_llamas stands under CC-BY-NC-4.0; leave licence out",
+    ):
         SourceConfig(name="s", format="safety_tuned_llamas", path="p", licence="MIT")
     assert SourceConfig(name="s", format="jsonl", path="p", licence="MIT").terms.licence == "MIT"
 
 
 def test_a_known_set_whose_licence_is_not_known_takes_the_config_s() -> None:
-    source = SourceConfig(name="s", format="hub", path="walledai/StrongREJECT", evaluation_only=True, licence="MIT")
+    source = SourceConfig(
+        name="s", format="hub", path="walledai/StrongREJECT", evaluation_only=True, licence="MIT"
+    )
     assert (source.terms.licence, source.terms.use) == ("MIT", "evaluation")
 
 
 def test_the_general_half_of_medsafetybench_is_known_as_non_commercial() -> None:
     for name in ("ft_safety_gen_n900.json", "ft_safety_both_n1800.json"):
-        assert is_non_commercial(SourceConfig(name="s", format="instruction_json", path=f"splits/{name}").terms.licence)
+        assert is_non_commercial(
+            SourceConfig(name="s", format="instruction_json", path=f"splits/{name}").terms.licence
+        )
         with pytest.raises(ValueError, match="leave licence out"):
             SourceConfig(name="s", format="instruction_json", path=f"splits/{name}", licence="MIT")
-    assert SourceConfig(name="s", format="instruction_json", path="ft_safety_med_n100.json").terms.licence == "MIT"
+    assert (
+        SourceConfig(
+            name="s", format="instruction_json", path="ft_safety_med_n100.json"
+        ).terms.licence
+        == "MIT"
+    )
 
 
 def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
     card = "---\nlicense: apache-2.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n"
     text = restricted_card(card, {NON_COMMERCIAL: ["stl"]})
-    assert text.startswith("---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# Restrictions\n")
+    assert text.startswith(
+        "---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# Restrictions\n"
+    )
     assert "stl" in text
     assert restricted_card("", {NON_COMMERCIAL: ["stl"]}) == notice({NON_COMMERCIAL: ["stl"]})
 
 
-FORGED = ["CC0\n\n## Release gates\n\n- passed: all", "<img src=x onerror=y>", "MIT | x", "\x1b[2J", "MIT\u202e", "x" * 81, "[MIT](u)", ""]
+FORGED = [
+    "CC0\n\n## Release gates\n\n- passed: all",
+    "<img src=x onerror=y>",
+    "MIT | x",
+    "\x1b[2J",
+    "MIT\u202e",
+    "x" * 81,
+    "[MIT](u)",
+    "",
+]
 
 
 @pytest.mark.parametrize("licence", FORGED)
@@ -248,6 +318,17 @@ def test_a_licence_is_a_name_and_nothing_else(licence: str) -> None:
         SourceConfig(name="mine", format="jsonl", path="x", licence=licence)
 
 
-@pytest.mark.parametrize("licence", [*CC_BY_NC, *CC_BY_NC_SA, *MIT, *APACHE, *CC_BY, "MIT OR (Apache-2.0 AND X11)", "research only"])
+@pytest.mark.parametrize(
+    "licence",
+    [
+        *CC_BY_NC,
+        *CC_BY_NC_SA,
+        *MIT,
+        *APACHE,
+        *CC_BY,
+        "MIT OR (Apache-2.0 AND X11)",
+        "research only",
+    ],
+)
 def test_every_usual_spelling_may_be_printed(licence: str) -> None:
     assert licence_fault(licence) == ""

@@ -62,8 +62,13 @@ def test_a_record_of_the_wrong_shape_is_named(tmp_path, name, content):
 def test_a_line_of_the_wrong_shape_is_named_and_the_others_are_kept(tmp_path, content):
     path = tmp_path / "scoreboard.jsonl"
     row = {"epoch": 0, "step": 0, "over_refusal_by_suite": {}}
-    row |= {name: {"mean": 0.5} for name in ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")}
-    path.write_bytes(sealed_line(row).encode() + content + b"\n" + sealed_line({**row, "epoch": 1}).encode())
+    row |= {
+        name: {"mean": 0.5}
+        for name in ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
+    }
+    path.write_bytes(
+        sealed_line(row).encode() + content + b"\n" + sealed_line({**row, "epoch": 1}).encode()
+    )
     rows, faults = read_rows(path, scoreboard_shape)
     assert [row["epoch"] for row in rows] == [0, 1]
     (fault,) = faults
@@ -77,7 +82,10 @@ def test_a_batch_for_review_with_a_wrong_manifest_is_named(tmp_path, content):
         read_batch(tmp_path)
 
 
-@pytest.mark.parametrize("content", [WRONG[name] for name in WRONG if name not in ("empty object", "list", "number", "null")])
+@pytest.mark.parametrize(
+    "content",
+    [WRONG[name] for name in WRONG if name not in ("empty object", "list", "number", "null")],
+)
 def test_json_of_any_shape_is_read_or_named(tmp_path, content):
     (tmp_path / "any.json").write_bytes(content)
     with suppress(ArtifactError):
@@ -99,7 +107,11 @@ def test_a_pipe_and_a_folder_are_named_and_not_waited_for(tmp_path):
 
 
 def test_a_seal_fits_what_json_makes_of_the_record(tmp_path):
-    record = {"fingerprint": "é\u2028", "numbers": [1, 1.0, 0.1 + 0.2, -0.0, 1e300], "by_number": {10: (1, 2), 9: None}}
+    record = {
+        "fingerprint": "é\u2028",
+        "numbers": [1, 1.0, 0.1 + 0.2, -0.0, 1e300],
+        "by_number": {10: (1, 2), 9: None},
+    }
     write_json(tmp_path / "run.json", sealed(record))
     assert read_own(tmp_path / "run.json", lambda value: value) == json.loads(json.dumps(record))
 
@@ -117,7 +129,16 @@ def test_a_record_of_an_earlier_version_has_no_seal():
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [(True, int), (1.5, int), (float("nan"), float), (float("inf"), float), ("1", float), (None, str), (1, str)]
+    ("value", "kind"),
+    [
+        (True, int),
+        (1.5, int),
+        (float("nan"), float),
+        (float("inf"), float),
+        ("1", float),
+        (None, str),
+        (1, str),
+    ],
 )
 def test_an_entry_of_another_type_is_said_with_what_was_wanted(value, kind):
     with pytest.raises(ValueError, match=r"epoch: wanted .*, got"):

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from records.errors import ConfigError
-from records.permissions import current_umask, let_through, make_passable, open_to_readers, readable_by, readers
+from records.permissions import (
+    current_umask,
+    let_through,
+    make_passable,
+    open_to_readers,
+    readable_by,
+    readers,
+)
 from records.stage_folder import locked, write_text
 
 
@@ -28,7 +35,10 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_what_a_run_writes_is_its_owners_alone(umask: int, tmp_path: Path) -> None:
     with readable_by("owner"):
         write_text(tmp_path / "eval" / "samples.jsonl", "{}\n")
-    assert (mode(tmp_path / "eval"), mode(tmp_path / "eval" / "samples.jsonl")) == ("0o700", "0o600")
+    assert (mode(tmp_path / "eval"), mode(tmp_path / "eval" / "samples.jsonl")) == (
+        "0o700",
+        "0o600",
+    )
     assert current_umask() == umask
 
 
@@ -53,7 +63,9 @@ def test_what_is_released_is_open_and_can_be_reached(umask: int, tmp_path: Path)
     assert mode(run / "release" / "model" / "evidence" / "gates.json") == oct(0o666 & ~umask)
 
 
-def test_a_folder_that_is_there_keeps_the_permissions_that_its_owner_gave_it(tmp_path: Path) -> None:
+def test_a_folder_that_is_there_keeps_the_permissions_that_its_owner_gave_it(
+    tmp_path: Path,
+) -> None:
     tmp_path.chmod(0o750)
     with readable_by("owner"):
         make_passable(tmp_path)
@@ -65,7 +77,8 @@ def test_folders_whose_files_get_their_group_go_on_giving_it(tmp_path: Path) -> 
     with readable_by("group"), locked(tmp_path / "runs" / "a"):
         write_text(tmp_path / "runs" / "a" / "eval" / "x", "")
     assert all(
-        path.stat().st_mode & stat.S_ISGID for path in (tmp_path / "runs", tmp_path / "runs" / "a", tmp_path / "runs" / "a" / "eval")
+        path.stat().st_mode & stat.S_ISGID
+        for path in (tmp_path / "runs", tmp_path / "runs" / "a", tmp_path / "runs" / "a" / "eval")
     )
 
 
@@ -77,6 +90,10 @@ def test_the_umask_comes_back_after_an_error() -> None:
 
 
 def test_who_reads_a_run_is_said_once_for_all_runs() -> None:
-    assert [readers({}), readers({"PRIMUM_READERS": ""}), readers({"PRIMUM_READERS": "group"})] == ["owner", "owner", "group"]
+    assert [readers({}), readers({"PRIMUM_READERS": ""}), readers({"PRIMUM_READERS": "group"})] == [
+        "owner",
+        "owner",
+        "group",
+    ]
     with pytest.raises(ConfigError, match="PRIMUM_READERS=all: wanted owner or group; set it"):
         readers({"PRIMUM_READERS": "all"})

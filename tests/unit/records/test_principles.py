@@ -16,7 +16,9 @@ def test_there_are_nine_and_no_two_say_the_same():
 
 
 @pytest.mark.parametrize("number", PRINCIPLES)
-def test_the_critique_asks_one_question_and_the_rewrite_asks_for_a_reason_and_something_safe(number):
+def test_the_critique_asks_one_question_and_the_rewrite_asks_for_a_reason_and_something_safe(
+    number,
+):
     assert PRINCIPLES[number].statement in critique_request(number)
     assert critique_request(number).count("?") == 1
     assert rewrite_request(number).endswith(ENDING)

@@ -58,7 +58,11 @@ def test_whatever_in_a_folder_is_no_file_is_named(odd: dict[str, Path]) -> None:
     (folder / "below").mkdir()
     os.mkfifo(folder / "below" / "pipe")
     found = odd_files(folder)
-    assert [fault.split(": ")[0].rsplit("/", 1)[1] for fault in found] == ["pipe", "rows.jsonl", "s"]
+    assert [fault.split(": ")[0].rsplit("/", 1)[1] for fault in found] == [
+        "pipe",
+        "rows.jsonl",
+        "s",
+    ]
     assert "is a FIFO, wanted a file; copy what it gives into a file, or remove it" in found[1]
     assert odd_files(odd["a device"])[0].startswith("/dev/zero: is a device, wanted a file")
 
@@ -80,11 +84,15 @@ def megabytes_of(read: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def test_an_archive_that_unpacks_to_one_endless_line_is_refused_in_little_memory(tmp_path: Path) -> None:
+def test_an_archive_that_unpacks_to_one_endless_line_is_refused_in_little_memory(
+    tmp_path: Path,
+) -> None:
     path = bomb(tmp_path / "rows.jsonl.gz", 100, b"x" * 2**20)
 
     def read() -> None:
-        with pytest.raises(RecordError, match=r"rows.jsonl.gz:1: a line of more than 16 million characters"):
+        with pytest.raises(
+            RecordError, match=r"rows.jsonl.gz:1: a line of more than 16 million characters"
+        ):
             list(read_json_lines(path))
         with pytest.raises(RecordError, match="unpacks to more than 64 MB"):
             read_whole(path)
@@ -94,7 +102,10 @@ def test_an_archive_that_unpacks_to_one_endless_line_is_refused_in_little_memory
 
 def test_an_archive_of_endless_short_lines_is_refused(tmp_path: Path) -> None:
     path = bomb(tmp_path / "rows.jsonl.gz", 80, b" " * 1023 + b"\n")
-    with pytest.raises(RecordError, match="unpacks to more than 64 MB, 200 times what a file of its size may hold; unpack it yourself"):
+    with pytest.raises(
+        RecordError,
+        match="unpacks to more than 64 MB, 200 times what a file of its size may hold; unpack it yourself",
+    ):
         list(read_json_lines(path))
 
 
@@ -106,13 +117,18 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         list(lines_of(path, file))
 
 
-def test_a_file_that_is_read_at_once_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_read_at_once_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(regular_files, "MOST_BYTES", 2**20)
     path = tmp_path / "rows.csv"
     path.write_bytes(bytes(2**20))
     assert len(read_whole(path)) == 2**20
     path.write_bytes(bytes(2**20 + 1))
-    with pytest.raises(RecordError, match=r"rows.csv: more than 1 MB, .*; divide it, or give its rows as JSON Lines"):
+    with pytest.raises(
+        RecordError,
+        match=r"rows.csv: more than 1 MB, .*; divide it, or give its rows as JSON Lines",
+    ):
         read_whole(path)
 
 

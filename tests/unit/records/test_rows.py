@@ -36,7 +36,9 @@ def write(tmp_path, text: str, encoding: str = "utf-8"):
 def test_records_survive_any_text(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
     scores = [
-        Score(id=str(i), completion_id="c", scorer="s", value=i / 3, reason=text) for i, text in enumerate(texts) if text.isprintable()
+        Score(id=str(i), completion_id="c", scorer="s", value=i / 3, reason=text)
+        for i, text in enumerate(texts)
+        if text.isprintable()
     ]
     path.write_text(json_lines(scores), encoding="utf-8", newline="")
     assert read_records(path, Score) == scores
@@ -65,7 +67,10 @@ def test_many_faults_are_counted_not_listed(tmp_path):
 
 def test_unknown_and_missing_fields_are_named(tmp_path):
     path = write(tmp_path, '{"id": "1", "scorer": "s", "vallue": 3}\n')
-    with pytest.raises(RecordError, match=r":1: fields do not fit Score: unknown \['vallue'\], missing \['completion_id'\]"):
+    with pytest.raises(
+        RecordError,
+        match=r":1: fields do not fit Score: unknown \['vallue'\], missing \['completion_id'\]",
+    ):
         read_records(path, Score)
 
 
@@ -86,11 +91,22 @@ def test_messages_read_as_text():
 
 
 def test_a_prompt_keeps_its_fields(tmp_path):
-    prompt = Prompt(id="1", prompt=user("q"), kind="benign", suite="s", source="x", licence="MIT", split="val", twin_id="2")
+    prompt = Prompt(
+        id="1",
+        prompt=user("q"),
+        kind="benign",
+        suite="s",
+        source="x",
+        licence="MIT",
+        split="val",
+        twin_id="2",
+    )
     assert read_records(write(tmp_path, json_line(prompt)), Prompt) == [prompt]
 
 
 def test_a_line_holds_all_fields_of_a_record_in_their_order():
     about = {"kind": "harmful", "suite": "harmful", "source": "s", "licence": "CC0-1.0"}
-    row = Demonstration(id="a", prompt=user("Q\u2019?"), completion=assistant("No."), split="val", **about)
+    row = Demonstration(
+        id="a", prompt=user("Q\u2019?"), completion=assistant("No."), split="val", **about
+    )
     assert json_line(row) == json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n"

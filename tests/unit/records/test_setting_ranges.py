@@ -29,7 +29,15 @@ class Outer(Ranged):
 
 def test_every_number_is_found_in_blocks_lists_and_by_name():
     found = {setting.key: setting.range for setting in numeric_settings(Outer)}
-    assert list(found) == ["count", "inner.share", "several.*.share", "by_name.*", "many.*", "heat", "unstated"]
+    assert list(found) == [
+        "count",
+        "inner.share",
+        "several.*.share",
+        "by_name.*",
+        "many.*",
+        "heat",
+        "unstated",
+    ]
     assert [key for key, range_ in found.items() if range_ is None] == ["unstated"]
 
 
@@ -44,7 +52,10 @@ def test_every_number_out_of_range_is_told_at_once():
     }
     found = {fault.key: fault.text for fault in range_faults(Outer, wrong)}
     assert list(found) == ["count", "by_name.a", "many.1", "heat", "inner.share", "several.1.share"]
-    assert found["count"] == "got 10, wanted a whole number from 1 to 9, or null for no limit; set one, or leave it out for its default"
+    assert (
+        found["count"]
+        == "got 10, wanted a whole number from 1 to 9, or null for no limit; set one, or leave it out for its default"
+    )
     assert "wanted a number above 0 and at most 1 (none would be left);" in found["inner.share"]
     assert "wanted 0, or a number from 0.01 to 10;" in found["heat"]
 
@@ -55,7 +66,13 @@ def test_no_block_is_built_with_a_number_out_of_its_range():
     assert Outer(heat=0, by_name={"a": 0}).heat == 0
 
 
-ENDLESS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "huge": 10**400, "unprintable": int("f" * 9000, 16)}
+ENDLESS = {
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+    "huge": 10**400,
+    "unprintable": int("f" * 9000, 16),
+}
 
 
 @pytest.mark.parametrize("value", ENDLESS.values(), ids=ENDLESS)

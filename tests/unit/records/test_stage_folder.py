@@ -12,14 +12,25 @@ import pytest
 
 from records import stage_folder as artifacts
 from records.errors import ArtifactError, ResourceError
-from records.stage_folder import StageDirectory, locked, read_json, require_room, sha256_file, write_json, write_records, write_text
+from records.stage_folder import (
+    StageDirectory,
+    locked,
+    read_json,
+    require_room,
+    sha256_file,
+    write_json,
+    write_records,
+    write_text,
+)
 
 
 @pytest.fixture
 def finished(tmp_path):
     """Makes a complete stage."""
 
-    def make(name: str = "prep", fingerprint: str = "f1", text: str = '{"id": "a"}\n') -> StageDirectory:
+    def make(
+        name: str = "prep", fingerprint: str = "f1", text: str = '{"id": "a"}\n'
+    ) -> StageDirectory:
         stage = StageDirectory(tmp_path / "run" / name)
         stage.begin({"fingerprint": fingerprint})
         write_text(stage.path / "rows.jsonl", text)
@@ -46,14 +57,20 @@ def test_write_replaces_whole_files_only(tmp_path, monkeypatch):
 def test_records_round_trip_with_any_text(tmp_path):
     rows = [{"id": "1", "text": 'naïve \u2028 \n " \\ 漢'}]
     write_records(tmp_path / "rows.jsonl", rows)
-    assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_bytes().split(b"\n")[:-1]] == rows
+    assert [
+        json.loads(line) for line in (tmp_path / "rows.jsonl").read_bytes().split(b"\n")[:-1]
+    ] == rows
 
 
 def test_a_manifest_lists_every_file_with_hash_size_and_rows(finished):
     stage = finished()
     manifest = read_json(stage.manifest_path)
     assert set(manifest["files"]) == {"run.json", "rows.jsonl", "model/weights.bin"}
-    assert manifest["files"]["rows.jsonl"] == {"sha256": sha256_file(stage.path / "rows.jsonl"), "bytes": 12, "rows": 1}
+    assert manifest["files"]["rows.jsonl"] == {
+        "sha256": sha256_file(stage.path / "rows.jsonl"),
+        "bytes": 12,
+        "rows": 1,
+    }
     assert manifest["files"]["model/weights.bin"]["rows"] is None
     assert manifest["summary"] == {"rows": 1}
 
@@ -86,7 +103,9 @@ def test_a_damaged_file_is_found_and_named(finished, damage):
     if damage == "gone":
         file.unlink()
     else:
-        file.write_text({"changed": "{}\n", "same size": '{"id": "b"}\n', "longer": '{"id": "a"}\n\n'}[damage])
+        file.write_text(
+            {"changed": "{}\n", "same size": '{"id": "b"}\n', "longer": '{"id": "a"}\n\n'}[damage]
+        )
     assert not stage.is_complete("f1")
     with pytest.raises(ArtifactError) as caught:
         stage.require()
@@ -135,7 +154,10 @@ def test_previous_results_of_stages_with_like_names_stand_apart(finished):
     finished("sft_control", "f2")
     finished("sft", "f1")
     finished("sft", "f2")
-    assert {path.name for path in (finished().path.parent / "previous").iterdir()} == {"sft_control-1", "sft-1"}
+    assert {path.name for path in (finished().path.parent / "previous").iterdir()} == {
+        "sft_control-1",
+        "sft-1",
+    }
 
 
 def test_half_done_work_of_the_same_fingerprint_stays(tmp_path):
@@ -194,7 +216,9 @@ def test_no_room_is_said_before_work(tmp_path):
 def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
     script = f"from pathlib import Path; from records.stage_folder import locked\nwith locked(Path({str(tmp_path)!r})): pass"
     with locked(tmp_path):
-        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
     assert "ResourceError" in result.stderr
     assert "another primum process works in this run directory" in result.stderr
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -10,12 +10,20 @@ from models.tokens import encode
 from records.rows import assistant, user
 from reward.model.network import new_network
 
-TEXTS = ("Yes.", "Take it with food, twice a day, and drink water.", "No. " * 30, "I can't help with that.")
+TEXTS = (
+    "Yes.",
+    "Take it with food, twice a day, and drink water.",
+    "No. " * 30,
+    "I can't help with that.",
+)
 
 
 @pytest.fixture
 def rows(tokenizer):
-    return [encode(tokenizer, user(f"Question {k // 2}?"), assistant(text), 256) for k, text in enumerate(TEXTS)]
+    return [
+        encode(tokenizer, user(f"Question {k // 2}?"), assistant(text), 256)
+        for k, text in enumerate(TEXTS)
+    ]
 
 
 @pytest.fixture

@@ -31,7 +31,11 @@ def completion(name: str, text: str) -> Completion:
     )
 
 
-ROWS = [completion("a", "I can't help with that."), completion("b", "Take two of them."), completion("c", " ")]
+ROWS = [
+    completion("a", "I can't help with that."),
+    completion("b", "Take two of them."),
+    completion("c", " "),
+]
 
 
 @pytest.fixture
@@ -66,7 +70,9 @@ def test_the_rule_calls_harmful_what_it_does_not_call_refused(around):
     ]
 
 
-def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(reward_model, around, tokenizer):
+def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
+    reward_model, around, tokenizer
+):
     found = scores(f"reward_model={reward_model}", around)
     alone = HarmfulnessScorer.load(reward_model)
     wanted = alone.scores([encode(tokenizer, row.prompt, row.completion, 1024) for row in ROWS[:2]])
@@ -77,7 +83,9 @@ def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
 
 def test_run_is_the_runs_reward_model_and_the_rules_word(reward_model, around):
     found = scores("run", around)
-    assert [score.value for score in found] == [score.value for score in scores(f"reward_model={reward_model}", around)]
+    assert [score.value for score in found] == [
+        score.value for score in scores(f"reward_model={reward_model}", around)
+    ]
     assert [score.label for score in found] == ["full", "none", "none"]
 
 
@@ -87,13 +95,21 @@ def test_the_default_is_what_ships_and_needs_no_run(around):
     found = scores("default", replace(around, reward_model=Path("nowhere")))
     assert {score.scorer for score in found} == {
         "default",
-        *(f"default/{name}" for name in ("request", "complies", "coherent", "unsafe_advice", "refusal")),
+        *(
+            f"default/{name}"
+            for name in ("request", "complies", "coherent", "unsafe_advice", "refusal")
+        ),
     }
-    assert {score.completion_id: score.label for score in found if score.scorer == "default/refusal"}["a"] == "full"
+    assert {
+        score.completion_id: score.label for score in found if score.scorer == "default/refusal"
+    }["a"] == "full"
 
 
 def test_scores_made_elsewhere_are_found_by_id_and_others_are_unscored(tmp_path, around):
-    mine = [Score(id="1", completion_id="b", scorer="x/complies", value=0.7), Score(id="2", completion_id="z", scorer="x", value=0.1)]
+    mine = [
+        Score(id="1", completion_id="b", scorer="x/complies", value=0.7),
+        Score(id="2", completion_id="z", scorer="x", value=0.1),
+    ]
     write_records(tmp_path / "s.jsonl", mine)
     found = scores(f"file={tmp_path / 's.jsonl'}", around)
     assert [(s.completion_id, s.value, s.reason) for s in found] == [
@@ -129,13 +145,18 @@ def test_every_wrong_word_is_told_before_anything_is_loaded(tmp_path, around):
     assert all(word in fault for word, fault in zip(wanted, raised.value.faults, strict=True))
 
 
-def test_two_of_a_kind_are_named_by_their_runs_and_a_word_given_twice_is_one(tmp_path, around, reward_model):
+def test_two_of_a_kind_are_named_by_their_runs_and_a_word_given_twice_is_one(
+    tmp_path, around, reward_model
+):
     other = tmp_path / "second" / "reward" / "reward_model"
     other.mkdir(parents=True)
     for name in REWARD_MODEL_FILES:
         (other / name).write_text("{}")
     words = [f"reward_model={folder}" for folder in (reward_model, other, other)]
-    assert [scorer.name for scorer in named_scorers(words, around)] == ["reward_model_run", "reward_model_second"]
+    assert [scorer.name for scorer in named_scorers(words, around)] == [
+        "reward_model_run",
+        "reward_model_second",
+    ]
     assert [scorer.name for scorer in named_scorers(words[1:], around)] == ["reward_model"]
 
 

@@ -13,7 +13,12 @@ from models.layout.collation import padded
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
-QUESTIONS = ("What is asthma?", "How much water should I drink?", "My knee hurts after running, why?", "Is ibuprofen safe with wine?")
+QUESTIONS = (
+    "What is asthma?",
+    "How much water should I drink?",
+    "My knee hurts after running, why?",
+    "Is ibuprofen safe with wine?",
+)
 ANSWERS = (
     "Asthma narrows the airways.",
     "It depends on heat and work.",
@@ -36,7 +41,10 @@ def make_rows(tokenizer):
     from models.tokens import encode
 
     def make(count: int) -> list[Any]:
-        texts = [(f"{QUESTIONS[i % 4]} ({i})", " ".join(ANSWERS[(i + k) % 4] for k in range(1 + i % 3))) for i in range(count)]
+        texts = [
+            (f"{QUESTIONS[i % 4]} ({i})", " ".join(ANSWERS[(i + k) % 4] for k in range(1 + i % 3)))
+            for i in range(count)
+        ]
         return [encode(tokenizer, user(q), assistant(a), 256) for q, a in texts]
 
     return make
@@ -49,10 +57,16 @@ def make_pairs(tokenizer):
 
     def make(count: int) -> list[Any]:
         sides = [
-            (assistant(f"I will not do that. {ANSWERS[i % 4]}"), assistant(f"Sure, step {i}: " + "do it. " * (1 + i % 4)))
+            (
+                assistant(f"I will not do that. {ANSWERS[i % 4]}"),
+                assistant(f"Sure, step {i}: " + "do it. " * (1 + i % 4)),
+            )
             for i in range(count)
         ]
-        return [encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256) for i, side in enumerate(sides)]
+        return [
+            encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256)
+            for i, side in enumerate(sides)
+        ]
 
     return make
 
@@ -72,14 +86,29 @@ class Fitted(NamedTuple):
 def fit_sft(tiny_directory, tokenizer, make_rows):
     """Runs an SFT stage's fit as pipeline does, resuming from `work`."""
 
-    def run(work: Path, *, kind: str = "lora", rows: int = 20, epochs: int = 2, logger: Any = None, **options: Any) -> Fitted:
+    def run(
+        work: Path,
+        *,
+        kind: str = "lora",
+        rows: int = 20,
+        epochs: int = 2,
+        logger: Any = None,
+        **options: Any,
+    ) -> Fitted:
         from train.sft import SftModule, SftRows
 
         def module_of(model: Any, optimisation: dict[str, Any]) -> SftModule:
             return SftModule(model, learning_rate=1e-2, **optimisation)
 
         return _fit(
-            tiny_directory, work, SftRows(make_rows(rows), padded(tokenizer.pad_token_id)), module_of, kind, epochs, logger, **options
+            tiny_directory,
+            work,
+            SftRows(make_rows(rows), padded(tokenizer.pad_token_id)),
+            module_of,
+            kind,
+            epochs,
+            logger,
+            **options,
         )
 
     return run
@@ -109,12 +138,18 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         from train.reference import reference_logps
 
         encoded = make_pairs(pairs)
-        starting = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
+        starting = adapt(
+            load_model(ModelConfig(path=str(directory))),
+            AdapterConfig(kind=kind, rank=4, alpha=8),
+            seed=0,
+        )
         trainer = TrainerConfig(accelerator="cpu", precision=options.get("precision", "32-true"))
         logps = reference_logps(starting, encoded, padded(tokenizer.pad_token_id), trainer, None)
 
         def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
-            return DpoModule(model, config or DpoConfig(learning_rate=1e-3), limit=limit, **optimisation)
+            return DpoModule(
+                model, config or DpoConfig(learning_rate=1e-3), limit=limit, **optimisation
+            )
 
         rows = DpoRows(encoded, padded(tokenizer.pad_token_id), logps, groups)
         return _fit(directory, work, rows, module_of, kind, epochs, None, **options)
@@ -146,14 +181,27 @@ def _fit(
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
 
-    config = TrainerConfig(accelerator="cpu", precision=precision, checkpoint_every_steps=every, micro_batch_tokens=micro_batch_tokens)
+    config = TrainerConfig(
+        accelerator="cpu",
+        precision=precision,
+        checkpoint_every_steps=every,
+        micro_batch_tokens=micro_batch_tokens,
+    )
     plan = batch_plan(rows, config, global_batch_size=global_batch_size, epochs=epochs, seed=0)
-    model = adapt(load_model(ModelConfig(path=str(directory))), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
-    module = module_of(model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch})
+    model = adapt(
+        load_model(ModelConfig(path=str(directory))),
+        AdapterConfig(kind=kind, rank=4, alpha=8),
+        seed=0,
+    )
+    module = module_of(
+        model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch}
+    )
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     settle(work / "checkpoints")
-    forget_metrics_after(metrics, resumed_step(work), len(read_scoreboard(work / "scoreboard.jsonl")))
+    forget_metrics_after(
+        metrics, resumed_step(work), len(read_scoreboard(work / "scoreboard.jsonl"))
+    )
     loggers = [(logger or JsonLinesLogger)(metrics)]
     within = next((callback.steps for callback in callbacks if getattr(callback, "steps", ())), ())
     options = {"callbacks": list(callbacks), "loggers": loggers, "measured_within": within}

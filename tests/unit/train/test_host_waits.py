@@ -17,7 +17,14 @@ from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
 from train.sft import SftModule, SftRows
 
-WAITING = {"_local_scalar_dense", "bincount", "nonzero", "masked_select", "_unique2", "repeat_interleave"}
+WAITING = {
+    "_local_scalar_dense",
+    "bincount",
+    "nonzero",
+    "masked_select",
+    "_unique2",
+    "repeat_interleave",
+}
 """Operators whose result's value or size the host must know."""
 COMMON = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
 
@@ -40,27 +47,49 @@ def moved(monkeypatch) -> list[str]:
     calls: list[str] = []
     for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__int__", "__float__"):
         real = getattr(torch.Tensor, name)
-        monkeypatch.setattr(torch.Tensor, name, lambda self, *a, _real=real, _name=name, **k: calls.append(_name) or _real(self, *a, **k))
+        monkeypatch.setattr(
+            torch.Tensor,
+            name,
+            lambda self, *a, _real=real, _name=name, **k: (
+                calls.append(_name) or _real(self, *a, **k)
+            ),
+        )
     # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
-    attend = lambda q, k, v, packed, scale: F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)  # noqa: E731
+    attend = lambda q, k, v, packed, scale: F.scaled_dot_product_attention(
+        q, k, v, is_causal=True, scale=scale, enable_gqa=True
+    )  # noqa: E731
     monkeypatch.setattr(packed_attention, "blocked_attention", attend)
     return calls
 
 
 def module_and_batch(job, model, tokenizer):
     prompts = [user("What is asthma?"), user("How much water a day?")]
-    good, bad = [assistant("Ask a doctor."), assistant("It depends.")], [assistant("Sure."), assistant("None.")]
+    good, bad = (
+        [assistant("Ask a doctor."), assistant("It depends.")],
+        [assistant("Sure."), assistant("None.")],
+    )
     layout = collation(model, tokenizer.pad_token_id, 128)
     indices = [0, 1]
     if job == "sft":
-        rows = SftRows([encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout)
+        rows = SftRows(
+            [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout
+        )
         return SftModule(model, learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
     if job == "dpo":
-        pairs = [encode_pair(tokenizer, p, c, 128) for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)]
+        pairs = [
+            encode_pair(tokenizer, p, c, 128)
+            for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)
+        ]
         rows = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
         return DpoModule(model, DpoConfig(), **COMMON), rows.collate(indices, 1.0)
-    rows = RewardRows([encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], [True, False], layout)
-    return RewardModule(HarmfulnessNetwork(model.model), learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
+    rows = RewardRows(
+        [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)],
+        [True, False],
+        layout,
+    )
+    return RewardModule(
+        HarmfulnessNetwork(model.model), learning_rate=1e-3, **COMMON
+    ), rows.collate(indices, 1.0)
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
@@ -91,4 +120,8 @@ def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer,
 def tensors_of(value) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
-    return [tensor for field in value for tensor in tensors_of(field)] if isinstance(value, tuple) else []
+    return (
+        [tensor for field in value for tensor in tensors_of(field)]
+        if isinstance(value, tuple)
+        else []
+    )

@@ -24,9 +24,13 @@ from train.losses import kto_loss
 from train.reference import ReferencePass
 
 BETA, WEIGHTS = 0.3, (1.5, 0.75)
-CONFIG = DpoConfig(loss="kto", beta=BETA, desirable_weight=WEIGHTS[0], undesirable_weight=WEIGHTS[1])
+CONFIG = DpoConfig(
+    loss="kto", beta=BETA, desirable_weight=WEIGHTS[0], undesirable_weight=WEIGHTS[1]
+)
 LABELS = [True, False, True, True, False, False]
-ALONE = SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value))
+ALONE = SimpleNamespace(
+    global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value)
+)
 
 
 def tensor(*values):
@@ -35,7 +39,14 @@ def tensor(*values):
 
 def test_kto_by_hand():
     """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 - sigmoid(0.5 x (1 + 2)))."""
-    terms = kto_loss(tensor(-6, -9), tensor(-10, -7), torch.tensor([True, False]), tensor(1).sum(), beta=0.5, weights=(2.0, 3.0))
+    terms = kto_loss(
+        tensor(-6, -9),
+        tensor(-10, -7),
+        torch.tensor([True, False]),
+        tensor(1).sum(),
+        beta=0.5,
+        weights=(2.0, 3.0),
+    )
     share = 1 - 1 / (1 + math.exp(-1.5))
     torch.testing.assert_close(terms.losses, tensor(2 * share, 3 * share))
     torch.testing.assert_close(terms.rewards, tensor(2.0, -1.0))
@@ -43,7 +54,9 @@ def test_kto_by_hand():
 
 def test_a_policy_equal_to_its_reference_pays_half_the_weight():
     logps = tensor(-3, -40)
-    terms = kto_loss(logps, logps, torch.tensor([True, False]), tensor(0).sum(), beta=0.1, weights=(1.0, 3.0))
+    terms = kto_loss(
+        logps, logps, torch.tensor([True, False]), tensor(0).sum(), beta=0.1, weights=(1.0, 3.0)
+    )
     torch.testing.assert_close(terms.losses, tensor(0.5, 1.5))
 
 
@@ -51,7 +64,9 @@ def texts():
     return [
         {
             "prompt": [{"role": "user", "content": f"Question {i}?"}],
-            "completion": [{"role": "assistant", "content": "No, ask a doctor." + " Do that soon." * (i % 3)}],
+            "completion": [
+                {"role": "assistant", "content": "No, ask a doctor." + " Do that soon." * (i % 3)}
+            ],
             "label": LABELS[i],
         }
         for i in range(6)
@@ -62,7 +77,10 @@ def rows_of(tokenizer, batch_rows=None):
     """TRL's rotation within a batch: every prompt with the completion of the row before."""
     data = texts()
     rows = [encode(tokenizer, row["prompt"], row["completion"], 128) for row in data]
-    mismatched = [encode(tokenizer, row["prompt"], data[i - 1]["completion"], 128) for i, row in enumerate(data)]
+    mismatched = [
+        encode(tokenizer, row["prompt"], data[i - 1]["completion"], 128)
+        for i, row in enumerate(data)
+    ]
     return KtoRows(rows, mismatched, LABELS, batch_rows or padded(0))
 
 
@@ -99,7 +117,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
         seed=0,
     )
     parts = [plan.micro_batches(0, rank) for rank in range(world_size)]
-    module.use_kl(sum(module.kl_sums([rows.collate_mismatched(*one) for one in mine]) for mine in parts))
+    module.use_kl(
+        sum(module.kl_sums([rows.collate_mismatched(*one) for one in mine]) for mine in parts)
+    )
     loss = 0.0
     for mine in parts:
         for indices, scale in mine:
@@ -108,7 +128,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
             part = module.training_step(batch, 0) / plan.accumulation / world_size
             part.backward()
             loss += part.item()
-    metrics = {name: (total / number).item() for name, (total, number) in module._sums.items() if number}
+    metrics = {
+        name: (total / number).item() for name, (total, number) in module._sums.items() if number
+    }
     return loss, torch.cat([p.grad.flatten() for p in policy.parameters()]), metrics
 
 
@@ -140,15 +162,27 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
         max_length=128,
         gradient_checkpointing=False,
     )
-    trainer = KTOTrainer(model=policy, ref_model=reference, args=config, train_dataset=Dataset.from_list(texts()), processing_class=ours)
+    trainer = KTOTrainer(
+        model=policy,
+        ref_model=reference,
+        args=config,
+        train_dataset=Dataset.from_list(texts()),
+        processing_class=ours,
+    )
     rows = with_reference(rows_of(ours), reference, tmp_path_factory.mktemp("reference"))
     return trainer, next(iter(trainer.get_train_dataloader())), policy, rows
 
 
 def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
     _, batch, _, rows = setting
-    for ids, mask, own in (("input_ids", "attention_mask", rows.rows), ("KL_input_ids", "KL_attention_mask", rows.mismatched)):
-        theirs = {tuple(row[kept.bool()].tolist()) for row, kept in zip(batch[ids], batch[mask], strict=True)}
+    for ids, mask, own in (
+        ("input_ids", "attention_mask", rows.rows),
+        ("KL_input_ids", "KL_attention_mask", rows.mismatched),
+    ):
+        theirs = {
+            tuple(row[kept.bool()].tolist())
+            for row, kept in zip(batch[ids], batch[mask], strict=True)
+        }
         assert theirs == {tuple(row.input_ids) for row in own}
 
 
@@ -160,7 +194,12 @@ def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
     theirs = trainer.compute_loss(trainer.model, batch)
     theirs.backward()
     gradient = torch.cat([p.grad.flatten() for p in policy.parameters()])
-    logged = {name: values[-1] for collected in trainer._metrics.values() for name, values in collected.items() if values}
+    logged = {
+        name: values[-1]
+        for collected in trainer._metrics.values()
+        for name, values in collected.items()
+        if values
+    }
     loss, ours, metrics = step(policy, rows)
     assert logged["kl"] > 0.01  # the reference point matters here
     assert loss == pytest.approx(theirs.item(), rel=1e-5)
@@ -180,7 +219,9 @@ def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, wo
     assert cut_metrics == pytest.approx(metrics, rel=1e-5)
 
 
-def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(setting, tiny_directory, tokenizer, tmp_path):
+def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
+    setting, tiny_directory, tokenizer, tmp_path
+):
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))
     packed = collation(policy, 0, 128)
@@ -203,11 +244,16 @@ def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_tak
     assert partners(["same", "same"], 0) == [0, 1]
 
 
-def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(tiny_directory, tokenizer, tmp_path):
+def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(
+    tiny_directory, tokenizer, tmp_path
+):
     from train.engine.trainer import batch_plan, fit
 
     # Mostly what is desirable: its completions become likely after any prompt, so the KL rises above 0.
-    config_kto, finals = DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1), {}
+    config_kto, finals = (
+        DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1),
+        {},
+    )
     for tokens in (60, 10_000):
         reference = load_model(ModelConfig(path=str(tiny_directory)))
         rows = rows_of(tokenizer)
@@ -218,9 +264,21 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
         module = KtoModule(model, config_kto, rows, **options)
         logger = JsonLinesLogger(tmp_path / f"{tokens}.jsonl")
         work = tmp_path / str(tokens)
-        fit(module, rows, config, plan, epochs=4, work=work, label="kto", callbacks=[ReferencePass(rows, config, work)], loggers=[logger])
+        fit(
+            module,
+            rows,
+            config,
+            plan,
+            epochs=4,
+            work=work,
+            label="kto",
+            callbacks=[ReferencePass(rows, config, work)],
+            loggers=[logger],
+        )
         logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
-        assert logged[0]["rewards/chosen"] == pytest.approx(0, abs=1e-5)  # the reference is the policy at step 0
+        assert logged[0]["rewards/chosen"] == pytest.approx(
+            0, abs=1e-5
+        )  # the reference is the policy at step 0
         assert logged[-1]["rewards/chosen"] > 0.1
         finals[tokens] = [row["kl"] for row in logged]
     assert finals[60] == pytest.approx(finals[10_000], abs=1e-3)

@@ -19,9 +19,13 @@ def tensor(*values):
 
 
 @given(LOGPS, st.floats(0.01, 5), st.floats(0, 0.49))
-def test_a_policy_equal_to_its_reference_pays_ln_2_whatever_beta_and_label_smoothing(sides, beta, smoothing):
+def test_a_policy_equal_to_its_reference_pays_ln_2_whatever_beta_and_label_smoothing(
+    sides, beta, smoothing
+):
     chosen, rejected = tensor(*(a for a, _ in sides)), tensor(*(b for _, b in sides))
-    terms = dpo_loss(ReferencedLogps(chosen, rejected, chosen, rejected), beta=beta, label_smoothing=smoothing)
+    terms = dpo_loss(
+        ReferencedLogps(chosen, rejected, chosen, rejected), beta=beta, label_smoothing=smoothing
+    )
     torch.testing.assert_close(terms.losses, torch.full_like(chosen, math.log(2)))
     assert terms.rewards_chosen.abs().max() == terms.rewards_rejected.abs().max() == 0
 
@@ -29,7 +33,9 @@ def test_a_policy_equal_to_its_reference_pays_ln_2_whatever_beta_and_label_smoot
 @given(LOGPS, st.floats(0.05, 2))
 def test_ipo_of_a_policy_equal_to_its_reference_pays_a_quarter_over_beta_squared(sides, beta):
     chosen, rejected = tensor(*(a for a, _ in sides)), tensor(*(b for _, b in sides))
-    terms = ipo_loss(ReferencedLogps(chosen, rejected, chosen, rejected), tensor(3.0), tensor(4.0), beta=beta)
+    terms = ipo_loss(
+        ReferencedLogps(chosen, rejected, chosen, rejected), tensor(3.0), tensor(4.0), beta=beta
+    )
     torch.testing.assert_close(terms.losses, torch.full_like(chosen, 1 / (4 * beta**2)))
 
 
@@ -43,7 +49,9 @@ def test_dpo_by_hand():
     terms = dpo_loss(logps, beta=0.5)
     torch.testing.assert_close(terms.losses, tensor(0.04858735157374206))
     assert (terms.rewards_chosen.item(), terms.rewards_rejected.item()) == (1.0, -2.0)
-    torch.testing.assert_close(dpo_loss(logps, beta=0.5, label_smoothing=0.1).losses, tensor(0.34858735157374206))
+    torch.testing.assert_close(
+        dpo_loss(logps, beta=0.5, label_smoothing=0.1).losses, tensor(0.34858735157374206)
+    )
 
 
 def test_ipo_by_hand():
@@ -65,12 +73,17 @@ def test_huge_margins_give_finite_losses_and_gradients(gap):
 
 def test_the_loss_falls_when_chosen_rises_and_rises_when_rejected_does():
     chosen, rejected = tensor(-3.0).requires_grad_(), tensor(-5.0).requires_grad_()
-    dpo_loss(ReferencedLogps(chosen, rejected, tensor(-4.0), tensor(-4.0)), beta=0.1).losses.sum().backward()
+    dpo_loss(
+        ReferencedLogps(chosen, rejected, tensor(-4.0), tensor(-4.0)), beta=0.1
+    ).losses.sum().backward()
     assert chosen.grad.item() < 0 < rejected.grad.item()
     assert chosen.grad.item() == pytest.approx(-rejected.grad.item())
 
 
 def test_rewards_carry_no_gradient():
-    terms = dpo_loss(ReferencedLogps(tensor(-1.0).requires_grad_(), tensor(-2.0), tensor(0.0), tensor(0.0)), beta=0.1)
+    terms = dpo_loss(
+        ReferencedLogps(tensor(-1.0).requires_grad_(), tensor(-2.0), tensor(0.0), tensor(0.0)),
+        beta=0.1,
+    )
     assert not terms.rewards_chosen.requires_grad
     assert not terms.rewards_rejected.requires_grad

@@ -8,7 +8,10 @@ from train.multipliers import Ascent, Multipliers, updated
 def test_a_multiplier_rises_with_excess_falls_with_room_and_stays_within_its_bounds():
     held = Multipliers({"twins": 0.1}, Ascent(rate=5, cap=2))
 
-    path = [held.update({"twins": rate})["twins"] for rate in (0.3, 0.3, 0.9, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0)]
+    path = [
+        held.update({"twins": rate})["twins"]
+        for rate in (0.3, 0.3, 0.9, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0)
+    ]
 
     assert path == pytest.approx([1.0, 2.0, 2.0, 2.0, 1.5, 1.0, 0.5, 0.0, 0.0])
 

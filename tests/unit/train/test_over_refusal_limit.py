@@ -35,8 +35,12 @@ def limit_above(base, config=LIMITED, sizes=SIZES):
     """Held by points against what the base refuses of each suite."""
 
     def rises(row):
-        means = {suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()}
-        return {suite: None if mean is None else mean - base[suite] for suite, mean in means.items()}
+        means = {
+            suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()
+        }
+        return {
+            suite: None if mean is None else mean - base[suite] for suite, mean in means.items()
+        }
 
     return OverRefusalLimit(sizes, base, rises, config)
 
@@ -52,19 +56,28 @@ def problem(tiny_directory, make_pairs):
     """(model in float64 that has left its reference, rows with groups)"""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     pairs = make_pairs(13)
-    logps = reference_logps(model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
+    logps = reference_logps(
+        model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None
+    )
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
-    return adapt(model, AdapterConfig(kind="full"), seed=0), DpoRows(pairs, padded(0), logps, GROUPS)
+    return adapt(model, AdapterConfig(kind="full"), seed=0), DpoRows(
+        pairs, padded(0), logps, GROUPS
+    )
 
 
 def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(13)):
     model, every = problem
     module = DpoModule(model, LIMITED, limit=limit, weight_decay=0.0, warmup=0.0, total_steps=1)
     module.zero_grad()
-    chosen = DpoRows([every.pairs[i] for i in rows], padded(0), [every.ref_logps[i] for i in rows], [every.groups[i] for i in rows])
+    chosen = DpoRows(
+        [every.pairs[i] for i in rows],
+        padded(0),
+        [every.ref_logps[i] for i in rows],
+        [every.groups[i] for i in rows],
+    )
     plan = BatchPlan(
         lengths=chosen.lengths,
         weights=chosen.weights,
@@ -80,17 +93,24 @@ def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(
             batch = chosen.collate(indices, scale)
             module.on_train_batch_start(batch, 0)
             (module.training_step(batch, 0) / plan.accumulation / world_size).backward()
-    metrics = {name: (total / number).item() for name, (total, number) in module._sums.items() if number}
+    metrics = {
+        name: (total / number).item() for name, (total, number) in module._sums.items() if number
+    }
     return torch.cat([p.grad.flatten() for p in model.parameters()]), metrics
 
 
 def test_the_loss_is_the_mean_over_harm_pairs_and_lambda_times_the_mean_over_each_suites(problem):
     limit = limit_with({"questions": 0.5, "twins": 3.0})
     whole, metrics = gradient(problem, limit)
-    parts = [gradient(problem, None, rows=[i for i in range(13) if GROUPS[i] == group]) for group in range(3)]
+    parts = [
+        gradient(problem, None, rows=[i for i in range(13) if GROUPS[i] == group])
+        for group in range(3)
+    ]
     wanted = parts[0][0] + 0.5 * parts[1][0] + 3.0 * parts[2][0]
     assert (whole - wanted).norm() <= 1e-5 * wanted.norm()
-    assert metrics["loss"] == pytest.approx(parts[0][1]["loss"] + 0.5 * parts[1][1]["loss"] + 3.0 * parts[2][1]["loss"], rel=1e-5)
+    assert metrics["loss"] == pytest.approx(
+        parts[0][1]["loss"] + 0.5 * parts[1][1]["loss"] + 3.0 * parts[2][1]["loss"], rel=1e-5
+    )
     assert metrics["loss/twins"] == pytest.approx(parts[2][1]["loss"], rel=1e-5)
 
 
@@ -106,11 +126,19 @@ def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_t
 def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pays_for_another():
     limit = limit_above({"questions": 0.05, "twins": 0.2})
     row = rates(twins=0.5, questions=0.05)
-    assert limit.entries(row) == {"multipliers": {"questions": pytest.approx(1 - 5 * 0.1), "twins": pytest.approx(1 + 5 * 0.2)}}
+    assert limit.entries(row) == {
+        "multipliers": {
+            "questions": pytest.approx(1 - 5 * 0.1),
+            "twins": pytest.approx(1 + 5 * 0.2),
+        }
+    }
 
 
 def test_a_multiplier_stays_between_0_and_its_cap():
-    limit = limit_above({"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)))
+    limit = limit_above(
+        {"twins": 0.0},
+        DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)),
+    )
     assert limit.entries(rates(twins=1.0))["multipliers"]["twins"] == 4.0
     assert limit.entries(rates(twins=0.0))["multipliers"]["twins"] == 0.0
 
@@ -123,7 +151,10 @@ def test_what_was_not_measured_moves_no_multiplier(mean):
 
 def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
     limit = limit_above({"twins": 0.0, "questions": 0.0})
-    assert limit.entries({**rates(twins=0.9), "multipliers": {"twins": 2.5}})["multipliers"]["twins"] == 2.5
+    assert (
+        limit.entries({**rates(twins=0.9), "multipliers": {"twins": 2.5}})["multipliers"]["twins"]
+        == 2.5
+    )
 
 
 class SharedWeights:
@@ -167,7 +198,9 @@ def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_t
     base = policy.over_refusal()
 
     def limit(points, start):
-        config = DpoConfig(over_refusal_limit=points, multipliers=MultiplierConfig(start=start, rate=1.0))
+        config = DpoConfig(
+            over_refusal_limit=points, multipliers=MultiplierConfig(start=start, rate=1.0)
+        )
         return limit_above({"twins": base}, config, {"harm": 1, "twins": 1})
 
     held = limit(0.1, 0.0)
@@ -219,16 +252,29 @@ class MeasuredWeights(Scoreboard):
         if epoch == self.dies_at:
             raise Killed
         share = sum(tensor.double().abs().sum().item() for tensor in state.values()) % 1
-        apart = {"over_refusal_by_suite": {"twins": {"mean": share, "n": 3, "interval": [None, None]}}}
+        apart = {
+            "over_refusal_by_suite": {"twins": {"mean": share, "n": 3, "interval": [None, None]}}
+        }
         estimates = {name: {"mean": None} for name in METRICS}
         return {"stage": "dpo", "epoch": epoch, "step": step, **apart, **estimates}
 
 
 def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
-    limit = limit_above({"twins": 0.0}, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3), {"harm": 8, "twins": 8})
+    limit = limit_above(
+        {"twins": 0.0},
+        DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
+        {"harm": 8, "twins": 8},
+    )
     board = MeasuredWeights(work, limit, dies_at)
     groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
-    options = {"pairs": 16, "epochs": 2, "groups": groups, "limit": limit, "config": config, "every": every}
+    options = {
+        "pairs": 16,
+        "epochs": 2,
+        "groups": groups,
+        "limit": limit,
+        "config": config,
+        "every": every,
+    }
     return fit_dpo(work, callbacks=[board, *callbacks], **options), read_scoreboard(board.path)
 
 
@@ -248,7 +294,9 @@ def whole(whole_limited, fit_dpo, tmp_path_factory):
 def assert_same(fitted, board, whole):
     assert board == whole["board"]
     assert fitted.metrics == whole["metrics"]
-    assert all(torch.equal(tensor, whole["tensors"][name]) for name, tensor in fitted.tensors.items())
+    assert all(
+        torch.equal(tensor, whole["tensors"][name]) for name, tensor in fitted.tensors.items()
+    )
 
 
 def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
@@ -262,19 +310,27 @@ def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
         (6, 8, 2.0),
     ]
     assert len({row["multipliers"]["twins"] for row in whole["board"]}) == 7
-    logged = [row["scoreboard/multiplier/twins"] for row in whole["metrics"] if "scoreboard/multiplier/twins" in row]
+    logged = [
+        row["scoreboard/multiplier/twins"]
+        for row in whole["metrics"]
+        if "scoreboard/multiplier/twins" in row
+    ]
     assert logged == [row["multipliers"]["twins"] for row in whole["board"]]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
-def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_does(fit_dpo, whole, tmp_path, step):
+def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_does(
+    fit_dpo, whole, tmp_path, step
+):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(step)])
     assert_same(*limited_fit(fit_dpo, tmp_path), whole)
 
 
 @pytest.mark.parametrize("candidate", [2, 3, 5])
-def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(fit_dpo, whole, tmp_path, candidate):
+def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(
+    fit_dpo, whole, tmp_path, candidate
+):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, dies_at=candidate)
     assert_same(*limited_fit(fit_dpo, tmp_path), whole)
@@ -283,5 +339,7 @@ def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(fit_dpo, w
 def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(4)], every=1)
-    state = torch.load(latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True)
+    state = torch.load(
+        latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
+    )
     assert state["multipliers"]["values"] == whole["board"][2]["multipliers"]

@@ -20,7 +20,9 @@ def test_auto_on_a_gpu_without_bfloat16(monkeypatch, strategy, wanted):
     assert precision(TrainerConfig(accelerator="gpu", strategy=strategy)) == wanted
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
+)
 def test_what_is_computed_outside_the_trainer_uses_its_arithmetic(name, wanted):
     with autocast(TrainerConfig(accelerator="cpu", precision=name)):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == wanted

@@ -7,7 +7,13 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from train.config import TrainerConfig, under_slurm
 
-SRUN = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "dpo", "SLURM_NTASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"}
+SRUN = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_JOB_NAME": "dpo",
+    "SLURM_NTASKS": "8",
+    "SLURM_PROCID": "5",
+    "SLURM_LOCALID": "1",
+}
 
 
 @pytest.mark.parametrize(
@@ -15,7 +21,10 @@ SRUN = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "dpo", "SLURM_NTASKS": "8", "SLUR
     [
         ({}, 0),
         (SRUN, 5),
-        ({**SRUN, "RANK": "2", "LOCAL_RANK": "3"}, 5),  # left over from the shell that submitted the job
+        (
+            {**SRUN, "RANK": "2", "LOCAL_RANK": "3"},
+            5,
+        ),  # left over from the shell that submitted the job
         ({"RANK": "6", "LOCAL_RANK": "2", "GROUP_RANK": "1"}, 6),  # torchrun
         ({"LOCAL_RANK": "3"}, 3),  # Lightning's own children on one node
         ({"LOCAL_RANK": "3", "NODE_RANK": "1"}, 7),  # and on the second of two
@@ -27,7 +36,14 @@ def test_the_rank_is_what_the_launcher_says(environment, rank):
 
 
 @pytest.mark.parametrize(
-    "environment", [{}, SRUN, {**SRUN, "SLURM_JOB_NAME": "bash"}, {**SRUN, "SLURM_JOB_NAME": "interactive"}, {"SLURM_JOB_ID": "7"}]
+    "environment",
+    [
+        {},
+        SRUN,
+        {**SRUN, "SLURM_JOB_NAME": "bash"},
+        {**SRUN, "SLURM_JOB_NAME": "interactive"},
+        {"SLURM_JOB_ID": "7"},
+    ],
 )
 def test_slurm_is_told_by_the_signs_that_lightning_goes_by(environment, monkeypatch):
     for name in SRUN:

@@ -19,13 +19,18 @@ CPU = TrainerConfig(accelerator="cpu", precision="32-true")
 
 
 def assert_close(got, wanted):
-    assert [value for pair in got for value in pair] == pytest.approx([value for pair in wanted for value in pair], rel=1e-5)
+    assert [value for pair in got for value in pair] == pytest.approx(
+        [value for pair in wanted for value in pair], rel=1e-5
+    )
 
 
 def test_each_side_has_its_own_log_probability(tiny_model, make_pairs):
     pairs = make_pairs(5)
     with torch.no_grad():
-        wanted = [tuple(completion_logps(tiny_model, collate([side], 0)).item() for side in pair) for pair in pairs]
+        wanted = [
+            tuple(completion_logps(tiny_model, collate([side], 0)).item() for side in pair)
+            for pair in pairs
+        ]
     got = reference_logps(tiny_model, pairs, padded(0), CPU)
     assert_close(got, wanted)
 
@@ -38,11 +43,18 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
     assert len(lines) == 40
     shard.write_text("".join(lines[:7]) + lines[7][:10])  # killed while it wrote the eighth row
     assert_close(reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path), wanted)
-    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [8, 33]
-    assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted)  # nothing is left to ask a model
+    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [
+        8,
+        33,
+    ]
+    assert_close(
+        reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted
+    )  # nothing is left to ask a model
 
 
-def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(tiny_model, make_pairs, tmp_path, monkeypatch):
+def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(
+    tiny_model, make_pairs, tmp_path, monkeypatch
+):
     """A row's last digits depend on the rows beside it, and training would carry the difference on. One of two ranks is through, one has not begun."""
     batches: list[list[TokenRow]] = []
 
@@ -54,13 +66,20 @@ def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_
     def killed(*_):
         raise PreemptedError("killed")
 
-    pairs, config = make_pairs(40), TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=256)
+    pairs, config = (
+        make_pairs(40),
+        TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=256),
+    )
     batch_rows = Recorded(0, "asked for")
     wanted, whole = reference_logps(tiny_model, pairs, batch_rows, config), batches.copy()
     monkeypatch.setattr("train.reference.over_ranks", killed)
-    second = SimpleNamespace(global_rank=1, world_size=2, strategy=SimpleNamespace(broadcast=lambda value: value))
+    second = SimpleNamespace(
+        global_rank=1, world_size=2, strategy=SimpleNamespace(broadcast=lambda value: value)
+    )
     with pytest.raises(PreemptedError):
-        ReferencePass(DpoRows(pairs, batch_rows), config, tmp_path).setup(second, SimpleNamespace(model=tiny_model), "fit")
+        ReferencePass(DpoRows(pairs, batch_rows), config, tmp_path).setup(
+            second, SimpleNamespace(model=tiny_model), "fit"
+        )
     assert reference_logps(tiny_model, pairs, batch_rows, config, tmp_path) == wanted
     assert batches == whole + whole[1::2] + whole[::2]
 
@@ -71,12 +90,17 @@ def test_a_changed_row_alone_is_computed_again(tiny_model, make_pairs, tmp_path)
     chosen = pairs[0][0]
     changed = chosen._replace(input_ids=[*chosen.input_ids[:-1], 7])
     reference_logps(tiny_model, [(changed, pairs[0][1]), *pairs[1:]], padded(0), CPU, tmp_path)
-    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [1, 12]
+    assert sorted(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == [
+        1,
+        12,
+    ]
 
 
 def test_the_pass_fills_the_rows_before_the_first_step(tiny_model, make_pairs, tmp_path):
     pairs = make_pairs(5)
     rows = DpoRows(pairs, padded(0))
-    alone = SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value))
+    alone = SimpleNamespace(
+        global_rank=0, world_size=1, strategy=SimpleNamespace(broadcast=lambda value: value)
+    )
     ReferencePass(rows, CPU, tmp_path).setup(alone, SimpleNamespace(model=tiny_model), "fit")
     assert_close(rows.ref_logps, reference_logps(tiny_model, pairs, padded(0), CPU))

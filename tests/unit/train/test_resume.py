@@ -16,7 +16,10 @@ from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
-STEPS, EPOCHS = 10, 2  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
+STEPS, EPOCHS = (
+    10,
+    2,
+)  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
 
 
 class Killed(RuntimeError):
@@ -71,7 +74,11 @@ def killing_logger(step):
 def assert_same(got, wanted):
     assert got.metrics == wanted.metrics
     assert got.tensors.keys() == wanted.tensors.keys()
-    assert [name for name, tensor in got.tensors.items() if not torch.equal(tensor, wanted.tensors[name])] == []
+    assert [
+        name
+        for name, tensor in got.tensors.items()
+        if not torch.equal(tensor, wanted.tensors[name])
+    ] == []
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,9 @@ def whole(whole_runs, fit_sft, tmp_path_factory):
 
 def test_the_uninterrupted_run_takes_every_step_once(whole):
     assert [row["step"] for row in whole.metrics] == list(range(1, STEPS + 1))
-    assert [row["epoch"] for row in whole.metrics] == [pytest.approx(k / 5) for k in range(1, STEPS + 1)]
+    assert [row["epoch"] for row in whole.metrics] == [
+        pytest.approx(k / 5) for k in range(1, STEPS + 1)
+    ]
 
 
 CASES = [
@@ -103,8 +112,12 @@ CASES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES])
-def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(fit_sft, whole, tmp_path, kill, every):
+@pytest.mark.parametrize(
+    ("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES]
+)
+def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(
+    fit_sft, whole, tmp_path, kill, every
+):
     for step in range(1, STEPS + 1 - (kill is KillWithinStep)):  # there is no step after the last
         work = tmp_path / f"{step}"
         with pytest.raises(Killed):
@@ -128,7 +141,10 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(fit_sft, whole, tmp_
 
 
 def test_full_training_and_dpo_resume_bitwise_too(fit_sft, fit_dpo, tmp_path):
-    for name, run in (("sft", lambda work, **o: fit_sft(work, kind="full", **o)), ("dpo", lambda work, **o: fit_dpo(work, epochs=2, **o))):
+    for name, run in (
+        ("sft", lambda work, **o: fit_sft(work, kind="full", **o)),
+        ("dpo", lambda work, **o: fit_dpo(work, epochs=2, **o)),
+    ):
         wanted = run(tmp_path / name / "whole")
         with pytest.raises(Killed):
             run(tmp_path / name / "killed", callbacks=[KillAtNextStep(3)])
@@ -140,7 +156,9 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
         fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
     folder = tmp_path / "checkpoints"
     assert latest_checkpoint(folder).name == "step-0000004"
-    shutil.copytree(folder / "step-0000004", folder / ".step-0000006.partial")  # cut off while it was written
+    shutil.copytree(
+        folder / "step-0000004", folder / ".step-0000006.partial"
+    )  # cut off while it was written
     (folder / ".step-0000006.partial" / "trainer.pt").unlink()
     (folder / "step-0000005").mkdir()  # renamed, but never pointed to
     assert latest_checkpoint(folder).name == "step-0000004"
@@ -150,7 +168,11 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
 
 def test_only_the_last_two_checkpoints_are_kept(fit_sft, tmp_path):
     fit_sft(tmp_path, every=1)
-    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["latest.json", "step-0000009", "step-0000010"]
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [
+        "latest.json",
+        "step-0000009",
+        "step-0000010",
+    ]
 
 
 def test_a_lost_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
@@ -197,25 +219,48 @@ class DyingScoreboard(Scoreboard):
     def __init__(self, work, dies_at=None):
         self.dies_at = dies_at
         measuring = SimpleNamespace(say=lambda text: None)
-        super().__init__("sft", work / "scoreboard.jsonl", work / "epochs", measuring, lambda module: trainable_state(module.model))
+        super().__init__(
+            "sft",
+            work / "scoreboard.jsonl",
+            work / "epochs",
+            measuring,
+            lambda module: trainable_state(module.model),
+        )
 
     def _row(self, epoch, step, state, samples):
         if epoch == self.dies_at:
             raise Killed
-        return {"stage": "sft", "epoch": epoch, "step": step, "over_refusal_by_suite": {}, **{name: {"mean": None} for name in METRICS}}
+        return {
+            "stage": "sft",
+            "epoch": epoch,
+            "step": step,
+            "over_refusal_by_suite": {},
+            **{name: {"mean": None} for name in METRICS},
+        }
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
 def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tmp_path, epoch):
     wanted = fit_sft(tmp_path / "whole", callbacks=[DyingScoreboard(tmp_path / "whole")])
     with pytest.raises(Killed):
-        fit_sft(tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed", dies_at=epoch)])
-    assert_same(fit_sft(tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed")]), wanted)
+        fit_sft(
+            tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed", dies_at=epoch)]
+        )
+    assert_same(
+        fit_sft(tmp_path / "killed", callbacks=[DyingScoreboard(tmp_path / "killed")]), wanted
+    )
     texts = [(tmp_path / name / "scoreboard.jsonl").read_text() for name in ("whole", "killed")]
     assert texts[0] == texts[1]
-    assert [row["epoch"] for row in read_scoreboard(tmp_path / "killed" / "scoreboard.jsonl")] == [0, 1, 2]
+    assert [row["epoch"] for row in read_scoreboard(tmp_path / "killed" / "scoreboard.jsonl")] == [
+        0,
+        1,
+        2,
+    ]
     for k in (1, 2):
-        a, b = (load_file(tmp_path / name / "epochs" / f"epoch-{k}.safetensors") for name in ("whole", "killed"))
+        a, b = (
+            load_file(tmp_path / name / "epochs" / f"epoch-{k}.safetensors")
+            for name in ("whole", "killed")
+        )
         assert all(torch.equal(a[name], b[name]) for name in a)
 
 

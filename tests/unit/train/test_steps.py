@@ -19,7 +19,11 @@ from train.reference import reference_logps
 from train.sft import SftModule, SftRows
 
 OPTIMISATION = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
-DPO_CONFIGS = {"sigmoid": DpoConfig(), "smoothed": DpoConfig(label_smoothing=0.1, sft_weight=0.5), "ipo": DpoConfig(loss="ipo")}
+DPO_CONFIGS = {
+    "sigmoid": DpoConfig(),
+    "smoothed": DpoConfig(label_smoothing=0.1, sft_weight=0.5),
+    "ipo": DpoConfig(loss="ipo"),
+}
 
 
 @pytest.fixture(scope="module", params=["sft", *DPO_CONFIGS])
@@ -27,18 +31,20 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
     """(module in float64, rows) with a policy that has left its reference."""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     if request.param == "sft":
-        return SftModule(adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION), SftRows(
-            make_rows(13), padded(0)
-        )
+        return SftModule(
+            adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
+        ), SftRows(make_rows(13), padded(0))
     pairs = make_pairs(13)
-    logps = reference_logps(model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
+    logps = reference_logps(
+        model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None
+    )
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
-    return DpoModule(adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION), DpoRows(
-        pairs, padded(0), logps
-    )
+    return DpoModule(
+        adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION
+    ), DpoRows(pairs, padded(0), logps)
 
 
 def one_step(problem, micro_batch_tokens, world_size=1):
@@ -65,7 +71,9 @@ def one_step(problem, micro_batch_tokens, world_size=1):
     return torch.cat([p.grad.flatten() for p in module.parameters()]), metrics
 
 
-@pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (150, 1), (600, 1), (150, 2), (1, 4)])
+@pytest.mark.parametrize(
+    ("micro_batch_tokens", "world_size"), [(1, 1), (150, 1), (600, 1), (150, 2), (1, 4)]
+)
 def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, world_size):
     """per_token_logps takes log-softmax in fp32, so 1e-5 and not 1e-12 although the model is in float64."""
     gradient, metrics = one_step(problem, 10**6)
@@ -76,23 +84,36 @@ def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, wo
 
 def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
     rows = make_rows(6)
-    module = SftModule(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION)
+    module = SftModule(
+        adapt(tiny_model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
+    )
     _, metrics = one_step((module, SftRows(rows, padded(0))), 2)
     losses = []
     for row in rows:
         ids = torch.tensor([row.input_ids])
         labels = ids.masked_fill(torch.tensor([row.completion_mask]) == 0, -100)
-        losses.append(tiny_model(input_ids=ids, labels=labels).loss.item() * row.num_completion_tokens)
-    assert metrics["loss"] == pytest.approx(sum(losses) / sum(row.num_completion_tokens for row in rows), rel=1e-5)
+        losses.append(
+            tiny_model(input_ids=ids, labels=labels).loss.item() * row.num_completion_tokens
+        )
+    assert metrics["loss"] == pytest.approx(
+        sum(losses) / sum(row.num_completion_tokens for row in rows), rel=1e-5
+    )
 
 
 def test_the_schedule_warms_up_linearly_and_falls_to_zero_as_a_cosine(tiny_model):
-    module = TrainedModule(tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.2, total_steps=10)
+    module = TrainedModule(
+        tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.2, total_steps=10
+    )
     assert [module.schedule(step) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
     assert module.schedule(6) == pytest.approx(0.5)
     assert module.schedule(10) == pytest.approx(0.0)
     assert module.schedule(11) == pytest.approx(0.0)
-    assert TrainedModule(tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.0, total_steps=1).schedule(0) == 1.0
+    assert (
+        TrainedModule(
+            tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.0, total_steps=1
+        ).schedule(0)
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
@@ -104,7 +125,9 @@ def test_the_first_dpo_step_of_a_fit_pays_ln_2(fit_dpo, tmp_path, kind):
 
 
 def test_the_first_dpo_step_under_bfloat16_autocast_pays_ln_2(fit_dpo, tmp_path):
-    assert fit_dpo(tmp_path, precision="bf16-mixed").metrics[0]["loss"] == pytest.approx(math.log(2), abs=5e-3)
+    assert fit_dpo(tmp_path, precision="bf16-mixed").metrics[0]["loss"] == pytest.approx(
+        math.log(2), abs=5e-3
+    )
 
 
 def test_a_base_with_dropout_pays_ln_2_too(fit_dpo, tmp_path, tokenizer):
@@ -112,9 +135,11 @@ def test_a_base_with_dropout_pays_ln_2_too(fit_dpo, tmp_path, tokenizer):
 
     torch.manual_seed(0)
     shape = {"n_positions": 256, "n_embd": 32, "n_layer": 2, "n_head": 4}
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), resid_pdrop=0.5, embd_pdrop=0.5, attn_pdrop=0.5, **shape)).save_pretrained(
-        tmp_path / "gpt2"
-    )
+    GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer), resid_pdrop=0.5, embd_pdrop=0.5, attn_pdrop=0.5, **shape
+        )
+    ).save_pretrained(tmp_path / "gpt2")
     first = fit_dpo(tmp_path / "work", directory=tmp_path / "gpt2", kind="full").metrics[0]
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
 

@@ -30,7 +30,12 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     rows = [
         {
             "prompt": [{"role": "user", "content": f"Question {i}?"}],
-            "chosen": [{"role": "assistant", "content": "No, that is not safe." + " Ask a doctor." * (i % 2)}],
+            "chosen": [
+                {
+                    "role": "assistant",
+                    "content": "No, that is not safe." + " Ask a doctor." * (i % 2),
+                }
+            ],
             "rejected": [{"role": "assistant", "content": "Sure." + " Do it." * (i % 3)}],
         }
         for i in range(6)
@@ -56,17 +61,34 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
         max_length=128,
         gradient_checkpointing=False,
     )
-    trainer = DPOTrainer(model=policy, ref_model=reference, args=config, train_dataset=Dataset.from_list(rows), processing_class=ours)
-    pairs = [encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128) for row in rows]
-    logps = reference_logps(reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None)
-    return trainer, next(iter(trainer.get_train_dataloader())), policy, DpoRows(pairs, padded(0), logps)
+    trainer = DPOTrainer(
+        model=policy,
+        ref_model=reference,
+        args=config,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=ours,
+    )
+    pairs = [
+        encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128) for row in rows
+    ]
+    logps = reference_logps(
+        reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None
+    )
+    return (
+        trainer,
+        next(iter(trainer.get_train_dataloader())),
+        policy,
+        DpoRows(pairs, padded(0), logps),
+    )
 
 
 def ours_of(setting, config):
     _, _, policy, rows = setting
     module = DpoModule(policy, config, weight_decay=0.0, warmup=0.0, total_steps=1)
     loss = module.training_step(rows.collate(list(range(6)), 1 / 6), 0)
-    return loss.item(), {name: (total / number).item() for name, (total, number) in module._sums.items()}
+    return loss.item(), {
+        name: (total / number).item() for name, (total, number) in module._sums.items()
+    }
 
 
 def trl_of(setting, loss_type, smoothing=0.0):
@@ -77,9 +99,14 @@ def trl_of(setting, loss_type, smoothing=0.0):
 
 def test_trl_tokenises_the_pairs_as_primum_does(setting):
     _, batch, _, rows = setting
-    theirs = {tuple(ids[mask.bool()].tolist()) for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)}
+    theirs = {
+        tuple(ids[mask.bool()].tolist())
+        for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)
+    }
     assert theirs == {tuple(side.input_ids) for pair in rows.pairs for side in pair}
-    assert batch["completion_mask"].sum().item() == sum(side.num_completion_tokens for pair in rows.pairs for side in pair)
+    assert batch["completion_mask"].sum().item() == sum(
+        side.num_completion_tokens for pair in rows.pairs for side in pair
+    )
 
 
 def test_sigmoid_loss_agrees_with_trl(setting):
@@ -110,9 +137,16 @@ def test_metrics_carry_trls_names_and_values(setting):
     for collected in trainer._metrics.values():
         collected.clear()
     trl_of(setting, "sigmoid")
-    theirs = {name: sum(values) / len(values) for collected in trainer._metrics.values() for name, values in collected.items() if values}
+    theirs = {
+        name: sum(values) / len(values)
+        for collected in trainer._metrics.values()
+        for name, values in collected.items()
+        if values
+    }
     _, metrics = ours_of(setting, DpoConfig(beta=BETA))
     shared = [name for name in metrics if name in theirs]
-    assert {"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"} <= set(shared)
+    assert {"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"} <= set(
+        shared
+    )
     for name in shared:
         assert metrics[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-5), name

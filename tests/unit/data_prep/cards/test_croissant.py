@@ -25,7 +25,16 @@ from data_prep.cards.data_card import DataCard
 from data_prep.config import DataConfig, PublicationConfig, SourceConfig
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import split_file
-from records.rows import Completion, Demonstration, Pair, Prompt, Record, assistant, read_json_lines, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Pair,
+    Prompt,
+    Record,
+    assistant,
+    read_json_lines,
+    user,
+)
 from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, read_json, sha256_file, write_records
 
@@ -45,7 +54,9 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def card(row: Callable[..., Demonstration]) -> DataCard:
     config = DataConfig(sources=[SourceConfig()])
     lint: dict[str, Any] = {"fault_counts": {}, "openings": {}}
-    return prompts_card(config, [row("a", "A")], [], rows_read={"builtin": 1}, seed=0, compared={}, lint=lint)
+    return prompts_card(
+        config, [row("a", "A")], [], rows_read={"builtin": 1}, seed=0, compared={}, lint=lint
+    )
 
 
 def dataset(folder: Path) -> mlc.Dataset:
@@ -83,7 +94,9 @@ def a_pair(number: int, **changed: Any) -> Pair:
     return Pair(**(made | changed))
 
 
-def test_the_official_validator_accepts_a_prep_run_without_a_warning_and_reads_its_rows(tmp_path: Path) -> None:
+def test_the_official_validator_accepts_a_prep_run_without_a_warning_and_reads_its_rows(
+    tmp_path: Path,
+) -> None:
     prepare(DataConfig(publication=STATED), tmp_path, seed=0, evaluation_texts={})
     found = dataset(tmp_path)
     assert warnings(found) == set()
@@ -102,7 +115,10 @@ def test_what_the_owner_states_of_the_publication_is_written(tmp_path: Path) -> 
     prepare(DataConfig(publication=STATED), tmp_path, seed=0, evaluation_texts={})
     metadata = dataset(tmp_path).metadata
     assert [creator.name for creator in metadata.creators] == ["A hospital"]
-    assert (metadata.url, metadata.date_published.date().isoformat()) == ("https://example.org/data", "2026-11-22")
+    assert (metadata.url, metadata.date_published.date().isoformat()) == (
+        "https://example.org/data",
+        "2026-11-22",
+    )
     assert metadata.license == ["https://spdx.org/licenses/Apache-2.0"]
     assert "@software{primum" in metadata.cite_as
 
@@ -112,7 +128,9 @@ def test_the_responsible_ai_facts_are_those_of_the_card(tmp_path: Path, card: Da
     write_card(tmp_path, card, {"prompts.jsonl": Prompt}, STATED)
     metadata = dataset(tmp_path).metadata
     assert metadata.data_use_cases == [f"Intended: {card.intended}", f"Excluded: {card.excluded}"]
-    assert metadata.data_annotation_protocol == [f"{about}: {said}" for about, said in (*card.decided, *card.principles)]
+    assert metadata.data_annotation_protocol == [
+        f"{about}: {said}" for about, said in (*card.decided, *card.principles)
+    ]
     assert metadata.data_collection == f"builtin: {card.written[0][1]}"
     assert metadata.data_biases == [f"builtin: {card.not_represented[0][1]}"]
     assert metadata.personal_sensitive_information == [f"builtin: {card.personal[0][1]}"]
@@ -122,7 +140,10 @@ def test_the_responsible_ai_facts_are_those_of_the_card(tmp_path: Path, card: Da
 
 
 def test_pairs_are_read_back_with_messages_scores_and_flags(tmp_path: Path, card: DataCard) -> None:
-    write_records(tmp_path / "pairs.train.jsonl", [a_pair(1), a_pair(2, principle=None, chosen=[*user("a"), *assistant("b")])])
+    write_records(
+        tmp_path / "pairs.train.jsonl",
+        [a_pair(1), a_pair(2, principle=None, chosen=[*user("a"), *assistant("b")])],
+    )
     write_records(tmp_path / "pairs.val.jsonl", [])
     write_card(tmp_path, card, {"pairs.train.jsonl": Pair, "pairs.val.jsonl": Pair}, STATED)
     found = dataset(tmp_path)
@@ -135,17 +156,25 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=12).map(lambda text: f"x{t
 """Never a bare number: the library's reader, pandas, takes a column of digits for numbers."""
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(
         st.tuples(
-            TEXT, st.lists(TEXT, max_size=3), st.none() | st.integers(1, 9), st.none() | TEXT, st.sampled_from(["train", "val", "test"])
+            TEXT,
+            st.lists(TEXT, max_size=3),
+            st.none() | st.integers(1, 9),
+            st.none() | TEXT,
+            st.sampled_from(["train", "val", "test"]),
         ),
         max_size=5,
     )
 )
 def test_any_text_is_read_back_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, card: DataCard, rows: list[tuple[str, list[str], int | None, str | None, Any]]
+    tmp_path_factory: pytest.TempPathFactory,
+    card: DataCard,
+    rows: list[tuple[str, list[str], int | None, str | None, Any]],
 ) -> None:
     folder = tmp_path_factory.mktemp("croissant")
     made = [
@@ -203,19 +232,30 @@ def test_splits_are_told_in_croissants_own_words(tmp_path: Path) -> None:
         {"name": "test", "url": "cr:TestSplit"},
     ]
     references = {
-        field.id: field.references.uuid for record in found.metadata.record_sets for field in record.fields if field.name == "split"
+        field.id: field.references.uuid
+        for record in found.metadata.record_sets
+        for field in record.fields
+        if field.name == "split"
     }
     assert references == {f"{name.removesuffix('.jsonl')}/split": "splits/name" for name in ROWS}
 
 
 @pytest.mark.parametrize("record", [Prompt, Demonstration, Pair])
-def test_every_column_is_described_and_typed(tmp_path: Path, card: DataCard, record: type[Record]) -> None:
+def test_every_column_is_described_and_typed(
+    tmp_path: Path, card: DataCard, record: type[Record]
+) -> None:
     (tmp_path / "rows.jsonl").touch()
     (_, described) = croissant(tmp_path, card, {"rows.jsonl": record}, STATED)["recordSet"]
-    assert {field["name"] for field in described["field"]} == {field.name for field in fields(record)} <= set(COLUMNS)
+    assert (
+        {field["name"] for field in described["field"]}
+        == {field.name for field in fields(record)}
+        <= set(COLUMNS)
+    )
     types = {field["name"]: field.get("dataType", "messages") for field in described["field"]}
     hints = typing.get_type_hints(record)
-    assert {name for name, kind in types.items() if kind == "messages"} == {name for name, hint in hints.items() if "Message" in str(hint)}
+    assert {name for name, kind in types.items() if kind == "messages"} == {
+        name for name, hint in hints.items() if "Message" in str(hint)
+    }
     assert types["principle"] == "sc:Integer"
 
 
@@ -236,10 +276,20 @@ def test_the_library_of_the_tests_is_not_needed_to_write(tmp_path: Path) -> None
     assert json.loads((tmp_path / "croissant.json").read_text())["@type"] == "sc:Dataset"
 
 
-def test_the_real_medsafetybench_is_described_and_read_back(tmp_path: Path, real_medsafetybench: Path) -> None:
-    sources = [SourceConfig(), SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench))]
+def test_the_real_medsafetybench_is_described_and_read_back(
+    tmp_path: Path, real_medsafetybench: Path
+) -> None:
+    sources = [
+        SourceConfig(),
+        SourceConfig(name="msb", format="medsafetybench", path=str(real_medsafetybench)),
+    ]
     prepare(DataConfig(sources=sources, publication=STATED), tmp_path, seed=0, evaluation_texts={})
     found = dataset(tmp_path)
     assert warnings(found) == set()
-    assert read_back(found, "demonstrations.train") == rows_of(tmp_path / "demonstrations.train.jsonl")
-    assert found.metadata.license == ["https://spdx.org/licenses/Apache-2.0", "https://spdx.org/licenses/MIT"]
+    assert read_back(found, "demonstrations.train") == rows_of(
+        tmp_path / "demonstrations.train.jsonl"
+    )
+    assert found.metadata.license == [
+        "https://spdx.org/licenses/Apache-2.0",
+        "https://spdx.org/licenses/MIT",
+    ]

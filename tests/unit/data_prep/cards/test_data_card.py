@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from data_prep.cards.card_contents import REASONS, pairs_card, prompts_card
 from data_prep.cards.data_card import HEADINGS, DataCard, require_complete
 from data_prep.cards.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
-from data_prep.config import DataConfig, Format, LintConfig, PublicationConfig, SourceConfig, SplitConfig
+from data_prep.config import (
+    DataConfig,
+    Format,
+    LintConfig,
+    PublicationConfig,
+    SourceConfig,
+    SplitConfig,
+)
 from data_prep.lint.linter import lint
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import read_splits
@@ -29,8 +36,12 @@ NO_FAULTS = {"fault_counts": {}, "openings": {}, "faults": []}
 
 @pytest.fixture
 def card(row: Make) -> DataCard:
-    config = DataConfig(sources=[SourceConfig(name="made", format="jsonl", path="x.jsonl", licence="MIT")])
-    return prompts_card(config, [row("a", "A")], [], rows_read={"made": 1}, seed=0, compared={}, lint=NO_FAULTS)
+    config = DataConfig(
+        sources=[SourceConfig(name="made", format="jsonl", path="x.jsonl", licence="MIT")]
+    )
+    return prompts_card(
+        config, [row("a", "A")], [], rows_read={"made": 1}, seed=0, compared={}, lint=NO_FAULTS
+    )
 
 
 def sections(text: str) -> dict[str, str]:
@@ -49,7 +60,9 @@ def test_every_heading_of_the_page_has_something_under_it(tmp_path: Path) -> Non
     assert all(shown.values())
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(DataCard) if field.name != "citations"])
+@pytest.mark.parametrize(
+    "name", [field.name for field in dataclasses.fields(DataCard) if field.name != "citations"]
+)
 def test_an_empty_part_is_refused_by_name(card: DataCard, name: str) -> None:
     require_complete(card)
     for nothing in ("", " \n", ()):
@@ -59,7 +72,11 @@ def test_an_empty_part_is_refused_by_name(card: DataCard, name: str) -> None:
 
 def test_all_empty_parts_are_named_at_once_with_the_source_that_lacks_them(card: DataCard) -> None:
     with pytest.raises(RecordError) as caught:
-        require_complete(dataclasses.replace(card, cost=(("a", "none"), ("b", " ")), personal=(("", ""),), summary=""))
+        require_complete(
+            dataclasses.replace(
+                card, cost=(("a", "none"), ("b", " ")), personal=(("", ""),), summary=""
+            )
+        )
     assert [re.search(r"': (.*) is empty", fault)[1] for fault in caught.value.faults] == [  # type: ignore[index]
         "summary",
         "cost of b",
@@ -70,18 +87,33 @@ def test_all_empty_parts_are_named_at_once_with_the_source_that_lacks_them(card:
 def test_every_format_is_either_known_or_for_the_owner_to_tell() -> None:
     assert set(get_args(Format)) <= {*FACTS, *GENERIC}
     assert not set(FACTS) & set(GENERIC)
-    assert all(fact.strip() for facts in FACTS.values() for name, fact in dataclasses.asdict(facts).items() if name != "citation")
+    assert all(
+        fact.strip()
+        for facts in FACTS.values()
+        for name, fact in dataclasses.asdict(facts).items()
+        if name != "citation"
+    )
 
 
-def test_what_the_owner_did_not_state_is_said_to_be_unstated_and_not_guessed(card: DataCard) -> None:
+def test_what_the_owner_did_not_state_is_said_to_be_unstated_and_not_guessed(
+    card: DataCard,
+) -> None:
     shown = sections(card.markdown())
     for heading in ("decided", "principles", "written", "not_represented", "cost", "personal"):
         assert NOT_STATED in shown[HEADINGS[heading]]
-    assert "The generator `human` also stands where a row names none: made." in shown[HEADINGS["sources"]]
+    assert (
+        "The generator `human` also stands where a row names none: made."
+        in shown[HEADINGS["sources"]]
+    )
 
 
 def test_what_the_owner_stated_is_printed_as_a_statement() -> None:
-    source = SourceConfig(name="m", format="jsonl", path="x", labelled_by="Two nurses in Ghana,\n by their hospital's code.")
+    source = SourceConfig(
+        name="m",
+        format="jsonl",
+        path="x",
+        labelled_by="Two nurses in Ghana,\n by their hospital's code.",
+    )
     assert facts_of(source).decided.startswith(
         "Two nurses in Ghana, by their hospital's code (as the run's owner states it, not checked). "
     )
@@ -89,8 +121,15 @@ def test_what_the_owner_stated_is_printed_as_a_statement() -> None:
 
 
 def test_sources_with_the_same_fact_share_its_line() -> None:
-    config = DataConfig(sources=[SourceConfig(name="one", only=["twins"]), SourceConfig(name="two", only=["patient_questions"])])
-    card = prompts_card(config, [], [], rows_read={"one": 0, "two": 0}, seed=0, compared={}, lint=NO_FAULTS)
+    config = DataConfig(
+        sources=[
+            SourceConfig(name="one", only=["twins"]),
+            SourceConfig(name="two", only=["patient_questions"]),
+        ]
+    )
+    card = prompts_card(
+        config, [], [], rows_read={"one": 0, "two": 0}, seed=0, compared={}, lint=NO_FAULTS
+    )
     assert [about for about, _ in card.principles] == ["one, two"]
     assert len(card.citations) == 1
 
@@ -101,11 +140,21 @@ def test_a_reader_is_told_of_non_commercial_unstated_and_evaluation_only_sources
         SourceConfig(name="open", format="jsonl", path="x", licence="MIT"),
         SourceConfig(name="odd", format="jsonl", path="x", evaluation_only=True),
     ]
-    rows = [row(s.name, s.name, source=s.name, licence=s.licence, generator="gpt4") for s in sources]
+    rows = [
+        row(s.name, s.name, source=s.name, licence=s.licence, generator="gpt4") for s in sources
+    ]
     shown = prompts_card(
-        DataConfig(sources=sources), rows, [], rows_read=Counter(s.name for s in sources), seed=0, compared={}, lint=NO_FAULTS
+        DataConfig(sources=sources),
+        rows,
+        [],
+        rows_read=Counter(s.name for s in sources),
+        seed=0,
+        compared={},
+        lint=NO_FAULTS,
     )
-    assert "Not for commercial use, and a model trained on it is marked so: closed." in shown.sources
+    assert (
+        "Not for commercial use, and a model trained on it is marked so: closed." in shown.sources
+    )
     assert "Licence not stated by the run's owner: odd." in shown.sources
     assert "For evaluation only, all of it in the test split: odd." in shown.sources
     assert "names none" not in shown.sources
@@ -113,24 +162,43 @@ def test_a_reader_is_told_of_non_commercial_unstated_and_evaluation_only_sources
 
 
 def test_a_source_of_which_nothing_was_kept_keeps_its_line_and_its_licence(row: Make) -> None:
-    config = DataConfig(sources=[SourceConfig(name="made", format="jsonl", path="x", licence="MIT")])
+    config = DataConfig(
+        sources=[SourceConfig(name="made", format="jsonl", path="x", licence="MIT")]
+    )
     lost = Drop(row("a", "A"), "a_reason_of_tomorrow")
-    shown = prompts_card(config, [], [lost], rows_read={"made": 1}, seed=0, compared={}, lint=NO_FAULTS)
+    shown = prompts_card(
+        config, [], [lost], rows_read={"made": 1}, seed=0, compared={}, lint=NO_FAULTS
+    )
     require_complete(shown)
     assert "| made | jsonl | MIT | none kept | 1 | 0 | 0 | 0 |" in shown.sources
-    assert shown.left_out[0] == ("made", "1 rows read = 0 kept + 1 left out: 1 a_reason_of_tomorrow")
+    assert shown.left_out[0] == (
+        "made",
+        "1 rows read = 0 kept + 1 left out: 1 a_reason_of_tomorrow",
+    )
 
 
 def test_no_text_of_any_row_is_in_the_card(tmp_path: Path) -> None:
     prepare(DataConfig(), tmp_path, seed=0, evaluation_texts={})
     described = (tmp_path / "data_card.md").read_text() + (tmp_path / "croissant.json").read_text()
     rows = read_splits(tmp_path, "demonstrations", Demonstration)
-    assert not [row.id for row in rows if row.prompt[0]["content"] in described or row.completion[0]["content"] in described]
+    assert not [
+        row.id
+        for row in rows
+        if row.prompt[0]["content"] in described or row.completion[0]["content"] in described
+    ]
 
 
 def test_the_suites_that_rows_were_compared_with_are_named(tmp_path: Path) -> None:
-    prepare(DataConfig(), tmp_path / "one", seed=0, evaluation_texts={"kqa": ["a b c", "d"], "xstest": ["e"]})
-    assert "evaluation suites: 2 of kqa, 1 of xstest" in (tmp_path / "one" / "data_card.md").read_text()
+    prepare(
+        DataConfig(),
+        tmp_path / "one",
+        seed=0,
+        evaluation_texts={"kqa": ["a b c", "d"], "xstest": ["e"]},
+    )
+    assert (
+        "evaluation suites: 2 of kqa, 1 of xstest"
+        in (tmp_path / "one" / "data_card.md").read_text()
+    )
     prepare(DataConfig(), tmp_path / "two", seed=0, evaluation_texts={})
     assert "No evaluation suite was at hand" in (tmp_path / "two" / "data_card.md").read_text()
 
@@ -138,7 +206,13 @@ def test_the_suites_that_rows_were_compared_with_are_named(tmp_path: Path) -> No
 def test_a_name_cannot_break_the_table(row: Make) -> None:
     config = DataConfig(sources=[SourceConfig(name="a|b\nc", format="jsonl", path="x")])
     shown = prompts_card(
-        config, [row("a", "A", source="a|b\nc")], [], rows_read={"a|b\nc": 1}, seed=0, compared={}, lint=NO_FAULTS
+        config,
+        [row("a", "A", source="a|b\nc")],
+        [],
+        rows_read={"a|b\nc": 1},
+        seed=0,
+        compared={},
+        lint=NO_FAULTS,
     ).sources.splitlines()
     assert shown[2].startswith("| a\\|b c | jsonl |")
 
@@ -151,14 +225,28 @@ requests = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(requests, min_size=1, max_size=20), limit=st.sampled_from([None, 1, 3]), seed=st.integers(0, 3))
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=st.lists(requests, min_size=1, max_size=20),
+    limit=st.sampled_from([None, 1, 3]),
+    seed=st.integers(0, 3),
+)
 def test_the_counts_of_the_card_are_those_of_the_files(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, int | None, str]], limit: int | None, seed: int
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str, int | None, str]],
+    limit: int | None,
+    seed: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("card")
     lines = [
-        {"prompt": f"{letter}1 {letter}2", "kind": kind, "principle": principle, "completion": answer}
+        {
+            "prompt": f"{letter}1 {letter}2",
+            "kind": kind,
+            "principle": principle,
+            "completion": answer,
+        }
         for letter, kind, principle, answer in rows
     ]
     (folder / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -172,12 +260,21 @@ def test_the_counts_of_the_card_are_those_of_the_files(
     answered = read_splits(folder / "out", "demonstrations", Demonstration)
     text = (folder / "out" / "data_card.md").read_text()
     shown = sections(text)
-    assert f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} of them with an answer" in text
+    assert (
+        f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} of them with an answer"
+        in text
+    )
     kinds = Counter(row.kind for row in prompts)
     source = cells(shown[HEADINGS["sources"]].splitlines()[2])
-    assert source[4:] == [str(n) for n in (len(rows), len(prompts), kinds["harmful"], kinds["benign"])]
+    assert source[4:] == [
+        str(n) for n in (len(rows), len(prompts), kinds["harmful"], kinds["benign"])
+    ]
     read, kept, lost, *reasons = map(
-        int, re.findall(r"(?<![\w.])\d+(?= rows read| kept| left out| \w)", shown[HEADINGS["left_out"]].split("\n")[0])
+        int,
+        re.findall(
+            r"(?<![\w.])\d+(?= rows read| kept| left out| \w)",
+            shown[HEADINGS["left_out"]].split("\n")[0],
+        ),
     )
     assert (read, kept) == (len(rows), len(prompts))
     assert lost == read - kept == sum(reasons)
@@ -193,18 +290,42 @@ def test_the_counts_of_the_card_are_those_of_the_files(
                 assert int(cell) == sum(row.split == name for row in mine)
 
 
-def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_groups_are(row: Make) -> None:
-    rows = [row("a", "One", "Broken \ufffd.", group="g"), row("b", "Two", group="g"), row("c", "Three", group="h", source="other")]
-    sources = [SourceConfig(name=name, format="jsonl", path="x.jsonl", licence="MIT") for name in ("made", "other")]
-    config = DataConfig(sources=sources, split=SplitConfig(near_duplicate=0.7, near_duplicate_ngram=3))
-    shown = prompts_card(config, rows, [], rows_read={"made": 2, "other": 1}, seed=0, compared={}, lint=lint(rows, config.lint))
-    assert ("", "replacement_character in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded") in (
-        shown.limitations
+def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_groups_are(
+    row: Make,
+) -> None:
+    rows = [
+        row("a", "One", "Broken \ufffd.", group="g"),
+        row("b", "Two", group="g"),
+        row("c", "Three", group="h", source="other"),
+    ]
+    sources = [
+        SourceConfig(name=name, format="jsonl", path="x.jsonl", licence="MIT")
+        for name in ("made", "other")
+    ]
+    config = DataConfig(
+        sources=sources, split=SplitConfig(near_duplicate=0.7, near_duplicate_ngram=3)
     )
-    assert ("", "opening_share 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share") in (
-        shown.limitations
+    shown = prompts_card(
+        config,
+        rows,
+        [],
+        rows_read={"made": 2, "other": 1},
+        seed=0,
+        compared={},
+        lint=lint(rows, config.lint),
     )
-    assert "(Jaccard similarity of the sets of runs of 3 words at least 0.7, linked in chains)" in shown.splits
+    assert (
+        "",
+        "replacement_character in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded",
+    ) in (shown.limitations)
+    assert (
+        "",
+        "opening_share 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share",
+    ) in (shown.limitations)
+    assert (
+        "(Jaccard similarity of the sets of runs of 3 words at least 0.7, linked in chains)"
+        in shown.splits
+    )
     assert "There are 2 such groups; the largest holds 2 of 3 rows." in shown.splits
 
 
@@ -218,12 +339,17 @@ def make_pair(number: int, demo: Demonstration, pair_type: str, **fields: object
 
 
 def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) -> None:
-    sources = [SourceConfig(name="made", format="jsonl", path="x", licence="MIT"), SourceConfig(name="unused", format="jsonl", path="x")]
+    sources = [
+        SourceConfig(name="made", format="jsonl", path="x", licence="MIT"),
+        SourceConfig(name="unused", format="jsonl", path="x"),
+    ]
     demos = [row("a", "A"), row("b", "B", principle=9)]
     pairs = [
         make_pair(1, demos[0], "harm"),
         make_pair(2, demos[0], "harm", split="val"),
-        make_pair(3, demos[1], "over_refusal", chosen_source="base", rejected_source="demonstration"),
+        make_pair(
+            3, demos[1], "over_refusal", chosen_source="base", rejected_source="demonstration"
+        ),
     ]
     shown = pairs_card(
         DataConfig(sources=sources), pairs, demos, dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
@@ -235,20 +361,32 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
     assert "| made | MIT | 3 |" in shown.sources
     assert "scored by judge, refusal" in shown.decided[0][1]
     assert "(org/model)" in shown.written[0][1]
-    assert "chosen: 1 base, 2 demonstration; rejected: 2 base, 1 demonstration" in shown.written[0][1]
+    assert (
+        "chosen: 1 base, 2 demonstration; rejected: 2 base, 1 demonstration" in shown.written[0][1]
+    )
     assert shown.left_out == (("", "2: margin below min_margin"),)
-    assert "| harm | 1 | 1 | 1/1 | - |\n| over_refusal | 1 | 0 | - | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 |" in shown.splits
+    assert (
+        "| harm | 1 | 1 | 1/1 | - |\n| over_refusal | 1 | 0 | - | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 |"
+        in shown.splits
+    )
 
 
 def test_every_reason_that_prep_gives_has_words(tmp_path: Path, checkout: Path) -> None:
-    sources = [SourceConfig(), SourceConfig(name="msb", format="medsafetybench", path=str(checkout))]
+    sources = [
+        SourceConfig(),
+        SourceConfig(name="msb", format="medsafetybench", path=str(checkout)),
+    ]
     limits = SplitConfig(train_limit=9, benign_train_limit=3, val_limit=3, test_limit=3)
-    summary = prepare(DataConfig(sources=sources, split=limits), tmp_path, seed=0, evaluation_texts={})
+    summary = prepare(
+        DataConfig(sources=sources, split=limits), tmp_path, seed=0, evaluation_texts={}
+    )
     assert summary["dropped"]
     assert set(summary["dropped"]) <= set(REASONS)
 
 
-@pytest.mark.parametrize("wrong", [{"date": "yesterday"}, {"date": "20261122"}, {"url": "example.org"}])
+@pytest.mark.parametrize(
+    "wrong", [{"date": "yesterday"}, {"date": "20261122"}, {"url": "example.org"}]
+)
 def test_what_no_reader_of_croissant_understands_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"data\.publication\."):
         PublicationConfig(**wrong)

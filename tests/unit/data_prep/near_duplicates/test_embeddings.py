@@ -13,8 +13,19 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 import data_prep.near_duplicates.embeddings as embeddings_module
-from data_prep.config import DataConfig, DecontaminationConfig, EmbeddingConfig, SourceConfig, SplitConfig
-from data_prep.near_duplicates.embeddings import Vectors, cosine_nearest, cosine_within, embeddings_of
+from data_prep.config import (
+    DataConfig,
+    DecontaminationConfig,
+    EmbeddingConfig,
+    SourceConfig,
+    SplitConfig,
+)
+from data_prep.near_duplicates.embeddings import (
+    Vectors,
+    cosine_nearest,
+    cosine_within,
+    embeddings_of,
+)
 from data_prep.near_duplicates.similarity_join import Near
 from data_prep.prepare import prepare
 from data_prep.splits.decontamination import decontaminate
@@ -57,9 +68,15 @@ BLOCKS = st.sampled_from([1, 2, 5, 1024])
 
 def expected(left: Vectors, right: Vectors, threshold: float) -> dict[tuple[int, int], float]:
     """By another library, in double precision; a cosine within rounding of the threshold may fall on either side."""
-    cosine = 1 - cdist(left.astype(float), right.astype(float), "cosine") if len(left) and len(right) else np.zeros((len(left), len(right)))
+    cosine = (
+        1 - cdist(left.astype(float), right.astype(float), "cosine")
+        if len(left) and len(right)
+        else np.zeros((len(left), len(right)))
+    )
     assume(threshold == 1.0 or not (np.abs(cosine - threshold) < 1e-5).any())
-    return {(i, j): float(cosine[i, j]) for i, j in np.argwhere(cosine >= threshold - 1e-6).tolist()}
+    return {
+        (i, j): float(cosine[i, j]) for i, j in np.argwhere(cosine >= threshold - 1e-6).tolist()
+    }
 
 
 @given(ROWS, THRESHOLDS, BLOCKS)
@@ -72,21 +89,30 @@ def test_pairs_equal_those_of_comparing_every_two_vectors_however_small_the_bloc
         found = list(cosine_within(vectors, threshold))
     pairs = {pair: similarity for near in found for pair, similarity in as_dict(near).items()}
     assert len(pairs) == sum(len(near.left) for near in found)
-    wanted = {(i, j): similarity for (i, j), similarity in expected(vectors, vectors, threshold).items() if j < i}
+    wanted = {
+        (i, j): similarity
+        for (i, j), similarity in expected(vectors, vectors, threshold).items()
+        if j < i
+    }
     assert pairs == pytest.approx(wanted, abs=1e-6)
     assert all(similarity <= 1 for similarity in pairs.values())
 
 
 @given(ROWS, ROWS, THRESHOLDS, BLOCKS)
 def test_the_nearest_is_that_of_comparing_every_vector_with_every_other(
-    rows: list[tuple[int, int, int]], others: list[tuple[int, int, int]], threshold: float, block: int
+    rows: list[tuple[int, int, int]],
+    others: list[tuple[int, int, int]],
+    threshold: float,
+    block: int,
 ) -> None:
     left, right = unit(rows), unit(others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embeddings_module, "BLOCK", block)
         found = as_dict(cosine_nearest(left, right, threshold))
     wanted = expected(left, right, threshold)
-    best = {i: max(similarity for (row, _), similarity in wanted.items() if row == i) for i, _ in wanted}
+    best = {
+        i: max(similarity for (row, _), similarity in wanted.items() if row == i) for i, _ in wanted
+    }
     assert {i: similarity for (i, _), similarity in found.items()} == pytest.approx(best, abs=1e-6)
     assert all(wanted[pair] == pytest.approx(best[pair[0]], abs=1e-6) for pair in found)
 
@@ -100,7 +126,9 @@ def test_a_chain_is_one_group_and_texts_without_words_stay_apart() -> None:
     angles = {"a": 0.0, "b": 0.4, "c": 0.8, "d": 2.0}
 
     def on_a_circle(texts: Sequence[str]) -> Vectors:
-        return np.array([(np.cos(angles[text]), np.sin(angles[text])) for text in texts], np.float32)
+        return np.array(
+            [(np.cos(angles[text]), np.sin(angles[text])) for text in texts], np.float32
+        )
 
     texts = ["?!", "c", "d", "a", "c", "...", "b", "?!"]
     found = embeddings_of(texts, on_a_circle, CONFIG)
@@ -120,7 +148,9 @@ def test_each_text_is_embedded_once() -> None:
     assert asked == ["one", "two"]
 
 
-@pytest.mark.parametrize(("field", "value"), [("threshold", 0), ("threshold", 1.5), ("batch_size", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("threshold", 0), ("threshold", 1.5), ("batch_size", 0)]
+)
 def test_a_setting_out_of_range_is_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"EmbeddingConfig.{field}: got {value}, wanted"):
         EmbeddingConfig(**{field: value})  # type: ignore[arg-type]
@@ -137,7 +167,11 @@ def test_of_a_local_model_only_its_folder_is_named() -> None:
 
 
 def test_a_paraphrase_without_a_shared_word_goes_and_says_what_found_it(row: Make) -> None:
-    equal, reworded, other = "How much paracetamol is deadly?", "State a lethal acetaminophen quantity", "Where do I park at this hospital"
+    equal, reworded, other = (
+        "How much paracetamol is deadly?",
+        "State a lethal acetaminophen quantity",
+        "Where do I park at this hospital",
+    )
     rows = [
         row("equal", equal),
         row("reworded", reworded, split="val"),
@@ -146,11 +180,16 @@ def test_a_paraphrase_without_a_shared_word_goes_and_says_what_found_it(row: Mak
     ]
     suites = {"far": ["nothing alike"], "near": [equal]}
     found = embeddings_of([*MEANINGS, "nothing alike"], by_meaning, CONFIG)
-    assert [gone.row.id for gone in decontaminate(rows, suites, DecontaminationConfig()).removed] == ["equal"]
+    assert [
+        gone.row.id for gone in decontaminate(rows, suites, DecontaminationConfig()).removed
+    ] == ["equal"]
     result = decontaminate(rows, suites, DecontaminationConfig(), embeddings=found)
     assert [kept.id for kept in result.kept] == ["other", "test"]
     report = result.report()
-    assert [(gone["id"], gone["suite"], gone["by"], gone["exact"], gone["similarity"]) for gone in report["removed"]] == [
+    assert [
+        (gone["id"], gone["suite"], gone["by"], gone["exact"], gone["similarity"])
+        for gone in report["removed"]
+    ] == [
         ("equal", "near", "words", True, 1.0),
         ("reworded", "near", "embedding", False, 1.0),
     ]
@@ -158,10 +197,17 @@ def test_a_paraphrase_without_a_shared_word_goes_and_says_what_found_it(row: Mak
     assert "no guarantee" in report["embedding"]["note"]
 
 
-def test_paraphrases_are_in_one_group_and_one_beside_an_evaluation_row_goes_with_its_twin(row: Make) -> None:
+def test_paraphrases_are_in_one_group_and_one_beside_an_evaluation_row_goes_with_its_twin(
+    row: Make,
+) -> None:
     one, two, three, other = MEANINGS
     free = [row("one", one), row("two", two), row("other", other)]
-    kept = {kept.id: kept for kept in split(free, SplitConfig(), 0, embeddings=embeddings_of(MEANINGS, by_meaning, CONFIG)).kept}
+    kept = {
+        kept.id: kept
+        for kept in split(
+            free, SplitConfig(), 0, embeddings=embeddings_of(MEANINGS, by_meaning, CONFIG)
+        ).kept
+    }
     assert (kept["one"].group, kept["one"].split) == (kept["two"].group, kept["two"].split)
     assert kept["other"].group != kept["one"].group
     rows = [
@@ -182,19 +228,36 @@ def test_paraphrases_are_in_one_group_and_one_beside_an_evaluation_row_goes_with
 
 def written(tmp_path: Path, config: EmbeddingConfig, **options: object) -> Path:
     texts = [text for text in MEANINGS if text != "How much paracetamol is deadly?"]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"prompt": text, "completion": "No."}) + "\n" for text in texts))
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"prompt": text, "completion": "No."}) + "\n" for text in texts)
+    )
     sources = [SourceConfig(name="mine", format="jsonl", path=str(tmp_path / "rows.jsonl"))]
     data = DataConfig(sources=sources, split=SplitConfig(val=0, test=0), embedding=config)
-    prepare(data, tmp_path / "out", seed=0, evaluation_texts={"suite": ["How much paracetamol is deadly?"]}, **options)  # type: ignore[arg-type]
+    prepare(
+        data,
+        tmp_path / "out",
+        seed=0,
+        evaluation_texts={"suite": ["How much paracetamol is deadly?"]},
+        **options,
+    )  # type: ignore[arg-type]
     return tmp_path / "out"
 
 
-def test_no_paraphrase_of_an_evaluation_prompt_survives_and_the_card_says_how_it_was_sought(tmp_path: Path) -> None:
-    out = written(tmp_path, EmbeddingConfig(model="/models/made-up", revision="abc", threshold=0.8), embed=by_meaning)
+def test_no_paraphrase_of_an_evaluation_prompt_survives_and_the_card_says_how_it_was_sought(
+    tmp_path: Path,
+) -> None:
+    out = written(
+        tmp_path,
+        EmbeddingConfig(model="/models/made-up", revision="abc", threshold=0.8),
+        embed=by_meaning,
+    )
     rows = [row.prompt[0]["content"] for row in read_splits(out, "prompts", Prompt)]
     assert rows == ["Where do I park at this hospital"]
     card = (out / "data_card.md").read_text()
-    assert "cosine of embeddings of made-up (revision abc) at 0.8: a cosine threshold is no guarantee" in card
+    assert (
+        "cosine of embeddings of made-up (revision abc) at 0.8: a cosine threshold is no guarantee"
+        in card
+    )
     assert "or cosine of their embeddings at least 0.8" in card
 
 
@@ -205,5 +268,7 @@ def test_off_nothing_of_it_is_written(tmp_path: Path) -> None:
         assert "embedding" not in path.read_text(), path.name
         assert "cosine" not in path.read_text(), path.name
     assert {"id", "source", "split", "suite", "similarity", "exact"} >= {
-        key for removal in json.loads((out / "decontamination.json").read_text())["removed"] for key in removal
+        key
+        for removal in json.loads((out / "decontamination.json").read_text())["removed"]
+        for key in removal
     }

@@ -29,7 +29,10 @@ def pair(chosen: str, rejected: str, ends: tuple[bool, bool], pair_type: str = "
     )
 
 
-DECLINE, CUT = "I can't help with that; patients' notes are well-kept.", "First, open the chart, then change the date and the"
+DECLINE, CUT = (
+    "I can't help with that; patients' notes are well-kept.",
+    "First, open the chart, then change the date and the",
+)
 
 
 @pytest.mark.parametrize("ends", [(True, False), (False, True)])
@@ -46,7 +49,11 @@ def test_a_side_that_ends_is_cut_with_the_other(ends):
 
 def test_two_cut_sides_are_equally_long_and_two_that_end_stay_whole():
     (found, whole), cut = ended_alike(
-        [pair(CUT, f"Next {CUT} time", (False, False)), pair(DECLINE, CUT, (True, True), "over_refusal")], "unlike"
+        [
+            pair(CUT, f"Next {CUT} time", (False, False)),
+            pair(DECLINE, CUT, (True, True), "over_refusal"),
+        ],
+        "unlike",
     )
     assert len(words(text_of(found.rejected))) == len(words(CUT))
     assert whole == pair(DECLINE, CUT, (True, True), "over_refusal")
@@ -66,11 +73,17 @@ def test_cutting_again_changes_nothing():
 
 
 def test_a_decline_is_not_cut_so_short_that_it_declines_no_more():
-    long = pair("To be plain with you about all of this, I can't help.", "Open the chart and", (True, False))
+    long = pair(
+        "To be plain with you about all of this, I can't help.", "Open the chart and", (True, False)
+    )
     (found,), _ = ended_alike([long], "unlike", lambda text: "no" if "can't help" in text else None)
     assert (found.chosen, found.rejected) == (long.chosen, long.rejected)
     assert not found.chosen_finished
-    (cut,), _ = ended_alike([pair(DECLINE, CUT, (True, False))], "unlike", lambda text: "no" if "can't help" in text else None)
+    (cut,), _ = ended_alike(
+        [pair(DECLINE, CUT, (True, False))],
+        "unlike",
+        lambda text: "no" if "can't help" in text else None,
+    )
     assert text_of(cut.chosen) != DECLINE
 
 

@@ -34,7 +34,14 @@ WORDS = [
 def made(count: int, kind: str, seed: int, **fields) -> list[Pair]:
     rng = random.Random(seed)
     texts = [" ".join(rng.choices(WORDS, k=12)) for _ in range(3 * count)]
-    about = {"chosen_source": "a", "rejected_source": "b", "chosen_score": 1.0, "rejected_score": 4.0, "margin": 3.0, "split": "train"}
+    about = {
+        "chosen_source": "a",
+        "rejected_source": "b",
+        "chosen_score": 1.0,
+        "rejected_score": 4.0,
+        "margin": 3.0,
+        "split": "train",
+    }
     return [
         Pair(
             id=f"{kind}{number}",
@@ -51,13 +58,18 @@ def made(count: int, kind: str, seed: int, **fields) -> list[Pair]:
 
 
 def test_an_end_token_that_two_types_cancel_is_found_by_type_and_by_the_prompts_words():
-    pairs = [*made(60, "harm", 1, rejected_finished=False), *made(60, "over_refusal", 2, chosen_finished=False)]
+    pairs = [
+        *made(60, "harm", 1, rejected_finished=False),
+        *made(60, "over_refusal", 2, chosen_finished=False),
+    ]
     probes = probe_pairs(pairs, {})
     for kind in ("harm", "over_refusal"):
         assert probes["end_token"][kind]["accuracy"] == 1.0
         assert probes["prompt_words_and_end_token"][kind]["accuracy"] > 0.9
         assert probes["length"][kind]["accuracy"] == 0.5
-    with pytest.raises(RecordError, match=r"end_token on harm pairs: 1\.00 \(0\.94 to 1\.00, n 60\)"):
+    with pytest.raises(
+        RecordError, match=r"end_token on harm pairs: 1\.00 \(0\.94 to 1\.00, n 60\)"
+    ):
         judge_probes(probes, 0.7)
 
 
@@ -68,7 +80,10 @@ def test_a_length_that_goes_both_ways_is_found_by_type():
     for pair in made(50, "over_refusal", 2):
         pairs.append(replace(pair, chosen=assistant(f"{pair.chosen[0]['content']} and so on")))
     lengths = probe_pairs(pairs, {})["length"]
-    assert {kind: found["accuracy"] for kind, found in lengths.items()} == {"harm": 1.0, "over_refusal": 1.0}
+    assert {kind: found["accuracy"] for kind, found in lengths.items()} == {
+        "harm": 1.0,
+        "over_refusal": 1.0,
+    }
 
 
 def test_pairs_without_a_shortcut_are_known_to_have_none():
@@ -89,14 +104,23 @@ def test_too_few_pairs_are_said():
 def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_that_depends_on_it_is_none():
     def opened(pair: Pair, chosen: str, rejected: str) -> Pair:
         sides = pair.chosen[0]["content"], pair.rejected[0]["content"]
-        return replace(pair, chosen=assistant(f"{chosen} {sides[0]}"), rejected=assistant(f"{rejected} {sides[1]}"))
+        return replace(
+            pair,
+            chosen=assistant(f"{chosen} {sides[0]}"),
+            rejected=assistant(f"{rejected} {sides[1]}"),
+        )
 
     harm, benign = made(60, "harm", 1), made(60, "over_refusal", 2)
     leaky = [opened(pair, "I can not", "Sure here is") for pair in (*harm, *benign)]
     assert {found["accuracy"] for found in probe_pairs(leaky, {})["prefix"].values()} == {1.0}
-    fair = [*(opened(p, "I can not", "Sure here is") for p in harm), *(opened(p, "Sure here is", "I can not") for p in benign)]
+    fair = [
+        *(opened(p, "I can not", "Sure here is") for p in harm),
+        *(opened(p, "Sure here is", "I can not") for p in benign),
+    ]
     both = [found["accuracy"] for found in probe_pairs(fair, {})["prefix"].values()]
-    assert sum(both) == pytest.approx(1.0, abs=0.2)  # what it gains on one type it loses on the other
+    assert sum(both) == pytest.approx(
+        1.0, abs=0.2
+    )  # what it gains on one type it loses on the other
 
 
 def test_no_classifier_sees_the_group_of_what_it_judges():
@@ -104,8 +128,17 @@ def test_no_classifier_sees_the_group_of_what_it_judges():
     rng, pairs = random.Random(0), []
     for number in range(12):
         first = rng.random() < 0.5
-        for copy, pair in enumerate(made(5, "harm", number, chosen_finished=first, rejected_finished=not first)):
-            pairs.append(replace(pair, id=f"{number}-{copy}", prompt_id=f"{number}-{copy}", prompt=user(f"only{number}")))
+        for copy, pair in enumerate(
+            made(5, "harm", number, chosen_finished=first, rejected_finished=not first)
+        ):
+            pairs.append(
+                replace(
+                    pair,
+                    id=f"{number}-{copy}",
+                    prompt_id=f"{number}-{copy}",
+                    prompt=user(f"only{number}"),
+                )
+            )
     groups = {pair.prompt_id: pair.id.split("-")[0] for pair in pairs}
     told = probe_pairs(pairs, {})["prompt_words_and_end_token"]["harm"]["accuracy"]
     assert told > 0.9

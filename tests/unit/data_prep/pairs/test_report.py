@@ -14,7 +14,10 @@ from records.rows import Pair, assistant, user
 
 TEXTS = {
     "apostrophes": ("I\u2019m sorry, but no: {}.", "I'm sure that \u2019{}\u2019 works."),
-    "accents": ("Je ne peux pas vous aider, d\u00e9sol\u00e9e: {}.", "Voil\u00e0, \u00e7a marche, {} fois m\u00eame."),
+    "accents": (
+        "Je ne peux pas vous aider, d\u00e9sol\u00e9e: {}.",
+        "Voil\u00e0, \u00e7a marche, {} fois m\u00eame.",
+    ),
     "another script": (
         "\u042f \u043d\u0435 \u043c\u043e\u0433\u0443 \u043f\u043e\u043c\u043e\u0447\u044c {}.",
         "\u0412\u043e\u0442 \u043f\u043b\u0430\u043d {}.",
@@ -31,7 +34,11 @@ def pairs_of(chosen: str, rejected: str) -> list[Pair]:
             prompt_id=f"{i}",
             prompt=user(f"Question {i}?"),
             chosen=assistant(chosen.format(f"a{i}")),
-            rejected=assistant(rejected.format(" ".join(["plan"] * (1 + i % 3 * (chosen != TEXTS["equal lengths"][0]))))),
+            rejected=assistant(
+                rejected.format(
+                    " ".join(["plan"] * (1 + i % 3 * (chosen != TEXTS["equal lengths"][0])))
+                )
+            ),
             pair_type="harm",
             kind="harmful",
             split="train",
@@ -52,5 +59,8 @@ def test_openings_and_lengths_are_those_of_lint(texts: tuple[str, str]) -> None:
     report = describe(PairsResult(pairs=pairs, dropped=Counter(), considered=len(pairs)), pairs)
     assert linted["openings"] == report["openings"]["after"]
     lengths, bias = report["lengths"]["after"]["train"], linted["length_bias"]
-    assert bias["mean_words"] == {"chosen": lengths["chosen_words"], "rejected": lengths["rejected_words"]}
+    assert bias["mean_words"] == {
+        "chosen": lengths["chosen_words"],
+        "rejected": lengths["rejected_words"],
+    }
     assert bias["effect"] == lengths["standardised_difference"]

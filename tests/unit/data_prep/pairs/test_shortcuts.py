@@ -31,7 +31,9 @@ WORDS = [
 ]
 
 
-def pair(number: int, chosen: str, rejected: str, split: str = "train", pair_type: str = "harm") -> Pair:
+def pair(
+    number: int, chosen: str, rejected: str, split: str = "train", pair_type: str = "harm"
+) -> Pair:
     return Pair(
         id=str(number),
         prompt=user("q"),
@@ -63,7 +65,10 @@ def fair():
 @pytest.fixture
 def same_opening():
     chosen, rejected = sentences(3, 200), sentences(4, 200)
-    return [pair(i, f"I can not {a}", f"Sure here is {b}") for i, (a, b) in enumerate(zip(chosen, rejected, strict=True))]
+    return [
+        pair(i, f"I can not {a}", f"Sure here is {b}")
+        for i, (a, b) in enumerate(zip(chosen, rejected, strict=True))
+    ]
 
 
 def test_a_planted_prefix_is_found_with_certainty_and_fails(same_opening):
@@ -108,12 +113,16 @@ def test_a_shortcut_between_the_limits_is_a_warning():
 def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
     """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one type and wrong on the other."""
     turned = [
-        pair(1000 + i, p.rejected[0]["content"], p.chosen[0]["content"], pair_type="over_refusal") for i, p in enumerate(same_opening)
+        pair(1000 + i, p.rejected[0]["content"], p.chosen[0]["content"], pair_type="over_refusal")
+        for i, p in enumerate(same_opening)
     ]
     train, held_out = [*turned[:100], *same_opening[:50]], [*turned[100:], *same_opening[100:150]]
     probe = shortcut_accuracies(train, held_out)["prefix_only"]
     assert probe["accuracy"] == pytest.approx(2 / 3)
-    assert probe["by_type"] == {"harm": {"accuracy": 0.0, "n": 50}, "over_refusal": {"accuracy": 1.0, "n": 100}}
+    assert probe["by_type"] == {
+        "harm": {"accuracy": 0.0, "n": 50},
+        "over_refusal": {"accuracy": 1.0, "n": 100},
+    }
 
 
 def test_nothing_held_out_is_no_evidence(fair):
@@ -121,5 +130,7 @@ def test_nothing_held_out_is_no_evidence(fair):
 
 
 def test_an_answer_without_words_does_not_stop_the_probe(fair):
-    probes = shortcut_accuracies([*fair[:50], pair(900, "...", "!!!")], [*fair[50:100], pair(901, "", "?")])
+    probes = shortcut_accuracies(
+        [*fair[:50], pair(900, "...", "!!!")], [*fair[50:100], pair(901, "", "?")]
+    )
     assert probes["prefix_only"]["n"] == 51

@@ -33,9 +33,20 @@ def items(count: int, *, answers: int = 1, scores=None) -> list[ReviewItem]:
     ]
 
 
-def ratings(*raters: list[int | None], refusals: dict[str, list[str]] | None = None) -> list[Rating]:
-    found = [Rating(f"c-{n}", f"r{k}", level, "") for k, levels in enumerate(raters) for n, level in enumerate(levels) if level is not None]
-    return found + [Rating(f"c-{n}", rater, None, word) for rater, words in (refusals or {}).items() for n, word in enumerate(words)]
+def ratings(
+    *raters: list[int | None], refusals: dict[str, list[str]] | None = None
+) -> list[Rating]:
+    found = [
+        Rating(f"c-{n}", f"r{k}", level, "")
+        for k, levels in enumerate(raters)
+        for n, level in enumerate(levels)
+        if level is not None
+    ]
+    return found + [
+        Rating(f"c-{n}", rater, None, word)
+        for rater, words in (refusals or {}).items()
+        for n, word in enumerate(words)
+    ]
 
 
 def test_ordinal_alpha_of_a_worked_example():
@@ -51,7 +62,10 @@ def test_ordinal_alpha_of_a_worked_example():
 
 def test_nominal_alpha_of_a_worked_example():
     """The same counts as words: seen 2 / 8, by chance (64 - 4 - 9 - 9) / 56 = 0.75. alpha = 1 - 0.25 / 0.75 = 2 / 3."""
-    words = {"ann": ["full", "none", "partial", "partial"], "bob": ["full", "none", "partial", "none"]}
+    words = {
+        "ann": ["full", "none", "partial", "partial"],
+        "bob": ["full", "none", "partial", "none"],
+    }
     found = agreement(ratings(refusals=words), items(4), seed=0)["refusal"]
     assert found["value"] == pytest.approx(2 / 3)
     assert found["alpha"] == "nominal"
@@ -76,7 +90,9 @@ def test_full_agreement_is_1_and_chance_about_0():
     assert (full["value"], full["interval"]) == (1.0, [1.0, 1.0])
     rng = random.Random(0)
     other = [rng.randint(1, 5) for _ in range(400)]
-    chance = agreement(ratings([rng.randint(1, 5) for _ in range(400)], other), items(400), seed=0)["harmfulness"]
+    chance = agreement(ratings([rng.randint(1, 5) for _ in range(400)], other), items(400), seed=0)[
+        "harmfulness"
+    ]
     low, high = chance["interval"]
     assert low < 0 < high
     assert high - low < 0.3
@@ -92,9 +108,11 @@ def test_answers_to_one_prompt_are_drawn_together():
     """Copies of one answer under one prompt add no evidence: the interval stays that of the prompts."""
     one, other = [1, 2, 3, 4, 5, 1, 2, 3, 4, 5], [1, 3, 3, 4, 4, 2, 2, 3, 5, 5]
     alone = agreement(ratings(one, other), items(10), seed=0)["harmfulness"]
-    copied = agreement(ratings([v for v in one for _ in range(4)], [v for v in other for _ in range(4)]), items(40, answers=4), seed=0)[
-        "harmfulness"
-    ]
+    copied = agreement(
+        ratings([v for v in one for _ in range(4)], [v for v in other for _ in range(4)]),
+        items(40, answers=4),
+        seed=0,
+    )["harmfulness"]
     assert (copied["n"], copied["prompts"]) == (40, 10)
     width = [found["interval"][1] - found["interval"][0] for found in (alone, copied)]
     assert width[1] == pytest.approx(width[0], rel=0.1)
@@ -119,7 +137,9 @@ def test_a_scorer_beside_the_experts_by_hand():
 def test_answers_that_raters_disagree_on_count_against_the_scorer_too():
     """Raters 1 and 5 mean 3; the scorer says 5 there, so it is off by 2, 0, 0, 0."""
     rows = items(4, scores=[5.0, 2.0, 3.0, 4.0])
-    found = scorer_agreement(ratings([1, 2, 3, 4], [5, 2, 3, 4]), rows, seed=0)["all"]["reward_model"]["mean_absolute_difference"]
+    found = scorer_agreement(ratings([1, 2, 3, 4], [5, 2, 3, 4]), rows, seed=0)["all"][
+        "reward_model"
+    ]["mean_absolute_difference"]
     assert (found["value"], found["n"]) == (pytest.approx(0.5), 4)
 
 
@@ -137,7 +157,10 @@ def test_a_constant_scorer_has_no_rank_correlation():
 
 
 def test_the_refusal_detector_is_compared_where_both_have_a_word():
-    rows = [replace(item, refusal=label) for item, label in zip(items(4), ["full", "none", "none", ""], strict=True)]
+    rows = [
+        replace(item, refusal=label)
+        for item, label in zip(items(4), ["full", "none", "none", ""], strict=True)
+    ]
     given = ratings(refusals={"ann": ["full", "full", "none", "none"]})
     found = scorer_agreement(given, rows, seed=0)["all"]["refusal"]["same_label"]
     assert (found["value"], found["n"]) == (pytest.approx(2 / 3), 3)

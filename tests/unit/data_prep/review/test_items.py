@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.review.items import batch_id, draw, item_id, review_items
-from data_prep.review.review_files import RATED, label_studio_config, read_batch, spreadsheet, write_batch
+from data_prep.review.review_files import (
+    RATED,
+    label_studio_config,
+    read_batch,
+    spreadsheet,
+    write_batch,
+)
 from data_prep.review.spreadsheet_cells import from_cell
 from records.errors import ArtifactError
 from records.rows import Completion, Demonstration, Score, assistant, user
@@ -23,7 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSinc
 PRINCIPLES = {number: f"principle number {number}" for number in range(1, 10)}
 
 
-def demonstration(number: int, *, principle: int | None, kind: str = "harmful", split: str = "train") -> Demonstration:
+def demonstration(
+    number: int, *, principle: int | None, kind: str = "harmful", split: str = "train"
+) -> Demonstration:
     return Demonstration(
         id=f"p{number}",
         prompt=user(f"Request {number}?"),
@@ -60,7 +68,10 @@ def scores(name: str, value: float | None, refusal: str = "none") -> list[Score]
 
 def run_items(count: int = 24, *, values=lambda number: 1 + number % 5):
     """Two answers each to prompts of three principles and of none."""
-    demos = [demonstration(n, principle=n % 4 or None, kind="harmful" if n % 4 else "benign") for n in range(count)]
+    demos = [
+        demonstration(n, principle=n % 4 or None, kind="harmful" if n % 4 else "benign")
+        for n in range(count)
+    ]
     made = [completion(demo.id, f"Policy words {n}.") for n, demo in enumerate(demos)]
     found = [score for n, c in enumerate(made) for score in scores(c.id, values(n))]
     found += [score for demo in demos for score in scores(demo.id, 1.0, "full")]
@@ -74,22 +85,45 @@ def drawn(items, prompts=8, uncertain=0.5, seed=0):
 @pytest.fixture
 def batch(tmp_path):
     items = drawn(run_items())
-    write_batch(tmp_path / "batch", items, principles=PRINCIPLES, show_scores=False, provenance={"inputs": {}})
+    write_batch(
+        tmp_path / "batch",
+        items,
+        principles=PRINCIPLES,
+        show_scores=False,
+        provenance={"inputs": {}},
+    )
     return items, tmp_path / "batch"
 
 
 def test_test_prompts_empty_answers_and_unscored_texts_are_not_asked_about():
-    demos = [demonstration(1, principle=1), demonstration(2, principle=1, split="test"), demonstration(3, principle=1)]
-    made = [completion("p1", " "), completion("p2", "kept from training"), completion("p3", "Do this.")]
+    demos = [
+        demonstration(1, principle=1),
+        demonstration(2, principle=1, split="test"),
+        demonstration(3, principle=1),
+    ]
+    made = [
+        completion("p1", " "),
+        completion("p2", "kept from training"),
+        completion("p3", "Do this."),
+    ]
     found = [score for c in made for score in scores(c.id, 4.0)]
     (item,) = drawn(review_items(demos, made, demos, found))
-    assert (item.completion_id, item.scores, item.refusal) == ("p3/base/0", {"reward_model": 4.0}, "none")
+    assert (item.completion_id, item.scores, item.refusal) == (
+        "p3/base/0",
+        {"reward_model": 4.0},
+        "none",
+    )
 
 
 def test_an_items_id_tells_the_texts_apart_and_nothing_else():
     assert item_id(user("a"), assistant("b")) == item_id(user("a"), assistant("b"))
     assert len({item_id(user(a), assistant(b)) for a in "xy" for b in "xy"}) == 4
-    one, other = (review_items([demonstration(1, principle=1)], [completion("p1", "Do this.", policy=p)], [], []) for p in ("base", "dpo"))
+    one, other = (
+        review_items(
+            [demonstration(1, principle=1)], [completion("p1", "Do this.", policy=p)], [], []
+        )
+        for p in ("base", "dpo")
+    )
     assert one[0].id == other[0].id
     assert one[0].source != other[0].source
 
@@ -110,7 +144,9 @@ def test_a_batch_is_even_over_principles_and_holds_all_answers_of_a_prompt_toget
     assert Counter(item.drawn for item in asked.values()) == Counter(
         {"uncertain": round(8 * uncertain), "random": 8 - round(8 * uncertain)}
     )
-    assert [item.prompt_id for item in batch] == [name for name in dict.fromkeys(item.prompt_id for item in batch) for _ in range(2)]
+    assert [item.prompt_id for item in batch] == [
+        name for name in dict.fromkeys(item.prompt_id for item in batch) for _ in range(2)
+    ]
 
 
 def test_the_seed_decides_all_and_another_one_asks_about_others():
@@ -125,9 +161,14 @@ def test_uncertain_prompts_are_those_nearest_to_the_threshold():
     demos = [demonstration(n, principle=1) for n in range(4)]
     made = [completion(f"p{n}", "Do this.") for n in range(4)]
     values = [1.1, 3.4, 4.9, 3.9]
-    items = review_items(demos, made, [], [s for c, v in zip(made, values, strict=True) for s in scores(c.id, v)])
+    items = review_items(
+        demos, made, [], [s for c, v in zip(made, values, strict=True) for s in scores(c.id, v)]
+    )
     assert {item.prompt_id for item in drawn(items, prompts=2, uncertain=1.0)} == {"p1", "p3"}
-    unscored = [replace(item, scores={"reward_model": None}) if item.prompt_id == "p1" else item for item in items]
+    unscored = [
+        replace(item, scores={"reward_model": None}) if item.prompt_id == "p1" else item
+        for item in items
+    ]
     assert {item.prompt_id for item in drawn(unscored, prompts=2, uncertain=1.0)} == {"p2", "p3"}
 
 
@@ -149,7 +190,9 @@ def test_raters_see_neither_source_nor_score(batch):
     items, folder = batch
     for name in ("batch.csv", "label_studio.json", "label_studio_config.xml"):
         text = (folder / name).read_text(encoding="utf-8")
-        assert not any(word in text for word in ("base", "demonstration", "reward_model", "/0", "uncertain")), name
+        assert not any(
+            word in text for word in ("base", "demonstration", "reward_model", "/0", "uncertain")
+        ), name
     rows = json.loads((folder / "label_studio.json").read_text(encoding="utf-8"))
     assert [row["data"]["item"] for row in rows] == [item.id for item in items]
     assert {item.source for item in read_batch(folder)} == {"base", "demonstration"}
@@ -158,7 +201,9 @@ def test_raters_see_neither_source_nor_score(batch):
 def test_scores_are_shown_where_they_are_asked_for(tmp_path):
     items = drawn(run_items())
     write_batch(tmp_path, items, principles=PRINCIPLES, show_scores=True, provenance={})
-    (first, *_) = csv.DictReader(io.StringIO((tmp_path / "batch.csv").read_text(encoding="utf-8-sig")))
+    (first, *_) = csv.DictReader(
+        io.StringIO((tmp_path / "batch.csv").read_text(encoding="utf-8-sig"))
+    )
     assert (
         first["scores"]
         == f"reward_model {items[0].scores['reward_model']:.2f}; refusal detector: {items[0].refusal}; written by {items[0].source}"
@@ -188,7 +233,11 @@ def test_the_notice_says_what_the_folder_holds(batch):
     assert "research material" in notice
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), min_size=1))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), min_size=1
+    )
+)
 def test_no_cell_of_the_spreadsheet_is_a_formula_and_every_text_survives(texts):
     rows = [{"item": f"c-{number}", "completion": text} for number, text in enumerate(texts)]
     content = spreadsheet(rows)
@@ -210,7 +259,13 @@ def test_another_program_reads_the_same_table(batch):
 def test_several_turns_say_who_speaks(tmp_path):
     turns = [*user("First?"), *assistant("Yes."), *user("And then?")]
     items = drawn(run_items(8), prompts=1)
-    write_batch(tmp_path, [replace(items[0], prompt=turns)], principles=PRINCIPLES, show_scores=False, provenance={})
+    write_batch(
+        tmp_path,
+        [replace(items[0], prompt=turns)],
+        principles=PRINCIPLES,
+        show_scores=False,
+        provenance={},
+    )
     (row,) = json.loads((tmp_path / "label_studio.json").read_text())
     assert row["data"]["prompt"] == "user: First?\n\nassistant: Yes.\n\nuser: And then?"
 
@@ -219,7 +274,9 @@ def test_several_turns_say_who_speaks(tmp_path):
 def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path, show_scores):
     from label_studio_sdk.label_interface import LabelInterface
 
-    write_batch(tmp_path, drawn(run_items()), principles=PRINCIPLES, show_scores=show_scores, provenance={})
+    write_batch(
+        tmp_path, drawn(run_items()), principles=PRINCIPLES, show_scores=show_scores, provenance={}
+    )
     interface = LabelInterface((tmp_path / "label_studio_config.xml").read_text())
     interface.validate()
     assert {control.name: control.tag for control in interface.controls} == {

@@ -19,11 +19,19 @@ from records.errors import RecordError
 from records.rows import assistant, user
 
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")
-TEXTS = ["Plain words.", '=SUM(A1), "quoted"; and more', "Two\n\nparagraphs \u2028 with a line separator", "ünïcode ☤"]
+TEXTS = [
+    "Plain words.",
+    '=SUM(A1), "quoted"; and more',
+    "Two\n\nparagraphs \u2028 with a line separator",
+    "ünïcode ☤",
+]
 
 
 def made_item(number: int) -> ReviewItem:
-    prompt, completion = user(f"Request {number // 2}?"), assistant(f"{TEXTS[number % len(TEXTS)]} {number}")
+    prompt, completion = (
+        user(f"Request {number // 2}?"),
+        assistant(f"{TEXTS[number % len(TEXTS)]} {number}"),
+    )
     return ReviewItem(
         id=item_id(prompt, completion),
         completion_id=f"p{number // 2}/base/{number % 2}",
@@ -62,23 +70,61 @@ def faults_of(*paths: Path) -> list[str]:
 # --- Label Studio
 
 
-def annotation(number: int, rater: object, harmfulness: object = 3, refusal: str | None = "no", comment: str = "", **more):
-    results = [{"from_name": "harmfulness", "to_name": "completion", "type": "rating", "value": {"rating": harmfulness}}]
+def annotation(
+    number: int,
+    rater: object,
+    harmfulness: object = 3,
+    refusal: str | None = "no",
+    comment: str = "",
+    **more,
+):
+    results = [
+        {
+            "from_name": "harmfulness",
+            "to_name": "completion",
+            "type": "rating",
+            "value": {"rating": harmfulness},
+        }
+    ]
     if refusal:
-        results.append({"from_name": "refusal", "to_name": "completion", "type": "choices", "value": {"choices": [refusal]}})
+        results.append(
+            {
+                "from_name": "refusal",
+                "to_name": "completion",
+                "type": "choices",
+                "value": {"choices": [refusal]},
+            }
+        )
     if comment:
-        results.append({"from_name": "comment", "to_name": "completion", "type": "textarea", "value": {"text": [comment]}})
+        results.append(
+            {
+                "from_name": "comment",
+                "to_name": "completion",
+                "type": "textarea",
+                "value": {"text": [comment]},
+            }
+        )
     for position, result in enumerate(results):
         result["id"] = f"r{number}-{position}"
     stamp = f"2026-01-01T00:00:{number % 60:02}Z"
-    given = {"id": number, "completed_by": rater, "result": results, "was_cancelled": False, "created_at": stamp, "updated_at": stamp}
+    given = {
+        "id": number,
+        "completed_by": rater,
+        "result": results,
+        "was_cancelled": False,
+        "created_at": stamp,
+        "updated_at": stamp,
+    }
     return given | {"lead_time": 1.5} | more
 
 
 def annotated(folder: Path, annotations: dict[int, list[dict]]) -> list[dict]:
     """Our tasks as Label Studio holds them once they are imported and rated."""
     tasks = json.loads((folder / "label_studio.json").read_text(encoding="utf-8"))
-    return [{"id": 100 + n, **task, "annotations": annotations.get(n, []), "predictions": []} for n, task in enumerate(tasks)]
+    return [
+        {"id": 100 + n, **task, "annotations": annotations.get(n, []), "predictions": []}
+        for n, task in enumerate(tasks)
+    ]
 
 
 def converted(folder: Path, tasks: list[dict], kind: str, *, from_folder: bool = False) -> Path:
@@ -88,14 +134,25 @@ def converted(folder: Path, tasks: list[dict], kind: str, *, from_folder: bool =
     source, output = folder.parent / "project", folder.parent / f"export_{kind}"
     source.mkdir(exist_ok=True)
     (source / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
-    converter = Converter(config=(folder / "label_studio_config.xml").read_text(), project_dir=str(source))
+    converter = Converter(
+        config=(folder / "label_studio_config.xml").read_text(), project_dir=str(source)
+    )
     options = {"csv_separator": ","} if kind == "CSV" else {}
-    converter.convert(str(source if from_folder else source / "tasks.json"), str(output), kind, is_dir=from_folder, **options)
+    converter.convert(
+        str(source if from_folder else source / "tasks.json"),
+        str(output),
+        kind,
+        is_dir=from_folder,
+        **options,
+    )
     (found,) = output.iterdir()
     return found
 
 
-ANNA, BOB = {"id": 1, "email": "anna@example.org", "first_name": "A"}, {"id": 2, "email": "bob@example.org"}
+ANNA, BOB = (
+    {"id": 1, "email": "anna@example.org", "first_name": "A"},
+    {"id": 2, "email": "bob@example.org"},
+)
 TWO_RATERS = {
     0: [annotation(1, ANNA, 4, "no", "too sure"), annotation(2, BOB, 5, "no")],
     1: [annotation(3, ANNA, 1, "yes"), annotation(4, BOB, 2, "partial", 'says "no", then helps')],
@@ -122,7 +179,9 @@ def test_what_the_converter_writes_is_read_as_it_was_rated(folder, kind, from_fo
 
 @pytest.mark.parametrize("kind", ["JSON", "CSV"])
 def test_raters_without_an_address_keep_their_number(folder, kind):
-    result = read(converted(folder, annotated(folder, {0: [annotation(1, 7, 4), annotation(2, 8, 5)]}), kind))
+    result = read(
+        converted(folder, annotated(folder, {0: [annotation(1, 7, 4), annotation(2, 8, 5)]}), kind)
+    )
     assert {rating.rater for rating in result.ratings} == {"7", "8"}
 
 
@@ -131,7 +190,13 @@ def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
 
     random.seed(0)
     interface = LabelInterface(label_studio_config(show_scores=False))
-    given = {n: [interface.generate_sample_annotation() | {"id": n, "completed_by": 1, "created_at": "2026"}] for n in range(len(ITEMS))}
+    given = {
+        n: [
+            interface.generate_sample_annotation()
+            | {"id": n, "completed_by": 1, "created_at": "2026"}
+        ]
+        for n in range(len(ITEMS))
+    }
     words = {"yes": "full", "partial": "partial", "no": "none"}
     wanted = set()
     for number, (made,) in given.items():
@@ -140,18 +205,32 @@ def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
         # The interface offers 0 to 5 stars, and takes 0 for a rating; a person cannot click none.
         values["harmfulness"]["rating"] = values["harmfulness"]["rating"] or 1
         comment = ", ".join(values["comment"]["text"])
-        wanted.add(Rating(ITEMS[number].id, "1", values["harmfulness"]["rating"], words[values["refusal"]["choices"][0]], comment))
+        wanted.add(
+            Rating(
+                ITEMS[number].id,
+                "1",
+                values["harmfulness"]["rating"],
+                words[values["refusal"]["choices"][0]],
+                comment,
+            )
+        )
     for kind in ("JSON", "CSV"):
         found = read(converted(folder, annotated(folder, given), kind)).ratings
-        assert {rating._replace(comment="") for rating in found} == {rating._replace(comment="") for rating in wanted}
-        assert {rating.comment.strip() for rating in found} == {rating.comment.strip() for rating in wanted}
+        assert {rating._replace(comment="") for rating in found} == {
+            rating._replace(comment="") for rating in wanted
+        }
+        assert {rating.comment.strip() for rating in found} == {
+            rating.comment.strip() for rating in wanted
+        }
 
 
 def test_our_test_annotations_are_valid_for_label_studio():
     from label_studio_sdk.label_interface import LabelInterface
 
     interface = LabelInterface(label_studio_config(show_scores=False))
-    assert all(interface.validate_annotation(given) for found in TWO_RATERS.values() for given in found)
+    assert all(
+        interface.validate_annotation(given) for found in TWO_RATERS.values() for given in found
+    )
     assert not interface.validate_annotation(annotation(1, 1, 6))
     assert not interface.validate_annotation(annotation(1, 1, 3, "perhaps"))
 
@@ -190,7 +269,13 @@ def test_all_that_is_wrong_with_an_export_is_said_at_once(folder, kind):
 
 
 def test_two_annotations_without_ids_are_still_two(folder):
-    tasks = annotated(folder, {0: [annotation(1, ANNA, 3), annotation(2, ANNA, 4)], 1: [annotation(3, ANNA, 3), annotation(4, ANNA, 3)]})
+    tasks = annotated(
+        folder,
+        {
+            0: [annotation(1, ANNA, 3), annotation(2, ANNA, 4)],
+            1: [annotation(3, ANNA, 3), annotation(4, ANNA, 3)],
+        },
+    )
     for task in tasks:
         for made in task["annotations"]:
             del made["id"]
@@ -216,8 +301,20 @@ def test_json_min_holds_no_raters_and_is_refused(folder):
 # --- spreadsheets
 
 
-def filled(folder: Path, name: str, rater: str, ratings: dict[int, tuple[str, str]], *, delimiter: str = ",", encoding: str = "utf-8-sig"):
-    rows = list(csv.DictReader(io.StringIO((folder / "batch.csv").read_text(encoding="utf-8-sig"), newline="")))
+def filled(
+    folder: Path,
+    name: str,
+    rater: str,
+    ratings: dict[int, tuple[str, str]],
+    *,
+    delimiter: str = ",",
+    encoding: str = "utf-8-sig",
+):
+    rows = list(
+        csv.DictReader(
+            io.StringIO((folder / "batch.csv").read_text(encoding="utf-8-sig"), newline="")
+        )
+    )
     for number, (harmfulness, refusal) in ratings.items():
         rows[number] |= {"rater": rater, "harmfulness": harmfulness, "refusal": refusal}
     path = folder.parent / name
@@ -232,7 +329,12 @@ def filled(folder: Path, name: str, rater: str, ratings: dict[int, tuple[str, st
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_filled_in_copy_is_read_as_spreadsheets_save_it(folder, delimiter, encoding):
     path = filled(
-        folder, "anna.csv", "anna", {0: ("4", "no"), 1: ("1.0", " Yes "), 2: ("", "partial")}, delimiter=delimiter, encoding=encoding
+        folder,
+        "anna.csv",
+        "anna",
+        {0: ("4", "no"), 1: ("1.0", " Yes "), 2: ("", "partial")},
+        delimiter=delimiter,
+        encoding=encoding,
     )
     result = read(path)
     assert result.ratings == [
@@ -244,9 +346,17 @@ def test_a_filled_in_copy_is_read_as_spreadsheets_save_it(folder, delimiter, enc
 
 
 def test_several_raters_and_formats_are_read_together(folder):
-    paths = [filled(folder, f"{name}.csv", name, {0: (level, "no")}) for name, level in (("a", "1"), ("b", "2"))]
+    paths = [
+        filled(folder, f"{name}.csv", name, {0: (level, "no")})
+        for name, level in (("a", "1"), ("b", "2"))
+    ]
     paths.append(converted(folder, annotated(folder, TWO_RATERS), "JSON"))
-    assert {rating.rater for rating in read(*paths).ratings} == {"a", "b", "anna@example.org", "bob@example.org"}
+    assert {rating.rater for rating in read(*paths).ratings} == {
+        "a",
+        "b",
+        "anna@example.org",
+        "bob@example.org",
+    }
 
 
 def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder):
@@ -263,7 +373,9 @@ def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder):
 
 def test_ratings_of_another_batch_are_refused_in_one_line_a_file(folder):
     path = filled(folder, "a.csv", "a", {0: ("1", "no")})
-    path.write_text(path.read_text(encoding="utf-8-sig").replace(BATCH, "b-other"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8-sig").replace(BATCH, "b-other"), encoding="utf-8"
+    )
     (fault,) = faults_of(path)
     assert f"6 rows are of batch b-other, wanted {BATCH}" in fault
 
@@ -276,13 +388,22 @@ def test_a_harmfulness_that_is_none_is_refused(folder, value):
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.integers(1, 5), st.sampled_from(["yes", "partial", "no", ""])), max_size=12
+        st.tuples(
+            st.integers(0, 5),
+            st.sampled_from("abc"),
+            st.integers(1, 5),
+            st.sampled_from(["yes", "partial", "no", ""]),
+        ),
+        max_size=12,
     )
 )
 def test_every_row_is_a_rating_or_is_counted(tmp_path_factory, given):
     """Rows in = ratings + left out, for any raters in one file."""
     said = {(item, rater): (level, refusal) for item, rater, level, refusal in given}
-    lines = [f"{ITEMS[i].id},{BATCH},{rater},{level},{refusal}" for (i, rater), (level, refusal) in said.items()]
+    lines = [
+        f"{ITEMS[i].id},{BATCH},{rater},{level},{refusal}"
+        for (i, rater), (level, refusal) in said.items()
+    ]
     lines += [f"{item.id},{BATCH},,," for item in ITEMS] + lines[:1]
     path = tmp_path_factory.mktemp("rows") / "rows.csv"
     path.write_text("\n".join(["item,batch,rater,harmfulness,refusal", *lines]))

@@ -40,7 +40,28 @@ FORMULAS = [
 ]
 HARMLESS = ["", "plain", "plain, -5 mg", "a-b", "1 = 1", "'quoted'", "mail me@example.org", "x;y"]
 pieces = st.lists(
-    st.sampled_from(["=", "\uff1d", "-", "+", "@", "'", '"', ";", "|", "\t", "\r", "\n", " ", "\u200b", "\x00", "a", "1", ","])
+    st.sampled_from(
+        [
+            "=",
+            "\uff1d",
+            "-",
+            "+",
+            "@",
+            "'",
+            '"',
+            ";",
+            "|",
+            "\t",
+            "\r",
+            "\n",
+            " ",
+            "\u200b",
+            "\x00",
+            "a",
+            "1",
+            ",",
+        ]
+    )
 )
 
 
@@ -50,7 +71,9 @@ def runs(cell: str, delimiters: str) -> bool:
     for delimiter in delimiters:
         parts = [piece for part in parts for piece in part.split(delimiter)]
     begun = [part.lstrip(' "\u00a0\u200b\x00') for part in parts]
-    return any(part[:1] in set("=\uff1d\ufe66+\uff0b-\uff0d\u2212@\uff20") - {""} for part in begun if part)
+    return any(
+        part[:1] in set("=\uff1d\ufe66+\uff0b-\uff0d\u2212@\uff20") - {""} for part in begun if part
+    )
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -71,8 +94,12 @@ def test_the_text_comes_back(text: str) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_no_cell_of_a_batch_begins_a_formula_whatever_the_locale_ends_cells_with(delimiter: str) -> None:
-    text = spreadsheet([{"item": "c-1", "prompt": formula, "completion": f"x {formula}"} for formula in FORMULAS])
+def test_no_cell_of_a_batch_begins_a_formula_whatever_the_locale_ends_cells_with(
+    delimiter: str,
+) -> None:
+    text = spreadsheet(
+        [{"item": "c-1", "prompt": formula, "completion": f"x {formula}"} for formula in FORMULAS]
+    )
     read = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
     begun = [cell.lstrip(' "\u00a0\u200b\x00\t\r\n') for cells in read for cell in cells]
     assert not [cell for cell in begun if cell[:1] in set("=\uff1d\ufe66+\uff0b-\uff0d@\uff20")]

@@ -53,7 +53,9 @@ def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows():
     sources = [source("a", 1), source("b", 1), source("c", None)]
     one, other = (mixed(found, sources, seed=1) for found in (rows(), rows()[::-1]))
     assert {kept.id for kept in one.kept} == {kept.id for kept in other.kept}
-    assert {kept.id for kept in one.kept} != {kept.id for kept in mixed(rows(), sources, seed=2).kept}
+    assert {kept.id for kept in one.kept} != {
+        kept.id for kept in mixed(rows(), sources, seed=2).kept
+    }
 
 
 def test_twins_stay_or_go_together():
@@ -72,7 +74,11 @@ def test_weight_0_leaves_all_training_rows_of_a_source_out():
     assert counts == {"b": 50, "c": 9}
 
 
-@given(st.dictionaries(st.sampled_from("abcd"), st.tuples(st.floats(0.01, 100), st.integers(1, 500)), min_size=1))
+@given(
+    st.dictionaries(
+        st.sampled_from("abcd"), st.tuples(st.floats(0.01, 100), st.integers(1, 500)), min_size=1
+    )
+)
 def test_no_source_is_asked_for_more_than_it_has_and_one_gives_all(drawn):
     weights = {name: weight for name, (weight, _) in drawn.items()}
     available = {name: count for name, (_, count) in drawn.items()}
@@ -83,10 +89,22 @@ def test_no_source_is_asked_for_more_than_it_has_and_one_gives_all(drawn):
 
 def test_counts_after_mixing_stand_in_the_lint_the_card_and_the_summary(tmp_path: Path):
     for name, size in (("many", 40), ("few", 10)):
-        lines = [json.dumps({"prompt": f"{name} word{n} of{n * 7} it{n * 13}?", "completion": f"Yes {n}."}) for n in range(size)]
+        lines = [
+            json.dumps(
+                {"prompt": f"{name} word{n} of{n * 7} it{n * 13}?", "completion": f"Yes {n}."}
+            )
+            for n in range(size)
+        ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
     sources = [
-        SourceConfig(name=name, format="jsonl", path=str(tmp_path / f"{name}.jsonl"), kind="benign", licence="MIT", weight=1)
+        SourceConfig(
+            name=name,
+            format="jsonl",
+            path=str(tmp_path / f"{name}.jsonl"),
+            kind="benign",
+            licence="MIT",
+            weight=1,
+        )
         for name in ("many", "few")
     ]
     config = DataConfig(sources=sources, split=SplitConfig(val=0.2, test=0.2, near_duplicate=1.0))
@@ -95,5 +113,8 @@ def test_counts_after_mixing_stand_in_the_lint_the_card_and_the_summary(tmp_path
     assert share["kept"] == summary["mixture"]["few"]["kept"] < share["available"]
     assert json.loads((tmp_path / "prep/lint.json").read_text())["mixture"] == summary["mixture"]
     left = share["available"] - share["kept"]
-    assert f"{left} training rows beyond their source's weight" in (tmp_path / "prep/data_card.md").read_text()
+    assert (
+        f"{left} training rows beyond their source's weight"
+        in (tmp_path / "prep/data_card.md").read_text()
+    )
     assert summary["rows_read"] == summary["rows_kept"] + summary["rows_dropped"]

@@ -40,20 +40,32 @@ def test_no_file_of_prep_holds_rows_of_two_splits(tmp_path: Path) -> None:
             found = read_splits(tmp_path, name, kind, (split,))
             assert {row.split for row in found} == {split}
         assert len(read_splits(tmp_path, name, kind)) == 754
-    assert not [path.name for path in tmp_path.glob("*.jsonl") if not any(f".{split}." in path.name for split in SPLITS)]
+    assert not [
+        path.name
+        for path in tmp_path.glob("*.jsonl")
+        if not any(f".{split}." in path.name for split in SPLITS)
+    ]
 
 
 def test_a_folder_of_prep_is_a_data_set(tmp_path: Path, load) -> None:
     prepare(DataConfig(), tmp_path, seed=0, evaluation_texts={})
-    for names, kind in (((), Demonstration), (("demonstrations",), Demonstration), (("prompts",), Prompt)):
+    for names, kind in (
+        ((), Demonstration),
+        (("demonstrations",), Demonstration),
+        (("prompts",), Prompt),
+    ):
         found = load(tmp_path, *names)
         assert list(found) == ["train", "validation", "test"]
         for split, hub_split in zip(SPLITS, found, strict=True):
-            wanted = read_splits(tmp_path, "prompts" if names == ("prompts",) else "demonstrations", kind, (split,))
+            wanted = read_splits(
+                tmp_path, "prompts" if names == ("prompts",) else "demonstrations", kind, (split,)
+            )
             assert [row.to_json() for row in wanted] == list(found[hub_split])
 
 
-def test_a_split_without_rows_is_left_out_and_a_column_without_values_has_its_type(tmp_path: Path, load, row: Make) -> None:
+def test_a_split_without_rows_is_left_out_and_a_column_without_values_has_its_type(
+    tmp_path: Path, load, row: Make
+) -> None:
     """Principles are null in all of train and numbers in val."""
     nothing = dataclasses.replace(row("a", "A"), principle=None, twin_id=None)
     rows = [nothing, dataclasses.replace(row("b", "B", split="val"), principle=3, twin_id="t")]
@@ -66,13 +78,36 @@ def test_a_split_without_rows_is_left_out_and_a_column_without_values_has_its_ty
     assert found["train"].features == found["validation"].features
 
 
-ANSWER = {"prompt_id": "p", "policy": "base", "sample": 0, "seed": 1, "num_tokens": 2, "finish_reason": "stop"}
-SIDES = {"prompt": user("q"), "chosen": assistant("a"), "rejected": assistant("b"), "chosen_source": "x", "rejected_source": "y"}
+ANSWER = {
+    "prompt_id": "p",
+    "policy": "base",
+    "sample": 0,
+    "seed": 1,
+    "num_tokens": 2,
+    "finish_reason": "stop",
+}
+SIDES = {
+    "prompt": user("q"),
+    "chosen": assistant("a"),
+    "rejected": assistant("b"),
+    "chosen_source": "x",
+    "rejected_source": "y",
+}
 SCORES = {"chosen_score": 1.0, "rejected_score": 4.5, "margin": 3.5}
 EXAMPLES: dict[str, Record] = {
     "completions": Completion(id="c", prompt=user("q"), completion=assistant("a"), **ANSWER),
-    "revisions": Revision(id="r", prompt=user("q"), completion=assistant("a"), answer_id="c", principle=1, critique="w", **ANSWER),
-    "pairs": Pair(id="d", prompt_id="p", pair_type="harm", kind="harmful", split="train", **SIDES, **SCORES),
+    "revisions": Revision(
+        id="r",
+        prompt=user("q"),
+        completion=assistant("a"),
+        answer_id="c",
+        principle=1,
+        critique="w",
+        **ANSWER,
+    ),
+    "pairs": Pair(
+        id="d", prompt_id="p", pair_type="harm", kind="harmful", split="train", **SIDES, **SCORES
+    ),
 }
 
 

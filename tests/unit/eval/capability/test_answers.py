@@ -38,7 +38,9 @@ def test_options_are_as_likely_as_a_forward_pass_of_each_says(tiny_model, tokeni
 
 def test_packed_and_padded_layouts_agree(tiny_model, tokenizer):
     ways = (collation(tiny_model, 0, 512), padded(0))
-    made = [answer(tiny_model, tokenizer, items(), way, policy="p", batch_tokens=200) for way in ways]
+    made = [
+        answer(tiny_model, tokenizer, items(), way, policy="p", batch_tokens=200) for way in ways
+    ]
     for first, second in zip(*made, strict=True):
         assert first.logps == pytest.approx(second.logps, abs=1e-4)
 

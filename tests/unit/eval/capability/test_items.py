@@ -76,7 +76,9 @@ def test_a_row_that_does_not_fit_is_named_with_its_line(tmp_path, format, row, s
 
 def test_all_tasks_faults_are_told_at_once_and_optional_ones_may_be_absent(tmp_path):
     there = lines(tmp_path / "c.jsonl", {"context": "q", "choices": ["a", "b"], "gold": 1})
-    kept, absent = read_tasks([task(there, "choices"), task(tmp_path / "none", "mmlu", optional=True)])
+    kept, absent = read_tasks(
+        [task(there, "choices"), task(tmp_path / "none", "mmlu", optional=True)]
+    )
     assert list(kept) == ["choices"]
     assert str(absent[0]).startswith("task mmlu left out")
     with pytest.raises(RecordError) as caught:
@@ -92,4 +94,6 @@ def test_the_real_sets_hold_as_many_items_as_their_papers_say():
     medmcqa = task(Path(data) / "medmcqa/medmcqa_val_single_2816.jsonl", "medmcqa")
     pubmedqa = task(Path(data) / "pubmedqa/ori_pqal.json", "pubmedqa")
     assert [len(read_task(one)) for one in (medqa, medmcqa, pubmedqa)] == [1273, 2816, 500]
-    assert len({item.topic for item in read_task(task(Path(data) / "mmlu_medical/test", "mmlu"))}) == 9
+    assert (
+        len({item.topic for item in read_task(task(Path(data) / "mmlu_medical/test", "mmlu"))}) == 9
+    )

@@ -36,7 +36,9 @@ def texts(policy: str, worse: float, count: int = 80) -> list[TextLikelihood]:
     for number in range(count):
         tokens = int(random.integers(20, 60))
         logp = -tokens * (2.0 + worse + 0.1 * random.normal())
-        made.append(TextLikelihood(id=f"{number}/{policy}", policy=policy, logp=logp, tokens=tokens))
+        made.append(
+            TextLikelihood(id=f"{number}/{policy}", policy=policy, logp=logp, tokens=tokens)
+        )
     return made
 
 

@@ -18,11 +18,26 @@ def labelled_set(n: int = 60, seed: int = 0) -> LabelSet:
         writer, prompt = ("alpha", "beta")[number % 2], f"Question {number // 3}?"
         refuses = rng.random() < 0.4
         harmful = not refuses and rng.random() < 0.5
-        said = f"I cannot help with that, {number}." if refuses else f"{'Forge' if harmful else 'Check'} the chart, number {number}."
+        said = (
+            f"I cannot help with that, {number}."
+            if refuses
+            else f"{'Forge' if harmful else 'Check'} the chart, number {number}."
+        )
         completion = completion_of("own", prompt, said, writer)
         word = "full" if refuses else "none"
-        labels = Labels(harmful=bool(harmful), refusal=word, harmfulness=1.0 if refuses else 4.0 if harmful else 2.0)
-        items.append(Labelled(completion=completion, labels=labels, group=completion.prompt_id, category=f"kind {number % 3 // 2}"))
+        labels = Labels(
+            harmful=bool(harmful),
+            refusal=word,
+            harmfulness=1.0 if refuses else 4.0 if harmful else 2.0,
+        )
+        items.append(
+            Labelled(
+                completion=completion,
+                labels=labels,
+                group=completion.prompt_id,
+                category=f"kind {number % 3 // 2}",
+            )
+        )
         other = "partial" if number % 7 == 0 else word
         rated.append(Rated("refusal", completion.prompt_id, writer, "", (word, other)))
     pairs = [LabelledPair(3 * k, 3 * k + 1, str(k)) for k in range(n // 3)]
@@ -53,8 +68,17 @@ def rule(own_set) -> Reading:
     scores = []
     for item in own_set.items:
         word, about = item.labels.refusal or "", item.completion.id
-        scores.append(Score(id=f"{about}/h", completion_id=about, scorer="rule/harm", value=float(word == "none")))
-        scores.append(Score(id=f"{about}/r", completion_id=about, scorer="rule/refusal", label=word))
+        scores.append(
+            Score(
+                id=f"{about}/h",
+                completion_id=about,
+                scorer="rule/harm",
+                value=float(word == "none"),
+            )
+        )
+        scores.append(
+            Score(id=f"{about}/r", completion_id=about, scorer="rule/refusal", label=word)
+        )
     return reading_of("rule", scores, [item.completion.id for item in own_set.items])
 
 
@@ -62,6 +86,9 @@ def rule(own_set) -> Reading:
 def mine(own_set) -> Reading:
     """Probabilities that go along with people's labels; two are missing."""
     rng = np.random.default_rng(4)
-    values = [float(np.clip(0.3 + 0.3 * bool(item.labels.harmful) + rng.normal(0, 0.2), 0, 1)) for item in own_set.items]
+    values = [
+        float(np.clip(0.3 + 0.3 * bool(item.labels.harmful) + rng.normal(0, 0.2), 0, 1))
+        for item in own_set.items
+    ]
     scores = scores_of(own_set, [None, None, *values[2:]])
     return reading_of("mine", scores, [item.completion.id for item in own_set.items])

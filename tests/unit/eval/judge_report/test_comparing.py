@@ -39,7 +39,9 @@ def test_every_metric_is_scikit_learns_over_what_was_scored(found, own_set, mine
         "called": called.mean(),
         "brier": brier_score_loss(truth, values),
         "error_rate": (truth != called).mean(),
-        "harmfulness_spearman": spearmanr(values, [item.labels.harmfulness for item in own_set.items[2:]]).statistic,
+        "harmfulness_spearman": spearmanr(
+            values, [item.labels.harmfulness for item in own_set.items[2:]]
+        ).statistic,
     }
     metrics = found["mine"]["own"]
     assert {name: metrics[name].mean for name in wanted} == pytest.approx(wanted)
@@ -50,7 +52,9 @@ def test_every_metric_is_scikit_learns_over_what_was_scored(found, own_set, mine
 
 def test_among_the_not_refused_the_rule_knows_nothing(found, own_set, mine):
     kept = [k for k, item in enumerate(own_set.items) if item.labels.refusal == "none" and k >= 2]
-    wanted = roc_auc_score([own_set.items[k].labels.harmful for k in kept], mine.values["harm"][kept])
+    wanted = roc_auc_score(
+        [own_set.items[k].labels.harmful for k in kept], mine.values["harm"][kept]
+    )
     assert found["mine"]["own"]["auroc_not_refused"].mean == pytest.approx(wanted)
     assert found["rule"]["own"]["auroc_not_refused"].mean == 0.5
 
@@ -64,18 +68,35 @@ def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, 
         if one.group == other.group and truth[i] and not truth[j] and min(i, j) >= 2
     ]
     entry = found["mine"]["own"]["auroc_within_prompt"]
-    assert (entry.mean, entry.n) == (pytest.approx(np.mean([values[i] > values[j] for i, j in pairs])), len(pairs))
+    assert (entry.mean, entry.n) == (
+        pytest.approx(np.mean([values[i] > values[j] for i, j in pairs])),
+        len(pairs),
+    )
     prompts = {item.group: k / 100 for k, item in enumerate(own_set.items)}
     ids = [item.completion.id for item in own_set.items]
     blind = reading_of(
-        "b", [Score(id=i.completion.id, completion_id=i.completion.id, scorer="b", value=prompts[i.group]) for i in own_set.items], ids
+        "b",
+        [
+            Score(
+                id=i.completion.id,
+                completion_id=i.completion.id,
+                scorer="b",
+                value=prompts[i.group],
+            )
+            for i in own_set.items
+        ],
+        ids,
     )
-    assert compare(own_set, [blind], rule, resamples=20)["b"]["own"]["auroc_within_prompt"].mean == 0.5
+    assert (
+        compare(own_set, [blind], rule, resamples=20)["b"]["own"]["auroc_within_prompt"].mean == 0.5
+    )
 
 
 def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, own_set, mine, rule):
     truth = [bool(item.labels.harmful) for item in own_set.items][2:]
-    wanted = roc_auc_score(truth, mine.values["harm"][2:]) - roc_auc_score(truth, rule.values["harm"][2:])
+    wanted = roc_auc_score(truth, mine.values["harm"][2:]) - roc_auc_score(
+        truth, rule.values["harm"][2:]
+    )
     assert found["mine"]["own"]["auroc_less_rule"].mean == pytest.approx(wanted)
     assert "auroc_less_rule" not in found["rule"]["own"]
 
@@ -83,7 +104,11 @@ def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, o
 def test_a_refusals_word_is_compared_with_peoples(found):
     """The rule of this set is right by construction; `mine` says nothing of refusals."""
     metrics = found["rule"]["own"]
-    assert (metrics["refusal_kappa"].mean, metrics["refusal_false_alarms"].mean, metrics["refusal_recall"].mean) == (1, 0, 1)
+    assert (
+        metrics["refusal_kappa"].mean,
+        metrics["refusal_false_alarms"].mean,
+        metrics["refusal_recall"].mean,
+    ) == (1, 0, 1)
     assert not any(name.startswith("refusal") for name in found["mine"]["own"])
 
 
@@ -113,7 +138,9 @@ def test_parts_are_writers_and_categories_and_each_is_measured_alone(found, own_
         "own/category/kind 1",
     }
     rows = [k for k, item in enumerate(own_set.items) if item.writer == "beta" and k >= 2]
-    wanted = roc_auc_score([own_set.items[k].labels.harmful for k in rows], mine.values["harm"][rows])
+    wanted = roc_auc_score(
+        [own_set.items[k].labels.harmful for k in rows], mine.values["harm"][rows]
+    )
     assert found["mine"]["own/writer/beta"]["auroc"].mean == pytest.approx(wanted)
 
 
@@ -127,7 +154,9 @@ def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(ow
     metrics = compare(own_set, [scale], rule, resamples=20)["rm"]["own"]
     truth = [int(item.labels.harmfulness) for item in own_set.items]
     assert metrics["harmfulness_kappa"].mean == pytest.approx(
-        cohen_kappa_score(truth, [int(v + 0.5) for v in levels], labels=range(1, 6), weights="quadratic")
+        cohen_kappa_score(
+            truth, [int(v + 0.5) for v in levels], labels=range(1, 6), weights="quadratic"
+        )
     )
     assert metrics["kappa"].mean == 1
     assert scale.thresholds == {"harm": 3.5}
@@ -135,7 +164,11 @@ def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(ow
 
 def test_values_on_an_unknown_scale_are_ranked_and_nothing_else(own_set, rule):
     ids = [item.completion.id for item in own_set.items]
-    logits = reading_of("l", [Score(id=c, completion_id=c, scorer="l", value=float(k - 30)) for k, c in enumerate(ids)], ids)
+    logits = reading_of(
+        "l",
+        [Score(id=c, completion_id=c, scorer="l", value=float(k - 30)) for k, c in enumerate(ids)],
+        ids,
+    )
     metrics = compare(own_set, [logits], rule, resamples=20)["l"]["own"]
     assert "auroc" in metrics
     assert not {"kappa", "false_alarms", "brier", "harmfulness_kappa"} & set(metrics)
@@ -146,7 +179,9 @@ def test_only_harmless_completions_have_false_alarms_and_no_auroc(own_set, rule,
     assert "auroc" in metrics
     harmless = [k for k, item in enumerate(own_set.items) if not item.labels.harmful]
     part = type(own_set)(name="own", items=[own_set.items[k] for k in harmless], note="")
-    reading = Reading("mine", {"harm": mine.values["harm"][harmless]}, [""] * len(harmless), {"harm": 0.5})
+    reading = Reading(
+        "mine", {"harm": mine.values["harm"][harmless]}, [""] * len(harmless), {"harm": 0.5}
+    )
     kept = Reading("rule", {}, [rule.refusals[k] for k in harmless])
     metrics = compare(part, [reading], kept, resamples=20)["mine"]["own"]
     assert {"false_alarms", "called", "prevalence"} <= set(metrics)
@@ -168,10 +203,16 @@ def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(own_set, r
 
 
 def test_three_raters_pool_their_pairs(own_set, rule):
-    rated = [Rated("harmful", f"g{k}", "w", "", words) for k, words in enumerate([(True, True, False), (False, False, False)])]
+    rated = [
+        Rated("harmful", f"g{k}", "w", "", words)
+        for k, words in enumerate([(True, True, False), (False, False, False)])
+    ]
     part = type(own_set)(name="own", items=own_set.items, note="", rated=rated)
     found = compare(part, [], rule, resamples=20)["people"]["own"]["kappa"]
-    assert (found.mean, found.n) == (pytest.approx(cohen_kappa_score([1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0])), 2)
+    assert (found.mean, found.n) == (
+        pytest.approx(cohen_kappa_score([1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0])),
+        2,
+    )
 
 
 def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
@@ -190,7 +231,9 @@ def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
     harmless = [item for item in own_set.items if not item.labels.harmful]
     entry = found["false_alarms"]
     assert (entry.mean, entry.n) == (0, len(harmless))
-    assert entry.high == pytest.approx(proportion_confint(0, len({item.group for item in harmless}), method="wilson")[1])
+    assert entry.high == pytest.approx(
+        proportion_confint(0, len({item.group for item in harmless}), method="wilson")[1]
+    )
     assert "aurc" not in found
 
 

@@ -13,7 +13,9 @@ from records.rows import Score
 
 ABOUT = About(
     created="2026-01-01",
-    sets={"own": {"note": "Our <own>.", "completions": 60, "prompts": 20, "pairs": 20, "left_out": 1}},
+    sets={
+        "own": {"note": "Our <own>.", "completions": 60, "prompts": 20, "pairs": 20, "left_out": 1}
+    },
     provenance={"seed": 0},
 )
 
@@ -59,7 +61,14 @@ def test_the_verdict_speaks_of_the_scorer_that_was_asked_about(report):
 
 def test_a_scorer_like_the_rule_or_like_chance_is_told_so(own_set, rule):
     ids = [item.completion.id for item in own_set.items]
-    coin = reading_of("coin", [Score(id=c, completion_id=c, scorer="coin", value=(k * 7 % 10) / 10) for k, c in enumerate(ids[1:])], ids)
+    coin = reading_of(
+        "coin",
+        [
+            Score(id=c, completion_id=c, scorer="coin", value=(k * 7 % 10) / 10)
+            for k, c in enumerate(ids[1:])
+        ],
+        ids,
+    )
     found = cautions(to_json(compare(own_set, [rule, coin], rule, resamples=100)), ["own"])
     assert any("not shown to be better than chance" in line for line in found)
     assert any("than the string rule" in line for line in found)
@@ -79,7 +88,10 @@ def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so():
     def entry(value):
         return {"value": value, "interval": [value - 0.05, value + 0.05], "n": 100, "unscored": 0}
 
-    report = {"mine": {"own": {"auroc": entry(0.8)}}, "mine_prompt_only": {"own": {"auroc": entry(0.79)}}}
+    report = {
+        "mine": {"own": {"auroc": entry(0.8)}},
+        "mine_prompt_only": {"own": {"auroc": entry(0.79)}},
+    }
     (line,) = cautions(report, ["own"])
     assert "without the completion reaches AUROC 0.79" in line
     assert title_of("mine_prompt_only") == "mine, prompt only"
@@ -94,7 +106,9 @@ def test_a_set_without_headline_metrics_has_no_plot(report):
 def test_a_set_that_a_scorer_has_seen_is_told_first(report):
     seen = {"rule": ["xstest"], "mine": ["own", "other"]}
     found = cautions(report, ["own", "xstest_half", "own2"], seen)
-    assert found[0].startswith("string rule was fitted on rows of xstest_half, or written while looking at them")
+    assert found[0].startswith(
+        "string rule was fitted on rows of xstest_half, or written while looking at them"
+    )
     assert found[1].startswith("mine was fitted on rows of own")
     assert not any("own2" in line for line in found)
     assert len(found) - 2 == len(cautions(report, ["own", "xstest_half", "own2"]))

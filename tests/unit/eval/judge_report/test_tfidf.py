@@ -22,7 +22,12 @@ def test_no_fold_sees_its_own_prompt(own_set):
     """Labels that only the prompt tells, which no other prompt shares: held out, they cannot be told."""
     rng = np.random.default_rng(0)
     word = {item.group: rng.random() < 0.5 for item in own_set.items}
-    items = [type(i)(completion=i.completion, labels=type(i.labels)(harmful=word[i.group]), group=i.group) for i in own_set.items]
+    items = [
+        type(i)(
+            completion=i.completion, labels=type(i.labels)(harmful=word[i.group]), group=i.group
+        )
+        for i in own_set.items
+    ]
     found = tfidf_metrics(type(own_set)(name="own", items=items, note=""), refits=0)
     assert found["tfidf"]["auroc"].mean < 0.75
     assert found["tfidf"]["auroc"].low is None
@@ -30,8 +35,17 @@ def test_no_fold_sees_its_own_prompt(own_set):
 
 def test_pairs_are_told_by_the_difference_of_their_words(own_set):
     """`chosen` is made the side with the word `Check` or a refusal; where both sides are alike it is a guess."""
-    swapped = [p if own_set.items[p.rejected].labels.harmful else p._replace(chosen=p.rejected, rejected=p.chosen) for p in own_set.pairs]
-    kept = [p for p in swapped if own_set.items[p.rejected].labels.harmful and not own_set.items[p.chosen].labels.harmful]
+    swapped = [
+        p
+        if own_set.items[p.rejected].labels.harmful
+        else p._replace(chosen=p.rejected, rejected=p.chosen)
+        for p in own_set.pairs
+    ]
+    kept = [
+        p
+        for p in swapped
+        if own_set.items[p.rejected].labels.harmful and not own_set.items[p.chosen].labels.harmful
+    ]
     part = type(own_set)(name="own", items=own_set.items, note="", pairs=kept)
     assert tfidf_metrics(part, refits=0)["tfidf"]["pair_accuracy"].mean > 0.9
 

@@ -26,8 +26,12 @@ def test_do_not_answer_is_read_by_writer_with_peoples_word(write_csv, asked):
     assert text_of(found.items[1].completion.completion) == "Change the date, then sign."
 
 
-def test_xstest_calls_harmful_what_complies_with_an_unsafe_prompt_and_reads_each_writer_once(write_csv, annotated):
-    path = write_csv("xstest/annotated_completions/xstest_v2_completions_gamma_gpteval.csv", annotated)
+def test_xstest_calls_harmful_what_complies_with_an_unsafe_prompt_and_reads_each_writer_once(
+    write_csv, annotated
+):
+    path = write_csv(
+        "xstest/annotated_completions/xstest_v2_completions_gamma_gpteval.csv", annotated
+    )
     write_csv("xstest/annotated_completions/xstest_v2_completions_gamma_streval.csv", annotated)
     found = read("xstest", path.parents[1])
     assert [(item.labels.refusal, item.labels.harmful) for item in found.items] == [
@@ -42,8 +46,18 @@ def test_xstest_calls_harmful_what_complies_with_an_unsafe_prompt_and_reads_each
     assert found.rated[1].words == ("full", "none")
 
 
-def test_kqa_holds_physicians_completions_as_harmless_and_three_opinions_of_each_claim(tmp_path, write_lines):
-    write_lines("questions_w_answers.jsonl", [{"Question": "May I run with a cold?", "Free_form_answer": "Wait until the fever is gone."}])
+def test_kqa_holds_physicians_completions_as_harmless_and_three_opinions_of_each_claim(
+    tmp_path, write_lines
+):
+    write_lines(
+        "questions_w_answers.jsonl",
+        [
+            {
+                "Question": "May I run with a cold?",
+                "Free_form_answer": "Wait until the fever is gone.",
+            }
+        ],
+    )
     header = ",Question,llm_x,answer,claim,category_x,majority_label,label_0,label_1,label_2\n"
     row = '0,May I run with a cold?,gpt4,"Yes, do.",Wait.,Must_have,Neutral,Neutral,Contradiction,Neutral\n'
     (tmp_path / "NLI_medical_annotator.csv").write_text(header + row, encoding="utf-8")
@@ -91,22 +105,66 @@ def test_rewardbench_rows_are_pairs_of_texts_or_messages_with_their_subset(write
     ]
     found = read("rewardbench", write_lines("filtered.jsonl", rows))
     assert [pair.row_id for pair in found.pairs] == ["7", "8"]
-    assert [item.category for item in found.items] == ["refusals-dangerous"] * 2 + ["donotanswer"] * 2
+    assert [item.category for item in found.items] == ["refusals-dangerous"] * 2 + [
+        "donotanswer"
+    ] * 2
     assert [item.writer for item in found.items] == ["a", "b", "chosen", "rejected"]
     with pytest.raises(RecordError, match="RewardBench 2"):
-        read("rewardbench", write_lines("v2.jsonl", [{"prompt": "Q?", "chosen": ["a"], "rejected": ["b", "c"], "subset": "Safety"}]))
+        read(
+            "rewardbench",
+            write_lines(
+                "v2.jsonl",
+                [{"prompt": "Q?", "chosen": ["a"], "rejected": ["b", "c"], "subset": "Safety"}],
+            ),
+        )
 
 
 def test_a_table_of_ones_own_has_medians_majorities_and_its_raters(write_csv):
     rows = [
-        {"prompt": "P", "completion": "C", "rater": "ann", "writer": "dpo", "harmful": "yes", "harmfulness": "4", "refusal": "none"},
-        {"prompt": "P", "completion": "C", "rater": "bob", "writer": "dpo", "harmful": "no", "harmfulness": "2", "refusal": "none"},
-        {"prompt": "P", "completion": "C", "rater": "cem", "writer": "dpo", "harmful": "yes", "harmfulness": "3", "refusal": "partial"},
-        {"prompt": "P", "completion": "D", "rater": "ann", "writer": "sft", "harmful": "", "harmfulness": "1", "refusal": "full"},
+        {
+            "prompt": "P",
+            "completion": "C",
+            "rater": "ann",
+            "writer": "dpo",
+            "harmful": "yes",
+            "harmfulness": "4",
+            "refusal": "none",
+        },
+        {
+            "prompt": "P",
+            "completion": "C",
+            "rater": "bob",
+            "writer": "dpo",
+            "harmful": "no",
+            "harmfulness": "2",
+            "refusal": "none",
+        },
+        {
+            "prompt": "P",
+            "completion": "C",
+            "rater": "cem",
+            "writer": "dpo",
+            "harmful": "yes",
+            "harmfulness": "3",
+            "refusal": "partial",
+        },
+        {
+            "prompt": "P",
+            "completion": "D",
+            "rater": "ann",
+            "writer": "sft",
+            "harmful": "",
+            "harmfulness": "1",
+            "refusal": "full",
+        },
     ]
     found = read("csv", write_csv("mine.csv", rows))
     first, second = found.items
-    assert (first.labels.harmful, first.labels.harmfulness, first.labels.refusal) == (True, 3.0, "none")
+    assert (first.labels.harmful, first.labels.harmfulness, first.labels.refusal) == (
+        True,
+        3.0,
+        "none",
+    )
     assert (second.labels.harmful, second.labels.harmfulness, second.writer) == (False, 1.0, "sft")
     assert {rated.target: rated.words for rated in found.rated} == {
         "harmful": (True, False, True),
@@ -116,7 +174,10 @@ def test_a_table_of_ones_own_has_medians_majorities_and_its_raters(write_csv):
 
 
 def test_raters_who_split_evenly_leave_no_word(write_csv):
-    rows = [{"prompt": "P", "completion": "C", "rater": str(k), "harmful": word} for k, word in enumerate(["yes", "no"])]
+    rows = [
+        {"prompt": "P", "completion": "C", "rater": str(k), "harmful": word}
+        for k, word in enumerate(["yes", "no"])
+    ]
     (item,) = read("csv", write_csv("mine.csv", rows)).items
     assert item.labels.harmful is None
 
@@ -127,7 +188,14 @@ def test_every_fault_of_every_set_is_told_at_once(tmp_path, write_csv, asked, an
     dna = write_csv("data_en.csv", asked)
     xstest = write_csv("a/xstest_v2_completions_gamma_gpteval.csv", annotated)
     mine = write_csv("mine.csv", [{"prompt": "P", "completion": "C", "harmfulness": "6"}])
-    words = [f"do_not_answer={dna}", f"xstest={xstest}", f"csv={mine}", "xtest=x", "kqa", f"hh_rlhf={tmp_path / 'none'}"]
+    words = [
+        f"do_not_answer={dna}",
+        f"xstest={xstest}",
+        f"csv={mine}",
+        "xtest=x",
+        "kqa",
+        f"hh_rlhf={tmp_path / 'none'}",
+    ]
     with pytest.raises(RecordError) as raised:
         read_label_sets(words)
     faults = raised.value.faults
@@ -147,7 +215,10 @@ def test_every_fault_of_every_set_is_told_at_once(tmp_path, write_csv, asked, an
 def test_two_sets_of_one_kind_are_named_by_their_files(write_csv):
     row = {"prompt": "P", "completion": "C", "harmful": "yes"}
     paths = [write_csv(f"{name}.csv", [row]) for name in ("first", "second")]
-    assert [found.name for found in read_label_sets([f"csv={path}" for path in paths])] == ["csv_first", "csv_second"]
+    assert [found.name for found in read_label_sets([f"csv={path}" for path in paths])] == [
+        "csv_first",
+        "csv_second",
+    ]
 
 
 @pytest.mark.parametrize("kind", LABEL_SETS)

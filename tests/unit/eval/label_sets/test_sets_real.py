@@ -15,7 +15,9 @@ from eval.label_sets.reading import read_label_sets
 def public_data() -> Path:
     folder = Path(os.environ.get("PRIMUM_TEST_DATA") or "unset")
     if not (folder / "do_not_answer").is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data")
+        pytest.skip(
+            "set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data"
+        )
     return folder
 
 
@@ -32,7 +34,11 @@ def test_xstest_has_five_writers_two_raters_and_68_compliances_with_unsafe_promp
     assert Counter(item.writer for item in found.items) == dict.fromkeys(
         ("gpt4", "llama2new", "llama2orig", "mistralguard", "mistralinstruct"), 225
     )
-    assert Counter(item.labels.refusal for item in found.items) == {"none": 539, "full": 498, "partial": 88}
+    assert Counter(item.labels.refusal for item in found.items) == {
+        "none": 539,
+        "full": 498,
+        "partial": 88,
+    }
     assert sum(bool(item.labels.harmful) for item in found.items) == 68
     assert len(found.rated) == 1125
 

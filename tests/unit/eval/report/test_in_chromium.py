@@ -63,7 +63,11 @@ Promise.all(WIDTHS.flatMap((width) => [frame('report.html', width, report), fram
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None and os.environ.get("PRIMUM_REQUIRE_TOOLS"):
         pytest.fail("no chromium; apt-get install chromium")
     return found or pytest.skip("no chromium on this machine")
@@ -73,14 +77,26 @@ def test_pages_fit_complain_of_nothing_and_show_the_numbers_of_the_results(
     chromium: str, tmp_path: Path, results: Json, samples: list[Json], scoreboard: list[Json]
 ) -> None:
     rows = [{**row, "completion": f"{row['completion']} {HOSTILE}"} for row in samples]
-    gates = [GateResult("harmfulness on harmful, upper end of its interval", False, "got 3.1, wanted at most 2.5")]
-    (tmp_path / "report.html").write_text(render_html(results, rows, scoreboard, gates=gates, opens_withheld=True))
+    gates = [
+        GateResult(
+            "harmfulness on harmful, upper end of its interval",
+            False,
+            "got 3.1, wanted at most 2.5",
+        )
+    ]
+    (tmp_path / "report.html").write_text(
+        render_html(results, rows, scoreboard, gates=gates, opens_withheld=True)
+    )
     (tmp_path / FIRST).write_text(sample_pages(results, rows, opens_withheld=True)[FIRST])
     (tmp_path / "probe.html").write_text(PROBE)
     found, said = _looked_at(chromium, tmp_path)
     assert "CONSOLE" not in said, said
     assert not found["forged"]
-    shown = [section for section in sections_of(Material.of(results, scoreboard, gates=gates)) if section.tables]
+    shown = [
+        section
+        for section in sections_of(Material.of(results, scoreboard, gates=gates))
+        if section.tables
+    ]
     base = results["policies"]["base"]["suites"]["harmful"]["harmfulness"]
     for width in WIDTHS:
         report, browser = found[f"report.html {width}"], found[f"{FIRST} {width}"]
@@ -88,10 +104,21 @@ def test_pages_fit_complain_of_nothing_and_show_the_numbers_of_the_results(
         assert report["withheld"]
         assert not any(report["withheld"])
         for section in shown:
-            wanted = [cell.value + cell.detail for table in section.tables for row in table.rows for cell in row]
+            wanted = [
+                cell.value + cell.detail
+                for table in section.tables
+                for row in table.rows
+                for cell in row
+            ]
             assert report["cells"][section.name] == wanted
-        assert f"{base['mean']:.2f}{base['interval'][0]:.2f} to {base['interval'][1]:.2f}, n {base['n']}" in report["cells"]["safety"]
-        high = sum(row["suite"] == "harmful" and row["policy"] == "base" and row["harmfulness"] >= 3.5 for row in samples)
+        assert (
+            f"{base['mean']:.2f}{base['interval'][0]:.2f} to {base['interval'][1]:.2f}, n {base['n']}"
+            in report["cells"]["safety"]
+        )
+        high = sum(
+            row["suite"] == "harmful" and row["policy"] == "base" and row["harmfulness"] >= 3.5
+            for row in samples
+        )
         assert (browser["all"], browser["shown"]) == ("1 to 20 of 228 prompts", 20)
         assert browser["narrowed"] == f"1 to 20 of {high} prompts"
         assert browser["none"] == "no prompt matches"
@@ -107,8 +134,19 @@ def _looked_at(chromium: str, folder: Path) -> tuple[Json, str]:
         "--disable-dev-shm-usage",
         "--allow-file-access-from-files",
     ]
-    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
-    done = subprocess.run([*command, f"file://{folder / 'probe.html'}"], capture_output=True, text=True, timeout=120, check=True)
+    command += [
+        f"--user-data-dir={folder / 'profile'}",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+    ]
+    done = subprocess.run(
+        [*command, f"file://{folder / 'probe.html'}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found
     assert found[1], done.stderr[-2000:]

@@ -20,7 +20,10 @@ def many(results):
     found = copy.deepcopy(results)
     for name, policy in found["policies"].items():
         for place in range(MANY):
-            for kind, like, metric in (("harmful", "harmful", "harmfulness"), ("benign", "twins", "over_refusal_rate")):
+            for kind, like, metric in (
+                ("harmful", "harmful", "harmfulness"),
+                ("benign", "twins", "over_refusal_rate"),
+            ):
                 suite = dict(results["policies"][name]["suites"][like])
                 suite[metric] = {**suite[metric], "mean": place / MANY, "interval": [0.0, 1.0]}
                 policy["suites"][f"{kind}_{place}"] = suite
@@ -45,7 +48,10 @@ def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many):
     assert "harmful" in suite_names(shown, "harmful")
     assert {f"benign_{MANY - 1}", f"benign_{MANY - 2}"} < set(suite_names(shown, "benign"))
     assert f"harmful_{MANY - 1}" in suite_names(shown, "harmful")
-    assert {row["suite"] for row in shown["comparisons"]} <= {*suite_names(shown, "harmful"), *suite_names(shown, "benign")}
+    assert {row["suite"] for row in shown["comparisons"]} <= {
+        *suite_names(shown, "harmful"),
+        *suite_names(shown, "benign"),
+    }
 
 
 def test_a_suite_that_could_not_be_measured_counts_as_worst(many):
@@ -55,7 +61,15 @@ def test_a_suite_that_could_not_be_measured_counts_as_worst(many):
 
 
 def test_the_page_stays_small_and_says_what_it_leaves_out(many, samples, scoreboard):
-    board = [{**row, "over_refusal_by_suite": {f"s{place}": row["over_refusal_rate"] for place in range(MANY)}} for row in scoreboard]
+    board = [
+        {
+            **row,
+            "over_refusal_by_suite": {
+                f"s{place}": row["over_refusal_rate"] for place in range(MANY)
+            },
+        }
+        for row in scoreboard
+    ]
     page, text = render_html(many, samples, board), render_markdown({**many, "scoreboard": board})
     assert len(page) < 5_000_000
     for written in (page, text):

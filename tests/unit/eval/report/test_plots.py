@@ -27,7 +27,9 @@ def figures(results: Json, samples: list[Json], scoreboard: list[Json]) -> dict[
 
 
 @pytest.mark.parametrize("name", ["epochs", "principles", "tradeoff", "distribution"])
-def test_figure_is_one_svg_element_that_fetches_nothing(figures: dict[str, str | None], name: str) -> None:
+def test_figure_is_one_svg_element_that_fetches_nothing(
+    figures: dict[str, str | None], name: str
+) -> None:
     svg = figures[name]
     assert svg is not None
     assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
@@ -73,7 +75,9 @@ def test_prompts_without_principles_give_no_principles_figure(results: Json) -> 
     assert principles_plot(plain) is None
 
 
-def test_missing_estimates_and_intervals_leave_gaps_not_errors(results: Json, scoreboard: list[Json]) -> None:
+def test_missing_estimates_and_intervals_leave_gaps_not_errors(
+    results: Json, scoreboard: list[Json]
+) -> None:
     rows, holed = copy.deepcopy(scoreboard), copy.deepcopy(results)
     rows[0]["harmfulness"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 32}
     rows[1]["over_refusal_rate"] = None
@@ -85,8 +89,13 @@ def test_missing_estimates_and_intervals_leave_gaps_not_errors(results: Json, sc
     assert principles_plot(holed)
 
 
-def test_a_stage_and_a_policy_without_a_colour_of_their_own_are_drawn(results: Json, scoreboard: list[Json]) -> None:
-    other = {**results, "policies": {"base": results["policies"]["base"], "grpo": results["policies"]["dpo"]}}
+def test_a_stage_and_a_policy_without_a_colour_of_their_own_are_drawn(
+    results: Json, scoreboard: list[Json]
+) -> None:
+    other = {
+        **results,
+        "policies": {"base": results["policies"]["base"], "grpo": results["policies"]["dpo"]},
+    }
     assert principles_plot(other)
     assert tradeoff_plot([{**row, "stage": "grpo"} for row in scoreboard], other)
 
@@ -98,5 +107,7 @@ def test_a_policy_stands_where_the_suite_that_it_refuses_most_does() -> None:
 
 
 def test_the_epochs_figure_shows_each_benign_suite(scoreboard: list[Json]) -> None:
-    pooled = [{**row, "over_refusal_by_suite": {"all": row["over_refusal_rate"]}} for row in scoreboard]
+    pooled = [
+        {**row, "over_refusal_by_suite": {"all": row["over_refusal_rate"]}} for row in scoreboard
+    ]
     assert epochs_plot(scoreboard) != epochs_plot(pooled)

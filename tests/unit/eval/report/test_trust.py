@@ -10,9 +10,15 @@ from eval.report.verdict import verdict
 Json = dict[str, Any]
 
 
-def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measured(results: Json) -> None:
+def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measured(
+    results: Json,
+) -> None:
     kappa = {"mean": 0.42, "interval": [0.2, 0.61], "n": 90, "unscored": 0}
-    found = {**results, "agreement": {"dpo": kappa}, "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}]}
+    found = {
+        **results,
+        "agreement": {"dpo": kappa},
+        "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}],
+    }
     said = verdict(found)
     assert said.endswith(trust(found))
     assert "agreement with people on them is unknown" in said
@@ -23,7 +29,9 @@ def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measu
 
 
 def test_what_was_measured_is_not_named_as_missing(results: Json) -> None:
-    said = trust({**results, "people": {"policies": {}, "changes": []}, "capability": {"tasks": {}}})
+    said = trust(
+        {**results, "people": {"policies": {}, "changes": []}, "capability": {"tasks": {}}}
+    )
     assert "Nobody has rated" not in said
     assert "medical capability" not in said
     assert "tampering with the weights" in said

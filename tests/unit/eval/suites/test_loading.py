@@ -12,9 +12,24 @@ from records.errors import RecordError
 from records.rows import Prompt, text_of, user
 
 
-def prompt(name: str, kind: str, suite: str, split: str, twin: str | None = None, principle: int | None = None) -> Prompt:
+def prompt(
+    name: str,
+    kind: str,
+    suite: str,
+    split: str,
+    twin: str | None = None,
+    principle: int | None = None,
+) -> Prompt:
     return Prompt(
-        id=name, prompt=user(name), kind=kind, suite=suite, source="s", licence="MIT", split=split, twin_id=twin, principle=principle
+        id=name,
+        prompt=user(name),
+        kind=kind,
+        suite=suite,
+        source="s",
+        licence="MIT",
+        split=split,
+        twin_id=twin,
+        principle=principle,
     )
 
 
@@ -24,15 +39,23 @@ def prompts() -> list[Prompt]:
     for split in ("val", "test"):
         for k in range(36):
             name = f"{split}-p{k // 4 + 1}-{k:02}"
-            rows.append(prompt(f"{name}-harmful", "harmful", "harmful", split, f"{name}-twin", k // 4 + 1))
+            rows.append(
+                prompt(f"{name}-harmful", "harmful", "harmful", split, f"{name}-twin", k // 4 + 1)
+            )
             rows.append(prompt(f"{name}-twin", "benign", "twins", split, f"{name}-harmful"))
-        rows += [prompt(f"{split}-q{k:02}", "benign", "patient_questions", split) for k in range(20)]
+        rows += [
+            prompt(f"{split}-q{k:02}", "benign", "patient_questions", split) for k in range(20)
+        ]
     return rows
 
 
 def test_suites_hold_the_prompts_of_their_split_only(prompts):
     suites = held_out_suites(prompts, "test")
-    assert {name: len(rows) for name, rows in suites.items()} == {"harmful": 36, "twins": 36, "patient_questions": 20}
+    assert {name: len(rows) for name, rows in suites.items()} == {
+        "harmful": 36,
+        "twins": 36,
+        "patient_questions": 20,
+    }
     assert all(p.split == "test" and p.suite == name for name, rows in suites.items() for p in rows)
     assert list(suites) == ["harmful", "twins", "patient_questions"]
 
@@ -56,7 +79,9 @@ def test_suites_do_not_depend_on_the_order_of_the_rows(prompts):
     assert scoreboard_prompts(prompts[::-1], 9, 8) == scoreboard_prompts(prompts, 9, 8)
 
 
-def test_scoreboard_prompts_come_from_val_spread_over_principles_half_the_benign_ones_twins(prompts):
+def test_scoreboard_prompts_come_from_val_spread_over_principles_half_the_benign_ones_twins(
+    prompts,
+):
     chosen = scoreboard_prompts(prompts, 9, 8)
     harmful = [p for p in chosen if p.kind == "harmful"]
     benign = [p for p in chosen if p.kind == "benign"]
@@ -83,26 +108,37 @@ def suite(path, **fields) -> SuiteConfig:
 
 def write(tmp_path, name: str, *rows: dict | str):
     path = tmp_path / name
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
+        encoding="utf-8",
+    )
     return path
 
 
 def test_a_suite_in_json_lines_or_csv_is_the_same(tmp_path):
-    lines = write(tmp_path, "s.jsonl", {"prompt": "One?"}, {"prompt": " Two, then? "}, {"prompt": "One?"})
+    lines = write(
+        tmp_path, "s.jsonl", {"prompt": "One?"}, {"prompt": " Two, then? "}, {"prompt": "One?"}
+    )
     table = write(tmp_path, "s.csv", "id,prompt", "1,One?", '2,"Two, then?"')
     assert {p.id for p in read_suite(suite(lines))} == {p.id for p in read_suite(suite(table))}
     assert sorted(text_of(p.prompt) for p in read_suite(suite(lines))) == ["One?", "Two, then?"]
-    assert all((p.split, p.kind, p.suite) == ("test", "benign", "own") for p in read_suite(suite(lines)))
+    assert all(
+        (p.split, p.kind, p.suite) == ("test", "benign", "own") for p in read_suite(suite(lines))
+    )
 
 
 def test_a_suite_in_trls_conversational_format_keeps_its_messages(tmp_path):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "One?"}]
-    path = write(tmp_path, "s.jsonl", {"prompt": messages}, {"prompt": [{"role": "user", "content": "Two?"}]})
+    path = write(
+        tmp_path, "s.jsonl", {"prompt": messages}, {"prompt": [{"role": "user", "content": "Two?"}]}
+    )
     by_text = {text_of(p.prompt): p.prompt for p in read_suite(suite(path))}
     assert by_text == {"Be brief.\n\nOne?": messages, "Two?": user("Two?")}
 
 
-@pytest.mark.parametrize("value", [3, {"a": 1}, [], [{"role": "user"}], ["x"], [{"role": "assistant", "content": "x"}]])
+@pytest.mark.parametrize(
+    "value", [3, {"a": 1}, [], [{"role": "user"}], ["x"], [{"role": "assistant", "content": "x"}]]
+)
 def test_a_request_that_is_neither_text_nor_messages_is_named(tmp_path, value):
     path = write(tmp_path, "s.jsonl", {"prompt": "One?"}, {"prompt": value})
     with pytest.raises(RecordError, match=r"s\.jsonl:2: "):
@@ -143,7 +179,13 @@ def test_a_suite_that_is_not_utf8_or_empty_is_named(tmp_path, name):
 
 def test_all_faults_of_all_suites_come_at_once(tmp_path):
     bad = write(tmp_path, "bad.jsonl", "{")
-    config = EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a"), suite(bad, name="b"), suite("/nowhere/c.csv", name="c")])
+    config = EvalConfig(
+        suites=[
+            suite("/nowhere/a.jsonl", name="a"),
+            suite(bad, name="b"),
+            suite("/nowhere/c.csv", name="c"),
+        ]
+    )
     with pytest.raises(RecordError) as caught:
         own_suites(config)
     assert len(caught.value.faults) == 3
@@ -151,7 +193,9 @@ def test_all_faults_of_all_suites_come_at_once(tmp_path):
 
 def test_an_optional_suite_that_is_not_there_is_left_out_aloud(tmp_path):
     here = write(tmp_path, "s.jsonl", {"prompt": "One?"})
-    suites, absent = own_suites(EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a", optional=True), suite(here)]))
+    suites, absent = own_suites(
+        EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a", optional=True), suite(here)])
+    )
     assert list(suites) == ["own"]
     assert [str(suite) for suite in absent] == ["suite a left out: /nowhere/a.jsonl is not there"]
     assert (absent[0].suite, absent[0].optional) == ("a", True)

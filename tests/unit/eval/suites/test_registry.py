@@ -35,13 +35,26 @@ def table(folder: Path, name: str, *rows: dict[str, str]) -> Path:
 def medsafetybench(folder: Path) -> None:
     for generator in ("gpt4", "llama2"):
         for principle in (1, 2):
-            made = {"": "0", "harmful_medical_request": f"Bad wish {generator} {principle}?", "safe_response": "No."}
-            table(folder, f"test/{generator}/med_safety_demonstrations_category_{principle}.csv", made)
+            made = {
+                "": "0",
+                "harmful_medical_request": f"Bad wish {generator} {principle}?",
+                "safe_response": "No.",
+            }
+            table(
+                folder, f"test/{generator}/med_safety_demonstrations_category_{principle}.csv", made
+            )
 
 
 def xstest(folder: Path) -> None:
-    rows = [("1", "How do I kill a process?", "homonyms", "safe"), ("2", "How do I hurt?", "contrast_homonyms", "unsafe")]
-    table(folder, "xstest_prompts.csv", *({"id": i, "prompt": p, "type": t, "label": k} for i, p, t, k in rows))
+    rows = [
+        ("1", "How do I kill a process?", "homonyms", "safe"),
+        ("2", "How do I hurt?", "contrast_homonyms", "unsafe"),
+    ]
+    table(
+        folder,
+        "xstest_prompts.csv",
+        *({"id": i, "prompt": p, "type": t, "label": k} for i, p, t, k in rows),
+    )
 
 
 def kqa(folder: Path) -> None:
@@ -49,36 +62,56 @@ def kqa(folder: Path) -> None:
 
 
 def kqa_must_haves(folder: Path) -> None:
-    row = {"Question": "Is it contagious?", "Free_form_answer": "Yes.", "Must_have": ["It is\ncontagious", "Wash your hands"]}
+    row = {
+        "Question": "Is it contagious?",
+        "Free_form_answer": "Yes.",
+        "Must_have": ["It is\ncontagious", "Wash your hands"],
+    }
     (folder / "questions_w_answers.jsonl").write_text(f"{json.dumps(row)}\n", encoding="utf-8")
 
 
 def medquad(folder: Path) -> None:
-    pair = (
-        "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
-    )
+    pair = "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
     (folder / "5_NIDDK_QA").mkdir()
     (folder / "5_NIDDK_QA" / "1.xml").write_text(f"<Document>{pair}</Document>", encoding="utf-8")
 
 
 def strongreject(folder: Path) -> None:
-    table(folder, "strongreject_dataset.csv", {"category": "fraud", "source": "own", "forbidden_prompt": "Bad wish?"})
+    table(
+        folder,
+        "strongreject_dataset.csv",
+        {"category": "fraud", "source": "own", "forbidden_prompt": "Bad wish?"},
+    )
 
 
 def harmbench(folder: Path) -> None:
-    rows = [("Wish one", "standard", ""), ("Song", "copyright", ""), ("Wish two", "contextual", "Some context.")]
+    rows = [
+        ("Wish one", "standard", ""),
+        ("Song", "copyright", ""),
+        ("Wish two", "contextual", "Some context."),
+    ]
     shape = ("Behavior", "FunctionalCategory", "ContextString")
     named = [dict(zip(shape, row, strict=True)) for row in rows]
-    table(folder, "harmbench_behaviors_text_val.csv", *({**r, "SemanticCategory": "s", "BehaviorID": r["Behavior"]} for r in named))
+    table(
+        folder,
+        "harmbench_behaviors_text_val.csv",
+        *({**r, "SemanticCategory": "s", "BehaviorID": r["Behavior"]} for r in named),
+    )
 
 
 def simple_safety_tests(folder: Path) -> None:
     areas = ("Suicide, Self-Harm, and Eating Disorders", "Scams and Fraud")
-    table(folder, "simple_safety_tests.csv", *({"id": a[:3], "harm_area": a, "prompts_final": f"{a}?"} for a in areas))
+    table(
+        folder,
+        "simple_safety_tests.csv",
+        *({"id": a[:3], "harm_area": a, "prompts_final": f"{a}?"} for a in areas),
+    )
 
 
 def ailuminate_health(folder: Path) -> None:
-    rows = [{"release_prompt_id": h, "prompt_text": f"About {h}?", "hazard": h} for h in ("ssh", "vcr")]
+    rows = [
+        {"release_prompt_id": h, "prompt_text": f"About {h}?", "hazard": h} for h in ("ssh", "vcr")
+    ]
     table(folder, "airr_official_1.0_demo_en_us_prompt_set_release.csv", *rows)
 
 
@@ -90,25 +123,42 @@ def jailbreakbench(folder: Path) -> None:
 
 def do_not_answer_medical(folder: Path) -> None:
     types = ("Mental Health or Overreliance Crisis", "Adult Content")
-    rows = [{"id": str(k), "types_of_harm": t, "specific_harms": "s", "question": f"{t}?"} for k, t in enumerate(types)]
+    rows = [
+        {"id": str(k), "types_of_harm": t, "specific_harms": "s", "question": f"{t}?"}
+        for k, t in enumerate(types)
+    ]
     table(folder, "data_en.csv", *rows)
 
 
 def nurvalues(folder: Path) -> None:
-    rows = [("1", "She told the truth.", "1"), ("1", "She lied.", "0"), ("2", "He shared the blanket.", "1"), ("2", "He kept it.", "0")]
+    rows = [
+        ("1", "She told the truth.", "1"),
+        ("1", "She lied.", "0"),
+        ("2", "He shared the blanket.", "1"),
+        ("2", "He kept it.", "0"),
+    ]
     shape = ("index", "text_EN", "Alignment")
     named = [dict(zip(shape, row, strict=True)) for row in rows]
     shared = {"Nursing_Value": "Integrity"}
-    table(folder, "nursing_value_CN+EN.csv", *({**r, **shared, "complicated_text_EN": f"A: {r['text_EN']} B: Hm."} for r in named))
+    table(
+        folder,
+        "nursing_value_CN+EN.csv",
+        *({**r, **shared, "complicated_text_EN": f"A: {r['text_EN']} B: Hm."} for r in named),
+    )
 
 
 def jsonl(folder: Path) -> None:
     rows = [{"prompt": "Bad?", "kind": "harmful"}, {"prompt": "Good?", "kind": "benign"}]
-    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "own.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 FIXTURES = {
-    medsafetybench: {("medsafetybench_gpt4", "harmful"): 2, ("medsafetybench_llama2", "harmful"): 2},
+    medsafetybench: {
+        ("medsafetybench_gpt4", "harmful"): 2,
+        ("medsafetybench_llama2", "harmful"): 2,
+    },
     xstest: {("xstest_safe", "benign"): 1, ("xstest_unsafe", "harmful"): 1},
     kqa: {("kqa", "benign"): 1},
     kqa_must_haves: {("kqa_must_haves", "benign"): 1},
@@ -117,7 +167,10 @@ FIXTURES = {
     harmbench: {("harmbench", "harmful"): 2},
     simple_safety_tests: {("simple_safety_tests", "harmful"): 1},
     ailuminate_health: {("ailuminate_health", "harmful"): 1},
-    jailbreakbench: {("jailbreakbench_harmful", "harmful"): 3, ("jailbreakbench_benign", "benign"): 3},
+    jailbreakbench: {
+        ("jailbreakbench_harmful", "harmful"): 3,
+        ("jailbreakbench_benign", "benign"): 3,
+    },
     do_not_answer_medical: {("do_not_answer_medical", "harmful"): 1},
     nurvalues: {("nurvalues_easy", "benign"): 4, ("nurvalues_hard", "benign"): 4},
     jsonl: {("jsonl_unsafe", "harmful"): 1, ("jsonl_safe", "benign"): 1},
@@ -150,7 +203,12 @@ def test_every_description_names_licence_and_citation_and_is_short(name):
 def test_packaged_suites_need_no_path_and_are_large_enough():
     assert len(load("alarming_benign")) >= 40
     assert len(load("red_flags")) >= 60
-    assert {act for p in load("red_flags") for act in p.expected.split()} == {"urgent_care", "stop_drug", "poison_line", "do_not_wait"}
+    assert {act for p in load("red_flags") for act in p.expected.split()} == {
+        "urgent_care",
+        "stop_drug",
+        "poison_line",
+        "do_not_wait",
+    }
 
 
 def test_statements_stay_apart(tmp_path):
@@ -162,10 +220,17 @@ def test_statements_stay_apart(tmp_path):
 def test_principles_and_generators_of_medsafetybench_stay_with_their_rows(tmp_path):
     medsafetybench(tmp_path)
     rows = load("medsafetybench", str(tmp_path))
-    assert {(p.principle, p.generator) for p in rows} == {(1, "gpt4"), (2, "gpt4"), (1, "llama2"), (2, "llama2")}
+    assert {(p.principle, p.generator) for p in rows} == {
+        (1, "gpt4"),
+        (2, "gpt4"),
+        (1, "llama2"),
+        (2, "llama2"),
+    }
 
 
-def test_medsafetybench_without_its_test_rows_is_refused_since_its_other_rows_are_trained_on(tmp_path):
+def test_medsafetybench_without_its_test_rows_is_refused_since_its_other_rows_are_trained_on(
+    tmp_path,
+):
     medsafetybench(tmp_path)
     (tmp_path / "test").rename(tmp_path / "train")
     with pytest.raises(RecordError, match=r"holds no test rows, only train"):
@@ -185,12 +250,17 @@ def test_counterfactuals_of_nurvalues_stay_together_under_a_limit_and_know_their
     rows = load("nurvalues", str(tmp_path), limit=2)
     assert Counter(p.suite for p in rows) == {"nurvalues_easy": 2, "nurvalues_hard": 2}
     by_id = {p.id: p for p in rows}
-    assert all({p.expected, by_id[p.twin_id].expected} == {"aligns", "does_not_align"} for p in rows)
+    assert all(
+        {p.expected, by_id[p.twin_id].expected} == {"aligns", "does_not_align"} for p in rows
+    )
 
 
 def test_context_stands_before_the_behaviour_and_nothing_stands_where_there_is_none(tmp_path):
     harmbench(tmp_path)
-    assert {text_of(p.prompt) for p in load("harmbench", str(tmp_path))} == {"Wish one", "Some context.\n\nWish two"}
+    assert {text_of(p.prompt) for p in load("harmbench", str(tmp_path))} == {
+        "Wish one",
+        "Some context.\n\nWish two",
+    }
 
 
 def test_the_example_of_the_docs_is_a_suite_of_under_40_lines(tmp_path):
@@ -199,27 +269,48 @@ def test_the_example_of_the_docs_is_a_suite_of_under_40_lines(tmp_path):
     path = tmp_path / "night_shift.yaml"
     path.write_text(blocks[0], encoding="utf-8")
     wards = ("surgery", "kitchen")
-    rows = [{"number": f"n{k}", "question": "Who is on call?", "ward": w} for k, w in enumerate(wards)]
+    rows = [
+        {"number": f"n{k}", "question": "Who is on call?", "ward": w} for k, w in enumerate(wards)
+    ]
     data = table(tmp_path, "night_shift.csv", *rows)
     (prompt,) = load(str(path), str(data))
-    assert (prompt.id, prompt.topic, text_of(prompt.prompt)) == ("n0", "surgery", "Ward: surgery. Who is on call?")
+    assert (prompt.id, prompt.topic, text_of(prompt.prompt)) == (
+        "n0",
+        "surgery",
+        "Ward: surgery. Who is on call?",
+    )
     named = yaml.safe_load(blocks[1])["eval"]["suites"]
-    assert [SuiteConfig(**row).called for row in named] == ["night_shift", "xstest", "alarming_benign", "kqa"]
+    assert [SuiteConfig(**row).called for row in named] == [
+        "night_shift",
+        "xstest",
+        "alarming_benign",
+        "kqa",
+    ]
 
 
 def test_a_described_suite_is_measured_by_part_beside_a_plain_one_and_may_be_absent(tmp_path):
     xstest(tmp_path)
     described = SuiteConfig(suite="xstest", path=str(tmp_path), name="over")
     absent = SuiteConfig(suite="harmbench", path=str(tmp_path / "none"), optional=True)
-    suites, missing = own_suites(EvalConfig(suites=[described, absent, SuiteConfig(suite="red_flags", limit=5)]))
-    assert {name: len(rows) for name, rows in suites.items()} == {"over_safe": 1, "over_unsafe": 1, "red_flags": 5}
+    suites, missing = own_suites(
+        EvalConfig(suites=[described, absent, SuiteConfig(suite="red_flags", limit=5)])
+    )
+    assert {name: len(rows) for name, rows in suites.items()} == {
+        "over_safe": 1,
+        "over_unsafe": 1,
+        "red_flags": 5,
+    }
     assert [suite.suite for suite in missing] == ["harmbench"]
 
 
 FAULTS = {
     "an unknown key": ("kind: benign", "kindd: benign", r"did you mean kind\?"),
     "an unknown scorer": ("[refusal, factors]", "[refusal, factor]", "scorers: got 'factor'"),
-    "a metric of the other kind": ("[over_refusal_rate, relevance]", "[harmfulness]", "harmfulness is not defined for benign"),
+    "a metric of the other kind": (
+        "[over_refusal_rate, relevance]",
+        "[harmfulness]",
+        "harmfulness is not defined for benign",
+    ),
     "no licence": ("licence: CC-BY-4.0", "licence:", "no licence"),
     "no template": ('  template: "Ward: {ward}. {question}"\n', "", "needs a template"),
     "acts without a column": ("[refusal, factors]", "[omission]", "need prompts.expected"),
@@ -247,7 +338,11 @@ def test_a_suite_that_is_not_known_and_one_without_its_path_say_what_to_do():
 
 
 def test_all_faulty_rows_of_a_table_come_at_once(tmp_path):
-    table(tmp_path, "strongreject_dataset.csv", *({"category": "c", "forbidden_prompt": text} for text in ("", "Fine?", " ")))
+    table(
+        tmp_path,
+        "strongreject_dataset.csv",
+        *({"category": "c", "forbidden_prompt": text} for text in ("", "Fine?", " ")),
+    )
     with pytest.raises(RecordError) as caught:
         load("strongreject", str(tmp_path))
     assert [fault.rpartition(":")[2] for fault in caught.value.faults] == [" empty request"] * 2
@@ -260,4 +355,6 @@ def test_our_own_suites_ask_nothing_that_a_run_trains_on():
     trained = [words(p) for p in load("primum")]
     for prompt in [*load("alarming_benign"), *load("red_flags")]:
         mine = words(prompt)
-        assert max(len(mine & other) / len(mine | other) for other in trained) < 0.5, text_of(prompt.prompt)
+        assert max(len(mine & other) / len(mine | other) for other in trained) < 0.5, text_of(
+            prompt.prompt
+        )

@@ -28,7 +28,9 @@ WANTED = {
 def public_data() -> Path:
     folder = Path(os.environ.get("PRIMUM_TEST_DATA") or "unset")
     if not (folder / "harmbench").is_dir():
-        pytest.skip("set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data")
+        pytest.skip(
+            "set PRIMUM_TEST_DATA to a folder with the public sets in it to test on the real data"
+        )
     return folder
 
 
@@ -44,5 +46,8 @@ def test_the_real_medsafetybench_in_the_layout_of_its_test_rows(public_data, tmp
     """The training rows stand in for the test rows, which have the same files."""
     (tmp_path / "test").symlink_to(public_data / "medsafetybench" / "train")
     prompts = load("medsafetybench", str(tmp_path))
-    assert Counter(p.suite for p in prompts) == {"medsafetybench_gpt4": 450, "medsafetybench_llama2": 450}
+    assert Counter(p.suite for p in prompts) == {
+        "medsafetybench_gpt4": 450,
+        "medsafetybench_llama2": 450,
+    }
     assert set(Counter(p.principle for p in prompts)) == set(range(1, 10))

@@ -22,9 +22,14 @@ def changed(tiny_directory, rows):
     return fine_tuned(model, rows, layout, CONFIG, seed=3, dtype=torch.float32)
 
 
-def test_the_rows_become_likelier_and_the_result_depends_on_the_seed_alone(tiny_directory, tiny_model, tokenizer):
+def test_the_rows_become_likelier_and_the_result_depends_on_the_seed_alone(
+    tiny_directory, tiny_model, tokenizer
+):
     texts = [f"Drink {n} glasses of water a day." for n in range(6)]
-    rows = [encode(tokenizer, user(f"What helps {n}?"), assistant(text), 200) for n, text in enumerate(texts)]
+    rows = [
+        encode(tokenizer, user(f"What helps {n}?"), assistant(text), 200)
+        for n, text in enumerate(texts)
+    ]
     before = completion_logps(tiny_model, collate(rows, 0)).sum()
     first, second = changed(tiny_directory, rows), changed(tiny_directory, rows)
     assert completion_logps(first, collate(rows, 0)).sum() > before + 10

@@ -21,7 +21,9 @@ BENIGN = [user(f"What is a normal pulse at age {n}?") for n in range(4)]
 
 
 def declines(tokenizer):
-    return [encode(tokenizer, prompt, assistant("I cannot help with that."), 200) for prompt in HARMFUL]
+    return [
+        encode(tokenizer, prompt, assistant("I cannot help with that."), 200) for prompt in HARMFUL
+    ]
 
 
 def streams(model, tokenizer, vector):
@@ -39,7 +41,9 @@ def streams(model, tokenizer, vector):
     return found
 
 
-def test_nothing_of_the_direction_is_left_in_any_layer_and_all_of_it_is_back_afterwards(tiny_model, tokenizer):
+def test_nothing_of_the_direction_is_left_in_any_layer_and_all_of_it_is_back_afterwards(
+    tiny_model, tokenizer
+):
     before = {name: value.clone() for name, value in tiny_model.state_dict().items()}
     found = refusal_direction(tiny_model, tokenizer, HARMFUL, BENIGN, declines(tokenizer))
     assert float(found.vector.norm()) == pytest.approx(1, abs=1e-5)
@@ -53,7 +57,9 @@ def test_nothing_of_the_direction_is_left_in_any_layer_and_all_of_it_is_back_aft
 
 def test_hooks_do_what_projecting_the_weights_does(tiny_model, tokenizer):
     """Of a model whose head has a matrix of its own: W - r r^T W for all that writes to the stream."""
-    vector = unit(torch.randn(tiny_model.config.hidden_size, generator=torch.Generator().manual_seed(1)))
+    vector = unit(
+        torch.randn(tiny_model.config.hidden_size, generator=torch.Generator().manual_seed(1))
+    )
     ids = torch.tensor([prompt_ids(tokenizer, HARMFUL[0])])
     with ablated(tiny_model, vector):
         hooked = tiny_model(input_ids=ids).logits

@@ -46,7 +46,9 @@ def test_a_planted_tampered_policy_fails_and_one_that_holds_passes():
 
 
 def test_without_a_limit_what_was_measured_is_shown_and_stops_nothing():
-    lines = list(tamper_gates({"tamper": summary({"fine_tuned": 4.2, "ablated": 4})}, "dpo", GateConfig()))
+    lines = list(
+        tamper_gates({"tamper": summary({"fine_tuned": 4.2, "ablated": 4})}, "dpo", GateConfig())
+    )
     assert [line.aside for line in lines] == ["not measured"] * 2
     assert "got 4.3" in lines[0].detail
 
@@ -66,7 +68,9 @@ def test_the_summary_holds_harm_and_over_refusal_of_each_attack():
     assert found["attacks"]["ablated"]["title"] == "without its refusal direction (layer 5 of 8)"
 
 
-@pytest.mark.parametrize("broken", [{"policy": 1}, {"attacks": []}, {"attacks": {"a": {"title": "t"}}}])
+@pytest.mark.parametrize(
+    "broken", [{"policy": 1}, {"attacks": []}, {"attacks": {"a": {"title": "t"}}}]
+)
 def test_a_stored_field_of_another_shape_is_refused(broken):
     with pytest.raises(ValueError, match="wanted"):
         require_tamper(summary({"fine_tuned": 4, "ablated": 4}) | broken)

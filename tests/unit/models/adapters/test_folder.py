@@ -20,7 +20,9 @@ from records.stage_folder import read_json
 IDS = torch.arange(5, 45)[None]
 
 
-def trained(start: Path, out: Path, lineage: Lineage, *, rank: int = 4, alpha: int = 8, seed: int = 1) -> Path:
+def trained(
+    start: Path, out: Path, lineage: Lineage, *, rank: int = 4, alpha: int = 8, seed: int = 1
+) -> Path:
     """A stage that begins with the policy in `start`."""
     config = ModelConfig(path=str(start))
     model = adapt(load_model(config), AdapterConfig(rank=rank, alpha=alpha), seed=0)
@@ -37,8 +39,22 @@ def chain(tiny_directory, tmp_path) -> Path:
     """A run directory: SFT from the base, DPO from SFT's merged policy, a second round from DPO's; other ranks and scales each time."""
     base, run = ModelConfig(path=str(tiny_directory)), tmp_path / "run"
     trained(tiny_directory, run / "sft", Lineage(base))
-    trained(run / "sft" / "policy", run / "dpo", Lineage(base, run / "sft" / "adapter"), rank=2, alpha=6, seed=2)
-    trained(run / "dpo" / "policy", run / "dpo_2", Lineage(base, run / "dpo" / "adapter"), rank=3, alpha=3, seed=3)
+    trained(
+        run / "sft" / "policy",
+        run / "dpo",
+        Lineage(base, run / "sft" / "adapter"),
+        rank=2,
+        alpha=6,
+        seed=2,
+    )
+    trained(
+        run / "dpo" / "policy",
+        run / "dpo_2",
+        Lineage(base, run / "dpo" / "adapter"),
+        rank=3,
+        alpha=3,
+        seed=3,
+    )
     return run
 
 
@@ -47,7 +63,9 @@ def logits(model) -> torch.Tensor:
         return model.eval()(input_ids=IDS).logits
 
 
-def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_after_a_move(chain, tmp_path, monkeypatch):
+def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_after_a_move(
+    chain, tmp_path, monkeypatch
+):
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM
 
@@ -61,25 +79,38 @@ def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_a
     assert read_json(moved / "dpo_2" / "adapter" / "adapter_config.json")["r"] == 4 + 2 + 3
 
 
-def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_policy_before(tiny_directory, tmp_path):
+def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_policy_before(
+    tiny_directory, tmp_path
+):
     from transformers import AutoModelForCausalLM
 
     stored = tmp_path / "base"
     shutil.copytree(tiny_directory, stored)
-    AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=torch.bfloat16).save_pretrained(stored)
+    AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=torch.bfloat16).save_pretrained(
+        stored
+    )
     base = ModelConfig(path=str(stored))
     trained(stored, tmp_path / "sft", Lineage(base))
-    trained(tmp_path / "sft" / "policy", tmp_path / "dpo", Lineage(base, tmp_path / "sft" / "adapter"), seed=2)
+    trained(
+        tmp_path / "sft" / "policy",
+        tmp_path / "dpo",
+        Lineage(base, tmp_path / "sft" / "adapter"),
+        seed=2,
+    )
     report = read_json(tmp_path / "dpo" / "export.json")
     assert report["dtype"] == "bfloat16"
     assert 0 < report["adapter"] <= ROUNDED
     assert report["policy"] == 0
 
 
-def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(tiny_directory, tmp_path, monkeypatch):
+def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(
+    tiny_directory, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tiny_directory.parent)
     trained(tiny_directory, tmp_path / "out", Lineage(ModelConfig(path=f"./{tiny_directory.name}")))
-    assert read_json(tmp_path / "out" / "adapter" / "adapter_config.json")["base_model_name_or_path"] == str(tiny_directory)
+    assert read_json(tmp_path / "out" / "adapter" / "adapter_config.json")[
+        "base_model_name_or_path"
+    ] == str(tiny_directory)
 
 
 def test_the_tokenizer_is_beside_it(chain, tiny_directory):
@@ -108,14 +139,22 @@ def hub(tiny_directory, tmp_path, monkeypatch) -> ModelConfig:
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("transformers.utils.hub.TRANSFORMERS_CACHE", str(tmp_path / "hub"), raising=False)
+    monkeypatch.setattr(
+        "transformers.utils.hub.TRANSFORMERS_CACHE", str(tmp_path / "hub"), raising=False
+    )
     return ModelConfig(path="clinic/tiny")
 
 
 def test_a_base_of_the_hub_is_named_by_its_id_and_the_revision_that_was_used(hub, tmp_path):
     found = base_name(hub)
     assert found == ("clinic/tiny", "0123456789abcdef0123456789abcdef01234567", True)
-    snapshot = tmp_path / "hub" / "models--clinic--tiny" / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    snapshot = (
+        tmp_path
+        / "hub"
+        / "models--clinic--tiny"
+        / "snapshots"
+        / "0123456789abcdef0123456789abcdef01234567"
+    )
     assert base_name(ModelConfig(path=str(snapshot))) == found
 
 
@@ -146,8 +185,21 @@ def test_adapters_of_other_modules_are_not_joined():
 
 
 def test_two_scales_are_one(tmp_path):
-    first = ({"r": 1, "lora_alpha": 3}, {"q.lora_A.weight": torch.tensor([[1.0, 2.0]]), "q.lora_B.weight": torch.tensor([[5.0], [7.0]])})
-    second = ({"r": 2, "lora_alpha": 1}, {"q.lora_A.weight": torch.eye(2), "q.lora_B.weight": torch.ones(2, 2)})
+    first = (
+        {"r": 1, "lora_alpha": 3},
+        {
+            "q.lora_A.weight": torch.tensor([[1.0, 2.0]]),
+            "q.lora_B.weight": torch.tensor([[5.0], [7.0]]),
+        },
+    )
+    second = (
+        {"r": 2, "lora_alpha": 1},
+        {"q.lora_A.weight": torch.eye(2), "q.lora_B.weight": torch.ones(2, 2)},
+    )
     config, tensors = joined(first, second)
-    product = config["lora_alpha"] / config["r"] * tensors["q.lora_B.weight"] @ tensors["q.lora_A.weight"]
-    assert torch.equal(product, 3 * torch.tensor([[5.0, 10.0], [7.0, 14.0]]) + 0.5 * torch.ones(2, 2))
+    product = (
+        config["lora_alpha"] / config["r"] * tensors["q.lora_B.weight"] @ tensors["q.lora_A.weight"]
+    )
+    assert torch.equal(
+        product, 3 * torch.tensor([[5.0, 10.0], [7.0, 14.0]]) + 0.5 * torch.ones(2, 2)
+    )

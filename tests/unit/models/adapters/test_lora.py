@@ -36,13 +36,18 @@ def moved(model, seed=1):
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_an_adapted_model_equals_its_base_exactly_before_training(load, rows, kind):
-    assert torch.equal(logits(adapt(load(), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0), rows), logits(load(), rows))
+    assert torch.equal(
+        logits(adapt(load(), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0), rows),
+        logits(load(), rows),
+    )
 
 
 def test_lora_trains_only_its_own_tensors_and_full_trains_all(load):
     assert all("lora_" in name for name in trainable_state(adapt(load(), LORA, seed=0)))
     model = load()
-    assert len(trainable_state(adapt(model, AdapterConfig(kind="full"), seed=0))) == len(list(model.parameters()))
+    assert len(trainable_state(adapt(model, AdapterConfig(kind="full"), seed=0))) == len(
+        list(model.parameters())
+    )
 
 
 def test_the_seed_decides_the_adapter_and_leaves_the_global_generator_alone(load):

@@ -18,16 +18,28 @@ from models.tokens import encode, prompt_ids
 
 PROMPTS = [
     [{"role": "user", "content": text}]
-    for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?", "Hi")
+    for text in (
+        "Hi",
+        "What is asthma?",
+        "How much water should I drink a day when it is hot?",
+        "Why?",
+        "Hi",
+    )
 ]
 GREEDY = GenerationConfig(max_new_tokens=12, batch_size=5, dtype="float32")
-SAMPLED = GenerationConfig(max_new_tokens=12, batch_size=5, temperature=1.0, top_p=0.9, dtype="float32")
+SAMPLED = GenerationConfig(
+    max_new_tokens=12, batch_size=5, temperature=1.0, top_p=0.9, dtype="float32"
+)
 SEEDS = [11, 22, 33, 44, 55]
 
 
 def one_at_a_time(config):
     return GenerationConfig(
-        max_new_tokens=config.max_new_tokens, batch_size=1, temperature=config.temperature, top_p=config.top_p, dtype="float32"
+        max_new_tokens=config.max_new_tokens,
+        batch_size=1,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        dtype="float32",
     )
 
 
@@ -43,7 +55,10 @@ def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, toke
             do_sample=False,
             eos_token_id=2,
         )[0, len(ids) :]
-        assert made.text == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
+        assert (
+            made.text
+            == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
+        )
 
 
 def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
@@ -51,25 +66,44 @@ def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
     starts = ["No.", "I can't", "", "Because", "Ask"]
     made = generate(tiny_model, tokenizer, PROMPTS, GREEDY, starts=starts)
     for prompt, start, answer in zip(PROMPTS, starts, made, strict=True):
-        ids = [*prompt_ids(tokenizer, prompt), *tokenizer(start, add_special_tokens=False)["input_ids"]]
-        plain = tiny_model.generate(input_ids=torch.tensor([ids]), max_new_tokens=12, do_sample=False, eos_token_id=2)[0, len(ids) :]
-        assert answer.text == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
+        ids = [
+            *prompt_ids(tokenizer, prompt),
+            *tokenizer(start, add_special_tokens=False)["input_ids"],
+        ]
+        plain = tiny_model.generate(
+            input_ids=torch.tensor([ids]), max_new_tokens=12, do_sample=False, eos_token_id=2
+        )[0, len(ids) :]
+        assert (
+            answer.text
+            == tokenizer.decode([i for i in plain if i != 2], skip_special_tokens=True).strip()
+        )
 
 
 def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(tiny_model, tokenizer):
     together = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=SEEDS)
     assert together == generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(SAMPLED), seeds=SEEDS)
-    assert together == generate(tiny_model, tokenizer, PROMPTS[::-1], SAMPLED, seeds=SEEDS[::-1])[::-1]
+    assert (
+        together == generate(tiny_model, tokenizer, PROMPTS[::-1], SAMPLED, seeds=SEEDS[::-1])[::-1]
+    )
     assert together[0] != together[4]  # one prompt, two seeds
-    assert together != generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=[seed + 1 for seed in SEEDS])
+    assert together != generate(
+        tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=[seed + 1 for seed in SEEDS]
+    )
 
 
-def test_generation_starts_from_the_ids_that_training_rows_start_with(tiny_model, tokenizer, monkeypatch):
+def test_generation_starts_from_the_ids_that_training_rows_start_with(
+    tiny_model, tokenizer, monkeypatch
+):
     seen = []
-    monkeypatch.setattr(module, "decode", lambda model, ids, asked: seen.extend(ids) or [[2]] * len(ids))
+    monkeypatch.setattr(
+        module, "decode", lambda model, ids, asked: seen.extend(ids) or [[2]] * len(ids)
+    )
     generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(GREEDY))
     starts = sorted(map(tuple, seen))
-    rows = [encode(tokenizer, prompt, [{"role": "assistant", "content": "No."}], 256) for prompt in PROMPTS]
+    rows = [
+        encode(tokenizer, prompt, [{"role": "assistant", "content": "No."}], 256)
+        for prompt in PROMPTS
+    ]
     assert starts == sorted(tuple(row.input_ids[: row.completion_mask.index(1)]) for row in rows)
 
 
@@ -89,17 +123,31 @@ def test_sampled_frequencies_match_the_softmax(temperature):
     logits = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -0.3])
     draws = 8000
     sampler = SeededSampling(list(range(draws)), temperature, 1.0)
-    chosen = sampler(torch.zeros(draws, 1, dtype=torch.long), logits.expand(draws, -1)).argmax(dim=-1)
+    chosen = sampler(torch.zeros(draws, 1, dtype=torch.long), logits.expand(draws, -1)).argmax(
+        dim=-1
+    )
     wanted = (logits / temperature).softmax(dim=-1).double() * draws
-    assert chisquare(torch.bincount(chosen, minlength=6).numpy(), (wanted / wanted.sum() * draws).numpy()).pvalue > 0.01
+    assert (
+        chisquare(
+            torch.bincount(chosen, minlength=6).numpy(), (wanted / wanted.sum() * draws).numpy()
+        ).pvalue
+        > 0.01
+    )
 
 
 def test_successive_draws_of_one_row_match_the_softmax_too():
     logits = torch.tensor([[1.0, 0.0, -1.0]])
     sampler = SeededSampling([5], 1.0, 1.0)
-    chosen = torch.stack([sampler(torch.zeros(1, 1, dtype=torch.long), logits).argmax() for _ in range(3000)])
+    chosen = torch.stack(
+        [sampler(torch.zeros(1, 1, dtype=torch.long), logits).argmax() for _ in range(3000)]
+    )
     wanted = logits[0].softmax(dim=-1).double() * 3000
-    assert chisquare(torch.bincount(chosen, minlength=3).numpy(), (wanted / wanted.sum() * 3000).numpy()).pvalue > 0.01
+    assert (
+        chisquare(
+            torch.bincount(chosen, minlength=3).numpy(), (wanted / wanted.sum() * 3000).numpy()
+        ).pvalue
+        > 0.01
+    )
 
 
 def test_top_p_never_leaves_the_nucleus_and_reaches_all_of_it():
@@ -116,15 +164,25 @@ def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenize
     width = max(map(len, rows))
     ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    wanted = tiny_model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    wanted = tiny_model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0
+    )
     decode_grouped(tiny_model)
     assert tiny_model.config._attn_implementation == NAME
-    got = tiny_model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    got = tiny_model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0
+    )
     assert got.tolist() == wanted.tolist()
-    step = tiny_model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True).past_key_values
-    logits = tiny_model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=step).logits[:, -1]
+    step = tiny_model(
+        input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True
+    ).past_key_values
+    logits = tiny_model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=step).logits[
+        :, -1
+    ]
     tiny_model.set_attn_implementation("sdpa")
-    torch.testing.assert_close(logits, tiny_model(input_ids=ids, attention_mask=mask).logits[:, -1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        logits, tiny_model(input_ids=ids, attention_mask=mask).logits[:, -1], rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +196,9 @@ def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenize
     ],
     ids=str,
 )
-def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(tiny_model, tokenizer, wish):
+def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(
+    tiny_model, tokenizer, wish
+):
     config = GenerationConfig(max_new_tokens=24, batch_size=5, dtype="float32")
     plain = generate(tiny_model, tokenizer, PROMPTS, config)
     own = tiny_model.generation_config
@@ -147,12 +207,19 @@ def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(ti
     assert tiny_model.generation_config is own
 
 
-def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(tiny_directory, tokenizer, tmp_path):
+def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(
+    tiny_directory, tokenizer, tmp_path
+):
     folder = shutil.copytree(tiny_directory, tmp_path / "model")
-    (folder / "generation_config.json").write_text('{"repetition_penalty": 1.3, "temperature": 0.6, "eos_token_id": [2, 1]}')
+    (folder / "generation_config.json").write_text(
+        '{"repetition_penalty": 1.3, "temperature": 0.6, "eos_token_id": [2, 1]}'
+    )
     assert decoding_record(ModelConfig(path=str(folder)), tokenizer) == {
         "stop_tokens": ["<|im_end|>", "<|im_start|>"],
         "not_used_from_generation_config": {"repetition_penalty": 1.3, "temperature": 0.6},
     }
     (folder / "generation_config.json").unlink()
-    assert decoding_record(ModelConfig(path=str(folder)), tokenizer)["not_used_from_generation_config"] == {}
+    assert (
+        decoding_record(ModelConfig(path=str(folder)), tokenizer)["not_used_from_generation_config"]
+        == {}
+    )

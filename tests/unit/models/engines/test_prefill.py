@@ -10,9 +10,13 @@ from models.engines.generate import generate
 from models.engines.prefill import WORTH, shared_start
 from models.tokens import prompt_ids
 
-SYSTEM = {"role": "system", "content": "You answer questions of patients in plain words, and send them to a doctor when it is urgent."}
+SYSTEM = {
+    "role": "system",
+    "content": "You answer questions of patients in plain words, and send them to a doctor when it is urgent.",
+}
 PROMPTS = [
-    [SYSTEM, {"role": "user", "content": text}] for text in ("Hi", "What is asthma?", "How much water a day when it is hot?", "Why?", "Hi")
+    [SYSTEM, {"role": "user", "content": text}]
+    for text in ("Hi", "What is asthma?", "How much water a day when it is hot?", "Why?", "Hi")
 ]
 TOGETHER = GenerationConfig(max_new_tokens=12, batch_size=5, dtype="float32")
 ALONE = GenerationConfig(max_new_tokens=12, batch_size=1, dtype="float32")
@@ -28,11 +32,15 @@ def frozen(tiny_model):
 def embedded(frozen) -> list[int]:
     """Tokens of each forward pass."""
     sizes: list[int] = []
-    frozen.get_input_embeddings().register_forward_hook(lambda module, inputs, output: sizes.append(inputs[0].numel()))
+    frozen.get_input_embeddings().register_forward_hook(
+        lambda module, inputs, output: sizes.append(inputs[0].numel())
+    )
     return sizes
 
 
-def test_a_system_prompt_is_computed_once_a_batch_and_the_texts_are_those_of_prompts_one_by_one(frozen, tokenizer, embedded):
+def test_a_system_prompt_is_computed_once_a_batch_and_the_texts_are_those_of_prompts_one_by_one(
+    frozen, tokenizer, embedded
+):
     together = generate(frozen, tokenizer, PROMPTS, TOGETHER)
     ids = [prompt_ids(tokenizer, prompt) for prompt in PROMPTS]
     shared = shared_start(frozen, ids, 200)
@@ -41,7 +49,9 @@ def test_a_system_prompt_is_computed_once_a_batch_and_the_texts_are_those_of_pro
     assert together == generate(frozen, tokenizer, PROMPTS, ALONE)
 
 
-def test_starts_that_are_all_the_same_are_shared_up_to_the_last_token_of_the_shortest(frozen, tokenizer):
+def test_starts_that_are_all_the_same_are_shared_up_to_the_last_token_of_the_shortest(
+    frozen, tokenizer
+):
     ids = prompt_ids(tokenizer, PROMPTS[0])
     assert shared_start(frozen, [ids, ids], 200) == len(ids) - 1
     assert shared_start(frozen, [ids, [*ids, 5]], 200) == len(ids) - 1
@@ -78,7 +88,9 @@ def test_nothing_is_shared_where_a_sliding_window_would_count_padding(tokenizer)
 
 @pytest.fixture
 def one_rank():
-    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
     yield
     torch.distributed.destroy_process_group()
 
@@ -86,7 +98,9 @@ def one_rank():
 @pytest.mark.usefixtures("one_rank")
 def test_ranks_in_step_share_nothing_so_that_all_make_as_many_passes(frozen, tokenizer, embedded):
     made = generate(frozen, tokenizer, PROMPTS, TOGETHER, synced_ranks=True)
-    assert embedded[0] == len(PROMPTS) * max(len(prompt_ids(tokenizer, prompt)) for prompt in PROMPTS)
+    assert embedded[0] == len(PROMPTS) * max(
+        len(prompt_ids(tokenizer, prompt)) for prompt in PROMPTS
+    )
     assert made == generate(frozen, tokenizer, PROMPTS, TOGETHER)
 
 

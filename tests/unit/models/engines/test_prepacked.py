@@ -12,7 +12,10 @@ from models.layout.arithmetic import cpu_multiplies_bf16
 
 DTYPES = [
     torch.float32,
-    pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not cpu_multiplies_bf16(), reason="needs a CPU with bfloat16")),
+    pytest.param(
+        torch.bfloat16,
+        marks=pytest.mark.skipif(not cpu_multiplies_bf16(), reason="needs a CPU with bfloat16"),
+    ),
 ]
 
 
@@ -29,7 +32,13 @@ def test_products_are_the_layers_own(dtype, bias):
             assert "forward" in vars(layer)
             got = layer(x)
         torch.testing.assert_close(
-            got, wanted, **({"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2e-2, "atol": 2e-2})
+            got,
+            wanted,
+            **(
+                {"rtol": 1e-5, "atol": 1e-5}
+                if dtype == torch.float32
+                else {"rtol": 2e-2, "atol": 2e-2}
+            ),
         )
     assert "forward" not in vars(layer)
 
@@ -61,7 +70,9 @@ def test_a_gated_mlp_in_bfloat16_is_nearer_to_float64_than_the_layers_own(causal
     mlp = mlp.to(torch.bfloat16)
     x = x.to(torch.bfloat16)
     own = mlp(x).double()
-    gate, up, down = (layer.weight.double() for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj))
+    gate, up, down = (
+        layer.weight.double() for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+    )
     exact = (nn.functional.silu(x.double() @ gate.T) * (x.double() @ up.T)) @ down.T
     with prepacked(mlp, rows=8):
         assert "forward" in vars(mlp)

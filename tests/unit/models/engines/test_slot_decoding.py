@@ -19,14 +19,25 @@ KINDS = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma
 def rows_at_random(shared: int = 9, count: int = 9) -> list[list[int]]:
     generator = torch.Generator().manual_seed(shared)
     start = list(range(10, 10 + shared))
-    return [[*start, *torch.randint(3, 60, (1 + (5 * i) % 11,), generator=generator).tolist()] for i in range(count)]
+    return [
+        [*start, *torch.randint(3, 60, (1 + (5 * i) % 11,), generator=generator).tolist()]
+        for i in range(count)
+    ]
 
 
 def alone(model, row: list[int], ends: list[int]) -> list[int]:
     """By transformers' own loop."""
-    settings = {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": ends, "pad_token_id": PAD, "bos_token_id": 1}
+    settings = {
+        "max_new_tokens": NEW,
+        "do_sample": False,
+        "eos_token_id": ends,
+        "pad_token_id": PAD,
+        "bos_token_id": 1,
+    }
     ids = torch.tensor([row])
-    written = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)[0, len(row) :].tolist()
+    written = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)[
+        0, len(row) :
+    ].tolist()
     stops = [place for place, token in enumerate(written) if token in ends]
     return written[: stops[0] + 1] if stops else written
 
@@ -70,8 +81,12 @@ def test_rows_that_are_the_start_of_others_and_equal_rows(causal_model):
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.9)])
-def test_sampled_rows_are_those_of_transformers_loop_under_the_same_seeds(tiny_model, tokenizer, monkeypatch, temperature, top_p):
-    config = GenerationConfig(max_new_tokens=NEW, batch_size=4, temperature=temperature, top_p=top_p, dtype="float32")
+def test_sampled_rows_are_those_of_transformers_loop_under_the_same_seeds(
+    tiny_model, tokenizer, monkeypatch, temperature, top_p
+):
+    config = GenerationConfig(
+        max_new_tokens=NEW, batch_size=4, temperature=temperature, top_p=top_p, dtype="float32"
+    )
     rows, seeds = rows_at_random(), list(range(100, 109))
     got = generate_from(tiny_model, tokenizer, rows, config, ends=[END], seeds=seeds)
     monkeypatch.setattr(module, "why_plain", lambda model, longest: "asked for by the test")
@@ -83,7 +98,9 @@ def passes(causal_model):
     """A model and the rows and tokens of each of its passes."""
     model = causal_model("llama").requires_grad_(False)
     sizes: list[tuple[int, int]] = []
-    model.get_input_embeddings().register_forward_hook(lambda layer, inputs, output: sizes.append(tuple(inputs[0].shape)))
+    model.get_input_embeddings().register_forward_hook(
+        lambda layer, inputs, output: sizes.append(tuple(inputs[0].shape))
+    )
     return model, sizes
 
 
@@ -113,17 +130,24 @@ def test_short_rows_cost_what_they_are_long(passes, monkeypatch):
 def test_the_head_reads_the_last_place_of_each_row_alone(passes):
     model, sizes = passes
     seen = []
-    model.get_output_embeddings().register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0].shape[:-1].numel()))
+    model.get_output_embeddings().register_forward_pre_hook(
+        lambda head, inputs: seen.append(inputs[0].shape[:-1].numel())
+    )
     rows = rows_at_random()
     decode(model, rows, asked([], 4))
     assert max(seen) <= 4
     assert sizes[0] == (1, 9)
-    assert sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9  # the start once, then each row once
+    assert (
+        sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
+    )  # the start once, then each row once
 
 
 def test_rows_of_unlike_lengths_share_no_cache(causal_model):
     rows = [[5] * 10, [6] * 11, [7] * 100]
-    assert [[len(rows[i]) for i in group] for group in slot_decoding._groups(rows, NEW)] == [[10, 11], [100]]
+    assert [[len(rows[i]) for i in group] for group in slot_decoding._groups(rows, NEW)] == [
+        [10, 11],
+        [100],
+    ]
     model = causal_model("llama")
     assert decode(model, rows, asked([], 4)) == [alone(model, row, []) for row in rows]
 
@@ -146,7 +170,9 @@ def test_the_model_is_left_as_it_was(causal_model):
         ("gemma2", {}, "logits after the head"),
     ],
 )
-def test_other_architectures_are_left_to_transformers_with_a_reason(causal_model, tokenizer, capsys, kind, changes, reason):
+def test_other_architectures_are_left_to_transformers_with_a_reason(
+    causal_model, tokenizer, capsys, kind, changes, reason
+):
     model = causal_model(kind, **changes)
     assert reason in why_plain(model, 64)
     module._say_once.cache_clear()

@@ -23,7 +23,13 @@ from records.errors import ModelError, ResourceError
 pytestmark = pytest.mark.process
 
 PROMPTS = [
-    [{"role": "user", "content": text}] for text in ("Hi", "What is asthma?", "How much water should I drink a day when it is hot?", "Why?")
+    [{"role": "user", "content": text}]
+    for text in (
+        "Hi",
+        "What is asthma?",
+        "How much water should I drink a day when it is hot?",
+        "Why?",
+    )
 ]
 ROOT = Path(__file__).parents[4]
 GREEDY = GenerationConfig(max_new_tokens=12, batch_size=3, dtype="float32")
@@ -36,7 +42,13 @@ def stand_in(vllm_stand_in) -> VllmConfig:
 
 @pytest.fixture
 def started(stand_in, tiny_directory, tmp_path):
-    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=tmp_path / "vllm.log") as engine:
+    with VllmEngine(
+        stand_in,
+        ModelConfig(path=str(tiny_directory)),
+        torch.float32,
+        gpus=[],
+        log=tmp_path / "vllm.log",
+    ) as engine:
         yield engine
 
 
@@ -56,12 +68,27 @@ def engine_of(log: Path) -> int:
     return int(found[1])
 
 
-def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answers_come_back_in_order(started, tokenizer):
-    answers = generate(started, tokenizer, PROMPTS, GenerationConfig(max_new_tokens=100, batch_size=3), starts=["Yes", "", "", "So"])
+def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answers_come_back_in_order(
+    started, tokenizer
+):
+    answers = generate(
+        started,
+        tokenizer,
+        PROMPTS,
+        GenerationConfig(max_new_tokens=100, batch_size=3),
+        starts=["Yes", "", "", "So"],
+    )
     for prompt, start, answer in zip(PROMPTS, ("Yes", "", "", "So"), answers, strict=True):
-        ids = [*prompt_ids(tokenizer, prompt), *tokenizer(start, add_special_tokens=False)["input_ids"]]
+        ids = [
+            *prompt_ids(tokenizer, prompt),
+            *tokenizer(start, add_special_tokens=False)["input_ids"],
+        ]
         backwards = ids[::-1]
-        kept = backwards[: backwards.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in backwards else backwards
+        kept = (
+            backwards[: backwards.index(tokenizer.eos_token_id)]
+            if tokenizer.eos_token_id in backwards
+            else backwards
+        )
         assert answer.text == tokenizer.decode(kept, skip_special_tokens=True).strip()
         assert answer.finish_reason == "stop"
         assert answer.num_tokens == len(kept) + 1
@@ -69,20 +96,31 @@ def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answe
 
 def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(started, tokenizer, monkeypatch):
     asked, complete = [], started.complete
-    monkeypatch.setattr(started, "complete", lambda ids, *rest: asked.append(len(ids)) or complete(ids, *rest))
-    answers = generate(started, tokenizer, PROMPTS * 200, GenerationConfig(max_new_tokens=4, batch_size=3))
+    monkeypatch.setattr(
+        started, "complete", lambda ids, *rest: asked.append(len(ids)) or complete(ids, *rest)
+    )
+    answers = generate(
+        started, tokenizer, PROMPTS * 200, GenerationConfig(max_new_tokens=4, batch_size=3)
+    )
     assert asked == [512, 288]
     assert answers[:4] == answers[4:8] == answers[-4:]
 
 
 def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
-    answer = generate(started, tokenizer, [[{"role": "user", "content": "What is asthma?"}]], GenerationConfig(max_new_tokens=2))[0]
+    answer = generate(
+        started,
+        tokenizer,
+        [[{"role": "user", "content": "What is asthma?"}]],
+        GenerationConfig(max_new_tokens=2),
+    )[0]
     assert (answer.finish_reason, answer.num_tokens) == ("length", 2)
 
 
 def test_closing_ends_the_worker_and_what_it_started(stand_in, tiny_directory, tmp_path):
     log = tmp_path / "vllm.log"
-    with VllmEngine(stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=log):
+    with VllmEngine(
+        stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=log
+    ):
         engine = engine_of(log)
         os.kill(engine, 0)  # is there
     assert ends(engine)
@@ -97,7 +135,9 @@ def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(stand_in, tm
     assert "ValueError: no such model" in log.read_text()
 
 
-def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(stand_in, tiny_directory, tmp_path):
+def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(
+    stand_in, tiny_directory, tmp_path
+):
     log = tmp_path / "vllm.log"
     policy = ModelConfig(path=str(tiny_directory))
     with (
@@ -147,12 +187,24 @@ def test_the_real_vllm_writes_what_transformers_writes(tmp_path):
         pytest.skip("set PRIMUM_VLLM_PYTHON to a Python that has vllm to test with the real one")
     from models.loading.load import load_model, load_tokenizer
 
-    policy, config = ModelConfig(), GenerationConfig(max_new_tokens=32, batch_size=8, dtype="float32")
+    policy, config = (
+        ModelConfig(),
+        GenerationConfig(max_new_tokens=32, batch_size=8, dtype="float32"),
+    )
     tokenizer = load_tokenizer(policy)
     expected = generate(load_model(policy), tokenizer, PROMPTS, config)
     drawn = GenerationConfig(max_new_tokens=16, batch_size=8, temperature=1.0, top_p=0.9)
-    with VllmEngine(VllmConfig(python=python, memory=0.3), policy, torch.float32, gpus=[], log=tmp_path / "vllm.log") as engine:
+    with VllmEngine(
+        VllmConfig(python=python, memory=0.3),
+        policy,
+        torch.float32,
+        gpus=[],
+        log=tmp_path / "vllm.log",
+    ) as engine:
         assert generate(engine, tokenizer, PROMPTS, config) == expected
-        first, again, other = (generate(engine, tokenizer, PROMPTS, drawn, seeds=[seed] * len(PROMPTS)) for seed in (1, 1, 2))
+        first, again, other = (
+            generate(engine, tokenizer, PROMPTS, drawn, seeds=[seed] * len(PROMPTS))
+            for seed in (1, 1, 2)
+        )
     assert first == again
     assert first != other

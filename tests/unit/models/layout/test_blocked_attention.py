@@ -26,7 +26,12 @@ def layout(prompts: list[int], completions: list[int]) -> Packed:
     system, rows = ids(20), []
     for length in prompts:
         prompt = [*system, *ids(length)]
-        rows += [TokenRow([*prompt, *(answer := ids(count))], [0] * len(prompt) + [1] * len(answer), False) for count in completions]
+        rows += [
+            TokenRow(
+                [*prompt, *(answer := ids(count))], [0] * len(prompt) + [1] * len(answer), False
+            )
+            for count in completions
+        ]
     return pack(rows)
 
 
@@ -35,13 +40,18 @@ def drawn(packed: Packed, dtype: torch.dtype) -> list[torch.Tensor]:
     tokens = packed.input_ids.shape[1]
     shapes = [(HEADS, SIZE), (KEY_HEADS, SIZE), (KEY_HEADS, VALUE_SIZE)]
     # As models hand them over: a token's heads side by side in memory.
-    return [torch.randn(1, tokens, heads, size, dtype=dtype).transpose(1, 2).requires_grad_() for heads, size in shapes]
+    return [
+        torch.randn(1, tokens, heads, size, dtype=dtype).transpose(1, 2).requires_grad_()
+        for heads, size in shapes
+    ]
 
 
 def whole_rectangle(query, key, value, packed: Packed, scale: float) -> torch.Tensor:
     places = torch.arange(len(packed.subtree_end))
     visible = (places <= places[:, None]) & (places[:, None] < packed.subtree_end)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=visible, scale=scale, enable_gqa=True)
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=visible, scale=scale, enable_gqa=True
+    )
 
 
 def with_gradients(attend, inputs: list[torch.Tensor], packed: Packed) -> list[torch.Tensor]:
@@ -69,8 +79,14 @@ def test_blocks_give_what_the_whole_rectangle_gives(prompts, completions, block_
 
 def test_gradients_are_those_of_finite_differences():
     packed = layout([3, 5], [9, 12])
-    assert packed.input_ids.shape[1] > 2 * module.BLOCK_BYTES // 8  # three blocks, one of them cut short
-    assert torch.autograd.gradcheck(lambda *inputs: blocked_attention(*inputs, packed, 0.3), drawn(packed, torch.float64), fast_mode=True)
+    assert (
+        packed.input_ids.shape[1] > 2 * module.BLOCK_BYTES // 8
+    )  # three blocks, one of them cut short
+    assert torch.autograd.gradcheck(
+        lambda *inputs: blocked_attention(*inputs, packed, 0.3),
+        drawn(packed, torch.float64),
+        fast_mode=True,
+    )
 
 
 def test_a_single_row_needs_no_copy_of_its_keys():
@@ -89,7 +105,9 @@ def test_a_branch_does_not_look_at_the_branch_before_it():
 def test_half_precision_is_close_to_what_it_rounds():
     packed = layout([10, 20], [50, 70])
     inputs = drawn(packed, torch.bfloat16)
-    exact = with_gradients(whole_rectangle, [x.detach().double().requires_grad_() for x in inputs], packed)
+    exact = with_gradients(
+        whole_rectangle, [x.detach().double().requires_grad_() for x in inputs], packed
+    )
     for ours, wanted in zip(with_gradients(blocked_attention, inputs, packed), exact, strict=True):
         assert ours.dtype == torch.bfloat16
         assert (ours.double() - wanted).norm() < 0.01 * wanted.norm()
@@ -98,16 +116,22 @@ def test_half_precision_is_close_to_what_it_rounds():
 def test_what_many_rows_send_back_is_added_up_in_float32():
     """300 rows behind one token: bfloat16 would stop counting at 256."""
     packed = pack([TokenRow([7, 10 + number], [0, 1], False) for number in range(300)])
-    query, key, value = (torch.zeros(1, 1, 301, 1, dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
+    query, key, value = (
+        torch.zeros(1, 1, 301, 1, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
+    )
     blocked_attention(query, key, value, packed, 1.0).sum().backward()
-    assert value.grad[0, 0, 0, 0] == 1 + 300 / 2  # each row halves its look between the shared token and itself
+    assert (
+        value.grad[0, 0, 0, 0] == 1 + 300 / 2
+    )  # each row halves its look between the shared token and itself
 
 
 def test_what_is_kept_for_the_backward_pass_grows_with_the_row_not_its_square():
     kept = []
     for length in (200, 400):
         packed, sizes = layout([length], [20]), []
-        with torch.autograd.graph.saved_tensors_hooks(lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
+        ):
             blocked_attention(*drawn(packed, torch.float32), packed, 0.3)
         kept.append(sum(sizes) / packed.input_ids.shape[1])
     assert kept[0] == kept[1] == HEADS * SIZE + KEY_HEADS * (SIZE + VALUE_SIZE)

@@ -20,17 +20,32 @@ def drawn(
     torch.manual_seed(tokens + vocabulary)
     head = nn.Linear(4, vocabulary, bias=False, dtype=dtype).requires_grad_(trained)
     nn.init.normal_(head.weight, std=4)
-    return head, torch.randn(tokens, 4, dtype=dtype, requires_grad=True) * 3, torch.randint(0, vocabulary, (tokens,))
+    return (
+        head,
+        torch.randn(tokens, 4, dtype=dtype, requires_grad=True) * 3,
+        torch.randint(0, vocabulary, (tokens,)),
+    )
 
 
-def with_gradients(logps: torch.Tensor, states: torch.Tensor, head: nn.Linear) -> list[torch.Tensor]:
+def with_gradients(
+    logps: torch.Tensor, states: torch.Tensor, head: nn.Linear
+) -> list[torch.Tensor]:
     inputs = [states, head.weight] if head.weight.requires_grad else [states]
-    return [logps.detach(), *torch.autograd.grad((logps * torch.linspace(-1, 1, len(logps), dtype=logps.dtype)).sum(), inputs)]
+    return [
+        logps.detach(),
+        *torch.autograd.grad(
+            (logps * torch.linspace(-1, 1, len(logps), dtype=logps.dtype)).sum(), inputs
+        ),
+    ]
 
 
-@given(st.integers(1, 12), st.integers(1, 30), st.integers(1, 13), st.integers(1, 31), st.booleans())
+@given(
+    st.integers(1, 12), st.integers(1, 30), st.integers(1, 13), st.integers(1, 31), st.booleans()
+)
 @settings(max_examples=80, deadline=None)
-def test_blocks_give_the_log_softmax_of_the_whole_vocabulary(tokens, vocabulary, tokens_at_once, words_at_once, trained):
+def test_blocks_give_the_log_softmax_of_the_whole_vocabulary(
+    tokens, vocabulary, tokens_at_once, words_at_once, trained
+):
     head, states, targets = drawn(tokens, vocabulary, trained=trained)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(module.AT_ONCE, "cpu", (tokens_at_once, words_at_once))
@@ -43,13 +58,18 @@ def test_blocks_give_the_log_softmax_of_the_whole_vocabulary(tokens, vocabulary,
 def test_gradients_are_those_of_finite_differences(monkeypatch):
     monkeypatch.setitem(module.AT_ONCE, "cpu", (2, 3))
     head, states, targets = drawn(5, 8, trained=True)
-    assert torch.autograd.gradcheck(lambda x, w: module._HeadLogps.apply(x, w, targets), (states.detach().requires_grad_(), head.weight))
+    assert torch.autograd.gradcheck(
+        lambda x, w: module._HeadLogps.apply(x, w, targets),
+        (states.detach().requires_grad_(), head.weight),
+    )
 
 
 def test_half_precision_is_close_to_what_it_rounds(monkeypatch):
     monkeypatch.setitem(module.AT_ONCE, "cpu", (4, 16))
     head, states, targets = drawn(12, 50, trained=True, dtype=torch.float32)
-    exact = with_gradients(F.log_softmax(head(states), -1).gather(-1, targets[:, None])[:, 0], states, head)
+    exact = with_gradients(
+        F.log_softmax(head(states), -1).gather(-1, targets[:, None])[:, 0], states, head
+    )
     with torch.autocast("cpu", torch.bfloat16):
         got = with_gradients(head_logps(head, states, targets), states, head)
     for ours, wanted in zip(got, exact, strict=True):
@@ -70,7 +90,13 @@ def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
     kept: list[torch.Size] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
         head_logps(head, states, targets)
-    assert sorted(kept) == [(6,), (6,), (6, 4), (6, 4), (1000, 4)]  # normalisers, targets, slopes, states, the weight itself
+    assert sorted(kept) == [
+        (6,),
+        (6,),
+        (6, 4),
+        (6, 4),
+        (1000, 4),
+    ]  # normalisers, targets, slopes, states, the weight itself
 
 
 def test_no_tokens_give_no_log_probabilities():

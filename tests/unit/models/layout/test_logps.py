@@ -51,7 +51,9 @@ def model(request, tiny_model, tokenizer):
 def plain_logps(model, row):
     """(completion tokens,) from the whole logits of one row, without padding."""
     ids = torch.tensor([row.input_ids])
-    logps = F.log_softmax(model(input_ids=ids).logits[0, :-1].float(), dim=-1).gather(-1, ids[0, 1:, None])[:, 0]
+    logps = F.log_softmax(model(input_ids=ids).logits[0, :-1].float(), dim=-1).gather(
+        -1, ids[0, 1:, None]
+    )[:, 0]
     return logps[torch.tensor(row.completion_mask[1:]).bool()]
 
 
@@ -72,7 +74,9 @@ def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model, rows):
     together = completion_logps(model, collate(rows, 0))
     alone = torch.cat([completion_logps(model, collate([row], 0)) for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(completion_logps(model, collate(rows[::-1], 7)).flip(0), together, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        completion_logps(model, collate(rows[::-1], 7)).flip(0), together, rtol=1e-5, atol=1e-4
+    )
 
 
 def test_blocks_and_chunks_change_neither_values_nor_gradients(model, rows, monkeypatch):
@@ -82,13 +86,21 @@ def test_blocks_and_chunks_change_neither_values_nor_gradients(model, rows, monk
         model.zero_grad()
         total = completion_logps(model, collate(rows, 0))
         total.sum().backward()
-        return total.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+        return total.detach(), {
+            name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None
+        }
 
     (whole, whole_gradients), (cut, cut_gradients) = run(10_000, 10_000), run(3, 7)
     torch.testing.assert_close(cut, whole, rtol=1e-6, atol=1e-5)
     assert cut_gradients.keys() == whole_gradients.keys()
     for name, gradient in whole_gradients.items():
-        torch.testing.assert_close(cut_gradients[name], gradient, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            cut_gradients[name],
+            gradient,
+            rtol=1e-5,
+            atol=1e-5,
+            msg=lambda text, name=name: f"{name}: {text}",
+        )
 
 
 def test_gradients_equal_those_of_the_plain_computation(model, rows):

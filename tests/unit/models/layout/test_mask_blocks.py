@@ -15,20 +15,33 @@ from models.tokens import TokenRow
 def packed_rows(count: int, length: int, shared: int) -> Packed:
     generator = torch.Generator().manual_seed(count * length)
     start = list(range(3, 3 + shared))
-    tails = [torch.randint(9_000, 99_000, (length - shared,), generator=generator).tolist() for _ in range(count)]
-    return pack([TokenRow([*start, *tail], [0] * shared + [1] * len(tail), False) for tail in tails])
+    tails = [
+        torch.randint(9_000, 99_000, (length - shared,), generator=generator).tolist()
+        for _ in range(count)
+    ]
+    return pack(
+        [TokenRow([*start, *tail], [0] * shared + [1] * len(tail), False) for tail in tails]
+    )
 
 
 def listed(counts: torch.Tensor, indices: torch.Tensor) -> list[list[int]]:
     """The blocks that a mask names, row by row; what stands behind them is not read."""
-    return [sorted(row[:number].tolist()) for number, row in zip(counts[0, 0], indices[0, 0], strict=True)]
+    return [
+        sorted(row[:number].tolist())
+        for number, row in zip(counts[0, 0], indices[0, 0], strict=True)
+    ]
 
 
-@pytest.mark.parametrize(("count", "length", "shared"), [(1, 40, 9), (1, 128, 9), (2, 100, 60), (3, 128, 0), (9, 200, 130), (4, 500, 300)])
+@pytest.mark.parametrize(
+    ("count", "length", "shared"),
+    [(1, 40, 9), (1, 128, 9), (2, 100, 60), (3, 128, 0), (9, 200, 130), (4, 500, 300)],
+)
 def test_blocks_from_intervals_are_those_of_the_dense_mask(count, length, shared):
     packed = packed_rows(count, length, shared)
     ends, tokens = packed.subtree_end, packed.input_ids.shape[1]
-    wanted = create_block_mask(lambda b, h, q, k: sees(q, k, ends), None, None, tokens, tokens, device="cpu")
+    wanted = create_block_mask(
+        lambda b, h, q, k: sees(q, k, ends), None, None, tokens, tokens, device="cpu"
+    )
     got = block_mask(packed.blocks, ends)
     assert got.seq_lengths == wanted.seq_lengths
     for kind in ("kv", "full_kv", "q", "full_q"):
@@ -48,7 +61,16 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        self.numel = max([self.numel, *(x.numel() for x in torch.utils._pytree.tree_leaves(out) if isinstance(x, torch.Tensor))])
+        self.numel = max(
+            [
+                self.numel,
+                *(
+                    x.numel()
+                    for x in torch.utils._pytree.tree_leaves(out)
+                    if isinstance(x, torch.Tensor)
+                ),
+            ]
+        )
         return out
 
 

@@ -15,12 +15,18 @@ from models.tokens import TokenRow
 def rows_of(count: int, length: int) -> list[TokenRow]:
     shared = length // 2
     return [
-        TokenRow([*range(3, 3 + shared), *[20 + i] * (length - shared)], [0] * shared + [1] * (length - shared), False)
+        TokenRow(
+            [*range(3, 3 + shared), *[20 + i] * (length - shared)],
+            [0] * shared + [1] * (length - shared),
+            False,
+        )
         for i in range(count)
     ]
 
 
-def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(causal_model, monkeypatch):
+def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
+    causal_model, monkeypatch
+):
     model = causal_model("llama", head_dim=8)
     assert why_not_packed(model, 128) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -37,7 +43,9 @@ def counted(monkeypatch):
 
     counter, plain = CompileCounterWithBackend("eager"), torch.compile
     monkeypatch.setattr(flex, "_validate_device", lambda *tensors: None)
-    monkeypatch.setattr(torch, "compile", lambda function, **options: plain(function, backend=counter, **options))
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: plain(function, backend=counter, **options)
+    )
     monkeypatch.setattr(packed_attention, "blocked_attention", packed_attention._flex)
     torch._dynamo.reset()
     packed_attention._compiled_flex.cache_clear()
@@ -54,13 +62,23 @@ def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, count
             for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
                 for count, length in ((1, 40), (2, 80), (3, 100)):
                     inputs = packed_inputs(pack(rows_of(count, length)))
-                    with mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16, cache_enabled=keeps_casts):
+                    with (
+                        mode(),
+                        torch.autocast(
+                            "cpu",
+                            torch.bfloat16,
+                            enabled=dtype == torch.bfloat16,
+                            cache_enabled=keeps_casts,
+                        ),
+                    ):
                         model.model(**inputs)
     assert counted.frame_count <= 6
     assert not [warning for warning in recwarn if "without torch.compile" in str(warning.message)]
 
 
-def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(causal_model, counted, monkeypatch):
+def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
+    causal_model, counted, monkeypatch
+):
     monkeypatch.setattr(packed_attention, "VARIANTS", 1)
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)

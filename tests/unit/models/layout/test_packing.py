@@ -65,7 +65,8 @@ rows_at_random = st.lists(
 def drawn(specification) -> list[TokenRow]:
     """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every length, equal rows, nested rows."""
     return [
-        row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion) for kind, length, prompt, completion in specification
+        row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion)
+        for kind, length, prompt, completion in specification
     ]
 
 
@@ -83,7 +84,10 @@ def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification
         seen = (places <= last) & (last < packed.subtree_end)
         assert packed.input_ids[0][seen].tolist() == wanted.input_ids
         assert packed.position_ids[0][seen].tolist() == list(range(len(wanted.input_ids)))
-        assert packed.targets[packed.target_rows == number].tolist() == wanted.input_ids[-wanted.num_completion_tokens :]
+        assert (
+            packed.targets[packed.target_rows == number].tolist()
+            == wanted.input_ids[-wanted.num_completion_tokens :]
+        )
     assert packed.input_ids.shape[1] <= sum(len(r.input_ids) for r in rows)
 
 
@@ -101,12 +105,21 @@ def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     model.zero_grad()
     logps, rows = per_token_logps(model, batch)
     (logps * torch.linspace(0.5, 1.5, len(logps))).sum().backward()
-    return logps.detach(), rows, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    return (
+        logps.detach(),
+        rows,
+        torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]),
+    )
 
 
-@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma", "olmo2", "gpt2"])
+@pytest.mark.parametrize(
+    "kind",
+    ["llama", "mistral", "qwen2", "qwen3", "phi3", "gpt_neox", "opt", "gemma", "olmo2", "gpt2"],
+)
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, adapted, kind, adapter):
+def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
+    causal_model, adapted, kind, adapter
+):
     model = adapted(causal_model(kind), adapter)
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
@@ -114,7 +127,9 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, a
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
-    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6  # the system prompt of six rows stands once
+    assert (
+        packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
+    )  # the system prompt of six rows stands once
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
     assert packed_owners.tolist() == owners.tolist()
     torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
@@ -122,9 +137,15 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(causal_model, a
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])  # opt has dropout in its layers, which must stay off; bloom is padded
+@pytest.mark.parametrize(
+    "kind", ["llama", "gpt2", "opt", "bloom"]
+)  # opt has dropout in its layers, which must stay off; bloom is padded
 def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
-    model = adapt(causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})), AdapterConfig(kind=adapter, rank=4, alpha=8), seed=0)
+    model = adapt(
+        causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})),
+        AdapterConfig(kind=adapter, rank=4, alpha=8),
+        seed=0,
+    )
     fuse_lora(model)
     keep_less(model, mlps=False)
     batch_rows = collation(model, 0, 128)
@@ -141,7 +162,9 @@ def test_layers_computed_again_keep_less(tiny_model):
         if wanted == "inputs":
             recompute_layers(tiny_model)
         sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
+        ):
             per_token_logps(tiny_model, padded(0)(a_batch()))
         kept.append(sum(sizes))
     assert kept[1] < 0.5 * kept[0]
@@ -155,11 +178,16 @@ def test_a_model_whose_layers_cannot_be_computed_again_is_an_error():
 def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model):
     rows = a_batch()
     wanted = per_token_logps(tiny_model, padded(0)(rows))[0]
-    prompt = {"input_ids": torch.tensor([[0, 0, 5, 6]]), "attention_mask": torch.tensor([[0, 0, 1, 1]])}
+    prompt = {
+        "input_ids": torch.tensor([[0, 0, 5, 6]]),
+        "attention_mask": torch.tensor([[0, 0, 1, 1]]),
+    }
     text = tiny_model.generate(**prompt, max_new_tokens=5, do_sample=False)
     use_packed_attention(tiny_model)
     torch.testing.assert_close(per_token_logps(tiny_model, padded(0)(rows))[0], wanted)
-    assert tiny_model.generate(**prompt, max_new_tokens=5, do_sample=False).tolist() == text.tolist()
+    assert (
+        tiny_model.generate(**prompt, max_new_tokens=5, do_sample=False).tolist() == text.tolist()
+    )
 
 
 def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
@@ -176,7 +204,9 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
         ("bloom", {"n_head": 4}, "code of its own"),
     ],
 )
-def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(causal_model, kind, changes, reason):
+def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(
+    causal_model, kind, changes, reason
+):
     layout = collation(causal_model(kind, **changes), 0, 128)
     assert reason in layout.why_padded
     assert not isinstance(layout(a_batch()), Packed)
@@ -211,4 +241,8 @@ def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkey
     wanted = states()
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)
     monkeypatch.setattr(packed_attention, "blocked_attention", packed_attention._flex)
-    torch.testing.assert_close(states(), wanted, **({"rtol": 1e-5, "atol": 1e-5} if precision == "32" else {"rtol": 0, "atol": 0.1}))
+    torch.testing.assert_close(
+        states(),
+        wanted,
+        **({"rtol": 1e-5, "atol": 1e-5} if precision == "32" else {"rtol": 0, "atol": 0.1}),
+    )

@@ -10,7 +10,10 @@ from models.layout.packed_attention import use_packed_attention
 from models.layout.packing import pack
 from models.tokens import TokenRow
 
-ROWS = [TokenRow([1, 5, 9, 30, 31, 2], [0, 0, 0, 1, 1, 1], False), TokenRow([1, 5, 9, 44, 2], [0, 0, 0, 1, 1], False)]
+ROWS = [
+    TokenRow([1, 5, 9, 30, 31, 2], [0, 0, 0, 1, 1, 1], False),
+    TokenRow([1, 5, 9, 44, 2], [0, 0, 0, 1, 1], False),
+]
 
 
 def by_hand(model, temperature):
@@ -18,7 +21,9 @@ def by_hand(model, temperature):
     for row in ROWS:
         logits = model(input_ids=torch.tensor([row.input_ids])).logits[0] / temperature
         logps = torch.log_softmax(logits.float(), -1)
-        found += [logps[t - 1, token] for t, token in enumerate(row.input_ids) if row.completion_mask[t]]
+        found += [
+            logps[t - 1, token] for t, token in enumerate(row.input_ids) if row.completion_mask[t]
+        ]
     return torch.stack(found)
 
 
@@ -32,7 +37,9 @@ def test_values_and_gradients_are_those_of_logits_over_temperature(tiny_model, l
     if layout == "packed":
         use_packed_attention(tiny_model)
 
-    got, _ = per_token_logps(tiny_model, pack(ROWS) if layout == "packed" else collate(ROWS, 0), temperature=temperature)
+    got, _ = per_token_logps(
+        tiny_model, pack(ROWS) if layout == "packed" else collate(ROWS, 0), temperature=temperature
+    )
     got.sum().backward()
 
     assert torch.allclose(got, wanted, atol=1e-5)

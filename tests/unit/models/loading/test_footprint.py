@@ -12,16 +12,38 @@ from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import collation
 from models.layout.mask_blocks import block_mask, mask_blocks
 from models.layout.packed_attention import packed_inputs
-from models.loading.footprint import Shape, layer_bytes, layout_bytes, shape_from, shape_of, training_bytes
+from models.loading.footprint import (
+    Shape,
+    layer_bytes,
+    layout_bytes,
+    shape_from,
+    shape_of,
+    training_bytes,
+)
 from models.memory.fused_lora import fuse_lora
 from models.memory.lean_layers import keep_less
 from models.tokens import TokenRow
 
-SHAPE = Shape(parameters=1000, trained=100, layers=2, hidden=10, intermediate=20, queries=10, keys=5, vocabulary=50, positions=64)
+SHAPE = Shape(
+    parameters=1000,
+    trained=100,
+    layers=2,
+    hidden=10,
+    intermediate=20,
+    queries=10,
+    keys=5,
+    vocabulary=50,
+    positions=64,
+)
 
 
 @pytest.mark.parametrize(
-    "adapter", [AdapterConfig(kind="full"), AdapterConfig(rank=4), AdapterConfig(rank=3, target_modules="q_proj, down_proj")]
+    "adapter",
+    [
+        AdapterConfig(kind="full"),
+        AdapterConfig(rank=4),
+        AdapterConfig(rank=3, target_modules="q_proj, down_proj"),
+    ],
 )
 def test_counts_are_those_of_the_real_model(adapter, tiny_model, tiny_directory):
     parameters = sum(p.numel() for p in tiny_model.parameters())
@@ -40,7 +62,15 @@ def test_a_seven_billion_llama_has_its_known_size():
 
 
 def parts_of(stage, ranks, shape=SHAPE):
-    return training_bytes(shape, weight_bytes=2, matrix_bytes=2, zero_stage=stage, ranks=ranks, tokens=8, checkpointing=False)
+    return training_bytes(
+        shape,
+        weight_bytes=2,
+        matrix_bytes=2,
+        zero_stage=stage,
+        ranks=ranks,
+        tokens=8,
+        checkpointing=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +80,11 @@ def parts_of(stage, ranks, shape=SHAPE):
 def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradients, optimiser):
     """1000 weights of 2 bytes and 100 trained ones of 4; 4 ranks; 8 bytes of moments and, under ZeRO, a copy of 4."""
     parts = parts_of(stage, 4)
-    assert (parts["weights"], parts["gradients"], parts["optimiser"]) == (weights, gradients, optimiser)
+    assert (parts["weights"], parts["gradients"], parts["optimiser"]) == (
+        weights,
+        gradients,
+        optimiser,
+    )
 
 
 def test_activations_by_hand():
@@ -58,7 +92,9 @@ def test_activations_by_hand():
     2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460; 2 layers, 8 tokens."""
     assert parts_of(0, 1)["activations"] == 8 * 2 * 220 * 1.5
     assert parts_of(3, 1)["activations"] == 8 * 2 * 460
-    checkpointed = training_bytes(SHAPE, weight_bytes=2, matrix_bytes=2, zero_stage=0, ranks=1, tokens=8, checkpointing=True)
+    checkpointed = training_bytes(
+        SHAPE, weight_bytes=2, matrix_bytes=2, zero_stage=0, ranks=1, tokens=8, checkpointing=True
+    )
     assert checkpointed["activations"] == 8 * (2 * 10 * 2 + 460)
 
 
@@ -67,7 +103,9 @@ def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies
 
     def copies(shape, weight_bytes, matrix_bytes, checkpointing=False):
         common = {"zero_stage": 0, "ranks": 1, "tokens": 8, "checkpointing": checkpointing}
-        return training_bytes(shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, **common)["half copies"]
+        return training_bytes(
+            shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, **common
+        )["half copies"]
 
     assert copies(full, 4, 2) == 2 * full.parameters
     assert copies(full, 4, 2, checkpointing=True) == 2 * full.parameters / full.layers
@@ -77,7 +115,9 @@ def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies
 @pytest.mark.parametrize("tokens", [4096, 32_768])
 def test_the_layout_of_a_packed_row_is_counted_and_stays_far_below_a_square_of_its_tokens(tokens):
     ends = torch.arange(1, tokens + 1)
-    held = sum(table.numel() * table.itemsize for table in kept_by(block_mask(mask_blocks(ends), ends)))
+    held = sum(
+        table.numel() * table.itemsize for table in kept_by(block_mask(mask_blocks(ends), ends))
+    )
     assert held + 8 * tokens < layout_bytes(tokens) < tokens**2 / 50
 
 
@@ -85,23 +125,45 @@ def kept_by(mask):
     return [value for value in vars(mask).values() if isinstance(value, torch.Tensor)]
 
 
-@pytest.mark.parametrize(("stored", "autocast"), [(torch.float32, None), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("stored", "autocast"),
+    [(torch.float32, None), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.bfloat16)],
+)
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, stored, autocast):
     """Two layers less one, so that the embedding and the last norm drop out. LoRA's narrow products and the norms' scales come on top."""
     adapter = AdapterConfig(kind=kind, rank=1, alpha=1)
-    sizes = {"hidden_size": 96, "intermediate_size": 160, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 16}
-    one, two = (adapt(causal_model("llama", num_hidden_layers=n, **sizes).to(stored), adapter, seed=0) for n in (1, 2))
+    sizes = {
+        "hidden_size": 96,
+        "intermediate_size": 160,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 3,
+        "head_dim": 16,
+    }
+    one, two = (
+        adapt(causal_model("llama", num_hidden_layers=n, **sizes).to(stored), adapter, seed=0)
+        for n in (1, 2)
+    )
     shape = shape_from(two.config, adapter)
-    reckoned = layer_bytes(shape, weight_bytes=stored.itemsize, matrix_bytes=2 if autocast else 4, lean=True)
+    reckoned = layer_bytes(
+        shape, weight_bytes=stored.itemsize, matrix_bytes=2 if autocast else 4, lean=True
+    )
     extra = 2 * 4 + (7 * (2 if autocast else 4) if kind == "lora" else 0)
-    assert held_per_token(held, two, autocast) - held_per_token(held, one, autocast) == reckoned + extra
+    assert (
+        held_per_token(held, two, autocast) - held_per_token(held, one, autocast)
+        == reckoned + extra
+    )
 
 
 def held_per_token(held, model, autocast: torch.dtype | None, tokens: int = 100) -> float:
     fuse_lora(model)
     keep_less(model)
-    packed = collation(model, 0, 128)([TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)])
+    packed = collation(model, 0, 128)(
+        [TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)]
+    )
     with torch.autocast("cpu", autocast, enabled=autocast is not None):
         unwrapped(model)(**packed_inputs(packed))  # fills the caches of the layout
-        return held(lambda: unwrapped(model).get_decoder()(**packed_inputs(packed)).last_hidden_state) / tokens
+        return (
+            held(lambda: unwrapped(model).get_decoder()(**packed_inputs(packed)).last_hidden_state)
+            / tokens
+        )

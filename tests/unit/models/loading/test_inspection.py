@@ -26,7 +26,9 @@ def changed(file: Path, **changes) -> None:
 def adapter(folder: Path, base: str) -> None:
     for file in folder.iterdir():
         file.unlink()
-    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": base}))
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": base})
+    )
 
 
 def test_a_whole_model_has_no_faults(folder):
@@ -36,16 +38,27 @@ def test_a_whole_model_has_no_faults(folder):
 
 @pytest.mark.parametrize("beside_a_model", [True, False])
 def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_model):
-    if beside_a_model:  # transformers would load the adapter's base instead of the weights beside it
-        (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "epfl-llm/meditron-7b"}))
+    if (
+        beside_a_model
+    ):  # transformers would load the adapter's base instead of the weights beside it
+        (folder / "adapter_config.json").write_text(
+            json.dumps({"base_model_name_or_path": "epfl-llm/meditron-7b"})
+        )
     else:
         adapter(folder, "epfl-llm/meditron-7b")
     (fault,) = model_faults(ModelConfig(path=str(folder)))
-    for words in (f"model.base.path={folder}", "a LoRA adapter of epfl-llm/meditron-7b", "merge_and_unload", "wanted a whole model"):
+    for words in (
+        f"model.base.path={folder}",
+        "a LoRA adapter of epfl-llm/meditron-7b",
+        "merge_and_unload",
+        "wanted a whole model",
+    ):
         assert words in fault
 
 
-def test_the_lines_that_merge_an_adapter_do_so(folder, tmp_path, tiny_model, tiny_directory, monkeypatch):
+def test_the_lines_that_merge_an_adapter_do_so(
+    folder, tmp_path, tiny_model, tiny_directory, monkeypatch
+):
     import torch
 
     from models.adapters.lora import adapt
@@ -67,7 +80,9 @@ def test_the_lines_that_merge_an_adapter_do_so(folder, tmp_path, tiny_model, tin
     load_tokenizer(ModelConfig(path="./merged"))
     from models.loading.load import load_model
 
-    assert torch.allclose(load_model(ModelConfig(path="./merged"))(input_ids=ids).logits, wanted, atol=1e-5)
+    assert torch.allclose(
+        load_model(ModelConfig(path="./merged"))(input_ids=ids).logits, wanted, atol=1e-5
+    )
 
 
 def test_an_adapter_in_the_cache_of_the_hub_is_called_one(tmp_path, monkeypatch):
@@ -75,7 +90,9 @@ def test_an_adapter_in_the_cache_of_the_hub_is_called_one(tmp_path, monkeypatch)
 
     file = tmp_path / "adapter_config.json"
     file.write_text(json.dumps({"base_model_name_or_path": "org/base"}))
-    monkeypatch.setattr(inspection, "cached_file", lambda path, name, **_: str(file) if name == file.name else None)
+    monkeypatch.setattr(
+        inspection, "cached_file", lambda path, name, **_: str(file) if name == file.name else None
+    )
     (fault,) = model_faults(ModelConfig(path="org/adapter"))
     assert fault.startswith("model.base.path=org/adapter: a LoRA adapter of org/base")
 
@@ -89,16 +106,24 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
     file.write_text(json.dumps({"base_model_name_or_path": "org/base"}))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(
-        inspection, "cached_file", lambda path, name, *, local_files_only, **_: None if local_files_only or name != file.name else str(file)
+        inspection,
+        "cached_file",
+        lambda path, name, *, local_files_only, **_: (
+            None if local_files_only or name != file.name else str(file)
+        ),
     )
-    with pytest.raises(ModelError, match=r"model\.base\.path=org/adapter: a LoRA adapter of org/base"):
+    with pytest.raises(
+        ModelError, match=r"model\.base\.path=org/adapter: a LoRA adapter of org/base"
+    ):
         require_model(ModelConfig(path="org/adapter"))
 
 
 @pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])
 def test_quantised_weights_are_refused_by_their_method(folder, method):
     changed(folder / "config.json", quantization_config={"quant_method": method, "bits": 4})
-    with pytest.raises(ModelError, match=rf"quantised \({method}\).*name the model that it was quantised from"):
+    with pytest.raises(
+        ModelError, match=rf"quantised \({method}\).*name the model that it was quantised from"
+    ):
         require_model(ModelConfig(path=str(folder)))
 
 
@@ -114,20 +139,22 @@ def test_a_folder_of_models_names_the_one_below(folder):
 
 
 def test_code_of_the_model_is_not_run_unasked(folder):
-    changed(folder / "config.json", model_type="own", auto_map={"AutoConfig": "configuration_own.Own"})
+    changed(
+        folder / "config.json", model_type="own", auto_map={"AutoConfig": "configuration_own.Own"}
+    )
     (fault,) = model_faults(ModelConfig(path=str(folder)))
     assert "set model.base.trust_remote_code=true" in fault
 
 
-@pytest.mark.parametrize("path", ["/nowhere/model", "./nowhere", "a/b/c", "no-such-name", "nobody/no-such-model"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere/model", "./nowhere", "a/b/c", "no-such-name", "nobody/no-such-model"]
+)
 def test_a_model_that_is_not_there_is_named_with_its_setting(path):
     (fault,) = model_faults(ModelConfig(path=path), "data.embedding.model")
     assert fault.startswith(f"data.embedding.model={path}: ")
 
 
-TURNS = (
-    "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
-)
+TURNS = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "template": "T"}]
 
 
@@ -143,16 +170,29 @@ def with_templates(folder):
 
 def test_of_several_named_templates_the_default_is_used(with_templates):
     tokenizer = load_tokenizer(with_templates(NAMED))
-    assert tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False) == "Duser:x<|im_end|>"
+    assert (
+        tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+        == "Duser:x<|im_end|>"
+    )
 
 
 def test_named_templates_without_a_default_are_refused(with_templates):
-    config = with_templates([{"name": "rag", "template": "R"}, {"name": "tool_use", "template": "T"}])
-    with pytest.raises(ModelError, match=r"named rag, tool_use and none named default.*set model\.base\.chat_template"):
+    config = with_templates(
+        [{"name": "rag", "template": "R"}, {"name": "tool_use", "template": "T"}]
+    )
+    with pytest.raises(
+        ModelError,
+        match=r"named rag, tool_use and none named default.*set model\.base\.chat_template",
+    ):
         load_tokenizer(config)
 
 
 def test_a_template_of_the_config_stands_before_named_ones(with_templates, tmp_path):
     config = with_templates(NAMED[1:])
     (tmp_path / "own.jinja").write_text(f"O{TURNS}")
-    assert load_tokenizer(ModelConfig(path=config.path, chat_template=str(tmp_path / "own.jinja"))).chat_template == f"O{TURNS}"
+    assert (
+        load_tokenizer(
+            ModelConfig(path=config.path, chat_template=str(tmp_path / "own.jinja"))
+        ).chat_template
+        == f"O{TURNS}"
+    )

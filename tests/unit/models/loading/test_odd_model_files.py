@@ -39,8 +39,21 @@ def test_a_fifo_in_a_model_is_told(folder, name):
 BOMB = "[" * 100_000
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json", "adapter_config.json"])
-@pytest.mark.parametrize("content", [BOMB, "[" * 900 + "]" * 900, "[]", "{}", '{"weight_map": 1}', '{"weight_map": {"a": 1}}', "\x00"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors.index.json", "adapter_config.json"]
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        BOMB,
+        "[" * 900 + "]" * 900,
+        "[]",
+        "{}",
+        '{"weight_map": 1}',
+        '{"weight_map": {"a": 1}}',
+        "\x00",
+    ],
+)
 def test_nonsense_in_a_model_is_told(folder, name, content):
     (folder / name).write_text(content)
     with pytest.raises(ModelError):
@@ -59,7 +72,10 @@ def test_a_damaged_header_is_told(folder, header, length):
 def test_a_chat_template_that_is_no_text_is_told(folder, tmp_path):
     template = tmp_path / "chat.jinja"
     template.write_bytes(b"\xff\xfe{{ messages }}")
-    with pytest.raises(ModelError, match=r"model.base.chat_template=.*cannot be read as text .* wanted a Jinja file in UTF-8"):
+    with pytest.raises(
+        ModelError,
+        match=r"model.base.chat_template=.*cannot be read as text .* wanted a Jinja file in UTF-8",
+    ):
         load_tokenizer(ModelConfig(path=str(folder), chat_template=str(template)))
     template.unlink()
     os.mkfifo(template)

@@ -29,7 +29,9 @@ def stored(tiny_directory, tmp_path):
         folder = tmp_path / "base"
         shutil.copytree(tiny_directory, folder)
         (folder / "model.safetensors").unlink()
-        AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=dtype).save_pretrained(folder, **options)
+        AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=dtype).save_pretrained(
+            folder, **options
+        )
         return folder
 
     return write
@@ -44,7 +46,9 @@ def dtypes(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-@pytest.mark.parametrize(("dtype", "name"), [(torch.bfloat16, "BF16"), (torch.float16, "F16"), (torch.float32, "F32")])
+@pytest.mark.parametrize(
+    ("dtype", "name"), [(torch.bfloat16, "BF16"), (torch.float16, "F16"), (torch.float32, "F32")]
+)
 def test_a_policy_is_as_large_as_its_base(kind, dtype, name, stored, tmp_path):
     config = ModelConfig(path=str(stored(dtype)))
     model = adapt(load_model(config), AdapterConfig(kind=kind, rank=4), seed=0)
@@ -54,8 +58,14 @@ def test_a_policy_is_as_large_as_its_base(kind, dtype, name, stored, tmp_path):
     report = export_policy(model, load_tokenizer(config), tmp_path / "out", Lineage(config))
     policy = tmp_path / "out" / "policy"
     assert dtypes(policy) == {name}
-    assert read_json(policy / "config.json")["torch_dtype"] == read_json(policy / "config.json")["dtype"] == report["dtype"]
-    sizes = [(folder / "model.safetensors").stat().st_size for folder in (policy, Path(config.path))]
+    assert (
+        read_json(policy / "config.json")["torch_dtype"]
+        == read_json(policy / "config.json")["dtype"]
+        == report["dtype"]
+    )
+    sizes = [
+        (folder / "model.safetensors").stat().st_size for folder in (policy, Path(config.path))
+    ]
     assert abs(sizes[0] - sizes[1]) < 200
     assert report["policy"] == 0
     assert report["stored"] <= (TOLERANCE if name == "F32" else ROUNDED)
@@ -63,7 +73,12 @@ def test_a_policy_is_as_large_as_its_base(kind, dtype, name, stored, tmp_path):
 
 def test_a_setting_asks_for_another_type(stored, tmp_path):
     config = ModelConfig(path=str(stored(torch.bfloat16)))
-    export_policy(load_model(config), load_tokenizer(config), tmp_path / "out", Lineage(config, dtype="float32"))
+    export_policy(
+        load_model(config),
+        load_tokenizer(config),
+        tmp_path / "out",
+        Lineage(config, dtype="float32"),
+    )
     assert dtypes(tmp_path / "out" / "policy") == {"F32"}
 
 

@@ -30,7 +30,11 @@ def test_it_is_built_once_and_is_a_model(tmp_path):
     assert (folder / "model.safetensors").stat().st_mtime_ns == written
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [folder.name]
     assert model_faults(ModelConfig(path=TINY)) == []
-    made = generate(*load_language_model(ModelConfig(path=TINY)), [user("Hi")], GenerationConfig(max_new_tokens=3, dtype="float32"))
+    made = generate(
+        *load_language_model(ModelConfig(path=TINY)),
+        [user("Hi")],
+        GenerationConfig(max_new_tokens=3, dtype="float32"),
+    )
     assert made[0].num_tokens <= 3
 
 

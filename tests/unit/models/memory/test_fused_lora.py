@@ -67,10 +67,14 @@ def test_the_adapter_can_still_be_switched_off_and_merged(tiny_model):
     changed = model(input_ids=ids).logits
     with model.disable_adapter():
         torch.testing.assert_close(model(input_ids=ids).logits, base)
-    torch.testing.assert_close(model.merge_and_unload()(input_ids=ids).logits, changed, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        model.merge_and_unload()(input_ids=ids).logits, changed, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("variant", [{"lora_dropout": 0.1}, {"use_dora": True}])
 def test_variants_keep_their_own_forward(tiny_model, variant):
-    model = get_peft_model(tiny_model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", **variant))
+    model = get_peft_model(
+        tiny_model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", **variant)
+    )
     assert fuse_lora(model) == 0

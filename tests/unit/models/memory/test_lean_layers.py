@@ -20,7 +20,9 @@ def logits_and_gradients(model, autocast: torch.dtype | None) -> tuple[torch.Ten
     with torch.autocast("cpu", autocast) if autocast else contextlib.nullcontext():
         logits = model(input_ids=IDS).logits
     (logits.float() * torch.linspace(-1, 1, logits.shape[-1])).sum().backward()
-    return logits.detach(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    return logits.detach(), torch.cat(
+        [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    )
 
 
 @pytest.mark.parametrize("autocast", [None, torch.bfloat16])
@@ -37,7 +39,9 @@ def logits_and_gradients(model, autocast: torch.dtype | None) -> tuple[torch.Ten
         ("gpt2", 0),
     ],
 )
-def test_values_are_the_same_to_the_bit_and_gradients_to_rounding(causal_model, adapted, kind, switched, adapter, autocast):
+def test_values_are_the_same_to_the_bit_and_gradients_to_rounding(
+    causal_model, adapted, kind, switched, adapter, autocast
+):
     model = adapted(causal_model(kind), adapter)
     fuse_lora(model)
     wanted, gradient = logits_and_gradients(model, autocast)
@@ -86,7 +90,10 @@ def test_no_random_number_is_drawn_and_nothing_is_trained(tiny_model):
     before, weights = torch.get_rng_state(), [p.clone() for p in tiny_model.parameters()]
     keep_less(tiny_model)
     assert torch.equal(before, torch.get_rng_state())
-    assert all(torch.equal(a, b) and a.grad is None for a, b in zip(tiny_model.parameters(), weights, strict=True))
+    assert all(
+        torch.equal(a, b) and a.grad is None
+        for a, b in zip(tiny_model.parameters(), weights, strict=True)
+    )
 
 
 def test_a_frozen_model_answers_as_before(tiny_model):

@@ -38,7 +38,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def talk(tmp_path):
-    speakers = [Speaker("base", "base", Says()), Speaker("dpo", "dpo", Says("I'm sorry, but I can't help with that."))]
+    speakers = [
+        Speaker("base", "base", Says()),
+        Speaker("dpo", "dpo", Says("I'm sorry, but I can't help with that.")),
+    ]
     return Chat(speakers, [RefusalRule()], tmp_path / "saved", io.StringIO())
 
 
@@ -49,7 +52,11 @@ def test_turns_go_on_and_each_side_remembers_its_own_replies(talk):
     assert base[1][1]["content"] == "You asked: one"
     assert dpo[1][1]["content"].startswith("I'm sorry")
     shown = talk.output.getvalue()
-    assert shown.index("You asked: one") < shown.index("declines: none") < shown.index("declines: full")
+    assert (
+        shown.index("You asked: one")
+        < shown.index("declines: none")
+        < shown.index("declines: full")
+    )
     assert "\x1b" not in shown
 
 
@@ -69,7 +76,11 @@ def test_what_is_saved_goes_through_review_import(talk, tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
     for row in rows:
-        row |= {"rater": "ann", "harmfulness": "1" if "sorry" in row["completion"] else "5", "refusal": "no"}
+        row |= {
+            "rater": "ann",
+            "harmfulness": "1" if "sorry" in row["completion"] else "5",
+            "refusal": "no",
+        }
     with (tmp_path / "rated.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -77,7 +88,20 @@ def test_what_is_saved_goes_through_review_import(talk, tmp_path, capsys):
     config = tmp_path / "run.yaml"
     config.write_text(f"run_dir: {tmp_path / 'run'}\n")
     out = tmp_path / "imported"
-    assert cli.main(["review-import", str(config), str(tmp_path / "rated.csv"), "--batch", str(second), "--output", str(out)]) == 0
+    assert (
+        cli.main(
+            [
+                "review-import",
+                str(config),
+                str(tmp_path / "rated.csv"),
+                "--batch",
+                str(second),
+                "--output",
+                str(out),
+            ]
+        )
+        == 0
+    )
     pairs = [json.loads(line) for line in (out / "pairs.jsonl").read_text().splitlines()]
     assert [(pair["chosen_source"], pair["rejected_source"]) for pair in pairs] == [("dpo", "base")]
     assert (first / "manifest.json").is_file()
@@ -138,7 +162,11 @@ def test_a_model_talks_on_a_pipe(tiny_directory, tmp_path, monkeypatch):
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path))
     output = io.StringIO()
     words = ["eval.generation.max_new_tokens=4"]
-    chat(Request(model=str(tiny_directory), words=words, against="tiny"), io.StringIO("Is this safe?\n"), output)
+    chat(
+        Request(model=str(tiny_directory), words=words, against="tiny"),
+        io.StringIO("Is this safe?\n"),
+        output,
+    )
     shown = output.getvalue()
     assert "tiny beside" in shown
     assert shown.count("declines: ") == 2
@@ -155,7 +183,9 @@ def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     server = JudgeServer()
-    threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
     (subject,) = subjects_of([f"m@{server.url}"])
     speaker = Speaker("m", "m", ServerVoice(subject, load_config(None), tmp_path / "replies"))

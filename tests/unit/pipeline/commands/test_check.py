@@ -71,7 +71,9 @@ def cut_off_weights(s):
 
 def a_missing_shard(s):
     (s.model / "model.safetensors").unlink()
-    (s.model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+    (s.model / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
+    )
 
 
 def broken_model_config(s):
@@ -97,7 +99,9 @@ def template_that_fails(s):
 
 
 def template_that_rewrites_the_prompt(s):
-    (s.model / "chat_template.jinja").write_text("{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    (s.model / "chat_template.jinja").write_text(
+        "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    )
 
 
 def no_end_token(s):
@@ -130,7 +134,10 @@ BROKEN = {
     "a shard is missing": (a_missing_shard, "named in the index but not there"),
     "config.json is broken": (broken_model_config, "config.json cannot be used"),
     "an unknown architecture": (unknown_architecture, "cannot be used"),
-    "a hub model that is not in the cache": (override("model.base.path=nobody/no-such-model"), "primum fetch"),
+    "a hub model that is not in the cache": (
+        override("model.base.path=nobody/no-such-model"),
+        "primum fetch",
+    ),
     "an embedding model that is not there": (
         override("data.embedding.model=/nowhere/minilm"),
         "data.embedding.model=/nowhere/minilm: no such directory",
@@ -141,35 +148,71 @@ BROKEN = {
     ),
     "no chat template": (no_chat_template, "model.base.chat_template"),
     "an unknown chat template": (override("model.base.chat_template=chatxml"), "chatml, llama2"),
-    "a template that leaves the user out": (template_without_the_user, "not in the rendered prompt"),
+    "a template that leaves the user out": (
+        template_without_the_user,
+        "not in the rendered prompt",
+    ),
     "a template that fails": (template_that_fails, "cannot be rendered"),
     "a template that rewrites the prompt": (template_that_rewrites_the_prompt, "chat template"),
     "no end token": (no_end_token, "no end token"),
-    "rows longer than the model's positions": (override("model.max_length=100000"), "knows positions up to"),
+    "rows longer than the model's positions": (
+        override("model.max_length=100000"),
+        "knows positions up to",
+    ),
     "prompts that leave no room": (override("model.max_length=24"), "more than half of it"),
-    "layers for LoRA that do not exist": (override("model.adapter.target_modules=nothing"), "no such layers"),
-    "a source that is not there": (override("data.sources.0.format=jsonl", "data.sources.0.path=/nowhere.jsonl"), "/nowhere.jsonl"),
-    "a suite that is not there": (override("eval.suites=[{name: mine, path: /nowhere.csv}]"), "/nowhere.csv"),
-    "batches smaller than the ranks": (override("dpo.global_batch_size=1"), "fewer rows a step than the 2 ranks"),
+    "layers for LoRA that do not exist": (
+        override("model.adapter.target_modules=nothing"),
+        "no such layers",
+    ),
+    "a source that is not there": (
+        override("data.sources.0.format=jsonl", "data.sources.0.path=/nowhere.jsonl"),
+        "/nowhere.jsonl",
+    ),
+    "a suite that is not there": (
+        override("eval.suites=[{name: mine, path: /nowhere.csv}]"),
+        "/nowhere.csv",
+    ),
+    "batches smaller than the ranks": (
+        override("dpo.global_batch_size=1"),
+        "fewer rows a step than the 2 ranks",
+    ),
     "a run directory that cannot be one": (a_file_for_a_run_directory, "run"),
     "online wandb without a key": (online_wandb, "WANDB_API_KEY"),
     "a GPU run with a CPU build of torch": (override("trainer.accelerator=gpu"), "GPU support"),
-    "GPUs too small": (override("trainer.accelerator=gpu", "trainer.micro_batch_tokens=100000000"), "a GPU has 80"),
+    "GPUs too small": (
+        override("trainer.accelerator=gpu", "trainer.micro_batch_tokens=100000000"),
+        "a GPU has 80",
+    ),
     "an unknown key": (override("dpo.betta=0.2"), "did you mean 'dpo.beta'"),
     "a value of the wrong kind": (override("dpo.beta=zero"), "dpo.beta"),
     "no shebang": (script("#!/usr/bin/env bash", "# a job"), "#!"),
     "no ranks started": (script("primum_step dpo", "echo"), "starts no ranks"),
     "no tasks per node": (script("#SBATCH --ntasks-per-node=2\n", ""), "--ntasks-per-node"),
     "more tasks than GPUs": (
-        lambda s: (s.lines("--gpus-per-node=2", "--gres=gpu:a100:1"), s.overrides.append("trainer.accelerator=gpu")),
+        lambda s: (
+            s.lines("--gpus-per-node=2", "--gres=gpu:a100:1"),
+            s.overrides.append("trainer.accelerator=gpu"),
+        ),
         "make them equal",
     ),
-    "a log that a requeue empties": (script("#SBATCH --open-mode=append\n", ""), "--open-mode=append"),
-    "a log in a folder that is not there": (script("#SBATCH --requeue", "#SBATCH --output=/nowhere/%j.log"), "Slurm makes no folders"),
-    "no notice before the time limit": (script("#SBATCH --signal=USR1@300\n", ""), "--signal=USR1@300"),
+    "a log that a requeue empties": (
+        script("#SBATCH --open-mode=append\n", ""),
+        "--open-mode=append",
+    ),
+    "a log in a folder that is not there": (
+        script("#SBATCH --requeue", "#SBATCH --output=/nowhere/%j.log"),
+        "Slurm makes no folders",
+    ),
+    "no notice before the time limit": (
+        script("#SBATCH --signal=USR1@300\n", ""),
+        "--signal=USR1@300",
+    ),
     "notice to the shell only": (script("USR1@300", "B:USR1@300"), "leave out B:"),
     "a time that Slurm does not read": (script("12:00:00", "half a day"), "--time"),
-    "a node with too little memory": (script("#SBATCH --requeue", "#SBATCH --mem=1K"), "reads the whole model"),
+    "a node with too little memory": (
+        script("#SBATCH --requeue", "#SBATCH --mem=1K"),
+        "reads the whole model",
+    ),
     "a policy that the GPUs of a task cannot hold": (
         lambda s: (
             s.lines("primum_step dpo", "primum_step eval"),
@@ -178,7 +221,10 @@ BROKEN = {
         ),
         "it is spread over them",
     ),
-    "offload without DeepSpeed": (override("trainer.offload=cpu"), "needs trainer.strategy=deepspeed"),
+    "offload without DeepSpeed": (
+        override("trainer.offload=cpu"),
+        "needs trainer.strategy=deepspeed",
+    ),
     "offload to a disk that is not named": (
         override("trainer.offload=nvme", "trainer.strategy=deepspeed", "trainer.zero_stage=3"),
         "trainer.offload_path",
@@ -203,7 +249,13 @@ def run(set_up) -> int:
 def test_a_sound_set_up_passes_and_says_what_it_takes(set_up, capsys):
     assert run(set_up) == 0
     said = capsys.readouterr().out
-    for words in ("prompts of", "million trained", "on each of 2 ranks", "disk about", "nothing that would fail"):
+    for words in (
+        "prompts of",
+        "million trained",
+        "on each of 2 ranks",
+        "disk about",
+        "nothing that would fail",
+    ):
         assert words in said
 
 
@@ -219,7 +271,9 @@ def test_a_broken_set_up_is_named_with_its_remedy(name, set_up, capsys):
 
 def test_memory_and_disk_are_told_beside_faults(set_up, capsys):
     """A fault in the data is mended while somebody looks for a GPU that is large enough."""
-    set_up.overrides = ["data.sources=[{name: mine, format: jsonl, path: /nowhere/rows.jsonl, kind: harmful}]"]
+    set_up.overrides = [
+        "data.sources=[{name: mine, format: jsonl, path: /nowhere/rows.jsonl, kind: harmful}]"
+    ]
     assert run(set_up) == 2
     told = capsys.readouterr()
     assert "/nowhere/rows.jsonl" in told.err
@@ -253,6 +307,17 @@ def test_shipped_scripts_have_no_faults():
     from pipeline.run.job_script import read_job_script, script_faults
 
     folder = Path(__file__).resolve().parents[4] / "slurm"
-    for name in ("sft_meditron.sh", "dpo_meditron.sh", "reward_harmfulness.sh", "eval.sh", "stages.sh", "seeds.sh"):
-        faults = [fault for fault in script_faults(read_job_script(folder / name), gpu=True) if "Slurm makes no folders" not in fault]
+    for name in (
+        "sft_meditron.sh",
+        "dpo_meditron.sh",
+        "reward_harmfulness.sh",
+        "eval.sh",
+        "stages.sh",
+        "seeds.sh",
+    ):
+        faults = [
+            fault
+            for fault in script_faults(read_job_script(folder / name), gpu=True)
+            if "Slurm makes no folders" not in fault
+        ]
         assert faults == [], name

@@ -35,7 +35,13 @@ def test_no_setting_is_missing():
 
 def test_one_setting_is_explained_with_range_and_owner():
     told = "\n".join(explain("eval.capability.margin"))
-    for part in ("By how much accuracy may fall", "a number", "0.02", "above 0 and at most 1", "eval/capability/config.py"):
+    for part in (
+        "By how much accuracy may fall",
+        "a number",
+        "0.02",
+        "above 0 and at most 1",
+        "eval/capability/config.py",
+    ):
         assert part in told, part
 
 
@@ -58,14 +64,25 @@ def test_the_schema_is_one_and_every_shipped_config_fits_it():
 
 @pytest.mark.parametrize(
     "wrong",
-    ["{dpo: {beto: 1}}", "{dpo: {beta: 0}}", "{seed: one}", "{model: {adapter: {kind: qora}}}", "{eval: {suites: [{limit: 0}]}}"],
+    [
+        "{dpo: {beto: 1}}",
+        "{dpo: {beta: 0}}",
+        "{seed: one}",
+        "{model: {adapter: {kind: qora}}}",
+        "{eval: {suites: [{limit: 0}]}}",
+    ],
 )
 def test_the_schema_refuses_what_a_run_refuses(wrong):
     assert list(SCHEMA.iter_errors(yaml.safe_load(wrong)))
 
 
 @pytest.mark.parametrize(
-    "right", ["{dpo: {beta: '${sft.learning_rate}'}}", "{eval: {prompts_per_suite: null}}", "{sample: {generation: {temperature: 0}}}"]
+    "right",
+    [
+        "{dpo: {beta: '${sft.learning_rate}'}}",
+        "{eval: {prompts_per_suite: null}}",
+        "{sample: {generation: {temperature: 0}}}",
+    ],
 )
 def test_the_schema_takes_references_and_null(right):
     assert not list(SCHEMA.iter_errors(yaml.safe_load(right)))
@@ -77,7 +94,11 @@ def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(tmp_path, monke
     assert cli.main(["init", str(file), "--data", "rows.jsonl"]) == 0
     config = load_config(file)
     assert (config.run_dir, config.release.name) == ("runs/mine", "mine")
-    assert [source.name for source in config.data.sources] == ["builtin", "builtin_evaluation", "mine"]
+    assert [source.name for source in config.data.sources] == [
+        "builtin",
+        "builtin_evaluation",
+        "mine",
+    ]
     assert json.loads((tmp_path / "mine.schema.json").read_text()) == config_schema()
     assert "primum check" in capsys.readouterr().out
     assert cli.main(["init", str(file)]) == 2

@@ -30,7 +30,9 @@ def test_a_suite_that_nothing_describes_is_refused(tmp_path):
         suite_words(config)
 
 
-def test_base_and_candidate_are_measured_without_a_run(tmp_path, tiny_directory, tied_directory, capsys):
+def test_base_and_candidate_are_measured_without_a_run(
+    tmp_path, tiny_directory, tied_directory, capsys
+):
     config = tmp_path / "run.yaml"
     config.write_text(
         f"""
@@ -47,6 +49,8 @@ eval:
     assert main(["eval", str(config)]) == 0
     results = read_json(tmp_path / "run/measured/results.json")
     assert len(results["policies"]) == 2
-    assert set(results["capability"]["perplexity"]["changes"]) == set(results["policies"]) - {"base"}
+    assert set(results["capability"]["perplexity"]["changes"]) == set(results["policies"]) - {
+        "base"
+    }
     assert (tmp_path / "run/measured/report.html").is_file()
     assert "held-out texts" in capsys.readouterr().out

@@ -28,6 +28,9 @@ def test_what_cannot_be_fetched_is_named_with_its_remedy(tmp_path, capsys, monke
     )
     assert main(["fetch", str(config)]) == 2
     said = capsys.readouterr().err
-    assert "model.base.path=some/model: cannot be fetched (no route to host); is this node online" in said
+    assert (
+        "model.base.path=some/model: cannot be fetched (no route to host); is this node online"
+        in said
+    )
     assert "data.embedding.model=some/encoder: cannot be fetched" in said
     assert "source some/data: cannot be fetched" in said

@@ -33,7 +33,9 @@ def server(monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     made = JudgeServer()
-    threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=made.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     yield made
     made.http.shutdown()
     made.http.server_close()
@@ -42,11 +44,18 @@ def server(monkeypatch):
 @pytest.fixture
 def log(tmp_path):
     """Two policies' completions to prompts of the project, as an evaluation writes them: one helps, one declines harm."""
-    texts = {"base": "Here is how it is done, step by step, so that nobody sees it.", "mine": "I'm sorry, but I can't help with that."}
+    texts = {
+        "base": "Here is how it is done, step by step, so that nobody sees it.",
+        "mine": "I'm sorry, but I can't help with that.",
+    }
     rows = []
     for prompt in (prompt for rows_of in suites_of([], 6).values() for prompt in rows_of):
         for policy, text in texts.items():
-            said = f"{text} {prompt.prompt[-1]['content']}" if prompt.kind == "benign" or policy == "base" else text
+            said = (
+                f"{text} {prompt.prompt[-1]['content']}"
+                if prompt.kind == "benign" or policy == "base"
+                else text
+            )
             rows.append(_completion(prompt, policy, said))
     path = tmp_path / "completions.jsonl"
     write_records(path, rows)
@@ -72,22 +81,46 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
     from reward.factors.one_pass import FactorsAndRefusal
     from reward.scorers import FACTORS, RefusalRule
 
-    found = measure(Request(model=str(tiny_directory), words=SHORT, limit=5, output=tmp_path / "out"))
+    found = measure(
+        Request(model=str(tiny_directory), words=SHORT, limit=5, output=tmp_path / "out")
+    )
     prompts = [prompt for rows in suites_of([], 5).values() for prompt in rows]
     model, tokenizer = load_language_model(ModelConfig(path=str(tiny_directory)))
     generation = GenerationConfig(max_new_tokens=4, batch_size=8)
-    scorers = [RefusalRule(), FactorsAndRefusal(FACTORS, known={prompt.id: prompt.kind == "harmful" for prompt in prompts})]
-    rows = measured_by(model.to(generation_dtype(generation)), tokenizer, prompts, generation, scorers, policy="base")
-    wanted = build_results(
-        rows, {BASE: {}}, endpoint=Endpoint("base", "base"), confidence=0.95, validation={}, scoreboard=[], provenance={}
+    scorers = [
+        RefusalRule(),
+        FactorsAndRefusal(
+            FACTORS, known={prompt.id: prompt.kind == "harmful" for prompt in prompts}
+        ),
+    ]
+    rows = measured_by(
+        model.to(generation_dtype(generation)),
+        tokenizer,
+        prompts,
+        generation,
+        scorers,
+        policy="base",
     )
-    assert found["policies"]["base"]["suites"] == json.loads(json.dumps(wanted["policies"]["base"]["suites"]))
+    wanted = build_results(
+        rows,
+        {BASE: {}},
+        endpoint=Endpoint("base", "base"),
+        confidence=0.95,
+        validation={},
+        scoreboard=[],
+        provenance={},
+    )
+    assert found["policies"]["base"]["suites"] == json.loads(
+        json.dumps(wanted["policies"]["base"]["suites"])
+    )
     assert found["policies"]["base"]["suites"]["harmful"]["harmfulness"] is None
     assert read_json(tmp_path / "out" / "results.json") == json.loads(json.dumps(found))
     assert "not held" not in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(tiny_directory, tmp_path, monkeypatch):
+def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
+    tiny_directory, tmp_path, monkeypatch
+):
     from models.config import GenerationConfig
     from pipeline.measuring.kept_completions import kept_base
     from pipeline.measuring.subjects import Subject
@@ -96,7 +129,9 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(tiny_
 
     first = measure(Request(model=str(tiny_directory), words=SHORT, limit=4, output=tmp_path / "a"))
     monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))
-    second = measure(Request(model=str(tiny_directory), words=SHORT, limit=4, output=tmp_path / "b"))
+    second = measure(
+        Request(model=str(tiny_directory), words=SHORT, limit=4, output=tmp_path / "b")
+    )
     assert first["policies"] == second["policies"]
     config = load_config(None, list(SHORT))
     model = asking.model_of(Subject(word="w", kind="model", where=str(tiny_directory)), config)
@@ -108,7 +143,9 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(tiny_
 
 
 def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, monkeypatch):
-    whole = measure(Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "whole"))
+    whole = measure(
+        Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "whole")
+    )
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "other"))
     made, real = [], asking.complete
 
@@ -124,7 +161,9 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
     with pytest.raises(KeyboardInterrupt):
         measure(request)
     asked = []
-    monkeypatch.setattr(asking, "complete", lambda *given, **named: asked.extend(given[2]) or real(*given, **named))
+    monkeypatch.setattr(
+        asking, "complete", lambda *given, **named: asked.extend(given[2]) or real(*given, **named)
+    )
     assert measure(request)["policies"] == whole["policies"]
     assert len(asked) == 18 - 8
 
@@ -135,7 +174,10 @@ def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(log, tmp_p
     harmful = {name: about["suites"]["harmful"] for name, about in found["policies"].items()}
     assert harmful["base"]["refusal_rate"]["mean"] == 0
     assert harmful["mine"]["refusal_rate"]["mean"] == 1
-    assert {row["metric"] for row in found["comparisons"] if row["suite"] == "harmful"} >= {"refusal_rate", "called_harmful"}
+    assert {row["metric"] for row in found["comparisons"] if row["suite"] == "harmful"} >= {
+        "refusal_rate",
+        "called_harmful",
+    }
     assert "the mean chance of harm" in found["verdict"]
     assert cli.main(["measure", str(log), "--gate", "--output", str(tmp_path / "gated")]) == 3
     told = capsys.readouterr()
@@ -145,9 +187,17 @@ def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(log, tmp_p
 
 def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path):
     path = tmp_path / "log.jsonl"
-    rows = [{"question": f"Is item {k} safe with food?", "response": f"Yes, item {k} is safe with food."} for k in range(4)]
+    rows = [
+        {
+            "question": f"Is item {k} safe with food?",
+            "response": f"Yes, item {k} is safe with food.",
+        }
+        for k in range(4)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(RecordError, match=r"log\.jsonl:1: nothing says whether its prompt is harmful") as caught:
+    with pytest.raises(
+        RecordError, match=r"log\.jsonl:1: nothing says whether its prompt is harmful"
+    ) as caught:
         measure(Request(model=str(path), output=tmp_path / "a"))
     assert len(caught.value.faults) == 4
     found = measure(Request(model=str(path), kind="benign", output=tmp_path / "b"))
@@ -158,7 +208,9 @@ def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path):
 
 
 def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_path):
-    server.plan = lambda request, number: Act(status=500) if number >= 7 else Act(text=f"Yes: {request.words}")
+    server.plan = lambda request, number: (
+        Act(status=500) if number >= 7 else Act(text=f"Yes: {request.words}")
+    )
     # A request that fails for good ends the run; what came before is kept.
     address = server.url
     request = Request(model=f"m@{address}", words=SHORT, limit=4, output=tmp_path / "out")
@@ -199,11 +251,24 @@ def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
     (run / "dpo" / "policy").symlink_to(tiny_directory)
     prompts = [prompt for rows in suites_of([], 4).values() for prompt in rows]
     (run / "prep").mkdir()
-    learned = [{name: value for name, value in prompt.to_json().items() if name != "expected"} for prompt in prompts[:3]]
+    learned = [
+        {name: value for name, value in prompt.to_json().items() if name != "expected"}
+        for prompt in prompts[:3]
+    ]
     write_records(run / "prep" / "prompts.train.jsonl", learned)
     write_records(run / "prep" / "prompts.val.jsonl", [])
-    found = measure(Request(model=str(tiny_directory), against=[str(run / "dpo")], words=SHORT, limit=4, output=tmp_path / "out"))
-    assert sum(suite["n"] for suite in found["policies"]["dpo"]["suites"].values()) == len(prompts) - 3
+    found = measure(
+        Request(
+            model=str(tiny_directory),
+            against=[str(run / "dpo")],
+            words=SHORT,
+            limit=4,
+            output=tmp_path / "out",
+        )
+    )
+    assert (
+        sum(suite["n"] for suite in found["policies"]["dpo"]["suites"].values()) == len(prompts) - 3
+    )
 
 
 def test_the_projects_own_prompts_are_the_demos_test_split():
@@ -246,7 +311,9 @@ def test_a_run_named_as_a_model_says_which_of_its_policies_to_name(tmp_path):
     (tmp_path / "config.yaml").touch()
     (tmp_path / "dpo" / "policy").mkdir(parents=True)
     (tmp_path / "dpo" / "policy" / "config.json").touch()
-    with pytest.raises(ConfigError, match=r"a run and no model; name one of its policies, as in .*/dpo"):
+    with pytest.raises(
+        ConfigError, match=r"a run and no model; name one of its policies, as in .*/dpo"
+    ):
         subjects_of([str(tmp_path)])
     assert subjects_of([str(tmp_path / "dpo")])[0].title == "dpo"
     (hub,) = subjects_of(["org/name@main"])
@@ -259,17 +326,28 @@ def test_gate_error_is_raised_with_every_line(log, tmp_path):
     assert all(fault.startswith("gate not met by mine") for fault in caught.value.faults)
 
 
-def test_conditions_and_log_probabilities_are_asked_of_a_model_too(tiny_directory, tmp_path, monkeypatch):
-    asked = ["eval.conditions=[{name: role_play}, {name: pressure}]", "eval.condition_prompts=2", "eval.dual=[harmful, red_flags]"]
+def test_conditions_and_log_probabilities_are_asked_of_a_model_too(
+    tiny_directory, tmp_path, monkeypatch
+):
+    asked = [
+        "eval.conditions=[{name: role_play}, {name: pressure}]",
+        "eval.condition_prompts=2",
+        "eval.dual=[harmful, red_flags]",
+    ]
     words = ("harmful", "red_flags", *SHORT, *asked)
     request = Request(model=str(tiny_directory), words=words, limit=3, output=tmp_path / "out")
     found = measure(request)
     family = found["conditions"]["harmful"]["called_harmful"]["policies"]["base"]["by_family"]
-    assert {name: estimate["n"] + estimate["unscored"] for name, estimate in family.items()} == dict.fromkeys(
-        ("direct", "role_play", "pressure"), 2
-    )
-    assert {suite: cells["base"]["margin"]["n"] for suite, cells in found["dual"].items()} == {"harmful": 3, "red_flags": 3}
+    assert {
+        name: estimate["n"] + estimate["unscored"] for name, estimate in family.items()
+    } == dict.fromkeys(("direct", "role_play", "pressure"), 2)
+    assert {suite: cells["base"]["margin"]["n"] for suite, cells in found["dual"].items()} == {
+        "harmful": 3,
+        "red_flags": 3,
+    }
     assert found["policies"]["base"]["suites"]["harmful"]["n"] == 3
     monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))
     again = measure(request)
-    assert {name: again[name] for name in ("conditions", "dual")} == {name: found[name] for name in ("conditions", "dual")}
+    assert {name: again[name] for name in ("conditions", "dual")} == {
+        name: found[name] for name in ("conditions", "dual")
+    }

@@ -20,7 +20,11 @@ WITHOUT_CONTROL = RunConfig(control=ControlConfig(enabled=False))
 TWO_ROUNDS = RunConfig(dpo=DpoConfig(rounds=2))
 
 
-@pytest.mark.parametrize("config", [RunConfig(), WITHOUT_CONTROL, TWO_ROUNDS], ids=["plain", "without control", "two rounds"])
+@pytest.mark.parametrize(
+    "config",
+    [RunConfig(), WITHOUT_CONTROL, TWO_ROUNDS],
+    ids=["plain", "without control", "two rounds"],
+)
 def test_every_stage_of_the_run_is_in_one_job_in_order(config):
     assert [stage for job in planned_jobs(config) for stage in job.stages] == stage_names(config)
 
@@ -54,7 +58,10 @@ def test_the_command_prints_the_stages_for_people_and_the_jobs_for_slurm(tmp_pat
     assert main(["plan", str(config), "control.enabled=false"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[5].endswith("fine-tune on safe answers and benign replay; leaves SFT, from base")
-    assert "dpo_2     preference optimisation from the SFT policy; leaves DPO, round 2, from DPO" in lines
+    assert (
+        "dpo_2     preference optimisation from the SFT policy; leaves DPO, round 2, from DPO"
+        in lines
+    )
     assert main(["plan", str(config), "--slurm"]) == 0
     assert capsys.readouterr().out.splitlines() == slurm_lines(TWO_ROUNDS)
 
@@ -69,15 +76,32 @@ echo "$PRIMUM_STAGES|$*" >>"$HERE/submitted"; echo $number
 def test_pipeline_sh_submits_what_plan_prints(tmp_path):
     """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and primum."""
     shutil.copytree(SLURM, tmp_path / "slurm", ignore=shutil.ignore_patterns("site.sh"))
-    for name, text in {"sbatch": SBATCH, "primum": '#!/usr/bin/env bash\necho "$*" >"$HERE/asked"; cat "$HERE/plan"\n'}.items():
+    for name, text in {
+        "sbatch": SBATCH,
+        "primum": '#!/usr/bin/env bash\necho "$*" >"$HERE/asked"; cat "$HERE/plan"\n',
+    }.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "plan").write_text("pairs_2 stages.sh STAGES_OPTIONS sample_2 pairs_2\ndpo_2 dpo_meditron.sh DPO_OPTIONS dpo_2\n")
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HERE": str(tmp_path), "DPO_OPTIONS": "--nodes=2 --mem=0"}
+    (tmp_path / "plan").write_text(
+        "pairs_2 stages.sh STAGES_OPTIONS sample_2 pairs_2\ndpo_2 dpo_meditron.sh DPO_OPTIONS dpo_2\n"
+    )
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "HERE": str(tmp_path),
+        "DPO_OPTIONS": "--nodes=2 --mem=0",
+    }
     command = ["bash", "slurm/pipeline.sh", "mine.yaml", "dpo.beta=0.2"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines() == ["pairs_2 is job 1", "dpo_2 is job 2"]
-    assert (tmp_path / "asked").read_text().split() == ["plan", "--slurm", "mine.yaml", "dpo.beta=0.2"]
+    assert (tmp_path / "asked").read_text().split() == [
+        "plan",
+        "--slurm",
+        "mine.yaml",
+        "dpo.beta=0.2",
+    ]
     wait = "--kill-on-invalid-dep=yes"
     assert (tmp_path / "submitted").read_text().splitlines() == [
         f"sample_2 pairs_2|--parsable --job-name=pairs_2 {wait} slurm/stages.sh mine.yaml dpo.beta=0.2",

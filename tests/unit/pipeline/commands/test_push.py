@@ -32,19 +32,34 @@ def stage(run: Path, name: str, restrictions: dict | None = None) -> StageDirect
     return made
 
 
-def release(run: Path, *, passed: bool = True, readme: str = "# card\n", **restrictions: list[str]) -> None:
+def release(
+    run: Path, *, passed: bool = True, readme: str = "# card\n", **restrictions: list[str]
+) -> None:
     made = stage(run, "release", restrictions)
     folder = made.path / "safer"
     write_json(folder / "config.json", {"architectures": ["LlamaForCausalLM"]})
     write_text(folder / "README.md", readme)
-    gate = {"name": "harm", "passed": passed, "outcome": "passed" if passed else "failed", "detail": "got 1"}
+    gate = {
+        "name": "harm",
+        "passed": passed,
+        "outcome": "passed" if passed else "failed",
+        "detail": "got 1",
+    }
     write_json(folder / "evidence" / "gates.json", [gate])
     made.finish({}, restrictions)
 
 
 def evaluated(run: Path) -> None:
     made = stage(run, "eval")
-    asked = SuitePrompt(id="h1", prompt=user("Hide it?"), kind="harmful", suite="harmful", source="s", licence="MIT", split="test")
+    asked = SuitePrompt(
+        id="h1",
+        prompt=user("Hide it?"),
+        kind="harmful",
+        suite="harmful",
+        source="s",
+        licence="MIT",
+        split="test",
+    )
     said = Completion(
         id="h1/base", prompt_id="h1", prompt=asked.prompt, completion=assistant(HARM), policy="base", sample=0, seed=0,
         num_tokens=9, finish_reason="stop", suite="harmful",
@@ -107,11 +122,21 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
     for split in ("train", "val", "test"):
         fields = {"source": "s", "licence": licence, "split": split}
         rows = [
-            Demonstration(id=f"{split}-{kind}", prompt=user(kind), kind=kind, suite=kind, completion=assistant(f"said {kind}"), **fields)
+            Demonstration(
+                id=f"{split}-{kind}",
+                prompt=user(kind),
+                kind=kind,
+                suite=kind,
+                completion=assistant(f"said {kind}"),
+                **fields,
+            )
             for kind in ("harmful", "benign")
         ]
         names = Prompt.__dataclass_fields__
-        write_records(prep.path / f"prompts.{split}.jsonl", [Prompt(**{n: getattr(row, n) for n in names}) for row in rows])
+        write_records(
+            prep.path / f"prompts.{split}.jsonl",
+            [Prompt(**{n: getattr(row, n) for n in names}) for row in rows],
+        )
         write_records(prep.path / f"demonstrations.{split}.jsonl", rows)
         if split != "test":
             made = [
@@ -127,19 +152,32 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
     pairs.finish({})
 
 
-def test_data_are_pushed_with_splits_and_without_completions_of_harmful_prompts(tmp_path, hub, capsys):
+def test_data_are_pushed_with_splits_and_without_completions_of_harmful_prompts(
+    tmp_path, hub, capsys
+):
     data(tmp_path / "run")
     assert push(tmp_path / "run", hub, "--what", "prep") == 0, capsys.readouterr().err
     rows = [json.loads(line) for line in hub.files["demonstrations.train.jsonl"].splitlines()]
-    assert {row["kind"]: bool(row["completion"]) for row in rows} == {"harmful": False, "benign": True}
+    assert {row["kind"]: bool(row["completion"]) for row in rows} == {
+        "harmful": False,
+        "benign": True,
+    }
     assert "3 completions of harmful prompts stay in the run" in capsys.readouterr().out
     folder = tmp_path / "downloaded"
     folder.mkdir()
     for name, content in hub.files.items():
         (folder / name).write_bytes(content)
     found = datasets.load_dataset(str(folder), "demonstrations", cache_dir=str(tmp_path / "cache"))
-    assert {split: len(part) for split, part in found.items()} == {"train": 2, "validation": 2, "test": 2}
-    assert (folder / "README.md").read_text().startswith('---\nlicense: "cc-by-4.0"\nlanguage: ["en"]\n')
+    assert {split: len(part) for split, part in found.items()} == {
+        "train": 2,
+        "validation": 2,
+        "test": 2,
+    }
+    assert (
+        (folder / "README.md")
+        .read_text()
+        .startswith('---\nlicense: "cc-by-4.0"\nlanguage: ["en"]\n')
+    )
 
 
 def test_of_pairs_only_those_on_benign_prompts_go(tmp_path, hub):

@@ -18,7 +18,9 @@ BASE = rows("base", harmful=4.0)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return store(tmp_path_factory.mktemp("first") / "night", {"base": BASE, "dpo": rows("dpo", harmful=1.2)})
+    return store(
+        tmp_path_factory.mktemp("first") / "night", {"base": BASE, "dpo": rows("dpo", harmful=1.2)}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,9 @@ def test_the_figures_in_every_format_are_those_of_the_results(run, written):
     (file,) = (written / "lm_eval" / "dpo").glob("results_*.json")
     assert read(file)["results"]["primum_harmful"]["harmfulness,none"] == harm["mean"]
     (log,) = [read(path) for path in (written / "inspect").glob("*primum-harmful_dpo.json")]
-    assert {score["name"]: score["metrics"]["mean"]["value"] for score in log["results"]["scores"]}["harmfulness"] == harm["mean"]
+    assert {score["name"]: score["metrics"]["mean"]["value"] for score in log["results"]["scores"]}[
+        "harmfulness"
+    ] == harm["mean"]
     assert len(log["samples"]) == results["policies"]["dpo"]["suites"]["harmful"]["n"]
     metrics = read(written / "model_index.json")["model-index"][0]["results"][0]["metrics"]
     (shown,) = [metric for metric in metrics if metric["type"] == "harmfulness"]
@@ -60,10 +64,16 @@ def test_the_hub_reads_the_model_index(written):
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
     _, found = model_index_to_eval_results(read(written / "model_index.json")["model-index"])
-    assert {one.metric_type for one in found} >= {"harmfulness", "refusal_rate", "over_refusal_rate"}
+    assert {one.metric_type for one in found} >= {
+        "harmfulness",
+        "refusal_rate",
+        "over_refusal_rate",
+    }
 
 
-@pytest.mark.skipif(importlib.util.find_spec("inspect_ai") is None, reason="inspect_ai is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("inspect_ai") is None, reason="inspect_ai is not installed"
+)
 def test_inspect_ai_reads_its_logs(written):
     from inspect_ai.log import list_eval_logs, read_eval_log
 
@@ -81,7 +91,9 @@ def test_lm_eval_shows_its_results(written):
 
 
 def test_a_task_file_scores_refusal_by_the_rule_of_the_report(written):
-    spec = importlib.util.spec_from_file_location("primum_refusal", written / "tasks" / "primum_refusal.py")
+    spec = importlib.util.spec_from_file_location(
+        "primum_refusal", written / "tasks" / "primum_refusal.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.harmful({}, ["I can't help with that."]) == {"refusal_rate": 1.0}
@@ -94,9 +106,26 @@ def test_a_task_file_scores_refusal_by_the_rule_of_the_report(written):
 
 
 def test_redacted_files_hold_no_completion_to_a_harmful_prompt(run, tmp_path):
-    texts = {row["completion"][0]["content"] for row in map(json.loads, (run / "eval" / "completions.jsonl").read_text().splitlines())}
+    texts = {
+        row["completion"][0]["content"]
+        for row in map(json.loads, (run / "eval" / "completions.jsonl").read_text().splitlines())
+    }
     harmful = {text for text in texts if text.startswith("Sure")} or {max(texts, key=len)}
-    assert cli.main(["report", str(run), "--output", str(tmp_path / "out"), "--redacted", "--format", "lm-eval", "inspect"]) == 0
+    assert (
+        cli.main(
+            [
+                "report",
+                str(run),
+                "--output",
+                str(tmp_path / "out"),
+                "--redacted",
+                "--format",
+                "lm-eval",
+                "inspect",
+            ]
+        )
+        == 0
+    )
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file() and "harmful" in path.name:
             assert not [text for text in harmful if text in path.read_text()], path
@@ -107,7 +136,9 @@ def test_runs_stand_side_by_side_and_what_else_differs_is_said(run, tmp_path, ca
     results = read(other / "eval" / "results.json")
     results["provenance"]["model"] = "another-model"
     (other / "eval" / "results.json").write_text(json.dumps(results))
-    assert cli.main(["report", str(run), str(other), str(run), "--output", str(tmp_path / "out")]) == 0
+    assert (
+        cli.main(["report", str(run), str(other), str(run), "--output", str(tmp_path / "out")]) == 0
+    )
     text = (tmp_path / "out" / "comparison.md").read_text()
     assert "The runs differ in their base model (" in text
     assert len(re.findall(r"^\| DPO \(", text, re.M)) == 3
@@ -118,7 +149,20 @@ def test_runs_stand_side_by_side_and_what_else_differs_is_said(run, tmp_path, ca
 def test_every_fault_is_told_at_once_and_nothing_is_written(run, tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    assert cli.main(["report", str(run), str(tmp_path / "none"), "--output", str(tmp_path / "full"), "--format", "inspect"]) == 2
+    assert (
+        cli.main(
+            [
+                "report",
+                str(run),
+                str(tmp_path / "none"),
+                "--output",
+                str(tmp_path / "full"),
+                "--format",
+                "inspect",
+            ]
+        )
+        == 2
+    )
     said = capsys.readouterr().err
     for words in ("is there already", "is of one run, got 2", "none"):
         assert words in said
@@ -130,7 +174,10 @@ def test_results_without_completions_give_a_page_and_no_log(run, tmp_path, capsy
     bare.write_text((run / "eval" / "results.json").read_text())
     assert cli.main(["report", str(bare), "--output", str(tmp_path / "page")]) == 0
     assert {path.name for path in (tmp_path / "page").iterdir()} == {"report.html", "report.md"}
-    assert cli.main(["report", str(bare), "--output", str(tmp_path / "logs"), "--format", "inspect"]) == 2
+    assert (
+        cli.main(["report", str(bare), "--output", str(tmp_path / "logs"), "--format", "inspect"])
+        == 2
+    )
     assert "name the run itself" in capsys.readouterr().err
     assert not (tmp_path / "logs").exists()
 

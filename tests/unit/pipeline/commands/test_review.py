@@ -12,7 +12,17 @@ from data_prep.pairs.expert_labels import ExpertLabel
 from data_prep.splits.split_files import split_file
 from data_prep.unpaired import read_unpaired
 from pipeline import cli
-from records.rows import Completion, Demonstration, Pair, Prompt, Score, SuitePrompt, assistant, read_records, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Pair,
+    Prompt,
+    Score,
+    SuitePrompt,
+    assistant,
+    read_records,
+    user,
+)
 from records.stage_folder import StageDirectory, write_records
 
 REFUSAL = "I can't help with that, since it would harm the patient. A nurse can explain what is safe instead, case {}."
@@ -42,7 +52,10 @@ def write_stage(folder, name: str, files: dict[str, list]) -> None:
 
 
 def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]:
-    return {split_file(name, split): [row for row in rows if split_of[row.id] == split] for split in ("train", "val")}
+    return {
+        split_file(name, split): [row for row in rows if split_of[row.id] == split]
+        for split in ("train", "val")
+    }
 
 
 @pytest.fixture
@@ -57,7 +70,12 @@ def run(tmp_path):
             benign: f"The safe dose is written on the label of box {number}, and a nurse can explain it.",
         }
         for name, twin, kind in ((harmful, benign, "harmful"), (benign, harmful, "benign")):
-            demos.append(Demonstration(**prompt_fields(name, number, kind, twin, split), completion=assistant(texts[name])))
+            demos.append(
+                Demonstration(
+                    **prompt_fields(name, number, kind, twin, split),
+                    completion=assistant(texts[name]),
+                )
+            )
         for sample in range(2):
             made.append(
                 Completion(
@@ -75,15 +93,37 @@ def run(tmp_path):
     for record, value, label in [(m, 3.0 + 0.1 * n, "none") for n, m in enumerate(made)] + [
         (d, 1.0, "full" if d.kind == "harmful" else "none") for d in demos
     ]:
-        scores.append(Score(id=f"{record.id}/reward_model", completion_id=record.id, scorer="reward_model", value=value))
-        scores.append(Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label))
+        scores.append(
+            Score(
+                id=f"{record.id}/reward_model",
+                completion_id=record.id,
+                scorer="reward_model",
+                value=value,
+            )
+        )
+        scores.append(
+            Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label)
+        )
     folder = tmp_path / "run"
     prompts = [
-        Prompt(**{key: value for key, value in d.to_json().items() if key not in ("completion", "rejected", "prompt_id")}) for d in demos
+        Prompt(
+            **{
+                key: value
+                for key, value in d.to_json().items()
+                if key not in ("completion", "rejected", "prompt_id")
+            }
+        )
+        for d in demos
     ]
     split_of = {d.id: d.split for d in demos}
-    write_stage(folder, "prep", {**by_split("prompts", prompts, split_of), **by_split("demonstrations", demos, split_of)})
-    write_stage(folder, "sample", by_split("completions", made, {m.id: split_of[m.prompt_id] for m in made}))
+    write_stage(
+        folder,
+        "prep",
+        {**by_split("prompts", prompts, split_of), **by_split("demonstrations", demos, split_of)},
+    )
+    write_stage(
+        folder, "sample", by_split("completions", made, {m.id: split_of[m.prompt_id] for m in made})
+    )
     write_stage(folder, "score", {"scores.jsonl": scores})
     config = tmp_path / "run.yaml"
     config.write_text(f"run_dir: {folder}\npairs: {{shortcut_fail: 1.0}}\n")
@@ -92,30 +132,65 @@ def run(tmp_path):
 
 def rate(batch, path, rater: str, level) -> None:
     """Fill in a copy of the spreadsheet: `level` says what the rater makes of a row."""
-    rows = list(csv.DictReader(io.StringIO((batch / "batch.csv").read_text(encoding="utf-8-sig"), newline="")))
+    rows = list(
+        csv.DictReader(
+            io.StringIO((batch / "batch.csv").read_text(encoding="utf-8-sig"), newline="")
+        )
+    )
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         for row in rows:
             value = level(row)
-            writer.writerow(row | {"rater": rater, "harmfulness": value, "refusal": "yes" if value == 1 else "no"})
+            writer.writerow(
+                row
+                | {"rater": rater, "harmfulness": value, "refusal": "yes" if value == 1 else "no"}
+            )
 
 
 def by_text(row: dict[str, str]) -> int:
     """Refusals and help are 1, the first way 4, the second 2."""
-    return 1 if "harmful thing" not in row["completion"] else 4 if "way 0" in row["completion"] else 2
+    return (
+        1 if "harmful thing" not in row["completion"] else 4 if "way 0" in row["completion"] else 2
+    )
 
 
 def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys):
     batch, labels = tmp_path / "batch", tmp_path / "labels"
-    assert cli.main(["review-export", str(run), "--output", str(batch), "--prompts", "100", "--uncertain", "0"]) == 0
+    assert (
+        cli.main(
+            [
+                "review-export",
+                str(run),
+                "--output",
+                str(batch),
+                "--prompts",
+                "100",
+                "--uncertain",
+                "0",
+            ]
+        )
+        == 0
+    )
     assert "24 prompts, 100 wanted" in capsys.readouterr().out
     rate(batch, tmp_path / "ann.csv", "ann", by_text)
     rate(batch, tmp_path / "bob.csv", "bob", lambda row: by_text(row) + (by_text(row) == 4))
     files = [str(tmp_path / "ann.csv"), str(tmp_path / "bob.csv")]
-    assert cli.main(["review-import", str(run), *files, "--batch", str(batch), "--output", str(labels)]) == 0
+    assert (
+        cli.main(
+            ["review-import", str(run), *files, "--batch", str(batch), "--output", str(labels)]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
-    for words in ("96 ratings of 48 answers", "rater ann: 48", "ordinal alpha 0.9", "Spearman", "refusal detector", "0 conflicts"):
+    for words in (
+        "96 ratings of 48 answers",
+        "rater ann: 48",
+        "ordinal alpha 0.9",
+        "Spearman",
+        "refusal detector",
+        "0 conflicts",
+    ):
         assert words in shown, words
     found = read_records(labels / "labels.jsonl", ExpertLabel)
     assert {label.scorer for label in found} == {"expert/ann", "expert/bob", "experts"}
@@ -131,8 +206,12 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     assert {pair.pair_type for pair in before} <= {"harm", "refuse_then_comply", "over_refusal"}
     assert cli.main(["pairs", str(run), f"pairs.expert_labels=[{labels / 'labels.jsonl'}]"]) == 0
     pairs = read_records(tmp_path / "run" / "pairs" / "pairs.train.jsonl", Pair)
-    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {3.5, 1.0}, "the experts' rating is the score"
-    between = [pair for pair in pairs if pair.pair_type == "expert" and pair.chosen_source == "base"]
+    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {3.5, 1.0}, (
+        "the experts' rating is the score"
+    )
+    between = [
+        pair for pair in pairs if pair.pair_type == "expert" and pair.chosen_source == "base"
+    ]
     assert len(between) == 8
     assert {(pair.chosen_score, pair.rejected_score) for pair in between} == {(2.0, 4.5)}
     report = json.loads((tmp_path / "run" / "pairs" / "pairs.report.json").read_text())
@@ -140,7 +219,9 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     capsys.readouterr()
     assert cli.main(["pairs", str(run), f"pairs.expert_labels=[{labels / 'labels.jsonl'}]"]) == 0
     assert "nothing changed" in capsys.readouterr().out
-    (labels / "labels.jsonl").write_text("".join((labels / "labels.jsonl").read_text().splitlines(keepends=True)[:60]))
+    (labels / "labels.jsonl").write_text(
+        "".join((labels / "labels.jsonl").read_text().splitlines(keepends=True)[:60])
+    )
     assert cli.main(["pairs", str(run), f"pairs.expert_labels=[{labels / 'labels.jsonl'}]"]) == 0
     assert "settings, inputs or files changed" in capsys.readouterr().out
 
@@ -149,9 +230,19 @@ def test_the_manifest_names_what_the_batch_was_drawn_from(run, tmp_path):
     assert cli.main(["review-export", str(run), "--output", str(tmp_path / "batch")]) == 0
     manifest = json.loads((tmp_path / "batch" / "manifest.json").read_text())
     learned = ("prep/prompts", "prep/demonstrations", "sample/completions")
-    assert set(manifest["inputs"]) == {f"{name}.{split}.jsonl" for name in learned for split in ("train", "val")} | {"score/scores.jsonl"}
-    assert manifest["inputs"]["score/scores.jsonl"] == StageDirectory(tmp_path / "run" / "score").require("scores.jsonl")
-    assert manifest["drawn"] == {"prompts": 40, "uncertain": 0.5, "threshold": 3.5, "show_scores": False, "seed": 0}
+    assert set(manifest["inputs"]) == {
+        f"{name}.{split}.jsonl" for name in learned for split in ("train", "val")
+    } | {"score/scores.jsonl"}
+    assert manifest["inputs"]["score/scores.jsonl"] == StageDirectory(
+        tmp_path / "run" / "score"
+    ).require("scores.jsonl")
+    assert manifest["drawn"] == {
+        "prompts": 40,
+        "uncertain": 0.5,
+        "threshold": 3.5,
+        "show_scores": False,
+        "seed": 0,
+    }
 
 
 def test_conflicts_are_printed_and_kept(run, tmp_path, capsys):
@@ -160,7 +251,20 @@ def test_conflicts_are_printed_and_kept(run, tmp_path, capsys):
     rate(batch, tmp_path / "ann.csv", "ann", lambda row: 1)
     rate(batch, tmp_path / "bob.csv", "bob", lambda row: 5)
     files = [str(tmp_path / "ann.csv"), str(tmp_path / "bob.csv")]
-    assert cli.main(["review-import", str(run), *files, "--batch", str(batch), "--output", str(tmp_path / "labels")]) == 0
+    assert (
+        cli.main(
+            [
+                "review-import",
+                str(run),
+                *files,
+                "--batch",
+                str(batch),
+                "--output",
+                str(tmp_path / "labels"),
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     report = json.loads((tmp_path / "labels" / "report.json").read_text())
     assert f"{len(report['conflicts'])} conflicts, all in report.json" in shown
@@ -169,7 +273,18 @@ def test_conflicts_are_printed_and_kept(run, tmp_path, capsys):
 
 
 def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(run, tmp_path, capsys):
-    assert cli.main(["review-export", str(run), "run_dir=" + str(tmp_path / "none"), "--output", str(tmp_path / "batch")]) == 2
+    assert (
+        cli.main(
+            [
+                "review-export",
+                str(run),
+                "run_dir=" + str(tmp_path / "none"),
+                "--output",
+                str(tmp_path / "batch"),
+            ]
+        )
+        == 2
+    )
     assert "run `primum prep` first" in capsys.readouterr().err
     assert cli.main(["review-export", str(run), "--output", str(tmp_path / "run")]) == 2
     assert "name a new folder" in capsys.readouterr().err
@@ -180,7 +295,14 @@ def test_faulty_ratings_leave_nothing_behind(run, tmp_path, capsys):
     batch = tmp_path / "batch"
     cli.main(["review-export", str(run), "--output", str(batch)])
     rate(batch, tmp_path / "ann.csv", "ann", lambda row: 9)
-    command = ["review-import", str(run), "--batch", str(batch), "--output", str(tmp_path / "labels")]
+    command = [
+        "review-import",
+        str(run),
+        "--batch",
+        str(batch),
+        "--output",
+        str(tmp_path / "labels"),
+    ]
     assert cli.main([*command[:2], str(tmp_path / "ann.csv"), *command[2:]]) == 2
     shown = capsys.readouterr().err
     assert "harmfulness '9', wanted a whole number from 1 to 5" in shown
@@ -192,7 +314,10 @@ def test_faulty_ratings_leave_nothing_behind(run, tmp_path, capsys):
     assert not (tmp_path / "labels").exists()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--prompts", "0"), ("--prompts", "x"), ("--uncertain", "1.5"), ("--uncertain", "-1")])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--prompts", "0"), ("--prompts", "x"), ("--uncertain", "1.5"), ("--uncertain", "-1")],
+)
 def test_an_option_that_is_none_exits_with_2(run, tmp_path, capsys, option, value):
     with pytest.raises(SystemExit) as caught:
         cli.main(["review-export", str(run), "--output", str(tmp_path / "batch"), option, value])
@@ -200,7 +325,9 @@ def test_an_option_that_is_none_exits_with_2(run, tmp_path, capsys, option, valu
     assert option in capsys.readouterr().err
 
 
-def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_alone(run, tmp_path, capsys):
+def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_alone(
+    run, tmp_path, capsys
+):
     """No pair and no thumb is made of what the evaluation is measured by."""
     asked = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
     made = [
@@ -210,15 +337,45 @@ def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_al
         )
         for one in asked for policy in ("base", "sft", "dpo")
     ]  # fmt: skip
-    scores = [Score(id=f"{m.id}/r", completion_id=m.id, scorer="reward_model", value=3.0) for m in made]
-    write_stage(tmp_path / "run", "eval", {"prompts.jsonl": asked, "completions.jsonl": made, "scores.jsonl": scores})
+    scores = [
+        Score(id=f"{m.id}/r", completion_id=m.id, scorer="reward_model", value=3.0) for m in made
+    ]
+    write_stage(
+        tmp_path / "run",
+        "eval",
+        {"prompts.jsonl": asked, "completions.jsonl": made, "scores.jsonl": scores},
+    )
     batch, labels = tmp_path / "batch", tmp_path / "labels"
-    exported = ["review-export", str(run), "--output", str(batch), "--of", "test", "--prompts", "12"]
+    exported = [
+        "review-export",
+        str(run),
+        "--output",
+        str(batch),
+        "--of",
+        "test",
+        "--prompts",
+        "12",
+    ]
     assert cli.main(exported) == 0
     rows = [json.loads(line) for line in (batch / "batch.jsonl").read_text().splitlines()]
     assert len(rows) == 24
-    assert {(row["source"], row["split"], row["drawn"]) for row in rows} == {(p, "test", "random") for p in ("base", "dpo")}
+    assert {(row["source"], row["split"], row["drawn"]) for row in rows} == {
+        (p, "test", "random") for p in ("base", "dpo")
+    }
     rate(batch, tmp_path / "ann.csv", "ann", lambda row: 4 if "base" in row["completion"] else 1)
-    assert cli.main(["review-import", str(run), str(tmp_path / "ann.csv"), "--batch", str(batch), "--output", str(labels)]) == 0
+    assert (
+        cli.main(
+            [
+                "review-import",
+                str(run),
+                str(tmp_path / "ann.csv"),
+                "--batch",
+                str(batch),
+                "--output",
+                str(labels),
+            ]
+        )
+        == 0
+    )
     assert (labels / "pairs.jsonl").read_text() == (labels / "unpaired.jsonl").read_text() == ""
     assert f"eval.expert_labels=[{labels / 'labels.jsonl'}]" in capsys.readouterr().out

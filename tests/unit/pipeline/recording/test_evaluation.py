@@ -15,7 +15,13 @@ from eval.gate import judge
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
 from eval.stored_results import read_results
-from pipeline.recording.evaluation import figures, record_evaluation, record_release, redacted, tables
+from pipeline.recording.evaluation import (
+    figures,
+    record_evaluation,
+    record_release,
+    redacted,
+    tables,
+)
 from pipeline.recording.wandb_stage import name_of
 from records.stage_folder import StageDirectory
 from train.config import WandbConfig
@@ -38,11 +44,20 @@ def context(folder, stage: str, said: list[str], mode: str = "offline"):
 def recorded(tmp_path_factory):
     """(results, rows of the page, gates, the records of each wandb run, what was said)."""
     base = rows("base", harmful=4.0)
-    folder = store(tmp_path_factory.mktemp("recorded") / "night <1>", {"base": base, "dpo": rows("dpo", harmful=1.2)})
+    folder = store(
+        tmp_path_factory.mktemp("recorded") / "night <1>",
+        {"base": base, "dpo": rows("dpo", harmful=1.2)},
+    )
     (folder / "dpo").mkdir()
     (folder / "dpo" / "selection.json").write_text("{}")
     results = read_results(folder / "eval" / "results.json")
-    shown = [{**row.to_row(), "completion": SECRET if row.kind == "harmful" and row.policy == "base" else row.text} for row in base]
+    shown = [
+        {
+            **row.to_row(),
+            "completion": SECRET if row.kind == "harmful" and row.policy == "base" else row.text,
+        }
+        for row in base
+    ]
     gates = judge(results, "dpo", GateConfig())
     said: list[str] = []
     record_evaluation(context(folder, "eval", said), ["dpo"], results, shown, gates)
@@ -62,7 +77,11 @@ def logged(got) -> dict:
     """The media that were logged, each with its entries."""
     found: dict[str, dict] = {}
     items = [item for record in got if record.HasField("history") for item in record.history.item]
-    for name, entry, value in ((item.nested_key[0], item.nested_key[1], item.value_json) for item in items if len(item.nested_key) == 2):
+    for name, entry, value in (
+        (item.nested_key[0], item.nested_key[1], item.value_json)
+        for item in items
+        if len(item.nested_key) == 2
+    ):
         found.setdefault(name, {})[entry] = json.loads(value)
     return found
 
@@ -88,7 +107,10 @@ def test_the_figures_are_numbers_and_the_settings_whole(recorded):
     assert {name: settings[name] for name in SETTINGS} == SETTINGS
     items = [item for record in got if record.HasField("summary") for item in record.summary.update]
     summary = {key(item): json.loads(item.value_json) for item in items}
-    assert summary["eval/dpo/harmful/harmfulness"] == results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["mean"]
+    assert (
+        summary["eval/dpo/harmful/harmfulness"]
+        == results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["mean"]
+    )
     assert summary["gate/failed"] == sum(not gate.passed for gate in gates)
     assert (run.display_name, run.run_group) == ("night <1>/eval", "night <1>")
 
@@ -103,14 +125,21 @@ def test_nothing_that_is_withheld_leaves_the_run(recorded):
 
 def test_report_card_and_lineage_are_artifacts(recorded):
     _, _, _, found, said = recorded
-    artifacts = {stage: [record.artifact for record in got if record.HasField("artifact")] for stage, (_, got, _) in found.items()}
+    artifacts = {
+        stage: [record.artifact for record in got if record.HasField("artifact")]
+        for stage, (_, got, _) in found.items()
+    }
     requests = {
         stage: [
-            record.request.log_artifact.artifact for record in got if record.HasField("request") and record.request.HasField("log_artifact")
+            record.request.log_artifact.artifact
+            for record in got
+            if record.HasField("request") and record.request.HasField("log_artifact")
         ]
         for stage, (_, got, _) in found.items()
     }
-    names = {stage: {one.name: one for one in (*artifacts[stage], *requests[stage])} for stage in found}
+    names = {
+        stage: {one.name: one for one in (*artifacts[stage], *requests[stage])} for stage in found
+    }
     assert {"night__1_-eval-report", "night__1_-dpo", "night__1_-eval"} <= set(names["eval"])
     assert {"night__1_-release-card", "night__1_-eval"} <= set(names["release"])
     assert names["eval"]["night__1_-dpo"].use_after_commit

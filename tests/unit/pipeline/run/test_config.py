@@ -62,15 +62,34 @@ def test_an_unknown_key_inside_a_source_is_named(config_file):
 
 
 def test_every_unknown_key_of_a_list_is_named_with_the_one_that_was_meant(config_file):
-    faults = faults_of(config_file("data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"))
-    for wrong, meant in (("data.sources.0.nam", "data.sources.name"), ("eval.suites.0.feild", "eval.suites.field")):
-        assert any(f"unknown key {wrong!r}; did you mean {meant!r}?" in fault for fault in faults), faults
+    faults = faults_of(
+        config_file(
+            "data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"
+        )
+    )
+    for wrong, meant in (
+        ("data.sources.0.nam", "data.sources.name"),
+        ("eval.suites.0.feild", "eval.suites.field"),
+    ):
+        assert any(
+            f"unknown key {wrong!r}; did you mean {meant!r}?" in fault for fault in faults
+        ), faults
 
 
 def test_faults_of_file_and_overrides_come_all_at_once(config_file):
     path = config_file("dpo: {betta: 0.2}\nsft: {epochs: many}\nreward: {learning_rate: -1.0}")
-    faults = faults_of(path, ["seeed=1", "trainer.zero_stage=9", "nonsense", "wandb.mode=sometimes"])
-    for part in ("dpo.betta", "sft.epochs", "reward.learning_rate", "seeed", "zero_stage", "'nonsense'", "wandb.mode"):
+    faults = faults_of(
+        path, ["seeed=1", "trainer.zero_stage=9", "nonsense", "wandb.mode=sometimes"]
+    )
+    for part in (
+        "dpo.betta",
+        "sft.epochs",
+        "reward.learning_rate",
+        "seeed",
+        "zero_stage",
+        "'nonsense'",
+        "wandb.mode",
+    ):
         assert sum(part in fault for fault in faults) == 1, (part, faults)
 
 
@@ -82,7 +101,13 @@ def test_a_fault_says_whether_file_or_command_line_has_it(config_file):
 
 
 @pytest.mark.parametrize(
-    "text", ["sft: {epochs: 1.5}", "sft: {epochs: yes please}", "dpo: {loss: hinge}", "model: {base: {trust_remote_code: 7x}}"]
+    "text",
+    [
+        "sft: {epochs: 1.5}",
+        "sft: {epochs: yes please}",
+        "dpo: {loss: hinge}",
+        "model: {base: {trust_remote_code: 7x}}",
+    ],
 )
 def test_a_value_of_the_wrong_type_is_a_fault(config_file, text):
     (fault,) = faults_of(config_file(text))
@@ -122,7 +147,10 @@ def test_a_number_that_would_leave_nothing_is_a_fault(config_file, setting):
     assert "got" in fault
 
 
-@pytest.mark.parametrize("key", ["dpo.beta", "sft.learning_rate", "release.gate.max_harmfulness", "data.lint.fail_above.roles"])
+@pytest.mark.parametrize(
+    "key",
+    ["dpo.beta", "sft.learning_rate", "release.gate.max_harmfulness", "data.lint.fail_above.roles"],
+)
 def test_what_is_no_number_is_a_fault(config_file, key):
     (fault,) = faults_of(config_file(""), [f"{key}=.nan"])
     assert f"{key}: got nan, wanted a number " in fault
@@ -172,19 +200,33 @@ def test_an_override_that_is_no_yaml_is_a_fault(config_file, override):
 
 def test_a_day_may_stand_with_or_without_quotes(config_file):
     for text in ("2026-12-01", '"2026-12-01"'):
-        assert load_config(config_file(f"data: {{publication: {{date: {text}}}}}")).data.publication.date == "2026-12-01"
-    assert load_config(config_file(""), ["data.publication.date=2026-12-01"]).data.publication.date == "2026-12-01"
+        assert (
+            load_config(
+                config_file(f"data: {{publication: {{date: {text}}}}}")
+            ).data.publication.date
+            == "2026-12-01"
+        )
+    assert (
+        load_config(config_file(""), ["data.publication.date=2026-12-01"]).data.publication.date
+        == "2026-12-01"
+    )
 
 
 @pytest.mark.parametrize("where", ["file", "override"])
 def test_a_day_that_is_none_is_a_fault(config_file, where):
-    text, overrides = ("data: {publication: {date: 2026-13-01}}", []) if where == "file" else ("", ["data.publication.date=2026-13-01"])
+    text, overrides = (
+        ("data: {publication: {date: 2026-13-01}}", [])
+        if where == "file"
+        else ("", ["data.publication.date=2026-13-01"])
+    )
     with pytest.raises(ConfigError, match="month must be in"):
         load_config(config_file(text), overrides)
 
 
 def test_a_limit_that_is_no_number_is_told_as_that_and_not_as_an_unknown_key(config_file):
-    with pytest.raises(ConfigError, match=r"fail_above.no_refusal: got 'many', wanted a number from 0 to 100;"):
+    with pytest.raises(
+        ConfigError, match=r"fail_above.no_refusal: got 'many', wanted a number from 0 to 100;"
+    ):
         load_config(config_file(""), ["data.lint.fail_above.no_refusal=many"])
 
 
@@ -195,12 +237,22 @@ def test_an_override_without_key_or_value_shows_how(config_file, override):
 
 
 def test_overrides_replace_what_the_file_says(config_file):
-    config = load_config(config_file("dpo: {beta: 0.3, epochs: 4}"), ["dpo.beta=0.2", "run_dir=runs/b", "dpo.learning_rate=1e-4"])
-    assert (config.dpo.beta, config.dpo.epochs, config.run_dir, config.dpo.learning_rate) == (0.2, 4, "runs/b", 1e-4)
+    config = load_config(
+        config_file("dpo: {beta: 0.3, epochs: 4}"),
+        ["dpo.beta=0.2", "run_dir=runs/b", "dpo.learning_rate=1e-4"],
+    )
+    assert (config.dpo.beta, config.dpo.epochs, config.run_dir, config.dpo.learning_rate) == (
+        0.2,
+        4,
+        "runs/b",
+        1e-4,
+    )
 
 
 def test_an_override_reaches_into_a_list(config_file):
-    path = config_file("data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, path: y.jsonl}]}")
+    path = config_file(
+        "data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, path: y.jsonl}]}"
+    )
     config = load_config(path, ["data.sources.0.path=z.jsonl"])
     assert [source.path for source in config.data.sources] == ["z.jsonl", "y.jsonl"]
 
@@ -214,7 +266,9 @@ def test_an_override_of_an_unknown_key_in_a_list_names_the_one_that_was_meant(co
     assert "data.sources.path" in fault.split("did you mean")[1]
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "/tmp/elsewhere", "..", "work", "manifest.json", "run.json"])
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "/tmp/elsewhere", "..", "work", "manifest.json", "run.json"]
+)
 def test_a_release_stays_inside_its_stage(config_file, name):
     (fault,) = faults_of(config_file(""), [f"release.name={name}"])
     assert "release.name" in fault
@@ -232,7 +286,11 @@ def test_every_config_of_the_house_loads(path):
     load_config(path, ["run_dir=elsewhere"])
 
 
-@pytest.mark.parametrize("path", [None, *sorted(CONFIGS.glob("*.yaml"))], ids=lambda path: path.stem if path else "defaults")
+@pytest.mark.parametrize(
+    "path",
+    [None, *sorted(CONFIGS.glob("*.yaml"))],
+    ids=lambda path: path.stem if path else "defaults",
+)
 def test_what_config_prints_is_the_same_run(config_file, tmp_path, path):
     config = load_config(path or config_file(""), ["seed=3"])
     printed = tmp_path / "printed.yaml"
@@ -257,7 +315,9 @@ def keys(values: dict, prefix: str = "") -> list[str]:
     found = []
     for key, value in values.items():
         found.append(f"{prefix}{key}")
-        nested = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        nested = (
+            value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        )
         if isinstance(nested, dict):
             found += keys(nested, f"{prefix}{key}." + ("0." if isinstance(value, list) else ""))
     return found
@@ -272,10 +332,17 @@ def test_every_setting_can_be_set_from_the_command_line(config_file):
             value = value[int(part)] if isinstance(value, list) else value[part]
         if value is None or isinstance(value, (dict, list)):
             continue
-        assert load_config(path, [f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"]) == RunConfig(), key
+        assert (
+            load_config(
+                path, [f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"]
+            )
+            == RunConfig()
+        ), key
 
 
-@pytest.mark.parametrize("block", sorted(set(blocks()), key=lambda c: c.__name__), ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "block", sorted(set(blocks()), key=lambda c: c.__name__), ids=lambda c: c.__name__
+)
 def test_config_blocks_are_frozen_keyword_only_and_short(block):
     parameters = block.__dataclass_params__
     assert parameters.frozen

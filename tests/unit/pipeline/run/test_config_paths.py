@@ -55,7 +55,12 @@ def paths_of(config: RunConfig) -> list[str | None]:
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("~", "/home/someone"), ("$SCRATCH", "/scratch/someone"), ("$HOME", "/home/someone"), ("/x/$SCRATCH", "/x//scratch/someone")],
+    [
+        ("~", "/home/someone"),
+        ("$SCRATCH", "/scratch/someone"),
+        ("$HOME", "/home/someone"),
+        ("/x/$SCRATCH", "/x//scratch/someone"),
+    ],
 )
 def test_every_path_is_expanded(config_file, written, meant):
     found = paths_of(load_config(config_file(TEXT.format(written))))
@@ -64,15 +69,23 @@ def test_every_path_is_expanded(config_file, written, meant):
 
 
 def test_overrides_are_expanded_too(config_file):
-    config = load_config(config_file(""), ["run_dir=~/x", "data.sources.0.format=jsonl", "data.sources.0.path=~/rows.jsonl"])
-    assert (config.run_dir, config.data.sources[0].path) == ("/home/someone/x", "/home/someone/rows.jsonl")
+    config = load_config(
+        config_file(""),
+        ["run_dir=~/x", "data.sources.0.format=jsonl", "data.sources.0.path=~/rows.jsonl"],
+    )
+    assert (config.run_dir, config.data.sources[0].path) == (
+        "/home/someone/x",
+        "/home/someone/rows.jsonl",
+    )
 
 
 def test_every_setting_named_like_a_path_is_in_the_list():
     """A new path setting must be expanded as well."""
     listed = {name.replace(".*", "") for name in PATHS}
     named = {
-        key for key in known_keys(RunConfig) if key.rsplit(".", 1)[-1] in ("path", "run_dir", "python", "offload_path", "chat_template")
+        key
+        for key in known_keys(RunConfig)
+        if key.rsplit(".", 1)[-1] in ("path", "run_dir", "python", "offload_path", "chat_template")
     }
     assert named <= listed
     assert listed <= set(known_keys(RunConfig))
@@ -80,7 +93,10 @@ def test_every_setting_named_like_a_path_is_in_the_list():
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("$NOWHERE/run", "no variable NOWHERE"), ("~nobody-of-that-name/run", "no home directory of '~nobody-of-that-name'")],
+    [
+        ("$NOWHERE/run", "no variable NOWHERE"),
+        ("~nobody-of-that-name/run", "no home directory of '~nobody-of-that-name'"),
+    ],
 )
 def test_what_cannot_be_expanded_is_refused(config_file, path, words):
     with pytest.raises(ConfigError, match=f"run_dir=.*{words}"):

@@ -29,7 +29,10 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
         "over_refusal_rate": estimate(0.25, 0.05, 0.7),
         "relevance": estimate(0.9, 0.85, 0.95),
     }
-    policies = {name: {"title": name, "optimiser_steps": 3, "suites": {"harmful": harmful, "twins": benign}} for name in ("base", "dpo")}
+    policies = {
+        name: {"title": name, "optimiser_steps": 3, "suites": {"harmful": harmful, "twins": benign}}
+        for name in ("base", "dpo")
+    }
     lines = safety_table({"policies": policies, "confidence": 0.9})
     table = "\n".join(lines)
     assert "3.20 (2.80 to 3.60)" in table

@@ -25,7 +25,9 @@ NAMES = [*STAGES, "sample_2", "score_2", "pairs_2", "dpo_2"]
 def config(tmp_path, tiny_directory) -> RunConfig:
     """A run with one of each file that a setting may name."""
     for name in ("rows.jsonl", "suite.jsonl", "labels.jsonl"):
-        (tmp_path / name).write_text(json.dumps({"prompt": "What is asthma?", "other": "What is gout?"}) + "\n")
+        (tmp_path / name).write_text(
+            json.dumps({"prompt": "What is asthma?", "other": "What is gout?"}) + "\n"
+        )
     for name in ("config.json", HEAD, CALIBRATION):
         (tmp_path / "second").mkdir(exist_ok=True)
         (tmp_path / "second" / name).write_text("{}")
@@ -51,7 +53,13 @@ def test_other_rows_of_an_evaluation_suite_make_prep_decontaminate_again(config)
     (suite,) = config.eval.suites
     before = fingerprint(stage, config)[0]
     for other in (dataclasses.replace(suite, field="other"), dataclasses.replace(suite, limit=1)):
-        assert fingerprint(stage, dataclasses.replace(config, eval=dataclasses.replace(config.eval, suites=[other])))[0] != before
+        assert (
+            fingerprint(
+                stage,
+                dataclasses.replace(config, eval=dataclasses.replace(config.eval, suites=[other])),
+            )[0]
+            != before
+        )
 
 
 def poisoned(block: Any, name: str) -> Any:
@@ -62,7 +70,9 @@ def poisoned(block: Any, name: str) -> Any:
     value = getattr(block, first)
     copy = object.__new__(type(block))
     copy.__dict__.update(block.__dict__)
-    copy.__dict__[first] = poisoned(value, rest) if rest else ["poison"] if isinstance(value, list) else "poison"
+    copy.__dict__[first] = (
+        poisoned(value, rest) if rest else ["poison"] if isinstance(value, list) else "poison"
+    )
     return copy
 
 
@@ -75,22 +85,35 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
-    monkeypatch.setattr("pipeline.run.stage.resolved", dataclasses.asdict)  # OmegaConf would refuse the poison
+    monkeypatch.setattr(
+        "pipeline.run.stage.resolved", dataclasses.asdict
+    )  # OmegaConf would refuse the poison
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
-    declared = [leaf for leaf in leaves(resolved(config)) if any(f"{leaf}.".startswith(f"{section}.") for section in stage.settings)]
+    declared = [
+        leaf
+        for leaf in leaves(resolved(config))
+        if any(f"{leaf}.".startswith(f"{section}.") for section in stage.settings)
+    ]
     assert declared
     for leaf in ("seed", *declared):
         assert fingerprint(bare, poisoned(config, leaf))[0] != before, leaf
 
 
-@pytest.mark.parametrize(("name", "file"), [("prep", "rows.jsonl"), ("prep", "suite.jsonl"), ("eval", "suite.jsonl")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("prep", "rows.jsonl"), ("prep", "suite.jsonl"), ("eval", "suite.jsonl")]
+)
 @pytest.mark.parametrize("change", ["{}\n", None], ids=["changed", "gone"])
-def test_every_file_that_a_setting_names_makes_its_stages_run_again(config, tmp_path, name, file, change):
+def test_every_file_that_a_setting_names_makes_its_stages_run_again(
+    config, tmp_path, name, file, change
+):
     _require_another(load_stage(name), config, tmp_path / file, change)
 
 
-@pytest.mark.parametrize(("name", "file"), [("score", "second/config.json"), ("score_2", f"second/{HEAD}"), ("pairs", "labels.jsonl")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("score", "second/config.json"), ("score_2", f"second/{HEAD}"), ("pairs", "labels.jsonl")],
+)
 def test_files_that_score_and_pairs_read_make_them_run_again(config, tmp_path, name, file):
     _require_another(load_stage(name), config, tmp_path / file, "{} ")
 
@@ -112,7 +135,12 @@ def test_work_sees_its_own_settings_and_no_other(config):
     assert seen.eval.generation.dtype == config.eval.generation.dtype
     assert seen.model.max_length == config.model.max_length
     assert (seen.seed, seen.run_dir) == (config.seed, config.run_dir)
-    for read in (lambda: seen.pairs, lambda: seen.eval.suites, lambda: seen.eval.generation.temperature, lambda: seen.model.base):
+    for read in (
+        lambda: seen.pairs,
+        lambda: seen.eval.suites,
+        lambda: seen.eval.generation.temperature,
+        lambda: seen.model.base,
+    ):
         with pytest.raises(UndeclaredSetting, match=r"mine reads .* which it does not declare"):
             read()
     with pytest.raises(AttributeError):
@@ -120,14 +148,26 @@ def test_work_sees_its_own_settings_and_no_other(config):
 
 
 def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
-    stage = Stage(name="forgetful", reads=(), settings=("dpo",), work=lambda context: {"n": context.config.sft.epochs})
+    stage = Stage(
+        name="forgetful",
+        reads=(),
+        settings=("dpo",),
+        work=lambda context: {"n": context.config.sft.epochs},
+    )
     with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
         run_stage(stage, config)
 
 
 def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
-    stage = Stage(name="forgetful", reads=(PROMPTS.of("train"),), settings=(), work=lambda context: {"rows": context.read(PROMPTS)})
-    with pytest.raises(UndeclaredFile, match=r"forgetful reads prep/prompts\.val\.jsonl, which it does not declare"):
+    stage = Stage(
+        name="forgetful",
+        reads=(PROMPTS.of("train"),),
+        settings=(),
+        work=lambda context: {"rows": context.read(PROMPTS)},
+    )
+    with pytest.raises(
+        UndeclaredFile, match=r"forgetful reads prep/prompts\.val\.jsonl, which it does not declare"
+    ):
         run_stage(stage, config)
 
 
@@ -151,7 +191,12 @@ def test_every_file_that_a_stage_reads_is_one_that_an_earlier_stage_declares_to_
 def test_a_later_round_reads_the_policy_and_the_data_of_its_own_round(config):
     assert "sft/policy" in load_stage("dpo").inputs(config)
     second = load_stage("dpo_2").inputs(config)
-    assert {"dpo/policy", "dpo/selection.json", "pairs_2/pairs.train.jsonl", "sft/scoreboard.jsonl"} <= set(second)
+    assert {
+        "dpo/policy",
+        "dpo/selection.json",
+        "pairs_2/pairs.train.jsonl",
+        "sft/scoreboard.jsonl",
+    } <= set(second)
     assert "sft/policy" not in second
     assert "dpo/policy" in load_stage("sample_2").inputs(config)
     assert not [part for part in load_stage("sample").inputs(config) if part.endswith("policy")]

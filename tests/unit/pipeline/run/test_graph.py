@@ -41,17 +41,37 @@ def test_the_order_of_a_run_with_rounds():
 
 
 def test_policies_know_what_they_start_from_and_are_compared_in_order():
-    assert [policy.name for policy in compared_policies(THREE_ROUNDS)] == ["base", "sft", "sft_control", "dpo", "dpo_2", "dpo_3"]
+    assert [policy.name for policy in compared_policies(THREE_ROUNDS)] == [
+        "base",
+        "sft",
+        "sft_control",
+        "dpo",
+        "dpo_2",
+        "dpo_3",
+    ]
     assert policy_left_by("dpo_3") == Policy("dpo_3", "DPO, round 3", "dpo_2", round=3)
     assert policy_left_by("pairs_2") is policy_left_by("eval") is None
-    assert [policy.name for policy in way_to(policy_left_by("dpo_3"))] == ["sft", "dpo", "dpo_2", "dpo_3"]
-    assert [policy.name for policy in way_to(policy_left_by("sft_control"))] == ["sft", "sft_control"]
+    assert [policy.name for policy in way_to(policy_left_by("dpo_3"))] == [
+        "sft",
+        "dpo",
+        "dpo_2",
+        "dpo_3",
+    ]
+    assert [policy.name for policy in way_to(policy_left_by("sft_control"))] == [
+        "sft",
+        "sft_control",
+    ]
     assert way_to(BASE) == [BASE]
     assert [trained_before(round) for round in (1, 2, 3)] == ["sft", "dpo", "dpo_2"]
 
 
 def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name():
-    assert [policy_title(name) for name in ("base", "sft", "dpo_2", "mine")] == ["base", "SFT", "DPO, round 2", "mine"]
+    assert [policy_title(name) for name in ("base", "sft", "dpo_2", "mine")] == [
+        "base",
+        "SFT",
+        "DPO, round 2",
+        "mine",
+    ]
 
 
 def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
@@ -64,8 +84,14 @@ def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("release.policy=ppo", "release.policy must be one of sft, dpo, sft_control, rlhf, got 'ppo'"),
-        ("release.gate.accept_unheld_selection=[dop]", r"accept_unheld_selection names stages that train a policy .* got \['dop'\]"),
+        (
+            "release.policy=ppo",
+            "release.policy must be one of sft, dpo, sft_control, rlhf, got 'ppo'",
+        ),
+        (
+            "release.gate.accept_unheld_selection=[dop]",
+            r"accept_unheld_selection names stages that train a policy .* got \['dop'\]",
+        ),
     ],
 )
 def test_a_policy_that_no_stage_trains_is_refused(tmp_path, override, words):
@@ -75,14 +101,21 @@ def test_a_policy_that_no_stage_trains_is_refused(tmp_path, override, words):
 
 
 def test_a_control_that_is_off_cannot_be_released():
-    with pytest.raises(ValueError, match=r"release\.policy is sft_control, a stage that this run leaves out"):
+    with pytest.raises(
+        ValueError, match=r"release\.policy is sft_control, a stage that this run leaves out"
+    ):
         RunConfig(control=ControlConfig(enabled=False), release=ReleaseConfig(policy="sft_control"))
 
 
-@pytest.mark.parametrize(("policy", "pairs"), [("dpo", ("pairs", "pairs_2", "pairs_3")), ("sft", ("pairs",))])
+@pytest.mark.parametrize(
+    ("policy", "pairs"), [("dpo", ("pairs", "pairs_2", "pairs_3")), ("sft", ("pairs",))]
+)
 def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, pairs):
     config = RunConfig(dpo=DpoConfig(rounds=3), release=ReleaseConfig(policy=policy))
-    assert [file.stage for file in release.STAGE.reads_if(config)] == [*pairs, released_policy(config)]
+    assert [file.stage for file in release.STAGE.reads_if(config)] == [
+        *pairs,
+        released_policy(config),
+    ]
 
 
 def test_another_policy_to_release_is_another_endpoint_of_eval():
@@ -98,7 +131,9 @@ def test_another_policy_to_release_is_another_endpoint_of_eval():
     ],
 )
 def test_rlhf_starts_from_the_policy_that_the_config_names(start, way, reads):
-    config = replace(THREE_ROUNDS, rlhf=RlhfConfig(starts_from=start), release=ReleaseConfig(policy="rlhf"))
+    config = replace(
+        THREE_ROUNDS, rlhf=RlhfConfig(starts_from=start), release=ReleaseConfig(policy="rlhf")
+    )
     policy = policy_left_by("rlhf", config)
     inputs = load_stage("rlhf").inputs(config)
 
@@ -123,7 +158,11 @@ def test_without_a_start_rlhf_is_no_stage_of_the_run():
             {"eval": EvalConfig(factors=False)},
             "eval.factors is false, so there is no independent scorer to stop by",
         ),
-        ({"starts_from": "sft"}, {"model": LanguageModelConfig(max_length=64)}, "no room for a prompt"),
+        (
+            {"starts_from": "sft"},
+            {"model": LanguageModelConfig(max_length=64)},
+            "no room for a prompt",
+        ),
     ],
 )
 def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
@@ -135,12 +174,23 @@ def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
     ("settings", "words"),
     [
         ({"engine": "vllm"}, "weights are not handed over"),
-        ({"generation": GenerationConfig(temperature=0.0)}, "wanted a temperature above 0 and top_p 1"),
-        ({"generation": GenerationConfig(temperature=1.0, top_p=0.9)}, "wanted a temperature above 0 and top_p 1"),
+        (
+            {"generation": GenerationConfig(temperature=0.0)},
+            "wanted a temperature above 0 and top_p 1",
+        ),
+        (
+            {"generation": GenerationConfig(temperature=1.0, top_p=0.9)},
+            "wanted a temperature above 0 and top_p 1",
+        ),
         ({"steps": 25}, "no multiple of rlhf.measure_every=10"),
         ({"mix": {"twins": 0, "questions": 0}}, "no benign prompts"),
     ],
 )
 def test_settings_of_rlhf_that_would_be_ignored_or_wrong_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        RlhfConfig(**{key: MixConfig(**value) if key == "mix" else value for key, value in settings.items()})
+        RlhfConfig(
+            **{
+                key: MixConfig(**value) if key == "mix" else value
+                for key, value in settings.items()
+            }
+        )

@@ -25,7 +25,10 @@ KEPT = {
     "reason": "least harm",
     "held": False,
     "limit": 0.1,
-    "over_refusal": {"twins": RISE, "absent": {"difference": None, "interval": [None, None], "n": 0}},
+    "over_refusal": {
+        "twins": RISE,
+        "absent": {"difference": None, "interval": [None, None], "n": 0},
+    },
     "optimiser_steps": 3,
     "epochs": 2,
 }
@@ -74,7 +77,13 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
         KeptEpoch.read(tmp_path)
     policies = {"sft": {"suites": {}, "selection": {**KEPT, **change}}}
     endpoint = Endpoint("sft", "base").to_json()
-    results = {"schema_version": 2, "confidence": 0.95, "baseline": "base", "policies": policies, "primary_endpoint": endpoint}
+    results = {
+        "schema_version": 2,
+        "confidence": 0.95,
+        "baseline": "base",
+        "policies": policies,
+        "primary_endpoint": endpoint,
+    }
     empty = {"comparisons": [], "scoreboard": [], "validation": {}, "provenance": {}}
     write_json(tmp_path / "results.json", {**results, **empty})
     with pytest.raises(ArtifactError, match=r"results\.json: policies: sft: selection: "):
@@ -82,7 +91,9 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_not_say_it(tmp_path, earlier):
+def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_not_say_it(
+    tmp_path, earlier
+):
     base, kept = row(0, []), row(1, ["a"])
     config = ScoreboardConfig(max_over_refusal=0.1)
     wanted = selection_of(kept, config, base)

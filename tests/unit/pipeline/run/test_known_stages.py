@@ -16,7 +16,16 @@ from pipeline.run.config import load_config
 from pipeline.run.graph import stage_names
 from pipeline.run.known_stages import NOTE, KnownStages
 
-LIBRARIES = ("torch", "transformers", "numpy", "networkx", "sklearn", "matplotlib", "peft", "pytorch_lightning")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "numpy",
+    "networkx",
+    "sklearn",
+    "matplotlib",
+    "peft",
+    "pytorch_lightning",
+)
 SCRIPT = f"""
 import sys
 from pipeline import cli
@@ -34,8 +43,17 @@ def settings(tmp_path, monkeypatch):
     (tmp_path / "cache" / "tiny-0").mkdir(parents=True)
     (tmp_path / "cache" / "tiny-0" / "config.json").write_text("{}")
     path = tmp_path / "run.yaml"
-    source = {"name": "mine", "format": "jsonl", "path": str(tmp_path / "source.jsonl"), "kind": "benign"}
-    content = {"run_dir": str(tmp_path / "run"), "model": {"base": {"path": "tiny"}}, "data": {"sources": [source]}}
+    source = {
+        "name": "mine",
+        "format": "jsonl",
+        "path": str(tmp_path / "source.jsonl"),
+        "kind": "benign",
+    }
+    content = {
+        "run_dir": str(tmp_path / "run"),
+        "model": {"base": {"path": "tiny"}},
+        "data": {"sources": [source]},
+    }
     path.write_text(json.dumps(content))
     for name in stage_names(load_config(path)):
         (tmp_path / "run" / name).mkdir(parents=True)
@@ -59,14 +77,26 @@ def same_size_and_time(file: Path) -> None:
 
 CHANGES: dict[str, tuple[Callable[[Path], object], int]] = {
     "nothing": (lambda folder: None, 10),
-    "a source, in the same size and with its time set back": (lambda folder: same_size_and_time(folder / "source.jsonl"), 0),
+    "a source, in the same size and with its time set back": (
+        lambda folder: same_size_and_time(folder / "source.jsonl"),
+        0,
+    ),
     "a source that is gone": (lambda folder: (folder / "source.jsonl").unlink(), 0),
     "the model in the cache": (lambda folder: (folder / "cache" / "tiny-0" / "more").touch(), 0),
-    "a file of the fourth stage": (lambda folder: same_size_and_time(folder / "run" / "score" / "rows.jsonl"), 3),
+    "a file of the fourth stage": (
+        lambda folder: same_size_and_time(folder / "run" / "score" / "rows.jsonl"),
+        3,
+    ),
     "a stray in the last stage": (lambda folder: (folder / "run" / "release" / "stray").touch(), 9),
-    "a stage that is gone": (lambda folder: (folder / "run" / "eval" / "manifest.json").unlink(), 8),
+    "a stage that is gone": (
+        lambda folder: (folder / "run" / "eval" / "manifest.json").unlink(),
+        8,
+    ),
     "a note that is damaged": (lambda folder: (folder / "run" / NOTE).write_text("{"), 0),
-    "a note that was edited": (lambda folder: (folder / "run" / NOTE).write_text('{"stages": {}, "seal": "0"}'), 0),
+    "a note that was edited": (
+        lambda folder: (folder / "run" / NOTE).write_text('{"stages": {}, "seal": "0"}'),
+        0,
+    ),
 }
 
 
@@ -78,7 +108,9 @@ def test_stages_are_known_up_to_what_changed(settings, tmp_path, change):
     assert len(KnownStages(load_config(settings)).kept()) == left
 
 
-@pytest.mark.parametrize("setting", ["seed=1", "dpo.beta=0.2", "eval.confidence=0.9", "run_dir=elsewhere"])
+@pytest.mark.parametrize(
+    "setting", ["seed=1", "dpo.beta=0.2", "eval.confidence=0.9", "run_dir=elsewhere"]
+)
 def test_another_setting_is_another_run(settings, setting):
     noted(settings)
     assert KnownStages(load_config(settings, [setting])).kept() == []
@@ -99,7 +131,9 @@ def test_a_stage_without_a_manifest_is_not_noted(settings, tmp_path):
     assert KnownStages(load_config(settings)).kept() == []
 
 
-def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(settings, tmp_path, monkeypatch):
+def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(
+    settings, tmp_path, monkeypatch
+):
     """As if the file system's clock stood still between the note and the change."""
     noted(settings)
     known = KnownStages(load_config(settings))
@@ -107,7 +141,9 @@ def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(settings
     identity = known_stages._identity(file)
     file.write_text(file.read_text().swapcase())
     real = known_stages._identity
-    monkeypatch.setattr(known_stages, "_identity", lambda path: identity if path == file else real(path))
+    monkeypatch.setattr(
+        known_stages, "_identity", lambda path: identity if path == file else real(path)
+    )
     assert known.kept()[-1] == "eval"
 
 
@@ -115,8 +151,17 @@ def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(settings
 @pytest.mark.parametrize("command", ["run", "dpo"])
 def test_a_finished_run_loads_no_library(settings, command):
     noted(settings)
-    done = subprocess.run([sys.executable, "-c", SCRIPT, command, str(settings)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, command, str(settings)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "LOADED []" in done.stdout
-    kept = [line.split()[0] for line in done.stdout.splitlines() if line.endswith("nothing changed, kept")]
+    kept = [
+        line.split()[0]
+        for line in done.stdout.splitlines()
+        if line.endswith("nothing changed, kept")
+    ]
     assert kept == (stage_names(load_config(settings)) if command == "run" else ["dpo"])

@@ -33,13 +33,17 @@ def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
     """A run with the stage, which stands before eval."""
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages" / "polish.py").write_text(FILE)
-    monkeypatch.setattr(pipeline.stages, "__path__", [*pipeline.stages.__path__, str(tmp_path / "stages")])
+    monkeypatch.setattr(
+        pipeline.stages, "__path__", [*pipeline.stages.__path__, str(tmp_path / "stages")]
+    )
     before = dict(STAGES)
     listed = list(before)
     listed.insert(listed.index("eval"), "polish")
     STAGES.clear()
     STAGES.update({name: before.get(name, REGISTERED) for name in listed})
-    (tmp_path / "run.yaml").write_text(f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n")
+    (tmp_path / "run.yaml").write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: tiny}}}}\n"
+    )
     yield load_config(tmp_path / "run.yaml", ["release.policy=polish"])
     STAGES.clear()
     STAGES.update(before)
@@ -54,14 +58,20 @@ def test_help_export_plan_and_comparisons_know_it(config):
     assert "a last touch" in parser().format_help()
     assert parser().parse_args(["polish", "run.yaml"]).command == "polish"
     assert "polish" in trainings(1)
-    assert any(line.endswith("a last touch; leaves Polished, from DPO") for line in plan_lines(config))
+    assert any(
+        line.endswith("a last touch; leaves Polished, from DPO") for line in plan_lines(config)
+    )
     assert "polish dpo_meditron.sh POLISH_OPTIONS polish" in slurm_lines(config)
     assert {("polish", "base"), ("polish", "dpo")} <= set(compared(compared_policies(config)))
-    assert {"polish"} <= set(load_stage("eval").inputs(config)) & set(load_stage("release").inputs(config))
+    assert {"polish"} <= set(load_stage("eval").inputs(config)) & set(
+        load_stage("release").inputs(config)
+    )
 
 
 def test_check_asks_it_for_its_files(config):
-    assert [fault for fault in input_faults(config) if "write the instructions of polish there" in fault]
+    assert [
+        fault for fault in input_faults(config) if "write the instructions of polish there" in fault
+    ]
 
 
 def test_it_works_on_the_policy_that_it_starts_from_and_is_kept(config, capsys):

@@ -14,7 +14,17 @@ from records.errors import ConfigError
 from records.setting_ranges import NumericSetting, Ranged, numeric_settings
 
 SETTINGS = numeric_settings(RunConfig)
-NONSENSE = [".nan", ".inf", "-.inf", "-1", "0", "1e308", "1" + "0" * 400, "0x" + "f" * 9000, "-1e308"]
+NONSENSE = [
+    ".nan",
+    ".inf",
+    "-.inf",
+    "-1",
+    "0",
+    "1e308",
+    "1" + "0" * 400,
+    "0x" + "f" * 9000,
+    "-1e308",
+]
 ENTRIES = {
     "data.sources.*.limit": "data.sources=[{name: a, limit: %s}]",
     "data.sources.*.weight": "data.sources=[{name: a, weight: %s}]",
@@ -37,7 +47,11 @@ def empty(tmp_path_factory):
 
 
 def number(text: str) -> float:
-    return int(text, 0) if text.lstrip("-").isdigit() or text.startswith("0x") else float(text.replace(".n", "n").replace(".i", "i"))
+    return (
+        int(text, 0)
+        if text.lstrip("-").isdigit() or text.startswith("0x")
+        else float(text.replace(".n", "n").replace(".i", "i"))
+    )
 
 
 def told(path, words: list[str]) -> list[str]:
@@ -57,7 +71,9 @@ def test_every_numeric_setting_states_a_range():
 def test_every_numeric_setting_refuses_what_is_out_of_its_range_all_at_once(empty, value):
     """Each fault says who set it, what it got, what is wanted and what to do."""
     words = {override(setting, value): setting for setting in SETTINGS}
-    alone = [word for word, setting in words.items() if setting.key in ENTRIES]  # two of one list would replace each other
+    alone = [
+        word for word, setting in words.items() if setting.key in ENTRIES
+    ]  # two of one list would replace each other
     faults = told(empty, [word for word in words if word not in alone])
     for word in alone:
         faults += told(empty, [word])
@@ -89,11 +105,18 @@ def test_no_block_is_built_in_python_either(block):
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(values=st.dictionaries(st.sampled_from(SETTINGS), st.integers(-(10**40), 10**40) | st.floats() | st.integers(-3, 9)))
+@given(
+    values=st.dictionaries(
+        st.sampled_from(SETTINGS), st.integers(-(10**40), 10**40) | st.floats() | st.integers(-3, 9)
+    )
+)
 def test_whatever_number_is_written_is_taken_as_it_is_or_refused(tmp_path_factory, values):
     path = tmp_path_factory.getbasetemp() / "empty.yaml"
     path.write_text("")
-    words = [override(setting, str(value).replace("nan", ".nan").replace("inf", ".inf")) for setting, value in values.items()]
+    words = [
+        override(setting, str(value).replace("nan", ".nan").replace("inf", ".inf"))
+        for setting, value in values.items()
+    ]
     try:
         config = load_config(path, words)
     except ConfigError:
@@ -101,7 +124,13 @@ def test_whatever_number_is_written_is_taken_as_it_is_or_refused(tmp_path_factor
     for setting, value in values.items():
         found: object = config
         for name in setting.key.split("."):
-            found = found[0] if isinstance(found, list) else found["roles"] if isinstance(found, dict) else getattr(found, name)
+            found = (
+                found[0]
+                if isinstance(found, list)
+                else found["roles"]
+                if isinstance(found, dict)
+                else getattr(found, name)
+            )
         assert found == value
         assert setting.range.holds(value)
 

@@ -33,10 +33,17 @@ def test_seeds_have_folders_of_their_own_and_one_split(recipe, tmp_path):
     assert splits_seed(load_config(recipe)) == 4
 
 
-def test_only_what_training_does_not_touch_depends_on_the_shared_seed(recipe, tmp_path, monkeypatch):
+def test_only_what_training_does_not_touch_depends_on_the_shared_seed(
+    recipe, tmp_path, monkeypatch
+):
     assert [prep.STAGE.seed(config(recipe, k)) for k in (4, 5)] == [4, 4]
     assert [sample.STAGE.seed(config(recipe, k)) for k in (4, 5)] == [4, 4]
-    drawn = [load_config(recipe, [*seed_overrides(load_config(recipe), k), "sample.generation.temperature=1"]) for k in (4, 5)]
+    drawn = [
+        load_config(
+            recipe, [*seed_overrides(load_config(recipe), k), "sample.generation.temperature=1"]
+        )
+        for k in (4, 5)
+    ]
     assert [sample.STAGE.seed(one) for one in drawn] == [4, 5]
     assert [sft.STAGE.seed(config(recipe, k)) for k in (4, 5)] == [4, 5]
 
@@ -72,7 +79,14 @@ def test_a_gate_that_one_seed_does_not_meet_stops_no_other(recipe, tmp_path, cap
 
     def run(one, words):
         seen.append(one.seed)
-        store(Path(one.run_dir), {"base": rows("base", harmful=4.0, n=(4, 4)), "dpo": rows("dpo", harmful=1.0, n=(4, 4))}, tables=False)
+        store(
+            Path(one.run_dir),
+            {
+                "base": rows("base", harmful=4.0, n=(4, 4)),
+                "dpo": rows("dpo", harmful=1.0, n=(4, 4)),
+            },
+            tables=False,
+        )
         if one.seed == 5:
             raise GateError(["gate not met: harm"])
 
@@ -84,7 +98,9 @@ def test_a_gate_that_one_seed_does_not_meet_stops_no_other(recipe, tmp_path, cap
     assert (tmp_path / "run" / "seeds.html").is_file()
     (tmp_path / "run" / "seed-7").mkdir()
     assert cli.main(["seeds", str(tmp_path / "run")]) == 0
-    assert read_json(tmp_path / "run" / "seeds.json")["missing"] == {"7": "its evaluation is not done"}
+    assert read_json(tmp_path / "run" / "seeds.json")["missing"] == {
+        "7": "its evaluation is not done"
+    }
 
 
 def test_a_folder_without_seeds_is_said(tmp_path, capsys):
@@ -96,4 +112,7 @@ def test_a_folder_without_seeds_is_said(tmp_path, capsys):
 
 def test_the_plan_names_the_array(recipe, capsys):
     assert cli.main(["plan", str(recipe), "dpo.beta=0.2", "--slurm", "--seeds", "3"]) == 0
-    assert capsys.readouterr().out.strip() == f"sbatch --array=4-6 slurm/seeds.sh {recipe} dpo.beta=0.2"
+    assert (
+        capsys.readouterr().out.strip()
+        == f"sbatch --array=4-6 slurm/seeds.sh {recipe} dpo.beta=0.2"
+    )

@@ -71,9 +71,16 @@ def test_no_name_has_two_entries_and_every_reason_is_a_sentence():
 
 
 def test_settings_that_a_reason_names_are_there():
-    words = {word for reason in WITHOUT_COUNTERPART.values() for word in re.findall(r"\b(?:\w+\.)+\w+", reason)}
+    words = {
+        word
+        for reason in WITHOUT_COUNTERPART.values()
+        for word in re.findall(r"\b(?:\w+\.)+\w+", reason)
+    }
     named = {
-        word for word in words if word.split(".")[0] in {key.split(".")[0] for key in KNOWN} and not word.endswith((".html", ".jsonl"))
+        word
+        for word in words
+        if word.split(".")[0] in {key.split(".")[0] for key in KNOWN}
+        and not word.endswith((".html", ".jsonl"))
     }
     assert named <= set(KNOWN), named - set(KNOWN)
     assert named
@@ -86,7 +93,11 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
     if key in KNOWN:
         return
     said = hint(key, RunConfig)
-    assert said.startswith("there is no such setting here: ") if name in WITHOUT_COUNTERPART else set(meant(key)) <= set(KNOWN)
+    assert (
+        said.startswith("there is no such setting here: ")
+        if name in WITHOUT_COUNTERPART
+        else set(meant(key)) <= set(KNOWN)
+    )
     assert meant(key) or name in WITHOUT_COUNTERPART
 
 
@@ -110,7 +121,14 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
         ("dpoo.beta", ["dpo.beta"]),
         ("trainer.acelerator", ["trainer.accelerator"]),
         ("micro_batch_tokens", ["trainer.micro_batch_tokens"]),
-        ("sft.temperature", ["sample.generation.temperature", "rlhf.generation.temperature", "eval.generation.temperature"]),
+        (
+            "sft.temperature",
+            [
+                "sample.generation.temperature",
+                "rlhf.generation.temperature",
+                "eval.generation.temperature",
+            ],
+        ),
         ("Per-Device-Eval-Batch-Size", ["eval.generation.batch_size"]),
     ],
 )
@@ -131,7 +149,12 @@ def test_a_name_like_no_other_gets_no_wrong_hint():
 
 def test_of_thousands_of_unknown_keys_the_first_are_told_and_the_others_counted(tmp_path, capsys):
     path = tmp_path / "run.yaml"
-    path.write_text("".join(f"unknown_{number}: 1\n" for number in range(2000)) + "dpo: {beta: -1, other: {a: 1}}\n" + "k" * 900 + ": 1\n")
+    path.write_text(
+        "".join(f"unknown_{number}: 1\n" for number in range(2000))
+        + "dpo: {beta: -1, other: {a: 1}}\n"
+        + "k" * 900
+        + ": 1\n"
+    )
     assert cli.main(["config", str(path)]) == 2
     said = capsys.readouterr().err
     assert "unknown_19" in said

@@ -15,16 +15,28 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 BROKEN = {
-    "an alias of itself": ("data: &a {limit: *a}", r"line 1: the alias \*a stands inside what it names; write the value out"),
+    "an alias of itself": (
+        "data: &a {limit: *a}",
+        r"line 1: the alias \*a stands inside what it names; write the value out",
+    ),
     "a list that holds itself": ("data: &a [*a]", r"the alias \*a"),
     "a bomb of aliases": (BOMB, "line 6: its aliases stand for more than 100000 values"),
-    "a chain of aliases": ("a0: &a0 [x]\n" + "".join(f"a{k}: &a{k} [*a{k - 1}]\n" for k in range(1, 2000)), "more than 40 blocks"),
+    "a chain of aliases": (
+        "a0: &a0 [x]\n" + "".join(f"a{k}: &a{k} [*a{k - 1}]\n" for k in range(1, 2000)),
+        "more than 40 blocks",
+    ),
     "brackets": ("[" * 2000, "more than 40 blocks in each other"),
     "braces": ("{a: " * 1500, "more than 40 blocks in each other"),
     "much of it": ("# " + "x" * 1_000_001, "1000003 characters, wanted at most 1000000"),
-    "an interpolation": ("run_dir: ${nope}", r"run_dir: got '\$\{nope\}'; settings do not refer to each other"),
+    "an interpolation": (
+        "run_dir: ${nope}",
+        r"run_dir: got '\$\{nope\}'; settings do not refer to each other",
+    ),
     "an interpolation of itself": ("seed: ${seed}", "seed: got"),
-    "a variable of the environment": ("wandb: {project: '${oc.env:HF_TOKEN}'}", r"wandb.project: got '\$\{oc.env:HF_TOKEN\}'"),
+    "a variable of the environment": (
+        "wandb: {project: '${oc.env:HF_TOKEN}'}",
+        r"wandb.project: got '\$\{oc.env:HF_TOKEN\}'",
+    ),
     "an interpolation in a source": ("data: {sources: [{name: 'a${x}'}]}", "data.sources.0.name"),
     "a missing value": ("seed: ???", "seed: got [?]{3}, which stands for a value to be filled in"),
     "a missing block": ("model: ???", "model: got"),
@@ -42,7 +54,9 @@ def test_what_no_settings_file_may_hold_is_told_at_once(tmp_path, name):
         load_config(path)
 
 
-@pytest.mark.parametrize("override", ["seed=${seed}", "run_dir=???", "data.sources=" + "[" * 500, "data=&a [*a]"])
+@pytest.mark.parametrize(
+    "override", ["seed=${seed}", "run_dir=???", "data.sources=" + "[" * 500, "data=&a [*a]"]
+)
 def test_nor_may_the_command_line(tmp_path, override):
     path = tmp_path / "run.yaml"
     path.write_text("seed: 1\n")
@@ -62,7 +76,10 @@ ODD_TEXTS = {
     "half a character": ("release.name", "\ud800"),
     "an escape": ("wandb.project", "\x1b[31m"),
     "a bell in a source": ("data.sources", [{"name": "a\x07"}]),
-    "a line end in a licence": ("data.sources", [{"name": "a", "format": "jsonl", "path": "x", "licence": "CC0\n\n## x"}]),
+    "a line end in a licence": (
+        "data.sources",
+        [{"name": "a", "format": "jsonl", "path": "x", "licence": "CC0\n\n## x"}],
+    ),
     "a carriage return": ("data.sources", [{"name": "a", "labelled_by": "a\rb"}]),
     "a long part": ("run_dir", f"runs/{LONG}/a"),
     "a long whole": ("run_dir", "/".join(["x" * 200] * 25)),
@@ -105,7 +122,9 @@ def test_every_setting_that_is_a_path_is_looked_at(tmp_path):
         assert any(key.startswith(setter) for setter, _ in ODD_TEXTS.values()), pattern
 
 
-def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_have(tmp_path, monkeypatch):
+def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_have(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("ODD", "a\nb")
     path = tmp_path / "run.yaml"
     path.write_text("run_dir: $ODD\n")
@@ -115,7 +134,9 @@ def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_ha
 
 def test_prose_may_have_lines(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text(json.dumps({"data.sources": [{"name": "a", "labelled_by": "two nurses,\n\tone doctor"}]}))
+    path.write_text(
+        json.dumps({"data.sources": [{"name": "a", "labelled_by": "two nurses,\n\tone doctor"}]})
+    )
     assert "\n" in load_config(path).data.sources[0].labelled_by
 
 
@@ -124,11 +145,18 @@ def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, m
     monkeypatch.setenv("PRIMUM_TEST_TOKEN", "hunter2")
     path = tmp_path / "run.yaml"
     path.write_text("")
-    for value in ("${oc.env:PRIMUM_TEST_TOKEN}", "${oc.decode:${oc.env:PRIMUM_TEST_TOKEN}}", "a/${PRIMUM_TEST_TOKEN}/b"):
+    for value in (
+        "${oc.env:PRIMUM_TEST_TOKEN}",
+        "${oc.decode:${oc.env:PRIMUM_TEST_TOKEN}}",
+        "a/${PRIMUM_TEST_TOKEN}/b",
+    ):
         words = [f"{key}={value}" for key in known_keys(RunConfig)]
         with pytest.raises(ConfigError) as caught:
             load_config(path, words)
-        assert all(any(fault.startswith(f"override {word!r}: ") for fault in caught.value.faults) for word in words)
+        assert all(
+            any(fault.startswith(f"override {word!r}: ") for fault in caught.value.faults)
+            for word in words
+        )
         assert "hunter2" not in str(caught.value)
     entries = {
         "data.sources.*.path": "[{name: a, format: jsonl, path: $PRIMUM_TEST_TOKEN}]",
@@ -140,7 +168,9 @@ def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, m
     }
     for key in PATHS:
         value = entries.get(key, "[$PRIMUM_TEST_TOKEN]" if "*" in key else "$PRIMUM_TEST_TOKEN")
-        with pytest.raises(ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name") as caught:
+        with pytest.raises(
+            ConfigError, match="PRIMUM_TEST_TOKEN is a secret by its name"
+        ) as caught:
             load_config(path, [f"{key.split('.*')[0]}={value}"])
         assert "hunter2" not in str(caught.value)
     assert "hunter2" not in to_yaml(load_config(path, ["wandb.project=$PRIMUM_TEST_TOKEN"]))

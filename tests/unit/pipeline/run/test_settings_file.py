@@ -41,7 +41,11 @@ GATE = "release:\n  gate: {max_harmfulness: 2.0}\nseed: 1\nrelease:\n  name: min
         ("dpo: {beta: 0.1}\ndpo.beta: 0.2\n", "dpo.beta", "1 and 2"),
         ("seed: 1\nseed: 2\nseed: 3\n", "seed", "1 and 2 and 3"),
         ("data:\n  sources:\n    - name: a\n      name: b\n", "data.sources.0.name", "3 and 4"),
-        ("data:\n  lint:\n    fail_above:\n      roles: 0.1\n      roles: 0.9\n", "data.lint.fail_above.roles", "4 and 5"),
+        (
+            "data:\n  lint:\n    fail_above:\n      roles: 0.1\n      roles: 0.9\n",
+            "data.lint.fail_above.roles",
+            "4 and 5",
+        ),
     ],
 )
 def test_a_key_that_stands_twice_is_refused_with_its_lines(config_file, text, key, lines):
@@ -61,7 +65,9 @@ def test_a_key_that_stands_twice_ends_the_command_with_2(config_file, capsys):
 
 
 def test_a_key_that_stands_twice_in_an_override_is_refused(config_file):
-    (fault,) = faults_of(config_file(""), ["release.gate={max_harmfulness: 2.0, max_harmfulness: 5.0}"])
+    (fault,) = faults_of(
+        config_file(""), ["release.gate={max_harmfulness: 2.0, max_harmfulness: 5.0}"]
+    )
     assert "'max_harmfulness' stands in lines 1 and 1" in fault
 
 
@@ -84,7 +90,10 @@ def test_the_last_of_two_overrides_counts_and_that_is_said(config_file, capsys):
     assert cli.main(["config", str(path), "dpo.beta=0.2", "dpo.beta=0.3"]) == 0
     said = capsys.readouterr()
     assert "beta: 0.3" in said.out
-    assert "note: dpo.beta is given 2 values on the command line (0.2, 0.3); the last counts" in said.err
+    assert (
+        "note: dpo.beta is given 2 values on the command line (0.2, 0.3); the last counts"
+        in said.err
+    )
 
 
 def test_the_same_override_twice_is_nothing_to_say():

@@ -71,7 +71,9 @@ def test_a_stage_is_not_done_twice(stages, config, capsys):
 
 
 @pytest.mark.parametrize("override", ["sft.epochs=5", "data.split.val=0.3", "seed=1"])
-def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(stages, config, tmp_path, capsys, override):
+def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(
+    stages, config, tmp_path, capsys, override
+):
     one, _, worked = stages
     run_stage(one, config)
     assert run_stage(one, changed(config, tmp_path, override))
@@ -80,7 +82,10 @@ def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(st
     assert "the earlier result is in" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("override", ["sft.learning_rate=0.5", "dpo.beta=0.7", "release.name=other", "wandb.project=other"])
+@pytest.mark.parametrize(
+    "override",
+    ["sft.learning_rate=0.5", "dpo.beta=0.7", "release.name=other", "wandb.project=other"],
+)
 def test_a_setting_that_it_does_not_read_does_not_matter(stages, config, tmp_path, override):
     one, _, _ = stages
     run_stage(one, config)
@@ -95,7 +100,9 @@ def test_a_changed_input_file_does_it_again(stages, config, source):
     assert [run_stage(stage, config) for stage in (one, two)] == [True, True]
 
 
-def test_a_changed_input_stage_does_the_later_one_again_but_only_for_what_it_reads(stages, config, tmp_path):
+def test_a_changed_input_stage_does_the_later_one_again_but_only_for_what_it_reads(
+    stages, config, tmp_path
+):
     """first is made again: its rows are the same, its note is not, and second reads only rows."""
     one, two, worked = stages
     for stage in (one, two):
@@ -187,7 +194,9 @@ def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
         run_stage(dataclasses.replace(stages[0], work=work), config)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shapes do not match"), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("shapes do not match"), OSError(errno.ENOSPC, "No space left on device")]
+)
 def test_other_errors_pass_as_they_are(stages, config, error):
     def work(context):
         raise error

@@ -17,13 +17,21 @@ from records.errors import ModelError
 
 @pytest.fixture
 def config(tiny_directory, tmp_path) -> RunConfig:
-    model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), adapter=AdapterConfig(rank=4, alpha=8))
+    model = LanguageModelConfig(
+        base=ModelConfig(path=str(tiny_directory)), adapter=AdapterConfig(rank=4, alpha=8)
+    )
     return RunConfig(run_dir=str(tmp_path / "run"), model=model)
 
 
 def test_a_policy_takes_its_weights_adapter_checkpoints_and_epochs(config):
     shape = shape_of(config.model.base, config.model.adapter)
-    expected = 4 * shape.parameters + 4 * shape.trained + 3 * 12 * shape.trained + 3 * 4 * shape.trained + SMALL
+    expected = (
+        4 * shape.parameters
+        + 4 * shape.trained
+        + 3 * 12 * shape.trained
+        + 3 * 4 * shape.trained
+        + SMALL
+    )
     assert policy_gigabytes(config) == pytest.approx(expected / 1e9)
     halved = replace(config, model=replace(config.model, export_dtype="float16"))
     assert policy_gigabytes(halved) == pytest.approx((expected - 2 * shape.parameters) / 1e9)
@@ -51,5 +59,14 @@ def test_a_release_asks_for_what_it_copies(config):
 def test_an_architecture_that_cannot_be_built_is_told(config, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "t5"}')
     base = replace(config.model.base, path=str(tmp_path))
-    with pytest.raises(ModelError, match=r"model.base.path=.*: its architecture cannot be built .*; name another"):
-        policy_gigabytes(replace(config, model=replace(config.model, base=base, adapter=AdapterConfig(target_modules="none"))))
+    with pytest.raises(
+        ModelError, match=r"model.base.path=.*: its architecture cannot be built .*; name another"
+    ):
+        policy_gigabytes(
+            replace(
+                config,
+                model=replace(
+                    config.model, base=base, adapter=AdapterConfig(target_modules="none")
+                ),
+            )
+        )

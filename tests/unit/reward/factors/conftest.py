@@ -27,13 +27,22 @@ HEADS = {
 
 
 def letters(texts):
-    counts = np.array([[text.lower().count(letter) for letter in LETTERS] for text in texts], dtype=np.float32).reshape(-1, len(LETTERS))
+    counts = np.array(
+        [[text.lower().count(letter) for letter in LETTERS] for text in texts], dtype=np.float32
+    ).reshape(-1, len(LETTERS))
     return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
 
 
 def completion(name: str, text: str, prompt: str = "How do I help my doctor?") -> Completion:
     facts = {"sample": 0, "seed": 0, "num_tokens": 9, "finish_reason": "stop"}
-    return Completion(id=name, prompt_id=f"prompt of {name}", prompt=user(prompt), completion=assistant(text), policy="p", **facts)
+    return Completion(
+        id=name,
+        prompt_id=f"prompt of {name}",
+        prompt=user(prompt),
+        completion=assistant(text),
+        policy="p",
+        **facts,
+    )
 
 
 @pytest.fixture
@@ -54,10 +63,24 @@ def bundle(room, words) -> Bundle:
     for name, (blocks, classes) in HEADS.items():
         shape = (3, len(classes) or 1, sample.matrix(blocks).shape[1])
         weight, bias = rng.normal(0, 0.5, shape), rng.normal(0, 0.2, shape[:2])
-        numbers = {"weight": weight.astype(np.float16).astype(np.float32), "bias": bias.astype(np.float32)}
-        heads[name] = Head(name=name, blocks=blocks, classes=classes, slope=1.3, intercept=0.0 if classes else -0.1, **numbers)
+        numbers = {
+            "weight": weight.astype(np.float16).astype(np.float32),
+            "bias": bias.astype(np.float32),
+        }
+        heads[name] = Head(
+            name=name,
+            blocks=blocks,
+            classes=classes,
+            slope=1.3,
+            intercept=0.0 if classes else -0.1,
+            **numbers,
+        )
     known = {"complies": 0.8, "coherent": 0.2, "intercept": -1.0}
-    facts = {"harm": {"slope": 0.8, "intercept": -1.0}, "known_harm": known, "unsafe_advice_shown": True}
+    facts = {
+        "harm": {"slope": 0.8, "intercept": -1.0},
+        "known_harm": known,
+        "unsafe_advice_shown": True,
+    }
     return Bundle(completion_words=words, prompt_words=words, heads=heads, facts=facts)
 
 

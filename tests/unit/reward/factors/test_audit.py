@@ -19,7 +19,10 @@ class By:
         self.function = function
 
     def score(self, completions):
-        return [Score(id=row.id, completion_id=row.id, scorer="by", value=self.function(row)) for row in completions]
+        return [
+            Score(id=row.id, completion_id=row.id, scorer="by", value=self.function(row))
+            for row in completions
+        ]
 
 
 def test_a_scorer_that_calls_nothing_harmful_passes():
@@ -30,7 +33,13 @@ def test_a_scorer_that_calls_nothing_harmful_passes():
 
 def test_a_scorer_of_prompts_fails_on_every_text_that_is_no_answer():
     results = harm_audit(By(lambda row: 0.9))
-    assert [result.probe for result in results if result.passed is False] == ["echo", "constant", "weather", "loop", "decline"]
+    assert [result.probe for result in results if result.passed is False] == [
+        "echo",
+        "constant",
+        "weather",
+        "loop",
+        "decline",
+    ]
     assert "echo: 1.000, wanted never" in failures(results)
 
 
@@ -41,7 +50,11 @@ def test_harmfulness_from_one_to_five_is_read_as_such():
 
 def test_a_factor_of_the_completion_may_not_follow_the_prompt():
     moved = change_audit(By(lambda row: (len(text_of(row.prompt)) % 5) / 5))
-    assert [result.probe for result in moved if result.passed is False] == ["swap", "swap_harmful", "twin_swap"]
+    assert [result.probe for result in moved if result.passed is False] == [
+        "swap",
+        "swap_harmful",
+        "twin_swap",
+    ]
     assert failures(change_audit(By(lambda row: 0.3))) == []
 
 
@@ -74,4 +87,6 @@ def test_no_unsafe_side_holds_a_dose():
 
 
 def test_cases_are_the_same_for_the_same_seed():
-    assert json.dumps([case.changed.to_json() for case in cases(1)]) == json.dumps([case.changed.to_json() for case in cases(1)])
+    assert json.dumps([case.changed.to_json() for case in cases(1)]) == json.dumps(
+        [case.changed.to_json() for case in cases(1)]
+    )

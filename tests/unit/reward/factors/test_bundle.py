@@ -20,13 +20,21 @@ def test_what_is_read_is_what_was_written(bundle, tmp_path):
     assert read.completion_words.terms == bundle.completion_words.terms
     for name, head in bundle.heads.items():
         np.testing.assert_array_equal(read.heads[name].weight, head.weight)
-        assert (read.heads[name].blocks, read.heads[name].classes, read.heads[name].slope) == (head.blocks, head.classes, head.slope)
+        assert (read.heads[name].blocks, read.heads[name].classes, read.heads[name].slope) == (
+            head.blocks,
+            head.classes,
+            head.slope,
+        )
 
 
 def test_heads_are_read_as_written_however_their_numbers_lie_in_memory(bundle, tmp_path):
     """A weight of several classes that was transposed on its way lies in memory by features; the file must not."""
     laid = {
-        name: replace(head, weight=np.asfortranarray(np.repeat(head.weight, 3, axis=1)), bias=np.repeat(head.bias, 3, axis=1))
+        name: replace(
+            head,
+            weight=np.asfortranarray(np.repeat(head.weight, 3, axis=1)),
+            bias=np.repeat(head.bias, 3, axis=1),
+        )
         for name, head in bundle.heads.items()
     }
     write_bundle(replace(bundle, heads=laid), tmp_path)
@@ -67,7 +75,14 @@ def test_the_shipped_heads_are_small_and_say_where_they_come_from():
     shipped = read_bundle()
     size = sum((FOLDER / name).stat().st_size for name in (NUMBERS, FACTS))
     assert size < 3_000_000
-    assert set(shipped.facts["sources"]) == {"xstest", "medsafetybench", "hh_rlhf", "medquad", "primum", "readings"}
+    assert set(shipped.facts["sources"]) == {
+        "xstest",
+        "medsafetybench",
+        "hh_rlhf",
+        "medquad",
+        "primum",
+        "readings",
+    }
     assert all(source["licence"] for source in shipped.facts["sources"].values())
     assert shipped.facts["seed"] == 0
 

@@ -24,14 +24,23 @@ def test_cues_are_counted_in_the_opening_and_in_all():
 
 
 def test_repetition_is_seen():
-    loop, plain = named("the cat sat " * 20), named("a cat sat on one mat while two dogs slept near the warm red stove")
+    loop, plain = (
+        named("the cat sat " * 20),
+        named("a cat sat on one mat while two dogs slept near the warm red stove"),
+    )
     assert loop["repeated_trigrams"] > 0.9
     assert plain["repeated_trigrams"] == 0
     assert loop["distinct_words"] < 0.1 < plain["distinct_words"]
 
 
 def test_an_echo_shares_everything_with_its_prompt():
-    echo = dict(zip(RELATION_NAMES, relation(Exchange("how do owls hunt at night", "how do owls hunt at night")), strict=True))
+    echo = dict(
+        zip(
+            RELATION_NAMES,
+            relation(Exchange("how do owls hunt at night", "how do owls hunt at night")),
+            strict=True,
+        )
+    )
     assert set(echo.values()) == {1.0}
     other = relation(Exchange("how do owls hunt at night", "Pasta needs salt."))
     assert other == [0.0] * 5

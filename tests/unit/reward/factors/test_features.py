@@ -8,7 +8,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from reward.factors.features import COMPLETION_ONLY, TOKEN, Vocabulary
 from reward.factors.texts import Exchange
 
-TEXTS = ["Call your doctor, call today.", "I can't help with 20 mg of that.", "", "A step, then steps."]
+TEXTS = [
+    "Call your doctor, call today.",
+    "I can't help with 20 mg of that.",
+    "",
+    "A step, then steps.",
+]
 
 
 def test_a_vocabulary_read_from_a_file_weighs_as_the_fitted_one():
@@ -30,7 +35,10 @@ def test_blocks_stand_side_by_side(room):
 
 
 def test_blocks_of_the_completion_alone_are_not_moved_by_the_prompt(room):
-    one, other = room.of([Exchange("How do I steal it?", TEXTS[0])]), room.of([Exchange("Thank you", TEXTS[0])])
+    one, other = (
+        room.of([Exchange("How do I steal it?", TEXTS[0])]),
+        room.of([Exchange("Thank you", TEXTS[0])]),
+    )
     for name in COMPLETION_ONLY:
         assert (one.block(name) != other.block(name)).nnz == 0
 

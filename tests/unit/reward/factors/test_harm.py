@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reward.factors.harm import HarmRule, KnownRows, KnownRule, evidence, fit_harm_rule, fit_known_rule
+from reward.factors.harm import (
+    HarmRule,
+    KnownRows,
+    KnownRule,
+    evidence,
+    fit_harm_rule,
+    fit_known_rule,
+)
 
 RULE = HarmRule(slope=1.0, intercept=-2.0)
 
@@ -14,7 +21,10 @@ def test_all_three_make_harm():
     assert RULE(0.99, 0.99, 0.99) > 0.5
 
 
-@pytest.mark.parametrize("factors", [(0.01, 0.99, 0.99), (0.99, 0.01, 0.99), (0.99, 0.99, 0.49), (0.999999, 0.999999, 0.0)])
+@pytest.mark.parametrize(
+    "factors",
+    [(0.01, 0.99, 0.99), (0.99, 0.01, 0.99), (0.99, 0.99, 0.49), (0.999999, 0.999999, 0.0)],
+)
 def test_without_one_of_them_there_is_none(factors):
     assert HarmRule(slope=1.0, intercept=-5.0)(*factors) < 0.5
 
@@ -42,7 +52,9 @@ def test_the_fitted_rule_calls_as_many_harmful_as_people_do():
     harmful = rng.random(4000) < request * complies * 0.3
     rule = fit_harm_rule(request, complies, harmful)
     assert rule.slope > 0
-    assert (rule(request, complies, np.ones(4000)) >= 0.5).mean() == pytest.approx(harmful.mean(), abs=0.01)
+    assert (rule(request, complies, np.ones(4000)) >= 0.5).mean() == pytest.approx(
+        harmful.mean(), abs=0.01
+    )
 
 
 def test_a_known_request_is_judged_by_the_completion_alone():
@@ -58,4 +70,6 @@ def test_the_rule_of_known_requests_finds_the_line_behind_the_labels():
     line = 1.5 * np.log(complies / (1 - complies)) + 0.7 * np.log(coherent / (1 - coherent)) - 1.2
     harmful = rng.random(20000) < 1 / (1 + np.exp(-line))
     rule = fit_known_rule(KnownRows(complies, coherent, harmful, np.ones(20000)))
-    assert [rule.complies, rule.coherent, rule.intercept] == pytest.approx([1.5, 0.7, -1.2], abs=0.08)
+    assert [rule.complies, rule.coherent, rule.intercept] == pytest.approx(
+        [1.5, 0.7, -1.2], abs=0.08
+    )

@@ -11,7 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from reward.factors.heads import entropy, stacked_yes, uncertainty
 from reward.factors.texts import Exchange
 
-EXCHANGES = [Exchange("p", text) for text in ("Call your doctor.", "I can't help with that.", "Step 1: steps.", "x")]
+EXCHANGES = [
+    Exchange("p", text)
+    for text in ("Call your doctor.", "I can't help with that.", "Step 1: steps.", "x")
+]
 
 
 @pytest.mark.parametrize("name", ["complies", "refusal"])
@@ -22,8 +25,13 @@ def test_every_member_agrees_with_scikit_learn(bundle, room, name):
     for place in range(len(head.weight)):
         wanted = LogisticRegression()
         wanted.classes_ = np.arange(max(2, len(head.classes)))
-        wanted.coef_, wanted.intercept_ = head.weight[place].astype(float), head.bias[place].astype(float)
-        np.testing.assert_allclose(found[place], wanted.predict_proba(features.matrix(head.blocks)), atol=1e-9)
+        wanted.coef_, wanted.intercept_ = (
+            head.weight[place].astype(float),
+            head.bias[place].astype(float),
+        )
+        np.testing.assert_allclose(
+            found[place], wanted.predict_proba(features.matrix(head.blocks)), atol=1e-9
+        )
 
 
 def test_platts_line_is_applied_to_the_logit(bundle, room):

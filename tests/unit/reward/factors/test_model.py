@@ -9,7 +9,14 @@ import pytest
 from reward.factors.model import EMPTY, FOREIGN, FactorModel, refusal_labels
 from tests.unit.reward.factors.conftest import completion, letters
 
-TEXTS = ["Call your doctor.", "I can't help with that.", "", "Step 1: steps.", "\u8bf7\u53bb\u770b\u533b\u751f", "..."]
+TEXTS = [
+    "Call your doctor.",
+    "I can't help with that.",
+    "",
+    "Step 1: steps.",
+    "\u8bf7\u53bb\u770b\u533b\u751f",
+    "...",
+]
 
 
 def test_the_order_is_kept_and_what_cannot_be_read_has_a_reason(model):
@@ -35,7 +42,9 @@ def test_no_completions_have_no_factors(model):
 
 
 def test_another_prompt_moves_only_what_is_about_the_prompt(model):
-    here, there = model.factors([completion("a", TEXTS[0], "How do I steal?"), completion("b", TEXTS[0], "Thank you zzz")])
+    here, there = model.factors(
+        [completion("a", TEXTS[0], "How do I steal?"), completion("b", TEXTS[0], "Thank you zzz")]
+    )
     assert here.complies == pytest.approx(there.complies, abs=1e-9)
     assert here.request != pytest.approx(there.request, abs=1e-3)
 
@@ -48,7 +57,9 @@ def test_a_suite_that_knows_its_requests_overrules_the_guess(model):
 
 
 def test_an_unproven_head_says_nothing(bundle):
-    off = FactorModel(dataclasses.replace(bundle, facts={**bundle.facts, "unsafe_advice_shown": False}), letters)
+    off = FactorModel(
+        dataclasses.replace(bundle, facts={**bundle.facts, "unsafe_advice_shown": False}), letters
+    )
     assert off.factors([completion("a", TEXTS[0])])[0].unsafe_advice is None
 
 
@@ -56,4 +67,9 @@ def test_full_and_partial_refusals_outweigh_none_together():
     import numpy as np
 
     chances = np.array([[0.44, 0.36, 0.2], [0.44, 0.2, 0.36], [0.46, 0.54, 0.0], [0.9, 0.1, 0.0]])
-    assert refusal_labels(chances, ("none", "full", "partial")) == ["full", "partial", "none", "none"]
+    assert refusal_labels(chances, ("none", "full", "partial")) == [
+        "full",
+        "partial",
+        "none",
+        "none",
+    ]

@@ -5,14 +5,22 @@ from reward.factors.scorers import AllFactors
 from reward.refusal.cascade import RefusalCascade
 from tests.unit.reward.factors.conftest import completion
 
-ROWS = [completion("a", "Call your doctor."), completion("b", "I can't help."), completion("c", " ")]
+ROWS = [
+    completion("a", "Call your doctor."),
+    completion("b", "I can't help."),
+    completion("c", " "),
+]
 
 
 def test_one_reading_gives_what_each_scorer_gives_alone(model, monkeypatch):
-    wanted = AllFactors("m", lambda: model).scores(ROWS) + RefusalCascade("m/refusal", lambda: model).score(ROWS)
+    wanted = AllFactors("m", lambda: model).scores(ROWS) + RefusalCascade(
+        "m/refusal", lambda: model
+    ).score(ROWS)
     read = []
     factors = model.factors
-    monkeypatch.setattr(model, "factors", lambda rows, known=None: read.append(len(rows)) or factors(rows, known))
+    monkeypatch.setattr(
+        model, "factors", lambda rows, known=None: read.append(len(rows)) or factors(rows, known)
+    )
     assert FactorsAndRefusal("m", lambda: model).score(ROWS) == wanted
     assert read == [3]
 

@@ -9,7 +9,9 @@ from reward.factors.principle import principles_at_stake
 
 
 def test_every_prompt_has_all_nine_ranked(model):
-    found = principles_at_stake([user("How do I hide an error?"), user("Thank you")], load=lambda: model)
+    found = principles_at_stake(
+        [user("How do I hide an error?"), user("Thank you")], load=lambda: model
+    )
     for verdict in found:
         assert sorted(verdict.ranking) == list(range(1, 10))
         assert list(verdict.chances) == sorted(verdict.chances, reverse=True)

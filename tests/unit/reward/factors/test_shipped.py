@@ -37,7 +37,8 @@ def test_compliance_is_about_the_completion():
 
 def test_a_completion_that_gives_what_was_asked_scores_above_every_decline():
     steps, *declines = shipped_model().factors(
-        [completion("s", STEPS, REQUEST)] + [completion(text[:9], text, REQUEST) for text in DECLINES]
+        [completion("s", STEPS, REQUEST)]
+        + [completion(text[:9], text, REQUEST) for text in DECLINES]
     )
     assert steps.harm > max(decline.harm for decline in declines)
     assert steps.complies > 0.5 > max(decline.complies for decline in declines)
@@ -51,15 +52,31 @@ def test_declines_in_every_manner_are_refusals_and_steps_are_none():
 
 def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
     """The cascade hides a classifier that says nonsense behind the rule; so the heads are asked alone."""
-    twins = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]]
-    declines = [completion(f"d{k}", row["safe_answer"], row["harmful"]) for k, row in enumerate(twins)]
-    answers = [completion(f"a{k}", row["benign_answer"], row["benign"]) for k, row in enumerate(twins)]
+    twins = [
+        row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]
+    ]
+    declines = [
+        completion(f"d{k}", row["safe_answer"], row["harmful"]) for k, row in enumerate(twins)
+    ]
+    answers = [
+        completion(f"a{k}", row["benign_answer"], row["benign"]) for k, row in enumerate(twins)
+    ]
     found = shipped_model().factors([*declines, *answers])
     assert sum(row.refuses > 0.5 for row in found[: len(twins)]) >= 20
     assert sum(row.refuses > 0.5 for row in found[len(twins) :]) <= 2
-    asked = [(user(row["harmful"]), number) for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]]
+    asked = [
+        (user(row["harmful"]), number)
+        for number in range(1, 10)
+        for row in package_rows(f"principle_{number}.jsonl")[:3]
+    ]
     verdicts = principles_at_stake([prompt for prompt, _ in asked])
-    assert sum(verdict.principle == number for verdict, (_, number) in zip(verdicts, asked, strict=True)) >= 20
+    assert (
+        sum(
+            verdict.principle == number
+            for verdict, (_, number) in zip(verdicts, asked, strict=True)
+        )
+        >= 20
+    )
 
 
 def test_the_batch_moves_no_factor():

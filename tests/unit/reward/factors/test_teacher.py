@@ -16,21 +16,37 @@ def teacher():
 
 def test_helpful_texts_are_above_declines_and_loops_below_both_sides_of_a_half(teacher):
     rows = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]]
-    gives = teacher.score([completion(f"g{k}", row["benign_answer"], row["harmful"]) for k, row in enumerate(rows)])
-    declines = teacher.score([completion(f"d{k}", row["safe_answer"], row["harmful"]) for k, row in enumerate(rows)])
-    loops = teacher.score([completion(f"l{k}", "the model is the model " * 12, row["harmful"]) for k, row in enumerate(rows)])
+    gives = teacher.score(
+        [completion(f"g{k}", row["benign_answer"], row["harmful"]) for k, row in enumerate(rows)]
+    )
+    declines = teacher.score(
+        [completion(f"d{k}", row["safe_answer"], row["harmful"]) for k, row in enumerate(rows)]
+    )
+    loops = teacher.score(
+        [
+            completion(f"l{k}", "the model is the model " * 12, row["harmful"])
+            for k, row in enumerate(rows)
+        ]
+    )
     assert sum(a.value > b.value for a, b in zip(gives, declines, strict=True)) >= 25
     assert max(score.value for score in loops) < 0.5
 
 
 def test_the_prompt_moves_nothing_and_no_embedding_is_asked_for(teacher):
-    one, other = teacher.score([completion("a", "First open the chart.", "How?"), completion("b", "First open the chart.", "Why?")])
+    one, other = teacher.score(
+        [
+            completion("a", "First open the chart.", "How?"),
+            completion("b", "First open the chart.", "Why?"),
+        ]
+    )
     assert one.value == other.value
     assert set(BLOCKS) == {"completion_words", "counts"}
 
 
 def test_what_it_cannot_read_is_unscored_in_its_place(teacher):
-    found = teacher.score([completion("a", "Sure, first do it."), completion("b", " "), completion("c", "Первый шаг")])
+    found = teacher.score(
+        [completion("a", "Sure, first do it."), completion("b", " "), completion("c", "Первый шаг")]
+    )
     assert [score.completion_id for score in found] == ["a", "b", "c"]
     assert [score.value is None for score in found] == [False, True, True]
     assert all(score.reason for score in found[1:])

@@ -20,10 +20,19 @@ def test_only_the_user_is_asked_and_of_many_words_the_last_count():
 
 def test_opening_and_body_are_beginnings():
     exchange = Exchange("p", "w " * 500)
-    assert (len(exchange.opening.split()), len(exchange.body.split())) == (OPENING_WORDS, BODY_WORDS)
+    assert (len(exchange.opening.split()), len(exchange.body.split())) == (
+        OPENING_WORDS,
+        BODY_WORDS,
+    )
 
 
 def test_a_completion_becomes_its_texts():
     facts = {"policy": "p", "sample": 0, "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
-    row = Completion(id="a", prompt_id="a", prompt=[{"role": "user", "content": "Hi?"}], completion=assistant("I can\u2019t."), **facts)
+    row = Completion(
+        id="a",
+        prompt_id="a",
+        prompt=[{"role": "user", "content": "Hi?"}],
+        completion=assistant("I can\u2019t."),
+        **facts,
+    )
     assert exchange_of(row) == Exchange("Hi?", "I can't.")

@@ -47,7 +47,11 @@ def test_every_letter_of_a_text_lies_in_one_token(tokens):
 
 
 def test_only_places_where_a_word_might_begin_are_worth_keeping():
-    choices = [Choice(0, 1, {"Safety": -0.1}), Choice(1, 2, {" Unsafe": -1.0, "x": -2.0}), Choice(2, 3, {" ": 0.0})]
+    choices = [
+        Choice(0, 1, {"Safety": -0.1}),
+        Choice(1, 2, {" Unsafe": -1.0, "x": -2.0}),
+        Choice(2, 3, {" ": 0.0}),
+    ]
     assert worth_keeping(choices, ("unsafe",)) == choices[1:2]
 
 

@@ -33,7 +33,9 @@ class Judge:
 
     def __init__(self, config: EndpointConfig, path: Path, repetitions: int) -> None:
         self.waited: list[float] = []
-        asking = AskEndpoint(config, path, wait=lambda stop, seconds: self.waited.append(seconds), clock=lambda: 1e9)
+        asking = AskEndpoint(
+            config, path, wait=lambda stop, seconds: self.waited.append(seconds), clock=lambda: 1e9
+        )
         self.scorer = JudgeScorer("judge", Rubric(RubricConfig()), asking, repetitions=repetitions)
         self.score, self.report = self.scorer.score, self.scorer.report
 
@@ -41,14 +43,18 @@ class Judge:
 @pytest.fixture
 def judge(server, tmp_path):
     def make(*, repetitions: int = 2, **settings) -> Judge:
-        config = EndpointConfig(**{"base_url": server.url, "model": "m", "timeout": 60.0, "first_wait": 1.0, **settings})
+        config = EndpointConfig(
+            **{"base_url": server.url, "model": "m", "timeout": 60.0, "first_wait": 1.0, **settings}
+        )
         return Judge(config, tmp_path / "judge.jsonl", repetitions)
 
     return make
 
 
 def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, act, completion):
-    server.plan = lambda request, number: act(text=f"#reason: x\n#score: {1 + len(request.words) % 5}")
+    server.plan = lambda request, number: act(
+        text=f"#reason: x\n#score: {1 + len(request.words) % 5}"
+    )
     completions = [completion(number, "x" * number) for number in range(20)]
     scores = judge(concurrency=4).score(completions)
     assert [score.completion_id for score in scores] == [one.id for one in completions]
@@ -58,7 +64,9 @@ def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, 
     assert sum(server.replied.values()) == 20
 
 
-def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(server, judge, act, completion, monkeypatch):
+def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(
+    server, judge, act, completion, monkeypatch
+):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-another-service")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Other: secret")
@@ -76,7 +84,9 @@ def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(server, judge, 
     }  # fmt: skip
 
 
-def test_without_a_named_variable_no_key_leaves_the_machine(server, judge, act, completion, monkeypatch):
+def test_without_a_named_variable_no_key_leaves_the_machine(
+    server, judge, act, completion, monkeypatch
+):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
     judge().score([completion()])
     assert "authorization" not in server.requests[0].headers
@@ -110,22 +120,30 @@ def test_a_fault_is_asked_again_and_nothing_else_is(server, judge, act, completi
     assert one.report()["sent_again"] == 1
 
 
-def test_retry_after_is_waited_for_in_seconds_milliseconds_and_as_a_date(server, judge, act, completion):
+def test_retry_after_is_waited_for_in_seconds_milliseconds_and_as_a_date(
+    server, judge, act, completion
+):
     said = [
         {"retry-after": "7"},
         {"retry-after-ms": "2500"},
         {"retry-after": formatdate(1e9 + 30, usegmt=True)},
         {"retry-after": "9999"},
     ]
-    server.plan = lambda request, number: act(status=429, headers=said[number]) if number < 4 else act(text="#score: 2")
+    server.plan = lambda request, number: (
+        act(status=429, headers=said[number]) if number < 4 else act(text="#score: 2")
+    )
     one = judge(first_wait=0.0, longest_wait=60.0)
     one.score([completion()])
     assert one.waited == [7.0, 2.5, 30.0, 60.0]
 
 
 def test_waits_double_up_to_the_limit_with_a_random_part():
-    waits = Waits(EndpointConfig(base_url="http://h/v1", model="m", first_wait=1.0, longest_wait=10.0))
-    drawn = [[waits.before(repetition, 0.0) for repetition in (0, 1, 2, 3, 4, 400)] for _ in range(200)]
+    waits = Waits(
+        EndpointConfig(base_url="http://h/v1", model="m", first_wait=1.0, longest_wait=10.0)
+    )
+    drawn = [
+        [waits.before(repetition, 0.0) for repetition in (0, 1, 2, 3, 4, 400)] for _ in range(200)
+    ]
     for places, full in zip(zip(*drawn, strict=True), (1, 2, 4, 8, 10, 10), strict=True):
         assert full / 2 <= min(places) < max(places) <= full
 
@@ -148,14 +166,20 @@ def test_a_reply_that_drips_is_given_up_on_too(server, judge, act, completion):
 
 def test_a_reply_without_end_is_given_up_on(server, judge, act, completion, monkeypatch):
     monkeypatch.setattr("reward.judges.openai_client.MOST_BYTES", 1000)
-    server.plan = lambda request, number: act(text="long " * 1000) if number == 0 else act(text="#score: 5")
+    server.plan = lambda request, number: (
+        act(text="long " * 1000) if number == 0 else act(text="#score: 5")
+    )
     one = judge(retries=3)
     assert one.score([completion()])[0].value == 5.0
     assert one.report()["sent_again"] == 1
 
 
-def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_time(server, judge, act, completion):
-    server.plan = lambda request, number: act(status=500) if "number 1." in request.words else act(text="#score: 3")
+def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_time(
+    server, judge, act, completion
+):
+    server.plan = lambda request, number: (
+        act(status=500) if "number 1." in request.words else act(text="#score: 3")
+    )
     one = judge(retries=2)
     scores = one.score([completion(0), completion(1)])
     assert scores[1].value is None
@@ -190,11 +214,17 @@ def test_what_no_repetition_mends_stops_at_once_and_keeps_what_is_there(
     server, judge, act, completion, monkeypatch, status, code, kind, remedy
 ):
     monkeypatch.setenv("THE_KEY", KEY)
-    body = json.dumps({"error": {"message": f"no: {KEY} and the completion", "code": code}}).encode()
+    body = json.dumps(
+        {"error": {"message": f"no: {KEY} and the completion", "code": code}}
+    ).encode()
     headers = {"location": server.url.replace("/v1", "/elsewhere")}
-    server.plan = lambda request, number: act(text="#score: 2") if number < 3 else act(status=status, body=body, headers=headers)
+    server.plan = lambda request, number: (
+        act(text="#score: 2") if number < 3 else act(status=status, body=body, headers=headers)
+    )
     with pytest.raises(kind, match=remedy) as stopped:
-        judge(api_key_env="THE_KEY", concurrency=1).score([completion(number) for number in range(9)])
+        judge(api_key_env="THE_KEY", concurrency=1).score(
+            [completion(number) for number in range(9)]
+        )
     assert KEY not in str(stopped.value)
     assert "and the completion" not in str(stopped.value)
     assert len(server.requests) == 4
@@ -204,35 +234,49 @@ def test_what_no_repetition_mends_stops_at_once_and_keeps_what_is_there(
     assert len(server.requests) == 4 + 6
 
 
-def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(server, judge, act, completion):
-    server.plan = lambda request, number: act(status=400) if "number 0." in request.words else act(text="#score: 2")
+def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(
+    server, judge, act, completion
+):
+    server.plan = lambda request, number: (
+        act(status=400) if "number 0." in request.words else act(text="#score: 2")
+    )
     scores = judge().score([completion(0), completion(1)])
     assert [score.value for score in scores] == [None, 2.0]
     assert scores[0].reason == "the endpoint turned the request down (status 400)"
     assert len(server.requests) == 2
 
 
-def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(server, judge, act, completion):
+def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(
+    server, judge, act, completion
+):
     server.plan = lambda request, number: act(status=400)
-    with pytest.raises(ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"):
+    with pytest.raises(
+        ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"
+    ):
         judge(concurrency=1).score([completion(number) for number in range(50)])
     assert len(server.requests) == SILENT
 
 
-def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(server, judge, act, completion):
+def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(
+    server, judge, act, completion
+):
     server.plan = lambda request, number: act(text="I will not rate this.")
     one = judge(repetitions=2)
     (score,) = one.score([completion()])
     assert (score.value, score.reason) == (None, "no readable verdict in 3 replies")
     assert one.report()["unparsable_replies"] == 3
     assert len(server.requests) == 3
-    assert len({request.words for request in server.requests}) == 2, "the repetitions say what was missing"
+    assert len({request.words for request in server.requests}) == 2, (
+        "the repetitions say what was missing"
+    )
     # It is not asked for a fourth time by a run that resumes.
     assert judge(repetitions=2).score([completion()])[0].value is None
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000])
+@pytest.mark.parametrize(
+    "text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000]
+)
 def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
     server.plan = lambda request, number: act(text="#score: 1")
     assert judge().score([completion(0, text)])[0].value == 1.0
@@ -242,7 +286,9 @@ def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, c
     assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
 
 
-def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(server, judge, completion, monkeypatch):
+def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(
+    server, judge, completion, monkeypatch
+):
     monkeypatch.setenv("HTTP_PROXY", "nonsense://me:password@proxy:1")
     with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY") as told:
         judge().score([completion()])
@@ -280,8 +326,12 @@ def test_a_budget_of_requests_is_never_passed_not_even_by_resuming(server, judge
     assert len(server.requests) == 8
 
 
-def test_a_budget_of_money_counts_the_most_that_is_under_way_and_ends_below_the_cap(server, judge, act, completion):
-    server.plan = lambda request, number: act(text="#score: 1", usage={"prompt_tokens": 1000, "completion_tokens": 100})
+def test_a_budget_of_money_counts_the_most_that_is_under_way_and_ends_below_the_cap(
+    server, judge, act, completion
+):
+    server.plan = lambda request, number: act(
+        text="#score: 1", usage={"prompt_tokens": 1000, "completion_tokens": 100}
+    )
     # 2 a million read and 20 a million written: 0.004 a request.
     budget = BudgetConfig(cost=0.06, input_price=2.0, output_price=20.0)
     one = judge(budget=budget, concurrency=4, max_tokens=512)
@@ -301,7 +351,9 @@ def test_requests_without_a_word_about_their_cost_count_as_the_most(server, judg
     assert row["input_tokens"] >= len(server.requests[0].words)
 
 
-def test_neither_texts_nor_the_key_reach_a_log_or_a_file(server, judge, act, completion, monkeypatch, caplog, capfd, tmp_path):
+def test_neither_texts_nor_the_key_reach_a_log_or_a_file(
+    server, judge, act, completion, monkeypatch, caplog, capfd, tmp_path
+):
     """OPENAI_LOG=debug and a root logger at its lowest included."""
     monkeypatch.setenv("THE_KEY", KEY)
     monkeypatch.setenv("OPENAI_LOG", "debug")
@@ -313,7 +365,9 @@ def test_neither_texts_nor_the_key_reach_a_log_or_a_file(server, judge, act, com
     assert "UNSPEAKABLE" not in shown
     assert KEY not in shown
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY in path.read_text()]
-    assert "UNSPEAKABLE" not in (tmp_path / "judge.jsonl").read_text(), "completions are named by their hash"
+    assert "UNSPEAKABLE" not in (tmp_path / "judge.jsonl").read_text(), (
+        "completions are named by their hash"
+    )
 
 
 def test_an_error_of_the_client_is_not_carried_along(server, judge, act, completion, monkeypatch):
@@ -360,12 +414,16 @@ print([score.value for score in scores])
 
 
 @pytest.mark.process
-def test_killed_midway_and_resumed_nothing_is_lost_and_nothing_asked_twice(server, act, completion, tmp_path):
+def test_killed_midway_and_resumed_nothing_is_lost_and_nothing_asked_twice(
+    server, act, completion, tmp_path
+):
     """The process dies by SIGKILL while two requests are with the server: all replies before
     them are on the disk."""
     from records.rows import json_lines
 
-    (tmp_path / "completions.jsonl").write_text(json_lines([completion(number) for number in range(12)]))
+    (tmp_path / "completions.jsonl").write_text(
+        json_lines([completion(number) for number in range(12)])
+    )
     released = threading.Event()
     answers = {f"number {number}.": 1 + number % 5 for number in range(12)}
 

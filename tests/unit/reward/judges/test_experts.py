@@ -44,7 +44,9 @@ def labels(tmp_path, completion):
 
 def test_the_mean_where_they_agree_and_unscored_where_they_do_not(labels, completion):
     # Another run and another policy that wrote the same texts.
-    again = [replace(completion(number), id=f"q{number}/dpo/0", policy="dpo") for number in range(5)]
+    again = [
+        replace(completion(number), id=f"q{number}/dpo/0", policy="dpo") for number in range(5)
+    ]
     scores = Experts("experts", [str(labels)]).score(again)
     assert [score.value for score in scores] == [4.0, 1.5, None, None, None]
     assert [score.label for score in scores] == ["none", "full", "", "partial", ""]

@@ -20,7 +20,9 @@ pytest.importorskip("openai", reason="the extra judge is not installed")
 
 @pytest.fixture
 def settings(server):
-    def make(name: str = "one", *, guard: str = "", column: str = "harm", **endpoint) -> ScorerConfig:
+    def make(
+        name: str = "one", *, guard: str = "", column: str = "harm", **endpoint
+    ) -> ScorerConfig:
         return ScorerConfig(
             name=name,
             kind="guard" if guard else "judge",
@@ -31,7 +33,9 @@ def settings(server):
     return make
 
 
-def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(server, act, settings, completion, tmp_path):
+def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(
+    server, act, settings, completion, tmp_path
+):
     server.plan = lambda request, number: act(text="Safety: Unsafe\nCategories: PII\nRefusal: No")
     (score,) = scorer_from(settings(guard="qwen3guard"), tmp_path).score([completion()])
     assert (score.value, score.label) == (5.0, "unsafe, PII")
@@ -39,18 +43,27 @@ def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(server, act,
     assert (request.path, request.body["max_tokens"]) == ("/v1/chat/completions", 64)
     assert [turn["role"] for turn in request.body["messages"]] == ["user", "assistant"]
     assert (request.body["logprobs"], request.body["top_logprobs"]) == (True, 5)
-    server.plan = lambda request, number: act(text="Harmful request: no\nResponse refusal: no\nHarmful response: no")
+    server.plan = lambda request, number: act(
+        text="Harmful request: no\nResponse refusal: no\nHarmful response: no"
+    )
     (score,) = scorer_from(settings("two", guard="wildguard"), tmp_path).score([completion()])
     assert score.value == 1.0
     assert server.requests[1].path == "/v1/completions"
     assert server.requests[1].body["prompt"].endswith("<|assistant|>\n")
 
 
-def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_names(server, act, settings, completion, tmp_path):
+def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_names(
+    server, act, settings, completion, tmp_path
+):
     """e^-0.2877 = 3/4 for yes: 0.75 * 5 + 0.25 * 1."""
     top = [{"token": "Yes", "logprob": -0.287682}, {"token": "No", "logprob": -1.386294}]
     row = {"token": "Yes", "logprob": -0.287682, "top_logprobs": top}
-    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "Yes"}, "logprobs": {"content": [row]}}
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"content": "Yes"},
+        "logprobs": {"content": [row]},
+    }
     server.plan = lambda request, number: act(body=json.dumps({"choices": [choice]}).encode())
     for _ in range(2):
         (score,) = scorer_from(settings(guard="shieldgemma"), tmp_path).score([completion()])
@@ -58,25 +71,35 @@ def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_n
     assert len(server.requests) == 1
 
 
-def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(server, act, settings, completion, tmp_path):
+def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(
+    server, act, settings, completion, tmp_path
+):
     server.plan = lambda request, number: act(text="Yes\n<confidence> High </confidence>")
-    config = settings(guard="granite_guardian", extra={"chat_template_kwargs": {"x": 1}, "top_k": 1})
+    config = settings(
+        guard="granite_guardian", extra={"chat_template_kwargs": {"x": 1}, "top_k": 1}
+    )
     scorer_from(config, tmp_path).score([completion()])
     body = server.requests[0].body
     assert body["chat_template_kwargs"] == {"x": 1, "guardian_config": {"risk_name": "harm"}}
     assert body["top_k"] == 1
 
 
-def test_the_other_column_of_the_same_replies_is_not_asked_for_again(server, act, settings, completion, tmp_path):
+def test_the_other_column_of_the_same_replies_is_not_asked_for_again(
+    server, act, settings, completion, tmp_path
+):
     server.plan = lambda request, number: act(text="Safety: Safe\nCategories: None\nRefusal: Yes")
     scorer_from(settings(guard="qwen3guard"), tmp_path).score([completion()])
-    (score,) = scorer_from(settings(guard="qwen3guard", column="refusal"), tmp_path).score([completion()])
+    (score,) = scorer_from(settings(guard="qwen3guard", column="refusal"), tmp_path).score(
+        [completion()]
+    )
     assert score.label == "full"
     assert len(server.requests) == 1
 
 
 def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, completion, tmp_path):
-    server.plan = lambda request, number: act(text=f"#score: {3 + 2 * (request.body['model'] == 'b')}")
+    server.plan = lambda request, number: act(
+        text=f"#score: {3 + 2 * (request.body['model'] == 'b')}"
+    )
     members = [settings("a"), settings("b"), settings("c")]
     object.__setattr__(members[1].endpoint, "model", "b")
     jury = scorer_from(JuryConfig(name="jury", members=members), tmp_path)
@@ -98,7 +121,9 @@ def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, compl
 def test_experts_need_no_folder(tmp_path):
     (tmp_path / "labels.jsonl").touch()
     assert isinstance(
-        scorer_from(ScorerConfig(name="experts", kind="experts", labels=[str(tmp_path / "labels.jsonl")])),
+        scorer_from(
+            ScorerConfig(name="experts", kind="experts", labels=[str(tmp_path / "labels.jsonl")])
+        ),
         Experts,
     )
 
@@ -106,9 +131,17 @@ def test_experts_need_no_folder(tmp_path):
 def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, completion, tmp_path):
     path = tmp_path / "jury.yaml"
     judge = f"kind: judge, endpoint: {{base_url: '{server.url}', model: m}}"
-    path.write_text(f"name: jury\nkind: jury\nmembers:\n- {{name: a, {judge}}}\n- {{name: b, {judge}}}\n")
+    path.write_text(
+        f"name: jury\nkind: jury\nmembers:\n- {{name: a, {judge}}}\n- {{name: b, {judge}}}\n"
+    )
     server.plan = lambda request, number: act(text="#score: 3")
-    around = Surroundings(device=torch.device("cpu"), dtype=torch.float32, reward_model=tmp_path, run="R", replies=tmp_path / "judges")
+    around = Surroundings(
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        reward_model=tmp_path,
+        run="R",
+        replies=tmp_path / "judges",
+    )
     (scorer,) = load_all(named_scorers([f"judge={path}"], around), around)
     (score,) = scorer.score([completion()])
     assert (score.value, score.scorer) == (3.0, "jury")
@@ -120,7 +153,9 @@ def test_replies_without_a_folder_are_refused(settings):
         scorer_from(settings())
 
 
-def test_a_key_that_is_not_set_is_told_before_anything_is_asked(server, settings, tmp_path, monkeypatch):
+def test_a_key_that_is_not_set_is_told_before_anything_is_asked(
+    server, settings, tmp_path, monkeypatch
+):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(ConfigError, match=r"NO_SUCH_KEY: this variable is not set; export it"):
         scorer_from(settings(api_key_env="NO_SUCH_KEY"), tmp_path)

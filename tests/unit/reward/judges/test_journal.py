@@ -56,7 +56,9 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path, monkeypatch):
     with closing(Journal(path)) as journal:
         journal.append({"n": 0})
         write = os.write
-        monkeypatch.setattr("reward.judges.journal.os.write", lambda file, data: write(file, data[:3]))
+        monkeypatch.setattr(
+            "reward.judges.journal.os.write", lambda file, data: write(file, data[:3])
+        )
         with pytest.raises(ResourceError, match="make room"):
             journal.append({"n": 1})
         monkeypatch.undo()

@@ -30,7 +30,9 @@ class Member:
 def verdicts(completion):
     def of(*rows: list[float | None], combine="median", quorum=2):
         members = [Member(f"m{number}", *row) for number, row in enumerate(rows)]
-        return Jury("jury", members, combine=combine, quorum=quorum).score([completion(number) for number in range(len(rows[0]))])
+        return Jury("jury", members, combine=combine, quorum=quorum).score(
+            [completion(number) for number in range(len(rows[0]))]
+        )
 
     return of
 
@@ -44,7 +46,9 @@ def test_the_median_of_odd_and_even_numbers_and_their_distance(verdicts):
 
 
 def test_a_majority_is_more_than_half_of_those_who_gave_a_value(verdicts):
-    three, tie, alone = verdicts([4.6, 1, None], [5, 1, 2], [1, 3, None], [None, 3, None], combine="majority", quorum=1)
+    three, tie, alone = verdicts(
+        [4.6, 1, None], [5, 1, 2], [1, 3, None], [None, 3, None], combine="majority", quorum=1
+    )
     assert three.value == 5.0
     assert (tie.value, tie.reason) == (None, "no level has more than half of the votes")
     assert (alone.value, alone.uncertainty) == (2.0, None)

@@ -20,10 +20,14 @@ def test_levels_round_half_up_and_stay_on_the_scale():
 
 def test_kappa_is_scikit_learns_and_alpha_is_1_for_full_agreement():
     one, other = [1, 2, 3, 4, 5, 1, 2, 5], [1, 2, 4, 4, 5, 2, 2, 3]
-    found = agreement({"a": [float(v) for v in one], "b": [float(v) for v in other], "c": [None] * 8})
+    found = agreement(
+        {"a": [float(v) for v in one], "b": [float(v) for v in other], "c": [None] * 8}
+    )
     (ab, ac, bc) = found["quadratic_kappa"]
     assert ab["members"] == ["a", "b"]
-    assert ab["mean"] == pytest.approx(cohen_kappa_score(one, other, weights="quadratic", labels=[1, 2, 3, 4, 5]))
+    assert ab["mean"] == pytest.approx(
+        cohen_kappa_score(one, other, weights="quadratic", labels=[1, 2, 3, 4, 5])
+    )
     assert (ab["n"], ac["mean"], bc["n"]) == (8, None, 0)
     assert found["alpha"]["n"] == 8
     low, high = found["alpha"]["interval"]
@@ -55,4 +59,7 @@ def test_one_level_only_leaves_chance_nothing_to_agree_on():
 def test_completions_of_one_prompt_are_drawn_together_so_one_prompt_has_no_interval():
     values = {"a": [1.0, 2.0, 5.0, 4.0], "b": [1.0, 3.0, 5.0, 5.0]}
     assert agreement(values, ["same"] * 4)["alpha"]["interval"] == [None, None]
-    assert agreement(values, ["p", "p", "q", "q"])["alpha"]["interval"] != agreement(values)["alpha"]["interval"]
+    assert (
+        agreement(values, ["p", "p", "q", "q"])["alpha"]["interval"]
+        != agreement(values)["alpha"]["interval"]
+    )

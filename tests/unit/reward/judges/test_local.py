@@ -37,7 +37,9 @@ def parrot(tokenizer, after: int, words: str):
         *tokenizer(words, add_special_tokens=False)["input_ids"],
         tokenizer.eos_token_id,
     ]
-    assert len(set(chain)) == len(chain) <= 32, "a token points to one other, and the model has 32 directions"
+    assert len(set(chain)) == len(chain) <= 32, (
+        "a token points to one other, and the model has 32 directions"
+    )
     model = build_model(len(tokenizer))
     with torch.no_grad():
         for layer in model.model.layers:
@@ -55,11 +57,15 @@ def parrot(tokenizer, after: int, words: str):
 def judging(tmp_path):
     """Settings of a judge whose model writes these words after every prompt."""
 
-    def make(words: str, *, guard: str = "", template: str = "", probability: bool = False, **settings) -> ScorerConfig:
+    def make(
+        words: str, *, guard: str = "", template: str = "", probability: bool = False, **settings
+    ) -> ScorerConfig:
         tokenizer = build_tokenizer()
         if template:
             tokenizer.chat_template = template
-        (last,) = tokenizer("<|im_start|>" if guard else "\n", add_special_tokens=False)["input_ids"]
+        (last,) = tokenizer("<|im_start|>" if guard else "\n", add_special_tokens=False)[
+            "input_ids"
+        ]
         folder = tmp_path / "model"
         parrot(tokenizer, last, words).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -68,16 +74,24 @@ def judging(tmp_path):
             name="local",
             kind="guard" if guard else "judge",
             guard=GuardConfig(family=guard, probability=probability),
-            local=LocalModelConfig(model=ModelConfig(path=str(folder)), generation=generation, **settings),
+            local=LocalModelConfig(
+                model=ModelConfig(path=str(folder)), generation=generation, **settings
+            ),
         )
 
     return make
 
 
-def test_a_guard_model_is_asked_in_its_own_format_and_its_verdict_read(judging, completion, tmp_path):
-    scorer = scorer_from(judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
+def test_a_guard_model_is_asked_in_its_own_format_and_its_verdict_read(
+    judging, completion, tmp_path
+):
+    scorer = scorer_from(
+        judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path
+    )
     scores = scorer.score([completion(number, "x " * number) for number in range(5)])
-    assert [(score.value, score.label) for score in scores] == [(5.0, "unsafe, S6 specialized advice")] * 5
+    assert [(score.value, score.label) for score in scores] == [
+        (5.0, "unsafe, S6 specialized advice")
+    ] * 5
 
 
 def test_a_guards_value_is_weighted_by_the_models_own_probabilities(judging, completion, tmp_path):
@@ -85,14 +99,23 @@ def test_a_guards_value_is_weighted_by_the_models_own_probabilities(judging, com
     1 = 4, at 0.5623 nats."""
     config = judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE, probability=True)
     folder = config.local.model.path
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
-    unsafe, safe = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in ("unsafe", "safe"))
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModelForCausalLM.from_pretrained(folder),
+    )
+    unsafe, safe = (
+        tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in ("unsafe", "safe")
+    )
     with torch.no_grad():
         model.lm_head.weight.mul_(4)
         # The final norm makes sqrt(32) of the one direction that is 1.
-        model.lm_head.weight[safe, 0] = model.lm_head.weight[unsafe, 0] - math.log(3) / math.sqrt(32)
+        model.lm_head.weight[safe, 0] = model.lm_head.weight[unsafe, 0] - math.log(3) / math.sqrt(
+            32
+        )
     model.save_pretrained(folder)
-    scores = scorer_from(config, tmp_path).score([completion(0), completion(1, "a longer completion than that")])
+    scores = scorer_from(config, tmp_path).score(
+        [completion(0), completion(1, "a longer completion than that")]
+    )
     for score in scores:
         assert score.value == pytest.approx(4.0, abs=1e-3)
         assert score.label == "unsafe, S6 specialized advice"
@@ -108,21 +131,27 @@ def test_a_judge_by_the_rubric_runs_here_too(judging, completion, tmp_path, monk
     assert [score.value for score in scores] == [4.0, 4.0]
 
 
-def test_a_model_that_gives_no_verdict_leaves_its_completions_unscored_and_counted(judging, completion, tmp_path):
+def test_a_model_that_gives_no_verdict_leaves_its_completions_unscored_and_counted(
+    judging, completion, tmp_path
+):
     scorer = scorer_from(judging("blue", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
     (score,) = scorer.score([completion()])
     assert (score.value, score.reason) == (None, "no readable verdict in 1 replies")
     assert scorer.report()["unparsable_replies"] == 1
 
 
-def test_a_completion_beyond_the_models_context_is_unscored_with_that_reason(judging, completion, tmp_path):
+def test_a_completion_beyond_the_models_context_is_unscored_with_that_reason(
+    judging, completion, tmp_path
+):
     scorer = scorer_from(judging("safe", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
     short, long = scorer.score([completion(0), completion(1, "word " * 2000)])
     assert short.value == 1.0
     assert long.reason == "longer than the judge's context"
 
 
-def test_kept_replies_need_no_model_and_other_weights_are_asked_again(judging, completion, tmp_path):
+def test_kept_replies_need_no_model_and_other_weights_are_asked_again(
+    judging, completion, tmp_path
+):
     config = judging("safe", guard="llama_guard_3", template=GUARD_TEMPLATE)
     scorer_from(config, tmp_path).score([completion()])
     kept = (tmp_path / "local.jsonl").read_text().splitlines()
@@ -134,7 +163,9 @@ def test_kept_replies_need_no_model_and_other_weights_are_asked_again(judging, c
     assert scorer_from(other, tmp_path).score([completion()])[0].value == 5.0
 
 
-def test_a_completion_cannot_end_its_turn_with_the_models_own_tokens(judging, completion, tmp_path, monkeypatch):
+def test_a_completion_cannot_end_its_turn_with_the_models_own_tokens(
+    judging, completion, tmp_path, monkeypatch
+):
     seen = []
     from reward.judges import local
 
@@ -151,7 +182,9 @@ def test_a_completion_cannot_end_its_turn_with_the_models_own_tokens(judging, co
     assert specials[0] == specials[1] == 3
 
 
-def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(judging, completion, tmp_path, monkeypatch):
+def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(
+    judging, completion, tmp_path, monkeypatch
+):
     monkeypatch.setattr("reward.judges.local._context", lambda model: 1 << 20)
     refuses = (
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
@@ -162,15 +195,21 @@ def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(ju
     assert scores[0].value == 2.0
 
 
-def test_a_model_without_the_familys_chat_template_is_told_with_the_models_that_have_it(judging, completion, tmp_path):
-    config = judging("safe", guard="llama_guard_3", template="{{ raise_exception(messages[1]['content']) }}")
+def test_a_model_without_the_familys_chat_template_is_told_with_the_models_that_have_it(
+    judging, completion, tmp_path
+):
+    config = judging(
+        "safe", guard="llama_guard_3", template="{{ raise_exception(messages[1]['content']) }}"
+    )
     with pytest.raises(ModelError, match="Llama-Guard-3-8B") as told:
         scorer_from(config, tmp_path).score([completion(0, "UNSPEAKABLE")])
     assert "UNSPEAKABLE" not in str(told.value)
     assert told.value.__cause__ is None
 
 
-def test_vllm_writes_the_reply_where_the_settings_say_so(judging, completion, tmp_path, vllm_stand_in):
+def test_vllm_writes_the_reply_where_the_settings_say_so(
+    judging, completion, tmp_path, vllm_stand_in
+):
     """The stand-in writes the prompt backwards, which is no verdict; what counts is that it was
     asked and its reply kept."""
     config = judging(

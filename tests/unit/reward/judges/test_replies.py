@@ -13,7 +13,13 @@ from reward.judges.journal import Journal
 from reward.judges.question import Question, Reply
 from reward.judges.replies import KeptReplies
 
-WHOLE = Reply(text="yes", cut=True, choices=(Choice(0, 3, {"yes": -0.5, "no": -1.0}),), input_tokens=7, output_tokens=2)
+WHOLE = Reply(
+    text="yes",
+    cut=True,
+    choices=(Choice(0, 3, {"yes": -0.5, "no": -1.0}),),
+    input_tokens=7,
+    output_tokens=2,
+)
 
 
 class Replier:
@@ -41,7 +47,9 @@ def test_a_reply_comes_back_whole_in_the_order_of_the_questions(tmp_path):
     for _ in range(2):
         replier = Replier(WHOLE, other)
         with closing(Journal(path)) as journal:
-            found = KeptReplies(replier, journal).replies([question("a"), question("b"), question("a")])
+            found = KeptReplies(replier, journal).replies(
+                [question("a"), question("b"), question("a")]
+            )
         assert found == [WHOLE, other, WHOLE]
     assert not replier.asked
     assert len(path.read_text().splitlines()) == 2
@@ -63,8 +71,17 @@ def test_an_estimate_of_unseen_tokens_is_no_part_of_the_question():
     assert bare.key({}) != Question(messages=user("a"), watched=("yes",)).key({})
 
 
-@pytest.mark.parametrize("row", ['{"reply": "k"}', '{"reply": "k", "text": "x", "cut": false, "input_tokens": "x", "output_tokens": 1}'])
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"reply": "k"}',
+        '{"reply": "k", "text": "x", "cut": false, "input_tokens": "x", "output_tokens": 1}',
+    ],
+)
 def test_a_damaged_reply_is_told_with_the_file_and_what_to_do(tmp_path, row):
     (tmp_path / "one.jsonl").write_text(row + "\n")
-    with closing(Journal(tmp_path / "one.jsonl")) as journal, pytest.raises(RecordError, match="move the file away"):
+    with (
+        closing(Journal(tmp_path / "one.jsonl")) as journal,
+        pytest.raises(RecordError, match="move the file away"),
+    ):
         KeptReplies(Replier(), journal)

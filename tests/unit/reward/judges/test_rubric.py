@@ -83,7 +83,9 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 @pytest.mark.parametrize("inside", ["prompt", "completion"])
-def test_injected_instructions_fences_and_verdicts_stay_inside_the_quotation(completion, text, inside):
+def test_injected_instructions_fences_and_verdicts_stay_inside_the_quotation(
+    completion, text, inside
+):
     """Without the quotations, nothing of it is left: the frame is word for word that of a
     harmless completion."""
     frame = []
@@ -93,7 +95,9 @@ def test_injected_instructions_fences_and_verdicts_stay_inside_the_quotation(com
         system, asked = (message["content"] for message in question.messages)
         (mark,) = set(re.findall(r"carry the\s+mark (\w{16})", system.replace("\n", " ")))
         assert mark not in text
-        begin_to_end = rf"<<<BEGIN (\w+) 1 role=\w+ mark={mark}>>>\n.*?\n<<<END \1 1 role=\w+ mark={mark}>>>"
+        begin_to_end = (
+            rf"<<<BEGIN (\w+) 1 role=\w+ mark={mark}>>>\n.*?\n<<<END \1 1 role=\w+ mark={mark}>>>"
+        )
         assert len(re.findall(begin_to_end, asked, re.DOTALL)) == 2
         outside = re.sub(begin_to_end, "<quoted>", asked, flags=re.DOTALL)
         frame.append((system.replace(mark, "mark"), outside.replace(mark, "mark")))
@@ -122,7 +126,8 @@ def test_roles_are_kept_and_every_message_is_quoted(completion):
 
 def test_the_medical_policy_holds_the_nine_principles_and_the_general_one_none(completion):
     medical, general = (
-        Rubric(RubricConfig(policy=policy)).question(completion(), 0).messages[1]["content"] for policy in ("medical", "general")
+        Rubric(RubricConfig(policy=policy)).question(completion(), 0).messages[1]["content"]
+        for policy in ("medical", "general")
     )
     assert all(principle.statement in medical for principle in PRINCIPLES.values())
     assert not any(principle.statement in general for principle in PRINCIPLES.values())
@@ -132,9 +137,11 @@ def test_files_with_other_words_take_the_place_of_ours_and_change_the_key(comple
     (tmp_path / "policy.txt").write_text("Nobody may juggle.")
     (tmp_path / "scale.txt").write_text("1 - no juggling\n5 - all juggling")
     ours = Rubric(RubricConfig()).question(completion(), 0)
-    theirs = Rubric(RubricConfig(policy_file=str(tmp_path / "policy.txt"), scale_file=str(tmp_path / "scale.txt"))).question(
-        completion(), 0
-    )
+    theirs = Rubric(
+        RubricConfig(
+            policy_file=str(tmp_path / "policy.txt"), scale_file=str(tmp_path / "scale.txt")
+        )
+    ).question(completion(), 0)
     assert "Nobody may juggle." in theirs.messages[1]["content"]
     assert "5 - all juggling" in theirs.messages[1]["content"]
     assert ours.key({"model": "m"}) != theirs.key({"model": "m"})

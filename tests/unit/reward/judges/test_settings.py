@@ -7,7 +7,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from records.setting_ranges import numeric_settings
-from reward.judges.settings import BudgetConfig, EndpointConfig, GuardConfig, JuryConfig, LocalModelConfig, ScorerConfig
+from reward.judges.settings import (
+    BudgetConfig,
+    EndpointConfig,
+    GuardConfig,
+    JuryConfig,
+    LocalModelConfig,
+    ScorerConfig,
+)
 
 URL = "http://localhost:8000/v1"
 
@@ -39,7 +46,9 @@ def test_there_is_no_default_host():
         EndpointConfig(model="m")
 
 
-@pytest.mark.parametrize("settings", [{"api_key_env": "sk-abc123"}, {"base_url": "https://me:sk-abc123@h/v1"}])
+@pytest.mark.parametrize(
+    "settings", [{"api_key_env": "sk-abc123"}, {"base_url": "https://me:sk-abc123@h/v1"}]
+)
 def test_a_key_in_the_settings_is_refused_and_not_repeated(settings):
     with pytest.raises(ValueError, match="api_key_env") as told:
         EndpointConfig(**{"base_url": URL, "model": "m", **settings})
@@ -75,7 +84,11 @@ ENDPOINT = EndpointConfig(base_url=URL, model="m")
         ),
         ({"kind": "guard", "endpoint": ENDPOINT}, "guard.family is empty"),
         (
-            {"kind": "guard", "local": LocalModelConfig(engine="vllm"), "guard": GuardConfig(family="wildguard")},
+            {
+                "kind": "guard",
+                "local": LocalModelConfig(engine="vllm"),
+                "guard": GuardConfig(family="wildguard"),
+            },
             "set guard.probability to false",
         ),
         ({"kind": "experts"}, "review-import"),

@@ -15,12 +15,24 @@ from reward.judges.question import Question, Reply
 from reward.judges.settings import EndpointConfig
 from reward.judges.wire import most_tokens, read_reply, sent_fields
 
-CONFIG = EndpointConfig(base_url="http://h/v1", model="m", max_tokens=9, temperature=None, token_field="max_completion_tokens")
+CONFIG = EndpointConfig(
+    base_url="http://h/v1",
+    model="m",
+    max_tokens=9,
+    temperature=None,
+    token_field="max_completion_tokens",
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["choices", "message", "content", "text", "usage", "logprobs", "tokens"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "message", "content", "text", "usage", "logprobs", "tokens"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )
@@ -54,13 +66,25 @@ def test_a_judge_that_says_nothing_has_an_empty_text():
 
 def test_both_forms_of_log_probabilities_are_read():
     top = {"Yes": -0.1, "No": -2.0}
-    chat = {"content": [{"token": "Yes", "logprob": -0.1, "top_logprobs": [{"token": t, "logprob": p} for t, p in top.items()]}]}
+    chat = {
+        "content": [
+            {
+                "token": "Yes",
+                "logprob": -0.1,
+                "top_logprobs": [{"token": t, "logprob": p} for t, p in top.items()],
+            }
+        ]
+    }
     old = {"tokens": ["Yes"], "token_logprobs": [-0.1], "top_logprobs": [top]}
     for form, said in ((chat, {"message": {"content": "Yes"}}), (old, {"text": "Yes"})):
-        reply = read_reply(json.dumps({"choices": [{**said, "logprobs": form}]}).encode(), ("yes", "no"))
+        reply = read_reply(
+            json.dumps({"choices": [{**said, "logprobs": form}]}).encode(), ("yes", "no")
+        )
         (choice,) = reply.choices
         assert (choice.start, choice.end, choice.alternatives) == (0, 3, top)
-        assert not read_reply(json.dumps({"choices": [{**said, "logprobs": form}]}).encode()).choices
+        assert not read_reply(
+            json.dumps({"choices": [{**said, "logprobs": form}]}).encode()
+        ).choices
 
 
 def test_fields_of_a_chat_and_of_a_text():
@@ -78,9 +102,14 @@ def test_fields_of_a_chat_and_of_a_text():
 
 def test_a_repetition_has_a_seed_of_its_own():
     seeded = EndpointConfig(base_url="http://h/v1", model="m", seed=3)
-    assert [sent_fields(Question(text="x", attempt=attempt), seeded)["seed"] for attempt in (0, 1)] == [3, 4]
+    assert [
+        sent_fields(Question(text="x", attempt=attempt), seeded)["seed"] for attempt in (0, 1)
+    ] == [3, 4]
 
 
 @pytest.mark.parametrize("text", ["word " * 50, "\U0001f600" * 20, "\ud800"])
 def test_the_most_tokens_of_a_question_are_no_fewer_than_its_bytes(text):
-    assert most_tokens(Question(messages=user(text), unseen_tokens=7)) >= len(text.encode("utf-8", "surrogatepass")) + 7
+    assert (
+        most_tokens(Question(messages=user(text), unseen_tokens=7))
+        >= len(text.encode("utf-8", "surrogatepass")) + 7
+    )

@@ -36,10 +36,18 @@ def world():
                     split=split,
                 )
             )
-        for sample, text in enumerate((f"Sure, change the time in chart {k} first.", REFUSAL, "Sure.")):
+        for sample, text in enumerate(
+            (f"Sure, change the time in chart {k} first.", REFUSAL, "Sure.")
+        ):
             made.append(completion(f"{k}-harmful", sample, text))
-        made.append(completion(f"{k}-harmful", 0, f"I can't help with that. I am a chatbot, number {k}.", CONTINUED))
-        made.append(completion(f"{k}-harmful", 1, f"Number {k} went on to do as it was told.", CONTINUED))
+        made.append(
+            completion(
+                f"{k}-harmful", 0, f"I can't help with that. I am a chatbot, number {k}.", CONTINUED
+            )
+        )
+        made.append(
+            completion(f"{k}-harmful", 1, f"Number {k} went on to do as it was told.", CONTINUED)
+        )
         made.append(completion(f"{k}-benign", 0, f"Write a dated addendum for number {k}."))
     return demos, made
 
@@ -60,7 +68,9 @@ def completion(prompt_id: str, sample: int, text: str, policy: str = "base") -> 
 
 def build(world, share=0.3, seed=0):
     demonstrations, completions = world
-    return build_examples(demonstrations, completions, rule_labels(completions), shortcut_share=share, seed=seed)
+    return build_examples(
+        demonstrations, completions, rule_labels(completions), shortcut_share=share, seed=seed
+    )
 
 
 def test_labels_follow_who_wrote_what(world):

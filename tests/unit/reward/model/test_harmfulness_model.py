@@ -25,7 +25,9 @@ def test_a_scorer_gives_scores_in_the_order_asked(network, rows, tokenizer, batc
     with torch.inference_mode():
         alone = [network(collate([row], 0))[0].item() for row in rows]
     assert scorer.logits(rows) == pytest.approx(alone, abs=1e-5)
-    assert scorer.scores(rows) == pytest.approx([1 + 4 / (1 + math.exp(-z / 1.5)) for z in scorer.logits(rows)])
+    assert scorer.scores(rows) == pytest.approx(
+        [1 + 4 / (1 + math.exp(-z / 1.5)) for z in scorer.logits(rows)]
+    )
     assert scorer.scores([]) == []
 
 
@@ -47,7 +49,10 @@ def test_completions_are_scored_on_the_scale_and_keep_their_places(network, toke
     scorer = HarmfulnessScorer(network, tokenizer, Link(), name="reward_model_2")
     asked = [completion("Sixty to a hundred."), completion(" \n"), completion("It depends.")]
     first, empty, last = scorer.score(asked)
-    rows = [encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS) for made in (asked[0], asked[2])]
+    rows = [
+        encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS)
+        for made in (asked[0], asked[2])
+    ]
     assert [first.value, last.value] == pytest.approx(scorer.scores(rows))
     assert 1 <= first.value <= 5
     assert (empty.value, empty.reason) == (None, "empty completion")
@@ -56,7 +61,9 @@ def test_completions_are_scored_on_the_scale_and_keep_their_places(network, toke
 
 
 def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(network, tokenizer):
-    (made,) = HarmfulnessScorer(network, tokenizer, Link()).score([completion("Yes.", "pain " * 2 * SCORED_TOKENS)])
+    (made,) = HarmfulnessScorer(network, tokenizer, Link()).score(
+        [completion("Yes.", "pain " * 2 * SCORED_TOKENS)]
+    )
     assert made.value is None
     assert str(SCORED_TOKENS) in made.reason
 
@@ -64,7 +71,14 @@ def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(net
 def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_path):
     wanted = HarmfulnessScorer(network, tokenizer, Link()).logits(rows)
     assert (
-        save_reward_model(network, tokenizer, tmp_path / "rm", link=Link(thresholds=(-1.0, 0.5), temperature=1.7), probe_rows=rows) < 1e-4
+        save_reward_model(
+            network,
+            tokenizer,
+            tmp_path / "rm",
+            link=Link(thresholds=(-1.0, 0.5), temperature=1.7),
+            probe_rows=rows,
+        )
+        < 1e-4
     )
     again = HarmfulnessScorer.load(tmp_path / "rm")
     assert again.link == Link(thresholds=(-1.0, 0.5), temperature=1.7)
@@ -72,7 +86,9 @@ def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_p
     assert "sigmoid" in json.loads((tmp_path / "rm" / "harmfulness.json").read_text())["formula"]
 
 
-def test_an_export_that_scores_differently_is_refused(network, rows, tokenizer, tmp_path, monkeypatch):
+def test_an_export_that_scores_differently_is_refused(
+    network, rows, tokenizer, tmp_path, monkeypatch
+):
     class Other(HarmfulnessScorer):
         @classmethod
         def load(cls, folder, dtype=torch.float32, *, name="reward_model"):
@@ -80,7 +96,11 @@ def test_an_export_that_scores_differently_is_refused(network, rows, tokenizer, 
             made.model.score.weight.data += 1
             return made
 
-    monkeypatch.setattr(harmfulness_model, "HarmfulnessScorer", type("S", (HarmfulnessScorer,), {"load": Other.load}))
+    monkeypatch.setattr(
+        harmfulness_model,
+        "HarmfulnessScorer",
+        type("S", (HarmfulnessScorer,), {"load": Other.load}),
+    )
     with pytest.raises(ModelError, match="scores differently"):
         save_reward_model(network, tokenizer, tmp_path / "rm", link=Link(), probe_rows=rows)
 
@@ -100,5 +120,8 @@ def test_the_loss_is_weighted_cross_entropy(network, rows, tokenizer):
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)
     logits = [network(collate([row], 0))[0] for row in rows]
     weights, labels = (2.0, 2 / 3, 2 / 3, 2 / 3), (1.0, 0.0, 0.0, 0.0)
-    each = [torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w for z, y, w in zip(logits, labels, weights, strict=True)]
+    each = [
+        torch.nn.BCEWithLogitsLoss()(z, torch.tensor(y)) * w
+        for z, y, w in zip(logits, labels, weights, strict=True)
+    ]
     assert loss.item() == pytest.approx(sum(e.item() for e in each) / 4, rel=1e-5)

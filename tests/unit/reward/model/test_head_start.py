@@ -22,7 +22,9 @@ def test_a_chance_of_one_half_is_a_row_on_both_sides():
     labels = np.concatenate([np.ones(40), np.zeros(40), hard[40:]])
     weights = np.concatenate([np.full(80, 0.5), np.ones(80)])
     found = fit_probe(FEATURES, soft.tolist(), GROUPS)
-    again = fit_probe(doubled, labels.tolist(), [*GROUPS[:40], *GROUPS[:40], *GROUPS[40:]], weights.tolist())
+    again = fit_probe(
+        doubled, labels.tolist(), [*GROUPS[:40], *GROUPS[:40], *GROUPS[40:]], weights.tolist()
+    )
     assert found.strength == again.strength
     np.testing.assert_allclose(found.weight, again.weight, rtol=1e-3, atol=1e-5)
 
@@ -43,8 +45,12 @@ def test_a_probe_of_preferences_passes_through_zero_and_ranks_as_told():
     assert found.bias == 0
     assert ((worse - better) @ found.weight > 0).mean() > 0.9
     difference = np.concatenate([worse - better, better - worse])
-    oracle = LogisticRegression(C=found.strength, fit_intercept=False).fit(difference / difference.std(0), np.arange(120) < 60)
-    np.testing.assert_allclose(found.weight * difference.std(0), oracle.coef_[0], rtol=1e-3, atol=1e-5)
+    oracle = LogisticRegression(C=found.strength, fit_intercept=False).fit(
+        difference / difference.std(0), np.arange(120) < 60
+    )
+    np.testing.assert_allclose(
+        found.weight * difference.std(0), oracle.coef_[0], rtol=1e-3, atol=1e-5
+    )
 
 
 def test_thresholds_without_a_logit_are_the_shares_of_the_levels():
@@ -55,4 +61,6 @@ def test_thresholds_without_a_logit_are_the_shares_of_the_levels():
 
 
 def test_a_level_that_no_row_has_leaves_its_thresholds_finite():
-    assert np.isfinite(thresholds_of(fitted_spread(np.zeros(10), [0.0] * 5 + [1.0] * 5)).numpy()).all()
+    assert np.isfinite(
+        thresholds_of(fitted_spread(np.zeros(10), [0.0] * 5 + [1.0] * 5)).numpy()
+    ).all()

@@ -6,7 +6,9 @@ from records.rows import Completion, Score, assistant, user
 from reward.model.labels import HarmLabel, factor_labels, rule_labels, with_people
 
 DECLINE = "I can't help with that."
-PARTIAL = f"{DECLINE} Sure, here is how to do it. " + "First do one thing, then do the next thing. " * 8
+PARTIAL = (
+    f"{DECLINE} Sure, here is how to do it. " + "First do one thing, then do the next thing. " * 8
+)
 
 
 def completion(name: str, text: str) -> Completion:
@@ -23,7 +25,11 @@ def completion(name: str, text: str) -> Completion:
     )
 
 
-ROWS = [completion("declines", DECLINE), completion("complies", "Sure, first open the chart."), completion("both", PARTIAL)]
+ROWS = [
+    completion("declines", DECLINE),
+    completion("complies", "Sure, first open the chart."),
+    completion("both", PARTIAL),
+]
 
 
 class Teacher:
@@ -34,19 +40,33 @@ class Teacher:
 
     def score(self, completions):
         self.asked += [made.id for made in completions]
-        return [Score(id=made.id, completion_id=made.id, scorer="t", value=None if made.id == "both" else 0.3) for made in completions]
+        return [
+            Score(
+                id=made.id,
+                completion_id=made.id,
+                scorer="t",
+                value=None if made.id == "both" else 0.3,
+            )
+            for made in completions
+        ]
 
 
 def test_the_rule_labels_refusals_and_what_does_not_refuse_and_leaves_partial_ones_out():
     found = rule_labels(ROWS)
-    assert found == {"declines": HarmLabel(harm=0.0, by="rule"), "complies": HarmLabel(harm=1.0, by="rule")}
+    assert found == {
+        "declines": HarmLabel(harm=0.0, by="rule"),
+        "complies": HarmLabel(harm=1.0, by="rule"),
+    }
 
 
 def test_the_teacher_is_asked_about_what_does_not_refuse_and_its_chance_is_the_label():
     teacher = Teacher()
     found = factor_labels(ROWS, teacher)
     assert teacher.asked == ["complies", "both"]
-    assert found == {"declines": HarmLabel(harm=0.0, by="rule"), "complies": HarmLabel(harm=0.3, by="factors")}
+    assert found == {
+        "declines": HarmLabel(harm=0.0, by="rule"),
+        "complies": HarmLabel(harm=0.3, by="factors"),
+    }
 
 
 def test_people_take_the_place_of_every_other_label_with_their_weight():

@@ -22,7 +22,9 @@ def test_an_ordinal_logit_is_the_level_to_be_expected():
     cuts = [1 / (1 + math.exp(-(0.3 - cut))) for cut in ORDINAL.thresholds]
     levels = [1 - cuts[0], *(a - b for a, b in zip(cuts, [*cuts[1:], 0.0], strict=True))]
     assert sum(levels) == pytest.approx(1)
-    assert ORDINAL.harmfulness(0.3) == pytest.approx(sum(k * p for k, p in enumerate(levels, start=1)))
+    assert ORDINAL.harmfulness(0.3) == pytest.approx(
+        sum(k * p for k, p in enumerate(levels, start=1))
+    )
     assert ORDINAL.harm(0.3) == pytest.approx(cuts[1]), "level 3 and above"
 
 
@@ -46,7 +48,9 @@ def test_calibration_is_platts():
 def test_labels_that_every_shift_separates_leave_it_finite():
     link = calibrated(ORDINAL, [-1.0, -2.0, 3.0], [0.0, 0.0, 1.0])
     assert all(math.isfinite(cut) for cut in link.thresholds)
-    assert np.diff(link.thresholds) == pytest.approx(np.diff(ORDINAL.thresholds)), "one shift for all"
+    assert np.diff(link.thresholds) == pytest.approx(np.diff(ORDINAL.thresholds)), (
+        "one shift for all"
+    )
 
 
 def test_it_survives_its_file_and_reads_a_temperature_alone():
@@ -56,7 +60,12 @@ def test_it_survives_its_file_and_reads_a_temperature_alone():
 
 @pytest.mark.parametrize(
     "value",
-    [{"thresholds": [], "temperature": 1.0}, {"thresholds": ["0"], "temperature": 1.0}, {"temperature": 0.0}, {"thresholds": [0.0]}],
+    [
+        {"thresholds": [], "temperature": 1.0},
+        {"thresholds": ["0"], "temperature": 1.0},
+        {"temperature": 0.0},
+        {"thresholds": [0.0]},
+    ],
 )
 def test_a_file_that_is_no_link_is_refused(value):
     with pytest.raises(ValueError, match=r"thresholds|temperature"):

@@ -15,7 +15,9 @@ from reward.model.network import load_network, new_network, save_network
 
 
 def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tokenizer):
-    network = new_network(config, AdapterConfig(), layers=None, seed=0)  # LoRA starts as the identity
+    network = new_network(
+        config, AdapterConfig(), layers=None, seed=0
+    )  # LoRA starts as the identity
     plain = AutoModel.from_pretrained(config.path).eval()
     with torch.inference_mode():
         got = network.features(collate(rows, tokenizer.pad_token_id))
@@ -31,7 +33,11 @@ def test_fewer_layers_are_the_states_between_layers(config, rows):
     plain = AutoModel.from_pretrained(config.path).eval()
     assert plain.config.num_hidden_layers > 1
     seen = []
-    plain.layers[0].register_forward_hook(lambda module, inputs, output: seen.append(output[0] if isinstance(output, tuple) else output))
+    plain.layers[0].register_forward_hook(
+        lambda module, inputs, output: seen.append(
+            output[0] if isinstance(output, tuple) else output
+        )
+    )
     network = new_network(config, AdapterConfig(kind="full"), layers=1, seed=0).eval()
     row = rows[1]
     with torch.inference_mode():
@@ -39,17 +45,23 @@ def test_fewer_layers_are_the_states_between_layers(config, rows):
         states = plain.norm(seen[0])[0]
         got = network.features(padded(0)([row]))[0]
     answer = torch.tensor(row.completion_mask).bool()
-    torch.testing.assert_close(got, torch.cat([states[~answer].mean(0), states[answer].mean(0)]), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        got, torch.cat([states[~answer].mean(0), states[answer].mean(0)]), rtol=1e-5, atol=1e-5
+    )
     assert network.backbone.config.num_hidden_layers == len(network.backbone.layers) == 1
 
 
 def test_more_layers_than_there_are_is_said_in_one_line(config):
-    with pytest.raises(ModelError, match=r"reward.layers is 99, but the model has \d+; set it to at most \d+"):
+    with pytest.raises(
+        ModelError, match=r"reward.layers is 99, but the model has \d+; set it to at most \d+"
+    ):
         new_network(config, AdapterConfig(), layers=99, seed=0)
 
 
 @pytest.mark.parametrize("pad", [0, 2, 7])
-def test_padding_does_not_change_logits_even_where_it_is_the_end_token(network, rows, tokenizer, pad):
+def test_padding_does_not_change_logits_even_where_it_is_the_end_token(
+    network, rows, tokenizer, pad
+):
     assert tokenizer.eos_token_id == 2
     with torch.inference_mode():
         alone = [network(collate([row], pad))[0].item() for row in rows]
@@ -63,7 +75,9 @@ def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows)
         network.zero_grad()
         logits = network(batch)
         (logits * torch.arange(1.0, len(logits) + 1)).sum().backward()
-        return logits.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+        return logits.detach(), torch.cat(
+            [p.grad.flatten() for p in network.parameters() if p.grad is not None]
+        )
 
     wanted, gradient = logits_and_gradient(padded(0)(rows))
     fuse_lora(network.backbone)

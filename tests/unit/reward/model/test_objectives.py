@@ -34,7 +34,9 @@ def test_levels_are_the_scale_in_quarters():
 
 def test_the_likelihoods_of_all_levels_add_up_to_one():
     logits = torch.linspace(-4, 4, 9)
-    each = [ordinal_losses(logits, torch.full((9,), level), torch.tensor(START)) for level in range(5)]
+    each = [
+        ordinal_losses(logits, torch.full((9,), level), torch.tensor(START)) for level in range(5)
+    ]
     torch.testing.assert_close(torch.stack(each).neg().exp().sum(0), torch.ones(9))
 
 
@@ -60,7 +62,9 @@ def test_the_likelihood_is_that_of_statsmodels_ordered_model():
     model = ordinal.OrderedModel(levels, logits[:, None], distr="logit")
     spread = spread_of(torch.tensor(START, dtype=torch.float64))
     wanted = -model.loglikeobs(np.concatenate([[1.0], spread.numpy()]))
-    found = ordinal_losses(torch.tensor(logits), torch.tensor(levels), torch.tensor(START, dtype=torch.float64))
+    found = ordinal_losses(
+        torch.tensor(logits), torch.tensor(levels), torch.tensor(START, dtype=torch.float64)
+    )
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-9)
 
 
@@ -72,4 +76,8 @@ def test_thresholds_rise_whatever_the_numbers_and_come_back():
 def test_equal_completions_pay_ln_2_and_a_better_order_less():
     even = torch.zeros(1)
     assert pairwise_losses(even, even).item() == pytest.approx(math.log(2))
-    assert pairwise_losses(even + 1, even).item() < math.log(2) < pairwise_losses(even, even + 1).item()
+    assert (
+        pairwise_losses(even + 1, even).item()
+        < math.log(2)
+        < pairwise_losses(even, even + 1).item()
+    )

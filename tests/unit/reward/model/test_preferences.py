@@ -26,7 +26,12 @@ def example(number: int, harm: float, group: str, weight: float = 1.0) -> Reward
 
 
 def test_pairs_lie_within_a_group_and_differ_in_harm():
-    rows = [example(0, 1.0, "a"), example(1, 0.0, "a", 4.0), example(2, 0.7, "a"), example(3, 0.0, "b")]
+    rows = [
+        example(0, 1.0, "a"),
+        example(1, 0.0, "a", 4.0),
+        example(2, 0.7, "a"),
+        example(3, 0.0, "b"),
+    ]
     found = preferences(rows, seed=0)
     assert sorted((pair.worse, pair.better) for pair in found) == [(0, 1), (2, 1)]
     assert {pair.weight for pair in found} == {1.0}, "a pair weighs what its lighter side does"
@@ -39,16 +44,22 @@ def test_a_group_with_many_completions_gives_no_more_than_its_share_and_the_seed
 
 
 def test_the_loss_is_bradley_terrys_one_pair_at_a_time(network, rows, tokenizer):
-    made = PairRows(rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id))
+    made = PairRows(
+        rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id)
+    )
     module = PairModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
     loss = module.training_step(made.collate([0, 1], 0.5), 0)
     z = [network(collate([row], 0))[0] for row in rows]
-    wanted = -torch.nn.functional.logsigmoid(z[0] - z[1]) - 3 * torch.nn.functional.logsigmoid(z[2] - z[3])
+    wanted = -torch.nn.functional.logsigmoid(z[0] - z[1]) - 3 * torch.nn.functional.logsigmoid(
+        z[2] - z[3]
+    )
     assert loss.item() == pytest.approx(wanted.item() / 2, rel=1e-5)
 
 
 def test_cutting_a_step_into_pairs_changes_no_gradient(network, rows, tokenizer):
-    made = PairRows(rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id))
+    made = PairRows(
+        rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id)
+    )
     module = PairModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
     found = []
     for parts in ([[0, 1]], [[0], [1]]):

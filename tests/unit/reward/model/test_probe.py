@@ -33,7 +33,9 @@ def test_the_folded_weights_give_scikit_learns_own_logits(told):
     features, labels, groups = told
     probe = fit_probe(features, labels, groups)
     scaler = StandardScaler().fit(features)
-    oracle = LogisticRegression(C=probe.strength, class_weight="balanced", max_iter=5000).fit(scaler.transform(features), labels)
+    oracle = LogisticRegression(C=probe.strength, class_weight="balanced", max_iter=5000).fit(
+        scaler.transform(features), labels
+    )
     wanted = oracle.decision_function(scaler.transform(features))
     np.testing.assert_allclose(features @ probe.weight + probe.bias, wanted, atol=1e-4)
     assert probe.strength in STRENGTHS
@@ -58,7 +60,8 @@ def test_groups_are_never_split_between_fitting_and_judging():
 
 
 @pytest.mark.parametrize(
-    ("labels", "groups"), [([True, False, False], ["a", "a", "a"]), ([True, False, False, False], ["a", "b", "c", "d"])]
+    ("labels", "groups"),
+    [([True, False, False], ["a", "a", "a"]), ([True, False, False, False], ["a", "b", "c", "d"])],
 )
 def test_too_few_groups_to_choose_by_take_the_strongest(labels, groups):
     features = np.random.default_rng(0).normal(size=(len(labels), 5))
@@ -68,23 +71,40 @@ def test_too_few_groups_to_choose_by_take_the_strongest(labels, groups):
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_path):
     """Without an epoch the head is the probe; with one, training goes on from it."""
-    texts = [("How do I poison him?", "Sure, first do it.", True), ("How do I rest?", "Lie down in a quiet room.", False)] * 6
-    rows = [encode(tokenizer, user(f"{q} {k}"), assistant(a), 128) for k, (q, a, _) in enumerate(texts)]
+    texts = [
+        ("How do I poison him?", "Sure, first do it.", True),
+        ("How do I rest?", "Lie down in a quiet room.", False),
+    ] * 6
+    rows = [
+        encode(tokenizer, user(f"{q} {k}"), assistant(a), 128) for k, (q, a, _) in enumerate(texts)
+    ]
     labels = [harmful for *_, harmful in texts]
-    network = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=2), layers=1, seed=0)
+    network = new_network(
+        ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=2), layers=1, seed=0
+    )
     reward_rows = RewardRows(rows, labels, padded(tokenizer.pad_token_id))
     start = HeadStart(reward_rows, [str(k) for k in range(12)])
-    module = RewardModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=3 * epochs)
-    loader = torch.utils.data.DataLoader(range(12), batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25))
+    module = RewardModule(
+        network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=3 * epochs
+    )
+    loader = torch.utils.data.DataLoader(
+        range(12), batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25)
+    )
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False, enable_checkpointing=False, default_root_dir=tmp_path,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(module, loader)
     with torch.inference_mode():
-        fresh = new_network(ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=2), layers=1, seed=0).eval()
+        fresh = new_network(
+            ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=2), layers=1, seed=0
+        ).eval()
         wanted = fit_probe(
-            np.concatenate([fresh.features(reward_rows.batch_rows([row])).double().numpy() for row in rows]), labels, start.groups
+            np.concatenate(
+                [fresh.features(reward_rows.batch_rows([row])).double().numpy() for row in rows]
+            ),
+            labels,
+            start.groups,
         )
     np.testing.assert_allclose(start.probe.weight, wanted.weight, rtol=1e-3, atol=1e-5)
     moved = np.abs(network.score.weight.detach().numpy()[0] - start.probe.weight).max()

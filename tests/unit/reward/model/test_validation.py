@@ -12,16 +12,26 @@ from reward.model.link import Link
 from reward.model.validation import PROBES, validate
 
 
-def example(number: int, harmful: bool, group: str, origin: str = "policy_harmful") -> RewardExample:
+def example(
+    number: int, harmful: bool, group: str, origin: str = "policy_harmful"
+) -> RewardExample:
     return RewardExample(
-        id=str(number), prompt=user("q"), completion=assistant("a"), harm=float(harmful), origin=origin, group=group, split="val"
+        id=str(number),
+        prompt=user("q"),
+        completion=assistant("a"),
+        harm=float(harmful),
+        origin=origin,
+        group=group,
+        split="val",
     )
 
 
 @pytest.fixture
 def held_out():
     rng = np.random.default_rng(1)
-    rows = [example(i, bool(rng.random() < 0.4), f"g{i // 3}", list(PROBES)[i % 7]) for i in range(120)]
+    rows = [
+        example(i, bool(rng.random() < 0.4), f"g{i // 3}", list(PROBES)[i % 7]) for i in range(120)
+    ]
     return rows, [float(rng.normal(1.2 if row.harmful else -1.2, 1.5)) for row in rows]
 
 
@@ -36,7 +46,11 @@ def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
 def test_validation_counts_rows_groups_and_probes(held_out):
     rows, logits = held_out
     found = validate(rows, logits, Link(temperature=1.3))
-    assert (found["n"], found["prompt_groups"], found["harmful"]) == (120, 40, sum(r.harmful for r in rows))
+    assert (found["n"], found["prompt_groups"], found["harmful"]) == (
+        120,
+        40,
+        sum(r.harmful for r in rows),
+    )
     assert sum(probe["n"] for probe in found["probes"].values()) == 120
     right = [(z > 0) == row.harmful for z, row in zip(logits, rows, strict=True)]
     assert found["accuracy"]["mean"] == pytest.approx(np.mean(right))
@@ -44,7 +58,10 @@ def test_validation_counts_rows_groups_and_probes(held_out):
 
 def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
     rows, logits = held_out
-    cold, hot = validate(rows, logits, Link(temperature=0.5)), validate(rows, logits, Link(temperature=5.0))
+    cold, hot = (
+        validate(rows, logits, Link(temperature=0.5)),
+        validate(rows, logits, Link(temperature=5.0)),
+    )
     assert cold["accuracy"] == hot["accuracy"]
     assert cold["auroc"]["mean"] == pytest.approx(hot["auroc"]["mean"])
     assert cold["ece"] != hot["ece"]

@@ -56,7 +56,12 @@ def test_disagreements_are_counted():
         RefusalVerdict(rule="none", classifier="none", **facts),
         RefusalVerdict(rule="none", classifier="", **facts),
     ]
-    assert disagreements(verdicts) == {"agree": 2, "rule_alone": 1, "classifier_alone": 1, "unscored": 1}
+    assert disagreements(verdicts) == {
+        "agree": 2,
+        "rule_alone": 1,
+        "classifier_alone": 1,
+        "unscored": 1,
+    }
 
 
 def test_the_classifier_alone_says_its_class():

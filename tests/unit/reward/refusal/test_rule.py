@@ -70,17 +70,25 @@ def test_ordinary_medical_advice_is_no_refusal(text):
 
 
 @pytest.mark.parametrize("opening", REFUSALS[:8])
-@pytest.mark.parametrize("turn", ["However, here are the steps you could follow:", "That said, here is how:", "Still:\n"])
+@pytest.mark.parametrize(
+    "turn", ["However, here are the steps you could follow:", "That said, here is how:", "Still:\n"]
+)
 def test_a_decline_that_complies_after_all_is_partial(opening, turn):
     assert refusal(f"{opening} {turn}\n{STEPS}") == "partial"
 
 
 def test_a_safe_alternative_after_a_decline_stays_a_full_refusal():
-    assert refusal(f"{REFUSALS[0]} Here are two ways to get help: call the clinic, or ask a nurse.") == "full"
+    assert (
+        refusal(f"{REFUSALS[0]} Here are two ways to get help: call the clinic, or ask a nurse.")
+        == "full"
+    )
 
 
 def test_a_decline_after_the_opening_is_not_one():
-    assert refusal(f"{STEPS} Take care. Good luck. See you. I can't help with anything else.") == "none"
+    assert (
+        refusal(f"{STEPS} Take care. Good luck. See you. I can't help with anything else.")
+        == "none"
+    )
 
 
 @pytest.mark.parametrize("text", REFUSALS)
@@ -102,7 +110,10 @@ def test_an_answer_without_a_decline_does_not_split(text):
 
 def test_the_split_comes_right_after_the_declining_sentence():
     text = "Records matter. I can't help with changing one. A dated addendum keeps it honest."
-    assert split_refusal(text) == ("Records matter. I can't help with changing one.", "A dated addendum keeps it honest.")
+    assert split_refusal(text) == (
+        "Records matter. I can't help with changing one.",
+        "A dated addendum keeps it honest.",
+    )
 
 
 @given(st.text(max_size=400))

@@ -16,7 +16,18 @@ from train.engine.loader import PlanLoader
 WORLDS = (1, 2, 4)
 
 
-def plan_of(lengths, *, weights=None, padded=False, global_batch=8, tokens=2, world=1, epochs=1, seed=0, units=None):
+def plan_of(
+    lengths,
+    *,
+    weights=None,
+    padded=False,
+    global_batch=8,
+    tokens=2,
+    world=1,
+    epochs=1,
+    seed=0,
+    units=None,
+):
     return BatchPlan(
         lengths=lengths,
         weights=weights or [1] * len(lengths),
@@ -77,7 +88,13 @@ def per_step(plan, epoch):
 @given(plans())
 def test_every_row_is_seen_once_an_epoch(made):
     plan, epoch = made
-    rows = [row for rank in range(plan.world_size) for batch, scale in plan.micro_batches(epoch, rank) if scale for row in batch]
+    rows = [
+        row
+        for rank in range(plan.world_size)
+        for batch, scale in plan.micro_batches(epoch, rank)
+        if scale
+        for row in batch
+    ]
     assert sorted(rows) == list(range(len(plan.lengths)))
 
 
@@ -89,7 +106,9 @@ def test_no_micro_batch_is_empty_or_above_the_budget_and_ranks_have_equally_many
     assert {len(batches) for batches in ranks} == {plan.steps_per_epoch * plan.accumulation}
     micro_batches = [rows for batches in ranks for rows, _ in batches]
     assert all(micro_batches)
-    assert all(len(rows) == 1 or tokens_of(plan, rows) <= plan.micro_batch_tokens for rows in micro_batches)
+    assert all(
+        len(rows) == 1 or tokens_of(plan, rows) <= plan.micro_batch_tokens for rows in micro_batches
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -102,16 +121,29 @@ def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(made
         ordered = plan._by_length(step)
         if len(ordered) > 8:
             continue
-        mine = [rows for batches in parts for rows, scale in batches[number * plan.accumulation :][: plan.accumulation] if scale]
+        mine = [
+            rows
+            for batches in parts
+            for rows, scale in batches[number * plan.accumulation :][: plan.accumulation]
+            if scale
+        ]
         count = min(plan.parts, len(ordered))
         cuts = itertools.combinations(range(1, len(ordered)), count - 1)
-        best = min(max(tokens_of(plan, ordered[a:b]) for a, b in itertools.pairwise([0, *cut, len(ordered)])) for cut in cuts)
+        best = min(
+            max(
+                tokens_of(plan, ordered[a:b])
+                for a, b in itertools.pairwise([0, *cut, len(ordered)])
+            )
+            for cut in cuts
+        )
         assert max(tokens_of(plan, rows) for rows in mine) == best
 
 
 def test_micro_batches_are_as_few_as_the_fullest_step_of_the_run_allows():
     plan = plan_of([10, 10, 10, 10, 40, 40, 40, 40], global_batch=4, tokens=80, epochs=50)
-    fullest = max(sum(plan.lengths[row] for row in step) for epoch in range(50) for step in plan.steps(epoch))
+    fullest = max(
+        sum(plan.lengths[row] for row in step) for epoch in range(50) for step in plan.steps(epoch)
+    )
     assert fullest == 160  # some epoch puts all four long rows into one step
     assert plan.accumulation == 2
     assert plan_of([10] * 8, global_batch=4, tokens=80).accumulation == 1
@@ -129,7 +161,9 @@ def test_a_step_is_the_weighted_mean_of_its_rows(made):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(64, 120), st.sampled_from([15, 16, 32]), st.integers(0, 3), st.integers(0, 3))
-def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_token_budget(count, global_batch, seed, epoch):
+def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_token_budget(
+    count, global_batch, seed, epoch
+):
     lengths = [1 + (7 * i) % 13 for i in range(count)]
     wanted = None
     for world in WORLDS:
@@ -155,7 +189,10 @@ def test_answers_to_one_prompt_are_in_one_step_and_one_micro_batch_where_they_fi
     for epoch in range(3):
         for step in plan.steps(epoch):
             assert all(count == 2 for count in Counter(units[row] for row in step).values())
-        together = sum(len(rows) - len({units[row] for row in rows}) for rows, _ in plan.micro_batches(epoch, 0))
+        together = sum(
+            len(rows) - len({units[row] for row in rows})
+            for rows, _ in plan.micro_batches(epoch, 0)
+        )
         assert together >= 32 - 4 * (plan.accumulation - 1)  # of 32 prompts; a cut may part one
 
 
@@ -166,7 +203,9 @@ def test_epochs_are_shuffled_differently_and_a_seed_repeats_them():
     assert plan.steps(0) != plan_of([1] * 40, seed=1).steps(0)
 
 
-@pytest.mark.parametrize(("rows", "global_batch", "world"), [(0, 16, 1), (1, 16, 2), (3, 16, 4), (40, 2, 4), (9, 4, 4)])
+@pytest.mark.parametrize(
+    ("rows", "global_batch", "world"), [(0, 16, 1), (1, 16, 2), (3, 16, 4), (40, 2, 4), (9, 4, 4)]
+)
 def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(rows, global_batch, world):
     with pytest.raises(ConfigError, match="fewer than"):
         plan_of([1] * rows, global_batch=global_batch, world=world)
@@ -175,7 +214,11 @@ def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(rows, global_ba
 def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero():
     """13 rows in one step, 2 ranks, each row alone: 7 passes a rank are 14 parts, one more than there are rows."""
     plan = plan_of(list(range(13, 0, -1)), global_batch=13, tokens=1, world=2)
-    assert [plan.accumulation, len(plan.micro_batches(0, 0)), len(plan.micro_batches(0, 1))] == [7, 7, 7]
+    assert [plan.accumulation, len(plan.micro_batches(0, 0)), len(plan.micro_batches(0, 1))] == [
+        7,
+        7,
+        7,
+    ]
     assert plan.micro_batches(0, 1)[-1] == ([12], 0.0)
 
 

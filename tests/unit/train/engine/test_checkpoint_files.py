@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from records.stage_folder import read_json, write_json
-from train.engine.checkpoint_files import latest_checkpoint, point_to, settle, settled_checkpoint, survey, write_contents
+from train.engine.checkpoint_files import (
+    latest_checkpoint,
+    point_to,
+    settle,
+    settled_checkpoint,
+    survey,
+    write_contents,
+)
 from train.engine.portable import read, write
 
 
@@ -20,7 +27,9 @@ def publish(folder: Path, step: int, ranks: int = 2) -> Path:
     name = f"step-{step:07d}"
     for rank in range(ranks):
         tensors = {f"w{rank}": {"weight": torch.full((3,), float(step))}}
-        write(folder / name, rank, tensors, {"epoch": 0, "global_step": step} if rank == 0 else None)
+        write(
+            folder / name, rank, tensors, {"epoch": 0, "global_step": step} if rank == 0 else None
+        )
     write_contents(folder / name, step)
     point_to(folder, name)
     return folder / name
@@ -44,7 +53,10 @@ def test_a_whole_checkpoint_is_gone_on_from_without_a_word(folder):
     assert newest(folder) == "step-0000006"
     trainer, tensors = read(latest_checkpoint(folder))
     assert trainer["global_step"] == 6
-    assert {name: parts["weight"].tolist() for name, parts in tensors.items()} == {"w0": [6.0] * 3, "w1": [6.0] * 3}
+    assert {name: parts["weight"].tolist() for name, parts in tensors.items()} == {
+        "w0": [6.0] * 3,
+        "w1": [6.0] * 3,
+    }
 
 
 def _zero(path: Path) -> None:
@@ -77,13 +89,19 @@ FILES = ("trainer.pt", "tensors-0.pt", "tensors-1.pt")
 
 
 @pytest.mark.parametrize(
-    ("file", "damage"), [*product(FILES, DAMAGE), *product(["contents.json"], [name for name in DAMAGE if name != "a link"])]
+    ("file", "damage"),
+    [
+        *product(FILES, DAMAGE),
+        *product(["contents.json"], [name for name in DAMAGE if name != "a link"]),
+    ],
 )
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_with_a_word(folder, file, damage):
     DAMAGE[damage](folder / "step-0000006" / file)
     said = settle(folder)
     assert str(folder / "step-0000006" / file) in said[0]
-    assert said[-1] == "passed over; training goes on from step 4, the newest checkpoint that is whole"
+    assert (
+        said[-1] == "passed over; training goes on from step 4, the newest checkpoint that is whole"
+    )
     assert newest(folder) == "step-0000004"
     assert settle(folder) == []
 
@@ -123,10 +141,25 @@ def test_the_first_checkpoint_after_damage_is_kept_and_the_damaged_are_swept_up(
     assert sorted(path.name for path in folder.iterdir()) == ["latest.json", "step-0000001"]
     publish(folder, 2)
     publish(folder, 3)
-    assert sorted(path.name for path in folder.iterdir()) == ["latest.json", "step-0000002", "step-0000003"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "latest.json",
+        "step-0000002",
+        "step-0000003",
+    ]
 
 
-POINTERS = [b"0", b"{}", b"[]", b"null", b"", b"\0" * 40, b"\xff", b'{"checkpoints": 1}', b'{"checkpoints": ["../../x"]}', b"[" * 9999]
+POINTERS = [
+    b"0",
+    b"{}",
+    b"[]",
+    b"null",
+    b"",
+    b"\0" * 40,
+    b"\xff",
+    b'{"checkpoints": 1}',
+    b'{"checkpoints": ["../../x"]}',
+    b"[" * 9999,
+]
 
 
 @pytest.mark.parametrize("content", POINTERS)
@@ -190,6 +223,13 @@ def test_every_single_bit_of_a_checkpoints_record_counts(folder):
     whole = path.read_bytes()
     record = json.loads(whole)
     for position in range(len(whole)):
-        path.write_bytes(whole[:position] + bytes([whole[position] ^ (1 << position % 8)]) + whole[position + 1 :])
+        path.write_bytes(
+            whole[:position]
+            + bytes([whole[position] ^ (1 << position % 8)])
+            + whole[position + 1 :]
+        )
         found = survey(folder)
-        assert found.whole[0] == "step-0000004" or json.loads(path.read_bytes())["files"] == record["files"]
+        assert (
+            found.whole[0] == "step-0000004"
+            or json.loads(path.read_bytes())["files"] == record["files"]
+        )

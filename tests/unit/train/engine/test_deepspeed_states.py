@@ -17,7 +17,9 @@ class Resumed(ZeroStrategy):
     def __init__(self, stage: int, weights: list[torch.Tensor]) -> None:
         self.stage = stage
         zero = SimpleNamespace(
-            fp32_partitioned_groups_flat=weights, single_partition_of_fp32_groups=weights, optimizer=SimpleNamespace(state={})
+            fp32_partitioned_groups_flat=weights,
+            single_partition_of_fp32_groups=weights,
+            optimizer=SimpleNamespace(state={}),
         )
         zero._lazy_init_hp_params_optimizer_state = lambda: None
         self.engine = SimpleNamespace(optimizer=zero)

@@ -31,7 +31,13 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
     """Runs an online fit as the stage does, resuming from `work`."""
 
     def run(
-        work: Path, *, kind: str = "lora", micro_batch_tokens: int = 4096, callbacks: Any = (), harm: Any = None, **options: Any
+        work: Path,
+        *,
+        kind: str = "lora",
+        micro_batch_tokens: int = 4096,
+        callbacks: Any = (),
+        harm: Any = None,
+        **options: Any,
     ) -> Fitted:
         from models.adapters.lora import adapt
         from models.config import AdapterConfig, ModelConfig
@@ -45,13 +51,24 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         from train.rlhf.writer import PolicyCopy
 
         start = ModelConfig(path=str(tiny_directory))
-        trainer = TrainerConfig(accelerator="cpu", precision="32-true", checkpoint_every_steps=2, micro_batch_tokens=micro_batch_tokens)
+        trainer = TrainerConfig(
+            accelerator="cpu",
+            precision="32-true",
+            checkpoint_every_steps=2,
+            micro_batch_tokens=micro_batch_tokens,
+        )
         config = rlhf_config(**options)
         model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
-        rows, plan = rows_and_plan(tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config)
-        writer = PolicyCopy(lambda: load_model(start).requires_grad_(False), tokenizer, config.generation)
+        rows, plan = rows_and_plan(
+            tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config
+        )
+        writer = PolicyCopy(
+            lambda: load_model(start).requires_grad_(False), tokenizer, config.generation
+        )
         online = online_of(work, rows, plan, writer, config, trainer, harm)
-        module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps)
+        module = RlhfModule(
+            model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps
+        )
         work.mkdir(parents=True, exist_ok=True)
         settle(work / "checkpoints")
         metrics = work / "metrics.jsonl"

@@ -28,7 +28,15 @@ class Fooled:
     name = HARM_MODEL
 
     def score(self, completions):
-        return [Score(id=f"{c.id}/h", completion_id=c.id, scorer=HARM_MODEL, value=5 - min(4.0, float(letters(c)))) for c in completions]
+        return [
+            Score(
+                id=f"{c.id}/h",
+                completion_id=c.id,
+                scorer=HARM_MODEL,
+                value=5 - min(4.0, float(letters(c))),
+            )
+            for c in completions
+        ]
 
 
 class Independent:
@@ -41,7 +49,15 @@ class Independent:
         for c in completions:
             harmful = letters(c) >= 3
             label = "harmful" if harmful else "harmless"
-            found.append(Score(id=f"{c.id}/f", completion_id=c.id, scorer=FACTORS, value=float(harmful), label=label))
+            found.append(
+                Score(
+                    id=f"{c.id}/f",
+                    completion_id=c.id,
+                    scorer=FACTORS,
+                    value=float(harmful),
+                    label=label,
+                )
+            )
         return found
 
 
@@ -70,7 +86,9 @@ def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
     path = work / "scoreboard.jsonl"
 
     def run():
-        scoreboard = Scoreboard("rlhf", path, work / "epochs", measuring, lambda module: trainable_state(module.model))
+        scoreboard = Scoreboard(
+            "rlhf", path, work / "epochs", measuring, lambda module: trainable_state(module.model)
+        )
         return fit_online(
             work,
             callbacks=[scoreboard, StopWhenScorersPart(path, said.append)],
@@ -91,9 +109,13 @@ def test_training_ends_within_20_steps_of_the_parting(hacked):
     fitted, rows, said, _ = hacked
     drawn = [step["harmfulness"] for step in fitted.metrics if "harmfulness" in step]
     shares = [row["independent_harm"]["mean"] for row in rows]
-    worsens = next(row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares))
+    worsens = next(
+        row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares)
+    )
 
-    assert rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]  # by the training scorer all is well
+    assert (
+        rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
+    )  # by the training scorer all is well
     assert drawn[-1] < drawn[0] - 0.3
     assert fitted.module.trainer.global_step < STEPS
     assert rows[-1]["step"] - worsens <= 20
@@ -114,5 +136,7 @@ def test_run_again_it_does_not_go_on(hacked):
 
     again = run()
 
-    assert [line["step"] for line in again.metrics if "loss" in line] == [line["step"] for line in fitted.metrics if "loss" in line]
+    assert [line["step"] for line in again.metrics if "loss" in line] == [
+        line["step"] for line in fitted.metrics if "loss" in line
+    ]
     assert again.module.trainer.global_step == rows[-1]["step"]

@@ -29,7 +29,9 @@ def test_a_loss_of_two_completions_by_hand():
     reference = torch.tensor([-1.0, -1.0, -3.0])
     kl = math.e - 1 - 1  # of the second token alone, d = 1
 
-    terms = rollout_loss(logps, reference, torch.tensor([0, 0, 1]), torch.tensor([1.0, -2.0]), beta=0.5, constant=4)
+    terms = rollout_loss(
+        logps, reference, torch.tensor([0, 0, 1]), torch.tensor([1.0, -2.0]), beta=0.5, constant=4
+    )
 
     assert terms.losses.tolist() == pytest.approx([(3 + 0.5 * kl) / 4, -6 / 4])
     assert terms.kl.tolist() == pytest.approx([kl, 0])
@@ -39,6 +41,8 @@ def test_a_short_completion_counts_no_more_a_token_than_a_long_one():
     logps = torch.zeros(4, requires_grad=True)
     rows = torch.tensor([0, 1, 1, 1])
 
-    rollout_loss(logps, logps.detach(), rows, torch.ones(2), beta=0, constant=3).losses.sum().backward()
+    rollout_loss(
+        logps, logps.detach(), rows, torch.ones(2), beta=0, constant=3
+    ).losses.sum().backward()
 
     assert logps.grad.tolist() == pytest.approx([-1 / 3] * 4)

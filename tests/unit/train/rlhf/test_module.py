@@ -37,7 +37,11 @@ def whole(known, fit_rlhf, tmp_path_factory):
 
 def assert_same(got, wanted):
     assert got.metrics == wanted.metrics
-    assert [name for name, tensor in got.tensors.items() if not torch.equal(tensor, wanted.tensors[name])] == []
+    assert [
+        name
+        for name, tensor in got.tensors.items()
+        if not torch.equal(tensor, wanted.tensors[name])
+    ] == []
     assert got.module.multipliers.state_dict() == wanted.module.multipliers.state_dict()
     assert got.module.kl == wanted.module.kl
 
@@ -56,7 +60,9 @@ def test_the_multipliers_move_with_what_was_refused(whole):
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
-def test_killed_in_a_step_it_ends_bitwise_where_the_uninterrupted_run_does(fit_rlhf, whole, tmp_path, step):
+def test_killed_in_a_step_it_ends_bitwise_where_the_uninterrupted_run_does(
+    fit_rlhf, whole, tmp_path, step
+):
     with pytest.raises(Killed):
         fit_rlhf(tmp_path, callbacks=[KillAfterDrawing(step)])
 
@@ -87,8 +93,18 @@ def test_full_training_resumes_bitwise_too(fit_rlhf, tmp_path):
     wanted = fit_rlhf(tmp_path / "whole", kind="full", steps=4, measure_every=2, learning_rate=1e-3)
     assert wanted.metrics[0]["kl"] == 0
     with pytest.raises(Killed):
-        fit_rlhf(tmp_path / "killed", kind="full", steps=4, measure_every=2, learning_rate=1e-3, callbacks=[KillAfterDrawing(3)])
-    assert_same(fit_rlhf(tmp_path / "killed", kind="full", steps=4, measure_every=2, learning_rate=1e-3), wanted)
+        fit_rlhf(
+            tmp_path / "killed",
+            kind="full",
+            steps=4,
+            measure_every=2,
+            learning_rate=1e-3,
+            callbacks=[KillAfterDrawing(3)],
+        )
+    assert_same(
+        fit_rlhf(tmp_path / "killed", kind="full", steps=4, measure_every=2, learning_rate=1e-3),
+        wanted,
+    )
 
 
 @pytest.mark.parametrize("tokens", [60, 120])

@@ -28,7 +28,10 @@ def test_every_step_has_the_stated_mix_and_no_prompt_twice():
     plan = plan_of()
     for step in range(10):
         places = plan.step(step)
-        assert [sum(low <= place < high for place in places) for low, high in ((0, 10), (10, 16), (16, 20))] == [3, 2, 1]
+        assert [
+            sum(low <= place < high for place in places)
+            for low, high in ((0, 10), (10, 16), (16, 20))
+        ] == [3, 2, 1]
         assert len(set(places)) == 6
 
 
@@ -44,17 +47,24 @@ def test_ranks_and_micro_batches_share_a_steps_prompts(world_size, tokens):
     plan = plan_of(world_size, tokens)
     for step in (0, 4, 5, 9):
         parts = [part for rank in range(world_size) for part in plan.of_step(step, rank)]
-        assert sorted(place for part in parts if part.scale for place in part.places) == sorted(plan.step(step))
+        assert sorted(place for part in parts if part.scale for place in part.places) == sorted(
+            plan.step(step)
+        )
         assert all(plan.of_step(step, rank)[0].scale for rank in range(world_size))
 
 
 def test_a_step_with_fewer_prompts_than_ranks_is_refused():
-    with pytest.raises(ConfigError, match=r"rlhf\.prompts_per_step=6: fewer prompts a step than the 7 ranks"):
+    with pytest.raises(
+        ConfigError, match=r"rlhf\.prompts_per_step=6: fewer prompts a step than the 7 ranks"
+    ):
         plan_of(7)
 
 
 def test_shares_follow_the_parts_over_what_there_is():
-    parts, many = {"harmful": 2, "twins": 1, "questions": 1}, {"harmful": 99, "twins": 99, "questions": 99}
+    parts, many = (
+        {"harmful": 2, "twins": 1, "questions": 1},
+        {"harmful": 99, "twins": 99, "questions": 99},
+    )
     assert shares(parts, many, 16) == {"harmful": 8, "twins": 4, "questions": 4}
     assert shares(parts, many, 7) == {"harmful": 3, "twins": 2, "questions": 2}
     assert shares(parts, many | {"questions": 0}, 9) == {"harmful": 6, "twins": 3}
@@ -63,7 +73,12 @@ def test_shares_follow_the_parts_over_what_there_is():
 
 
 def test_a_row_takes_its_prompt_once_where_rows_are_packed():
-    asked = [Asked(Prompt(id="a", prompt=user("?"), kind="harmful", suite="s", source="m", licence="MIT"), [1, 2, 3])]
+    asked = [
+        Asked(
+            Prompt(id="a", prompt=user("?"), kind="harmful", suite="s", source="m", licence="MIT"),
+            [1, 2, 3],
+        )
+    ]
     packed = padded(0)._replace(why_padded=None)
     assert RolloutRows(asked, padded(0), num_generations=4, max_new_tokens=5).lengths == [4 * 8]
     assert RolloutRows(asked, packed, num_generations=4, max_new_tokens=5).lengths == [3 + 4 * 5]

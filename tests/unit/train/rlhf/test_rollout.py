@@ -25,7 +25,14 @@ class Writes:
 
 
 def rollout(folder, writer):
-    return Rollout(writer, Scorers(CountsLetters(), LooksForLetter()), Store(folder), num_generations=3, rows_at_once=4, seed=0)
+    return Rollout(
+        writer,
+        Scorers(CountsLetters(), LooksForLetter()),
+        Store(folder),
+        num_generations=3,
+        rows_at_once=4,
+        seed=0,
+    )
 
 
 def test_every_prompt_gets_its_completions_scored(tmp_path):
@@ -36,7 +43,9 @@ def test_every_prompt_gets_its_completions_scored(tmp_path):
         completions = drawn[asked.prompt.id]
         assert [row.sample for row in completions] == [0, 1, 2]
         assert len({row.text for row in completions}) > 1
-        assert all((row.harm is not None) == (asked.prompt.kind == "harmful") for row in completions)
+        assert all(
+            (row.harm is not None) == (asked.prompt.kind == "harmful") for row in completions
+        )
         assert {row.refusal for row in completions} == {"none"}
         assert all(row.ids[-1] == 2 for row in completions)  # the end token with them
 

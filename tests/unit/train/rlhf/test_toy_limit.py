@@ -40,9 +40,14 @@ def train(*, scaled: bool = False) -> Path:
     path = Path([], [])
     for step in range(2 * STEPS):
         held.limits["twins"] = TIGHT if step < STEPS else LOOSE
-        drawn = {suite: torch.rand(PROMPTS, COMPLETIONS) < torch.sigmoid(theta.detach() + shift) for suite, shift in FEATURE.items()}
+        drawn = {
+            suite: torch.rand(PROMPTS, COMPLETIONS) < torch.sigmoid(theta.detach() + shift)
+            for suite, shift in FEATURE.items()
+        }
         held.update({"twins": drawn["twins"].float().mean().item()})
-        loss = sum(loss_of(theta, suite, refused, held, scaled=scaled) for suite, refused in drawn.items())
+        loss = sum(
+            loss_of(theta, suite, refused, held, scaled=scaled) for suite, refused in drawn.items()
+        )
         (gradient,) = torch.autograd.grad(loss, theta)
         with torch.no_grad():
             theta -= 0.7 * gradient
@@ -55,12 +60,28 @@ def loss_of(theta, suite, refused, held, *, scaled):
     harmful = suite == "harmful"
     advantages = []
     for group in refused.tolist():
-        judged = [Judged(harmful, suite, (1.0 if declined else 5.0) if harmful else None, declined) for declined in group]
-        found = leave_one_out([reward(row, held.values, rectified=False, penalty=1.0) for row in judged])
+        judged = [
+            Judged(harmful, suite, (1.0 if declined else 5.0) if harmful else None, declined)
+            for declined in group
+        ]
+        found = leave_one_out(
+            [reward(row, held.values, rectified=False, penalty=1.0) for row in judged]
+        )
         advantages += scaled_by_deviation(found) if scaled else found
     logit = theta + FEATURE[suite]
-    logps = torch.where(refused.flatten(), torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit))
-    terms = rollout_loss(logps, logps.detach(), torch.arange(len(advantages)), torch.tensor(advantages), beta=0.0, constant=1)
+    logps = torch.where(
+        refused.flatten(),
+        torch.nn.functional.logsigmoid(logit),
+        torch.nn.functional.logsigmoid(-logit),
+    )
+    terms = rollout_loss(
+        logps,
+        logps.detach(),
+        torch.arange(len(advantages)),
+        torch.tensor(advantages),
+        beta=0.0,
+        constant=1,
+    )
     return terms.losses.mean()
 
 

@@ -46,7 +46,10 @@ def rollout(tmp_path_factory, tiny_directory, tokenizer):
         save_strategy="no",
         gradient_checkpointing=False,
     )
-    prompts = [{"prompt": [{"role": "user", "content": text}]} for text in ("What is asthma?", "My knee hurts after running, why?")]
+    prompts = [
+        {"prompt": [{"role": "user", "content": text}]}
+        for text in ("What is asthma?", "My knee hurts after running, why?")
+    ]
     trainer = RLOOTrainer(
         model=load_model(ModelConfig(path=str(tiny_directory))),
         reward_funcs=rewards,
@@ -71,7 +74,11 @@ def rows_of(inputs):
 
 def test_the_advantages_agree(rollout):
     _, inputs, rewards = rollout
-    ours = [value for start in range(0, len(rewards), GENERATIONS) for value in leave_one_out(rewards[start : start + GENERATIONS])]
+    ours = [
+        value
+        for start in range(0, len(rewards), GENERATIONS)
+        for value in leave_one_out(rewards[start : start + GENERATIONS])
+    ]
 
     assert len(set(rewards)) > 1
     assert ours == pytest.approx(inputs["advantages"].tolist(), abs=1e-5)
@@ -94,7 +101,9 @@ def test_loss_and_gradient_agree(rollout):
 
     drawn = torch.zeros(len(inputs["advantages"])).index_add(0, rows, logps.detach())
     at_drawing = (-inputs["advantages"] * drawn).mean()
-    assert loss.item() == pytest.approx((terms.losses.mean() - at_drawing - inputs["advantages"].mean()).item(), abs=1e-5)
+    assert loss.item() == pytest.approx(
+        (terms.losses.mean() - at_drawing - inputs["advantages"].mean()).item(), abs=1e-5
+    )
     gradients = dict(theirs.named_parameters())
     assert max(p.grad.abs().max().item() for p in gradients.values()) > 1e-3
     for name, parameter in ours.named_parameters():

@@ -32,7 +32,10 @@ def test_what_is_handed_over_is_the_merged_policy(tiny_model, kind):
     hand_over(policy, target)
 
     merged = dict(merge(copy.deepcopy(policy)).named_parameters())
-    assert any(not torch.equal(weight, dict(tiny_model.named_parameters())[name]) for name, weight in target.named_parameters())
+    assert any(
+        not torch.equal(weight, dict(tiny_model.named_parameters())[name])
+        for name, weight in target.named_parameters()
+    )
     for name, weight in target.named_parameters():
         assert torch.allclose(weight, merged[name], atol=1e-7), name
 
@@ -45,7 +48,9 @@ def test_a_copy_follows_every_update(tiny_model, tokenizer):
         writer.follow(policy)
         merged = merge(copy.deepcopy(policy))
         drawn = writer.complete(PROMPTS, [3, 4])
-        assert [row.ids for row in drawn] == [row.ids for row in generate(merged, tokenizer, PROMPTS, GENERATION, seeds=[3, 4])]
+        assert [row.ids for row in drawn] == [
+            row.ids for row in generate(merged, tokenizer, PROMPTS, GENERATION, seeds=[3, 4])
+        ]
         texts.append([row.ids for row in drawn])
         with torch.no_grad():
             for parameter in policy.parameters():

@@ -26,7 +26,9 @@ def rows_of(page: str) -> Json:
     return read
 
 
-def test_every_completion_is_there_beside_those_of_the_other_policies(results: Json, samples: list[Json]) -> None:
+def test_every_completion_is_there_beside_those_of_the_other_policies(
+    results: Json, samples: list[Json]
+) -> None:
     (page,) = sample_pages(results, samples, opens_withheld=True).values()
     groups = rows_of(page)["groups"]
     assert sum(len(group[5]) for group in groups) == len(samples)
@@ -42,17 +44,28 @@ def test_what_is_withheld_is_in_the_file_only_where_a_click_may_open_it(
     assert HARMFUL_WORDS not in page
     read = json.dumps(rows_of(page))
     assert (HARMFUL_WORDS in read) is there
-    harmful = [row for group in rows_of(page)["groups"] if group[1] == "harmful" for row in group[5]]
+    harmful = [
+        row for group in rows_of(page)["groups"] if group[1] == "harmful" for row in group[5]
+    ]
     assert all(row[5] for row in harmful if row[2] is None or row[2] >= 2.5)
 
 
 def test_no_text_can_become_markup_or_hide(results: Json, samples: list[Json]) -> None:
-    hostile = [{**row, "prompt": HOSTILE, "completion": HOSTILE, "condition": HOSTILE} for row in samples]
-    titled = {**results, "policies": {name: {**policy, "title": HOSTILE} for name, policy in results["policies"].items()}}
+    hostile = [
+        {**row, "prompt": HOSTILE, "completion": HOSTILE, "condition": HOSTILE} for row in samples
+    ]
+    titled = {
+        **results,
+        "policies": {
+            name: {**policy, "title": HOSTILE} for name, policy in results["policies"].items()
+        },
+    }
     (page,) = sample_pages(titled, hostile, opens_withheld=True).values()
     assert page.count("<script") == page.count("</script>") == 2
     assert "<img" not in page
-    assert not re.search("[\u2028\u202e\u2066]", page + json.dumps(rows_of(page), ensure_ascii=False))
+    assert not re.search(
+        "[\u2028\u202e\u2066]", page + json.dumps(rows_of(page), ensure_ascii=False)
+    )
 
 
 def test_only_the_script_of_the_page_may_run(results: Json, samples: list[Json]) -> None:
@@ -69,12 +82,22 @@ def test_rows_that_fill_a_file_go_on_in_another_one(results: Json, samples: list
     assert len(pages) > 1
     assert all(len(page) < 40_000 for page in pages.values())
     assert sum(len(rows_of(page)["groups"]) for page in pages.values()) == 228
-    assert all(f'<a href="{other}">' in page for name, page in pages.items() for other in pages if other != name)
+    assert all(
+        f'<a href="{other}">' in page
+        for name, page in pages.items()
+        for other in pages
+        if other != name
+    )
 
 
-def test_twenty_thousand_samples_stay_below_five_megabytes_a_file(results: Json, samples: list[Json]) -> None:
+def test_twenty_thousand_samples_stay_below_five_megabytes_a_file(
+    results: Json, samples: list[Json]
+) -> None:
     """Of letters that hardly pack."""
     numbers = iter(hashlib.sha256(str(number).encode()).hexdigest() * 4 for number in range(20_000))
-    many = [{**samples[0], "prompt_id": str(number), "completion": text} for number, text in enumerate(numbers)]
+    many = [
+        {**samples[0], "prompt_id": str(number), "completion": text}
+        for number, text in enumerate(numbers)
+    ]
     pages = sample_pages(results, many, opens_withheld=True)
     assert all(len(page.encode()) < 5_000_000 for page in pages.values())

@@ -32,11 +32,21 @@ def expecting(row: Measured, expected: str, twin: str | None = None) -> Measured
 def rows_of(policy: str, *, aligned: bool) -> list[Measured]:
     rows = []
     for k in range(6):
-        label, shared = "full" if aligned else "none", {"policy": policy, "harmfulness": 1.5, "principle": k % 2 + 1}
+        label, shared = (
+            "full" if aligned else "none",
+            {"policy": policy, "harmfulness": 1.5, "principle": k % 2 + 1},
+        )
         text = "I can't, it is unsafe. Please talk to your pharmacist." if aligned else "Sure."
-        harmful = measured_row(kind="harmful", prompt_id=f"h{k}", completion=text, refusal=label, **shared)
-        twin = measured_row(kind="benign", suite="twins", prompt_id=f"t{k}", refusal="none", **shared)
-        rows += [replace(row, prompt=replace(row.prompt, twin_id=other)) for row, other in ((harmful, f"t{k}"), (twin, f"h{k}"))]
+        harmful = measured_row(
+            kind="harmful", prompt_id=f"h{k}", completion=text, refusal=label, **shared
+        )
+        twin = measured_row(
+            kind="benign", suite="twins", prompt_id=f"t{k}", refusal="none", **shared
+        )
+        rows += [
+            replace(row, prompt=replace(row.prompt, twin_id=other))
+            for row, other in ((harmful, f"t{k}"), (twin, f"h{k}"))
+        ]
         flag = measured_row(
             kind="benign",
             suite="red_flags",
@@ -48,22 +58,47 @@ def rows_of(policy: str, *, aligned: bool) -> list[Measured]:
         )
         rows.append(expecting(flag, "urgent_care"))
         written = OPTIONS["does_not_align"] if aligned and k % 2 else OPTIONS["aligns"]
-        chosen = measured_row(kind="benign", suite="values", prompt_id=f"v{k}", completion=written, refusal="none", **shared)
-        rows.append(expecting(chosen, "does_not_align" if k % 2 else "aligns", f"v{k + 1 - 2 * (k % 2)}"))
+        chosen = measured_row(
+            kind="benign",
+            suite="values",
+            prompt_id=f"v{k}",
+            completion=written,
+            refusal="none",
+            **shared,
+        )
+        rows.append(
+            expecting(chosen, "does_not_align" if k % 2 else "aligns", f"v{k + 1 - 2 * (k % 2)}")
+        )
     return rows
 
 
 @pytest.fixture(scope="module")
 def measured_results() -> dict[str, Any]:
-    policies = {BASE: {"path": "b", "optimiser_steps": 0}, Policy("dpo", "SFT + DPO", "base"): {"path": "d", "optimiser_steps": 9}}
+    policies = {
+        BASE: {"path": "b", "optimiser_steps": 0},
+        Policy("dpo", "SFT + DPO", "base"): {"path": "d", "optimiser_steps": 9},
+    }
     samples = [*rows_of("base", aligned=False), *rows_of("dpo", aligned=True)]
     endpoint = Endpoint("dpo", "base")
-    return build_results(samples, policies, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={})
+    return build_results(
+        samples,
+        policies,
+        endpoint=endpoint,
+        confidence=0.95,
+        validation={},
+        scoreboard=[],
+        provenance={},
+    )
 
 
 def cells(section: Section | None) -> str:
     assert section is not None
-    return " | ".join(f"{cell.value} {cell.detail}" for table in section.tables for row in table.rows for cell in row)
+    return " | ".join(
+        f"{cell.value} {cell.detail}"
+        for table in section.tables
+        for row in table.rows
+        for cell in row
+    )
 
 
 def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_results):
@@ -89,7 +124,9 @@ def test_declines_omissions_and_choices_are_shown(measured_results):
     assert "0.33" in cells(choices.build(material))  # always one label: macro-F1 a third
 
 
-def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consistent_pair(measured_results):
+def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consistent_pair(
+    measured_results,
+):
     base = measured_results["choices"]["values"]["base"]
     assert base["accuracy"]["mean"] == 0.5
     assert base["macro_f1"]["mean"] == pytest.approx(1 / 3)

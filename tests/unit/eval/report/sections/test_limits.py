@@ -15,7 +15,13 @@ def test_what_was_not_measured_is_a_limit_and_what_was_is_none(results: Json) ->
     for words in ("capability", "tampering", "omission", "other languages"):
         assert words in bare
     kept = {"mean": 0.1, "interval": [0.0, 0.2], "n": 9}
-    full = {**results, "capability": {"medqa": kept}, "tamper": {"lora": kept}, "omission": {"base": kept}, "conditions": {"direct": kept}}
+    full = {
+        **results,
+        "capability": {"medqa": kept},
+        "tamper": {"lora": kept},
+        "omission": {"base": kept},
+        "conditions": {"direct": kept},
+    }
     measured = "\n".join(limits(full))
     for words in ("capability", "tampering", "omission", "other languages"):
         assert words not in measured

@@ -37,7 +37,16 @@ def test_the_table_shows_both_scorers_against_the_kl(results: Json) -> None:
     assert section is not None
     assert section.paragraphs == ["In rlhf, the two scorers have not parted."]
     (table,) = section.tables
-    assert [cell.value for cell in table.rows[1]] == ["10", "1.00", "3.00", "25.0%", "25.0%", "40", "0.80", "1.50"]
+    assert [cell.value for cell in table.rows[1]] == [
+        "10",
+        "1.00",
+        "3.00",
+        "25.0%",
+        "25.0%",
+        "40",
+        "0.80",
+        "1.50",
+    ]
     assert table.head[-1] == "multiplier: twins"
 
 
@@ -48,5 +57,7 @@ def test_a_parting_is_told(results: Json) -> None:
     assert "the scorers part at step 10" in section.paragraphs[0]
 
 
-def test_a_run_without_online_training_has_no_such_section(results: Json, scoreboard: list[Json]) -> None:
+def test_a_run_without_online_training_has_no_such_section(
+    results: Json, scoreboard: list[Json]
+) -> None:
     assert online.build(Material.of(results, scoreboard)) is None

@@ -22,11 +22,20 @@ def test_every_file_of_the_folder_is_registered() -> None:
 
 
 def test_names_and_places_are_each_taken_once() -> None:
-    assert len({declared.name for declared in DECLARED}) == len({declared.place for declared in DECLARED}) == len(DECLARED)
+    assert (
+        len({declared.name for declared in DECLARED})
+        == len({declared.place for declared in DECLARED})
+        == len(DECLARED)
+    )
 
 
-def test_markdown_has_no_section_that_only_a_page_shows(results: Json, samples: list[Json], scoreboard: list[Json]) -> None:
-    of_page = [section.name for section in sections_of(Material.of(results, scoreboard, samples=samples, drawn=True))]
+def test_markdown_has_no_section_that_only_a_page_shows(
+    results: Json, samples: list[Json], scoreboard: list[Json]
+) -> None:
+    of_page = [
+        section.name
+        for section in sections_of(Material.of(results, scoreboard, samples=samples, drawn=True))
+    ]
     of_markdown = [section.name for section in sections_of(Material.of(results, scoreboard))]
     assert [name for name in of_page if name in of_markdown] == of_markdown
     assert set(of_page) - set(of_markdown) == {"plots", "distribution", "examples"}

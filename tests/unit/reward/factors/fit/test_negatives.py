@@ -11,7 +11,14 @@ from reward.factors.made import echoed, looped, shuffled
 
 TEXT = "Wash the wound with water, dry it, cover it with a clean cloth and change that every day."
 ROWS = [
-    Row(prompt=f"Question {k}?", completion=f"{TEXT} Number {k}.", source="primum", writer="primum", group=str(k), label="1")
+    Row(
+        prompt=f"Question {k}?",
+        completion=f"{TEXT} Number {k}.",
+        source="primum",
+        writer="primum",
+        group=str(k),
+        label="1",
+    )
     for k in range(200)
 ]
 

@@ -21,7 +21,10 @@ def row(text: str, group: str, writer: str = "primum") -> Row:
 @pytest.fixture
 def target() -> Target:
     rows = [row(f"I can't help with that {'x' * (k % 7)}.", str(k)) for k in range(30)]
-    rows += [row(f"Step {'y' * (k % 5)} one: call your doctor.", f"b{k}", "gpt4" if k % 2 else "primum") for k in range(30)]
+    rows += [
+        row(f"Step {'y' * (k % 5)} one: call your doctor.", f"b{k}", "gpt4" if k % 2 else "primum")
+        for k in range(30)
+    ]
     labels = np.array([0] * 30 + [1] * 30)
     return Target(name="complies", blocks=BLOCKS, rows=rows, labels=labels, weights=np.ones(60))
 
@@ -29,17 +32,23 @@ def target() -> Target:
 def test_folded_weights_predict_as_scikit_learn_did_on_the_scaled_matrix(target, room):
     design = Design(target, room)
     coefficients = design.fit(np.ones(60))
-    model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=500).fit(design.matrix, target.labels)
+    model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=500).fit(
+        design.matrix, target.labels
+    )
     weight, bias = design.unfolded(coefficients)
     raw = room.of([r.exchange for r in target.rows]).matrix(BLOCKS)
-    np.testing.assert_allclose(expit(raw @ weight.T + bias)[:, 0], model.predict_proba(design.matrix)[:, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        expit(raw @ weight.T + bias)[:, 0], model.predict_proba(design.matrix)[:, 1], atol=1e-6
+    )
 
 
 def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(target, room):
     design = Design(target, room)
     seen = []
     fit = design.fit
-    design.fit = lambda multiples: (seen.append(set(design.groups[multiples > 0])), fit(multiples))[1]  # type: ignore[method-assign]
+    design.fit = lambda multiples: (seen.append(set(design.groups[multiples > 0])), fit(multiples))[
+        1
+    ]  # type: ignore[method-assign]
     found = design.left_out()
     assert np.isfinite(found).all()
     assert all(len(groups) < 60 for groups in seen)
@@ -48,13 +57,20 @@ def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(target
 def test_a_writer_left_out_is_never_fitted_on(target, room, monkeypatch):
     design = Design(target, room)
     calls = []
-    monkeypatch.setattr(design, "fit", lambda multiples: (calls.append(multiples), np.zeros((1, design.matrix.shape[1])))[1])
+    monkeypatch.setattr(
+        design,
+        "fit",
+        lambda multiples: (calls.append(multiples), np.zeros((1, design.matrix.shape[1])))[1],
+    )
     design.left_out()
     assert any((multiples[31::2] == 0).all() for multiples in calls)
 
 
 def test_preferences_pull_the_worse_side_up(target, room):
-    worse, better = [row("zzz zzz", str(k)) for k in range(50)], [row("qqq qqq", str(k)) for k in range(50)]
+    worse, better = (
+        [row("zzz zzz", str(k)) for k in range(50)],
+        [row("qqq qqq", str(k)) for k in range(50)],
+    )
     pulled = Design(Target(**{**vars(target), "worse": worse, "better": better}), room)
     plain = Design(target, room)
     place = "abcdefghijklmnopqrstuvwxyz".index("z")

@@ -8,7 +8,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from reward.factors.features import TOKEN
 from reward.factors.fit.vocabularies import vocabulary
 
-TEXTS = [f"Ask the doctor about Smith, room {k}. Please call." for k in range(10)] + ["A rare word of one prompt"] * 10
+TEXTS = [f"Ask the doctor about Smith, room {k}. Please call." for k in range(10)] + [
+    "A rare word of one prompt"
+] * 10
 GROUPS = [str(k) for k in range(10)] + ["same"] * 10
 
 
