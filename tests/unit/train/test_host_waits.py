@@ -54,10 +54,11 @@ def moved(monkeypatch) -> list[str]:
                 calls.append(_name) or _real(self, *a, **k)
             ),
         )
+
     # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
-    attend = lambda q, k, v, packed, scale: F.scaled_dot_product_attention(
-        q, k, v, is_causal=True, scale=scale, enable_gqa=True
-    )  # noqa: E731
+    def attend(q, k, v, packed, scale):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)
+
     monkeypatch.setattr(packed_attention, "blocked_attention", attend)
     return calls
 
