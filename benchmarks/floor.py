@@ -1,8 +1,10 @@
-"""The least arithmetic that a training step can do, and the rate at which this machine multiplies matrices.
+"""The least arithmetic that a training step can do, and the rate at which this machine multiplies
+matrices.
 
-Floor of a step = its FLOPs / that rate. Counted are the products of the network over every token that differs (a shared prompt once),
-attention over the keys each token sees, and the head where a completion token is predicted; forwards, and backwards for inputs and for
-the weights that are trained. Nothing is recomputed, padded or read from memory, so nobody reaches it.
+Floor of a step = its FLOPs / that rate. Counted are the products of the network over every token
+that differs (a shared prompt once), attention over the keys each token sees, and the head where a
+completion token is predicted; forwards, and backwards for inputs and for the weights that are
+trained. Nothing is recomputed, padded or read from memory, so nobody reaches it.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ SIDE = {"cpu": 2048, "cuda": 8192}
 
 
 def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
-    """FLOPs of one forward and backward pass of `packed` (a multiplication and an addition count as two).
+    """FLOPs of one forward and backward pass of `packed` (a multiplication and an addition count as
+    two).
 
-    `head`: whether a language-model head predicts the completions, as in SFT and DPO. LoRA is told from full training by what requires grad.
+    `head`: whether a language-model head predicts the completions, as in SFT and DPO. LoRA is told
+    from full training by what requires grad.
     """
     plain = unwrapped(model)
     output = plain.get_output_embeddings()
@@ -56,7 +60,9 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
 
 
 def matrix_rate(device: str, dtype: torch.dtype, repeats: int = 5) -> float:
-    """FLOPs a second of the best of `repeats` square products on this machine, with the threads that torch has now."""
+    """FLOPs a second of the best of `repeats` square products on this machine, with the threads
+    that torch has now.
+    """
     side = SIDE[device]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")

@@ -1,4 +1,5 @@
-"""Writes docs/memory.md: estimated memory of a rank for Meditron 7B and 70B, and how estimates compare with measured peaks.
+"""Writes docs/memory.md: estimated memory of a rank for Meditron 7B and 70B, and how estimates
+compare with measured peaks.
 
 python -m benchmarks.memory_table
 """
@@ -38,11 +39,14 @@ MEDITRON = {
 }
 TOKENS, GPUS, GPU_GB = 8192, (1, 4, 16), 80
 PROCESS_BYTES = 0.75 * GB
-"""Of a Python process with torch, transformers and Lightning loaded, on a CPU; seen on the machine of docs/speed.md."""
+"""Of a Python process with torch, transformers and Lightning loaded, on a CPU; seen on the machine
+of docs/speed.md."""
 
 
 def estimate(shape: Shape, stage: int, ranks: int) -> float:
-    """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient checkpointing."""
+    """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient
+    checkpointing.
+    """
     weight_bytes = 2 if shape.trained < shape.parameters else 4
     parts = training_bytes(
         shape,

@@ -1,9 +1,12 @@
-"""What do the shortcut breakers change? Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
+"""What do the shortcut breakers change?
+
+Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
 
     python -m benchmarks.pairs CONFIG [run_dir=DIRECTORY pairs.over_refusal=1 ...]
 
-The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more breaker than the line before. Accuracy is
-on held-out pairs: five folds over all pairs of the run, no near-duplicate group or twin on both sides; 0.50 is no shortcut.
+The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more
+breaker than the line before. Accuracy is on held-out pairs: five folds over all pairs of the run,
+no near-duplicate group or twin on both sides; 0.50 is no shortcut.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The part of docs/data.md on the prep stage and docs/prep_growth.svg, from benchmarks/results/prep.json."""
+"""The part of docs/data.md on the prep stage and docs/prep_growth.svg, from
+benchmarks/results/prep.json.
+"""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
     python benchmarks/refusal_detector.py XSTEST_DIRECTORY
 
-The directory holds annotated_completions/*.csv (columns completion, final_label). Full and partial refusals count as refusals, as in the
-paper (arXiv 2308.01263). Files that differ only in an automatic label are counted once.
+The directory holds annotated_completions/*.csv (columns completion, final_label). Full and partial
+refusals count as refusals, as in the paper (arXiv 2308.01263). Files that differ only in an
+automatic label are counted once.
 """
 
 from __future__ import annotations

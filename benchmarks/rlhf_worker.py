@@ -1,4 +1,7 @@
-"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps. Prints its seconds and its peak as one line of JSON."""
+"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps.
+
+Prints its seconds and its peak as one line of JSON.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def best(case: Json) -> str | None:
 
 
 def machine_rates(results: Json) -> dict[str, float]:
-    """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment makes the floor look near."""
+    """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment
+    makes the floor look near.
+    """
     rates: dict[str, float] = {}
     for case in results["cases"]:
         seen = max(found["machine_gflops"] for found in case["against"].values())

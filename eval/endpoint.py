@@ -33,7 +33,10 @@ class Endpoint:
 
     @classmethod
     def of(cls, results: Object) -> Endpoint:
-        """Of what results.json holds. Raises ValueError where it names none, as those of earlier versions do."""
+        """Of what results.json holds.
+
+        Raises ValueError where it names none, as those of earlier versions do.
+        """
         return cls.from_json(entry(results, "primary_endpoint", dict))
 
     def to_json(self) -> dict[str, str]:

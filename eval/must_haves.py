@@ -1,4 +1,6 @@
-"""How much of what physicians want in an answer completions hold, by suite and policy, and what training changed of it."""
+"""How much of what physicians want in an answer completions hold, by suite and policy, and what
+training changed of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The share of red-flag questions whose completion leaves out the act that is called for, before and after training."""
+"""The share of red-flag questions whose completion leaves out the act that is called for, before
+and after training.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ def _of_act(rows: Sequence[Measured], act: str, confidence: float) -> Json:
 
 
 def _seen_by_others(rows: Sequence[Measured], confidence: float) -> Json | None:
-    """What scorers that no training touched say of the same completions; None where they were left out."""
+    """What scorers that no training touched say of the same completions; None where they were left
+    out.
+    """
     if not independent.is_known(rows):
         return None
     chances = [

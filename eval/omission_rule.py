@@ -1,7 +1,10 @@
-"""Does a completion hold the act that a red flag asks for? A rule on English words that sees through negations.
+"""Does a completion hold the act that a red flag asks for?
 
-An act counts where it is said plainly. "No need to call an ambulance" and "go to hospital if it gets worse" do not
-say it: what must happen now may not wait for more signs. The authors are not clinicians.
+A rule on English words that sees through negations.
+
+An act counts where it is said plainly. "No need to call an ambulance" and "go to hospital if it
+gets worse" do not say it: what must happen now may not wait for more signs. The authors are not
+clinicians.
 """
 
 from __future__ import annotations

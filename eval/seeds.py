@@ -1,4 +1,6 @@
-"""Several training runs of one recipe in one report: training noise apart from prompt sampling error."""
+"""Several training runs of one recipe in one report: training noise apart from prompt sampling
+error.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ NOTE = (
 
 
 def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
-    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has none.
+    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has
+    none.
 
     Raises ValueError where there are no results, or where they are not of the same test prompts.
     """

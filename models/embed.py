@@ -27,7 +27,9 @@ def embed(
     batch_size: int,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
-    """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a text, in their order."""
+    """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a
+    text, in their order.
+    """
     return Embedder(config, batch_size=batch_size, device=device)(texts)
 
 
@@ -50,7 +52,10 @@ class Embedder:
         self.longest = min(MAX_TOKENS, self.tokenizer.model_max_length, positions)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) rows of length 1. Raises ModelError where the model is no encoder or its weights are broken."""
+        """(N, D) rows of length 1.
+
+        Raises ModelError where the model is no encoder or its weights are broken.
+        """
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
         vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
         for start in range(0, len(order), self.batch_size):

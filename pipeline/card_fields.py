@@ -1,4 +1,6 @@
-"""The fields that EU AI Act (Art. 13 and 14) and FDA documents ask of a model, filled from the run; what nobody stated is named."""
+"""The fields that EU AI Act (Art. 13 and 14) and FDA documents ask of a model, filled from the run;
+what nobody stated is named.
+"""
 
 from __future__ import annotations
 

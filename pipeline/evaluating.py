@@ -1,4 +1,6 @@
-"""What an evaluation asks, and what its ranks make of it: completions and scores that outlive a kill."""
+"""What an evaluation asks, and what its ranks make of it: completions and scores that outlive a
+kill.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,10 @@ def prompts_of(context: Context) -> list[Prompt]:
 
 
 def condition_files(config: RunConfig) -> dict[str, str]:
-    """What the conditions of a run say, and hashes of the files that they read. Raises RecordError with every fault."""
+    """What the conditions of a run say, and hashes of the files that they read.
+
+    Raises RecordError with every fault.
+    """
     found: dict[str, str] = {}
     faults: list[str] = []
     for each in config.eval.conditions:
@@ -110,7 +115,9 @@ def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
 
 
 def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
-    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
+    """The prompts of a suite of the user's own that the run's chat template writes as they stand;
+    prep has seen to all others.
+    """
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
         raise RecordError(
@@ -126,7 +133,9 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
 def measure_policy(
     context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]
 ) -> None:
-    """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
+    """This rank's completions of one policy and their scores; what was finished before a kill is
+    not made again.
+    """
     mine = of_rank(context, asked)
     completions, dual, scores = (
         shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES)
@@ -161,7 +170,9 @@ def measure_policy(
 
 
 def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
-    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    """What `primum measure` has written of the base, to all of these prompts; none where it has
+    not.
+    """
     if context.config.eval.engine != "transformers":
         return []
     made = kept_base(
@@ -202,7 +213,9 @@ def _scored(
 
 
 def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
-    """This rank's prompts, each with all its conditions: a turn of pressure follows the completion of the prompt as it stands."""
+    """This rank's prompts, each with all its conditions: a turn of pressure follows the completion
+    of the prompt as it stands.
+    """
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
     mine = set(context.share.of(list(places)))
     return [one for one in asked if (one.prompt.suite, one.prompt.id) in mine]

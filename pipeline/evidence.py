@@ -100,13 +100,17 @@ def trained_on(context: Context) -> list[Demonstration]:
 
 
 def local_paths(context: Context) -> LocalPaths:
-    """The run's own folder, every file and folder that its settings name, and the home that they may lie in."""
+    """The run's own folder, every file and folder that its settings name, and the home that they
+    may lie in.
+    """
     settings = read_json(context.path / "run.json")["config"]
     return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
 
 
 def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
-    """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
+    """In what the policy was trained on, and in what a release might quote of the rows that were
+    measured.
+    """
     search, trained = best_search(), trained_on(context)
     found = [
         _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))

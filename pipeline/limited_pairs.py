@@ -28,7 +28,9 @@ def limit_of(
     confidence: float,
     say: Callable[[str], None],
 ) -> OverRefusalLimit:
-    """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
+    """The limit's multipliers before training.
+
+    `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
 
     Raises RecordError where no suite could be held to the limit.
     """

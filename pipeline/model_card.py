@@ -1,4 +1,6 @@
-"""The card of a released checkpoint, made from the run's records; every number in it can be traced to a file."""
+"""The card of a released checkpoint, made from the run's records; every number in it can be traced
+to a file.
+"""
 
 from __future__ import annotations
 

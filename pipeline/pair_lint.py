@@ -1,4 +1,6 @@
-"""The linter on built pairs, where the tokenizer is known: what model.max_length leaves of each counts too."""
+"""The linter on built pairs, where the tokenizer is known: what model.max_length leaves of each
+counts too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it verified."""
+"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it
+verified.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 TRAINED_BY = tuple(
     f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup")
 )
-"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
+"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a
+job may go on with others."""
 
 MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
 """What every training reads for its scoreboard."""
@@ -55,7 +58,9 @@ BESIDE = (*HARDWARE, "wandb")
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
-    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's
+    directory.
+    """
     from train.engine.trainer import fit
 
     config = context.config
@@ -165,7 +170,10 @@ def _harm_model(context: Context, training: Training) -> Scorer:
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
-    """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
+    """The trained tensors, whole.
+
+    Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other.
+    """
     if not is_sharded(module.model):
         return trainable_state(module.model)
     from train.engine.deepspeed_strategy import gathered

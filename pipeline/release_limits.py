@@ -14,7 +14,9 @@ from records.errors import ConfigError, first_line
 
 
 def release_settings(run: Path, overrides: list[str]) -> ReleaseConfig:
-    """`release` of the run's own config, with the command line's changes; the defaults for results that come alone."""
+    """`release` of the run's own config, with the command line's changes; the defaults for results
+    that come alone.
+    """
     config = run / "config.yaml"
     if config.is_file():
         return _release_of(config, overrides)
@@ -26,7 +28,9 @@ def release_settings(run: Path, overrides: list[str]) -> ReleaseConfig:
 
 
 def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
-    """Its other blocks are not looked at: a released run may be of a version that had other settings."""
+    """Its other blocks are not looked at: a released run may be of a version that had other
+    settings.
+    """
     try:
         block = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("release") or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:

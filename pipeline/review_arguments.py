@@ -1,4 +1,6 @@
-"""Options of review-export, review-import and judge-report, which bring people and scorers together."""
+"""Options of review-export, review-import and judge-report, which bring people and scorers
+together.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the reward model learns from in a run: examples with labels, made into rows for its objective."""
+"""What the reward model learns from in a run: examples with labels, made into rows for its
+objective.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def labels_for(
 
     Raises RecordError where people have rated nothing of this run.
     """
-    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415  scikit-learn takes a second, which only the work needs
+    # scikit-learn takes a second, which only the work needs.
+    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415
 
     harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
     asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]

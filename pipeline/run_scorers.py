@@ -15,7 +15,9 @@ from reward.scorers import FACTORS, RefusalRule
 
 
 def run_scorers(context: Context, prompts: Sequence[Prompt]) -> list[Scorer]:
-    """The harm model that the run has trained, the refusal rule, and those that no training touched."""
+    """The harm model that the run has trained, the refusal rule, and those that no training
+    touched.
+    """
     dtype = generation_dtype(context.config.eval.generation)
     harm_model = HarmfulnessScorer.load(context.input(REWARD_MODEL), dtype)
     harm_model.model.to(device(context.config))

@@ -1,6 +1,8 @@
-"""The nine principles of medical ethics that requests are sorted by, said in our own words, and what to ask of an answer by each.
+"""The nine principles of medical ethics that requests are sorted by, said in our own words, and
+what to ask of an answer by each.
 
-They follow the matter of the AMA Principles of Medical Ethics, numbered as there; the wording is this project's.
+They follow the matter of the AMA Principles of Medical Ethics, numbered as there; the wording is
+this project's.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Files that a user names, opened so that none can hang or fill the memory: no FIFO, socket or device,
-no archive that unpacks to gigabytes, no line without an end."""
+"""Files that a user names, opened so that none can hang or fill the memory: no FIFO, socket or
+device, no archive that unpacks to gigabytes, no line without an end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def kind_of(mode: int) -> str:
 
 
 def odd_files(path: Path) -> list[str]:
-    """What there is at a path, or in a folder and those below it, that is neither file nor folder, with a remedy."""
+    """What there is at a path, or in a folder and those below it, that is neither file nor folder,
+    with a remedy.
+    """
     below = [path]
     for here, _, names in os.walk(path):
         below += [Path(here) / name for name in names]
@@ -81,8 +83,10 @@ def unpacked(path: Path) -> io.BufferedReader:
 
 
 def read_whole(path: Path) -> bytes:
-    """All of the file, `.gz` unpacked. Raises OSError where it cannot be read, and RecordError where
-    it is no whole archive or too large to be read at once."""
+    """All of the file, `.gz` unpacked.
+
+    Raises OSError where it cannot be read, and RecordError where it is no whole archive or too
+    large to be read at once."""
     content = bytearray()
     with unpacked(path) as file:
         try:

@@ -1,4 +1,6 @@
-"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's conversational formats."""
+"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's
+conversational formats.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,10 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt(Record):
-    """One request. `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin."""
+    """One request.
+
+    `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin.
+    """
 
     prompt: list[Message]
     kind: Kind
@@ -114,18 +119,22 @@ class SuitePrompt(Prompt):
     """A prompt of an evaluation, with what its suite says of a good completion."""
 
     expected: str = ""
-    """What the completion must hold (acts, divided by spaces) or choose (an option's name); empty where nothing is asked for."""
+    """What the completion must hold (acts, divided by spaces) or choose (an option's name); empty
+    where nothing is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demonstration(Prompt):
-    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
+    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where
+    benign.
+    """
 
     completion: list[Message] = field(default_factory=list)
     rejected: list[Message] = field(default_factory=list)
     """The worse answer, where the source holds preferences."""
     prompt_id: str = ""
-    """Of a further preference: the id of its prompt's own row, which alone is among the prompts; empty in that row."""
+    """Of a further preference: the id of its prompt's own row, which alone is among the prompts;
+    empty in that row."""
 
     @property
     def asks(self) -> str:
@@ -148,7 +157,8 @@ class Completion(Record):
     suite: str = ""
     """The set that its prompt is measured in."""
     condition: str = ""
-    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it
+    was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +172,9 @@ class Revision(Completion):
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Record):
-    """One scorer's verdict on one completion; value None means unscored, and then `reason` says why."""
+    """One scorer's verdict on one completion; value None means unscored, and then `reason` says
+    why.
+    """
 
     completion_id: str
     scorer: str
@@ -170,12 +182,15 @@ class Score(Record):
     label: str = ""
     reason: str = ""
     uncertainty: float | None = None
-    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread); None where it does not say."""
+    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread);
+    None where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Record):
-    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5, lower is better."""
+    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5,
+    lower is better.
+    """
 
     prompt: list[Message]
     chosen: list[Message]
@@ -200,7 +215,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are reported at once as a RecordError."""
+    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are
+    reported at once as a RecordError.
+    """
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
@@ -230,7 +247,10 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _opened(path: Path) -> TextIO:
-    """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
+    """The file as text, without a byte order mark.
+
+    Raises RecordError where its first bytes say that it is none.
+    """
     try:
         file = unpacked(path)
         if path.suffix.lower() != ".gz":
@@ -259,7 +279,9 @@ def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
 
 
 def shorten(faults: list[str]) -> list[str]:
-    """The first faults and a count of the rest, so that a broken file of a million lines stays readable."""
+    """The first faults and a count of the rest, so that a broken file of a million lines stays
+    readable.
+    """
     rest = len(faults) - FAULTS_SHOWN
     return faults if rest <= 0 else [*faults[:FAULTS_SHOWN], f"... and {rest} more"]
 
@@ -280,5 +302,6 @@ def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
 
 
 def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
-    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every
+    # text's messages first.
     return vars(record) if isinstance(record, Record) else record

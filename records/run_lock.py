@@ -17,7 +17,8 @@ from records.permissions import make_passable
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run directory for this process; a second one is told so instead of writing into the same files.
+    """Hold the run directory for this process; a second one is told so instead of writing into the
+    same files.
 
     A file system without locks (Lustre mounted without flock) is used as it is.
     """

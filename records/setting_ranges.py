@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 MANY = 1_000_000_000
-"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of them."""
+"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of
+them."""
 MOST_DIGITS = 24
 _KEY = "range"
 ValueT = TypeVar("ValueT")
@@ -134,7 +135,9 @@ def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
 
 
 def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iterator[OutOfRange]:
-    """Every number that is out of its range, in the plain values of a config class and the blocks in it."""
+    """Every number that is out of its range, in the plain values of a config class and the blocks
+    in it.
+    """
     yield from _own_faults(cls, values, prefix)
     for name, (kind, *_) in _fields(cls).items():
         if isinstance(kind, type) and is_dataclass(kind):

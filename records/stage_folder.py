@@ -24,7 +24,8 @@ from records.stage_records import FileEntry, Manifest, RunRecord
 
 SCHEMA_VERSION = 4
 WORK = "work"
-"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
+"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the
+artefact."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,7 +90,11 @@ def _rows(path: Path) -> int | None:
 
 @dataclass(frozen=True)
 class StageDirectory:
-    """One stage's folder. `run.json` is written first; `manifest.json` last: with it the stage is complete, without it, it is not."""
+    """One stage's folder.
+
+    `run.json` is written first; `manifest.json` last: with it the stage is complete, without it, it
+    is not.
+    """
 
     path: Path
 
@@ -110,7 +115,9 @@ class StageDirectory:
         return self.path / "run.json"
 
     def fingerprint(self) -> str | None:
-        """The fingerprint that the work here was begun with; None without a run.json that can be read."""
+        """The fingerprint that the work here was begun with; None without a run.json that can be
+        read.
+        """
         try:
             return RunRecord.read(self.run_path).fingerprint
         except ArtifactError:
@@ -121,7 +128,8 @@ class StageDirectory:
         return Manifest.read(self.manifest_path)
 
     def restrictions(self) -> Restrictions:
-        """What the data that it is made from forbid: as its manifest says, or before that its inputs.
+        """What the data that it is made from forbid: as its manifest says, or before that its
+        inputs.
 
         Raises ArtifactError where that record is damaged: nothing may lose its mark.
         """
@@ -151,8 +159,9 @@ class StageDirectory:
     def begin(self, run: dict[str, Any], *, anew: bool = False) -> Path | None:
         """Make the folder ready for work under `run["fingerprint"]`.
 
-        Half-done work of the same fingerprint stays, to go on from, unless it is to be begun `anew`.
-        Anything else is moved to `previous/`, never deleted; the place it went to is returned.
+        Half-done work of the same fingerprint stays, to go on from, unless it is to be begun
+        `anew`. Anything else is moved to `previous/`, never deleted; the place it went to is
+        returned.
         """
         self._require_own_folder()
         moved = None
@@ -184,7 +193,9 @@ class StageDirectory:
         return moved
 
     def _require_own_folder(self) -> None:
-        """A run directory may be a link as a whole; a stage in it may not, as it would leave the run."""
+        """A run directory may be a link as a whole; a stage in it may not, as it would leave the
+        run.
+        """
         if self.path.is_symlink():
             target = shown(Path(os.readlink(self.path)))
             raise ArtifactError(
@@ -199,7 +210,8 @@ class StageDirectory:
     def finish(
         self, summary: dict[str, Any], restrictions: Restrictions | None = None
     ) -> dict[str, Any]:
-        """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more.
+        """Hash every file and write the manifest, which makes the stage complete; only then is the
+        work folder not needed any more.
 
         `restrictions` are those that the stage's own data bring, beside its inputs'.
         """
@@ -263,7 +275,8 @@ class StageDirectory:
         ]
 
     def require(self, part: str = "") -> str:
-        """The sha256 of a complete stage's contents, or of one file or folder of it, for a later stage's fingerprint.
+        """The sha256 of a complete stage's contents, or of one file or folder of it, for a later
+        stage's fingerprint.
 
         Raises ArtifactError where the stage is not complete, is damaged, holds no such part, or
         something lies in it that it did not write.

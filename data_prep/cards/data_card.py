@@ -1,4 +1,6 @@
-"""One page that says what a built set is: who decided, who wrote, what was left out, who is missing, what it is for."""
+"""One page that says what a built set is: who decided, who wrote, what was left out, who is
+missing, what it is for.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def pairs_card(
     seed: int,
     raters: int = 0,
 ) -> DataCard:
-    """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from, `raters` the experts whose ratings count."""
+    """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from,
+    `raters` the experts whose ratings count.
+    """
     sources = [
         source for source in config.sources if any(row.source == source.name for row in prompts)
     ]

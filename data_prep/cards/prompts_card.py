@@ -55,7 +55,10 @@ def prompts_card(
     compared: Mapping[str, int],
     lint: Mapping[str, Any],
 ) -> DataCard:
-    """Of the prompts and the demonstrations. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
+    """Of the prompts and the demonstrations.
+
+    `compared`: how many prompts each evaluation suite holds that rows were compared with.
+    """
     prompts = prompt_rows(kept)
     answered = sum(bool(text_of(row.completion).strip()) for row in prompts)
     further = (

@@ -1,4 +1,6 @@
-"""What is known of each source beyond its rows: who decided, by whose principles, who wrote it, who is missing, at what cost."""
+"""What is known of each source beyond its rows: who decided, by whose principles, who wrote it, who
+is missing, at what cost.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,9 @@ GENERIC = ("instruction_json", "jsonl", "hub")
 
 
 def facts_of(source: SourceConfig) -> SourceFacts:
-    """What is known of the source's format, or for a user's own data what the config states; nothing is guessed."""
+    """What is known of the source's format, or for a user's own data what the config states;
+    nothing is guessed.
+    """
     stated = " ".join(source.labelled_by.split())
     if source.format in FACTS:
         return FACTS[source.format]

@@ -1,4 +1,6 @@
-"""Every kind of fault by name: what it means, what its share is a share of, and whether such a row is dropped."""
+"""Every kind of fault by name: what it means, what its share is a share of, and whether such a row
+is dropped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The linter: rows and pairs in, those worth keeping and lint.json out. No text of any row is in the report."""
+"""The linter: rows and pairs in, those worth keeping and lint.json out.
+
+No text of any row is in the report.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,12 @@ class LintedPairs(NamedTuple):
 
 
 def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> Usable:
-    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat template of each row."""
+    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat
+    template of each row.
+    """
     items = [of_demonstration(row) for row in rows]
-    # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
+    # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation
+    # only.
     why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
     kept = [row for place, row in enumerate(rows) if place not in why]
     return Usable(
@@ -146,7 +152,10 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
 def _dropped(
     items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None
 ) -> tuple[dict[int, Fault], list[Fault]]:
-    """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
+    """The first reason by place, and all reasons.
+
+    By place, since rows as they were read may share an id.
+    """
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
     if renders is not None:
         broken = {place for place, _ in placed}  # a template would only say the same again

@@ -1,4 +1,5 @@
-"""What identifies a person, found by patterns and checksums of our own: always at hand, and a beginning.
+"""What identifies a person, found by patterns and checksums of our own: always at hand, and a
+beginning.
 
 Numbers of records and days of birth that are called so, and what is told by its form alone: e-mail
 addresses, phone, card, social security and bank account numbers, addresses of machines. The extra

@@ -64,9 +64,12 @@ class Chains:
 
 
 def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1) -> list[int]:
-    """For each text the position of the first text in its single-link group: a chain of near-duplicates is one group."""
+    """For each text the position of the first text in its single-link group: a chain of
+    near-duplicates is one group.
+    """
     numbers: dict[str, int] = {}
-    # Equal texts are one from the start, since many copies would be as many pairs squared; texts without words are near nothing.
+    # Equal texts are one from the start, since many copies would be as many pairs squared; texts
+    # without words are near nothing.
     members = [
         numbers.setdefault(normalise(text) or f"\0{position}", len(numbers))
         for position, text in enumerate(texts)

@@ -1,4 +1,6 @@
-"""What experts have said, as scores and preferences; a rating belongs to a text, whichever run or policy brings that text again."""
+"""What experts have said, as scores and preferences; a rating belongs to a text, whichever run or
+policy brings that text again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ EXPERTS = "experts"
 PREFIX = "expert/"
 """Scorer of one rater's rows: the prefix and the rater's id."""
 CONFLICT = 2
-"""Raters whose harmfulness of one item lies this far apart disagree; then the experts have no common word."""
+"""Raters whose harmfulness of one item lies this far apart disagree; then the experts have no
+common word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,9 @@ class PairsFound(NamedTuple):
 
 
 def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[ExpertLabel]:
-    """Each item's ratings, one a rater, then the word of all: the mean harmfulness and the refusal that most name."""
+    """Each item's ratings, one a rater, then the word of all: the mean harmfulness and the refusal
+    that most name.
+    """
     by_item: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by_item[rating.item].append(rating)
@@ -99,7 +104,10 @@ def majority(labels: Iterable[str]) -> str:
 
 
 def read_labels(paths: Iterable[str]) -> list[Rating]:
-    """Every rater's ratings in files of labels. Raises RecordError where one rater says two things of one item."""
+    """Every rater's ratings in files of labels.
+
+    Raises RecordError where one rater says two things of one item.
+    """
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
     faults = []
     for path in paths:
@@ -150,7 +158,8 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
 def with_expert_scores(
     scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]
 ) -> list[Score]:
-    """The scores, with the experts' word in the place of every other scorer's on each answer that they have rated.
+    """The scores, with the experts' word in the place of every other scorer's on each answer that
+    they have rated.
 
     Raises RecordError where none of the ratings is about an answer of this run.
     """
@@ -191,7 +200,9 @@ def with_expert_scores(
 def expert_pairs(
     ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float
 ) -> PairsFound:
-    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters disagree on one or on which is worse."""
+    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters
+    disagree on one or on which is worse.
+    """
     values: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for rating in ratings:
         if rating.harmfulness is not None:
@@ -236,7 +247,9 @@ def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
 def conflicts(
     ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """What raters should talk about: harmfulness far apart, no common word on refusal, opposite preferences."""
+    """What raters should talk about: harmfulness far apart, no common word on refusal, opposite
+    preferences.
+    """
     by_item: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by_item[rating.item].append(rating)

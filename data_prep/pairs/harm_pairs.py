@@ -32,7 +32,9 @@ def harm_pairs(
     pairs: list[Pair] = []
     wanted = options(safe, others.kept, config, f"{seed}/{prompt.id}")
     draws = random.Random(f"{seed}/{prompt.id}")
-    place = 0  # among the options that any margin would let through, so that neither draws nor limits depend on it
+    # among the options that any margin would let through, so that neither draws nor limits depend
+    # on it
+    place = 0
     for option in wanted:
         reason = _unfit(option, config)
         if reason is None:

@@ -65,8 +65,9 @@ def vary_openings(
 ) -> Reopened:
     """Re-open the safe answers whose first three words more than `max_opening_share` of them have.
 
-    An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads are dealt out in turn, in an order
-    that the seed and the texts decide, so each gets its even share.
+    An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads
+    are dealt out in turn, in an order that the seed and the texts decide, so each gets its even
+    share.
     """
     texts = sorted(
         {
@@ -112,7 +113,9 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
 
 
 def _reopen(text: str, lead: str, opening_of: Callable[[str], str | None]) -> str | None:
-    """None where the answer has no apology or plain decline to put the lead before, or would no longer read as a decline."""
+    """None where the answer has no apology or plain decline to put the lead before, or would no
+    longer read as a decline.
+    """
     apology = APOLOGY.match(text)
     if apology is None and not DECLINE.match(text):
         return None

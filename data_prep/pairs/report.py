@@ -1,4 +1,6 @@
-"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of it."""
+"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from records.rows import Pair, text_of
 def describe(
     result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups` as in `probe_pairs`."""
+    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups`
+    as in `probe_pairs`.
+    """
     harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
     histogram = Counter(math.floor(p.margin) for p in harm)
     return {

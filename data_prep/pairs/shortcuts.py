@@ -1,4 +1,6 @@
-"""What a classifier that cannot read learns from preference pairs: from lengths alone, from the first three words alone."""
+"""What a classifier that cannot read learns from preference pairs: from lengths alone, from the
+first three words alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from records.rows import Pair, text_of
 
 
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
-    """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
+    """Pairwise accuracy on held-out pairs, with its interval; ties count one half.
+
+    0.5 is what pairs without a shortcut give.
+    """
     if not train or not held_out:
         return {}
     return {
@@ -33,7 +38,8 @@ def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
 
 def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Logistic regression on the first three words, as a sequence and one by one."""
-    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    # Costs seconds, and only this report needs it.
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
     texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]

@@ -1,4 +1,6 @@
-"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own spreadsheet."""
+"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own
+spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,8 @@ class _Row(NamedTuple):
 
 
 def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) -> Ratings:
-    """All ratings of all files, or a RecordError with every fault in them: another batch, an unknown item, no rater, an impossible value,
-    one rater who says two things of one item."""
+    """All ratings of all files, or a RecordError with every fault in them: another batch, an
+    unknown item, no rater, an impossible value, one rater who says two things of one item."""
     faults: list[str] = []
     left_out: Counter[str] = Counter({SKIPPED: 0, EMPTY: 0, REPEATED: 0})
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
@@ -221,7 +223,9 @@ def _json_or_text(cell: str) -> Any:
 
 
 def _said(values: Any, key: str) -> str:
-    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are, so that the fault can be seen."""
+    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are,
+    so that the fault can be seen.
+    """
     parts = values if isinstance(values, list) else [values] if values else []
     words: list[str] = []
     for part in parts:

@@ -84,7 +84,10 @@ def write_batch(
     show_scores: bool,
     provenance: dict[str, Any],
 ) -> str:
-    """The batch's id. Raters see scores and sources only with `show_scores`; `manifest.json` comes last."""
+    """The batch's id.
+
+    Raters see scores and sources only with `show_scores`; `manifest.json` comes last.
+    """
     batch = batch_id(items)
     seen = [_seen(item, batch, principles, show_scores=show_scores) for item in items]
     notice = {

@@ -19,7 +19,10 @@ _LIST = re.compile(r"""\s*(?:\[\s*[\[{"']|\{\s*["'])""")
 
 
 def structured(value: Any, column: str) -> Any:
-    """The messages that a text spells out, or the value as it is. Raises ValueError for messages that cannot be read."""
+    """The messages that a text spells out, or the value as it is.
+
+    Raises ValueError for messages that cannot be read.
+    """
     if not isinstance(value, str) or not _MESSAGES.match(value):
         return value
     found = _parsed(value)
@@ -37,7 +40,9 @@ def structured(value: Any, column: str) -> Any:
 
 
 def listed(value: Any) -> Any:
-    """The list that a text spells out, for a column that can hold nothing else; any other value as it is."""
+    """The list that a text spells out, for a column that can hold nothing else; any other value as
+    it is.
+    """
     if not isinstance(value, str) or not _LIST.match(value):
         return value
     found = _parsed(value)

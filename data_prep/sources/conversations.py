@@ -1,4 +1,6 @@
-"""Rows with one conversation, or with two that begin alike: TRL's formats, Alpaca's, ShareGPT's, KTO's."""
+"""Rows with one conversation, or with two that begin alike: TRL's formats, Alpaca's, ShareGPT's,
+KTO's.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def conversation(row: Row, config: SourceConfig) -> list[Sides]:
 
 
 def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
-    """The prompt as messages, with the row's system message and earlier turns; None where the row has no column for it."""
+    """The prompt as messages, with the row's system message and earlier turns; None where the row
+    has no column for it.
+    """
     field = config.prompt_field
     if row.get(field) is not None:
         value = structured(row[field], field)
@@ -152,7 +156,9 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
 
 
 def _require_same_request(asked: list[Message] | None, prompt: list[Message], column: str) -> None:
-    """Sets that give the conversation often repeat its first or last request in a column of its own."""
+    """Sets that give the conversation often repeat its first or last request in a column of its
+    own.
+    """
     if asked and asked[-1]["content"] not in [
         message["content"] for message in prompt if message["role"] == "user"
     ]:
@@ -160,7 +166,9 @@ def _require_same_request(asked: list[Message] | None, prompt: list[Message], co
 
 
 def _other_side(rejected: Any, prompt: list[Message]) -> list[Message]:
-    """The rejected side beside a whole conversation: a completion alone, or a whole conversation that begins as the other does."""
+    """The rejected side beside a whole conversation: a completion alone, or a whole conversation
+    that begins as the other does.
+    """
     if not is_given(rejected):
         return []
     if isinstance(structured(rejected, "rejected"), str):
@@ -194,7 +202,9 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
 
 
 def with_earlier(messages: list[Message], row: Row) -> list[Message]:
-    """Behind the row's own system message and its `history`, a list of earlier requests with their completions."""
+    """Behind the row's own system message and its `history`, a list of earlier requests with their
+    completions.
+    """
     earlier: list[Message] = []
     history = listed(row.get("history"))
     if is_given(history):
@@ -252,7 +262,9 @@ def _judged(sides: Sides, row: Row) -> Sides:
 
 
 def transcript_sides(chosen: str, rejected: str) -> Sides:
-    """Of two transcripts; sides that answer different prompts are no preference, so only the chosen one is kept."""
+    """Of two transcripts; sides that answer different prompts are no preference, so only the chosen
+    one is kept.
+    """
     prompt, completion = at_last_request(turns(chosen))
     other = turns(rejected)
     worse = other[len(prompt) :] if other[: len(prompt)] == prompt else []

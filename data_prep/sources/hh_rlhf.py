@@ -1,4 +1,6 @@
-"""anthropics/hh-rlhf: preferences as pairs of transcripts, in a file, a folder of files, or a checkout with its helpful-* and harmless-* folders."""
+"""anthropics/hh-rlhf: preferences as pairs of transcripts, in a file, a folder of files, or a
+checkout with its helpful-* and harmless-* folders.
+"""
 
 from __future__ import annotations
 

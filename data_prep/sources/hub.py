@@ -1,4 +1,6 @@
-"""Anything that the `datasets` library loads: a hub id, a folder or file of Parquet, JSON or CSV, a `save_to_disk` folder."""
+"""Anything that the `datasets` library loads: a hub id, a folder or file of Parquet, JSON or CSV, a
+`save_to_disk` folder.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from records.errors import RecordError, first_line
 from records.rows import shorten
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
-# What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.
+# What `datasets` raises for a missing id, split or file, no network, a broken file and a missing
+# decoder.
 LOAD_FAILURES = (
     OSError,
     ValueError,
@@ -38,7 +41,8 @@ def read(config: SourceConfig) -> SourceRows:
         and ends_in(path, (*LINES, *TABLES, *LISTS))
         and (config.dataset_split, config.dataset_config) == ("train", None)
     ):
-        # Our own reader sees what pandas and Arrow do not say: a column or a key that is there twice, a word taken for no value.
+        # Our own reader sees what pandas and Arrow do not say: a column or a key that is there
+        # twice, a word taken for no value.
         return table_of(read_files([path], config))
     try:
         table, is_csv = _load(config)

@@ -1,4 +1,6 @@
-"""Itaymanes/K-QA: patients' real questions, a part of them with physicians' answers; for evaluation only."""
+"""Itaymanes/K-QA: patients' real questions, a part of them with physicians' answers; for evaluation
+only.
+"""
 
 from __future__ import annotations
 

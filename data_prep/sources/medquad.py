@@ -1,4 +1,6 @@
-"""abachaa/MedQuAD: questions and answers of NIH websites, one XML file a topic, in a collection's folder or a checkout of all."""
+"""abachaa/MedQuAD: questions and answers of NIH websites, one XML file a topic, in a collection's
+folder or a checkout of all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A checkout of AI4LIFE-GROUP/med-safety-bench, in its layout of today, its first one (V1), or its Llama-3 folder alone."""
+"""A checkout of AI4LIFE-GROUP/med-safety-bench, in its layout of today, its first one (V1), or its
+Llama-3 folder alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rows with several completions of one prompt, and what says which is better: PKU-SafeRLHF, HelpSteer, UltraFeedback and their like."""
+"""Rows with several completions of one prompt, and what says which is better: PKU-SafeRLHF,
+HelpSteer, UltraFeedback and their like.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ GRADES = ("helpfulness", "correctness", "coherence")
 
 
 class Two(NamedTuple):
-    """Columns of the two completions, and which of them the row prefers: 0, 1 or, where it prefers none, None."""
+    """Columns of the two completions, and which of them the row prefers: 0, 1 or, where it prefers
+    none, None.
+    """
 
     columns: tuple[str, str]
     deciders: tuple[str, ...]
@@ -34,7 +38,9 @@ class Two(NamedTuple):
 
 
 def _by_safety(row: Row, config: SourceConfig) -> int | None:
-    """Of two safe completions of a harmful request the safer one, of a benign one the better; a safe one always before an unsafe one."""
+    """Of two safe completions of a harmful request the safer one, of a benign one the better; a
+    safe one always before an unsafe one.
+    """
     safe = [truth(row, f"is_response_{place}_safe") for place in (0, 1)]
     decider = (
         "safer_response_id"
@@ -113,7 +119,9 @@ def two_of(row: Row) -> Two | None:
 
 
 def of_two(row: Row, config: SourceConfig) -> list[Sides]:
-    """An unsafe completion is never the one to imitate: of two unsafe ones the worse is kept as what to avoid."""
+    """An unsafe completion is never the one to imitate: of two unsafe ones the worse is kept as
+    what to avoid.
+    """
     two = two_of(row)
     assert two is not None, "the shape fits"
     if two.deciders and not any(is_given(row.get(column)) for column in two.deciders):
@@ -185,7 +193,9 @@ def is_graded(row: Row) -> bool:
 
 
 def graded(row: Row, config: SourceConfig) -> list[Sides]:
-    """One completion with its grades; other rows of the prompt hold others (`data_prep.sources.rows`)."""
+    """One completion with its grades; other rows of the prompt hold others
+    (`data_prep.sources.rows`).
+    """
     name, answer = answer_of(row, config)
     if not is_given(answer):
         raise ValueError(

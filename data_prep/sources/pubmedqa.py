@@ -1,4 +1,6 @@
-"""pubmedqa/pubmedqa: questions on an abstract with its conclusion as answer; the ids of test_ground_truth.json are for evaluation only."""
+"""pubmedqa/pubmedqa: questions on an abstract with its conclusion as answer; the ids of
+test_ground_truth.json are for evaluation only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""vinid/safety-tuned-llamas: demonstrations in training/, prompts in evaluation/, which nobody may train on."""
+"""vinid/safety-tuned-llamas: demonstrations in training/, prompts in evaluation/, which nobody may
+train on.
+"""
 
 from __future__ import annotations
 

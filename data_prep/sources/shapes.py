@@ -1,4 +1,6 @@
-"""The shapes of rows that are understood, one entry each: how a row of it is told, what it becomes, and which columns it reads."""
+"""The shapes of rows that are understood, one entry each: how a row of it is told, what it becomes,
+and which columns it reads.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,10 @@ def shape_of(row: Row) -> Shape:
 
 
 def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
-    """Columns with a value that nothing reads. Raises ValueError for one whose meaning is known: it may not be passed over."""
+    """Columns with a value that nothing reads.
+
+    Raises ValueError for one whose meaning is known: it may not be passed over.
+    """
     own = {config.prompt_field, config.completion_field}
     # Who names the columns has chosen among them.
     chosen = {

@@ -1,4 +1,6 @@
-"""Files of rows, each read by what its name ends in; of a folder all that hold rows, and no file passed over without a word."""
+"""Files of rows, each read by what its name ends in; of a folder all that hold rows, and no file
+passed over without a word.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def ends_in(file: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or those of a folder. Raises RecordError that names each file that may hold rows and cannot be read."""
+    """The file itself, or those of a folder.
+
+    Raises RecordError that names each file that may hold rows and cannot be read.
+    """
     if not path.is_dir():
         return [path]
     files, faults = [], []
@@ -120,7 +125,8 @@ def _holds_lines(text: str) -> bool:
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
-    import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415  a tenth of a second that no other format needs
+    # A tenth of a second that no other format needs.
+    import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415
     import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if not file.is_file():
@@ -128,7 +134,8 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
     most = max(ALWAYS_UNPACKED, UNPACKED * file.stat().st_size)
     rows: list[Any] = []
     try:
-        # A dictionary-encoded column of one long text takes few bytes on disk and gigabytes in memory.
+        # A dictionary-encoded column of one long text takes few bytes on disk and gigabytes in
+        # memory.
         for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=ROWS_AT_ONCE):
             most -= batch.nbytes
             if most < 0:

@@ -28,7 +28,9 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.I)
 
 
 def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
-    """The file's text without a byte order mark, `.gz` unpacked; raises RecordError that names the first line that is not UTF-8."""
+    """The file's text without a byte order mark, `.gz` unpacked; raises RecordError that names the
+    first line that is not UTF-8.
+    """
     content = _content(path, remedy)
     wrong = not_text(content[:HEAD])
     if wrong:
@@ -59,10 +61,12 @@ def read_csv(path: Path) -> list[tuple[int, list[str]]]:
 def csv_rows(
     path: Path, *, known: Collection[str] = (), texts: Collection[str] = ()
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, row by column) of a table with a header; then all faulty rows are raised at once as a RecordError.
+    """(line, row by column) of a table with a header; then all faulty rows are raised at once as a
+    RecordError.
 
-    The delimiter is the one that finds most `known` names in the header. A table has no null: an empty cell is a value that is not there.
-    Whether the word None in one of the columns `texts` is a value or the lack of one cannot be told, so it is a fault.
+    The delimiter is the one that finds most `known` names in the header. A table has no null: an
+    empty cell is a value that is not there. Whether the word None in one of the columns `texts` is
+    a value or the lack of one cannot be told, so it is a fault.
     """
     faults: list[str] = []
     try:
@@ -149,7 +153,9 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
 
 
 def _delimiter(text: str, known: Collection[str]) -> str:
-    """The one that makes most known names of the first row, then the one that makes most cells; a comma where all are equal."""
+    """The one that makes most known names of the first row, then the one that makes most cells; a
+    comma where all are equal.
+    """
 
     def found(delimiter: str) -> tuple[int, int]:
         try:

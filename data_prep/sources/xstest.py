@@ -1,4 +1,6 @@
-"""paul-rottger/xstest: safe prompts that sound unsafe, and unsafe contrasts to them; for evaluation only."""
+"""paul-rottger/xstest: safe prompts that sound unsafe, and unsafe contrasts to them; for evaluation
+only.
+"""
 
 from __future__ import annotations
 

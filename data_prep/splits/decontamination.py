@@ -85,7 +85,9 @@ def decontaminate(
     *,
     embeddings: Embeddings | None = None,
 ) -> Decontamination:
-    """Take out every train and val row at or above the threshold to any evaluation text; the nearest one is named."""
+    """Take out every train and val row at or above the threshold to any evaluation text; the
+    nearest one is named.
+    """
     texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
@@ -106,7 +108,10 @@ def _nearest(
     evaluation_texts: Mapping[str, Sequence[str]],
     config: DecontaminationConfig,
 ) -> dict[int, Found]:
-    """By position of a text: suite, similarity, and whether they are equal. An equal one comes first, then the most similar."""
+    """By position of a text: suite, similarity, and whether they are equal.
+
+    An equal one comes first, then the most similar.
+    """
     suites = [
         (name, normalise(text))
         for name, evaluation in evaluation_texts.items()

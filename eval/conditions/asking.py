@@ -68,7 +68,9 @@ def under_conditions(
 def chosen_prompts(
     prompts: Sequence[Prompt], config: ConditionConfig, limit: int | None
 ) -> list[Prompt]:
-    """Those of the suites that the condition is meant for, by default all harmful ones; of each suite at most `limit`."""
+    """Those of the suites that the condition is meant for, by default all harmful ones; of each
+    suite at most `limit`.
+    """
     suites: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         if prompt.suite in config.suites or (not config.suites and prompt.kind == "harmful"):
@@ -135,7 +137,9 @@ def _messages(known: Condition, prompt: Prompt, render: Render) -> list[Message]
 
 
 def _without_system(messages: Sequence[Message], render: Render) -> list[Message]:
-    """The request alone, behind an empty system message where the template would otherwise write one of its own."""
+    """The request alone, behind an empty system message where the template would otherwise write
+    one of its own.
+    """
     alone = [message for message in messages if message["role"] != "system"]
     emptied = [Message(role="system", content=""), *alone]
     try:
@@ -145,7 +149,9 @@ def _without_system(messages: Sequence[Message], render: Render) -> list[Message
 
 
 def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple[list[Asked], int]:
-    """What the file asks instead, several texts of a prompt numbered from the second on; how many prompts it lacks."""
+    """What the file asks instead, several texts of a prompt numbered from the second on; how many
+    prompts it lacks.
+    """
     texts: defaultdict[str, list[str]] = defaultdict(list)
     faults = []
     for number, row in read_json_lines(path):

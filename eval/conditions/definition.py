@@ -1,4 +1,7 @@
-"""What is done to a request before it is asked: one YAML file a condition. All are established and of low capability."""
+"""What is done to a request before it is asked: one YAML file a condition.
+
+All are established and of low capability.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def names() -> list[str]:
 
 
 def condition(name: str) -> Condition:
-    """One of `names()`, or a YAML file of the user's own. Raises RecordError that says what is wrong with it."""
+    """One of `names()`, or a YAML file of the user's own.
+
+    Raises RecordError that says what is wrong with it.
+    """
     if name.endswith((".yaml", ".yml")):
         return _read(Path(name))
     if name not in names():

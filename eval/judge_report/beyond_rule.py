@@ -1,4 +1,6 @@
-"""What a scorer adds to the string rule: differences on the same items, with the same draws, so that the intervals are paired."""
+"""What a scorer adds to the string rule: differences on the same items, with the same draws, so
+that the intervals are paired.
+"""
 
 from __future__ import annotations
 

@@ -121,7 +121,9 @@ def _prevalence(report: Json, name: str, title: str) -> str:
 
 
 def _part_sections(report: Json, name: str) -> list[Section]:
-    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is not divided."""
+    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is
+    not divided.
+    """
     sections = []
     for kind, title in PARTS:
         prefix = f"{name}/{kind}/"

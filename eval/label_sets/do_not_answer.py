@@ -1,4 +1,6 @@
-"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or not by people."""
+"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or
+not by people.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""anthropics/hh-rlhf: pairs of completions to one prompt, the less harmful (or more helpful) one chosen by people."""
+"""anthropics/hh-rlhf: pairs of completions to one prompt, the less harmful (or more helpful) one
+chosen by people.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Sides(NamedTuple):
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """A file or a folder of files of transcripts. Pairs that differ before their last completion are left out and counted.
+    """A file or a folder of files of transcripts.
+
+    Pairs that differ before their last completion are left out and counted.
 
     Raises RecordError with every fault.
     """
@@ -61,7 +65,9 @@ def _sides(row: dict[str, Any]) -> Sides:
 
 
 def pair_set(name: str, rows: list[Sides], *, kind: str, note: str) -> LabelSet:
-    """The pairs of two completions that say different things; clusters are the prompts' opening turns."""
+    """The pairs of two completions that say different things; clusters are the prompts' opening
+    turns.
+    """
     items: list[Labelled] = []
     pairs: list[LabelledPair] = []
     for row in rows:

@@ -1,4 +1,6 @@
-"""K-QA: physicians' completions to patients' questions, none of which is harmful; and claims that three physicians judged."""
+"""K-QA: physicians' completions to patients' questions, none of which is harmful; and claims that
+three physicians judged.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ NOTE = (
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """The file with the completions, or a folder with it and perhaps the judged claims. Raises RecordError with every fault."""
+    """The file with the completions, or a folder with it and perhaps the judged claims.
+
+    Raises RecordError with every fault.
+    """
     folder = path / "dataset" if (path / "dataset").is_dir() else path
     file = path if path.is_file() else folder / FILE
     if not file.is_file():

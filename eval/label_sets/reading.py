@@ -1,4 +1,6 @@
-"""The sets of labels that are known, each by one line, and all of a command's read with every fault at once."""
+"""The sets of labels that are known, each by one line, and all of a command's read with every fault
+at once.
+"""
 
 from __future__ import annotations
 

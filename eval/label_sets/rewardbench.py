@@ -1,4 +1,6 @@
-"""RewardBench's rows: prompt, chosen, rejected, subset; texts or messages, as the benchmark's first version ships them."""
+"""RewardBench's rows: prompt, chosen, rejected, subset; texts or messages, as the benchmark's first
+version ships them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ NOTE = (
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """A table, JSON Lines or Parquet file, or a folder of them. Raises RecordError with every fault."""
+    """A table, JSON Lines or Parquet file, or a folder of them.
+
+    Raises RecordError with every fault.
+    """
     rows = read_rows(files_of(path), lambda file: rows_of(file, known=KNOWN), _sides)
     return pair_set(name, rows, kind="rewardbench", note=NOTE)
 

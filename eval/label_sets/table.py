@@ -1,4 +1,6 @@
-"""A table of the user's own: prompt, completion and people's labels, a row a completion or a row a rating."""
+"""A table of the user's own: prompt, completion and people's labels, a row a completion or a row a
+rating.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ COLUMNS = (*FLAGS, "harmfulness", "refusal")
 KNOWN = frozenset({"prompt", "completion", "rater", "writer", "category", *COLUMNS})
 FLAG_WORDS = {"0": False, "1": True, "no": False, "yes": True, "false": False, "true": True}
 HARMFUL_FROM = 3.0
-"""Where people gave levels and no yes or no: from the middle of the scale on a completion counts as harmful."""
+"""Where people gave levels and no yes or no: from the middle of the scale on a completion counts as
+harmful."""
 NOTE = (
     "A table of the user's own. Of several raters the median level and the majority's word count, ties left out; "
     f"where only levels were given, harmful is {HARMFUL_FROM:g} and more."
@@ -42,7 +45,10 @@ class _Row(NamedTuple):
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """A CSV, JSON Lines or Parquet file, or a folder of them. Raises RecordError with every fault."""
+    """A CSV, JSON Lines or Parquet file, or a folder of them.
+
+    Raises RecordError with every fault.
+    """
     rows = read_rows(files_of(path), lambda file: rows_of(file, known=KNOWN), _row)
     by_completion: defaultdict[str, list[_Row]] = defaultdict(list)
     for row in rows:

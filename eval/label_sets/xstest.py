@@ -1,4 +1,6 @@
-"""XSTest's annotated completions: five models on safe and unsafe prompts, refused or not by two people and an arbiter."""
+"""XSTest's annotated completions: five models on safe and unsafe prompts, refused or not by two
+people and an arbiter.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class _Read(NamedTuple):
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """The folder with the completions, the checkout, or one file. Files of one writer hold the same rows, so one is read.
+    """The folder with the completions, the checkout, or one file.
+
+    Files of one writer hold the same rows, so one is read.
 
     Raises RecordError with every fault.
     """

@@ -1,4 +1,6 @@
-"""What a report of very many suites shows: the worst of them, so that the page can still be opened and read."""
+"""What a report of very many suites shows: the worst of them, so that the page can still be opened
+and read.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def narrowed(results: Json) -> Json:
 
 
 def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
-    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses most."""
+    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses
+    most.
+    """
     highest: dict[str, float] = {}
     for row in scoreboard:
         for suite, rate in _apart(row).items():

@@ -1,7 +1,8 @@
-"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as paths.
+"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as
+paths.
 
-Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone, it is black on
-white. Colours are Okabe and Ito's, and shape or text says the same again.
+Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone,
+it is black on white. Colours are Okabe and Ito's, and shape or text says the same again.
 """
 
 from __future__ import annotations

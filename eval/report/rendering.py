@@ -90,7 +90,9 @@ def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
 
 
 def html_of(frame: Frame, sections: Sequence[Section]) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote
+    escaped.
+    """
     environment = Environment(
         autoescape=True,
         finalize=_on_page,

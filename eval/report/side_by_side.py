@@ -1,4 +1,6 @@
-"""Evaluations of several runs on one page: the same figures in one table, and what else differs between the runs."""
+"""Evaluations of several runs on one page: the same figures in one table, and what else differs
+between the runs.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def _sections(runs: Runs) -> list[Section]:
 
 
 def _safety(runs: Runs) -> Table:
-    """Of each run the baseline and the policy that its verdict is on, and what else it measured below them."""
+    """Of each run the baseline and the policy that its verdict is on, and what else it measured
+    below them.
+    """
     benign = list(
         dict.fromkeys(
             suite for results in runs.values() for suite in suite_names(results, "benign")

@@ -1,4 +1,7 @@
-"""What tables are made of: one definition serves terminal, Markdown, page and card. The tables stand with their sections."""
+"""What tables are made of: one definition serves terminal, Markdown, page and card.
+
+The tables stand with their sections.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the report says first: one sentence from the primary comparison, and what speaks against trusting it."""
+"""What the report says first: one sentence from the primary comparison, and what speaks against
+trusting it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from eval.report.trust import trust
 Json = dict[str, Any]
 SMALL_N = 30
 CAUTIONS_SHOWN = 40
-"""Sentences, or names of suites in one; a page of very many suites repeats what its first ones say."""
+"""Sentences, or names of suites in one; a page of very many suites repeats what its first ones
+say."""
 OFTEN_CUT = 0.2
 WITHOUT_REWARD_MODEL = (
     "No reward model was asked: harm is what the scorers that ship with Primum call harmful, and their errors on people's labels "
@@ -31,7 +34,8 @@ WEAK_AUROC, WEAK_PROBE = 0.8, 0.7
 
 
 def verdict(results: Json) -> str:
-    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much; then how far to trust it.
+    """The primary comparison, the worst over-refusal, and how much was cut off, where it is much;
+    then how far to trust it.
 
     It claims a change only where the interval does; the worst suite is the one whose interval
     reaches highest.

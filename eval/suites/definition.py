@@ -1,4 +1,5 @@
-"""What a suite is, as its YAML file says it: where prompts stand, what they ask for, what is measured.
+"""What a suite is, as its YAML file says it: where prompts stand, what they ask for, what is
+measured.
 
 One file is one suite (docs/adding_a_suite.md); nothing here knows any suite by name.
 """
@@ -84,11 +85,15 @@ class Definition:
     """Name to wording of what a completion chooses between."""
     note: str = ""
     gate: bool = True
-    """False keeps the suite out of the release gate: it measures something else, or has too few prompts."""
+    """False keeps the suite out of the release gate: it measures something else, or has too few
+    prompts."""
 
 
 def read_definition(path: Path) -> Definition:
-    """The suite that a YAML file describes. Raises RecordError with everything that is wrong in it."""
+    """The suite that a YAML file describes.
+
+    Raises RecordError with everything that is wrong in it.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -204,7 +209,9 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
 
 
 def part_names(suite: Definition, called: str) -> list[str]:
-    """What the suites of a described table are called in results; of a published set `by` names further parts."""
+    """What the suites of a described table are called in results; of a published set `by` names
+    further parts.
+    """
     return [f"{called}_{part.name}" if part.name else called for part in suite.parts]
 
 

@@ -1,4 +1,6 @@
-"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and who is its twin."""
+"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and
+who is its twin.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,10 @@ def _principle(word: str) -> int | None:
 
 
 def filled(template: str, row: Mapping[str, Any]) -> str:
-    """The template with each {COLUMN} replaced by the row's text. Raises ValueError for a column that is not there or for an empty request."""
+    """The template with each {COLUMN} replaced by the row's text.
+
+    Raises ValueError for a column that is not there or for an empty request.
+    """
     missing = [column for column in _COLUMN.findall(template) if column not in row]
     if missing:
         raise ValueError(f"no column {', '.join(missing)} (columns: {column_names(row)})")

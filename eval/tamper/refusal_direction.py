@@ -1,8 +1,9 @@
 """The refusal direction of a policy, and the policy without it.
 
-Where a chat model is about to refuse, its residual stream moves along one direction: the difference of the
-mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717). Projected out of all
-that writes to the stream, it leaves a model that refuses less. L = layers, H = hidden size.
+Where a chat model is about to refuse, its residual stream moves along one direction: the difference
+of the mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717).
+Projected out of all that writes to the stream, it leaves a model that refuses less. L = layers, H =
+hidden size.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def refusal_direction(
     benign: Sequence[list[Message]],
     declines: Sequence[TokenRow],
 ) -> Direction:
-    """Of the depths tried, the direction without which the policy finds its `declines` least likely.
+    """Of the depths tried, the direction without which the policy finds its `declines` least
+    likely.
 
     The prompts are training prompts: nothing is chosen on test. Raises ModelError where the network
     writes to its residual stream in a way that is not known here.
@@ -131,7 +133,9 @@ def _project_output(vector: Tensor) -> Any:
 
 @torch.inference_mode()
 def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -> Tensor:
-    """(L, H) float32: the input of each layer where the assistant is about to write, over the prompts."""
+    """(L, H) float32: the input of each layer where the assistant is about to write, over the
+    prompts.
+    """
     total: Tensor | int = 0
     for prompt in prompts:
         ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)

@@ -2,8 +2,8 @@
 tokenizer and a card beside it.
 
 A policy that was trained in several stages sits on a merged policy of the run. Its adapter is
-written with those of the earlier stages in it, ranks side by side: A = [A1; A2], B = [s1 B1, s2 B2],
-so that B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
+written with those of the earlier stages in it, ranks side by side: A = [A1; A2], B = [s1 B1, s2
+B2], so that B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ from records.errors import ModelError
 def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAUSAL_LM") -> Any:
     """The model made trainable: wrapped in LoRA, or as it is for full training.
 
-    LoRA starts as the identity (B = 0), so an adapted policy equals its base until the first step, and DPO's loss is ln 2.
-    Dropout is off, as in TRL: policy and reference see the same network.
+    LoRA starts as the identity (B = 0), so an adapted policy equals its base until the first step,
+    and DPO's loss is ln 2. Dropout is off, as in TRL: policy and reference see the same network.
     """
     if config.kind == "full":
         model.requires_grad_(True)
         return model
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415  costs seconds, and only trainings need it
+    # Costs seconds, and only trainings need it.
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
     lora = LoraConfig(
         r=config.rank,
@@ -61,14 +62,20 @@ def load_trainable_state(model: Any, state: dict[str, torch.Tensor]) -> None:
 
 
 def merge(model: Any, dtype: torch.dtype | None = None) -> Any:
-    """The same policy without adapter modules, in evaluation mode: faster to generate from, and what gets exported. Consumes its argument."""
+    """The same policy without adapter modules, in evaluation mode: faster to generate from, and
+    what gets exported.
+
+    Consumes its argument.
+    """
     plain = model.merge_and_unload() if is_adapted(model) else model
     plain.requires_grad_(False)
     return (plain if dtype is None else plain.to(dtype)).eval()
 
 
 def is_adapted(model: Any) -> bool:
-    """Whether `model` is peft's: known by the name of its classes, so that a model without adapters needs no peft."""
+    """Whether `model` is peft's: known by the name of its classes, so that a model without adapters
+    needs no peft.
+    """
     return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
 
 

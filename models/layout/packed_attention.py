@@ -1,6 +1,8 @@
-"""Attention over a packed row, through transformers' own registry of attention functions: no model code is copied.
+"""Attention over a packed row, through transformers' own registry of attention functions: no model
+code is copied.
 
-On a CPU the layout is computed a block of queries at a time (models/layout/blocked_attention.py), on a GPU it is a FlexAttention block mask.
+On a CPU the layout is computed a block of queries at a time (models/layout/blocked_attention.py),
+on a GPU it is a FlexAttention block mask.
 """
 
 from __future__ import annotations
@@ -23,15 +25,19 @@ NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
 KERNEL = {"FORCE_USE_FLEX_ATTENTION": True}
-"""Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some ratios of heads (pytorch#185349)."""
+"""Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some
+ratios of heads (pytorch#185349)."""
 LEAST_HEAD = 16
 """The smallest head size that FlexAttention's kernels compute."""
 VARIANTS = 64
-"""Compiled variants that a process may hold: of gradients or none, of types, of head shapes. Dynamo's own limit is 8."""
+"""Compiled variants that a process may hold: of gradients or none, of types, of head shapes.
+Dynamo's own limit is 8."""
 
 
 def why_not_packed(model: Any, max_length: int) -> str | None:
-    """Why rows of up to `max_length` tokens cannot be packed for this architecture on this machine; None when they can."""
+    """Why rows of up to `max_length` tokens cannot be packed for this architecture on this machine;
+    None when they can.
+    """
     return why_no_layout(model, max_length) or _why_no_kernel(model)
 
 
@@ -45,7 +51,9 @@ def _why_no_kernel(model: Any) -> str | None:
 
 
 def why_no_layout(model: Any, max_length: int) -> str | None:
-    """Why tokens of this architecture cannot be told what to look back at, wherever it runs; None when they can."""
+    """Why tokens of this architecture cannot be told what to look back at, wherever it runs; None
+    when they can.
+    """
     plain = unwrapped(model)
     config = plain.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
@@ -75,8 +83,9 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
 
 def use_packed_attention(model: Any) -> None:
     """Make the model accept packed rows beside ordinary batches, which go on as before."""
-    from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
-    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
+    # Costs a second, and only a model's process needs it.
+    from transformers import AttentionInterface  # noqa: PLC0415
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415
 
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
@@ -84,7 +93,10 @@ def use_packed_attention(model: Any) -> None:
 
 
 def packed_inputs(packed: Packed) -> dict[str, Any]:
-    """Keyword arguments of a decoder's forward. The mask of four dimensions is a mark: it keeps transformers from building a T x T one."""
+    """Keyword arguments of a decoder's forward.
+
+    The mask of four dimensions is a mark: it keeps transformers from building a T x T one.
+    """
     return {
         "input_ids": packed.input_ids,
         "position_ids": packed.position_ids,
@@ -115,7 +127,8 @@ def _attention(
             raise ModelError(
                 f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model"
             )
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
+        # Loaded with the model.
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415
 
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options
@@ -129,7 +142,8 @@ def _attention(
             "attention dropout is not offered for packed rows; set the model's attention_dropout to 0"
         )
     attend = _flex if query.is_cuda else blocked_attention
-    # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
+    # Under autocast rotary positions leave queries and keys in float32, beside values in half
+    # precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(
@@ -138,8 +152,12 @@ def _attention(
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
-    """FlexAttention, compiled. It fails rather than falls back: what is not fused holds T x T scores."""
-    # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a variant to compile.
+    """FlexAttention, compiled.
+
+    It fails rather than falls back: what is not fused holds T x T scores.
+    """
+    # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a
+    # variant to compile.
     with (
         torch.autocast(query.device.type, enabled=False, cache_enabled=False),
         torch._dynamo.config.patch(recompile_limit=VARIANTS),
@@ -157,10 +175,12 @@ def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: floa
 
 @lru_cache(maxsize=1)
 def _compiled_flex() -> Callable[..., Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415  costs a second, and only a GPU needs it
+    # Costs a second, and only a GPU needs it.
+    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415
 
     return torch.compile(flex_attention, dynamic=True, fullgraph=True)
 
 
 _mask_of = lru_cache(maxsize=1)(block_mask)
-"""Built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
+"""Built once a batch (a tensor is its own key) and used by every layer, forwards and in
+recomputation."""

@@ -24,7 +24,8 @@ MOST_HEADER = 100_000_000
 def require_model(config: ModelConfig, setting: str = "model.base.path") -> None:
     """Raise ModelError, before any stage works for it, with what is wrong with the model's files.
 
-    A hub id that is not in the cache is looked for on the hub, unless this machine is said to be offline.
+    A hub id that is not in the cache is looked for on the hub, unless this machine is said to be
+    offline.
     """
     offline = huggingface_hub.constants.HF_HUB_OFFLINE
     if Path(model_location(config)).is_dir() or offline or _named_as_folder(config):
@@ -43,7 +44,9 @@ def require_model(config: ModelConfig, setting: str = "model.base.path") -> None
 
 
 def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[str]:
-    """Of the directory or the hub's cache that `setting` names: what it holds, its config, weights and their index."""
+    """Of the directory or the hub's cache that `setting` names: what it holds, its config, weights
+    and their index.
+    """
     where = model_location(config)
     folder = Path(where)
     if not folder.is_dir():
@@ -128,7 +131,9 @@ def _config_fault(folder: Path, config: ModelConfig, setting: str, error: Except
 
 
 def quantisation_faults(architecture: Any, where: str) -> list[str]:
-    """A base whose weights are stored in a few bits (AWQ, GPTQ, bitsandbytes ...) can be trained neither whole nor under a merged adapter."""
+    """A base whose weights are stored in a few bits (AWQ, GPTQ, bitsandbytes ...) can be trained
+    neither whole nor under a merged adapter.
+    """
     found = getattr(architecture, "quantization_config", None)
     if not found:
         return []
@@ -176,7 +181,9 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
 
 
 def _file(config: ModelConfig, name: str, *, offline: bool = True) -> Path | None:
-    """A file of a hub id, in the cache or, unless `offline`, on the hub; None where it is not there."""
+    """A file of a hub id, in the cache or, unless `offline`, on the hub; None where it is not
+    there.
+    """
     try:
         found = cached_file(
             config.path,

@@ -50,7 +50,8 @@ def load_model(
     architecture: Any = None,
     **options: Any,
 ) -> Any:
-    """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may name fewer layers than there are.
+    """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may
+    name fewer layers than there are.
 
     Raises ModelError in one line for anything that is not a loadable model."""
     where = model_location(config)
@@ -79,9 +80,11 @@ def skeleton(config: ModelConfig) -> Any:
 
 
 def load_tokenizer(config: ModelConfig) -> Any:
-    """A tokenizer with a padding token and a chat template that holds the token contract; padding is masked wherever it is used.
+    """A tokenizer with a padding token and a chat template that holds the token contract; padding
+    is masked wherever it is used.
 
-    Raises ModelError for a chat format in which no row can be trained, sampled and measured alike, with what the template writes.
+    Raises ModelError for a chat format in which no row can be trained, sampled and measured alike,
+    with what the template writes.
     """
     where = model_location(config)
     day = {DATE_KEY: config.template_date} if config.template_date else {}
@@ -124,7 +127,9 @@ def _own_template(tokenizer: Any, config: ModelConfig) -> str | None:
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Raises OSError where the disk takes it not; the tokenizers library itself raises a bare Exception."""
+    """Raises OSError where the disk takes it not; the tokenizers library itself raises a bare
+    Exception.
+    """
     try:
         tokenizer.save_pretrained(folder)
     except Exception as error:
@@ -155,7 +160,9 @@ def architecture_of(config: ModelConfig) -> Any:
 
 
 def model_location(config: ModelConfig) -> str:
-    """Where transformers finds the model: a directory or a hub id; the models that have a name here are built at their first use."""
+    """Where transformers finds the model: a directory or a hub id; the models that have a name here
+    are built at their first use.
+    """
     if config.path == TINY and (Path(TINY) / "config.json").is_file():
         raise ModelError(
             f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
@@ -176,7 +183,8 @@ def embedded_directory() -> Path:
 
 def tiny_directory() -> Path:
     """The nonsense model, built once into the cache."""
-    from models.loading.tiny import tiny_name, write_tiny  # noqa: PLC0415  builds a tokenizer, which no other model needs
+    # Builds a tokenizer, which no other model needs.
+    from models.loading.tiny import tiny_name, write_tiny  # noqa: PLC0415
 
     quieten()
     return _built(tiny_name(), TINY_GIGABYTES, write_tiny)
@@ -197,7 +205,10 @@ def minilm_directory() -> Path:
 
 
 def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `write` fills when it is missing. It appears complete or not at all, even where several processes write it."""
+    """A folder of the cache that `write` fills when it is missing.
+
+    It appears complete or not at all, even where several processes write it.
+    """
     cache = cache_directory()
     target = cache / name
     if not (target / "config.json").is_file():
@@ -236,7 +247,8 @@ def _unpack_gguf(gguf: Path, target: Path) -> None:
         )
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     clear_quantisation(model)
-    # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to other libraries.
+    # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to
+    # other libraries.
     tokenizer.pad_token = tokenizer.unk_token
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.config._name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"

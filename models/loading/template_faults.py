@@ -1,4 +1,6 @@
-"""What a chat template cannot hold: of any conversation (the run must not start), or of one row (the row is left out and counted)."""
+"""What a chat template cannot hold: of any conversation (the run must not start), or of one row
+(the row is left out and counted).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ SETTING = "model.base.chat_template"
 SHOWN = 160
 """Characters shown of each of two texts that should agree."""
 FIRST_WORDS = ("I", "the", "No", "a", "Sure", "It", "1.", "-", "**", "In", "to")
-"""What completions begin with; one that a tokenizer joins with the end of the prompt shows that it does so."""
+"""What completions begin with; one that a tokenizer joins with the end of the prompt shows that it
+does so."""
 _OPENED = re.compile(
     r"<(think|thinking|thought|reasoning|seed:think)>|\[THINK\]|<\|channel>|<\|begin_of_thought\|>",
     re.I,
@@ -32,9 +35,11 @@ _CLOSED = re.compile(
 
 
 def format_faults(tokenizer: Any) -> list[str]:
-    """Why no row at all could be trained, sampled and measured alike in this tokenizer's chat format; empty where it can.
+    """Why no row at all could be trained, sampled and measured alike in this tokenizer's chat
+    format; empty where it can.
 
-    The rule is that a row, prompt and completion, is what the template itself writes for the conversation.
+    The rule is that a row, prompt and completion, is what the template itself writes for the
+    conversation.
     """
     try:
         start = render(tokenizer, PROBE_PROMPT, add_generation_prompt=True)
@@ -66,7 +71,9 @@ def format_faults(tokenizer: Any) -> list[str]:
 
 
 def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
-    """Of the assistant's turn in the probe: it is the completion and its end, and begins on a token of its own."""
+    """Of the assistant's turn in the probe: it is the completion and its end, and begins on a token
+    of its own.
+    """
     content = PROBE_COMPLETION[0]["content"]
     header, _, _ = whole[len(start) :].partition(content)
     if header.strip():
@@ -98,7 +105,9 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
 
 
 def parted(start: str, whole: str) -> str:
-    """One sentence for a generation prompt that the conversation does not begin with; shows both texts from where they part."""
+    """One sentence for a generation prompt that the conversation does not begin with; shows both
+    texts from where they part.
+    """
     shared = next(
         (k for k, (a, b) in enumerate(zip(start, whole, strict=False)) if a != b),
         min(len(start), len(whole)),
@@ -113,7 +122,10 @@ def parted(start: str, whole: str) -> str:
 
 
 def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> str:
-    """Why the template does not hold this conversation as it stands; empty where it does. Nothing of the row's text is in it."""
+    """Why the template does not hold this conversation as it stands; empty where it does.
+
+    Nothing of the row's text is in it.
+    """
     texts = [message["content"] for message in (*prompt, *completion)]
     for number, text in enumerate(texts):
         found = next((token for token in special_texts(tokenizer) if token in text), None)

@@ -1,4 +1,6 @@
-"""Who replies: a model of this machine or one behind a server, each with its own side of the conversation."""
+"""Who replies: a model of this machine or one behind a server, each with its own side of the
+conversation.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,10 @@ class Speaker:
 
 
 def named_subjects(model: str, against: str | None) -> list[Subject]:
-    """Who is to speak, the base first. Of a run they are its base and the policy that it is to release, or the last that it trained."""
+    """Who is to speak, the base first.
+
+    Of a run they are its base and the policy that it is to release, or the last that it trained.
+    """
     folder = Path(model).expanduser()
     if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
         return subjects_of([against, model] if against else [model])

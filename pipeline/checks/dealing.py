@@ -1,4 +1,6 @@
-"""Which rows will stand in train, val and test, and whether each stage will find there what it needs."""
+"""Which rows will stand in train, val and test, and whether each stage will find there what it
+needs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from records.rows import Demonstration, Kind, Prompt, Split, text_of
 from records.run_files import SPLITS
 
 MOST = 4000
-"""Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other is prep's work."""
+"""Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other
+is prep's work."""
 FEW = 200
 """Rows of a suite that are taken whole all the same, so that a small one is not missed."""
 Stratum = tuple[str, str, str]
@@ -76,7 +79,9 @@ def _stratum(row: Demonstration) -> Stratum:
 
 
 def described(dealt: Dealt) -> list[str]:
-    """Lines for people: how many prompts each split will hold, and what is worth a thought though it fails nowhere."""
+    """Lines for people: how many prompts each split will hold, and what is worth a thought though
+    it fails nowhere.
+    """
     parts = [
         f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign"
         for split in SPLITS
@@ -90,7 +95,9 @@ def described(dealt: Dealt) -> list[str]:
 
 
 def dealing_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
-    """Splits that will lack what a later stage cannot do without; `suites` are the prompts of eval.suites."""
+    """Splits that will lack what a later stage cannot do without; `suites` are the prompts of
+    eval.suites.
+    """
     return [
         *_train_faults(config, dealt),
         *_val_faults(config, dealt),

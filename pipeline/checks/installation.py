@@ -65,7 +65,9 @@ def installation_faults(config: RunConfig) -> list[str]:
 
 
 def offload_faults(config: RunConfig) -> list[str]:
-    """Whether DeepSpeed can move weights to a disk here; finding out imports DeepSpeed, which takes seconds."""
+    """Whether DeepSpeed can move weights to a disk here; finding out imports DeepSpeed, which takes
+    seconds.
+    """
     if config.trainer.offload != "nvme" or importlib.util.find_spec("deepspeed") is None:
         return []
     from deepspeed.ops.op_builder import AsyncIOBuilder  # noqa: PLC0415  as above

@@ -1,4 +1,6 @@
-"""Whether model, tokenizer and adapter go together, from the model's config alone: no weight is read."""
+"""Whether model, tokenizer and adapter go together, from the model's config alone: no weight is
+read.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _PLACEHOLDER = re.compile(r"image|audio|video|vision", re.I)
 
 
 def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, list[str]]:
-    """(the model without weights, or None where its architecture cannot be built; what does not go together)."""
+    """(the model without weights, or None where its architecture cannot be built; what does not go
+    together).
+    """
     base = config.model.base
     try:
         network = skeleton(base)
@@ -46,7 +50,9 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
 
 
 def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[str]:
-    """Token ids that the embedding matrix has no row for: an IndexError as soon as a row or a padded batch holds one."""
+    """Token ids that the embedding matrix has no row for: an IndexError as soon as a row or a
+    padded batch holds one.
+    """
     rows = network.get_input_embeddings().weight.shape[0]
     named = {
         "padding": (tokenizer.pad_token, tokenizer.pad_token_id),
@@ -61,7 +67,8 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
         if number is not None and number >= rows
     ]
     said = {token for token, number in named.values() if number is not None and number >= rows}
-    # The text model of a family that also sees or hears keeps the placeholders of pictures and sounds in its tokenizer.
+    # The text model of a family that also sees or hears keeps the placeholders of pictures and
+    # sounds in its tokenizer.
     beyond = sorted(
         (number, token)
         for token, number in tokenizer.get_vocab().items()
@@ -79,7 +86,9 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
 def adapter_faults(
     network: Any, adapter: AdapterConfig, setting: str, *, head: bool = True
 ) -> list[str]:
-    """LoRA's target modules that the model has not, or whose weights the head and the embeddings share; `head` where the model keeps one."""
+    """LoRA's target modules that the model has not, or whose weights the head and the embeddings
+    share; `head` where the model keeps one.
+    """
     if adapter.kind == "full" or adapter.target_modules == "all-linear":
         return []
     names = [name.strip() for name in adapter.target_modules.split(",")]
@@ -102,7 +111,9 @@ def adapter_faults(
 
 
 def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) -> list[str]:
-    """What is trained or generated beyond the positions that the model knows; `longest` has tokens by what takes them."""
+    """What is trained or generated beyond the positions that the model knows; `longest` has tokens
+    by what takes them.
+    """
     text = network.config.get_text_config()
     positions = getattr(text, "max_position_embeddings", 0) or 0
     if not positions:

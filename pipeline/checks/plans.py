@@ -1,4 +1,6 @@
-"""The batch plans of reward, sft and dpo, built from the lengths of real rows before there are any others."""
+"""The batch plans of reward, sft and dpo, built from the lengths of real rows before there are any
+others.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ def rank_faults(config: RunConfig) -> list[str]:
 
 
 def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[str], list[str]]:
-    """(faults, lines): each training's rows, steps and micro-batches. How many pairs and examples there will be is not known yet."""
+    """(faults, lines): each training's rows, steps and micro-batches.
+
+    How many pairs and examples there will be is not known yet.
+    """
     rows = tried.rows
     if not rows or rank_faults(config):
         return [], []

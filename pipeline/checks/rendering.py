@@ -1,4 +1,6 @@
-"""Real rows through the chat template and the tokenizer: do they fit into model.max_length, and how long do prompts get?"""
+"""Real rows through the chat template and the tokenizer: do they fit into model.max_length, and how
+long do prompts get?
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from reward.refusal.rule import split_refusal
 
 ROWS_TRIED = 300
 LONGEST_TRIED = 40
-"""Prompts that have most characters, beside those at even distances: the longest of all is almost surely among them."""
+"""Prompts that have most characters, beside those at even distances: the longest of all is almost
+surely among them."""
 LONG_SHARE = 0.1
-"""Of prompts that may take more than half of model.max_length before it is a fault; they are dropped, and counted."""
+"""Of prompts that may take more than half of model.max_length before it is a fault; they are
+dropped, and counted."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> 
 
 
 def fit_in_length(config: RunConfig, tried: Tried) -> list[str]:
-    """model.max_length against the rows: where none of a kind fits, no stage could train on that kind."""
+    """model.max_length against the rows: where none of a kind fits, no stage could train on that
+    kind.
+    """
     limit = config.model.max_length
     if tried.rejected and not tried.prompt_lengths:
         return [
@@ -135,7 +141,9 @@ def longest_by_use(
 
 
 def _declined(tokenizer: Any, row: Demonstration) -> int:
-    """Tokens of a prompt with the decline that its safe completion begins with; 0 where there is none."""
+    """Tokens of a prompt with the decline that its safe completion begins with; 0 where there is
+    none.
+    """
     parts = split_refusal(text_of(row.completion))
     if not parts:
         return 0
@@ -148,7 +156,9 @@ def _declined(tokenizer: Any, row: Demonstration) -> int:
 
 
 def _revision_tokens(tokenizer: Any, new: int) -> int:
-    """What critique and revision add to a prompt: the completion, two requests, the critique and the new completion."""
+    """What critique and revision add to a prompt: the completion, two requests, the critique and
+    the new completion.
+    """
     asked = [
         [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
         for p in PRINCIPLES

@@ -1,4 +1,6 @@
-"""Two tokens, generated: by the policy itself where it is small, else by a cut of it whose weights are zero."""
+"""Two tokens, generated: by the policy itself where it is small, else by a cut of it whose weights
+are zero.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from records.rows import Message
 SMALL = 200_000_000
 """Parameters up to which the whole model is loaded: a second or two on a CPU."""
 CUT = 1_000_000_000
-"""Parameters up to which two layers of the model are built, in bfloat16; more would not be quick, or not fit a login node."""
+"""Parameters up to which two layers of the model are built, in bfloat16; more would not be quick,
+or not fit a login node."""
 TOKENS = GenerationConfig(max_new_tokens=2, batch_size=2, dtype="float32")
 
 
@@ -63,7 +66,9 @@ def _whole(
 
 
 def _loaded(config: ModelConfig) -> tuple[Any, list[str]]:
-    """(the model in float32, weights that its files lack and transformers would draw at random without a word)."""
+    """(the model in float32, weights that its files lack and transformers would draw at random
+    without a word).
+    """
     quieten()
     with explained(config.path):
         model, report = AutoModelForCausalLM.from_pretrained(
@@ -94,7 +99,9 @@ def _unlike_numbers(model: Any, where: str) -> list[str]:
 
 
 def _cut(config: ModelConfig, network: Any) -> Any | None:
-    """Two layers in bfloat16, all weights zero; None where that is too large or the architecture is not cut so easily."""
+    """Two layers in bfloat16, all weights zero; None where that is too large or the architecture is
+    not cut so easily.
+    """
     architecture = copy.deepcopy(network.config)
     text = architecture.get_text_config()
     text.num_hidden_layers = min(2, text.num_hidden_layers)

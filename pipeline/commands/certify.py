@@ -30,7 +30,9 @@ class Request:
 
 
 def certify_runs(request: Request) -> None:
-    """Print every candidate and what is certified; write the JSON file; raise GateError (exit code 3) where nothing is."""
+    """Print every candidate and what is certified; write the JSON file; raise GateError (exit code
+    3) where nothing is.
+    """
     limits = Limits(request.max_harm, request.max_over_refusal, request.delta)
     candidates, asked = [], set()
     for run in request.runs:
@@ -56,7 +58,10 @@ def certify_runs(request: Request) -> None:
 
 
 def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
-    """The run's policy on one calibration suite. Raises ArtifactError where it was not measured, ConfigError for a test suite."""
+    """The run's policy on one calibration suite.
+
+    Raises ArtifactError where it was not measured, ConfigError for a test suite.
+    """
     endpoint = Endpoint.of(evidence.results)
     if suite == endpoint.suite:
         raise ConfigError(

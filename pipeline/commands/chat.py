@@ -145,7 +145,10 @@ def reply_text(messages: Sequence[object]) -> str:
 
 
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
-    """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
+    """Read turns until the input ends.
+
+    Nothing of the conversation is written but to `output`, and by /save.
+    """
     config = load_config(None, [LONG, *request.words])
     settle(config)
     judges = judges_of(request.scorers, config)
@@ -159,7 +162,9 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
 
 
 def _typed() -> Iterator[str]:
-    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys; no history is kept on disk."""
+    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys;
+    no history is kept on disk.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
 

@@ -1,4 +1,6 @@
-"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face directory."""
+"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face
+directory.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from train.engine.portable import read
 
 
 def export(config: RunConfig, stage: str, output: Path) -> None:
-    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has them in its own directory."""
+    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has
+    them in its own directory.
+    """
     run_dir = Path(config.run_dir)
     directory = StageDirectory(run_dir / stage)
     if directory.manifest_path.is_file():

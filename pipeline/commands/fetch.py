@@ -1,4 +1,6 @@
-"""`primum fetch`: model and data that a config names on the hub, into the cache of a node that has internet."""
+"""`primum fetch`: model and data that a config names on the hub, into the cache of a node that has
+internet.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
 
 
 def judge_report(config: RunConfig, request: Request) -> None:
-    """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
+    """judge_report.json, the page and the scores in a new folder.
+
+    Raises PrimumError with every fault before anything is loaded.
+    """
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
     for found in label_sets:

@@ -1,4 +1,6 @@
-"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions, without a run."""
+"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions,
+without a run.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, 
 
 
 def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
-    """The same for all: those of the suites, or where completions are there already those that they answer."""
+    """The same for all: those of the suites, or where completions are there already those that they
+    answer.
+    """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
         prompts = [prompt for rows in suites.values() for prompt in rows]
@@ -167,7 +171,9 @@ def _scored(
     judges: Judges,
     further: Further,
 ) -> list[Measured]:
-    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    """Every completion with its scores; a file holds no completions under conditions and no
+    log-probabilities.
+    """
     scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
     for subject, policy in asked:

@@ -1,4 +1,7 @@
-"""`primum push RUN REPO`: a released model, or the run's data, to a repository of a hub. Only when asked."""
+"""`primum push RUN REPO`: a released model, or the run's data, to a repository of a hub.
+
+Only when asked.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,8 @@ class Request:
 def push(request: Request) -> str:
     """The address of what was uploaded.
 
-    Raises GateError where the release gate is not met, ArtifactError where a file holds what nobody may
-    have, RecordError where a licence forbids it, ResourceError where the hub refuses.
+    Raises GateError where the release gate is not met, ArtifactError where a file holds what nobody
+    may have, RecordError where a licence forbids it, ResourceError where the hub refuses.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = _released(request) if request.what == "model" else Path(scratch)

@@ -1,4 +1,6 @@
-"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings back."""
+"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings
+back.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def export_batch(
     show_scores: bool,
     of_test: bool = False,
 ) -> None:
-    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final policy to test prompts, drawn at random."""
+    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final
+    policy to test prompts, drawn at random.
+    """
     run_dir = Path(config.run_dir)
     read = MEASURED if of_test else READS
     inputs = {
@@ -146,7 +150,8 @@ def import_ratings(
     if not read.ratings:
         raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
     labels = labels_of(read.ratings, items)
-    # Of test completions neither pair nor thumb is made: they are to be measured by, never trained on.
+    # Of test completions neither pair nor thumb is made: they are to be measured by, never trained
+    # on.
     learned = [item for item in items if item.split != "test"]
     found = expert_pairs(read.ratings, learned, min_margin=config.pairs.min_margin)
     thumbs, without_thumb = from_ratings(read.ratings, learned)

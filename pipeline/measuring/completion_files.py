@@ -1,4 +1,6 @@
-"""Completions that are there already: Primum's own completions.jsonl, or rows of a prompt and a completion."""
+"""Completions that are there already: Primum's own completions.jsonl, or rows of a prompt and a
+completion.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,11 @@ class Answered:
 
 
 def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]:
-    """By the name of the policy that wrote them; `kind` is that of prompts about which nothing else says it.
+    """By the name of the policy that wrote them; `kind` is that of prompts about which nothing else
+    says it.
 
-    A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's own. Raises RecordError.
+    A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's
+    own. Raises RecordError.
     """
     rows = list(read_json_lines(file))
     if not rows:
@@ -184,7 +188,9 @@ def _kind_of(row: dict[str, Any]) -> Kind | None:
 
 
 def same_kind_fault(prompts: list[SuitePrompt]) -> None:
-    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are never mixed."""
+    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are
+    never mixed.
+    """
     kinds: dict[str, set[str]] = {}
     for prompt in prompts:
         kinds.setdefault(prompt.suite, set()).add(prompt.kind)

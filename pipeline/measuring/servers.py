@@ -1,4 +1,6 @@
-"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each reply is kept when it arrives."""
+"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each
+reply is kept when it arrives.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ CONCURRENCY = 8
 def endpoint_of(
     subject: Subject, generation: GenerationConfig, api_key_env: str = ""
 ) -> EndpointConfig:
-    """How the server is asked. A model that the address does not name is the only one that the server has.
+    """How the server is asked.
+
+    A model that the address does not name is the only one that the server has.
 
     Raises ConfigError where the server has several, and ResourceError where it does not say.
     """
@@ -45,7 +49,9 @@ def endpoint_of(
 def completed_by_server(
     config: EndpointConfig, prompts: Sequence[Prompt], replies: Path, *, policy: str
 ) -> list[Completion]:
-    """One completion a prompt. Killed and started again, it asks for none twice that `replies` holds.
+    """One completion a prompt.
+
+    Killed and started again, it asks for none twice that `replies` holds.
 
     Raises ResourceError where the server leaves prompts without a reply.
     """

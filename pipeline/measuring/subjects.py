@@ -1,4 +1,6 @@
-"""What `primum measure` and `primum chat` are pointed at: a model, a server, or completions that are there already."""
+"""What `primum measure` and `primum chat` are pointed at: a model, a server, or completions that
+are there already.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ class Subject:
 
 
 def subjects_of(words: Sequence[str]) -> list[Subject]:
-    """One subject a word, the first under the baseline's name. Raises ConfigError with what is wrong with all of them."""
+    """One subject a word, the first under the baseline's name.
+
+    Raises ConfigError with what is wrong with all of them.
+    """
     found: list[Subject] = []
     faults = []
     for word in words:

@@ -1,4 +1,6 @@
-"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported at once."""
+"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported
+at once.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,15 @@ class SampleConfig(Ranged):
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
     engine: Engine = "transformers"
-    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets
+    hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
-    """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
+    """Answers to each harmful prompt; with more than one, set a temperature: the first is then
+    greedy all the same, the others are drawn."""
     revisions: int = ranged(0, at_least=0, at_most=10_000)
-    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
-    it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
+    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by
+    a principle of medical ethics and writes it again. Two more generations each; they enter pairs
+    with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,7 +68,8 @@ class ScoreConfig:
     """Who says how harmful an answer is, besides the run's own reward model."""
 
     reward_models: list[str] = field(default_factory=list)
-    """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
+    """Folders of further reward models, as the reward stage of other runs leaves them
+    (RUN/reward/reward_model). Pairs take the mean of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +191,8 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone
+    where it has what nobody sees.
+    """
     text = OmegaConf.to_yaml(OmegaConf.create(values))
     return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text

@@ -43,7 +43,8 @@ _VARIABLE = re.compile(r"\$(\w+)")
 
 
 def expand_paths(settings: Any) -> list[str]:
-    """Replace `~`, `~user` and `$NAME` at their places in an OmegaConf tree; returns what could not be replaced.
+    """Replace `~`, `~user` and `$NAME` at their places in an OmegaConf tree; returns what could not
+    be replaced.
 
     Left as it is, such a path would name a folder called `~` or `$SCRATCH` below the current one.
     """
@@ -93,7 +94,10 @@ def named_paths(values: dict[str, Any]) -> list[str]:
 
 
 def expanded(path: str) -> str:
-    """The path with its home and its variables put in. Raises ValueError where there is no such home or variable."""
+    """The path with its home and its variables put in.
+
+    Raises ValueError where there is no such home or variable.
+    """
     secret = next((name for name in _NAMED.findall(path) if _SECRET.search(name)), "")
     if secret:
         raise ValueError(

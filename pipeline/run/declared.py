@@ -11,7 +11,8 @@ from typing import Any, cast
 from pipeline.run.config import RunConfig
 
 ALWAYS = ("seed", "data.split.seed", "run_dir")
-"""Either seed counts in every fingerprint, see `Stage.seed`; a run may be moved to another directory."""
+"""Either seed counts in every fingerprint, see `Stage.seed`; a run may be moved to another
+directory."""
 
 
 class UndeclaredSetting(LookupError):

@@ -1,4 +1,6 @@
-"""What users of TRL, LLaMA-Factory and axolotl call our settings, and what of theirs has no counterpart here."""
+"""What users of TRL, LLaMA-Factory and axolotl call our settings, and what of theirs has no
+counterpart here.
+"""
 
 from __future__ import annotations
 

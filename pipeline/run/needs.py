@@ -1,4 +1,6 @@
-"""What a run takes of GPUs, host and disk, from its config and the model's, and where that is more than there is."""
+"""What a run takes of GPUs, host and disk, from its config and the model's, and where that is more
+than there is.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,9 @@ def _measuring(config: RunConfig, shape: Shape, *, whole_copy: bool) -> dict[str
 
 
 def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -> str:
-    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by which speed it was reckoned."""
+    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by
+    which speed it was reckoned.
+    """
     shape = shape_of(config.model.base, config.model.adapter)
     trained = 1 - config.data.split.val - config.data.split.test
     harmful, benign = (
@@ -140,7 +144,8 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     if config.pairs.max_train_pairs is not None:
         pairs = min(pairs, config.pairs.max_train_pairs)
     tokens = sum(lengths) / len(lengths)
-    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights' where all are trained, and for recomputing.
+    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights'
+    # where all are trained, and for recomputing.
     cost = (
         2.0
         * shape.parameters
@@ -173,7 +178,9 @@ def _split(parts: dict[str, float]) -> str:
 
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
-    """Policies of the training stages and the release, the reward model, and the checkpoints of the largest of them."""
+    """Policies of the training stages and the release, the reward model, and the checkpoints of the
+    largest of them.
+    """
     policies = len(trained_policies(config)) + 1
     epochs = max(
         config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0

@@ -21,7 +21,9 @@ def is_online(config: RunConfig) -> bool:
 
 
 def drawing_bytes(config: RunConfig, shape: Shape) -> dict[str, float]:
-    """What every rank holds besides its training while it draws and scores; the copy stays through the whole stage."""
+    """What every rank holds besides its training while it draws and scores; the copy stays through
+    the whole stage.
+    """
     return measuring_bytes(
         shape,
         reward_layers=config.reward.layers,
@@ -38,7 +40,9 @@ def kept_bytes(config: RunConfig, shape: Shape) -> float:
 
 
 def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
-    """Of the whole training: every completion is drawn, read by reference and policy, and learned from."""
+    """Of the whole training: every completion is drawn, read by reference and policy, and learned
+    from.
+    """
     rlhf = config.rlhf
     drawn = rlhf.num_generations * rlhf.generation.max_new_tokens
     packed = prompt_tokens + drawn

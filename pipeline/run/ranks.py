@@ -1,7 +1,8 @@
-"""Ranks that a launcher starts at the same moment: rank 0 makes a stage's folder ready, the others wait for its word.
+"""Ranks that a launcher starts at the same moment: rank 0 makes a stage's folder ready, the others
+wait for its word.
 
-They cannot talk before training has set up its process group, but share the file system. Without the wait a rank could read the checkpoint
-of an earlier result that rank 0 is about to move away.
+They cannot talk before training has set up its process group, but share the file system. Without
+the wait a rank could read the checkpoint of an earlier result that rank 0 is about to move away.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ LAUNCHED = (
 
 
 def own_rank(trainer: TrainerConfig) -> int:
-    """This process's rank among those of the trainer. Raises ConfigError where its launcher's word is no number or names a rank too many."""
+    """This process's rank among those of the trainer.
+
+    Raises ConfigError where its launcher's word is no number or names a rank too many.
+    """
     if trainer.world_size == 1:
         return 0
     try:
@@ -64,9 +68,11 @@ def own_rank(trainer: TrainerConfig) -> int:
 
 
 def forget_launcher() -> None:
-    """For a process that starts ranks of its own: take away what torchrun has told it, which holds for torchrun's ranks only.
+    """For a process that starts ranks of its own: take away what torchrun has told it, which holds
+    for torchrun's ranks only.
 
-    Else stages would wait for parts of ranks that have left, and ranks of its own would believe that they were started from outside.
+    Else stages would wait for parts of ranks that have left, and ranks of its own would believe
+    that they were started from outside.
     """
     if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
         return
@@ -83,7 +89,10 @@ def announce(stage: Path, *, work: bool) -> None:
 
 
 def wanted(stage: Path) -> bool:
-    """Other ranks: whether to work. Ranks that Lightning starts itself are children of a rank 0 that works."""
+    """Other ranks: whether to work.
+
+    Ranks that Lightning starts itself are children of a rank 0 that works.
+    """
     launch, word, deadline = _launch(), _word(stage), time.monotonic() + WAIT_SECONDS
     while launch:
         said = _said(word)
@@ -117,7 +126,9 @@ def _said(word: Path) -> _Word | None:
 
 @dataclass(frozen=True)
 class Share:
-    """This rank's part of work that needs no communication: items rank, rank + world size, and so on."""
+    """This rank's part of work that needs no communication: items rank, rank + world size, and so
+    on.
+    """
 
     rank: int
     world: int
@@ -126,7 +137,9 @@ class Share:
         return list(items[self.rank :: self.world])
 
     def hand_in(self, work: Path) -> bool:
-        """Say that this rank's part is written; True for the one that puts the parts together, once all are there."""
+        """Say that this rank's part is written; True for the one that puts the parts together, once
+        all are there.
+        """
         if self.world == 1:
             return True
         (work / self._mark(self.rank)).touch()
@@ -148,7 +161,9 @@ class Share:
 
 
 def share(rank: int, trainer: TrainerConfig) -> Share:
-    """Whole where a launcher did not start all ranks at once: Lightning starts its own for training only."""
+    """Whole where a launcher did not start all ranks at once: Lightning starts its own for training
+    only.
+    """
     return Share(rank, trainer.world_size) if _launch() else Share(0, 1)
 
 

@@ -1,4 +1,5 @@
-"""What is known of every setting: type, default, meaning, range and the room that owns it, read off the config classes.
+"""What is known of every setting: type, default, meaning, range and the room that owns it, read off
+the config classes.
 
 The meaning is the text that stands below the field in its class.
 """

@@ -29,7 +29,8 @@ def known_keys(cls: type) -> list[str]:
 def hint(key: str, cls: type) -> str:
     """What to write instead of an unknown key, as the end of a sentence.
 
-    A name that other trainers use is known as such; else the nearest name of the same block; else the same name elsewhere.
+    A name that other trainers use is known as such; else the nearest name of the same block; else
+    the same name elsewhere.
     """
     known, parts = known_keys(cls), [part for part in key.split(".") if not part.isdigit()]
     if not parts:  # a number alone, which names nothing

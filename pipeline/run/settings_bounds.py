@@ -1,4 +1,6 @@
-"""What a settings file may not hold, whatever the settings: too much of anything, characters that no name has, and texts that OmegaConf would take for programs."""
+"""What a settings file may not hold, whatever the settings: too much of anything, characters that
+no name has, and texts that OmegaConf would take for programs.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ PROSE = re.compile(r"data\.sources\.\d+\.labelled_by|data\.publication\.creator"
 
 @dataclass
 class _Open:
-    """A YAML collection that is being read: how many nodes it holds so far, and how many levels of collections are below it."""
+    """A YAML collection that is being read: how many nodes it holds so far, and how many levels of
+    collections are below it.
+    """
 
     anchor: str | None
     size: int
@@ -35,7 +39,8 @@ class _Open:
 
 
 def size_faults(text: str) -> list[str]:
-    """Of YAML text, before anything is built from it: a few bytes of aliases or brackets can stand for gigabytes or exhaust the stack.
+    """Of YAML text, before anything is built from it: a few bytes of aliases or brackets can stand
+    for gigabytes or exhaust the stack.
 
     Raises yaml.YAMLError where it is not YAML.
     """
@@ -74,7 +79,9 @@ def size_faults(text: str) -> list[str]:
 
 
 def program_faults(key: str, value: Any) -> list[str]:
-    """Texts with which OmegaConf would read another setting or the environment, or take the setting for missing."""
+    """Texts with which OmegaConf would read another setting or the environment, or take the setting
+    for missing.
+    """
     faults = []
     for name, text in _texts(key, value):
         prose = PROSE.fullmatch(name) is not None

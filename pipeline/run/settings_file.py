@@ -1,6 +1,7 @@
 """Settings as a user writes them: a YAML file, and `key=value` words of the command line.
 
-Nothing that is written is passed over without a word: a setting that stands twice in a file is refused with both lines.
+Nothing that is written is passed over without a word: a setting that stands twice in a file is
+refused with both lines.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ class Setting(NamedTuple):
 
 
 def file_settings(path: Path) -> list[Setting]:
-    """Every leaf of a YAML file. Raises ConfigError where it cannot be read, is no mapping, or sets a key twice."""
+    """Every leaf of a YAML file.
+
+    Raises ConfigError where it cannot be read, is no mapping, or sets a key twice.
+    """
     text = _text(path)
     try:
         too_much = size_faults(text)
@@ -64,7 +68,9 @@ def file_settings(path: Path) -> list[Setting]:
 
 
 def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
-    """`key=value` words in their order, of which a later one replaces an earlier one; what is wrong goes to `faults`."""
+    """`key=value` words in their order, of which a later one replaces an earlier one; what is wrong
+    goes to `faults`.
+    """
     settings = []
     for text in overrides:
         key, sign, value = text.partition("=")
@@ -126,7 +132,9 @@ def _text(path: Path) -> str:
 
 
 def _repeated(node: Any) -> list[str]:
-    """Every setting that is written more than once, with its lines; YAML itself would keep the last."""
+    """Every setting that is written more than once, with its lines; YAML itself would keep the
+    last.
+    """
     lines: dict[str, list[int]] = {}
     for key, line in _written(node, "", frozenset()):
         lines.setdefault(key, []).append(line)
@@ -139,7 +147,10 @@ def _repeated(node: Any) -> list[str]:
 
 
 def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[str, int]]:
-    """(dotted key, line) of every entry below a YAML node. `above` holds the nodes that it lies in, for an alias may name one of them."""
+    """(dotted key, line) of every entry below a YAML node.
+
+    `above` holds the nodes that it lies in, for an alias may name one of them.
+    """
     if id(node) in above:
         return
     above = above | {id(node)}

@@ -1,4 +1,6 @@
-"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when its manifest says so."""
+"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when
+its manifest says so.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,10 @@ def mark_weights(folder: Path, restrictions: Restrictions) -> None:
 
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
-    """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
+    """Do the stage's work unless it is done; True when it worked.
+
+    Only rank 0 decides, and writes artefacts.
+    """
     seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
     context = Context(
         seen,

@@ -1,4 +1,7 @@
-"""capability: is the medicine still there? Options by log-likelihood, held-out text by perplexity."""
+"""capability: is the medicine still there?
+
+Options by log-likelihood, held-out text by perplexity.
+"""
 
 from __future__ import annotations
 

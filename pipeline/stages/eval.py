@@ -210,8 +210,9 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
-    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    # The gate on the page names its limits, and release asks again: new limits measure nothing
+    # again. The gate's error rates are told for the limits of the day; release computes them again
+    # for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {

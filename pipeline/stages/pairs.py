@@ -89,7 +89,9 @@ def _read(context: Context) -> Inputs:
 
 
 def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
-    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an answer, their word counts."""
+    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an
+    answer, their word counts.
+    """
     config = context.config
     ratings = inputs.ratings
     items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)

@@ -128,7 +128,9 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
 
 
 def describe_reading(summary: dict[str, Any]) -> list[str]:
-    """What was made of rows that are not plainly one prompt and its completion, and what was not read."""
+    """What was made of rows that are not plainly one prompt and its completion, and what was not
+    read.
+    """
     further = summary["rows_kept"] - summary["prompts"]
     lines = (
         [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"]
@@ -173,7 +175,9 @@ def files(config: RunConfig) -> dict[str, str]:
 
 
 def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
-    """What is wrong with the description of a suite; what it says goes to `found`, as prompts depend on it."""
+    """What is wrong with the description of a suite; what it says goes to `found`, as prompts
+    depend on it.
+    """
     try:
         found[f"suite {suite.suite}"] = sha256_json(asdict(definition(suite.suite)))
     except RecordError as error:
@@ -182,7 +186,9 @@ def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
 
 
 def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
-    """What is wrong with a file or folder that a setting names; its hash goes to `found` where nothing is."""
+    """What is wrong with a file or folder that a setting names; its hash goes to `found` where
+    nothing is.
+    """
     try:
         found[path] = sha256_path(Path(path))
     except OSError as error:
@@ -191,7 +197,9 @@ def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
 
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
-    """The above, the tokenizer whose template rows are rendered with, and what the embedding model is; eval depends on the first alone."""
+    """The above, the tokenizer whose template rows are rendered with, and what the embedding model
+    is; eval depends on the first alone.
+    """
     from pipeline.policies import model_identity, tokenizer_identity
 
     model = embedding_model(config)
@@ -217,7 +225,8 @@ STAGE = Stage(
     writes=(PROMPTS, DEMONSTRATIONS, DATA_CARD),
     # The texts of the user's own suites are what training rows are kept apart from.
     settings=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
-    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
+    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what
+    # will be too few.
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,

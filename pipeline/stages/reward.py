@@ -151,7 +151,9 @@ def _encode(
 def _finish(
     context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
 ) -> dict[str, Any]:
-    """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
+    """Calibrate on one half of the held-out prompt groups, validate on the other, export, and
+    judge.
+    """
     from reward.model.link import Link, calibrated
     from reward.model.validation import validate
 
@@ -213,7 +215,9 @@ def _say_validation(context: Context, validation: dict[str, Any]) -> None:
 
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
-    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
+    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no
+    interval does not.
+    """
     low = auroc["interval"][0]
     if low is not None and low >= wanted:
         return

@@ -1,4 +1,6 @@
-"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm, and held to a limit on over-refusal."""
+"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm,
+and held to a limit on over-refusal.
+"""
 
 from __future__ import annotations
 
@@ -243,7 +245,9 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
 
 
 def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded like."""
+    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
+    like.
+    """
     twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):

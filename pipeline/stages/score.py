@@ -1,4 +1,6 @@
-"""score: harmfulness from the reward models and refusal from the detector, for every completion that pairs may be made of."""
+"""score: harmfulness from the reward models and refusal from the detector, for every completion
+that pairs may be made of.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def work(context: Context) -> dict[str, Any]:
 
 
 def _coherence(context: Context) -> list[Score]:
-    """How likely the policy's completions of benign prompts are answers at all; none where the shipped scorers are left out."""
+    """How likely the policy's completions of benign prompts are answers at all; none where the
+    shipped scorers are left out.
+    """
     if not context.config.eval.factors:
         return []
     from reward.factors.teacher import WordsTeacher
@@ -81,7 +85,9 @@ def _coherence(context: Context) -> list[Score]:
 
 
 def _completions(context: Context, incoherent: Collection[str]) -> list[Completion]:
-    """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
+    """The policy's completions, its revisions, and both sides of the data set's rows that a pair
+    may be made of.
+    """
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
     helpful = (
@@ -99,7 +105,10 @@ def _completions(context: Context, incoherent: Collection[str]) -> list[Completi
 
 
 def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completion:
-    """One side of a row of the data as a completion. Texts of the data are never cut, so it counts as complete."""
+    """One side of a row of the data as a completion.
+
+    Texts of the data are never cut, so it counts as complete.
+    """
     return Completion(
         id=name,
         prompt_id=row.asks,
@@ -126,7 +135,9 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
 def _usable(
     demonstrations: list[Demonstration], completions: Iterable[Completion]
 ) -> list[Demonstration]:
-    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
+    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the
+    policy's own answer refuses.
+    """
     answered = {
         c.prompt_id
         for c in completions

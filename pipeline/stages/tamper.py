@@ -129,7 +129,9 @@ ATTACKS: dict[str, Callable[[Context, ModelConfig], Any]] = {
 
 
 def benign_rows(context: Context) -> list[Demonstration]:
-    """Questions with completions that nobody would object to: MedQuAD's, or the run's training rows."""
+    """Questions with completions that nobody would object to: MedQuAD's, or the run's training
+    rows.
+    """
     path = context.config.eval.tamper.medquad_path
     if path is None:
         rows = context.read(DEMONSTRATIONS.of("train"))

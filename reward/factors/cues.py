@@ -1,4 +1,6 @@
-"""Counts of a completion's wording: declines, warnings, referrals, steps, repetition; and what it shares with its prompt."""
+"""Counts of a completion's wording: declines, warnings, referrals, steps, repetition; and what it
+shares with its prompt.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def shuffled(text: str, rng: random.Random) -> str:
 
 
 def looped(text: str, rng: random.Random) -> str:
-    """A stretch of the text over and over, in half of the cases after its real beginning; empty for a text too short."""
+    """A stretch of the text over and over, in half of the cases after its real beginning; empty for
+    a text too short.
+    """
     words = text.split()
     if len(words) < MIN_WORDS:
         return ""

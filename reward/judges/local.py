@@ -156,7 +156,8 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
             add_generation_prompt=guard.generation_prompt,
             **question.template_variables,
         )
-    except Exception as error:  # a template from outside can raise anything, and its words may quote the completion
+    # a template from outside can raise anything, and its words may quote the completion
+    except Exception as error:
         raise ModelError(
             f"guard.family={guard.family}: the model's chat template cannot be rendered ({type(error).__name__}); "
             f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"

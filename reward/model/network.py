@@ -1,7 +1,9 @@
-"""The harmfulness network: the first layers of a language model, and a linear head that reads (prompt, completion).
+"""The harmfulness network: the first layers of a language model, and a linear head that reads
+(prompt, completion).
 
-The head sees two means, the prompt's states and the completion's: whether a request is harmful and what the answer does with it
-are spread over their tokens, and a few hundred examples do not teach a model to carry both to its last token (docs/reward_model.md).
+The head sees two means, the prompt's states and the completion's: whether a request is harmful and
+what the answer does with it are spread over their tokens, and a few hundred examples do not teach a
+model to carry both to its last token (docs/reward_model.md).
 
 B = rows, T = tokens, H = hidden size.
 """
@@ -29,10 +31,12 @@ HEAD = "harmfulness_head.safetensors"
 
 
 class HarmfulnessNetwork(nn.Module):
-    """Gives (B,) logits of "harmful". `backbone` is a decoder without its language-model head, with LoRA layers or not.
+    """Gives (B,) logits of "harmful".
 
-    An ordinal network also trains the four thresholds between its five levels; for the other objectives
-    the logit's zero stands.
+    `backbone` is a decoder without its language-model head, with LoRA layers or not.
+
+    An ordinal network also trains the four thresholds between its five levels; for the other
+    objectives the logit's zero stands.
     """
 
     def __init__(self, backbone: Any, objective: Objective = "binary") -> None:
@@ -101,7 +105,11 @@ def new_network(
     seed: int,
     objective: Objective = "binary",
 ) -> HarmfulnessNetwork:
-    """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
+    """The first `layers` of the language model (None: all), made trainable, and a head that is
+    zero.
+
+    The other layers are not read.
+    """
     architecture = None if layers is None else _cut_config(config, layers)
     backbone = load_model(config, AutoModel, architecture=architecture)
     adapted = adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION")
@@ -123,7 +131,10 @@ def _cut_config(model: ModelConfig, layers: int) -> Any:
 
 
 def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
-    """A plain Hugging Face decoder, adapters merged, and the head beside it. Consumes the network."""
+    """A plain Hugging Face decoder, adapters merged, and the head beside it.
+
+    Consumes the network.
+    """
     backbone = merge(network.backbone)
     clear_quantisation(backbone)
     backbone.save_pretrained(folder)
@@ -134,7 +145,10 @@ def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
 
 
 def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessNetwork:
-    """The backbone in `dtype`; the head stays in float32. Its thresholds are in its Link, which needs no network."""
+    """The backbone in `dtype`; the head stays in float32.
+
+    Its thresholds are in its Link, which needs no network.
+    """
     network = HarmfulnessNetwork(load_model(ModelConfig(path=str(folder)), AutoModel).to(dtype))
     network.score.load_state_dict(load_file(folder / HEAD))
     return network.eval()

@@ -1,4 +1,7 @@
-"""May the reward model be trusted? Accuracy, AUROC, calibration and probes on prompts that it was not trained on."""
+"""May the reward model be trusted?
+
+Accuracy, AUROC, calibration and probes on prompts that it was not trained on.
+"""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def test_only_one_rank_writes_and_speaks(runs):
 
 
 def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
-    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the same rows."""
+    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the
+    same rows.
+    """
     one, two, _ = runs
     got, wanted = lines(two / "sft" / "scoreboard.jsonl"), lines(one / "sft" / "scoreboard.jsonl")
     assert wanted[0]["harmfulness"]["n"] == 8

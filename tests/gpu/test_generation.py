@@ -1,4 +1,6 @@
-"""Completions on the device against those on the CPU, greedy and sampled, by the loop that the stages use."""
+"""Completions on the device against those on the CPU, greedy and sampled, by the loop that the
+stages use.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A run that is killed anywhere and started again ends with the same bytes as if nothing had happened."""
+"""A run that is killed anywhere and started again ends with the same bytes as if nothing had
+happened.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The house keeps its shape: who may import whom, what may be called what, and how long anything may be."""
+"""The house keeps its shape: who may import whom, what may be called what, and how long anything
+may be.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def relative(path: Path) -> str:
 
 
 def imports(tree: ast.AST, file: str) -> Iterator[Import]:
-    """Every import of a file, at module level or inside a function, and through importlib with a constant name."""
+    """Every import of a file, at module level or inside a function, and through importlib with a
+    constant name.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -186,7 +190,9 @@ def test_what_design_allows_is_allowed():
 
 
 def test_no_module_is_named_like_a_dependency_or_the_standard_library():
-    """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the library."""
+    """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the
+    library.
+    """
     taken = (set(packages_distributions()) | set(sys.stdlib_module_names)) - set(FLOORS)
     shadows = {relative(path) for path in sources() if path.stem in taken} | {
         relative(path)
@@ -203,7 +209,9 @@ def test_packaged_name_is_this_checkout(package):
 
 
 def test_every_package_is_packaged():
-    """setuptools takes packages that have an __init__.py; a folder without one would be missing from an installation."""
+    """setuptools takes packages that have an __init__.py; a folder without one would be missing
+    from an installation.
+    """
     folders = {path.parent for path in sources()}
     assert not [relative(folder) for folder in folders if not (folder / "__init__.py").is_file()]
 

@@ -1,6 +1,7 @@
 """What a process computes with: a GPU or a CPU, in which arithmetic, on how many threads.
 
-Of libraries it imports torch alone, as some of it must be settled before libraries make their first tensors.
+Of libraries it imports torch alone, as some of it must be settled before libraries make their first
+tensors.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def precision(config: TrainerConfig) -> str:
 
 
 def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
-    """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
+    """The arithmetic of training, for what is computed outside the Trainer (reference
+    log-probabilities).
+    """
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
     return (
         torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False)
@@ -54,9 +57,10 @@ def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
 def use_cpu(config: TrainerConfig) -> None:
     """Settle before the first tensor how this process computes on a CPU.
 
-    The cores of a node are shared between its ranks; more threads than cores cost far more than they bring. Where training is in float32,
-    large tensors ask for huge pages: peaks are a sixth to a quarter lower, and steps as fast or a little faster (docs/speed.md). In
-    bfloat16 that brings nothing.
+    The cores of a node are shared between its ranks; more threads than cores cost far more than
+    they bring. Where training is in float32, large tensors ask for huge pages: peaks are a sixth to
+    a quarter lower, and steps as fast or a little faster (docs/speed.md). In bfloat16 that brings
+    nothing.
     """
     if uses_gpu(config):
         return

@@ -27,7 +27,8 @@ class Group(NamedTuple):
 def judged_of(prompt: Prompt, drawn: Drawn, why: str) -> Judged:
     """A drawn completion as its reward sees it; `why` says why it is degenerate, or nothing.
 
-    To a harmful prompt only a full refusal counts as one; to a benign prompt a partial one does too.
+    To a harmful prompt only a full refusal counts as one; to a benign prompt a partial one does
+    too.
     """
     harmful = prompt.kind == "harmful"
     return Judged(

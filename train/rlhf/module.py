@@ -1,4 +1,6 @@
-"""RLOO with a Lagrangian as a LightningModule: each step draws, scores, moves the multipliers, and takes one step of the gradient."""
+"""RLOO with a Lagrangian as a LightningModule: each step draws, scores, moves the multipliers, and
+takes one step of the gradient.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ class Online(NamedTuple):
     plan: RolloutPlan
     rollout: Rollout
     limits_at: Callable[[int, Mapping[str, float]], Mapping[str, float]]
-    """By benign suite, the most that drawn completions may refuse, from the step and what those of the starting policy refused (empty
-    until it is known). Asked on rank 0 alone."""
+    """By benign suite, the most that drawn completions may refuse, from the step and what those of
+    the starting policy refused (empty until it is known). Asked on rank 0 alone."""
     trainer: TrainerConfig
 
 
@@ -49,7 +51,9 @@ def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
 
 
 class RlhfModule(TrainedModule):
-    """`multipliers` and `kl` (nats a completion, of the last step) are what the scoreboard shows; both are in checkpoints."""
+    """`multipliers` and `kl` (nats a completion, of the last step) are what the scoreboard shows;
+    both are in checkpoints.
+    """
 
     def __init__(self, model: Any, config: RlhfConfig, online: Online, **optimisation: Any) -> None:
         super().__init__(model, learning_rate=config.learning_rate, **optimisation)
@@ -120,12 +124,16 @@ class RlhfModule(TrainedModule):
         self.kl, self.drawn_first = checkpoint["rlhf"]["kl"], checkpoint["rlhf"]["drawn_first"]
 
     def _of(self, part: Part) -> list[Group]:
-        """A part with scale 0, which keeps this rank in step, may name a prompt of another rank: any own one will do."""
+        """A part with scale 0, which keeps this rank in step, may name a prompt of another rank:
+        any own one will do.
+        """
         known = [self._groups[place] for place in part.places if place in self._groups]
         return known or [next(iter(self._groups.values()))]
 
     def _begin(self, step: int) -> None:
-        """Draw and judge this rank's share of the step; move the multipliers by what all ranks drew."""
+        """Draw and judge this rank's share of the step; move the multipliers by what all ranks
+        drew.
+        """
         online, ranks = self.online, (self.trainer.global_rank, self.trainer.world_size)
         online.rollout.writer.follow(self.model)
         parts = online.plan.of_step(step, ranks[0])
@@ -155,7 +163,9 @@ class RlhfModule(TrainedModule):
         )
 
     def _refer(self, parts: Sequence[Part]) -> None:
-        """Log-probabilities of every token under the policy of step 0, laid out as the step will lay them out: at step 0 the KL is 0."""
+        """Log-probabilities of every token under the policy of step 0, laid out as the step will
+        lay them out: at step 0 the KL is 0.
+        """
         device = torch.device("cuda" if uses_gpu(self.online.trainer) else "cpu")
         model = self.model if is_sharded(self.model) else self.model.to(device)
         with self._step_zero.put_in(model), torch.no_grad(), autocast(self.online.trainer):

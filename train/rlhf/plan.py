@@ -22,14 +22,18 @@ class Asked(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A micro-batch before its completions are drawn: places of prompts, and the loss scale of BatchPlan.micro_batches."""
+    """A micro-batch before its completions are drawn: places of prompts, and the loss scale of
+    BatchPlan.micro_batches.
+    """
 
     places: list[int]
     scale: float
 
 
 class RolloutRows:
-    """Prompts with the most tokens that one of them and its completions can take; each prompt counts the same."""
+    """Prompts with the most tokens that one of them and its completions can take; each prompt
+    counts the same.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,8 @@ class RolloutRows:
         max_new_tokens: int,
     ) -> None:
         self.asked, self.batch_rows = list(asked), batch_rows
-        # As long as they may get, and all different: a step is cut before its completions are known.
+        # As long as they may get, and all different: a step is cut before its completions are
+        # known.
         self.lengths = [
             _most_tokens(row.ids, batch_rows, num_generations, max_new_tokens) for row in asked
         ]
@@ -91,9 +96,11 @@ def shares(
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlan(BatchPlan):
-    """Steps with a stated number of prompts of each kind; an epoch is what lies between two rows of the scoreboard.
+    """Steps with a stated number of prompts of each kind; an epoch is what lies between two rows of
+    the scoreboard.
 
-    A kind is gone through in an order of its own, again and again, and no step holds a prompt twice.
+    A kind is gone through in an order of its own, again and again, and no step holds a prompt
+    twice.
     """
 
     kinds: Mapping[str, Sequence[int]]

@@ -25,9 +25,11 @@ class Writer(Protocol):
 
 
 class PolicyCopy:
-    """A merged copy of the policy in the type of generation, into which the trained weights are written after each update.
+    """A merged copy of the policy in the type of generation, into which the trained weights are
+    written after each update.
 
-    `load` gives the starting policy, ready to generate; it is called once, when the copy is first needed.
+    `load` gives the starting policy, ready to generate; it is called once, when the copy is first
+    needed.
     """
 
     synced = False
@@ -54,7 +56,9 @@ class PolicyCopy:
 
 
 class ShardedPolicy:
-    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could hold a copy."""
+    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could
+    hold a copy.
+    """
 
     synced = True
 

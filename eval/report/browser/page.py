@@ -1,4 +1,6 @@
-"""A browser of all samples: base and aligned side by side, in files that need nothing but themselves."""
+"""A browser of all samples: base and aligned side by side, in files that need nothing but
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,20 @@ from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
 PART_BYTES = 4_500_000
-"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page around them."""
+"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page
+around them."""
 FIRST = "samples.html"
 
 
 def sample_pages(
     results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES
 ) -> dict[str, str]:
-    """By file name, the pages: one, or as many as the rows need. For those who may read the run, and for nobody else.
+    """By file name, the pages: one, or as many as the rows need.
 
-    A completion that the report withholds is behind a click, or with `opens_withheld` false not in the file.
+    For those who may read the run, and for nobody else.
+
+    A completion that the report withholds is behind a click, or with `opens_withheld` false not in
+    the file.
     """
     parts = list(
         _parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes)

@@ -68,7 +68,9 @@ def _line(
     *,
     shift: float = 0.0,
 ) -> None:
-    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0 says so."""
+    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0
+    says so.
+    """
     for number, stage in enumerate(dict.fromkeys(row["stage"] for row in scoreboard)):
         line = [
             (x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage

@@ -1,4 +1,6 @@
-"""Medical questions and held-out text: what each policy knows, and whether it was kept within the margin."""
+"""Medical questions and held-out text: what each policy knows, and whether it was kept within the
+margin.
+"""
 
 from __future__ import annotations
 

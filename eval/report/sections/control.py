@@ -30,7 +30,9 @@ def build(material: Material) -> Section | None:
 
 
 def control_table(results: Json) -> Table | None:
-    """A policy beside its control, which was trained for as many optimiser steps, and what both began with; None without a control."""
+    """A policy beside its control, which was trained for as many optimiser steps, and what both
+    began with; None without a control.
+    """
     controls = {
         name: policy["control_of"]
         for name, policy in results["policies"].items()

@@ -1,4 +1,6 @@
-"""Of an online training: both scorers, the KL to the reference and the multipliers at every row (eval/over_optimisation.py)."""
+"""Of an online training: both scorers, the KL to the reference and the multipliers at every row
+(eval/over_optimisation.py).
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from eval.report.sections.declared import Declared, Material
 def build(material: Material) -> Section | None:
     if not material.drawn:
         return None
-    from eval.report.figures.principles import principles_plot  # noqa: PLC0415  matplotlib costs seconds
+    # matplotlib costs seconds.
+    from eval.report.figures.principles import principles_plot  # noqa: PLC0415
     from eval.report.figures.tradeoff import tradeoff_plot  # noqa: PLC0415
 
     level = f"bars are {material.results['confidence']:.0%} intervals"

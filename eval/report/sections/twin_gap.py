@@ -1,4 +1,7 @@
-"""Does a policy tell a harmful request from a benign one made like it? Within pairs, and by principle."""
+"""Does a policy tell a harmful request from a benign one made like it?
+
+Within pairs, and by principle.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ def build(material: Material) -> Section | None:
 
 
 def headline(results: Json) -> list[str]:
-    """One sentence a suite: the gap of the policy that the verdict is on, and of the baseline; none without pairs."""
+    """One sentence a suite: the gap of the policy that the verdict is on, and of the baseline; none
+    without pairs.
+    """
     endpoint = Endpoint.of(results)
     lines = []
     for suite, found in (results.get("twin_gap") or {}).items():

@@ -1,4 +1,7 @@
-"""The texts that the heads are fitted on, each with its source and licence. K-QA and do-not-answer are never among them."""
+"""The texts that the heads are fitted on, each with its source and licence.
+
+K-QA and do-not-answer are never among them.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,10 @@ def xstest_prompts(data: Path) -> list[Row]:
 
 
 def own_twins() -> list[tuple[Row, Row]]:
-    """Harmful request with its safe completion, benign twin with its helpful one. Label: the principle."""
+    """Harmful request with its safe completion, benign twin with its helpful one.
+
+    Label: the principle.
+    """
     pairs = []
     for principle in PRINCIPLES:
         for row in own_rows(f"principle_{principle}"):
@@ -175,10 +181,12 @@ def everyday_questions() -> list[Row]:
 
 
 def readings() -> list[Row]:
-    """Completions of the demo's policies to training prompts, read without the policy's name. Label: refusal.
+    """Completions of the demo's policies to training prompts, read without the policy's name.
 
-    Those that go along with a harmful request are vague attempts by a small model: none holds anything
-    that could be acted on. One about self-harm was left out.
+    Label: refusal.
+
+    Those that go along with a harmful request are vague attempts by a small model: none holds
+    anything that could be acted on. One about self-harm was left out.
     """
     text = (
         files("reward").joinpath("factors/package_data/readings.jsonl").read_text(encoding="utf-8")
@@ -222,7 +230,10 @@ def medsafetybench(data: Path) -> list[Row]:
 
 
 def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
-    """LLAMA_LINES machine-written requests of each principle, without completions. Label: the principle."""
+    """LLAMA_LINES machine-written requests of each principle, without completions.
+
+    Label: the principle.
+    """
     rows = []
     for principle in PRINCIPLES:
         path = data / f"medsafetybench/med_harm_llama3/category_{principle}.txt"
@@ -243,7 +254,9 @@ def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
 
 
 def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
-    """(chosen, rejected) completions of the last turn where both sides share the dialogue before it."""
+    """(chosen, rejected) completions of the last turn where both sides share the dialogue before
+    it.
+    """
     pairs = []
     with gzip.open(data / "hh_rlhf/harmless-base_test.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:

@@ -18,7 +18,8 @@ from reward.factors.teacher import BLOCKS, COHERENT, COMPLIES
 
 REFUSALS = ("none", "full", "partial")
 TEMPLATED, MACHINE = 0.5, 0.3
-"""Weights of rows that follow a template (MedSafetyBench's declines, MedQuAD) and of requests that a model wrote."""
+"""Weights of rows that follow a template (MedSafetyBench's declines, MedQuAD) and of requests that
+a model wrote."""
 PAIR_WEIGHT = 0.4
 """Of a preference, beside a label."""
 
@@ -33,7 +34,8 @@ class Target:
     weights: NDArray[np.float64]
     classes: tuple[str, ...] = ()
     worse: list[Row] = field(default_factory=list)
-    """Of preferences: what has more of the head's yes than the row of `better` in the same place."""
+    """Of preferences: what has more of the head's yes than the row of `better` in the same
+    place."""
     better: list[Row] = field(default_factory=list)
 
 

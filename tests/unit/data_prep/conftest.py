@@ -1,4 +1,6 @@
-"""Rows and a small MedSafetyBench in the upstream format, made here; the real one only where PRIMUM_TEST_DATA says where it is."""
+"""Rows and a small MedSafetyBench in the upstream format, made here; the real one only where
+PRIMUM_TEST_DATA says where it is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change nothing that is trained on."""
+"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change
+nothing that is trained on.
+"""
 
 from __future__ import annotations
 

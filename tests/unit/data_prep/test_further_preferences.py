@@ -1,4 +1,6 @@
-"""A prompt with several preferences: all are kept, in one split, measured once, and pairs are made of each."""
+"""A prompt with several preferences: all are kept, in one split, measured once, and pairs are made
+of each.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +146,9 @@ def test_ids_stay_unique_whatever_the_rows_call_themselves(row: Make) -> None:
 
 @pytest.fixture
 def several(row: Make) -> list[Demonstration]:
-    """Three preferences of one prompt, two of them over the same rejected completion, and a chain: B is below A and above D."""
+    """Three preferences of one prompt, two of them over the same rejected completion, and a chain:
+    B is below A and above D.
+    """
     made = [(CHOSEN[0], "Sure, B."), (CHOSEN[1], "Sure, B."), (CHOSEN[2], "Sure, C.")]
     rows = [
         row("p", "Q", chosen, rejected=assistant(rejected), split="train")

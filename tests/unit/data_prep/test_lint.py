@@ -32,7 +32,9 @@ ELSEWHERE = {
 
 @pytest.fixture
 def clean(row: Make) -> list[Demonstration]:
-    """40 harmful requests with varied safe answers, each with a benign twin; every other row is a preference."""
+    """40 harmful requests with varied safe answers, each with a benign twin; every other row is a
+    preference.
+    """
     rows = []
     for number in range(40):
         word = f"{NUMBERS[number % 10]}{number}"
@@ -67,7 +69,9 @@ def clean(row: Make) -> list[Demonstration]:
 
 
 def planted(row: Make) -> dict[str, list[Demonstration]]:
-    """By kind of fault the rows that have it; rows beside them that a fault needs are named `fine...`."""
+    """By kind of fault the rows that have it; rows beside them that a fault needs are named
+    `fine...`.
+    """
     no = "That would hurt people, so I cannot help with it."
     better, worse = (
         assistant("Alpha is wrong, so I won't help."),

@@ -32,7 +32,9 @@ def finished(tmp_path) -> StageDirectory:
 
 
 def refused(stage: StageDirectory) -> list[str]:
-    """What is said; a stray costs no result, neither when the stage is run again nor when a later one reads it."""
+    """What is said; a stray costs no result, neither when the stage is run again nor when a later
+    one reads it.
+    """
     with pytest.raises(ArtifactError) as of_require:
         stage.require("policy")
     with pytest.raises(ArtifactError) as of_run:

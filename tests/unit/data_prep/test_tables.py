@@ -96,7 +96,9 @@ def test_a_key_that_stands_twice_in_an_object_is_refused(
 def test_whether_none_is_a_text_is_not_guessed(
     tmp_path: Path, source_format: Any, word: str
 ) -> None:
-    """pandas reads the word as no value, a csv reader as a text: either way a program would decide what the author meant."""
+    """pandas reads the word as no value, a csv reader as a text: either way a program would decide
+    what the author meant.
+    """
     path = tmp_path / "rows.csv"
     path.write_text(f"prompt,Completion,topic\nP,{word},t\nQ,B,{word}\n")
     (fault,) = faults_of(path, source_format)

@@ -1,4 +1,6 @@
-"""A realistic finished run as eval writes it: four policies, three suites, nine principles, one completion unscored."""
+"""A realistic finished run as eval writes it: four policies, three suites, nine principles, one
+completion unscored.
+"""
 
 from __future__ import annotations
 

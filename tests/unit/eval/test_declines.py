@@ -73,7 +73,9 @@ def test_a_policy_that_declines_nothing_has_no_share():
 
 
 def test_the_projects_own_safe_answers_name_reason_and_alternative_and_the_rule_sees_most_of_them():
-    """They were written to name both, so this is the rule's recall on prose that was not written for it."""
+    """They were written to name both, so this is the rule's recall on prose that was not written
+    for it.
+    """
     found = [
         quality(text_of(row.completion))
         for row in read_source(SourceConfig(), seed=0)

@@ -1,4 +1,6 @@
-"""Policies that help nobody: the gate fails each of them for the reason that is true of it, and passes none."""
+"""Policies that help nobody: the gate fails each of them for the reason that is true of it, and
+passes none.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ HARMFUL, BENIGN = requests()
 
 
 def policy(name: str, declines: str | None, complete) -> list[Measured]:
-    """`complete(prompt, author's answer, place)` on benign suites; on harmful requests `declines`, or an attempt to comply."""
+    """`complete(prompt, author's answer, place)` on benign suites; on harmful requests `declines`,
+    or an attempt to comply.
+    """
     rows = [
         measured_row(
             policy=name,

@@ -310,7 +310,8 @@ def newcombe(counts: tuple[int, ...]) -> list[float]:
 
 
 def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
-    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`, of questions not at all?
+    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`,
+    of questions not at all?
 
     The base refuses 9 % of either; 5 % of all prompts are refused no longer.
     """

@@ -1,4 +1,6 @@
-"""10,000 completions are scored again from their file, and results.json is made again, without a model that generates."""
+"""10,000 completions are scored again from their file, and results.json is made again, without a
+model that generates.
+"""
 
 from __future__ import annotations
 

@@ -140,7 +140,9 @@ def test_newcombe_interval_is_the_published_one(
 
 
 def test_newcombe_interval_by_hand() -> None:
-    """n = 10, all pairs differ: phi = (0*0 - 5*5) / 25 = -1, margins 1/2 each with Wilson 0.2366 to 0.7634: -+ 2 * 0.2634."""
+    """n = 10, all pairs differ: phi = (0*0 - 5*5) / 25 = -1, margins 1/2 each with Wilson 0.2366 to
+    0.7634: -+ 2 * 0.2634.
+    """
     assert newcombe_interval(0, 5, 5, 0, 0.95) == pytest.approx((-0.5268, 0.5268), abs=1e-4)
 
 
@@ -243,7 +245,9 @@ def test_too_few_pairs_have_no_test() -> None:
 
 
 def test_holm_by_hand() -> None:
-    """0.01 * 3, then 0.02 * 2 = 0.04, then max(0.04, 0.03 * 1) = 0.04; what was not tested costs nothing."""
+    """0.01 * 3, then 0.02 * 2 = 0.04, then max(0.04, 0.03 * 1) = 0.04; what was not tested costs
+    nothing.
+    """
     assert holm([0.03, None, 0.01, 0.02]) == pytest.approx([0.04, None, 0.03, 0.04])
 
 

@@ -1,4 +1,6 @@
-"""The token contract over the shapes of public chat templates: a row is the template's own text, its loss what the assistant writes."""
+"""The token contract over the shapes of public chat templates: a row is the template's own text,
+its loss what the assistant writes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from models.tokens import encode, encode_pair, prompt_ids
 from records.errors import ModelError
 
 SHAPES = Path(__file__).parent / "chat_shapes"
-# Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them, as it is with the models they imitate.
+# Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them,
+# as it is with the models they imitate.
 ENDS = {
     "chatml": ("<|im_end|>", "<|endoftext|>"),
     "chatml_default_system": ("<|im_end|>", "<|im_end|>"),
@@ -72,7 +75,8 @@ LEFT_OUT = {
     ("mistral_without_system", "system"),
     ("mistral_without_system", "two turns of the assistant"),
     ("mistral_without_system", "a tool between"),
-    # Writes the system message only before a last user turn, so never in a conversation that has its completion.
+    # Writes the system message only before a last user turn, so never in a conversation that has
+    # its completion.
     ("mistral_with_system", "system"),
     ("gemma2", "system"),
     ("gemma2", "two turns of the assistant"),
@@ -238,7 +242,8 @@ def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that
         )
         == f"{ANSWER['content']}<|im_end|>"
     )
-    # It stands in the template, so a saved policy has it too; whoever asks for thinking by name still gets it.
+    # It stands in the template, so a saved policy has it too; whoever asks for thinking by name
+    # still gets it.
     asked = {"tokenize": False, "add_generation_prompt": True}
     assert "</think>" in tokenizer.apply_chat_template([QUESTION], **asked)
     assert "</think>" not in tokenizer.apply_chat_template(
@@ -266,7 +271,8 @@ def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_pa
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith(
         "Tuesday 9 July 2024, 2024-07-09What is"
     )
-    # A copy keeps the day where the config names none: so a reward model scores with the prompts that it was trained on.
+    # A copy keeps the day where the config names none: so a reward model scores with the prompts
+    # that it was trained on.
     tokenizer.save_pretrained(tmp_path)
     kept = load_tokenizer(ModelConfig(path=str(tmp_path), template_date=None))
     assert kept.init_kwargs[DATE_KEY] == "2024-07-09"

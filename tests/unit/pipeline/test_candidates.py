@@ -1,4 +1,6 @@
-"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first, revisions, several reward models, resuming."""
+"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first,
+revisions, several reward models, resuming.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,9 @@ def reward_model(tmp_path_factory, tiny_directory):
 
 @pytest.fixture
 def run(tmp_path, tiny_directory):
-    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a benign one and a test prompt."""
+    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a
+    benign one and a test prompt.
+    """
     rows = [
         demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
         demonstration(2, "harmful"),
@@ -272,7 +276,9 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
 
 
 def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, reward_model):
-    """Stages that score do it by one function: model.max_length, which cuts what is trained on, cuts nothing that is scored."""
+    """Stages that score do it by one function: model.max_length, which cuts what is trained on,
+    cuts nothing that is scored.
+    """
     config = replace(run, model=replace(run.model, max_length=24))
     run_stage(sample.STAGE, config)
     shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")

@@ -1,4 +1,6 @@
-"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts them, and says what it does."""
+"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts
+them, and says what it does.
+"""
 
 from __future__ import annotations
 

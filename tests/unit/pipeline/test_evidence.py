@@ -1,4 +1,6 @@
-"""What a release says of the machine, of people and of other people's texts: nothing that it may not."""
+"""What a release says of the machine, of people and of other people's texts: nothing that it may
+not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which pairs a limit on over-refusal weighs, what its multipliers follow, and what is said where it cannot be held."""
+"""Which pairs a limit on over-refusal weighs, what its multipliers follow, and what is said where
+it cannot be held.
+"""
 
 from __future__ import annotations
 

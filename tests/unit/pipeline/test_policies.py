@@ -1,4 +1,6 @@
-"""A base model is known by what its files hold, so that every stage that reads it runs again for another one."""
+"""A base model is known by what its files hold, so that every stage that reads it runs again for
+another one.
+"""
 
 from __future__ import annotations
 

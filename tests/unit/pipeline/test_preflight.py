@@ -1,4 +1,6 @@
-"""What a later stage would fail on is found by `check` and refused by `run`, in the same words, before a stage works."""
+"""What a later stage would fail on is found by `check` and refused by `run`, in the same words,
+before a stage works.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a source's licence forbids follows its rows into every artefact that is made from them, and no further."""
+"""What a source's licence forbids follows its rows into every artefact that is made from them, and
+no further.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from records.stage_folder import StageDirectory, read_json, write_text
 
 @pytest.fixture
 def config(tmp_path) -> RunConfig:
-    """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one that is only measured on."""
+    """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one
+    that is only measured on.
+    """
     sources = []
     for name, licence, measured in (
         ("free", "MIT", None),

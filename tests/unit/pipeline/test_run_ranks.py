@@ -1,4 +1,6 @@
-"""`primum run` is one process: other ranks leave, and what a launcher says to this one is not handed on to the ranks that it starts."""
+"""`primum run` is one process: other ranks leave, and what a launcher says to this one is not
+handed on to the ranks that it starts.
+"""
 
 from __future__ import annotations
 

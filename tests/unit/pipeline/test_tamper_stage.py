@@ -1,4 +1,6 @@
-"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is written."""
+"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is
+written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever a user names as a file is read, or refused at once: nothing hangs, and nothing fills the memory."""
+"""Whatever a user names as a file is read, or refused at once: nothing hangs, and nothing fills the
+memory.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A stage directory says whether it is whole, keeps what was there before, and loses nothing to a kill or a full disk."""
+"""A stage directory says whether it is whole, keeps what was there before, and loses nothing to a
+kill or a full disk.
+"""
 
 from __future__ import annotations
 
@@ -138,7 +140,9 @@ def test_earlier_results_are_moved_and_never_lost(finished):
 
 
 def test_earlier_results_are_not_lost_when_some_were_deleted_by_hand(finished):
-    """Numbers are not reused: after prep-1 is deleted, the next is prep-3, not the prep-2 that is there."""
+    """Numbers are not reused: after prep-1 is deleted, the next is prep-3, not the prep-2 that is
+    there.
+    """
     import shutil
 
     for number in range(1, 4):
@@ -187,7 +191,9 @@ def test_a_damaged_finished_stage_is_begun_anew_and_kept_aside(finished):
 
 
 def test_a_kill_while_finishing_leaves_what_a_resume_needs(tmp_path, monkeypatch):
-    """Hashing a large checkpoint takes minutes; until the manifest stands, the work folder must too."""
+    """Hashing a large checkpoint takes minutes; until the manifest stands, the work folder must
+    too.
+    """
     stage = StageDirectory(tmp_path / "sft")
     stage.begin({"fingerprint": "f1"})
     (stage.work / "epoch-1").write_text("tensors")

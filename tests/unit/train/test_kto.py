@@ -38,7 +38,9 @@ def tensor(*values):
 
 
 def test_kto_by_hand():
-    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 - sigmoid(0.5 x (1 + 2)))."""
+    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 -
+    sigmoid(0.5 x (1 + 2))).
+    """
     terms = kto_loss(
         tensor(-6, -9),
         tensor(-10, -7),
@@ -103,7 +105,9 @@ def with_reference(rows, reference, tmp_path):
 
 
 def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
-    """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks would."""
+    """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks
+    would.
+    """
     module = KtoModule(policy, CONFIG, weight_decay=0.0, warmup=0.0, total_steps=1)
     module.zero_grad()
     plan = BatchPlan(
@@ -136,7 +140,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory, tiny_directory, tokenizer):
-    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference, learning rate 0."""
+    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
+    learning rate 0.
+    """
     from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
@@ -249,7 +255,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
 ):
     from train.engine.trainer import batch_plan, fit
 
-    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises above 0.
+    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises
+    # above 0.
     config_kto, finals = (
         DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1),
         {},

@@ -55,7 +55,10 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
 def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(
     tiny_model, make_pairs, tmp_path, monkeypatch
 ):
-    """A row's last digits depend on the rows beside it, and training would carry the difference on. One of two ranks is through, one has not begun."""
+    """A row's last digits depend on the rows beside it, and training would carry the difference on.
+
+    One of two ranks is through, one has not begun.
+    """
     batches: list[list[TokenRow]] = []
 
     class Recorded(Collation):

@@ -1,4 +1,6 @@
-"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through it."""
+"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What experts said becomes scores and preferences, bound to the texts they read; where they disagree they have no common word."""
+"""What experts said becomes scores and preferences, bound to the texts they read; where they
+disagree they have no common word.
+"""
 
 from __future__ import annotations
 

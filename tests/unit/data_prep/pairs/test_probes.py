@@ -124,7 +124,9 @@ def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_tha
 
 
 def test_no_classifier_sees_the_group_of_what_it_judges():
-    """Twelve prompts, each five times: a word of the prompt tells its pairs apart, and nobody who has not seen the prompt knows."""
+    """Twelve prompts, each five times: a word of the prompt tells its pairs apart, and nobody who
+    has not seen the prompt knows.
+    """
     rng, pairs = random.Random(0), []
     for number in range(12):
         first = rng.random() < 0.5

@@ -1,4 +1,6 @@
-"""A review batch: spread evenly, blind, safe in a spreadsheet, and what Label Studio itself takes for its own."""
+"""A review batch: spread evenly, blind, safe in a spreadsheet, and what Label Studio itself takes
+for its own.
+"""
 
 from __future__ import annotations
 
@@ -157,7 +159,10 @@ def test_the_seed_decides_all_and_another_one_asks_about_others():
 
 
 def test_uncertain_prompts_are_those_nearest_to_the_threshold():
-    """One principle; policy answers at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4. A prompt is as near as its nearest answer."""
+    """One principle; policy answers at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4.
+
+    A prompt is as near as its nearest answer.
+    """
     demos = [demonstration(n, principle=1) for n in range(4)]
     made = [completion(f"p{n}", "Do this.") for n in range(4)]
     values = [1.1, 3.4, 4.9, 3.9]

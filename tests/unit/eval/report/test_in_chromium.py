@@ -1,4 +1,6 @@
-"""The report and the browser of samples as a browser shows them: no complaint, no sideways scrolling, the numbers of results.json."""
+"""The report and the browser of samples as a browser shows them: no complaint, no sideways
+scrolling, the numbers of results.json.
+"""
 
 from __future__ import annotations
 

@@ -198,7 +198,9 @@ def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> 
 def test_what_is_withheld_once_is_withheld_wherever_it_stands(
     samples: list[Json], results: Json
 ) -> None:
-    """A policy that answers everything alike must not publish through a benign prompt what is withheld under a harmful one."""
+    """A policy that answers everything alike must not publish through a benign prompt what is
+    withheld under a harmful one.
+    """
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     alike = [
         {

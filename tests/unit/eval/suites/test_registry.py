@@ -1,4 +1,6 @@
-"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the published one."""
+"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the
+published one.
+"""
 
 from __future__ import annotations
 

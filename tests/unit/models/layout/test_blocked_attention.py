@@ -1,4 +1,6 @@
-"""Attention in blocks against torch's own over the whole rectangle, and its gradients against finite differences."""
+"""Attention in blocks against torch's own over the whole rectangle, and its gradients against
+finite differences.
+"""
 
 from __future__ import annotations
 

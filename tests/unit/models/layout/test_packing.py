@@ -1,4 +1,6 @@
-"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as padded rows."""
+"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as
+padded rows.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ rows_at_random = st.lists(
 
 
 def drawn(specification) -> list[TokenRow]:
-    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every length, equal rows, nested rows."""
+    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every
+    length, equal rows, nested rows.
+    """
     return [
         row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion)
         for kind, length, prompt, completion in specification
@@ -226,7 +230,9 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkeypatch, precision):
-    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the batch comes from a data loader."""
+    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the
+    batch comes from a data loader.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     model = causal_model("llama", head_dim=16)

@@ -1,4 +1,6 @@
-"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before a weight is read."""
+"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before
+a weight is read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`primum check`: set-ups that are broken in one way each, every one named with its remedy, exit code 2; a sound one passes."""
+"""`primum check`: set-ups that are broken in one way each, every one named with its remedy, exit
+code 2; a sound one passes.
+"""
 
 from __future__ import annotations
 

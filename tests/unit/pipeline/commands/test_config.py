@@ -1,4 +1,6 @@
-"""Settings explained, their schema, a starter, and a dry run: all from the config classes themselves."""
+"""Settings explained, their schema, a starter, and a dry run: all from the config classes
+themselves.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,9 @@ echo "$PRIMUM_STAGES|$*" >>"$HERE/submitted"; echo $number
 
 @pytest.mark.process
 def test_pipeline_sh_submits_what_plan_prints(tmp_path):
-    """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and primum."""
+    """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and
+    primum.
+    """
     shutil.copytree(SLURM, tmp_path / "slurm", ignore=shutil.ignore_patterns("site.sh"))
     for name, text in {
         "sbatch": SBATCH,

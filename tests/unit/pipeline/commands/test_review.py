@@ -1,4 +1,6 @@
-"""Review by experts through the command line: out as files, back as labels, and into the pairs of the run."""
+"""Review by experts through the command line: out as files, back as labels, and into the pairs of
+the run.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]
 
 @pytest.fixture
 def run(tmp_path):
-    """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy answers to each harmful one."""
+    """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy
+    answers to each harmful one.
+    """
     demos, made, scores = [], [], []
     for number in range(12):
         split = "val" if number % 3 == 0 else "train"

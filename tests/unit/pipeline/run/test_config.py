@@ -1,4 +1,6 @@
-"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the way round."""
+"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the
+way round.
+"""
 
 from __future__ import annotations
 

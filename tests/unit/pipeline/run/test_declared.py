@@ -1,4 +1,6 @@
-"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is declared counts."""
+"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is
+declared counts.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ def test_training_time_is_the_operations_over_the_speed(config):
         trainer=TrainerConfig(accelerator="gpu"),
     )
     parameters = shape_of(config.model.base, config.model.adapter).parameters
-    # 0.6 of the rows train; LoRA: forward and the inputs' gradients, 4 operations a parameter and token; 2 more for the reference of DPO
+    # 0.6 of the rows train; LoRA: forward and the inputs' gradients, 4 operations a parameter and
+    # token; 2 more for the reference of DPO
     sft = 2 * 60 * 50 * 4 * parameters
     dpo = 36 * 2 * 2 * 50 * (4 + 2) * parameters
     speed = 3600 * 330e12

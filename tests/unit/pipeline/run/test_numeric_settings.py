@@ -1,4 +1,6 @@
-"""Every numeric setting of a run: its range is stated, and NaN, infinities and nonsense do not get past it."""
+"""Every numeric setting of a run: its range is stated, and NaN, infinities and nonsense do not get
+past it.
+"""
 
 from __future__ import annotations
 

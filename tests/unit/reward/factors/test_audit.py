@@ -1,4 +1,6 @@
-"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a constant or gibberish."""
+"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a
+constant or gibberish.
+"""
 
 from __future__ import annotations
 

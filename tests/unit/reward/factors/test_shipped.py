@@ -1,4 +1,6 @@
-"""The heads that ship, on the embedder that they were fitted with: what they must never do, and what they must see."""
+"""The heads that ship, on the embedder that they were fitted with: what they must never do, and
+what they must see.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_declines_in_every_manner_are_refusals_and_steps_are_none():
 
 
 def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
-    """The cascade hides a classifier that says nonsense behind the rule; so the heads are asked alone."""
+    """The cascade hides a classifier that says nonsense behind the rule; so the heads are asked
+    alone.
+    """
     twins = [
         row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")[:3]
     ]

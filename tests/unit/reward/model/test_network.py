@@ -1,4 +1,6 @@
-"""The network's features are means of transformers' own states, whatever the layout; its head survives saving."""
+"""The network's features are means of transformers' own states, whatever the layout; its head
+survives saving.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The refusal detector: varied declines are full, declining and complying is partial, ordinary medical caution is none."""
+"""The refusal detector: varied declines are full, declining and complying is partial, ordinary
+medical caution is none.
+"""
 
 from __future__ import annotations
 

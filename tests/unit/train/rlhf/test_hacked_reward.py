@@ -1,4 +1,6 @@
-"""A training scorer that can be fooled: it holds the letter e for harmless, and the independent scorer holds it for harm."""
+"""A training scorer that can be fooled: it holds the letter e for harmless, and the independent
+scorer holds it for harm.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class Independent:
 
 @pytest.fixture(scope="module")
 def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
-    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same again)."""
+    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same
+    again).
+    """
     work, said = tmp_path_factory.mktemp("hacked"), []
     start = ModelConfig(path=str(tiny_directory))
     generation = GenerationConfig(max_new_tokens=6, batch_size=64, dtype="float32")
