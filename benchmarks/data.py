@@ -91,7 +91,9 @@ def similarity(left: str, right: str, ngram: int) -> float:
 
 
 def decontamination(rows: Planted, prompts: Sequence[str], measure: str) -> Found:
-    """Seconds to check every row against the prompts; `planted` counts the rows made from a prompt."""
+    """Seconds to check every row against the prompts; `planted` counts the rows made from a
+    prompt.
+    """
     threshold, ngram = MEASURES[measure]
     demonstrations = [_row(number, text) for number, text in enumerate(rows.texts)]
     config = DecontaminationConfig(threshold=threshold, ngram=ngram)

@@ -248,7 +248,9 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
-    """Harmful requests of the project's own, each once; again from the first where a run asks more."""
+    """Harmful requests of the project's own, each once; again from the first where a run asks
+    more.
+    """
     rows: list[str] = []
     folder = files("data_prep").joinpath("package_data")
     for number in PRINCIPLES:

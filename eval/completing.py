@@ -132,7 +132,9 @@ def _declines(completion: Completion) -> bool:
 
 
 def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
-    """Those that are missing, the short ones first, so that a block holds prompts of like lengths."""
+    """Those that are missing, the short ones first, so that a block holds prompts of like
+    lengths.
+    """
     missing = sorted(
         (one for one in wanted if one.id not in writer.journal.done),
         key=lambda one: (len(text_of(one.messages)), one.id),

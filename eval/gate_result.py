@@ -1,4 +1,6 @@
-"""One line of the gate: what it wanted, what the evidence says, and whether it stops the release."""
+"""One line of the gate: what it wanted, what the evidence says, and whether it stops the
+release.
+"""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ def _without_text(row: Measured) -> Measured:
 def joined(
     prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]
 ) -> list[Measured]:
-    """Each completion with its prompt, which stands in the same place, and with all of its scores."""
+    """Each completion with its prompt, which stands in the same place, and with all of its
+    scores.
+    """
     by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for score in scores:
         by_completion[score.completion_id][score.scorer] = score

@@ -139,7 +139,9 @@ def suite_facts(
 def scorers_of(
     suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]
 ) -> list[tuple[Scorer, frozenset[str]]]:
-    """Of the described suites that expect something, with the names of the suites that each scores."""
+    """Of the described suites that expect something, with the names of the suites that each
+    scores.
+    """
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
     options = labels_of(suites)
     found: list[tuple[Scorer, frozenset[str]]] = []

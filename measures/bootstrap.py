@@ -23,7 +23,9 @@ DEFINED = 0.95
 
 
 def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Floats:
-    """(B, n): how often the cluster of each item was drawn, of as many draws as there are clusters."""
+    """(B, n): how often the cluster of each item was drawn, of as many draws as there are
+    clusters.
+    """
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     clusters = int(place.max(initial=0)) + 1
     counts = np.random.default_rng(seed).multinomial(

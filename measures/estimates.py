@@ -185,7 +185,9 @@ def churn(gained: int, lost: int, n: int) -> float:
 
 @cache  # as wilson_interval
 def mcnemar_p(gained: int, changed: int) -> float:
-    """Exact, two-sided: of the pairs that changed, each could as well have changed the other way."""
+    """Exact, two-sided: of the pairs that changed, each could as well have changed the other
+    way.
+    """
     return float(scipy.stats.binomtest(gained, changed, 0.5).pvalue) if changed else 1.0
 
 

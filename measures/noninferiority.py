@@ -91,7 +91,9 @@ def non_inferior_mean(
 
 
 def ratio_interval(sums: Sequence[float], sizes: Sequence[float], confidence: float) -> Interval:
-    """Of sum(sums) / sum(sizes), one of each a cluster, by the same standard error; two at least."""
+    """Of sum(sums) / sum(sizes), one of each a cluster, by the same standard error; two at
+    least.
+    """
     totals, counts = np.asarray(sums, float), np.asarray(sizes, float)
     value = float(totals.sum() / counts.sum())
     quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, len(totals) - 1))

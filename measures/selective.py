@@ -75,7 +75,9 @@ def risk_at_coverage(
 
 
 def error_auroc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
-    """(B,) chance that an error is more uncertain than a right decision; one half is no knowledge."""
+    """(B,) chance that an error is more uncertain than a right decision; one half is no
+    knowledge.
+    """
     return auroc(uncertainty, errors, weights)
 
 

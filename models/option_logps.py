@@ -1,4 +1,6 @@
-"""How likely a policy finds each of several beginnings of its reply, without writing any of them."""
+"""How likely a policy finds each of several beginnings of its reply, without writing any of
+them.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 class _Version(argparse.Action):
-    """Looked up only where it is asked for: reading what is installed takes longer than the help."""
+    """Looked up only where it is asked for: reading what is installed takes longer than the
+    help.
+    """
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415

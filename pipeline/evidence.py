@@ -224,7 +224,9 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
 
 
 def _without_ids(results: Json) -> Json:
-    """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
+    """Ids of rows may be numbers of records; which prompts were refused is for the run's
+    readers.
+    """
     kept = [
         {key: value for key, value in row.items() if key != "over_refused"}
         for row in results["scoreboard"]

@@ -1,4 +1,6 @@
-"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be held."""
+"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be
+held.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ def lineage(config: RunConfig, before: Path | None) -> Lineage:
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
-    """The base model's identity for a stage's fingerprint, the file of its chat template with it."""
+    """The base model's identity for a stage's fingerprint, the file of its chat template with
+    it.
+    """
     return {**model_identity(config.model.base), **template_identity(config.model.base)}
 
 

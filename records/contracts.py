@@ -41,7 +41,9 @@ class Scorer(Protocol):
 
     @property
     def name(self) -> str:
-        """Stands in every score, in tables and in file names: lower case, digits and underscores."""
+        """Stands in every score, in tables and in file names: lower case, digits and
+        underscores.
+        """
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """One score a completion, in their order.

@@ -123,7 +123,9 @@ class Ranged:
 
 @cache
 def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
-    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a list."""
+    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a
+    list.
+    """
     found: list[NumericSetting] = []
     for name, (kind, many, optional, range_) in _fields(cls).items():
         key = f"{prefix}{name}.*" if many else f"{prefix}{name}"
@@ -147,7 +149,9 @@ def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iter
 
 
 def not_a_number(cls: type, key: str, value: Any) -> Iterator[OutOfRange]:
-    """Every value that is no number, in what is written for a setting or a block of a config class."""
+    """Every value that is no number, in what is written for a setting or a block of a config
+    class.
+    """
     if isinstance(value, list | Mapping):
         for name, inner in _items(key, value, (list, Mapping)):
             yield from not_a_number(cls, name, inner)

@@ -22,7 +22,9 @@ def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterat
 def near_matches(
     texts: Iterable[str], others: Iterable[str], threshold: float, ngram: int = 1
 ) -> Iterator[Near]:
-    """Every text (left) with every other (right) at or above the threshold, with their similarity."""
+    """Every text (left) with every other (right) at or above the threshold, with their
+    similarity.
+    """
     left, right = encode([_words(texts), _words(others)], ngram)
     yield from near_across(left, right, threshold)
 

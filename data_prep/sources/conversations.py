@@ -235,7 +235,9 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
 
 
 def _judged(sides: Sides, row: Row) -> Sides:
-    """A completion that a verdict calls bad is no completion to imitate: it is the rejected side."""
+    """A completion that a verdict calls bad is no completion to imitate: it is the rejected
+    side.
+    """
     present = [column for column in VERDICTS if column in row]
     if not present or not text_of(sides.completion):
         if any(is_given(row[column]) for column in present):

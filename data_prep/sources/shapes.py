@@ -91,7 +91,9 @@ _ITEM_KEYS = {*TEXTS, *HIGHER_IS_BETTER, "rank"}
 
 
 def shape_of(row: Row) -> Shape:
-    """Raises ValueError for a column that changes what the row means and that nothing can honour."""
+    """Raises ValueError for a column that changes what the row means and that nothing can
+    honour.
+    """
     for column, what in UNUSABLE.items():
         if is_given(row.get(column)):
             raise ValueError(

@@ -54,7 +54,9 @@ def _content(path: Path, remedy: str) -> bytes:
 
 
 def read_csv(path: Path) -> list[tuple[int, list[str]]]:
-    """(number of the line it begins on, cells) of every row; raises RecordError on broken quoting."""
+    """(number of the line it begins on, cells) of every row; raises RecordError on broken
+    quoting.
+    """
     return _cells(path, read_utf8(path), ",")
 
 

@@ -24,7 +24,9 @@ SUBJECT_FILE = "_test.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Item(Record):
-    """One question: what comes before the options' text, the options, and which of them is right."""
+    """One question: what comes before the options' text, the options, and which of them is
+    right.
+    """
 
     task: str
     context: str

@@ -1,4 +1,6 @@
-"""Every scorer beside people, on every set: the whole of it, each writer's part, each category's."""
+"""Every scorer beside people, on every set: the whole of it, each writer's part, each
+category's.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ def verdict(report: Json, sets: Sequence[str]) -> str:
 def cautions(
     report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
-    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has seen."""
+    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has
+    seen.
+    """
     scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
     seen = [
         _seen(scorer, name)

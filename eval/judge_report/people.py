@@ -1,4 +1,6 @@
-"""People against people: how far raters of the same completions agree, the ceiling for any scorer."""
+"""People against people: how far raters of the same completions agree, the ceiling for any
+scorer.
+"""
 
 from __future__ import annotations
 

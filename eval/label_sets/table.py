@@ -140,7 +140,9 @@ def _majority(words: list[Any]) -> Any:
 
 
 def _rated(ratings: list[_Row]) -> list[Rated]:
-    """One for each kind of label that two raters or more gave, in the order of the raters' names."""
+    """One for each kind of label that two raters or more gave, in the order of the raters'
+    names.
+    """
     first, rated = ratings[0], []
     for column in COLUMNS:
         given = {

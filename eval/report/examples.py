@@ -77,7 +77,9 @@ def examples(
 
 
 def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
-    """Completions that are withheld under a harmful prompt, and therefore wherever else they stand."""
+    """Completions that are withheld under a harmful prompt, and therefore wherever else they
+    stand.
+    """
     return frozenset(
         row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip()
     )

@@ -118,7 +118,9 @@ def percent(axes: Any, which: str) -> None:
 
 
 def svg_of(figure: Figure, name: str) -> str:
-    """The <svg> element alone; ids carry the figure's name, so that several can stand in one page."""
+    """The <svg> element alone; ids carry the figure's name, so that several can stand in one
+    page.
+    """
     buffer = io.StringIO()
     figure.savefig(
         buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}

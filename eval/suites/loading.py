@@ -1,4 +1,6 @@
-"""The prompts a policy is measured on: the run's held-out split, and the user's own sets beside it."""
+"""The prompts a policy is measured on: the run's held-out split, and the user's own sets beside
+it.
+"""
 
 from __future__ import annotations
 

@@ -149,7 +149,9 @@ def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -
 def _decline_logp(
     model: Any, tokenizer: Any, direction: Direction, declines: Sequence[TokenRow]
 ) -> float:
-    """How likely the ablated policy finds completions that decline: a token's mean log-probability."""
+    """How likely the ablated policy finds completions that decline: a token's mean
+    log-probability.
+    """
     with ablated(model, direction.vector):
         found = [
             float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
@@ -160,7 +162,9 @@ def _decline_logp(
 
 @torch.inference_mode()
 def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list[Message]) -> None:
-    """A direction that is left in the stream would pass for a policy that withstood its ablation."""
+    """A direction that is left in the stream would pass for a policy that withstood its
+    ablation.
+    """
     ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
     outputs: list[Tensor] = []
 

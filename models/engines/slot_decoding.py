@@ -82,7 +82,9 @@ def decode(model: Any, rows: Sequence[list[int]], asked: Decoding) -> list[list[
 
 
 def _groups(rows: Sequence[list[int]], new: int) -> Iterator[list[int]]:
-    """Numbers of rows, shortest first, cut where a row is too long to share a cache with the first."""
+    """Numbers of rows, shortest first, cut where a row is too long to share a cache with the
+    first.
+    """
     group: list[int] = []
     for number in sorted(range(len(rows)), key=lambda i: (len(rows[i]), i)):
         if group and len(rows[number]) + new > LIKE * (len(rows[group[0]]) + new):

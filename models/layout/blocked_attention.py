@@ -51,7 +51,9 @@ def blocked_attention(
 
 @lru_cache(maxsize=1)
 def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
-    """Built once a batch (a tensor is its own key) and used by every layer, forwards and backwards."""
+    """Built once a batch (a tensor is its own key) and used by every layer, forwards and
+    backwards.
+    """
     size, places = BLOCK_BYTES // dtype.itemsize, torch.arange(len(ends))
     blocks = []
     with torch.inference_mode(

@@ -60,7 +60,9 @@ def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
 
 
 def _some(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], dict[Stratum, float]]:
-    """(rows at even distances, of small suites all; how many rows one of each stratum stands for)."""
+    """(rows at even distances, of small suites all; how many rows one of each stratum stands
+    for).
+    """
     strata: dict[Stratum, list[Demonstration]] = {}
     for row in rows:
         strata.setdefault(_stratum(row), []).append(row)

@@ -1,4 +1,6 @@
-"""`primum judge-report`: every scorer against people, on sets of completions that people labelled."""
+"""`primum judge-report`: every scorer against people, on sets of completions that people
+labelled.
+"""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def tie(run: Any, context: Context, stages: Iterable[str], mode: str) -> None:
 
 
 def stage_artifact(folder: Path) -> Any:
-    """What stands for a finished stage, by its content; None where the stage has left nothing yet."""
+    """What stands for a finished stage, by its content; None where the stage has left nothing
+    yet.
+    """
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     held = next((folder / name for name in HELD if (folder / name).is_file()), None)

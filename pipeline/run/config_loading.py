@@ -1,4 +1,6 @@
-"""From a file and the command line to the run that they describe, with all faults reported at once."""
+"""From a file and the command line to the run that they describe, with all faults reported at
+once.
+"""
 
 from __future__ import annotations
 

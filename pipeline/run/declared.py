@@ -16,7 +16,9 @@ directory."""
 
 
 class UndeclaredSetting(LookupError):
-    """A mistake in a stage, not one of the user's: its declaration lacks a setting that it reads."""
+    """A mistake in a stage, not one of the user's: its declaration lacks a setting that it
+    reads.
+    """
 
 
 class DeclaredSettings:

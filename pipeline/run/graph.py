@@ -59,7 +59,9 @@ def _named_start(start: str, config: RunConfig) -> str:
 
 
 def trained_policies(config: RunConfig) -> list[Policy]:
-    """What this run trains, in order; a control stands before the policy that it is the control of."""
+    """What this run trains, in order; a control stands before the policy that it is the control
+    of.
+    """
     # Of stages that train alone: what else a run measures is no setting of theirs.
     last = repeated()[-1].name
     wanted: list[str] = []

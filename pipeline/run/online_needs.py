@@ -54,7 +54,9 @@ def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
 
 
 def prompt_faults(config: RunConfig, available: dict[str, int]) -> list[str]:
-    """Kinds of prompts that a step takes more of than there are, or a limit without benign prompts."""
+    """Kinds of prompts that a step takes more of than there are, or a limit without benign
+    prompts.
+    """
     if not is_online(config):
         return []
     mix = config.rlhf.mix

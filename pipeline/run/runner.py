@@ -68,7 +68,9 @@ def leave_run(rank: int) -> None:
 
 
 def _refuse_launcher(config: RunConfig) -> None:
-    """Ranks on several nodes, or those that srun has started, can only be started with each stage."""
+    """Ranks on several nodes, or those that srun has started, can only be started with each
+    stage.
+    """
     if config.trainer.world_size == 1 or not (
         under_slurm(os.environ) or config.trainer.num_nodes > 1
     ):

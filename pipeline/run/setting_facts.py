@@ -23,7 +23,9 @@ from records.setting_ranges import Range, numeric_settings
 
 @dataclass(frozen=True)
 class SettingFact:
-    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's own."""
+    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's
+    own.
+    """
 
     key: str
     hint: Any
@@ -110,7 +112,9 @@ def meanings(cls: type) -> dict[str, str]:
 
 
 def _of_block(hint: Any) -> str:
-    """The first paragraph on a block's class; what dataclasses write there themselves says nothing."""
+    """The first paragraph on a block's class; what dataclasses write there themselves says
+    nothing.
+    """
     if not isinstance(hint, type) or not is_dataclass(hint):
         return ""
     text = inspect.cleandoc(hint.__doc__ or "")

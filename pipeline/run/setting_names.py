@@ -91,7 +91,9 @@ def _foreign(name: str, block: str) -> str:
 
 
 def _listed(keys: list[str], block: str) -> str:
-    """Those of the same block where there are any, then of the same part of the config; else all."""
+    """Those of the same block where there are any, then of the same part of the config; else
+    all.
+    """
     own = [key for key in keys if block and key.startswith(block)]
     near = [key for key in keys if block and key.split(".")[0] == block.split(".")[0]]
     return " or ".join(repr(key) for key in (own or near or keys)[:MOST])

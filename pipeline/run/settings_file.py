@@ -96,7 +96,9 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
 
 
 def replaced(overrides: list[str]) -> list[str]:
-    """One sentence for each key that the command line gives several values: which of them counts."""
+    """One sentence for each key that the command line gives several values: which of them
+    counts.
+    """
     given: dict[str, list[str]] = {}
     for text in overrides:
         key, sign, value = text.partition("=")

@@ -1,4 +1,6 @@
-"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the
+report.
+"""
 
 from __future__ import annotations
 

@@ -222,7 +222,9 @@ def _rates(row: Row) -> dict[str, float]:
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be known."""
+    """Without benign prompts of suites that validation has none of: their limit could not be
+    known.
+    """
     from eval.suites.loading import scoreboard_prompts
 
     wanted = context.config.eval.scoreboard

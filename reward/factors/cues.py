@@ -111,7 +111,9 @@ def _shape(text: str) -> list[float]:
 
 
 def relation(exchange: Exchange) -> list[float]:
-    """RELATION_NAMES: which share of the one's words, and of its triples of words, the other holds."""
+    """RELATION_NAMES: which share of the one's words, and of its triples of words, the other
+    holds.
+    """
     prompt, text = words_of(exchange.prompt), words_of(exchange.completion)
     asked, said, opened = _content(prompt), _content(text), _content(words_of(exchange.opening))
     asked_triples, said_triples = _trigrams(prompt), _trigrams(text)

@@ -92,7 +92,9 @@ def flat(row):
 def test_the_reward_model_of_two_ranks_is_that_of_one(
     runs, primum, tiny_directory, tmp_path, zero_stage
 ):
-    """Head from all ranks' features, then fine-tuned: the same model, and a head that is not zero."""
+    """Head from all ranks' features, then fine-tuned: the same model, and a head that is not
+    zero.
+    """
     one, two = runs[0], tmp_path / "two"
     for stage in ("prep", "sample"):
         shutil.copytree(one / stage, two / stage)

@@ -1,4 +1,6 @@
-"""One real two-node cluster for all tests of this folder, and jobs submitted to it as a user does."""
+"""One real two-node cluster for all tests of this folder, and jobs submitted to it as a user
+does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A job that is told to stop in the middle of DPO, ranks out of step, ends as if it had never been."""
+"""A job that is told to stop in the middle of DPO, ranks out of step, ends as if it had never
+been.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ class BatchPlan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of almost equal size: no short last batch that would count as much as a whole one."""
+        """Steps of almost equal size: no short last batch that would count as much as a whole
+        one.
+        """
         return max(1, math.ceil(len(self.lengths) / self.global_batch_size))
 
     def steps(self, epoch: int) -> list[list[int]]:

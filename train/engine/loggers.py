@@ -19,7 +19,9 @@ from train.engine.wandb_mode import wandb_mode as wandb_mode
 
 
 class JsonLinesLogger(Logger):
-    """Appends one JSON object a logged step; a resumed stage overwrites nothing and goes on below."""
+    """Appends one JSON object a logged step; a resumed stage overwrites nothing and goes on
+    below.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -134,7 +134,9 @@ class TrainedModule(pl.LightningModule):
             restore_random_state(self._random_state)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it was."""
+        """Leave frozen weights out: a LoRA checkpoint is megabytes, and the base is where it
+        was.
+        """
         kept = {f"model.{name}" for name in trainable_state(self.model)}
         if "state_dict" in checkpoint:
             checkpoint["state_dict"] = {

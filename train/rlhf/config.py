@@ -34,7 +34,9 @@ class MixConfig(Ranged):
 
 @dataclass(frozen=True, kw_only=True)
 class LimitConfig(Ranged):
-    """Over-refusal, and how the multiplier of each benign suite follows it (train/multipliers.py)."""
+    """Over-refusal, and how the multiplier of each benign suite follows it
+    (train/multipliers.py).
+    """
 
     over_refusal: float = ranged(0.1, at_least=0, at_most=1)
     """How far over-refusal may rise above that of the run's base policy, on every benign suite

@@ -85,7 +85,9 @@ class ShardedPolicy:
 
 @torch.no_grad()
 def hand_over(trained: Any, copy: Any) -> None:
-    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of it."""
+    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of
+    it.
+    """
     plain = unwrapped(trained)
     target = dict(copy.named_parameters())
     adapted = {

@@ -51,7 +51,9 @@ def sample_pages(
 
 
 def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
-    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a policy."""
+    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a
+    policy.
+    """
     order = list(results["policies"])
     withheld = withheld_texts(samples)
     found: dict[tuple[str, str, str], list[Any]] = {}

@@ -79,7 +79,9 @@ def _line(
 
 
 def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
-    """Name each stage over its epochs, divide it from the next, and shade the epoch that was kept."""
+    """Name each stage over its epochs, divide it from the next, and shade the epoch that was
+    kept.
+    """
     for stage in dict.fromkeys(row["stage"] for row in scoreboard):
         places = [x for x, row in enumerate(scoreboard) if row["stage"] == stage]
         above.annotate(

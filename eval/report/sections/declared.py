@@ -1,4 +1,6 @@
-"""A section of the report: a place in the order, a title, and a pure function of what was measured."""
+"""A section of the report: a place in the order, a title, and a pure function of what was
+measured.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def build(material: Material) -> Section | None:
 
 
 def independent_table(results: Json) -> Table | None:
-    """Shares of completions by scorers that no training touched; None where the run left them out."""
+    """Shares of completions by scorers that no training touched; None where the run left them
+    out.
+    """
     suites = [*suite_names(results, "harmful"), *suite_names(results, "benign")]
     columns = [
         (suite, metric)

@@ -1,4 +1,6 @@
-"""A clean set made here, one row of each fault planted in it: all found by name, and nothing else."""
+"""A clean set made here, one row of each fault planted in it: all found by name, and nothing
+else.
+"""
 
 from __future__ import annotations
 

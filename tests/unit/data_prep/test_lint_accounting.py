@@ -1,4 +1,6 @@
-"""Rows in = rows kept + rows left out with a reason, over rows that nobody would write on purpose."""
+"""Rows in = rows kept + rows left out with a reason, over rows that nobody would write on
+purpose.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Public sets in their own layouts, small ones made here; test_sources_real.py reads the real ones."""
+"""Public sets in their own layouts, small ones made here; test_sources_real.py reads the real
+ones.
+"""
 
 from __future__ import annotations
 

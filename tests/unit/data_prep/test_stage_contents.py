@@ -1,4 +1,6 @@
-"""A finished stage is exactly the files that its manifest lists: no more, no fewer, and no links."""
+"""A finished stage is exactly the files that its manifest lists: no more, no fewer, and no
+links.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Files as people have them: every one is read or named, and a remedy fits what is wrong with it."""
+"""Files as people have them: every one is read or named, and a remedy fits what is wrong with
+it.
+"""
 
 from __future__ import annotations
 

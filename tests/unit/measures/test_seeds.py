@@ -1,4 +1,6 @@
-"""Training noise and sampling error apart: against scipy, a hand-worked case, and simulated runs."""
+"""Training noise and sampling error apart: against scipy, a hand-worked case, and simulated
+runs.
+"""
 
 from __future__ import annotations
 

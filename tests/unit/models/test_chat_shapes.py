@@ -174,7 +174,9 @@ def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes
 
 
 def scripted(vocabulary, script, positions=128):
-    """A real GPT-2 whose logits depend on the position alone: what it writes is known beforehand."""
+    """A real GPT-2 whose logits depend on the position alone: what it writes is known
+    beforehand.
+    """
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(

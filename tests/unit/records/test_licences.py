@@ -1,4 +1,6 @@
-"""What licences allow however they are spelled, and how data under them mark what is made of them."""
+"""What licences allow however they are spelled, and how data under them mark what is made of
+them.
+"""
 
 from __future__ import annotations
 

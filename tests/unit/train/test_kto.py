@@ -1,4 +1,6 @@
-"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is cut."""
+"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is
+cut.
+"""
 
 from __future__ import annotations
 

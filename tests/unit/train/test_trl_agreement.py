@@ -1,4 +1,6 @@
-"""TRL's DPOTrainer on the same models and the same batch gives the same loss and the same metrics."""
+"""TRL's DPOTrainer on the same models and the same batch gives the same loss and the same
+metrics.
+"""
 
 from __future__ import annotations
 

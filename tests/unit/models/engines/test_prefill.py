@@ -1,4 +1,6 @@
-"""What prompts share is computed once, and changes no text; the head multiplies all rows at once."""
+"""What prompts share is computed once, and changes no text; the head multiplies all rows at
+once.
+"""
 
 from __future__ import annotations
 

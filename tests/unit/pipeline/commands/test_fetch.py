@@ -1,4 +1,6 @@
-"""`primum fetch` without a network: what is local needs nothing, what is not is named, all at once."""
+"""`primum fetch` without a network: what is local needs nothing, what is not is named, all at
+once.
+"""
 
 from __future__ import annotations
 
