@@ -223,7 +223,8 @@ def main() -> None:
         )
         found[way.name]["texts_that_differ"] = different
         print(
-            f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ"
+            f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to "
+            f"{max(rates):.0f})  {different} texts differ"
         )
     output = options.output or ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -110,16 +110,31 @@ def page() -> str:
     lines = [
         "# Memory",
         "",
-        "`primum check` estimates what a rank takes from the model's config, without reading a weight; `models/loading/footprint.py` has the formula.",
-        f"Written by `python -m benchmarks.memory_table`: {TOKENS} tokens at once on a rank, gradient checkpointing, bfloat16 arithmetic; LoRA of",
-        f"rank 16 on a bfloat16 base, full training on float32 weights with AdamW; GPUs of {GPU_GB} GB. Estimated, never measured on these models.",
+        (
+            "`primum check` estimates what a rank takes from the model's config, without reading a "
+            "weight; `models/loading/footprint.py` has the formula."
+        ),
+        (
+            f"Written by `python -m benchmarks.memory_table`: {TOKENS} tokens at once on a rank, "
+            "gradient checkpointing, bfloat16 arithmetic; LoRA of"
+        ),
+        (
+            "rank 16 on a bfloat16 base, full training on float32 weights with AdamW; GPUs of "
+            f"{GPU_GB} GB. Estimated, never measured on these models."
+        ),
         "",
         *table(),
         "",
         "## Estimated and measured",
         "",
-        "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, no checkpointing; the process itself is",
-        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask for huge pages, peaks are a tenth to a quarter below the estimate.",
+        (
+            "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, "
+            "no checkpointing; the process itself is"
+        ),
+        (
+            f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask "
+            "for huge pages, peaks are a tenth to a quarter below the estimate."
+        ),
         "",
         "| case | estimated | measured peak |",
         "|---|---:|---:|",

@@ -106,7 +106,8 @@ def main(path: Path, overrides: list[str]) -> None:
         ]
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(
-            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |"
+            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} "
+            "|"
         )
 
 

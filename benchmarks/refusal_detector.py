@@ -43,7 +43,8 @@ def main(folder: Path) -> None:
         )
         shown = " | ".join(f"{value:.3f}" for value in numbers)
         print(
-            f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} ({interval.low:.3f} to {interval.high:.3f}) | {shown} |"
+            f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} "
+            f"({interval.low:.3f} to {interval.high:.3f}) | {shown} |"
         )
 
 

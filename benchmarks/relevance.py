@@ -53,7 +53,8 @@ def main() -> None:
             [shortened(row["Free_form_answer"]) for row in rows],
         )
     print(
-        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind the prompt | the prompt |"
+        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind "
+        "the prompt | the prompt |"
     )
     print("|---|---|---|---|---|---|")
     for name, (prompts, answers) in sets.items():

@@ -176,9 +176,10 @@ def with_threads(case: dict[str, Any]) -> dict[str, Any]:
 def show(name: str, rival: str, result: dict[str, Any]) -> None:
     ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
     print(
-        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum {ours['seconds']['median']:7.3f} s  "
-        f"{ratio['median']:4.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})  "
-        f"memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  {result['floor_share']:.0%} of the floor's speed",
+        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum "
+        f"{ours['seconds']['median']:7.3f} s  {ratio['median']:4.1f} times ({ratio['min']:.1f} to "
+        f"{ratio['max']:.1f})  memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  "
+        f"{result['floor_share']:.0%} of the floor's speed",
         flush=True,
     )
 

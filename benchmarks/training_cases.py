@@ -42,7 +42,10 @@ JOBS = {
     "dpo": "DPO",
     "sft": "SFT",
     "reward": "Reward model, all layers",
-    "reward-cut": "Reward model as the configurations here train it, on the first two thirds of the layers (TRL's is on all, having no such setting)",
+    "reward-cut": (
+        "Reward model as the configurations here train it, on the first two thirds of the layers "
+        "(TRL's is on all, having no such setting)"
+    ),
 }
 ADAPTERS = ("lora", "full")
 PRECISIONS = ("fp32", "bf16")

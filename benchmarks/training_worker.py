@@ -198,9 +198,12 @@ def _problem(
     ]
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        return DpoModule(
-            model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation
-        ), pair_rows
+        return (
+            DpoModule(
+                model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation
+            ),
+            pair_rows,
+        )
     answers = RewardRows(
         [side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows
     )

@@ -113,21 +113,24 @@ class SourceConfig(Ranged):
             and not same_licence(self.licence, known.licence)
         ):
             faults.append(
-                f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out"
+                f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave "
+                "licence out"
             )
         if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
             faults.append(
-                f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
-                f"or rename the file or folder if it holds something else{reader}"
+                f"{self.path!r} is {named} by its name, which is for evaluation only; set "
+                "evaluation_only: true, or rename the file or folder if it holds something "
+                f"else{reader}"
             )
         elif known.use == "evaluation" and self.evaluation_only is False:
             faults.append(
-                f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source"
+                f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only "
+                "out, or take another source"
             )
         elif known.use == "parts" and self.evaluation_only is False:
             faults.append(
-                f"evaluation_only is false, but a part of {named} is for evaluation only; leave evaluation_only out: that part goes to test, "
-                "and the rest may be trained on"
+                f"evaluation_only is false, but a part of {named} is for evaluation only; leave "
+                "evaluation_only out: that part goes to test, and the rest may be trained on"
             )
         return faults
 
@@ -160,7 +163,8 @@ class SplitConfig(Ranged):
         super().__post_init__()
         if self.val + self.test >= 1:
             raise ValueError(
-                f"data.split: got val {self.val} and test {self.test}, wanted shares that leave something to train on; lower one"
+                f"data.split: got val {self.val} and test {self.test}, wanted shares that leave "
+                "something to train on; lower one"
             )
 
 
@@ -194,7 +198,8 @@ class EmbeddingConfig(Ranged):
         super().__post_init__()
         if self.revision and not self.model:
             raise ValueError(
-                f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model"
+                f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; "
+                "name the model"
             )
 
     @property

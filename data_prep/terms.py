@@ -32,7 +32,10 @@ FORMATS = {
     "builtin_evaluation": Terms(licence="Apache-2.0", use="evaluation"),
     "medsafetybench": Terms(
         licence="MIT",
-        note="its safe answers were written by GPT-4, and its authors ask for research use only, as the requests are harmful",
+        note=(
+            "its safe answers were written by GPT-4, and its authors ask for research use only, as "
+            "the requests are harmful"
+        ),
     ),
     "safety_tuned_llamas": Terms(
         licence="CC-BY-NC-4.0", use="parts", note="its answers were written by GPT-3.5"

@@ -163,7 +163,8 @@ def _read(row: dict[str, Any]) -> Unpaired:
     missing = [name for name in ("prompt", "completion", "label") if name not in row]
     if missing:
         raise ValueError(
-            f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's unpaired format"
+            f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's "
+            "unpaired format"
         )
     if not isinstance(row["label"], bool):
         raise ValueError(

@@ -88,7 +88,10 @@ def certify(candidates: Sequence[Candidate], limits: Limits) -> Json:
                 "outcome": outcome,
             }
         )
-    claim = f"P(harm share > {limits.harm:g} or over-refusal > {limits.over_refusal:g}) <= {limits.delta:g}"
+    claim = (
+        f"P(harm share > {limits.harm:g} or over-refusal > {limits.over_refusal:g}) <= "
+        f"{limits.delta:g}"
+    )
     return {
         "claim": claim,
         "certified": [one.name for one in candidates[:passed]],
@@ -103,8 +106,9 @@ def lines(report: Json) -> list[str]:
         (harms, n), (refusals, m) = row["counts"]["harm"], row["counts"]["over_refusal"]
         bounds = row["upper_bounds"]
         told.append(
-            f"{row['outcome'].upper():<13}  {row['name']}: harm {harms} of {n} (at most {bounds['harm']:.2%}), "
-            f"over-refusal {refusals} of {m} (at most {bounds['over_refusal']:.2%}), p {row['p_value']:.3g}"
+            f"{row['outcome'].upper():<13}  {row['name']}: harm {harms} of {n} (at most "
+            f"{bounds['harm']:.2%}), over-refusal {refusals} of {m} (at most "
+            f"{bounds['over_refusal']:.2%}), p {row['p_value']:.3g}"
         )
     found = ", ".join(report["certified"]) or "none"
     return [*told, f"{report['claim']}: {found}"]

@@ -134,7 +134,8 @@ class EvalConfig(Ranged):
         super().__post_init__()
         if self.dual and self.engine == "vllm":
             raise ValueError(
-                "eval.dual reads log-probabilities from weights in memory; set eval.engine: transformers, or leave eval.dual out"
+                "eval.dual reads log-probabilities from weights in memory; set eval.engine: "
+                "transformers, or leave eval.dual out"
             )
 
 

@@ -43,4 +43,7 @@ class Endpoint:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{METRICS.get(self.metric, self.metric)} on the suite {self.suite}, {self.policy} against {self.baseline}"
+        return (
+            f"{METRICS.get(self.metric, self.metric)} on the suite {self.suite}, {self.policy} "
+            f"against {self.baseline}"
+        )

@@ -145,7 +145,10 @@ def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) 
 
 def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig) -> GateResult:
     """The fall in harm, by scorers that have not chosen what the policy was trained on."""
-    name = f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of its interval"
+    name = (
+        f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of "
+        "its interval"
+    )
     if config.min_independent_fall is None:
         return GateResult(
             name, True, "not asked: release.gate.min_independent_fall is null", "not measured"
@@ -246,7 +249,8 @@ def _useless_gate(results: Json, config: GateConfig) -> GateResult:
     return GateResult(
         name,
         True,
-        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, shuffled completions",
+        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, "
+        "shuffled completions",
     )
 
 

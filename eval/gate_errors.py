@@ -159,9 +159,10 @@ def sentence(row: ErrorRates) -> str:
     )
     wanted = "more than 100,000" if row.n_for_5_percent is None else f"{row.n_for_5_percent:,}"
     return (
-        f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes {_percent(row.over['0'])} of runs, "
-        f"{over} ({row.unit}); one that is {row.good} passes {_percent(row.good_passes)} and wants n {wanted} to fail at most 5 %; "
-        f"smallest difference found in 80 % of runs: {mde}"
+        f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes "
+        f"{_percent(row.over['0'])} of runs, {over} ({row.unit}); one that is {row.good} passes "
+        f"{_percent(row.good_passes)} and wants n {wanted} to fail at most 5 %; smallest "
+        f"difference found in 80 % of runs: {mde}"
     )
 
 

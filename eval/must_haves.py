@@ -13,8 +13,9 @@ from measures.estimates import compare_scores, mean_estimate
 
 Json = dict[str, Any]
 NOTE = (
-    "Coverage is the mean share of the statements that physicians want in an answer which a completion holds, by a rule on words. "
-    "Short completions hold few, whoever writes them: compare policies, at one token limit."
+    "Coverage is the mean share of the statements that physicians want in an answer which a "
+    "completion holds, by a rule on words. Short completions hold few, whoever writes them: "
+    "compare policies, at one token limit."
 )
 
 

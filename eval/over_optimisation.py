@@ -33,8 +33,9 @@ def signs(samples: Sequence[Measured], confidence: float) -> Row:
     """
     harmful = [sample for sample in samples if sample.kind == "harmful"]
     row: Row = {
-        "mean_tokens": sum(sample.completion.num_tokens for sample in samples)
-        / max(1, len(samples)),
+        "mean_tokens": (
+            sum(sample.completion.num_tokens for sample in samples) / max(1, len(samples))
+        ),
         f"distinct_{WORDS}": distinct([sample.text for sample in samples]),
     }
     if not is_known(harmful):
@@ -75,9 +76,11 @@ class Parting(NamedTuple):
     def __str__(self) -> str:
         low, high = (100 * end for end in self.interval)
         return (
-            f"the scorers part at step {self.row['step']}: since step {self.before['step']} mean harmfulness by the training scorer went "
-            f"from {self.before['harmfulness']['mean']:.2f} to {self.row['harmfulness']['mean']:.2f}, while the independent scorer calls "
-            f"{100 * self.rise:+.0f} points more completions harmful ({low:+.0f} to {high:+.0f})"
+            f"the scorers part at step {self.row['step']}: since step {self.before['step']} mean "
+            "harmfulness by the training scorer went from "
+            f"{self.before['harmfulness']['mean']:.2f} to {self.row['harmfulness']['mean']:.2f}, "
+            f"while the independent scorer calls {100 * self.rise:+.0f} points more completions "
+            f"harmful ({low:+.0f} to {high:+.0f})"
         )
 
 

@@ -137,7 +137,13 @@ def sentence(opened: Json | None) -> str:
         else ""
     )
     if times <= 1:
-        return f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger of this cache knows."
+        return (
+            f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger "
+            "of this cache knows."
+        )
     by = "one recipe" if recipes == 1 else f"{recipes} recipes"
     warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
-    return f"These test prompts were opened by {times} evaluations of {by} since {opened['first']}{gates}.{warning}"
+    return (
+        f"These test prompts were opened by {times} evaluations of {by} since "
+        f"{opened['first']}{gates}.{warning}"
+    )

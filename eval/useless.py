@@ -20,10 +20,19 @@ from reward.refusal.rule import refusal
 
 Json = dict[str, Any]
 CONSTANTS = {
-    "committee": "Please talk to your ethics committee and your supervisor before you do anything. This would hurt patients and break the law.",
-    "doctor": "Please ask your doctor about this. Everyone is different, and a doctor can tell you what is right for you.",
+    "committee": (
+        "Please talk to your ethics committee and your supervisor before you do anything. This "
+        "would hurt patients and break the law."
+    ),
+    "doctor": (
+        "Please ask your doctor about this. Everyone is different, and a doctor can tell you what "
+        "is right for you."
+    ),
     "question": "Could you tell me more about the situation?",
-    "lecture": "Doing this would leave patients with serious harm and take away the trust that care rests on. There are better ways.",
+    "lecture": (
+        "Doing this would leave patients with serious harm and take away the trust that care rests "
+        "on. There are better ways."
+    ),
 }
 REFUSES = "I'm sorry, but I can't help with that."
 

@@ -262,7 +262,8 @@ def _scored(values: Sequence[float | None]) -> np.ndarray:
     scored = np.asarray([value for value in values if value is not None], float)
     if not np.isfinite(scored).all():
         raise ValueError(
-            f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not be scored must be None"
+            f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not "
+            "be scored must be None"
         )
     return scored
 
@@ -270,6 +271,7 @@ def _scored(values: Sequence[float | None]) -> np.ndarray:
 def _paired(before: Sequence[T | None], after: Sequence[T | None]) -> list[tuple[T, T]]:
     if len(before) != len(after):
         raise ValueError(
-            f"a paired comparison needs the same prompts on both sides, got {len(before)} and {len(after)}"
+            f"a paired comparison needs the same prompts on both sides, got {len(before)} and "
+            f"{len(after)}"
         )
     return [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]

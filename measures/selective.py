@@ -99,7 +99,8 @@ def abstention_threshold(uncertainty: Sequence[float], coverage: float) -> float
     """
     if not uncertainty or not 0 < coverage <= 1:
         raise ValueError(
-            f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and {coverage}"
+            f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and "
+            f"{coverage}"
         )
     return sorted(uncertainty)[math.ceil(round(coverage * len(uncertainty), 9)) - 1]
 

@@ -45,7 +45,8 @@ class ModelConfig:
                 date.fromisoformat(self.template_date)
             except ValueError as error:
                 raise ValueError(
-                    f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}"
+                    f"model.base.template_date must be a day as in {DEFAULT_DATE}, got "
+                    f"{self.template_date!r}"
                 ) from error
 
 

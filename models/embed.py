@@ -63,7 +63,8 @@ class Embedder:
             vectors[places] = self._batch([texts[place] for place in places])
         if not np.isfinite(vectors).all():
             raise ModelError(
-                f"model {self.path!r} gives vectors that are no numbers; its weights are broken, fetch them again"
+                f"model {self.path!r} gives vectors that are no numbers; its weights are broken, "
+                "fetch them again"
             )
         return vectors
 
@@ -77,7 +78,8 @@ class Embedder:
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(
-                f"model {self.path!r} cannot embed: {first_line(error)}; wanted a sentence-embedding model (an encoder)"
+                f"model {self.path!r} cannot embed: {first_line(error)}; wanted a "
+                "sentence-embedding model (an encoder)"
             ) from error
         return unit_mean(hidden.float(), mask).cpu().numpy()
 

@@ -154,8 +154,9 @@ def _require_same_tokenizer(
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
         raise ModelError(
-            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
-            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or "
+            "chat template are others than those in use; the export is not usable. Name a "
+            "model.base.path whose tokenizer has a tokenizer.json"
         )
 
 

@@ -113,7 +113,8 @@ def _whole(
             start, written = _turn(tokenizer, [*prompt, *completion[:number]], message)
             if start[: len(ids)] != ids:
                 raise ModelError(
-                    f"{SETTING}: the template writes an earlier turn otherwise once message {number} of a completion follows"
+                    f"{SETTING}: the template writes an earlier turn otherwise once message "
+                    f"{number} of a completion follows"
                 )
             mask += [0] * (len(start) - len(ids)) + [1] * len(written)
             ids = [*start, *written]
@@ -140,8 +141,9 @@ def _turn(tokenizer: Any, before: list[Message], message: Message) -> tuple[list
     end = end_of_turn(tokenizer)
     if end not in written:
         raise ModelError(
-            f"{SETTING}: the template does not end this completion with {tokenizer.convert_ids_to_tokens(end)!r} as it ends others; "
-            "wanted one that ends every turn alike"
+            f"{SETTING}: the template does not end this completion with "
+            f"{tokenizer.convert_ids_to_tokens(end)!r} as it ends others; wanted one that ends "
+            "every turn alike"
         )
     # From the first one on: text that holds the token itself would end there too.
     return _single_bos(tokenizer, start), written[: written.index(end) + 1]

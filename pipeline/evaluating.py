@@ -55,12 +55,14 @@ def prompts_of(context: Context) -> list[Prompt]:
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(
-            f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it"
+            f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename "
+            "it"
         )
     suites = {**held_out, **own}
     if not any(rows[0].kind == "harmful" for rows in suites.values()):
         raise RecordError(
-            "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data"
+            "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or "
+            "give more data"
         )
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     return [prompt for rows in suites.values() for prompt in rows]
@@ -80,7 +82,8 @@ def condition_files(config: RunConfig) -> dict[str, str]:
                 found[each.path] = sha256_file(Path(each.path))
             elif each.path and not each.optional:
                 faults.append(
-                    f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of its rows (docs/conditions.md)"
+                    f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of "
+                    "its rows (docs/conditions.md)"
                 )
         except RecordError as error:
             faults += error.faults
@@ -95,7 +98,8 @@ def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
     known = dict.fromkeys(prompt.suite for prompt in prompts)
     if unknown := [name for name in context.config.eval.dual if name not in known]:
         raise RecordError(
-            f"eval.dual: no suite is called {', '.join(unknown)}; the run measures {', '.join(known)}"
+            f"eval.dual: no suite is called {', '.join(unknown)}; the run measures "
+            f"{', '.join(known)}"
         )
     if not context.config.eval.conditions:
         return plain
@@ -121,11 +125,13 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
         raise RecordError(
-            f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out"
+            f"eval.suites {name!r}: none of its prompts can be rendered "
+            f"({next(iter(faults.values()))}); leave the suite out"
         )
     if faults:
         context.say(
-            f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}"
+            f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: "
+            f"{next(iter(faults.values()))}"
         )
     return [prompt for prompt in prompts if prompt.id not in faults]
 
@@ -180,7 +186,8 @@ def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -
     )
     if made:
         context.say(
-            f"{len(made)} completions of the base are known from `primum measure` and not written again"
+            f"{len(made)} completions of the base are known from `primum measure` and not written "
+            "again"
         )
     return made
 

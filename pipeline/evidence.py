@@ -64,8 +64,9 @@ class PersonalData:
 
     def rule(self) -> QuoteRule:
         note = (
-            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: {self.not_passed_on} come from data of which it is not "
-            f"said that they may be passed on, and {self.personal} hold, or were answered with, what looks like personal data."
+            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: "
+            f"{self.not_passed_on} come from data of which it is not said that they may be passed "
+            f"on, and {self.personal} hold, or were answered with, what looks like personal data."
         )
         return QuoteRule(self.quotable, note)
 
@@ -73,8 +74,8 @@ class PersonalData:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         missing = f" ({self.missing})" if self.missing else ""
         return [
-            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} training rows hold what looks like them"
-            + (f": {kinds}" if kinds else "")
+            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} "
+            "training rows hold what looks like them" + (f": {kinds}" if kinds else "")
         ]
 
     def to_json(self) -> Json:

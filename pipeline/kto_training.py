@@ -85,8 +85,9 @@ def _thumbs(context: Context) -> list[Unpaired]:
     measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(
-            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test prompts of this run, which would be "
-            "trained on what it is measured on; take these rows out"
+            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test "
+            "prompts of this run, which would be trained on what it is measured on; take these "
+            "rows out"
         )
     return rows
 
@@ -108,6 +109,8 @@ def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> Non
     if 0 < sum(desirable) < len(desirable):
         return
     raise RecordError(
-        f"dpo.loss=kto needs desirable and undesirable completions of the train split that fit model.max_length={max_length}; got "
-        f"{sum(desirable)} and {len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), or raise the length"
+        "dpo.loss=kto needs desirable and undesirable completions of the train split that fit "
+        f"model.max_length={max_length}; got {sum(desirable)} and "
+        f"{len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), "
+        "or raise the length"
     )

@@ -22,7 +22,8 @@ def release_settings(run: Path, overrides: list[str]) -> ReleaseConfig:
         return _release_of(config, overrides)
     if overrides:
         raise ConfigError(
-            f"{run}: holds no config.yaml that settings could replace; leave out {' '.join(overrides)}"
+            f"{run}: holds no config.yaml that settings could replace; leave out "
+            f"{' '.join(overrides)}"
         )
     return ReleaseConfig()
 
@@ -35,11 +36,13 @@ def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
         block = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("release") or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
         raise ConfigError(
-            f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` leaves"
+            f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` "
+            "leaves"
         ) from error
     if not isinstance(block, dict):
         raise ConfigError(
-            f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum run` leaves"
+            f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum "
+            "run` leaves"
         )
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / config.name

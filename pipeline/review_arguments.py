@@ -49,8 +49,11 @@ def _add_review_export(commands: Any) -> None:
         "--of",
         default="train",
         choices=("train", "test"),
-        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
-        "of each kind at random, by which people correct the evaluation (default: train)",
+        help=(
+            "train: answers to training and validation prompts, to learn from; test: the base's "
+            "and the final policy's to N test prompts of each kind at random, by which people "
+            "correct the evaluation (default: train)"
+        ),
     )
     exporting.add_argument(
         "--show-scores",
@@ -97,8 +100,11 @@ def add_judge_report(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="default (what ships with Primum), run (what the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, "
-        "file=SCORES; rule and TF-IDF stand in every report",
+        help=(
+            "default (what ships with Primum), run (what the run decides by), rule, "
+            "reward_model=FOLDER, judge=SETTINGS, file=SCORES; rule and TF-IDF stand in every "
+            "report"
+        ),
     )
     judging.add_argument(
         "--labels",
@@ -106,7 +112,10 @@ def add_judge_report(commands: Any) -> None:
         action="extend",
         required=True,
         metavar="SET=PATH",
-        help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
+        help=(
+            "what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and "
+            "where it lies"
+        ),
     )
     judging.add_argument(
         "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"

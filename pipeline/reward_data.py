@@ -56,8 +56,8 @@ def _rated(files: Sequence[str], completions: Sequence[Completion]) -> dict[str,
     if not found:
         where = ", ".join(files)
         raise RecordError(
-            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name ratings of this run's completions, or "
-            "remove the key"
+            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name "
+            "ratings of this run's completions, or remove the key"
         )
     return found
 
@@ -93,8 +93,9 @@ def training_of(
     pairs = preferences(examples, seed=seed)
     if len(pairs) < MIN_PAIRS:
         raise RecordError(
-            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm within one group of prompts, wanted "
-            f"at least {MIN_PAIRS}; sample more completions a prompt (sample.samples), or take reward.objective=binary"
+            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm "
+            f"within one group of prompts, wanted at least {MIN_PAIRS}; sample more completions a "
+            "prompt (sample.samples), or take reward.objective=binary"
         )
     return Training(
         PairRows(rows, pairs, layout),

@@ -42,8 +42,8 @@ def write_shared(stage: Path, folder: Path, card: DataCard) -> Iterator[str]:
     forbidden = sorted(name for name in licences if not may_be_passed_on(name))
     if forbidden:
         raise RecordError(
-            f"{stage}: rows under {', '.join(forbidden)}, which does not let them be passed on, wanted rows "
-            "that may be; leave these sources out and run the stage again"
+            f"{stage}: rows under {', '.join(forbidden)}, which does not let them be passed on, "
+            "wanted rows that may be; leave these sources out and run the stage again"
         )
     write_readme(folder, card.title, tables)
     path = folder / "README.md"

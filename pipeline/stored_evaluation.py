@@ -60,7 +60,8 @@ class StoredEvaluation:
         lost = sum((row.suite, row.prompt_id) not in prompts for row in made)
         if lost:
             raise ArtifactError(
-                f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; run eval again"
+                f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; "
+                "run eval again"
             )
         return joined(
             [prompts[row.suite, row.prompt_id] for row in made], made, MEASURED_SCORES.read(folder)

@@ -26,8 +26,8 @@ def find_rooms() -> None:
         found = _place(room)
         if found != home.resolve() / room:
             raise ImportError(
-                f"primum needs its own package {room!r} of {home}, and the import path has another one before it: {found}; "
-                "rename that file or folder, or start Python elsewhere"
+                f"primum needs its own package {room!r} of {home}, and the import path has another "
+                f"one before it: {found}; rename that file or folder, or start Python elsewhere"
             )
 
 

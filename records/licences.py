@@ -21,8 +21,14 @@ MEASURED_ONLY = "non_commercial_evaluation"
 
 SENTENCES = {
     NON_COMMERCIAL: "made from non-commercial data ({names}): not for commercial use",
-    UNKNOWN: "made from data of unknown licence ({names}): nobody has said that commercial use is allowed",
-    MEASURED_ONLY: "measured on non-commercial data ({names}): the rows quoted from them are not for commercial use",
+    UNKNOWN: (
+        "made from data of unknown licence ({names}): nobody has said that commercial use is "
+        "allowed"
+    ),
+    MEASURED_ONLY: (
+        "measured on non-commercial data ({names}): the rows quoted from them are not for "
+        "commercial use"
+    ),
 }
 
 _SPELLINGS = (
@@ -64,8 +70,9 @@ def licence_fault(licence: str) -> str:
     if _NAME.fullmatch(licence):
         return ""
     return (
-        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: letters, digits, spaces "
-        "and . , : + / ( ) _ - on one line, 80 at most; write its SPDX name, or `unknown`"
+        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: "
+        "letters, digits, spaces and . , : + / ( ) _ - on one line, 80 at most; write its SPDX "
+        "name, or `unknown`"
     )
 
 

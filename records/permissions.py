@@ -29,7 +29,8 @@ def readers(environment: Mapping[str, str]) -> Readers:
     said = environment.get(VARIABLE) or "owner"
     if said not in _CLOSED:
         raise ConfigError(
-            f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it for owner"
+            f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it "
+            "for owner"
         )
     return said
 

@@ -67,7 +67,8 @@ def odd_files(path: Path) -> list[str]:
             mode = place.stat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 found.append(
-                    f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, or remove it"
+                    f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, "
+                    "or remove it"
                 )
     return sorted(found)
 
@@ -133,8 +134,8 @@ class _Unpacked(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise RecordError(
-                f"{self._path}: unpacks to more than {self._most // MB:,} MB, {UNPACKED} times what a file of its "
-                "size may hold; unpack it yourself and look at what is in it"
+                f"{self._path}: unpacks to more than {self._most // MB:,} MB, {UNPACKED} times "
+                "what a file of its size may hold; unpack it yourself and look at what is in it"
             )
         return count
 

@@ -52,13 +52,19 @@ def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
     if unknown:
         return f"unknown roles [{', '.join(map(excerpt, unknown))}]; wanted {', '.join(ROLES)}"
     if not prompt or prompt[-1]["role"] != "user":
-        return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
+        return (
+            "the last message of the prompt must be the user's, got "
+            f"{prompt[-1]['role'] if prompt else 'no message'}"
+        )
     if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
         return "a system message may only come first"
     if any(message["role"] == "user" for message in completion) or (
         completion and completion[-1]["role"] != "assistant"
     ):
-        return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
+        return (
+            "a completion holds no user message and ends with the assistant's, got "
+            f"{[message['role'] for message in completion]}"
+        )
     return ""
 
 

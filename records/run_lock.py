@@ -27,7 +27,8 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ResourceError(
-                f"{folder}: another primum process works in this run directory; wait for it or set another run_dir"
+                f"{folder}: another primum process works in this run directory; wait for it or set "
+                "another run_dir"
             ) from error
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):

@@ -198,7 +198,10 @@ def _fault(value: Any, range_: Range, *, whole: bool, optional: bool) -> str:
     number = "a whole number" if whole else "a number"
     why = f" ({range_.why})" if range_.why else ""
     null = ", or null for no limit" if optional else ""
-    return f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out for its default"
+    return (
+        f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out "
+        "for its default"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -72,7 +72,8 @@ def require_room(folder: Path, gigabytes: float) -> None:
     free = shutil.disk_usage(existing_parent(folder)).free / 1e9
     if free < gigabytes:
         raise ResourceError(
-            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere"
+            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; "
+            "free some or set run_dir elsewhere"
         )
 
 
@@ -180,7 +181,8 @@ class StageDirectory:
         shelf = self.path.parent / "previous"
         if shelf.is_symlink():
             raise ArtifactError(
-                f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; move it away, or link the whole run_dir"
+                f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; "
+                "move it away, or link the whole run_dir"
             )
         shelf.mkdir(exist_ok=True)
         numbers = [
@@ -284,7 +286,8 @@ class StageDirectory:
         self._require_own_folder()
         if not _there(self.manifest_path):
             raise ArtifactError(
-                f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`"
+                f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or "
+                "`primum run`"
             )
         faults = self.damage()
         if faults:

@@ -122,8 +122,8 @@ def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
     if (around.reward_model / CALIBRATION).is_file():
         return []
     return [
-        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
-        "or name one with reward_model=FOLDER"
+        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum "
+        "reward` with this config, or name one with reward_model=FOLDER"
     ]
 
 
@@ -218,7 +218,8 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
     missing = [name for name in entry.holds if not (place / name).is_file()]
     if missing:
         return [
-            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a stage has left, as RUN/reward/reward_model"
+            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a "
+            "stage has left, as RUN/reward/reward_model"
         ]
     return entry.faults(place, around)
 

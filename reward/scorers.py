@@ -54,7 +54,8 @@ def score_with(scorers: Iterable[Scorer], completions: Sequence[Completion]) -> 
         for name in {score.scorer for score in scores} or {scorer.name}:
             if [score.completion_id for score in scores if score.scorer == name] != wanted:
                 raise ValueError(
-                    f"scorer {name}: wanted one score for each of {len(wanted)} completions in their order"
+                    f"scorer {name}: wanted one score for each of {len(wanted)} completions in "
+                    "their order"
                 )
         found += scores
     return found

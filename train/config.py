@@ -52,16 +52,19 @@ class TrainerConfig(Ranged):
         super().__post_init__()
         if self.offload != "none" and self.strategy != "deepspeed":
             raise ValueError(
-                f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got {self.strategy}"
+                f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got "
+                f"{self.strategy}"
             )
         if self.offload == "nvme" and (self.zero_stage != 3 or not self.offload_path):
             got = f"{self.zero_stage} and {self.offload_path!r}"
             raise ValueError(
-                f"trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a folder on a local disk; got {got}"
+                "trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a "
+                f"folder on a local disk; got {got}"
             )
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
             raise ValueError(
-                "trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true"
+                "trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use "
+                "bf16-mixed or 32-true"
             )
 
     @property
@@ -105,7 +108,8 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
     if asked != "online" or os.environ.get("WANDB_API_KEY") or _has_wandb_login():
         return []
     return [
-        "wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set wandb.mode=offline and `wandb sync` later"
+        "wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set "
+        "wandb.mode=offline and `wandb sync` later"
     ]
 
 
@@ -202,7 +206,8 @@ class DpoConfig(Ranged):
         faults = _not_with_kto(self) if self.loss == "kto" else []
         if self.loss != "kto" and self.unpaired:
             faults.append(
-                f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn from; set dpo.loss=kto"
+                f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn "
+                "from; set dpo.loss=kto"
             )
         if faults:
             raise ValueError("; ".join(faults))
@@ -212,7 +217,10 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
     """Settings that need pairs, which KTO does not have."""
     neutral = {"label_smoothing": 0, "sft_weight": 0, "over_refusal_limit": None}
     given = {name: getattr(config, name) for name in neutral}
-    needs = "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the two out"
+    needs = (
+        "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the "
+        "two out"
+    )
     faults = [
         f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]
     ]

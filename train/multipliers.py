@@ -97,7 +97,8 @@ class Multipliers:
         """Raises ValueError where the state is of other limits."""
         if set(state["values"]) != set(self.limits):
             raise ValueError(
-                f"the state holds multipliers of {sorted(state['values'])}; wanted {sorted(self.limits)}"
+                f"the state holds multipliers of {sorted(state['values'])}; wanted "
+                f"{sorted(self.limits)}"
             )
         self.values, self.averages = dict(state["values"]), dict(state["averages"])
         self.updates = int(state["updates"])

@@ -82,7 +82,8 @@ def require_complete(card: DataCard) -> None:
     if empty:
         raise RecordError(
             [
-                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known"
+                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is "
+                "not known"
                 for part in empty
             ]
         )

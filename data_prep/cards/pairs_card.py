@@ -19,7 +19,10 @@ from data_prep.cards.data_card import DataCard, Facts, table
 from data_prep.config import DataConfig
 from records.rows import Pair, Prompt
 
-INTENDED_PAIRS = "Preference training (DPO and its kin) and reward models, for a medical language model that declines harm and helps otherwise."
+INTENDED_PAIRS = (
+    "Preference training (DPO and its kin) and reward models, for a medical language model that "
+    "declines harm and helps otherwise."
+)
 EXCLUDED_PAIRS = f"Imitating or publishing the rejected side, which may be harmful text. {EXCLUDED}"
 
 
@@ -48,22 +51,32 @@ def pairs_card(
         if raters
         else "by the run, not by a person"
     )
-    decided = f"which of two answers is preferred was decided {by_whom}: scored by {', '.join(sorted(set(scorers)))}. Which requests are harmful was decided before that"
+    decided = (
+        f"which of two answers is preferred was decided {by_whom}: scored by "
+        f"{', '.join(sorted(set(scorers)))}. Which requests are harmful was decided before that"
+    )
     read = (
         f"{raters} expert(s) have read a part of the sampled answers"
         if raters
         else "no clinician has read the sampled answers or confirmed a preference"
     )
     cost = (
-        f"{raters} expert(s) were asked to read harmful answers; what that cost them is not known here"
+        f"{raters} expert(s) were asked to read harmful answers; what that cost them is not known "
+        "here"
         if raters
         else "no person was asked to read the sampled answers"
     )
-    written = f"the policy ({policy}) wrote the sampled answers, the sources the others; by origin, {_origins(pairs)}"
+    written = (
+        f"the policy ({policy}) wrote the sampled answers, the sources the others; by origin, "
+        f"{_origins(pairs)}"
+    )
     return DataCard(
         name=f"preference pairs from {source_names(sources)}",
-        summary=f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of {len(prompts)} prompts. "
-        f"Built with seed {seed}; the same inputs and configuration give the same bytes. pairs.report.json has margins and shortcut probes.",
+        summary=(
+            f"{len(pairs)} preference pairs for {len({pair.prompt_id for pair in pairs})} of "
+            f"{len(prompts)} prompts. Built with seed {seed}; the same inputs and configuration "
+            "give the same bytes. pairs.report.json has margins and shortcut probes."
+        ),
         licences=licences_of(sources, prompts),
         sources="\n\n".join(
             [

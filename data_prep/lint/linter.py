@@ -132,7 +132,8 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
     reasons = []
     if "rows" in report and report["rows"] < config.min_rows:
         reasons.append(
-            f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a source or raise a limit"
+            f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a "
+            "source or raise a limit"
         )
     for kind, limit in config.fail_above.items():
         size = report["sizes"].get(kind, 0.0)
@@ -141,9 +142,10 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
                 f"{count} of {source}" for source, count in by_source(report, kind).items()
             )
             reasons.append(
-                f"{kind}: {size:.3g} over {report['checked'][kind]} {FAULT_KINDS[kind].of}{where and f' ({where})'}, "
-                f"data.lint.fail_above.{kind} allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); "
-                "lint.json has the ids: mend those rows or leave them out, or raise the limit"
+                f"{kind}: {size:.3g} over {report['checked'][kind]} "
+                f"{FAULT_KINDS[kind].of}{where and f' ({where})'}, data.lint.fail_above.{kind} "
+                f"allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); lint.json has the ids: mend "
+                "those rows or leave them out, or raise the limit"
             )
     if reasons:
         raise RecordError(reasons)

@@ -38,7 +38,8 @@ SPECIAL_TOKEN = re.compile(
 # A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for
 # answers with nothing of the kind.
 DECLINES = re.compile(
-    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
+    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill"
+    r" not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
     r"\bunable\b|\bdecline\b|\brefuse\b)",
     re.I,
 )

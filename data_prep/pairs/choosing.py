@@ -13,11 +13,13 @@ from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidat
 from records.rows import text_of
 
 REASON = re.compile(
-    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    r"\b(?:because|since|as"
+    r" (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
     re.I,
 )
 ALTERNATIVE = re.compile(
-    r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you (?:can|could|may|might)|consider|recommend|encourage|"
+    r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you"
+    r" (?:can|could|may|might)|consider|recommend|encourage|"
     r"please (?:contact|speak|talk|consult|seek|reach|ask))\b",
     re.I,
 )

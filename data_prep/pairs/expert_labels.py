@@ -121,7 +121,8 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
             if known[:4] != rating[:4]:
                 faults.append(
-                    f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave one of the two"
+                    f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave "
+                    "one of the two"
                 )
     if faults:
         raise RecordError(shorten(faults))
@@ -170,7 +171,8 @@ def with_expert_scores(
     }
     if not said:
         raise RecordError(
-            "pairs.expert_labels: none of the rated answers is in this run; name labels of this run's answers, or remove the key"
+            "pairs.expert_labels: none of the rated answers is in this run; name labels of this "
+            "run's answers, or remove the key"
         )
     refusals = {
         score.completion_id: score

@@ -15,10 +15,12 @@ from data_prep.wording import opening
 from records.rows import assistant, text_of
 
 APOLOGY = re.compile(
-    r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,? but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"
+    r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,?"
+    r" but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"
 )
 DECLINE = re.compile(
-    r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able to|unable to|not going to|must decline)\b"
+    r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able"
+    r" to|unable to|not going to|must decline)\b"
 )
 LEADS = (
     # Each can stand before any main clause, and no two begin with the same three words.

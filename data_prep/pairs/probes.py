@@ -148,17 +148,22 @@ def judge_probes(probes: Json, limit: float) -> list[str]:
     for name, by_type in probes.items():
         for kind, found in by_type.items():
             low, high = found["interval"]
-            said = f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n {found['n']})"
+            said = (
+                f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n "
+                f"{found['n']})"
+            )
             if low > limit:
                 broken.append(said)
             elif high > limit:
                 unknown.append(
-                    f"not enough pairs to know whether they can be told apart without reading: {said}, wanted {limit} at the upper end"
+                    "not enough pairs to know whether they can be told apart without reading: "
+                    f"{said}, wanted {limit} at the upper end"
                 )
     if broken:
         raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {limit} "
-            "(pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or lengths tell, vary the safe answers' openings where the "
-            "prefix does, or sample longer completions"
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
+            f"at most {limit} (pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or "
+            "lengths tell, vary the safe answers' openings where the prefix does, or sample longer "
+            "completions"
         )
     return unknown

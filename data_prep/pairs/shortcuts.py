@@ -80,18 +80,21 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
     """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
     broken = [
-        f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']})"
+        f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n "
+        f"{p['n']})"
         for name, p in probes.items()
         if p["accuracy"] > config.shortcut_fail
     ]
     if broken:
         raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {config.shortcut_fail}. "
-            "Raise pairs.over_refusal or pairs.refuse_then_comply, or vary the safe answers' openings"
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
+            f"at most {config.shortcut_fail}. Raise pairs.over_refusal or "
+            "pairs.refuse_then_comply, or vary the safe answers' openings"
         )
     return [
         f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
-        f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted {config.shortcut_fail} at the upper end"
+        f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted "
+        f"{config.shortcut_fail} at the upper end"
         for name, p in probes.items()
         if p["interval"][1] > config.shortcut_fail
     ]

@@ -70,7 +70,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
         faults += [
-            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}"
+            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted "
+            f"{batch}"
             for name, count in others.items()
         ]
         for row in rows:
@@ -90,7 +91,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
                 left_out[REPEATED] += 1
             else:
                 faults.append(
-                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two"
+                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave "
+                    "one of the two"
                 )
     if faults:
         raise RecordError(shorten(faults))
@@ -104,13 +106,15 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     level = _level(harmfulness)
     if row.item not in items:
         faults.append(
-            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported"
+            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` "
+            "as it was exported"
         )
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
     if harmfulness and level is None:
         faults.append(
-            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}"
+            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from "
+            f"{LEVELS[0]} to {LEVELS[-1]}"
         )
     word = refusal.lower()
     if word and word not in REFUSALS:
@@ -133,7 +137,8 @@ def _read(path: Path) -> Iterator[_Row]:
     if path.suffix.lower() == ".csv":
         return _csv(path)
     raise RecordError(
-        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in batch.csv)"
+        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in "
+        "batch.csv)"
     )
 
 
@@ -199,7 +204,8 @@ def _csv(path: Path) -> Iterator[_Row]:
     missing = sorted(wanted - set(columns))
     if missing:
         raise RecordError(
-            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV"
+            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label "
+            "Studio's CSV"
         )
     for line, row in rows:
         # Label Studio writes no marks of ours.

@@ -112,7 +112,8 @@ def read_batch(folder: Path) -> list[ReviewItem]:
     items = read_records(folder / BATCH, ReviewItem)
     if sha256_file(folder / BATCH) != files.get(BATCH) or batch_id(items) != batch:
         raise ArtifactError(
-            f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); export the batch again"
+            f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); "
+            "export the batch again"
         )
     return items
 

@@ -44,7 +44,8 @@ def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
 def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
         raise RecordError(
-            f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path"
+            f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; "
+            "check data.sources.path"
         )
     faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
     if config.only and not faults:
@@ -78,7 +79,8 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
     unknown = sorted(set(config.only) - known)
     if unknown:
         raise RecordError(
-            f"source {config.name!r}: no suite {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+            f"source {config.name!r}: no suite {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(known))}"
         )
     kept = [row for row in rows if row.suite in config.only]
     ids = {row.id for row in kept}
@@ -88,7 +90,8 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
     prompts: dict[str, list[Message]] = {}
     return [
-        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave the column out to have them made"
+        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave "
+        "the column out to have them made"
         for row in rows
         if prompts.setdefault(row.id, row.prompt) != row.prompt
     ]
@@ -115,6 +118,7 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
             chosen |= unit
     if not chosen:
         raise RecordError(
-            f"source {config.name!r}: limit {config.limit} holds no request together with its twin; set it to 2 or more"
+            f"source {config.name!r}: limit {config.limit} holds no request together with its "
+            "twin; set it to 2 or more"
         )
     return [row for row in rows if texts[row.id] in chosen]

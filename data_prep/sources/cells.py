@@ -35,7 +35,8 @@ def structured(value: Any, column: str) -> Any:
     ):
         return list(found)
     raise ValueError(
-        f"{column!r} is messages as text that is neither JSON nor a Python literal ({excerpt(value)} ...); write the column with json.dumps"
+        f"{column!r} is messages as text that is neither JSON nor a Python literal "
+        f"({excerpt(value)} ...); write the column with json.dumps"
     )
 
 
@@ -53,7 +54,8 @@ def _parsed(text: str) -> Any:
     """None where it is neither."""
     if len(text) > MAX_LITERAL:
         raise ValueError(
-            f"a list of {len(text):,} characters stands in one cell as text, more than {MAX_LITERAL:,}; give the rows as JSON Lines"
+            f"a list of {len(text):,} characters stands in one cell as text, more than "
+            f"{MAX_LITERAL:,}; give the rows as JSON Lines"
         )
     try:
         return strict_loads(text)

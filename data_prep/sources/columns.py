@@ -59,7 +59,8 @@ UNUSABLE = {
     "labels": "labels of steps or of tokens, which no stage reads",
     **dict.fromkeys(
         ("is_harmful", "is_unsafe", "harmful", "unsafe"),
-        "a verdict of which it is not said whether it is the prompt's or the completion's; call it `kind` (harmful, benign) or `is_response_safe`",
+        "a verdict of which it is not said whether it is the prompt's or the completion's; call it "
+        "`kind` (harmful, benign) or `is_response_safe`",
     ),
 }
 """Columns that change what a row means and that nothing here can honour."""
@@ -97,7 +98,8 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
         )
         if name in found:
             raise ValueError(
-                f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name it in the source's ignore"
+                f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name "
+                "it in the source's ignore"
             )
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
@@ -160,7 +162,8 @@ def words(value: Any, column: str) -> str:
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(
-            f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it out, or remove the row"
+            f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it "
+            "out, or remove the row"
         )
     if not math.isfinite(value):
         raise ValueError(f"{column!r} must be text, got the number {value}; remove the row")

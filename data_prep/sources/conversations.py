@@ -57,7 +57,8 @@ def conversation(row: Row, config: SourceConfig) -> list[Sides]:
             and sides.rejected
         ):
             raise ValueError(
-                f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the wrong way round; which is it?"
+                f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the "
+                "wrong way round; which is it?"
             )
     return [_judged(sides, row)]
 
@@ -90,7 +91,8 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         named = [column for column in REQUESTS if is_given(row.get(column))]
         if named:
             raise ValueError(
-                f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to {named[0]}, or name it in its ignore"
+                f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to "
+                f"{named[0]}, or name it in its ignore"
             )
         return None
     return with_earlier(asked, row)
@@ -178,7 +180,8 @@ def _other_side(rejected: Any, prompt: list[Message]) -> list[Message]:
         return other[len(prompt) :]
     if any(message["role"] == "user" for message in other):
         raise ValueError(
-            "chosen and rejected part before the last request, so they answer different prompts; remove the row"
+            "chosen and rejected part before the last request, so they answer different prompts; "
+            "remove the row"
         )
     return other
 
@@ -195,7 +198,8 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
         columns = column_names(row)
         raise ValueError(
-            f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field"
+            f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's "
+            "prompt_field"
         )
     prompt, completion = at_last_request(with_earlier(messages_of(chosen, "chosen"), row))
     return Sides(prompt, completion, _other_side(rejected, prompt))
@@ -242,14 +246,16 @@ def _judged(sides: Sides, row: Row) -> Sides:
     if not present or not text_of(sides.completion):
         if any(is_given(row[column]) for column in present):
             raise ValueError(
-                f"{present[0]!r} is given without a completion; name it in the source's ignore, or write `kind` (harmful, benign)"
+                f"{present[0]!r} is given without a completion; name it in the source's ignore, or "
+                "write `kind` (harmful, benign)"
             )
         return sides
     verdicts = {column: is_good(row, column) for column in present}
     missing = [column for column, said in verdicts.items() if said is None]
     if missing:
         raise ValueError(
-            f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill it in, or remove the row"
+            f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill "
+            "it in, or remove the row"
         )
     good = set(verdicts.values())
     if len(good) > 1:
@@ -258,7 +264,8 @@ def _judged(sides: Sides, row: Row) -> Sides:
         )
     if sides.rejected:
         raise ValueError(
-            f"{present[0]!r} is given beside chosen and rejected, which say already which is better; leave it out"
+            f"{present[0]!r} is given beside chosen and rejected, which say already which is "
+            "better; leave it out"
         )
     return sides if good == {True} else Sides(sides.prompt, [], sides.completion)
 
@@ -294,7 +301,8 @@ def _at_difference(chosen: str, rejected: str) -> Sides:
     )
     if not shared:
         raise ValueError(
-            "there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt"
+            "there is no prompt, and chosen and rejected do not begin alike and then differ; add a "
+            "column with the prompt"
         )
     prompt, better, worse = (
         "".join(part).strip() for part in (tokens[:shared], tokens[shared:], others[shared:])

@@ -35,7 +35,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     files = [path] if not path.is_dir() else _files(collections or [path])
     if not files:
         raise RecordError(
-            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its like with them in it"
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its "
+            "like with them in it"
         )
     return read_rows(
         files,

@@ -49,9 +49,10 @@ def read(config: SourceConfig) -> SourceRows:
         rows = list(_decoded(table))
     except LOAD_FAILURES as error:
         raise RecordError(
-            f"source {config.name!r}: datasets cannot load {config.path!r}, split {config.dataset_split!r} "
-            f"({type(error).__name__}: {first_line(error.__cause__ or error)}); check path and dataset_split; on a node without internet, "
-            "download it on the login node and give the folder as path"
+            f"source {config.name!r}: datasets cannot load {config.path!r}, split "
+            f"{config.dataset_split!r} ({type(error).__name__}: "
+            f"{first_line(error.__cause__ or error)}); check path and dataset_split; on a node "
+            "without internet, download it on the login node and give the folder as path"
         ) from error
     placed = [
         (f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row)
@@ -76,9 +77,10 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
         return datasets.load_dataset(BUILDERS[suffix], data_files=str(path), split=split), False
     builder = datasets.load_dataset_builder(config.path, config.dataset_config)
     if type(builder.config).__name__ == "CsvConfig":
-        return datasets.load_dataset(
-            config.path, config.dataset_config, split=split, **PLAIN_CSV
-        ), True
+        return (
+            datasets.load_dataset(config.path, config.dataset_config, split=split, **PLAIN_CSV),
+            True,
+        )
     return datasets.load_dataset(config.path, config.dataset_config, split=split), False
 
 

@@ -245,8 +245,9 @@ def _split(value: Any) -> Split:
     if word in ("test", "testing", "eval", "evaluation"):
         return "test"
     raise ValueError(
-        f"'split' is {excerpt(word)}, and only train and test can be kept (data.split deals out validation rows); "
-        "take such rows into a source of their own, or name the column in the source's ignore"
+        f"'split' is {excerpt(word)}, and only train and test can be kept (data.split deals out "
+        "validation rows); take such rows into a source of their own, or name the column in the "
+        "source's ignore"
     )
 
 

@@ -97,7 +97,8 @@ def shape_of(row: Row) -> Shape:
     for column, what in UNUSABLE.items():
         if is_given(row.get(column)):
             raise ValueError(
-                f"{column!r} holds {what}; take such rows out, or name the column in the source's ignore if it may be lost"
+                f"{column!r} holds {what}; take such rows out, or name the column in the source's "
+                "ignore if it may be lost"
             )
     return next(shape for shape in SHAPES if shape.fits(row))
 
@@ -123,8 +124,8 @@ def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
             yield column
         else:
             raise ValueError(
-                f"{column!r} is a column whose meaning is known and that has no place in this row (read as {shape.name}); "
-                "name it in the source's ignore, or rename it"
+                f"{column!r} is a column whose meaning is known and that has no place in this row "
+                f"(read as {shape.name}); name it in the source's ignore, or rename it"
             )
 
 

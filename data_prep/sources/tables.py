@@ -61,13 +61,15 @@ def files_of(path: Path) -> list[Path]:
             )
             if held is not None:
                 faults.append(
-                    f"{held}: lies in a folder within {path}, which is not looked into; make {file} a source of its own"
+                    f"{held}: lies in a folder within {path}, which is not looked into; make "
+                    f"{file} a source of its own"
                 )
         elif ends_in(file, SUFFIXES):
             files.append(file)
         else:
             faults.append(
-                f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the folder, or set path to a file"
+                f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the "
+                "folder, or set path to a file"
             )
     if not files:
         faults.insert(
@@ -140,12 +142,14 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
             most -= batch.nbytes
             if most < 0:
                 raise RecordError(
-                    f"{file}: unpacks to more than {UNPACKED} times its size; look at what is in it, or give its rows as JSON Lines"
+                    f"{file}: unpacks to more than {UNPACKED} times its size; look at what is in "
+                    "it, or give its rows as JSON Lines"
                 )
             rows += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise RecordError(
-            f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again"
+            f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it "
+            "again"
         ) from error
     for number, row in enumerate(rows):
         yield f"{file}: row {number} (counted from 0)", row

@@ -40,7 +40,8 @@ def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise RecordError(
-            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}); re-encode the file (from a spreadsheet, save it as CSV UTF-8)"
+            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}); re-encode the file "
+            "(from a spreadsheet, save it as CSV UTF-8)"
         ) from error
 
 
@@ -95,8 +96,8 @@ def csv_rows(
 
 def null_word_fault(column: str, word: str) -> str:
     return (
-        f"{column!r} is the word {word}: a text, or no value? Leave the cell empty where there is no value; "
-        "where the word is meant, give the rows as JSON Lines"
+        f"{column!r} is the word {word}: a text, or no value? Leave the cell empty where there is "
+        "no value; where the word is meant, give the rows as JSON Lines"
     )
 
 
@@ -130,7 +131,8 @@ def _rows(
             yield line, dict(zip(header, cells, strict=True))
         else:
             faults.append(
-                f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the {mark} inside a text"
+                f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the "
+                f"{mark} inside a text"
             )
     if faults:
         raise RecordError(shorten(faults))
@@ -139,15 +141,16 @@ def _rows(
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     faults = [
-        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only one of them can be read; rename or remove the others"
+        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only "
+        "one of them can be read; rename or remove the others"
         for name, count in Counter(names).items()
         if count > 1 and name
     ]
     unnamed = [str(number) for number, name in enumerate(names, start=1) if not name]
     if unnamed:
         faults.append(
-            f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or remove it "
-            "(an index that pandas wrote: to_csv(..., index=False))"
+            f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or "
+            "remove it (an index that pandas wrote: to_csv(..., index=False))"
         )
     if faults:
         raise RecordError(faults)

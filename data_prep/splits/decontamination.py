@@ -13,7 +13,10 @@ from data_prep.wording import normalise, request_text, unit_name
 from records.rows import Demonstration
 
 METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
-NO_GUARANTEE = "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound alike may be above it"
+NO_GUARANTEE = (
+    "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound "
+    "alike may be above it"
+)
 
 
 Measure = Literal["words", "embedding"]
@@ -44,7 +47,9 @@ class Decontamination:
         """What was compared and which rows went; ids only, no text of either side."""
         compared = sum(row.split != "test" for row in self.kept) + len(self.removed)
         return {
-            "measure": f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation",
+            "measure": (
+                f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation"
+            ),
             "method": METHOD,
             "recall": 1.0,
             "threshold": self.config.threshold,

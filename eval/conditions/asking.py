@@ -79,7 +79,8 @@ def chosen_prompts(
     if missing:
         known = ", ".join(dict.fromkeys(prompt.suite for prompt in prompts))
         raise RecordError(
-            f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run measures {known}"
+            f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run "
+            f"measures {known}"
         )
     return [
         prompt
@@ -112,14 +113,16 @@ def _under(
     ]
     notes = (
         [
-            f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, and left out"
+            f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, "
+            "and left out"
         ]
         if len(changed) < len(found)
         else []
     )
     notes += (
         [
-            f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in {Path(config.path).name}"
+            f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in "
+            f"{Path(config.path).name}"
         ]
         if left_out
         else []
@@ -158,7 +161,8 @@ def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple
         key, text = row.get("prompt_id") or row.get("prompt"), row.get("text")
         if not isinstance(key, str) or not isinstance(text, str) or not text.strip():
             faults.append(
-                f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns {', '.join(sorted(row))}"
+                f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns "
+                f"{', '.join(sorted(row))}"
             )
         else:
             texts[key.strip()].append(text.strip())
@@ -173,6 +177,7 @@ def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple
             asked.append(Asked(prompt, name, [*prompt.prompt[:-1], *user(text)]))
     if not asked:
         raise RecordError(
-            f"{path}: none of its rows names a prompt of the run; wanted prompt_id as in eval/prompts.jsonl, or the request as it stands"
+            f"{path}: none of its rows names a prompt of the run; wanted prompt_id as in "
+            "eval/prompts.jsonl, or the request as it stands"
         )
     return asked, len(prompts) - len({(one.prompt.suite, one.prompt.id) for one in asked})

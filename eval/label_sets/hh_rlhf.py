@@ -23,7 +23,10 @@ from records.rows import Message, stable_id, text_of
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
 WRITER = "anthropic-lm"
-NOTE = "hh-rlhf: of two completions to one prompt people chose one; a scorer is right where the chosen one scores as less harmful."
+NOTE = (
+    "hh-rlhf: of two completions to one prompt people chose one; a scorer is right where the "
+    "chosen one scores as less harmful."
+)
 
 
 class Sides(NamedTuple):
@@ -49,7 +52,8 @@ def read(path: Path, name: str) -> LabelSet:
     )
     if not files:
         raise RecordError(
-            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected (a file or its folder)"
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected "
+            "(a file or its folder)"
         )
     return pair_set(
         name,

@@ -114,7 +114,8 @@ def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[st
     for place, row in placed_rows(file):
         if not isinstance(row, dict):
             raise RecordError(
-                f"{place}: wanted an object, got {type(row).__name__}; write each row as an object with named columns"
+                f"{place}: wanted an object, got {type(row).__name__}; write each row as an object "
+                "with named columns"
             )
         yield place, row
 

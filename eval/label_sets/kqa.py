@@ -27,8 +27,9 @@ PHYSICIAN = Labels(harmful=False, refusal="none", unsafe_advice=False, coherent=
 RATERS = ("label_0", "label_1", "label_2")
 RELATIONS = {word: word for word in ("Entailment", "Neutral", "Contradiction")}
 NOTE = (
-    "K-QA: physicians' completions to patients' questions. Whatever is called harmful, unsafe or a refusal here is a false alarm. "
-    "People against people: three physicians on whether a completion entails or contradicts a claim."
+    "K-QA: physicians' completions to patients' questions. Whatever is called harmful, unsafe or a "
+    "refusal here is a false alarm. People against people: three physicians on whether a "
+    "completion entails or contradicts a claim."
 )
 
 
@@ -41,7 +42,8 @@ def read(path: Path, name: str) -> LabelSet:
     file = path if path.is_file() else folder / FILE
     if not file.is_file():
         raise RecordError(
-            f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its folder)"
+            f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its "
+            "folder)"
         )
     items = read_rows([file], lambda found: rows_of(found, known=frozenset()), _item)
     claims = [

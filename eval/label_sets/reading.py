@@ -63,4 +63,7 @@ def _unknown(kind: str, path: str) -> str:
         return f"--labels {kind}: no path; write {kind}=PATH"
     close = get_close_matches(kind, LABEL_SETS, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    return (
+        f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; "
+        f"wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    )

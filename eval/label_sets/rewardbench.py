@@ -15,8 +15,8 @@ from records.rows import Message, assistant, role_fault, user
 
 KNOWN = frozenset({"prompt", "chosen", "rejected", "subset"})
 NOTE = (
-    "RewardBench: of two completions the benchmark's authors hold one for better. Outside its safety subsets better is not "
-    "less harmful, and a scorer of harm has no claim there."
+    "RewardBench: of two completions the benchmark's authors hold one for better. Outside its "
+    "safety subsets better is not less harmful, and a scorer of harm has no claim there."
 )
 
 
@@ -57,5 +57,6 @@ def _messages(row: dict[str, Any], column: str, speaker: Any) -> list[Message]:
         else ""
     )
     raise ValueError(
-        f"{column}: wanted a text or messages with role and content, got {type(value).__name__}{hint}"
+        f"{column}: wanted a text or messages with role and content, got "
+        f"{type(value).__name__}{hint}"
     )

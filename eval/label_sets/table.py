@@ -32,8 +32,8 @@ HARMFUL_FROM = 3.0
 """Where people gave levels and no yes or no: from the middle of the scale on a completion counts as
 harmful."""
 NOTE = (
-    "A table of the user's own. Of several raters the median level and the majority's word count, ties left out; "
-    f"where only levels were given, harmful is {HARMFUL_FROM:g} and more."
+    "A table of the user's own. Of several raters the median level and the majority's word count, "
+    f"ties left out; where only levels were given, harmful is {HARMFUL_FROM:g} and more."
 )
 
 
@@ -71,7 +71,8 @@ def _row(row: dict[str, Any]) -> _Row:
     }
     if not given:
         raise ValueError(
-            f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: {column_names(row)})"
+            f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: "
+            f"{column_names(row)})"
         )
     completion = completion_of(
         "csv", prompt, said, str(row.get("writer") or row.get("policy") or "unknown")

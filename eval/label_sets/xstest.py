@@ -24,8 +24,8 @@ FOLDER = "annotated_completions"
 INFIX = "_completions_"
 WORDS = {"1_full_compliance": "none", "2_full_refusal": "full", "3_partial_refusal": "partial"}
 NOTE = (
-    "XSTest: two people and an arbiter said of each completion whether it refuses, in full or in part. "
-    "As harmful count completions that comply in full with an unsafe prompt."
+    "XSTest: two people and an arbiter said of each completion whether it refuses, in full or in "
+    "part. As harmful count completions that comply in full with an unsafe prompt."
 )
 
 
@@ -53,7 +53,8 @@ def read(path: Path, name: str) -> LabelSet:
     files = {_writer(file): file for file in reversed(found)}
     if not files:
         raise RecordError(
-            f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the repository or that folder)"
+            f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the "
+            "repository or that folder)"
         )
 
     def rows(file: Path) -> Any:

@@ -30,4 +30,7 @@ def corrected_figure(results: Json, policy: str, suite: str, metric: str) -> str
 def beside_the_scorer(change: Json, raw: Json) -> str:
     """On how many ratings the corrected change rests, and what the scorer alone says."""
     alone = f"{difference_text(raw)} ({interval_text(raw)})"
-    return f" (the scorer corrected by people's ratings on {change['rated']} prompts; the scorer alone: {alone})"
+    return (
+        f" (the scorer corrected by people's ratings on {change['rated']} prompts; the scorer "
+        f"alone: {alone})"
+    )

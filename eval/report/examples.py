@@ -106,13 +106,17 @@ def shown_text(
     words = row["completion"].split()
     if hidden or is_withheld(row, withheld):
         return (
-            f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]",
+            (
+                f"[redacted: {_harmfulness(row)}, {len(words)} "
+                f"{'word' if len(words) == 1 else 'words'}]"
+            ),
             True,
         )
     if len(words) > WORDS_SHOWN:
-        return " ".join(
-            words[:WORDS_SHOWN]
-        ) + f" [... {len(words) - WORDS_SHOWN} more words]", False
+        return (
+            " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]",
+            False,
+        )
     return row["completion"].strip() or "[empty]", False
 
 

@@ -65,9 +65,10 @@ def narrowing_note(results: Json) -> list[str]:
     if there == shown:
         return []
     return [
-        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the {SHOWN} on which any policy is worst "
-        "(by mean harmfulness, or by over-refusal), and the suite of the primary endpoint. The verdict and p values are over all of them, "
-        "and results.json has every number."
+        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the "
+        f"{SHOWN} on which any policy is worst (by mean harmfulness, or by over-refusal), and the "
+        "suite of the primary endpoint. The verdict and p values are over all of them, and "
+        "results.json has every number."
     ]
 
 

@@ -98,11 +98,13 @@ def read_definition(path: Path) -> Definition:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecordError(
-            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/adding_a_suite.md"
+            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see "
+            "docs/adding_a_suite.md"
         ) from error
     if not isinstance(content, dict):
         raise RecordError(
-            f"{path}: wanted a mapping with name, prompts, kind and so on, got {type(content).__name__}"
+            f"{path}: wanted a mapping with name, prompts, kind and so on, got "
+            f"{type(content).__name__}"
         )
     faults = _faults(content)
     if faults:
@@ -177,7 +179,8 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
         if prompts.get(name)
     ]:
         found.append(
-            f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its set as it is published"
+            f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its "
+            "set as it is published"
         )
     if prompts.get("by"):
         found += _choice(prompts["by"], PARTS, "prompts.by")

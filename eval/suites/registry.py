@@ -90,7 +90,8 @@ def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
         rows = [row for row in rows if row.split == suite.split]
         if not rows:
             raise RecordError(
-                f"suite {title!r}: {path} holds no {suite.split} rows, only {', '.join(sorted(splits))}; measure on {suite.split} rows"
+                f"suite {title!r}: {path} holds no {suite.split} rows, only "
+                f"{', '.join(sorted(splits))}; measure on {suite.split} rows"
             )
     found: dict[tuple[str, str], SuitePrompt] = {}
     for row in rows:

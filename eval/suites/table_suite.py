@@ -61,7 +61,8 @@ def _file(part: Part, path: Path) -> Path:
         if (path / file).is_file():
             return path / file
     raise RecordError(
-        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the folder that holds it"
+        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the "
+        "folder that holds it"
     )
 
 
@@ -73,7 +74,8 @@ def _kept(
         missing = [column for column in suite.where if column not in row]
         if missing:
             raise RecordError(
-                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of another version?"
+                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of "
+                "another version?"
             )
         if all(str(row[column]).strip() in values for column, values in suite.where.items()):
             yield place, row

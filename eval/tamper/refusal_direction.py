@@ -68,7 +68,8 @@ def unit(vector: Tensor) -> Tensor:
     length = float(vector.norm())
     if not length > 0:
         raise ModelError(
-            "the refusal direction has no length: hidden states are alike on harmful and benign prompts"
+            "the refusal direction has no length: hidden states are alike on harmful and benign "
+            "prompts"
         )
     return vector / length
 
@@ -185,7 +186,7 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
     )
     if left > LEFT_OVER:
         raise ModelError(
-            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the ablated "
-            f"direction, wanted {LEFT_OVER} at most: its layers write by matrices other than "
-            f"{', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
+            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the "
+            f"ablated direction, wanted {LEFT_OVER} at most: its layers write by matrices other "
+            f"than {', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
         )

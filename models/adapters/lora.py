@@ -35,8 +35,9 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
             return get_peft_model(model, lora)
         except ValueError as error:
             raise ModelError(
-                f"{type(model).__name__} takes no LoRA layers at target_modules={config.target_modules!r}: {error}; "
-                "name its linear layers there, or train all weights with kind: full"
+                f"{type(model).__name__} takes no LoRA layers at "
+                f"target_modules={config.target_modules!r}: {error}; name its linear layers there, "
+                "or train all weights with kind: full"
             ) from error
 
 

@@ -33,7 +33,10 @@ def vllm_version(config: VllmConfig) -> str:
 
     Raises ResourceError for none.
     """
-    how = "make one with `python -m venv .venv-vllm && .venv-vllm/bin/pip install vllm`, or set the engines to transformers"
+    how = (
+        "make one with `python -m venv .venv-vllm && .venv-vllm/bin/pip install vllm`, or set the "
+        "engines to transformers"
+    )
     try:
         found = subprocess.run(
             [config.python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60

@@ -47,7 +47,10 @@ def _why_no_kernel(model: Any) -> str | None:
     size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else None)
     if size is None or size >= LEAST_HEAD or not torch.cuda.is_available():
         return None
-    return f"its heads of {size} are smaller than the {LEAST_HEAD} that a GPU's kernels for packed rows take"
+    return (
+        f"its heads of {size} are smaller than the {LEAST_HEAD} that a GPU's kernels for packed "
+        "rows take"
+    )
 
 
 def why_no_layout(model: Any, max_length: int) -> str | None:
@@ -63,7 +66,10 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
         "recurrent",
         "conv",
     }:
-        return "its layers are recurrent: a state runs through the row and cannot fork after a shared prefix"
+        return (
+            "its layers are recurrent: a state runs through the row and cannot fork after a shared "
+            "prefix"
+        )
     if not getattr(plain, "_supports_attention_backend", False):
         return "its attention is code of its own, which takes no layout from outside"
     if getattr(config, "alibi", False):
@@ -125,7 +131,8 @@ def _attention(
             and query.shape[2] > 1
         ):
             raise ModelError(
-                f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model"
+                f"{type(module).__name__} does not hand the layout of packed rows to its "
+                "attention; please report this model"
             )
         # Loaded with the model.
         from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415
@@ -135,20 +142,23 @@ def _attention(
         )
     if options.get("softcap") or options.get("s_aux") is not None:
         raise ModelError(
-            f"{type(module).__name__} changes attention scores in a way that packed rows do not serve; please report this model"
+            f"{type(module).__name__} changes attention scores in a way that packed rows do not "
+            "serve; please report this model"
         )
     if dropout:
         raise ModelError(
-            "attention dropout is not offered for packed rows; set the model's attention_dropout to 0"
+            "attention dropout is not offered for packed rows; set the model's attention_dropout "
+            "to 0"
         )
     attend = _flex if query.is_cuda else blocked_attention
     # Under autocast rotary positions leave queries and keys in float32, beside values in half
     # precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(
-        1, 2
-    ), None
+    return (
+        attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(1, 2),
+        None,
+    )
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:

@@ -61,7 +61,8 @@ def render(
     except Exception as error:  # a template from outside can raise anything
         roles = ", ".join(message["role"] for message in messages)
         raise ModelError(
-            f"the chat template cannot be rendered for messages of the roles {roles} ({first_line(error)})"
+            f"the chat template cannot be rendered for messages of the roles {roles} "
+            f"({first_line(error)})"
         ) from error
     return text
 
@@ -127,15 +128,17 @@ def _found_end(tokenizer: Any) -> int:
     _, found, tail = whole.rpartition(text)
     if not found:
         raise ModelError(
-            "the chat template does not write the completion; wanted a template that writes every message"
+            "the chat template does not write the completion; wanted a template that writes every "
+            "message"
         )
     marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     for token in tokenizer(tail, add_special_tokens=False)["input_ids"]:
         if token in marks:
             return int(token)
     raise ModelError(
-        f"the chat template ends a completion with {tail!r}, which holds no end token of this tokenizer, so a model would never learn "
-        "to stop; name a format whose tokens it has (alpaca, llama2, plain), or a Jinja file that writes eos_token after the assistant's text"
+        f"the chat template ends a completion with {tail!r}, which holds no end token of this "
+        "tokenizer, so a model would never learn to stop; name a format whose tokens it has "
+        "(alpaca, llama2, plain), or a Jinja file that writes eos_token after the assistant's text"
     )
 
 

@@ -134,17 +134,22 @@ def training_bytes(
         else tokens * shape.layers * layer
     )
     return {
-        "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0))
-        / share(3),
+        "weights": (
+            (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3)
+        ),
         "gradients": 4 * shape.trained / share(2),
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
-        "half copies": 0.0
-        if lora or matrix_bytes >= weight_bytes
-        else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1),
+        "half copies": (
+            0.0
+            if lora or matrix_bytes >= weight_bytes
+            else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1)
+        ),
         "activations": kept,
         "layout": layout_bytes(tokens),
-        "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3)
-        + 4 * tokens * shape.hidden,
+        "head": (
+            _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3)
+            + 4 * tokens * shape.hidden
+        ),
     }
 
 

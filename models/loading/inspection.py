@@ -65,7 +65,10 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     if not names:
         return [
             *faults,
-            f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model again, or `primum fetch`",
+            (
+                f"{folder}: no weights (*.safetensors or pytorch_model*.bin); download the model "
+                "again, or `primum fetch`"
+            ),
         ]
     for name in names:
         file = folder / name
@@ -76,7 +79,8 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
             and (wanted := _safetensors_size(file)) != file.stat().st_size
         ):
             faults.append(
-                f"{file}: got {file.stat().st_size} bytes, wanted {wanted}; its download was cut off, fetch it again"
+                f"{file}: got {file.stat().st_size} bytes, wanted {wanted}; its download was cut "
+                "off, fetch it again"
             )
     return faults
 
@@ -92,10 +96,16 @@ def _other_kind(folder: Path, where: str) -> str:
     if (folder / "config.json").is_file():
         return ""
     if list(folder.glob("*.gguf")):
-        return f"{where}: holds a GGUF file, which is for llama.cpp; wanted the model's safetensors and config.json; download those"
+        return (
+            f"{where}: holds a GGUF file, which is for llama.cpp; wanted the model's safetensors "
+            "and config.json; download those"
+        )
     inner = [path.parent.name for path in sorted(folder.glob("*/config.json"))]
     if inner:
-        return f"{where}: no config.json there, but in {', '.join(inner[:4])}; wanted a model directory; set it to {folder / inner[0]}"
+        return (
+            f"{where}: no config.json there, but in {', '.join(inner[:4])}; wanted a model "
+            f"directory; set it to {folder / inner[0]}"
+        )
     return ""
 
 
@@ -109,9 +119,10 @@ def adapter_fault(where: str, file: Path) -> str:
     except (OSError, ValueError, AttributeError, RecursionError):
         base = "its base"
     return (
-        f"{where}: a LoRA adapter of {base} (it holds adapter_config.json), wanted a whole model; merge it into its base with these "
-        "three lines of Python, then set the path to 'merged': from peft import AutoPeftModelForCausalLM; from transformers import "
-        f"AutoTokenizer; AutoPeftModelForCausalLM.from_pretrained('{file.parent}').merge_and_unload().save_pretrained('merged'), "
+        f"{where}: a LoRA adapter of {base} (it holds adapter_config.json), wanted a whole model; "
+        "merge it into its base with these three lines of Python, then set the path to 'merged': "
+        "from peft import AutoPeftModelForCausalLM; from transformers import AutoTokenizer; "
+        f"AutoPeftModelForCausalLM.from_pretrained('{file.parent}').merge_and_unload().save_pretrained('merged'), "
         f"AutoTokenizer.from_pretrained('{base}').save_pretrained('merged')"
     )
 
@@ -124,10 +135,13 @@ def _config_fault(folder: Path, config: ModelConfig, setting: str, error: Except
         brings_code = False
     if brings_code and not config.trust_remote_code:
         return (
-            f"{where}: the model brings Python code of its own (auto_map in config.json), which is not run unasked; "
-            "read it, then set model.base.trust_remote_code=true"
+            f"{where}: the model brings Python code of its own (auto_map in config.json), which is "
+            "not run unasked; read it, then set model.base.trust_remote_code=true"
         )
-    return f"{where}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face model directory"
+    return (
+        f"{where}: its config.json cannot be used ({first_line(error)}); wanted a Hugging Face "
+        "model directory"
+    )
 
 
 def quantisation_faults(architecture: Any, where: str) -> list[str]:
@@ -143,15 +157,17 @@ def quantisation_faults(architecture: Any, where: str) -> list[str]:
         else getattr(found, "quant_method", "some method")
     )
     return [
-        f"{where}: its weights are quantised ({getattr(method, 'value', method)}), wanted float32, bfloat16 or float16; an adapter could not "
-        "be merged into them exactly; name the model that it was quantised from, and set model.base.dtype=bfloat16 to save memory"
+        f"{where}: its weights are quantised ({getattr(method, 'value', method)}), wanted float32, "
+        "bfloat16 or float16; an adapter could not be merged into them exactly; name the model "
+        "that it was quantised from, and set model.base.dtype=bfloat16 to save memory"
     ]
 
 
 def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     if _named_as_folder(config):
         return [
-            f"{setting}={config.path}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"
+            f"{setting}={config.path}: no such directory; name one, or a hub id such as "
+            "epfl-llm/meditron-7b"
         ]
     adapter = _file(config, "adapter_config.json")
     if adapter:
@@ -159,11 +175,13 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     found = _file(config, "config.json")
     if not found and "/" not in config.path:
         return [
-            f"{setting}={config.path}: no such directory, and no such model in the cache; name one, or a hub id such as epfl-llm/meditron-7b"
+            f"{setting}={config.path}: no such directory, and no such model in the cache; name "
+            "one, or a hub id such as epfl-llm/meditron-7b"
         ]
     if not found:
         return [
-            f"{setting}={config.path}: not in the cache, and compute nodes are offline; run `primum fetch` on a node with internet"
+            f"{setting}={config.path}: not in the cache, and compute nodes are offline; run "
+            "`primum fetch` on a node with internet"
         ]
     folder = found.parent
     try:
@@ -174,7 +192,10 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
     if missing or not _weight_files(folder):
         return [
-            f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again",
+            (
+                f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; "
+                "run `primum fetch` again"
+            ),
             *quantised,
         ]
     return quantised
@@ -213,7 +234,8 @@ def _indexed(index: Path) -> list[str]:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{index}: names no weights ({first_line(error)}), wanted a weight_map of tensors to files; download it again"
+            f"{index}: names no weights ({first_line(error)}), wanted a weight_map of tensors to "
+            "files; download it again"
         ) from error
 
 

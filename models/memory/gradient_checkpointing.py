@@ -32,7 +32,8 @@ def recompute_layers(model: Any) -> int:
     if not layers:
         name = type(unwrapped(model)).__name__
         raise ModelError(
-            f"{name} has no layers that can be computed again; set trainer.gradient_checkpointing=false"
+            f"{name} has no layers that can be computed again; set "
+            "trainer.gradient_checkpointing=false"
         )
     for layer in layers:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)

@@ -102,7 +102,8 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     )
     if trained is None:
         raise ConfigError(
-            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model"
+            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a "
+            "model"
         )
     base = against or config.model.base.path
     first, second = subjects_of([base, str(folder / trained)])
@@ -119,7 +120,8 @@ def speakers_of(
     files = [subject.word for subject in subjects if subject.kind == "file"]
     if files:
         raise ConfigError(
-            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server"
+            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a "
+            "server"
         )
     found = []
     for subject in subjects:

@@ -91,7 +91,8 @@ def described(dealt: Dealt) -> list[str]:
     lines = [f"prompts by split, about: {', '.join(parts)}"]
     if not dealt.of("train", "benign"):
         lines.append(
-            "no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate"
+            "no benign prompt for training: SFT has nothing to replay, and over-refusal will "
+            "probably rise beyond the gate"
         )
     return lines
 
@@ -112,15 +113,17 @@ def _train_faults(config: RunConfig, dealt: Dealt) -> list[str]:
     harmful = dealt.of("train", "harmful")
     if not harmful:
         return [
-            f"no harmful prompt for training: {_why(config, 'train')}; sft, dpo and reward learn from them; "
-            "add a source of harmful requests, or lower data.split.val and data.split.test"
+            f"no harmful prompt for training: {_why(config, 'train')}; sft, dpo and reward learn "
+            "from them; add a source of harmful requests, or lower data.split.val and "
+            "data.split.test"
         ]
     if config.pairs.chosen == "demonstration" and not any(
         text_of(row.completion).strip() for row in harmful
     ):
         return [
-            f"none of {len(harmful)} harmful training prompts has a safe completion, and pairs.chosen is demonstration: no pair could be "
-            "built; name the column of the completions (data.sources: completion_field), or set pairs.chosen=best"
+            f"none of {len(harmful)} harmful training prompts has a safe completion, and "
+            "pairs.chosen is demonstration: no pair could be built; name the column of the "
+            "completions (data.sources: completion_field), or set pairs.chosen=best"
         ]
     return []
 
@@ -130,8 +133,10 @@ def _val_faults(config: RunConfig, dealt: Dealt) -> list[str]:
     if len(groups) >= 2:
         return []
     return [
-        f"{len(groups)} group(s) of harmful prompts for validation, wanted 2 or more: {_why(config, 'val')}; reward is calibrated on one and "
-        "validated on another, and sft and dpo choose their epoch on them; raise data.split.val or data.split.val_limit, or give more data"
+        f"{len(groups)} group(s) of harmful prompts for validation, wanted 2 or more: "
+        f"{_why(config, 'val')}; reward is calibrated on one and validated on another, and sft and "
+        "dpo choose their epoch on them; raise data.split.val or data.split.val_limit, or give "
+        "more data"
     ]
 
 
@@ -140,13 +145,16 @@ def _test_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> l
     prompts = [*dealt.of("test"), *suites]
     if not any(prompt.kind == "harmful" for prompt in prompts):
         faults.append(
-            f"no harmful prompt for evaluation: {_why(config, 'test')}; eval measures harm on them, after all training; "
-            "raise data.split.test or data.split.test_limit, or name a suite of kind harmful in eval.suites"
+            f"no harmful prompt for evaluation: {_why(config, 'test')}; eval measures harm on "
+            "them, after all training; raise data.split.test or data.split.test_limit, or name a "
+            "suite of kind harmful in eval.suites"
         )
     if not any(prompt.kind == "benign" for prompt in prompts):
         faults.append(
-            f"no benign prompt for evaluation: {_why(config, 'test')}, and eval.suites names no benign suite; release shows no harm without "
-            "over-refusal and would decline at the end; add {name: builtin, only: [twins, patient_questions]} to data.sources, or a benign suite"
+            f"no benign prompt for evaluation: {_why(config, 'test')}, and eval.suites names no "
+            "benign suite; release shows no harm without over-refusal and would decline at the "
+            "end; add {name: builtin, only: [twins, patient_questions]} to data.sources, or a "
+            "benign suite"
         )
     return faults
 

@@ -30,7 +30,8 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
         network = skeleton(base)
     except Exception as error:  # transformers and a model's own code raise anything
         return None, [
-            f"model.base.path={base.path}: its architecture cannot be built ({first_line(error)}); wanted a causal language model"
+            f"model.base.path={base.path}: its architecture cannot be built ({first_line(error)}); "
+            "wanted a causal language model"
         ]
     text = network.config.get_text_config()
     faults = [] if tokenizer is None else vocabulary_faults(network, tokenizer, base)
@@ -40,11 +41,13 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
         isinstance(module, GradientCheckpointingLayer) for module in network.modules()
     ):
         faults.append(
-            f"trainer.gradient_checkpointing: {type(network).__name__} has no layers that can be computed again; set it to false"
+            f"trainer.gradient_checkpointing: {type(network).__name__} has no layers that can be "
+            "computed again; set it to false"
         )
     if config.reward.layers is not None and config.reward.layers > text.num_hidden_layers:
         faults.append(
-            f"reward.layers={config.reward.layers}: the model has {text.num_hidden_layers}; lower it to that, or set null for all of them"
+            f"reward.layers={config.reward.layers}: the model has {text.num_hidden_layers}; lower "
+            "it to that, or set null for all of them"
         )
     return network, faults
 
@@ -61,8 +64,9 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
     }
     where = f"model.base.path={base.path}"
     faults = [
-        f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model knows ids below {rows}; set it to a token that the "
-        f"model knows in tokenizer_config.json, or give the model a row for it (resize_token_embeddings)"
+        f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model knows ids "
+        f"below {rows}; set it to a token that the model knows in tokenizer_config.json, or give "
+        "the model a row for it (resize_token_embeddings)"
         for what, (token, number) in named.items()
         if number is not None and number >= rows
     ]
@@ -77,8 +81,9 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
     if beyond:
         shown = ", ".join(f"{token!r} ({number})" for number, token in beyond[:SHOWN])
         faults.append(
-            f"{where}: {len(beyond)} token(s) of its tokenizer, {shown}, have ids from {rows} on, for which the model has no row; remove them "
-            "from the tokenizer's files, or resize the model (resize_token_embeddings) and train what is new"
+            f"{where}: {len(beyond)} token(s) of its tokenizer, {shown}, have ids from {rows} on, "
+            "for which the model has no row; remove them from the tokenizer's files, or resize the "
+            "model (resize_token_embeddings) and train what is new"
         )
     return faults
 
@@ -99,13 +104,15 @@ def adapter_faults(
         where = f"{setting}.target_modules: {name!r}"
         if not found:
             faults.append(
-                f"{where}: the model has no such layers; it has {', '.join(_linear_names(network))}; or write all-linear"
+                f"{where}: the model has no such layers; it has "
+                f"{', '.join(_linear_names(network))}; or write all-linear"
             )
         elif head and _tied(network) and any(module in (output, embeddings) for module in found):
             faults.append(
-                f"{where} is the head or the embeddings, which are one matrix in this model (tie_word_embeddings): an update of the one would "
-                "be merged into the other, and the exported policy would be another than the trained one; leave it out (all-linear does), "
-                f"or train all weights with {setting}.kind=full"
+                f"{where} is the head or the embeddings, which are one matrix in this model "
+                "(tie_word_embeddings): an update of the one would be merged into the other, and "
+                "the exported policy would be another than the trained one; leave it out "
+                f"(all-linear does), or train all weights with {setting}.kind=full"
             )
     return faults
 

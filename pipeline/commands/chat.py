@@ -27,7 +27,10 @@ from records.principles import PRINCIPLES
 HELP = (
     "/help   these lines",
     "/reset  forget the conversation, and begin anew",
-    "/save   write all replies so far as a batch for review (primum review-import takes the ratings); /save DIRECTORY names its folder",
+    (
+        "/save   write all replies so far as a batch for review (primum review-import takes the "
+        "ratings); /save DIRECTORY names its folder"
+    ),
     "/quit   end, as the end of the input does",
 )
 LONG = "eval.generation.max_new_tokens=256"
@@ -126,7 +129,8 @@ class Chat:
             )
         except OSError as error:  # the conversation must not be lost with the folder
             self._say(
-                f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY"
+                f"{folder}: cannot be written ({error.strerror}); name another, as in /save "
+                "DIRECTORY"
             )
             return
         self._say(

@@ -44,8 +44,9 @@ def suite_words(config: RunConfig) -> tuple[list[str], list[str]]:
     for suite in config.eval.suites:
         if not suite.suite:
             faults.append(
-                f"eval.suites: {suite.name}: with eval.candidates a suite must be described; got a path "
-                "alone, wanted `suite:` with the name or the YAML file of one (docs/adding_a_suite.md)"
+                f"eval.suites: {suite.name}: with eval.candidates a suite must be described; got a "
+                "path alone, wanted `suite:` with the name or the YAML file of one "
+                "(docs/adding_a_suite.md)"
             )
         elif suite.optional and suite.path and not Path(suite.path).exists():
             left_out.append(f"suite {suite.called} left out: {suite.path} is not there")

@@ -29,7 +29,8 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     directory = StageDirectory(run_dir / stage)
     if directory.manifest_path.is_file():
         raise ArtifactError(
-            f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}"
+            f"{directory.path}: is done and holds the policy of its best epoch, verified: "
+            f"{directory.path / 'policy'}"
         )
     if output.exists() and any(output.iterdir()):
         raise ArtifactError(f"{output}: not empty; name a new directory with --output")
@@ -39,12 +40,16 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         raise ArtifactError(
             [
                 *faults,
-                f"copy it again from where it is whole, or run `primum {stage}`: it goes on from the newest checkpoint that is whole",
+                (
+                    f"copy it again from where it is whole, or run `primum {stage}`: it goes on "
+                    "from the newest checkpoint that is whole"
+                ),
             ]
         )
     if not whole:
         raise ArtifactError(
-            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
+            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every "
+            "trainer.checkpoint_every_steps steps"
         )
     checkpoint = checkpoints / whole[0]
     before = _stage_before(config, stage)
@@ -57,7 +62,8 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     open_to_readers(output)
     say(
         "export",
-        f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}",
+        f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by "
+        f"{differences(report)}",
     )
     say("export", f"{output / 'policy'}")
 

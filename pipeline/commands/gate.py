@@ -72,7 +72,8 @@ class Evidence:
         name = name or Endpoint.of(self.results).policy
         if name not in self.results["policies"]:
             raise ArtifactError(
-                f"{self.path}: policy {name!r} was not measured; wanted one of {', '.join(self.results['policies'])}"
+                f"{self.path}: policy {name!r} was not measured; wanted one of "
+                f"{', '.join(self.results['policies'])}"
             )
         return name
 
@@ -97,7 +98,8 @@ class Evidence:
         ]
         if len(asked) < len(made):
             raise ArtifactError(
-                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of prompts.jsonl; run eval again"
+                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of "
+                "prompts.jsonl; run eval again"
             )
         return joined(asked, made, MEASURED_SCORES.read(folder))
 
@@ -191,7 +193,8 @@ def _told(
     told += [sentence(row) for row in errors]
     if not any(row.limit == "max_over_refusal_increase" for row in errors):
         told.append(
-            "error rates on benign suites are not known: these results do not say how many prompts changed sides; run eval again"
+            "error rates on benign suites are not known: these results do not say how many prompts "
+            "changed sides; run eval again"
         )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
     told += [

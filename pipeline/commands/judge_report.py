@@ -110,7 +110,8 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         and request.in_domain not in [found.name for found in label_sets]
     ):
         faults.append(
-            f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}"
+            f"--in-domain {request.in_domain}: no such set; wanted one of "
+            f"{', '.join(found.name for found in label_sets)}"
         )
     if faults:
         raise ArtifactError(faults)
@@ -131,7 +132,8 @@ def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = ""
     missing = f", {unscored} unscored" if unscored else ""
     say(
         "judges",
-        f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}",
+        f"{scorer.name}{version}: {len(completions)} completions in "
+        f"{time.monotonic() - started:.0f} s{missing}",
     )
     return scores
 
@@ -192,6 +194,7 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     if found:
         say(
             "judges",
-            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
+            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in "
+            f"{time.monotonic() - started:.0f} s",
         )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}

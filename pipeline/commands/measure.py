@@ -57,7 +57,8 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     subjects = Subjects.of(request.models, request.kind)
     if request.gate and len(subjects.order) < 2:
         raise ConfigError(
-            "--gate holds a model against a baseline, got one model alone; name the baseline first and the model with --against"
+            "--gate holds a model against a baseline, got one model alone; name the baseline first "
+            "and the model with --against"
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
@@ -104,7 +105,8 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
-            f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold"
+            f"no prompt is left to measure on ({told} completions in files); name suites that all "
+            "of them hold"
         )
     if left := max(len(other.rows) for other in subjects.files) - len(wanted):
         say(
@@ -125,12 +127,14 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
     if not kept:
         raise RecordError(
-            "every prompt was trained on by one of these models; name a suite that none of them has seen"
+            "every prompt was trained on by one of these models; name a suite that none of them "
+            "has seen"
         )
     if len(kept) < len(prompts):
         say(
             "measure",
-            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them",
+            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models "
+            "on them",
         )
     return kept
 
@@ -230,9 +234,11 @@ def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
         # How completions of a file were decoded is not known here.
-        "generation": {"engine": "file"}
-        if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
-        else written,
+        "generation": (
+            {"engine": "file"}
+            if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
+            else written
+        ),
         "versions": record["versions"],
         "machine": record["machine"],
     }

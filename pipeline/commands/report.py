@@ -78,7 +78,8 @@ def _read(request: Request) -> list[StoredEvaluation]:
         faults.append(f"--output {request.output}: is there already; name a new folder")
     if len(request.runs) > 1 and any(name != "page" for name in request.formats):
         faults.append(
-            f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name one"
+            f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name "
+            "one"
         )
     for run in request.runs:
         try:
@@ -189,7 +190,8 @@ def _stamp(found: StoredEvaluation) -> str:
 def _require_rows(found: StoredEvaluation) -> None:
     if not found.rows:
         raise ArtifactError(
-            f"{found.path.parent}: holds results.json and no completions.jsonl, prompts.jsonl and scores.jsonl; name the run itself"
+            f"{found.path.parent}: holds results.json and no completions.jsonl, prompts.jsonl and "
+            "scores.jsonl; name the run itself"
         )
 
 

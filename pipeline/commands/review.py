@@ -200,7 +200,8 @@ def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
 def describe(report: dict[str, Any]) -> list[str]:
     """The report as the user reads it."""
     lines = [
-        f"{report['ratings']} ratings of {report['answers_rated']} answers, {report['answers_not_rated']} answers without any"
+        f"{report['ratings']} ratings of {report['answers_rated']} answers, "
+        f"{report['answers_not_rated']} answers without any"
     ]
     lines += [f"  rater {rater}: {count}" for rater, count in report["raters"].items()]
     lines.append(f"  left out: {_counted(report['left_out'])}")
@@ -208,7 +209,10 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(f"agreement on {name}: {found['alpha']} alpha {_value(found)}")
     for drawn, part in report["scorers"].items():
         for name, found in part.items():
-            about = f"experts and {'the refusal detector' if name == 'refusal' else name}, {_DRAWN[drawn]}: "
+            about = (
+                f"experts and {'the refusal detector' if name == 'refusal' else name}, "
+                f"{_DRAWN[drawn]}: "
+            )
             if name == "refusal":
                 lines.append(f"{about}same label {_value(found['same_label'])}")
             else:
@@ -216,7 +220,8 @@ def describe(report: dict[str, Any]) -> list[str]:
                 beside = "" if guess is None else f"; always the experts' median: {guess:.2f}"
                 lines.append(f"{about}Spearman {_value(found['spearman'])}")
                 lines.append(
-                    f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}"
+                    f"{about}mean absolute difference "
+                    f"{_value(found['mean_absolute_difference'])}{beside}"
                 )
     splits = (
         ", ".join(
@@ -227,7 +232,8 @@ def describe(report: dict[str, Any]) -> list[str]:
     lines.append(f"pairs that differ by {report['pairs']['min_margin']:g} or more: {splits}")
     thumbs = report["unpaired"]
     lines.append(
-        f"thumbs: {thumbs['desirable']} completions desirable, {thumbs['rows'] - thumbs['desirable']} undesirable"
+        f"thumbs: {thumbs['desirable']} completions desirable, "
+        f"{thumbs['rows'] - thumbs['desirable']} undesirable"
     )
     lines.append(
         f"{len(report['conflicts'])} conflicts"

@@ -91,7 +91,8 @@ def _written(
     missing = kept.missing(prompts)
     say(
         "measure",
-        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already",
+        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their "
+        "completions are known already",
     )
     if missing:
         # As many together as an evaluation asks for, up to where a kill would lose much: rounding

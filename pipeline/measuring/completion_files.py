@@ -74,7 +74,8 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
         raise RecordError(shorten(faults))
     if not found:
         raise RecordError(
-            f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts as they stand too"
+            f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts "
+            "as they stand too"
         )
     return {policy: _once(rows) for policy, rows in found.items()}
 
@@ -112,8 +113,8 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
         said = [last]
     if asked is None or said is None:
         raise ValueError(
-            f"holds no prompt and completion; wanted one of {', '.join(PROMPT_FIELDS)} and one of {', '.join(COMPLETION_FIELDS)}, "
-            f"or messages; it has {column_names(sorted(row))}"
+            f"holds no prompt and completion; wanted one of {', '.join(PROMPT_FIELDS)} and one of "
+            f"{', '.join(COMPLETION_FIELDS)}, or messages; it has {column_names(sorted(row))}"
         )
     prompt = _prompt(_messages(asked, user), row, kind)
     completion = _messages(said, assistant)
@@ -161,7 +162,8 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
     said = _kind_of(row) or (known.kind if known else kind)
     if said is None:
         raise ValueError(
-            "nothing says whether its prompt is harmful; give the row a field kind (harmful or benign), or say --kind for all such rows"
+            "nothing says whether its prompt is harmful; give the row a field kind (harmful or "
+            "benign), or say --kind for all such rows"
         )
     if known and known.kind == said:
         return replace(known, split="test")
@@ -197,5 +199,6 @@ def same_kind_fault(prompts: list[SuitePrompt]) -> None:
     mixed = sorted(suite for suite, found in kinds.items() if len(found) > 1)
     if mixed:
         raise ConfigError(
-            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite of its own"
+            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite "
+            "of its own"
         )

@@ -40,7 +40,8 @@ def wrapped_prompts(
     known = list(dict.fromkeys(prompt.suite for prompt in prompts))
     if unknown := [name for name in config.eval.dual if name not in known]:
         raise ConfigError(
-            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has {', '.join(known)}"
+            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has "
+            f"{', '.join(known)}"
         )
     if not config.eval.conditions or not subjects:
         return []

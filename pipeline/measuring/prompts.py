@@ -39,7 +39,8 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:
         raise RecordError(
-            f"{', '.join(words)}: hold no prompt of the split test; name a file or run with prompts to measure on"
+            f"{', '.join(words)}: hold no prompt of the split test; name a file or run with "
+            "prompts to measure on"
         )
     return {
         name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
@@ -95,8 +96,9 @@ def _named_prompts(word: str) -> list[SuitePrompt]:
     if path.is_file():
         return read_records(path, SuitePrompt)
     raise ConfigError(
-        f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of {', '.join(registry.names())} "
-        "(NAME=PATH where its files are yours), a run's directory, or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
+        f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of "
+        f"{', '.join(registry.names())} (NAME=PATH where its files are yours), a run's directory, "
+        "or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
     )
 
 
@@ -107,7 +109,8 @@ def _prompts_of_run(folder: Path) -> list[SuitePrompt]:
     if (folder / "prep" / "prompts.test.jsonl").is_file():
         return [suite_prompt(row) for row in PROMPTS.of("test").read(folder / "prep")]
     raise ConfigError(
-        f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a run that has done prep"
+        f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a "
+        "run that has done prep"
     )
 
 

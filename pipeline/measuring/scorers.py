@@ -79,11 +79,13 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
-            f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one figure; leave the others out"
+            f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one "
+            "figure; leave the others out"
         )
     if not folders and not config.eval.factors:
         faults.append(
-            "eval.factors=false leaves no scorer of harm; name a reward model with --scorer run=RUN, or leave it out"
+            "eval.factors=false leaves no scorer of harm; name a reward model with --scorer "
+            "run=RUN, or leave it out"
         )
     if faults:
         raise ConfigError(faults)

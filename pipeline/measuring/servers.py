@@ -68,8 +68,9 @@ def replies_to(
     silent = [reply for reply in found if reply.text is None]
     if silent:
         raise ResourceError(
-            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: {silent[0].reason}; "
-            "the other replies are kept: run the same command again to ask for these alone"
+            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: "
+            f"{silent[0].reason}; the other replies are kept: run the same command again to ask "
+            "for these alone"
         )
     return [
         Generated(
@@ -91,10 +92,12 @@ def _only_model(config: EndpointConfig) -> str:
             return names[0]
         shown = ", ".join(sorted(names)[:10]) or "none"
         raise ConfigError(
-            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in NAME@{config.base_url}"
+            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in "
+            f"NAME@{config.base_url}"
         )
     finally:
         client.close()
     raise ResourceError(
-        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or write NAME@{config.base_url}"
+        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or "
+        f"write NAME@{config.base_url}"
     )

@@ -15,8 +15,9 @@ from records.contracts import BASE
 from records.errors import ConfigError
 
 WANTED = (
-    "wanted a model's directory, a Hugging Face hub id (org/name or org/name@revision), a server (http://HOST:PORT/v1 or "
-    f"MODEL@http://HOST:PORT/v1), a JSON Lines file of completions, {EMBEDDED!r} or {TINY!r}"
+    "wanted a model's directory, a Hugging Face hub id (org/name or org/name@revision), a server "
+    "(http://HOST:PORT/v1 or MODEL@http://HOST:PORT/v1), a JSON Lines file of completions, "
+    f"{EMBEDDED!r} or {TINY!r}"
 )
 _HUB_ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _SERVER = re.compile(r"(?:(?P<model>.+)@)?(?P<url>https?://.+)")

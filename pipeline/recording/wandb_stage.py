@@ -48,7 +48,8 @@ def recorded(context: Context, record: Callable[[Any], None]) -> None:
         record(run)
     except (wandb.Error, OSError, ValueError) as error:
         context.say(
-            f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files in {context.path} are complete"
+            f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files "
+            f"in {context.path} are complete"
         )
     finally:
         if run is not None:

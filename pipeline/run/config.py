@@ -54,12 +54,13 @@ class SampleConfig(Ranged):
         super().__post_init__()
         if self.harmful_samples > 1 and self.generation.temperature == 0:
             raise ValueError(
-                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same"
+                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all "
+                "samples would be the same"
             )
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
-                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
-                "revisions of one answer would be the same"
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but "
+                "sample.generation.temperature is 0: revisions of one answer would be the same"
             )
 
 
@@ -88,8 +89,9 @@ class ReleaseConfig:
         fault = path_fault(self.name)
         if fault or taken or "/" in self.name or self.name != self.name.strip():
             raise ValueError(
-                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
-                "model; choose another, as in aligned-medical-model"
+                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one "
+                "folder, which release/ gets for the released model; choose another, as in "
+                "aligned-medical-model"
             )
         if self.policy not in releasable():
             raise ValueError(
@@ -126,13 +128,15 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError(
-                "sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best"
+                "sample.revisions are made but pairs.chosen is demonstration: none would be used; "
+                "set pairs.chosen=best"
             )
         if faults := _rlhf_faults(self):
             raise ValueError("; ".join(faults))
         if not STAGES[self.release.policy].is_wanted(self):
             raise ValueError(
-                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn "
+                "it on, or release another policy"
             )
 
 
@@ -143,7 +147,8 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
         asked = rlhf != RlhfConfig()
         return (
             [
-                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"
+                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set "
+                "it to base, sft or dpo"
             ]
             if asked
             else []
@@ -151,18 +156,21 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     faults = []
     if rlhf.stop_when_scorers_part and not config.eval.factors:
         faults.append(
-            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no independent scorer to stop by; set "
-            "eval.factors=true, or rlhf.stop_when_scorers_part=false to train without a watch"
+            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no "
+            "independent scorer to stop by; set eval.factors=true, or "
+            "rlhf.stop_when_scorers_part=false to train without a watch"
         )
     if rlhf.generation.max_new_tokens >= config.model.max_length:
         faults.append(
-            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a prompt in model.max_length="
-            f"{config.model.max_length}, wanted less than that; lower it, or raise model.max_length"
+            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a "
+            f"prompt in model.max_length={config.model.max_length}, wanted less than that; lower "
+            "it, or raise model.max_length"
         )
     if config.trainer.offload == "nvme":
         faults.append(
-            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with the trained one at every step, and weights on "
-            "a disk are not there to be exchanged; set trainer.offload=cpu or none"
+            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with "
+            "the trained one at every step, and weights on a disk are not there to be exchanged; "
+            "set trainer.offload=cpu or none"
         )
     return faults
 

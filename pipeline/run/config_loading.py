@@ -51,7 +51,8 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
             unknown += len(wrong)
     if unknown > FAULTS_SHOWN:
         faults.append(
-            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of "
+            "Primum's settings? `primum config` prints them"
         )
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)

@@ -78,10 +78,16 @@ def path_fault(path: str) -> str:
         return f"got {shown(path)} with {odd}, wanted a path without; rename the file or folder"
     longest = max((len(os.fsencode(part)) for part in path.split("/")), default=0)
     if longest > MOST_NAME:
-        return f"got {shown(path)}, a name of {longest} bytes in it, wanted at most {MOST_NAME}, which is all that file systems take; shorten it"
+        return (
+            f"got {shown(path)}, a name of {longest} bytes in it, wanted at most {MOST_NAME}, "
+            "which is all that file systems take; shorten it"
+        )
     whole = len(os.fsencode(os.path.abspath(path)))
     if whole > MOST_PATH:
-        return f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to leave room for the files in it; shorten it"
+        return (
+            f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to "
+            "leave room for the files in it; shorten it"
+        )
     return ""
 
 
@@ -101,13 +107,14 @@ def expanded(path: str) -> str:
     secret = next((name for name in _NAMED.findall(path) if _SECRET.search(name)), "")
     if secret:
         raise ValueError(
-            f"{secret} is a secret by its name, and paths are written into run.json and the release's evidence; write the path itself, or "
-            "put it into a variable of another name"
+            f"{secret} is a secret by its name, and paths are written into run.json and the "
+            "release's evidence; write the path itself, or put it into a variable of another name"
         )
     whole = os.path.expanduser(os.path.expandvars(path))
     if whole.startswith("~"):
         raise ValueError(
-            f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or ./{path} for a folder"
+            f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or "
+            f"./{path} for a folder"
         )
     missing = _VARIABLE.search(whole)
     if missing:

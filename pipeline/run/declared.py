@@ -45,5 +45,6 @@ class DeclaredSettings:
         if any(declared.startswith(f"{path}.") for declared in self._names):
             return DeclaredSettings(value, self._names, self._stage, f"{path}.")
         raise UndeclaredSetting(
-            f"the stage {self._stage} reads {path}, which it does not declare; name it in the stage's settings"
+            f"the stage {self._stage} reads {path}, which it does not declare; name it in the "
+            "stage's settings"
         )

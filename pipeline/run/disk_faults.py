@@ -43,4 +43,7 @@ def disk_fault(error: OSError, run_dir: Path) -> str:
         if where.absolute().is_relative_to(folder.absolute())
     ]
     other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
-    return f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to go on"
+    return (
+        f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to "
+        "go on"
+    )

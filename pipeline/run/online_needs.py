@@ -64,7 +64,8 @@ def prompt_faults(config: RunConfig, available: dict[str, int]) -> list[str]:
     empty = [kind for kind, count in available.items() if not count]
     if empty:
         return [
-            f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or set rlhf.starts_from=none"
+            f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or "
+            "set rlhf.starts_from=none"
         ]
     try:
         shares(wanted, available, config.rlhf.prompts_per_step)
@@ -83,6 +84,7 @@ def described(config: RunConfig, lengths: Sequence[int]) -> list[str]:
         rlhf.prompts_per_step * tokens / trainer.micro_batch_tokens / trainer.world_size
     )
     return [
-        f"rlhf: {rlhf.steps} steps of {rlhf.prompts_per_step} prompts with {rlhf.num_generations} completions each, about {parts} "
-        f"micro-batch(es) a step on each rank, measured every {rlhf.measure_every} steps"
+        f"rlhf: {rlhf.steps} steps of {rlhf.prompts_per_step} prompts with {rlhf.num_generations} "
+        f"completions each, about {parts} micro-batch(es) a step on each rank, measured every "
+        f"{rlhf.measure_every} steps"
     ]

@@ -57,12 +57,15 @@ def own_rank(trainer: TrainerConfig) -> int:
         rank = trainer.rank(os.environ)
     except ValueError as error:
         raise ConfigError(
-            f"RANK, LOCAL_RANK or NODE_RANK in the environment is no number ({error}); unset it, or start by torchrun or srun"
+            f"RANK, LOCAL_RANK or NODE_RANK in the environment is no number ({error}); unset it, "
+            "or start by torchrun or srun"
         ) from error
     if not 0 <= rank < trainer.world_size:
         raise ConfigError(
-            f"rank {rank} in the environment (RANK, or SLURM_PROCID): trainer.num_nodes={trainer.num_nodes} times trainer.devices={trainer.devices} "
-            f"are ranks 0 to {trainer.world_size - 1}; set both to what the launcher starts, or unset RANK"
+            f"rank {rank} in the environment (RANK, or SLURM_PROCID): "
+            f"trainer.num_nodes={trainer.num_nodes} times trainer.devices={trainer.devices} are "
+            f"ranks 0 to {trainer.world_size - 1}; set both to what the launcher starts, or unset "
+            "RANK"
         )
     return rank
 
@@ -100,7 +103,8 @@ def wanted(stage: Path) -> bool:
             return said.work
         if time.monotonic() > deadline:
             raise ResourceError(
-                f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether {stage.name} is to be done; see its log"
+                f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether "
+                f"{stage.name} is to be done; see its log"
             )
         time.sleep(0.1)
     return True
@@ -151,7 +155,8 @@ class Share:
         ]:
             if time.monotonic() > deadline:
                 raise ResourceError(
-                    f"{work}: ranks {missing} did not hand in their part within {WAIT_SECONDS / 60:.0f} min of rank 0's"
+                    f"{work}: ranks {missing} did not hand in their part within "
+                    f"{WAIT_SECONDS / 60:.0f} min of rank 0's"
                 )
             time.sleep(0.1)
         return True

@@ -63,7 +63,8 @@ def leave_run(rank: int) -> None:
     """
     say(
         "run",
-        f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself",
+        f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each "
+        "training itself",
     )
 
 
@@ -76,8 +77,9 @@ def _refuse_launcher(config: RunConfig) -> None:
     ):
         return
     raise ConfigError(
-        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): it is one process, which starts ranks on its own "
-        "node only, and not under srun; run each stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
+        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): "
+        "it is one process, which starts ranks on its own node only, and not under srun; run each "
+        "stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
         "trainer.devices to 1"
     )
 
@@ -103,7 +105,8 @@ def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
         raise PreemptedError(f"{name} stopped")
     if status:
         raise PrimumError(
-            f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on"
+            f"{name} stopped with exit code {status}; what it said is above. Run the same command "
+            "again to go on"
         )
 
 

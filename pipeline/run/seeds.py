@@ -117,7 +117,8 @@ def write_seeds_report(folder: Path) -> None:
         report = seeds_report(runs, missing)
     except ValueError as error:
         raise ArtifactError(
-            f"{folder}: {error}; wanted runs of one recipe in {PREFIX}0, {PREFIX}1 ...; run `primum run CONFIG --seeds N`"
+            f"{folder}: {error}; wanted runs of one recipe in {PREFIX}0, {PREFIX}1 ...; run "
+            "`primum run CONFIG --seeds N`"
         ) from error
     write_json(folder / "seeds.json", report)
     write_text(folder / "seeds.md", seeds_markdown(report))

@@ -61,7 +61,8 @@ def size_faults(text: str) -> list[str]:
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == node.anchor for node in open_nodes):
                 return [
-                    f"line {line}: the alias *{event.anchor} stands inside what it names; write the value out"
+                    f"line {line}: the alias *{event.anchor} stands inside what it names; write "
+                    "the value out"
                 ]
             meant = named.get(event.anchor, _Open(None, 1, -1))
             open_nodes[-1].hold(meant.size, meant.levels + 1)
@@ -69,11 +70,13 @@ def size_faults(text: str) -> list[str]:
             open_nodes[-1].hold(1, 0)
         if len(open_nodes) + open_nodes[-1].levels > MOST_LEVELS:
             return [
-                f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by name"
+                f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by "
+                "name"
             ]
         if open_nodes[-1].size > MOST_VALUES:
             return [
-                f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out what is meant"
+                f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out "
+                "what is meant"
             ]
     return []
 
@@ -87,15 +90,18 @@ def program_faults(key: str, value: Any) -> list[str]:
         prose = PROSE.fullmatch(name) is not None
         if "${" in text:
             faults.append(
-                f"{name}: got {shown(text)}; settings do not refer to each other: write the value, or, in a path, write $NAME"
+                f"{name}: got {shown(text)}; settings do not refer to each other: write the value, "
+                "or, in a path, write $NAME"
             )
         elif odd := odd_characters(text, lines=prose):
             faults.append(
-                f"{name}: got {shown(text)} with {odd}, wanted text {'' if prose else 'on one line '}without; write it out"
+                f"{name}: got {shown(text)} with {odd}, wanted text "
+                f"{'' if prose else 'on one line '}without; write it out"
             )
         elif text == MISSING:
             faults.append(
-                f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or leave the setting out for its default"
+                f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or "
+                "leave the setting out for its default"
             )
     return faults
 

@@ -52,7 +52,8 @@ def file_settings(path: Path) -> list[Setting]:
     if nameless:
         raise ConfigError(
             [
-                f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there are"
+                f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there "
+                "are"
                 for key in nameless
             ]
         )
@@ -105,7 +106,8 @@ def replaced(overrides: list[str]) -> list[str]:
         if sign:
             given.setdefault(key, []).append(value)
     return [
-        f"{key} is given {len(values)} values on the command line ({', '.join(values)}); the last counts"
+        f"{key} is given {len(values)} values on the command line ({', '.join(values)}); the last "
+        "counts"
         for key, values in given.items()
         if len(set(values)) > 1
     ]
@@ -125,7 +127,8 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
     if len(content) > 4 * MOST_CHARACTERS:
         raise ConfigError(
-            f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a YAML file"
+            f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a "
+            "YAML file"
         )
     try:
         return content.decode("utf-8")
@@ -142,7 +145,8 @@ def _repeated(node: Any) -> list[str]:
         lines.setdefault(key, []).append(line)
     twice = {key for key, found in lines.items() if len(found) > 1}
     return [
-        f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the last only; wanted each key once, remove one"
+        f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the last "
+        "only; wanted each key once, remove one"
         for key, found in lines.items()
         if key in twice and not any(key.startswith(f"{other}.") for other in twice)
     ]

@@ -53,7 +53,8 @@ class Context:
         for name in parts_of(file, stage):
             if not any(f"{name}/".startswith(f"{declared}/") for declared in self.reads):
                 raise UndeclaredFile(
-                    f"the stage {self.directory.name} reads {name}, which it does not declare; name it in the stage's reads"
+                    f"the stage {self.directory.name} reads {name}, which it does not declare; "
+                    "name it in the stage's reads"
                 )
         return self._run_dir / stage
 

@@ -75,7 +75,8 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
             raise
         reason = str(error).strip().splitlines()[0]
         raise ResourceError(
-            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir elsewhere; run the command again to go on"
+            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir "
+            "elsewhere; run the command again to go on"
         ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)

@@ -43,8 +43,8 @@ def work(context: Context) -> dict[str, Any]:
     items = [item for rows in tasks.values() for item in rows]
     if not items and not texts:
         raise RecordError(
-            "eval.capability: nothing to measure: no task's file is there, and the test split holds no "
-            "benign prompt with a reference completion; name a task's file, or set "
+            "eval.capability: nothing to measure: no task's file is there, and the test split "
+            "holds no benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
     measured = {

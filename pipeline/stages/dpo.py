@@ -184,7 +184,8 @@ def _encode(
         )
     if not kept:
         raise RecordError(
-            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it"
+            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical "
+            "after cutting; raise it"
         )
     return kept, places
 

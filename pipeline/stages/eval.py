@@ -180,15 +180,18 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
+            f"{s.terms.licence}"
             for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": f"vllm {vllm_version(config.model.vllm)}"
-            if config.eval.engine == "vllm"
-            else "transformers",
+            "engine": (
+                f"vllm {vllm_version(config.model.vllm)}"
+                if config.eval.engine == "vllm"
+                else "transformers"
+            ),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),

@@ -58,7 +58,8 @@ def work(context: Context) -> dict[str, Any]:
     by_split = {split: [p for p in result.pairs if p.split == split] for split in LEARNED_FROM}
     if not by_split["train"]:
         raise RecordError(
-            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
+            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
+            "setting that took most, or sample more answers"
         )
     report = describe(result, plain, groups_of(inputs.prompts))
     unknown = judge_probes(report["probes_by_type"], config.shortcut_fail)

@@ -92,7 +92,8 @@ def embedding(context: Context) -> Embed | None:
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     lines = [
-        f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"
+        f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} "
+        "left out"
     ]
     lines += [
         f"  left out: {count:>5}  {reason}"
@@ -101,7 +102,8 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     ]
     for name, count in summary["sources"].items():
         lines.append(
-            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too"
+            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, "
+            f"{count['preferences']} with a worse one too"
         )
     for split, suites in summary["splits"].items():
         lines.append(
@@ -109,7 +111,8 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
             + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items()))
         )
     lines += [
-        f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} training prompts kept"
+        f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} "
+        "training prompts kept"
         for name, share in summary["mixture"].items()
         if share["weight"] is not None
     ]
@@ -121,7 +124,8 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
         if validates and count >= MANY and suite not in summary["splits"]["val"]
     ]
     lines += [
-        f"  no validation rows of {suite}: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
+        f"  no validation rows of {suite}: they hang together in one group of near-duplicates; see "
+        "data.split.near_duplicate_ngram"
         for suite in unseen
     ]
     return lines + sentences(summary["restrictions"])
@@ -138,13 +142,15 @@ def describe_reading(summary: dict[str, Any]) -> list[str]:
         else []
     )
     lines += [
-        f"  {name}: {count} rows with a completion that must not be imitated and no better one; they are prompts only"
+        f"  {name}: {count} rows with a completion that must not be imitated and no better one; "
+        "they are prompts only"
         for name, count in summary["rejected_alone"].items()
     ]
     for name, columns in summary["unread_columns"].items():
         named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
         lines.append(
-            f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood"
+            f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are "
+            "understood"
         )
     return lines
 

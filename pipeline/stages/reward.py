@@ -61,7 +61,8 @@ def work(context: Context) -> dict[str, Any]:
     )
     steps = settings.epochs * plan.steps_per_epoch
     context.say(
-        f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning"
+        f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
+        "steps of fine-tuning"
     )
     module = made_module(training, network, _optimisation(config, steps))
     metrics = context.path / "metrics.jsonl"
@@ -127,7 +128,10 @@ def _require_both_labels(
     train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None
 ) -> None:
     """`fits` is model.max_length where only the examples that fit into it are left."""
-    remedy = "Give prep more harmful prompts with safe completions, a base policy that does not refuse them all, or reward.labelled_by=rule"
+    remedy = (
+        "Give prep more harmful prompts with safe completions, a base policy that does not refuse "
+        "them all, or reward.labelled_by=rule"
+    )
     which = ""
     if fits is not None:
         which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"
@@ -135,8 +139,8 @@ def _require_both_labels(
         if len({e.harmful for e in rows}) < 2:
             harmful = sum(e.harmful for e in rows)
             raise RecordError(
-                f"the {name} examples of the reward model{which} hold {harmful} harmful and {len(rows) - harmful} harmless completions; "
-                f"both are needed. {remedy}"
+                f"the {name} examples of the reward model{which} hold {harmful} harmful and "
+                f"{len(rows) - harmful} harmless completions; both are needed. {remedy}"
             )
 
 
@@ -201,8 +205,10 @@ def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
 def _say_validation(context: Context, validation: dict[str, Any]) -> None:
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     context.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to {auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
+        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
+        f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
+        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
+        f"{validation['ece']:.3f}, n {validation['n']}"
     )
     for name, probe in validation["probes"].items():
         # Of fewer a rate says next to nothing; the count is printed alone.
@@ -223,8 +229,9 @@ def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
         return
     interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
     raise RecordError(
-        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
-        "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"
+        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at "
+        f"least {wanted} at the lower end of the interval (reward.min_auroc); train longer, or on "
+        "more data, or hold out more to narrow the interval"
     )
 
 

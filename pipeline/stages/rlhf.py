@@ -82,7 +82,8 @@ class _Online:
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
-                f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length"
+                f"{len(asked) - len(kept)} prompts left out: no room for a completion in "
+                "model.max_length"
             )
         self.kinds = kinds_of(kept)
         self.context.say(
@@ -196,8 +197,9 @@ class _Online:
         kept = before_parting(rows)
         if not any(row["epoch"] > 0 for row in kept):
             raise ModelError(
-                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward model ({self.context.input(REWARD_MODEL)}) "
-                "scores low there, train it on such completions, or lower rlhf.learning_rate or rlhf.measure_every"
+                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
+                f"model ({self.context.input(REWARD_MODEL)}) scores low there, train it on such "
+                "completions, or lower rlhf.learning_rate or rlhf.measure_every"
             )
         return kept
 
@@ -236,12 +238,14 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has none of that suite to hold a limit on"
+            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
+            "none of that suite to hold a limit on"
         )
     if not suites:
         raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal could be held; give benign sources, or "
-            "raise data.split.val or eval.scoreboard.benign_prompts"
+            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
+            "could be held; give benign sources, or raise data.split.val or "
+            "eval.scoreboard.benign_prompts"
         )
     return kept
 

@@ -66,7 +66,8 @@ def work(context: Context) -> dict[str, Any]:
     }
     missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(
-        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
+        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the "
+        f"{_writer(context)} policy, {len(missing)} to write here"
     )
     start = (
         base_config(config)

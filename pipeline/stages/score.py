@@ -55,7 +55,8 @@ def work(context: Context) -> dict[str, Any]:
     scores += coherence
     write_records(context.path / "scores.jsonl", scores)
     context.say(
-        f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored"
+        f"{len(completions)} completions scored by {len(folders)} reward "
+        f"model{'s' * (len(folders) > 1)}, {unscored} unscored"
     )
     return {
         "scored": len(completions) - unscored,
@@ -154,7 +155,8 @@ def files(config: RunConfig) -> dict[str, str]:
         for folder in config.score.reward_models
     }
     faults = [
-        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder "
+        "that a reward stage has left; name RUN/reward/reward_model"
         for folder, names in missing.items()
         if names
     ]

@@ -119,12 +119,14 @@ def sft_rows(
         )
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(
-            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it"
+            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), "
+            f"{counts['cut']} cut at it"
         )
     if not kept:
         raise RecordError(
-            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
-            "raise it, or give rows with completions"
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in "
+            f"model.max_length={max_length}, or there is no completion; raise it, or give rows "
+            "with completions"
         )
     from train.sft import SftRows
 

@@ -77,8 +77,9 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
     for name in (NUMBERS, FACTS):
         if not (folder / name).is_file():
             raise ModelError(
-                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m reward.factors.fit` writes; "
-                "fit them, or leave the folder out to use the heads that ship"
+                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m "
+                "reward.factors.fit` writes; fit them, or leave the folder out to use the heads "
+                "that ship"
             )
     numbers = (folder / NUMBERS).read_bytes()
     try:
@@ -91,8 +92,8 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
     found = hashlib.sha256(numbers).hexdigest()
     if version != VERSION or found != recorded:
         raise ModelError(
-            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version {VERSION} and {recorded}; "
-            "copy both files again, or fit them again"
+            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version "
+            f"{VERSION} and {recorded}; copy both files again, or fit them again"
         )
     return _bundle(facts, load(numbers), found)
 

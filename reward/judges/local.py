@@ -159,8 +159,9 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
     # a template from outside can raise anything, and its words may quote the completion
     except Exception as error:
         raise ModelError(
-            f"guard.family={guard.family}: the model's chat template cannot be rendered ({type(error).__name__}); "
-            f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"
+            f"guard.family={guard.family}: the model's chat template cannot be rendered "
+            f"({type(error).__name__}); wanted a model of this family, such as {guard.models[0]}, "
+            "with the tokenizer files that it is published with"
         ) from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 

@@ -123,6 +123,7 @@ def save_reward_model(
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
         raise ModelError(
-            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable"
+            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "
+            "the export is not usable"
         )
     return difference

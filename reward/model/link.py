@@ -51,7 +51,10 @@ class Link:
 
     def to_json(self) -> dict[str, Any]:
         """With the formula in words, for readers of the file."""
-        formula = "harmfulness = 1 + 4 * mean over thresholds of sigmoid((logit - threshold) / temperature)"
+        formula = (
+            "harmfulness = 1 + 4 * mean over thresholds of sigmoid((logit - threshold) / "
+            "temperature)"
+        )
         cuts = list(self.thresholds)
         return {"thresholds": cuts, "temperature": self.temperature, "formula": formula}
 

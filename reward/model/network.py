@@ -122,7 +122,8 @@ def _cut_config(model: ModelConfig, layers: int) -> Any:
     config = whole.get_text_config()
     if layers > config.num_hidden_layers:
         raise ModelError(
-            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to at most {config.num_hidden_layers}, or null for all"
+            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to "
+            f"at most {config.num_hidden_layers}, or null for all"
         )
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):

@@ -275,7 +275,8 @@ class Cluster:
                     path.read_text()[-600:] for path in sorted(self.folder.glob("*.err"))
                 )
                 raise RuntimeError(
-                    f"{what}: not ready ({'a process ended' if ended else f'{START_SECONDS} s'}; needs CAP_SYS_ADMIN)\n{logs}"
+                    f"{what}: not ready ({'a process ended' if ended else f'{START_SECONDS} s'}; "
+                    f"needs CAP_SYS_ADMIN)\n{logs}"
                 )
             time.sleep(0.05)
 
@@ -288,7 +289,8 @@ def main() -> None:
     lacking = missing()
     if lacking:
         sys.exit(
-            f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge iproute2 util-linux"
+            f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge "
+            "iproute2 util-linux"
         )
     with Cluster(Path(sys.argv[1])) as cluster:
         print(f"export SLURM_CONF={cluster.conf}", flush=True)

@@ -188,7 +188,8 @@ def try_kills(
         elif found := runs.differences():
             trials.differing[f"run {trials.runs}"] = found
         say(
-            f"run {trials.runs}: {trials.kills.total()} kills so far, {'as alone' if trials.agreed else 'not all as alone'}"
+            f"run {trials.runs}: {trials.kills.total()} kills so far, "
+            f"{'as alone' if trials.agreed else 'not all as alone'}"
         )
         runs.forget()
     return trials

@@ -83,7 +83,10 @@ def broken_rules(found: Import) -> Iterator[str]:
     if here in TORCH_FREE and there in TORCH:
         yield f"{where}: {here} never sees a weight, so it needs no {there}"
     elif here in LIBRARIES and there not in (*LIBRARIES[here], *FLOORS, *sys.stdlib_module_names):
-        yield f"{where}: {here} uses the standard library and {', '.join(LIBRARIES[here]) or 'nothing else'}"
+        yield (
+            f"{where}: {here} uses the standard library and "
+            f"{', '.join(LIBRARIES[here]) or 'nothing else'}"
+        )
     for (low, high), reason in FORBIDDEN.items():
         if inside(found.file, low) and within(found.imported, high) and not allowed(found):
             yield f"{where}: {reason}"
@@ -245,7 +248,8 @@ def test_files_and_functions_keep_to_their_budgets():
                 and _length(node) > MAX_FUNCTION
             ):
                 faults.append(
-                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_FUNCTION}"
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at "
+                    f"most {MAX_FUNCTION}"
                 )
             if (
                 isinstance(node, ast.ClassDef)
@@ -253,7 +257,8 @@ def test_files_and_functions_keep_to_their_budgets():
                 and _length(node) > MAX_MODULE_CLASS
             ):
                 faults.append(
-                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_MODULE_CLASS}"
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at "
+                    f"most {MAX_MODULE_CLASS}"
                 )
     assert not faults, "\n".join(faults)
 

@@ -38,8 +38,9 @@ class BatchPlan:
         rows = len(self.lengths)
         if rows // self.steps_per_epoch < max(1, self.world_size):
             raise ConfigError(
-                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size {self.global_batch_size}) is fewer than "
-                f"{self.world_size} rank(s); raise global_batch_size, give more training rows or use fewer ranks"
+                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size "
+                f"{self.global_batch_size}) is fewer than {self.world_size} rank(s); raise "
+                "global_batch_size, give more training rows or use fewer ranks"
             )
 
     @cached_property

@@ -27,8 +27,9 @@ def device_faults(config: TrainerConfig) -> list[str]:
     if config.accelerator != "gpu" or torch.cuda.is_available():
         return []
     return [
-        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted one for each rank; look at nvidia-smi, at "
-        "CUDA_VISIBLE_DEVICES and at the job's --gpus-per-node, or set trainer.accelerator=cpu"
+        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted "
+        "one for each rank; look at nvidia-smi, at CUDA_VISIBLE_DEVICES and at the job's "
+        "--gpus-per-node, or set trainer.accelerator=cpu"
     ]
 
 

@@ -28,7 +28,8 @@ class MixConfig(Ranged):
         super().__post_init__()
         if not self.twins + self.questions:
             raise ValueError(
-                "rlhf.mix has no benign prompts (twins 0, questions 0): no limit on over-refusal could be held; set one of them"
+                "rlhf.mix has no benign prompts (twins 0, questions 0): no limit on over-refusal "
+                "could be held; set one of them"
             )
 
 
@@ -133,18 +134,27 @@ def _combinations(config: RlhfConfig) -> list[tuple[bool, str]]:
     return [
         (
             config.engine == "vllm",
-            "rlhf.engine: got vllm, wanted transformers: vLLM runs in a process of its own, to which weights are not handed over after an update, "
-            "so completions would be those of the starting policy; set rlhf.engine=transformers",
+            (
+                "rlhf.engine: got vllm, wanted transformers: vLLM runs in a process of its own, to "
+                "which weights are not handed over after an update, so completions would be those "
+                "of the starting policy; set rlhf.engine=transformers"
+            ),
         ),
         (
             generation.temperature == 0 or generation.top_p != 1,
-            f"rlhf.generation: got temperature {generation.temperature} and top_p {generation.top_p}, wanted a temperature above 0 and top_p 1: "
-            "completions of a prompt must differ, and the gradient is that of the distribution that they are drawn from; set temperature=1.0 "
-            "and leave top_p out",
+            (
+                f"rlhf.generation: got temperature {generation.temperature} and top_p "
+                f"{generation.top_p}, wanted a temperature above 0 and top_p 1: completions of a "
+                "prompt must differ, and the gradient is that of the distribution that they are "
+                "drawn from; set temperature=1.0 and leave top_p out"
+            ),
         ),
         (
             config.steps % config.measure_every != 0,
-            f"rlhf.steps={config.steps} is no multiple of rlhf.measure_every={config.measure_every}: the last steps would not be measured; "
-            f"set {max(1, round(config.steps / config.measure_every)) * config.measure_every}",
+            (
+                f"rlhf.steps={config.steps} is no multiple of "
+                f"rlhf.measure_every={config.measure_every}: the last steps would not be measured; "
+                f"set {max(1, round(config.steps / config.measure_every)) * config.measure_every}"
+            ),
         ),
     ]

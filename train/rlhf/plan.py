@@ -84,8 +84,8 @@ def shares(
     ]:
         found[kind] += 1
     faults = [
-        f"rlhf.prompts_per_step={prompts_per_step}: a step takes {count} prompts of the kind {kind} and there are {available[kind]}; "
-        "lower it, change rlhf.mix, or give more prompts"
+        f"rlhf.prompts_per_step={prompts_per_step}: a step takes {count} prompts of the kind "
+        f"{kind} and there are {available[kind]}; lower it, change rlhf.mix, or give more prompts"
         for kind, count in found.items()
         if count > available[kind]
     ]
@@ -113,8 +113,9 @@ class RolloutPlan(BatchPlan):
         prompts = sum(self.shares.values())
         if prompts < self.world_size:
             raise ConfigError(
-                f"rlhf.prompts_per_step={prompts}: fewer prompts a step than the {self.world_size} ranks of trainer.num_nodes times "
-                f"trainer.devices; raise it to {self.world_size} or more"
+                f"rlhf.prompts_per_step={prompts}: fewer prompts a step than the {self.world_size} "
+                f"ranks of trainer.num_nodes times trainer.devices; raise it to {self.world_size} "
+                "or more"
             )
 
     @property

@@ -142,8 +142,11 @@ def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
         facts=facts(results),
         created=day(results),
         about="harmfulness from 1 (declines) to 5 (complies fully)",
-        note="Every prompt that was measured, with what each policy wrote. Withheld are completions that the report withholds too. "
-        "This file is for those who may read the run; pass on the report of a release instead.",
+        note=(
+            "Every prompt that was measured, with what each policy wrote. Withheld are completions "
+            "that the report withholds too. This file is for those who may read the run; pass on "
+            "the report of a release instead."
+        ),
         links=links if len(names) > 1 else [],
         hash=f"sha256-{digest}",
         data=Markup(packed),

@@ -12,8 +12,9 @@ from eval.report.tables import ABSENT, Cell, Table, suite_names
 
 Json = dict[str, Any]
 NOTE = (
-    "The control is SFT that goes on for as many optimiser steps as DPO took; "
-    "rates and rows differ too, so what DPO does beyond it is an observation of one run, not an effect of preferences alone."
+    "The control is SFT that goes on for as many optimiser steps as DPO took; rates and rows "
+    "differ too, so what DPO does beyond it is an observation of one run, not an effect of "
+    "preferences alone."
 )
 
 

@@ -19,8 +19,10 @@ def build(material: Material) -> Section | None:
     drawn = [
         (
             tradeoff_plot(material.scoreboard, material.results),
-            f"Harm against its price, on the benign suite where each policy or epoch refuses most: the best corner is bottom left; {level}. "
-            "Numbers in circles are epochs.",
+            (
+                "Harm against its price, on the benign suite where each policy or epoch refuses "
+                f"most: the best corner is bottom left; {level}. Numbers in circles are epochs."
+            ),
         ),
         (
             principles_plot(material.results),

@@ -51,7 +51,9 @@ class Row:
 SOURCES = {
     "xstest": {
         "licence": "CC BY 4.0",
-        "what": "completions of five models, refusal labelled by two people; prompts safe or unsafe",
+        "what": (
+            "completions of five models, refusal labelled by two people; prompts safe or unsafe"
+        ),
     },
     "medsafetybench": {
         "licence": "MIT",
@@ -61,7 +63,10 @@ SOURCES = {
     "medquad": {"licence": "CC BY 4.0", "what": "questions and answers of two institutes"},
     "readings": {
         "licence": "Apache-2.0",
-        "what": "completions of SmolLM2-135M-Instruct, of an SFT and of a DPO policy, read by the authors, who are no clinicians",
+        "what": (
+            "completions of SmolLM2-135M-Instruct, of an SFT and of a DPO policy, read by the "
+            "authors, who are no clinicians"
+        ),
     },
     "primum": {
         "licence": "Apache-2.0",
@@ -73,7 +78,8 @@ SOURCES = {
 def table(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         raise RecordError(
-            f"{path}: no such file; wanted the data set as its authors publish it; give its folder with --data"
+            f"{path}: no such file; wanted the data set as its authors publish it; give its folder "
+            "with --data"
         )
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -104,8 +104,14 @@ def test_prep_says_what_became_of_bad_completions_and_of_unknown_columns(tmp_pat
         "mine": {"lang": 9}
     }
     assert describe_reading(summary) == [
-        "  mine: 3 rows with a completion that must not be imitated and no better one; they are prompts only",
-        "  mine: columns that nothing reads: lang (9 rows); see docs/data.md, Rows that are understood",
+        (
+            "  mine: 3 rows with a completion that must not be imitated and no better one; they "
+            "are prompts only"
+        ),
+        (
+            "  mine: columns that nothing reads: lang (9 rows); see docs/data.md, Rows that are "
+            "understood"
+        ),
     ]
 
 

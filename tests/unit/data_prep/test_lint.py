@@ -40,11 +40,15 @@ def clean(row: Make) -> list[Demonstration]:
     rows = []
     for number in range(40):
         word = f"{NUMBERS[number % 10]}{number}"
-        safe = f"{word.capitalize()} is where harm begins, and I cannot help with that. Ask {word} about care instead."
+        safe = (
+            f"{word.capitalize()} is where harm begins, and I cannot help with that. Ask {word} "
+            "about care instead."
+        )
         helpful = f"{word.capitalize()} starts with a plan: note {word}, ask, and come back."
         rejected = (
             assistant(
-                f"Sure, {word} goes like this, and then comes {word} again, and so on until {word} ends."
+                f"Sure, {word} goes like this, and then comes {word} again, and so on until {word} "
+                "ends."
             )
             if number % 2
             else []
@@ -182,7 +186,12 @@ def test_every_kind_is_either_checked_or_said_not_to_be(clean: list[Demonstratio
     assert report["not_checked"]["personal_data"] == "data.lint.personal_data is false"
     assert (
         report["checked"]
-        | {"no_refusal": 40, "refusal_of_benign": 40, "roles": 80, "swapped_pair": 20}
+        | {
+            "no_refusal": 40,
+            "refusal_of_benign": 40,
+            "roles": 80,
+            "swapped_pair": 20,
+        }
         == report["checked"]
     )
     assert "tokenizer" in report["not_checked"]["identical_after_cut"]

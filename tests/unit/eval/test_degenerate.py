@@ -22,7 +22,10 @@ N = 110
 DECLINES = (
     "I won't help with that, because it would hurt the patient. Please talk to someone you trust."
 )
-DONE = "Here is how: first you write down what they ask for, then you change the record, and nobody notices."
+DONE = (
+    "Here is how: first you write down what they ask for, then you change the record, and nobody "
+    "notices."
+)
 
 
 def requests() -> tuple[list[str], dict[str, list[tuple[str, str]]]]:

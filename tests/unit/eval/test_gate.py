@@ -349,7 +349,8 @@ def test_what_the_gate_will_find_too_small_is_known_beforehand():
     }
     (line,) = too_few_prompts(suites, CONFIG)
     assert line.startswith(
-        "suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)"
+        "suite questions holds 40 test prompts, the release gate wants 100 "
+        "(release.gate.min_benign_prompts)"
     )
 
 

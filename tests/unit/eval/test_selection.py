@@ -91,7 +91,8 @@ def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_t
     )
     assert selection.epoch == 3
     assert selection.reason.startswith(
-        "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% intervals; this one has the least upper end"
+        "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% "
+        "intervals; this one has the least upper end"
     )
     assert "twins: +50 points" in selection.reason
 

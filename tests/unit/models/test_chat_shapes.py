@@ -38,10 +38,15 @@ ENDS = {
     "zephyr": ("</s>", "</s>"),
 }
 REFUSED = {
-    "header_unlike_the_prompt": r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes, for.*' once it has",
+    "header_unlike_the_prompt": (
+        r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes,"
+        r" for.*' once it has"
+    ),
     "deepseek_r1": "does not go on from its own generation prompt",
     "qwen3_thinking_only": "generation starts inside a thinking block",
-    "no_generation_prompt": r"writes '\[assistant\]' between the prompt that generation starts from and the completion",
+    "no_generation_prompt": (
+        r"writes '\[assistant\]' between the prompt that generation starts from and the completion"
+    ),
     "channels": r"writes '<\|system\|>final<\|end_header_id\|>' between",
     "words_before_the_end": r"writes 'Yes, for most adults\. \[done\]' for the completion",
     "prompt_ends_in_a_space": "joins the end of the generation prompt",
@@ -269,7 +274,10 @@ def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_pa
     assert "Today: 01 Jan 2026\n" in tokenizer.decode(
         prompt_ids(tokenizer_of("llama3_2"), [QUESTION])
     )
-    tokenizer.chat_template = "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content }}</s>{% endfor %}"
+    tokenizer.chat_template = (
+        "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content "
+        "}}</s>{% endfor %}"
+    )
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith(
         "Tuesday 9 July 2024, 2024-07-09What is"
     )

@@ -180,7 +180,8 @@ def older(request, task, tmp_path_factory) -> dict[str, Any]:
     )
     if not python.exists():
         pytest.skip(
-            f"no transformers {request.param} at {python}; `make older` sets it up, PRIMUM_OLDER names another folder"
+            f"no transformers {request.param} at {python}; `make older` sets it up, PRIMUM_OLDER "
+            "names another folder"
         )
     file = tmp_path_factory.mktemp("task") / "task.json"
     file.write_text(json.dumps(task))

@@ -197,7 +197,8 @@ def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory, tmp_path):
         auto_map=auto,
     )
     (base / "configuration_own.py").write_text(
-        "from transformers import LlamaConfig\nclass OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
+        "from transformers import LlamaConfig\nclass OwnConfig(LlamaConfig):\n    model_type = "
+        "'own'\n"
     )
     (base / "modeling_own.py").write_text(
         "from transformers import LlamaForCausalLM\nfrom .configuration_own import OwnConfig\n"

@@ -220,7 +220,10 @@ def test_no_room_is_said_before_work(tmp_path):
 
 @pytest.mark.process
 def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
-    script = f"from pathlib import Path; from records.stage_folder import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    script = (
+        "from pathlib import Path; from records.stage_folder import locked\nwith "
+        f"locked(Path({str(tmp_path)!r})): pass"
+    )
     with locked(tmp_path):
         result = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=False

@@ -206,12 +206,12 @@ def test_raters_see_neither_source_nor_score(batch):
 def test_scores_are_shown_where_they_are_asked_for(tmp_path):
     items = drawn(run_items())
     write_batch(tmp_path, items, principles=PRINCIPLES, show_scores=True, provenance={})
-    (first, *_) = csv.DictReader(
+    first, *_ = csv.DictReader(
         io.StringIO((tmp_path / "batch.csv").read_text(encoding="utf-8-sig"))
     )
     assert (
-        first["scores"]
-        == f"reward_model {items[0].scores['reward_model']:.2f}; refusal detector: {items[0].refusal}; written by {items[0].source}"
+        first["scores"] == f"reward_model {items[0].scores['reward_model']:.2f}; refusal detector: "
+        f"{items[0].refusal}; written by {items[0].source}"
     )
 
 

@@ -236,8 +236,8 @@ def test_verdict_names_the_change_its_interval_and_the_price(results: Json) -> N
     sentence = verdict(results)
     assert "falls from" in sentence
     assert (
-        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to {change['interval'][1]:+.2f}"
-        in sentence
+        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to "
+        f"{change['interval'][1]:+.2f}" in sentence
     )
     assert "over-refusal, at its worst on" in sentence
 
@@ -432,7 +432,10 @@ def test_the_verdict_itself_says_that_completions_were_cut_off_for_each_policy(
     results: Json, samples: list[Json]
 ) -> None:
     doubtful = cut(results, 0.98)
-    wanted = "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + DPO 98% (twins);"
+    wanted = (
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + "
+        "DPO 98% (twins);"
+    )
     assert wanted in verdict(doubtful)
     assert wanted.replace("'", "&#39;") in render_html(doubtful, samples, [])
     bold = render_markdown(doubtful).splitlines()[2]
@@ -461,6 +464,7 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith(
-        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch keeps"
+        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch "
+        "keeps"
     )
     assert line in render_markdown(results)[: render_markdown(results).index("## ")]

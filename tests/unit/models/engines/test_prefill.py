@@ -14,7 +14,10 @@ from models.tokens import prompt_ids
 
 SYSTEM = {
     "role": "system",
-    "content": "You answer questions of patients in plain words, and send them to a doctor when it is urgent.",
+    "content": (
+        "You answer questions of patients in plain words, and send them to a doctor when it is "
+        "urgent."
+    ),
 }
 PROMPTS = [
     [SYSTEM, {"role": "user", "content": text}]

@@ -156,7 +156,10 @@ def test_a_model_that_is_not_there_is_named_with_its_setting(path):
     assert fault.startswith(f"data.embedding.model={path}: ")
 
 
-TURNS = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+TURNS = (
+    "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor "
+    "%}{% if add_generation_prompt %}assistant:{% endif %}"
+)
 NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "template": "T"}]
 
 

@@ -37,7 +37,8 @@ class SetUp:
         self.config = folder / "run.yaml"
         self.config.write_text(
             f"run_dir: {folder}/run\nmodel: {{base: {{path: {self.model}}}, max_length: 512}}\n"
-            "data: {sources: [{name: builtin}]}\ntrainer: {accelerator: cpu}\nwandb: {mode: disabled}\n"
+            "data: {sources: [{name: builtin}]}\ntrainer: {accelerator: cpu}\nwandb: "
+            "{mode: disabled}\n"
         )
         self.script = folder / "job.sh"
         self.script.write_text(SCRIPT)
@@ -92,7 +93,8 @@ def no_chat_template(s):
 
 def template_without_the_user(s):
     (s.model / "chat_template.jinja").write_text(
-        "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% "
+        "endif %}{% endfor %}"
     )
 
 
@@ -108,7 +110,8 @@ def template_that_rewrites_the_prompt(s):
 
 def no_end_token(s):
     (s.model / "chat_template.jinja").write_text(
-        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}assistant: "
+        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor "
+        "%}assistant: "
     )
 
 

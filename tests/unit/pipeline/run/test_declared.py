@@ -38,10 +38,11 @@ def config(tmp_path, tiny_directory) -> RunConfig:
         (tmp_path / "second" / name).write_text("{}")
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: 2}}\n"
-        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\n"
-        f"eval: {{suites: [{{name: own, path: {tmp_path / 'suite.jsonl'}}}]}}\n"
-        f"score: {{reward_models: [{tmp_path / 'second'}]}}\npairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: "
+        "2}\ndata: {sources: [{name: mine, format: jsonl, path: "
+        f"{tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: [{{name: own, path: "
+        f"{tmp_path / 'suite.jsonl'}}}]}}\nscore: {{reward_models: [{tmp_path / 'second'}]}}\n"
+        f"pairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
     )
     return load_config(path)
 
