@@ -19,9 +19,9 @@ from typing import Any
 from scipy.stats import binomtest
 from sklearn.model_selection import GroupKFold
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
 from data_prep.pairs.shortcuts import shortcut_accuracies

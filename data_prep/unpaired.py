@@ -18,6 +18,7 @@ from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from records.errors import RecordError, unreadable
 from records.harm_scale import HIGH_HARM
+from records.roles import role_fault
 from records.rows import (
     Message,
     Pair,
@@ -26,7 +27,6 @@ from records.rows import (
     Split,
     assistant,
     read_json_lines,
-    role_fault,
     shorten,
     stable_id,
     text_of,

@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 from models.config import ModelConfig
-from models.loading.load import explained, load_model, model_location
+from models.loading.broken_files import explained
+from models.loading.load import load_model, model_location
 from records.errors import ModelError, first_line
 
 MAX_TOKENS = 512

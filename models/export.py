@@ -18,9 +18,10 @@ from models.loading.load import clear_quantisation, quieten, save_tokenizer
 from models.loading.stored import export_dtype, store_in
 from models.portable import make_portable
 from models.tokens import prompt_ids
+from records.disk_room import require_room
 from records.errors import ModelError
 from records.rows import user
-from records.stage_folder import require_room, write_json
+from records.stage_folder import write_json
 
 TOLERANCE = 1e-3
 """Largest difference between logits before and after a round trip; merging LoRA in float32 changes

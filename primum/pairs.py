@@ -7,13 +7,13 @@ from typing import Any
 
 from primum.conversations import messages_of
 from records.errors import RecordError
+from records.roles import role_fault
 from records.rows import (
     Kind,
     Message,
     Pair,
     assistant,
     read_json_lines,
-    role_fault,
     shorten,
     stable_id,
     text_of,

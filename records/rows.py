@@ -10,14 +10,13 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
 
 from records.errors import RecordError
 from records.escaping import json_text
-from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.regular_files import lines_of, unpacked
 from records.strict_json import strict_loads
@@ -25,7 +24,6 @@ from records.strict_json import strict_loads
 Split = Literal["train", "val", "test"]
 Kind = Literal["harmful", "benign"]
 FAULTS_SHOWN = 20
-ROLES = ("system", "user", "assistant", "tool")
 
 
 class Message(TypedDict):
@@ -44,28 +42,6 @@ def assistant(text: str) -> list[Message]:
 def text_of(messages: list[Message]) -> str:
     """The contents of the messages, one a paragraph."""
     return "\n\n".join(message["content"] for message in messages)
-
-
-def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
-    """What is wrong with the order of roles; empty where nothing is."""
-    unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
-    if unknown:
-        return f"unknown roles [{', '.join(map(excerpt, unknown))}]; wanted {', '.join(ROLES)}"
-    if not prompt or prompt[-1]["role"] != "user":
-        return (
-            "the last message of the prompt must be the user's, got "
-            f"{prompt[-1]['role'] if prompt else 'no message'}"
-        )
-    if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
-        return "a system message may only come first"
-    if any(message["role"] == "user" for message in completion) or (
-        completion and completion[-1]["role"] != "assistant"
-    ):
-        return (
-            "a completion holds no user message and ends with the assistant's, got "
-            f"{[message['role'] for message in completion]}"
-        )
-    return ""
 
 
 def stable_id(*parts: str) -> str:

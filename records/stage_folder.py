@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from records.errors import ArtifactError, ResourceError
+from records.errors import ArtifactError
 from records.escaping import json_text
 from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
@@ -65,21 +65,6 @@ def sha256_file(path: Path) -> str:
     """Raises OSError for what cannot be read, a FIFO among it."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def require_room(folder: Path, gigabytes: float) -> None:
-    """Raise before work starts when the disk cannot hold the result."""
-    free = shutil.disk_usage(existing_parent(folder)).free / 1e9
-    if free < gigabytes:
-        raise ResourceError(
-            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; "
-            "free some or set run_dir elsewhere"
-        )
-
-
-def existing_parent(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
-    return next(p for p in (folder, *folder.absolute().parents) if p.exists())
 
 
 def _rows(path: Path) -> int | None:

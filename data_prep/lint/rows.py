@@ -12,7 +12,8 @@ from ftfy.badness import BADNESS_RE
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
 from data_prep.wording import normalise, request_text
-from records.rows import Message, role_fault, text_of
+from records.roles import role_fault
+from records.rows import Message, text_of
 
 Renders = Callable[[Sequence[Message], Sequence[Message]], str]
 """Why the run's chat template does not hold a prompt and its completion as they stand; empty where

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.endings import ended_alike
 from data_prep.pairs.harm_pairs import Opening, harm_pairs
 from data_prep.pairs.openings import vary_openings

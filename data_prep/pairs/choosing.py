@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
+from data_prep.pairs.config import PairsConfig
 from records.rows import text_of
 
 REASON = re.compile(

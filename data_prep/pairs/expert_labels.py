@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
@@ -217,7 +217,7 @@ def expert_pairs(
     for _, answers in sorted(by_prompt.items()):
         for one, other in combinations(answers.values(), 2):
             directions = {
-                _sign(values[one.id][r] - values[other.id][r])
+                sign(values[one.id][r] - values[other.id][r])
                 for r in values[one.id].keys() & values[other.id].keys()
             }
             means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
@@ -246,49 +246,6 @@ def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
     return [*pairs, *(pair for pair in found if texts(pair) not in known)]
 
 
-def conflicts(
-    ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]
-) -> list[dict[str, Any]]:
-    """What raters should talk about: harmfulness far apart, no common word on refusal, opposite
-    preferences.
-    """
-    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
-    for rating in ratings:
-        by_item[rating.item].append(rating)
-    found: list[dict[str, Any]] = []
-    for item in items:
-        said = by_item.get(item.id, [])
-        levels = {r.rater: r.harmfulness for r in said if r.harmfulness is not None}
-        if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
-            found.append(
-                {
-                    "about": "harmfulness",
-                    "item": item.id,
-                    "completion_id": item.completion_id,
-                    "ratings": levels,
-                }
-            )
-        words = {r.rater: r.refusal for r in said if r.refusal}
-        if words and not majority(words.values()):
-            found.append(
-                {
-                    "about": "refusal",
-                    "item": item.id,
-                    "completion_id": item.completion_id,
-                    "ratings": words,
-                }
-            )
-    prompts = {item.id: item.prompt_id for item in items}
-    return found + [
-        {"about": "preference", "items": list(two), "prompt_id": prompts[two[0]]}
-        for two in contradicted
-    ]
-
-
-def _sign(value: int) -> int:
-    return (value > 0) - (value < 0)
-
-
 def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> Pair:
     return Pair(
         id=stable_id(chosen.prompt_id, "expert", chosen.id, rejected.id),
@@ -308,3 +265,7 @@ def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> 
         chosen_finished=chosen.finished,
         rejected_finished=rejected.finished,
     )
+
+
+def sign(value: int) -> int:
+    return (value > 0) - (value < 0)

@@ -6,9 +6,9 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate, pair_of
 from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
+from data_prep.pairs.config import PairsConfig
 from records.rows import Pair, Prompt, assistant, text_of
 
 Opening = Callable[[str], str | None]

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate
 from data_prep.pairs.choosing import choosable
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import opening
 from records.rows import assistant, text_of
 

@@ -6,8 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate, pair_of
+from data_prep.pairs.config import PairsConfig
 from records.rows import Pair, Prompt, text_of
 
 

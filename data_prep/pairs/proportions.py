@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import words
 from measures.paired_sums import PairedSums
 from records.rows import Pair, text_of

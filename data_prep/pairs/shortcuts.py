@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import OPENING_WORDS, words
 from measures.estimates import wilson_interval
 from records.errors import RecordError

@@ -4,8 +4,7 @@ KTO's.
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed, structured
@@ -22,6 +21,8 @@ from data_prep.sources.columns import (
     words,
 )
 from data_prep.sources.messages import messages_of
+from data_prep.sources.sides import Sides, at_last_request
+from data_prep.sources.transcript_sides import at_difference, transcript_sides
 from data_prep.sources.transcripts import is_transcript, turns
 from records.excerpts import column_names, excerpt
 from records.rows import Message, assistant, text_of, user
@@ -33,17 +34,6 @@ SCORED_SIDES = (
 )
 CONTEXTS = ("input", "context")
 SYSTEMS = ("system", "system_prompt")
-
-
-class Sides(NamedTuple):
-    """One row's conversation; `rejected` is empty where the row holds no preference.
-
-    A rejected side without a completion is one of which only that it is bad is known.
-    """
-
-    prompt: list[Message]
-    completion: list[Message]
-    rejected: list[Message]
 
 
 def conversation(row: Row, config: SourceConfig) -> list[Sides]:
@@ -193,7 +183,7 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
         return (
             transcript_sides(chosen, rejected)
             if is_transcript(chosen)
-            else _at_difference(chosen, rejected)
+            else at_difference(chosen, rejected)
         )
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
         columns = column_names(row)
@@ -268,50 +258,3 @@ def _judged(sides: Sides, row: Row) -> Sides:
             "better; leave it out"
         )
     return sides if good == {True} else Sides(sides.prompt, [], sides.completion)
-
-
-def transcript_sides(chosen: str, rejected: str) -> Sides:
-    """Of two transcripts; sides that answer different prompts are no preference, so only the chosen
-    one is kept.
-    """
-    prompt, completion = at_last_request(turns(chosen))
-    other = turns(rejected)
-    worse = other[len(prompt) :] if other[: len(prompt)] == prompt else []
-    return Sides(
-        prompt,
-        _said(completion),
-        _said(worse) if all(message["role"] == "assistant" for message in worse) else [],
-    )
-
-
-def _said(messages: list[Message]) -> list[Message]:
-    return messages if any(message["content"] for message in messages) else []
-
-
-def _at_difference(chosen: str, rejected: str) -> Sides:
-    """The prompt is the words that both sides begin with, as TRL takes it."""
-    tokens, others = (re.findall(r"\s*\S+", text) for text in (chosen, rejected))
-    shared = next(
-        (
-            number
-            for number, (word, other) in enumerate(zip(tokens, others, strict=False))
-            if word != other
-        ),
-        0,
-    )
-    if not shared:
-        raise ValueError(
-            "there is no prompt, and chosen and rejected do not begin alike and then differ; add a "
-            "column with the prompt"
-        )
-    prompt, better, worse = (
-        "".join(part).strip() for part in (tokens[:shared], tokens[shared:], others[shared:])
-    )
-    return Sides(user(prompt), assistant(better), assistant(worse))
-
-
-def at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    last = max(
-        (number for number, message in enumerate(messages) if message["role"] == "user"), default=-1
-    )
-    return messages[: last + 1], messages[last + 1 :]

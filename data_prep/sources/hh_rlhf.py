@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
+from data_prep.sources.transcript_sides import transcript_sides
 from records.errors import RecordError
 from records.excerpts import column_names
 from records.rows import Demonstration, Kind, Split, read_json_lines

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed
 from data_prep.sources.columns import DIALOGUES, Row, is_given, number, truth
-from data_prep.sources.conversations import Sides, answer_of, request_of, side, with_earlier
+from data_prep.sources.conversations import answer_of, request_of, side, with_earlier
 from data_prep.sources.messages import messages_of
+from data_prep.sources.sides import Sides
 from records.excerpts import column_names, excerpt
 from records.rows import Message
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from data_prep.config import SourceConfig
 from data_prep.sources.columns import is_given, named, only_one, text
-from data_prep.sources.conversations import Sides
 from data_prep.sources.preferences import grades
 from data_prep.sources.shapes import KNOWN, shape_of, unread
+from data_prep.sources.sides import Sides
 from records.errors import RecordError
 from records.excerpts import excerpt
 from records.licences import licence_fault
 from records.principles import PRINCIPLES
+from records.roles import role_fault
 from records.rows import (
     Demonstration,
     Kind,
@@ -24,7 +25,6 @@ from records.rows import (
     Split,
     assistant,
     json_line,
-    role_fault,
     shorten,
     stable_id,
     text_of,

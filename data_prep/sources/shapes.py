@@ -20,7 +20,7 @@ from data_prep.sources.columns import (
     Row,
     is_given,
 )
-from data_prep.sources.conversations import CONTEXTS, SCORED_SIDES, SYSTEMS, Sides, conversation
+from data_prep.sources.conversations import CONTEXTS, SCORED_SIDES, SYSTEMS, conversation
 from data_prep.sources.messages import foreign_keys
 from data_prep.sources.preferences import (
     GRADES,
@@ -35,6 +35,7 @@ from data_prep.sources.preferences import (
     ranked_of,
     two_of,
 )
+from data_prep.sources.sides import Sides
 
 
 class Shape(NamedTuple):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import read_rows
+from data_prep.sources.transcript_sides import transcript_sides
 from eval.label_sets.items import (
     Labelled,
     LabelledPair,

@@ -11,7 +11,8 @@ from data_prep.sources.rows import read_rows
 from data_prep.sources.tables import files_of
 from eval.label_sets.hh_rlhf import Sides, pair_set
 from eval.label_sets.items import LabelSet, rows_of
-from records.rows import Message, assistant, role_fault, user
+from records.roles import role_fault
+from records.rows import Message, assistant, user
 
 KNOWN = frozenset({"prompt", "chosen", "rejected", "subset"})
 NOTE = (

@@ -22,7 +22,8 @@ from eval.label_sets.items import (
 )
 from records.errors import RecordError
 from records.excerpts import column_names, excerpt
-from records.rows import Completion, Message, role_fault
+from records.roles import role_fault
+from records.rows import Completion, Message
 
 FLAGS = ("harmful", "unsafe_advice", "coherent", "complies")
 COLUMNS = (*FLAGS, "harmfulness", "refusal")

@@ -12,7 +12,8 @@ from transformers import AutoConfig
 from transformers.utils import cached_file
 
 from models.config import ModelConfig
-from models.loading.load import architecture_of, explained, load_tokenizer, model_location
+from models.loading.broken_files import explained
+from models.loading.load import architecture_of, load_tokenizer, model_location
 from records.errors import ModelError, first_line
 from records.regular_files import odd_files
 from records.strict_json import strict_loads

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import logging
 import os
 import re
 import shutil
@@ -20,12 +19,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.config import EMBEDDED, MINILM, TINY, ModelConfig
+from models.loading.broken_files import explained
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.loading.chat_templates import chat_template
 from models.loading.template_faults import format_faults
 from records.cache import cache_directory
+from records.disk_room import require_room
 from records.errors import ModelError
-from records.stage_folder import require_room
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMBEDDED_GIGABYTES = 0.6
@@ -268,41 +268,3 @@ def clear_quantisation(model: Any) -> None:
     model.is_quantized = False
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-
-
-BROKEN_FILES = (
-    OSError,
-    ValueError,
-    KeyError,
-    ImportError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    RecursionError,
-)
-"""What transformers raises for files that are missing, damaged or of another shape."""
-
-
-class explained:
-    """Turns the many exceptions of loading a model into one ModelError that says what to do."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
-    ) -> None:
-        # The tokenizers library raises a bare Exception.
-        if (isinstance(error, BROKEN_FILES) or kind is Exception) and not isinstance(
-            error, ModelError
-        ):
-            reason = (
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            )
-            raise ModelError(
-                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id "
-                f"that this machine can reach, {EMBEDDED!r} or {TINY!r}"
-            ) from error

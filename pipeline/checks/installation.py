@@ -13,8 +13,8 @@ from models.loading.load import MINILM_PACKAGE, MINILM_WHEEL
 from pipeline.run.config import RunConfig
 from pipeline.stages import stage_names
 from records.cache import cache_directory
+from records.disk_room import existing_parent
 from records.errors import PrimumError
-from records.stage_folder import existing_parent
 
 
 def place_faults(config: RunConfig) -> list[str]:

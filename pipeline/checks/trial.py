@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from models.config import GenerationConfig, ModelConfig
 from models.engines.generate import generate
-from models.loading.load import DTYPES, explained, model_location, quieten
+from models.loading.broken_files import explained
+from models.loading.load import DTYPES, model_location, quieten
 from records.errors import PrimumError, first_line
 from records.rows import Message
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs.expert_labels import conflicts, expert_pairs, labels_of
+from data_prep.pairs.conflicts import conflicts
+from data_prep.pairs.expert_labels import expert_pairs, labels_of
 from data_prep.review.agreement import agreement, scorer_agreement
 from data_prep.review.items import ReviewItem, batch_id, draw, draw_at_random, review_items
 from data_prep.review.ratings import Ratings, read_ratings

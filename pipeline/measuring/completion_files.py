@@ -13,6 +13,7 @@ from eval.measure import completion_id
 from pipeline.measuring.prompts import own_by_text
 from records.errors import ConfigError, RecordError
 from records.excerpts import column_names
+from records.roles import role_fault
 from records.rows import (
     Completion,
     Kind,
@@ -21,7 +22,6 @@ from records.rows import (
     assistant,
     read_json_lines,
     read_records,
-    role_fault,
     shorten,
     stable_id,
     text_of,

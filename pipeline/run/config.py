@@ -10,7 +10,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
-from data_prep.config import DataConfig, PairsConfig
+from data_prep.config import DataConfig
+from data_prep.pairs.config import PairsConfig
 from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import path_fault

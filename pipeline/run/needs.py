@@ -30,9 +30,9 @@ from pipeline.run.stage_room import (
     reward_gigabytes,
     work_bytes,
 )
+from records.disk_room import existing_parent
 from records.errors import first_line
 from records.rows import Demonstration
-from records.stage_folder import existing_parent
 from train.config import loads_sharded
 
 GPU_SPEED = 330e12

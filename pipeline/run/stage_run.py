@@ -19,9 +19,10 @@ from pipeline.run.fingerprint import fingerprint
 from pipeline.run.provenance import run_record
 from pipeline.run.stage import Context, Stage
 from pipeline.run.unfinished import unfinished_faults
+from records.disk_room import require_room
 from records.errors import ArtifactError, ResourceError
 from records.licences import Restrictions, restricted_card, union
-from records.stage_folder import StageDirectory, require_room, write_text
+from records.stage_folder import StageDirectory, write_text
 from records.stage_records import RunRecord
 from train.engine.checkpoint_files import settle
 from train.engine.preemption_signal import interruptible

@@ -24,8 +24,9 @@ from models.engines.generate import (
     seed_of,
 )
 from models.engines.vllm_engine import VllmEngine
+from models.loading.broken_files import explained
 from models.loading.chat_format import special_texts, stop_ids
-from models.loading.load import explained, load_model, load_tokenizer, model_location
+from models.loading.load import load_model, load_tokenizer, model_location
 from models.tokens import prompt_ids
 from records.errors import ModelError
 from records.rows import Message

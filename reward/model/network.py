@@ -23,7 +23,8 @@ from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import Rows
 from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
-from models.loading.load import architecture_of, clear_quantisation, explained, load_model
+from models.loading.broken_files import explained
+from models.loading.load import architecture_of, clear_quantisation, load_model
 from records.errors import ModelError
 from reward.model.objectives import START, Objective, spread_of, thresholds_of
 

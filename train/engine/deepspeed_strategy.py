@@ -103,10 +103,8 @@ class ZeroStrategy(DeepSpeedStrategy):
         ever holds all.
         """
         # Costs seconds.
-        from deepspeed.utils import (
-            safe_get_full_fp32_param,
-            safe_get_full_optimizer_state,
-        )  # noqa: PLC0415
+        from deepspeed.utils import safe_get_full_fp32_param  # noqa: PLC0415
+        from deepspeed.utils import safe_get_full_optimizer_state  # noqa: PLC0415
 
         tensors: Tensors = {}
         names = []

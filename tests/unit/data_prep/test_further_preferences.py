@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from data_prep.config import DataConfig, PairsConfig, SourceConfig, SplitConfig
+from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from data_prep.near_duplicates.duplicates import distinct_completions, drop_duplicates, prompt_rows
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.prepare import prepare
 from data_prep.review.items import review_items
 from data_prep.splits.split_files import read_splits

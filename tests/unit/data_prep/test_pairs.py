@@ -9,9 +9,9 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig, SidesConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.config import PairsConfig, SidesConfig
 from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 

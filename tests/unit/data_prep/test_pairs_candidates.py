@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
+from data_prep.pairs.config import PairsConfig
 from records.rows import (
     Completion,
     Demonstration,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.config import PairsConfig, SourceConfig
+from data_prep.config import SourceConfig
 from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.openings import LEADS, opening_shares, vary_openings
 from data_prep.sources import builtin, medsafetybench
 from data_prep.wording import opening

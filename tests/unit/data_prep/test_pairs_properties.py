@@ -10,9 +10,9 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.proportions import Lengths
 from records.rows import (
     Completion,

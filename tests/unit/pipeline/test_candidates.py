@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.splits.split_files import LEARNED_FROM, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated, generation_dtype

@@ -13,12 +13,12 @@ import sys
 import pytest
 
 from records import stage_folder as artifacts
+from records.disk_room import require_room
 from records.errors import ArtifactError, ResourceError
 from records.stage_folder import (
     StageDirectory,
     locked,
     read_json,
-    require_room,
     sha256_file,
     write_json,
     write_records,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.conflicts import conflicts
 from data_prep.pairs.expert_labels import (
     ExpertLabel,
     common_word,
-    conflicts,
     expert_pairs,
     hash_labels,
     labels_of,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.shortcuts import judge_shortcuts, shortcut_accuracies
 from records.errors import RecordError
 from records.rows import Pair, assistant, user

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.config import PairsConfig, SplitConfig
+from data_prep.config import SplitConfig
+from data_prep.pairs.config import PairsConfig
 from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
 from models.loading.footprint import measuring_bytes, shape_of
 from pipeline import policies
