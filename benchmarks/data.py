@@ -211,9 +211,8 @@ def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     else:
         assert data
         rows = requests(data)
-        if (
-            job == "rivals"
-        ):  # among all 74,000 they would meet a hundred million pairs one by one in Python
+        # Among all 74,000 they would meet a hundred million pairs one by one in Python.
+        if job == "rivals":
             rows = Planted(texts=rows.texts[::7], origins={})
     jobs = {
         "decontaminate": lambda: decontamination(rows, prompts, measure),

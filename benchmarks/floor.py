@@ -40,17 +40,15 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
         for wanted in (False, True)
     )
     tokens = packed.input_ids.shape[1]
-    linear = (
-        tokens * 2 * (2 * frozen + 3 * trained)
-    )  # forwards and for inputs; for weights only where they are trained
+    # Forwards and for inputs; for weights only where they are trained.
+    linear = tokens * 2 * (2 * frozen + 3 * trained)
     config = plain.config.get_text_config()
     width = config.num_attention_heads * (
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
     seen = int((packed.position_ids + 1).sum())
-    attention = (
-        3 * 4 * width * seen * config.num_hidden_layers
-    )  # two products forwards, four backwards
+    # Two products forwards, four backwards.
+    attention = 3 * 4 * width * seen * config.num_hidden_layers
     predicted = (
         len(packed.targets) * 2 * output.weight.numel() * (3 if output.weight.requires_grad else 2)
         if head

@@ -55,9 +55,8 @@ class Contestant:
             "OMP_NUM_THREADS": str(case["threads"]),
             "TMPDIR": self.scratch.name,
         }
-        name_compiler_caches(
-            environment
-        )  # else under TMPDIR: every contestant would compile what others have
+        # Else under TMPDIR: every contestant would compile what others have.
+        name_compiler_caches(environment)
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [

@@ -78,9 +78,8 @@ def mean_passes(n: int, sd: float, excess: float, confidence: float = 0.95) -> f
         return float(excess <= 0)
     t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
     chance = float(scipy.stats.nct.cdf(-t, n - 1, excess * math.sqrt(n) / sd))
-    return (
-        float(excess < 0) if math.isnan(chance) else chance
-    )  # scipy gives NaN where it is all but 0 or 1
+    # scipy gives NaN where it is all but 0 or 1.
+    return float(excess < 0) if math.isnan(chance) else chance
 
 
 def n_wanted(passes: Callable[[int], float], share: float) -> int | None:
@@ -133,9 +132,8 @@ def _smallest_effect(n: int, confidence: float) -> float:
 
     def short(effect: float) -> float:
         shift = effect * math.sqrt(n)
-        other_tail = np.nan_to_num(
-            scipy.stats.nct.cdf(-t, freedom, shift)
-        )  # NaN where it is too small for scipy
+        # NaN where it is too small for scipy.
+        other_tail = np.nan_to_num(scipy.stats.nct.cdf(-t, freedom, shift))
         return float(scipy.stats.nct.sf(t, freedom, shift) + other_tail) - POWER
 
     return float(scipy.optimize.brentq(short, 1e-6, 4 * t / math.sqrt(n)))

@@ -99,9 +99,8 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     generation settings with it."""
     clear_quantisation(model)
     settings = model.generation_config
-    model.generation_config = (
-        GenerationConfig()
-    )  # what is saved through transformers must pass a check that older models fail
+    # What is saved through transformers must pass a check that older models fail.
+    model.generation_config = GenerationConfig()
     model.save_pretrained(folder)
     model.generation_config = settings
     write_json(folder / "generation_config.json", json.loads(settings.to_json_string()))

@@ -125,9 +125,8 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
-    if context.rank == 0 or loads_sharded(
-        config.trainer
-    ):  # a rank that only waits keeps its memory
+    # A rank that only waits keeps its memory.
+    if context.rank == 0 or loads_sharded(config.trainer):
         scorers = [
             _harm_model(context, training),
             RefusalRule(),

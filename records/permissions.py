@@ -69,9 +69,8 @@ def make_passable(folder: Path) -> None:
     missing = [place for place in (folder, *folder.absolute().parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing[1:]:
-        place.chmod(
-            _mode(place) | (0o777 & ~users_umask())
-        )  # a folder may have its group from the one above it
+        # A folder may have its group from the one above it.
+        place.chmod(_mode(place) | (0o777 & ~users_umask()))
     if missing:
         let_through(folder)
 

@@ -39,9 +39,8 @@ each leaves slots empty."""
 class Generated(NamedTuple):
     text: str
     num_tokens: int
-    finish_reason: Literal[
-        "stop", "length"
-    ]  # "stop" when an end token was written, "length" when the limit cut it
+    # "stop" when an end token was written, "length" when the limit cut it.
+    finish_reason: Literal["stop", "length"]
     ids: tuple[int, ...] = ()  # of the text, without the end token
     end: int | None = None  # the end token that was written
 

@@ -118,9 +118,8 @@ class _Loop:
         self.slots = Slots(count, places, device=self.device, dtype=self.head.weight.dtype)
         self.in_slot: list[int | None] = [None] * count
         self.tokens = torch.zeros(count, 1, dtype=torch.long, device=self.device)
-        self.places = torch.zeros(
-            count, dtype=torch.long, device=self.device
-        )  # of the token that comes next
+        # Of the token that comes next.
+        self.places = torch.zeros(count, dtype=torch.long, device=self.device)
         self.shared = self._compute_start(group)
 
     def run(self) -> None:

@@ -36,9 +36,8 @@ class Slots:
         self.start: dict[
             int, tuple[Tensor, Tensor]
         ] = {}  # by layer, (1, K, P, D) of what all rows begin with
-        self.hidden = torch.full(
-            (count, 1, 1, places), float("-inf"), dtype=dtype, device=device
-        )  # 0 where a slot has a token
+        # 0 where a slot has a token.
+        self.hidden = torch.full((count, 1, 1, places), float("-inf"), dtype=dtype, device=device)
 
     def write(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
         """Rows of (n, K, T, D) from place 0 on."""

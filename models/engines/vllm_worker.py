@@ -22,9 +22,8 @@ from typing import Any
 
 
 def main() -> None:
-    if (
-        os.getpid() == os.getpgrp()
-    ):  # registered first, so called last: nothing that vLLM has started may keep the GPU
+    # Registered first, so called last: nothing that vLLM has started may keep the GPU.
+    if os.getpid() == os.getpgrp():
         atexit.register(os.killpg, 0, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # vLLM and what it loads print to standard output

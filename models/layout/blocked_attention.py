@@ -30,9 +30,8 @@ compute more that is hidden, smaller ones are slower products; 128 and 64 were t
 class Block(NamedTuple):
     start: int
     end: int
-    keys: (
-        Tensor | slice
-    )  # (N,) places: first those that all its queries see, then those that some see
+    # (N,) places: first those that all its queries see, then those that some see.
+    keys: Tensor | slice
     hidden: Tensor  # (L, keys that some see) minus infinity where a query does not see one, else 0
 
 
@@ -56,9 +55,8 @@ def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
     """
     size, places = BLOCK_BYTES // dtype.itemsize, torch.arange(len(ends))
     blocks = []
-    with torch.inference_mode(
-        False
-    ):  # kept for later passes, which may need it for their gradients
+    # Kept for later passes, which may need it for their gradients.
+    with torch.inference_mode(False):
         for start in range(0, len(ends), size):
             end = min(start + size, len(ends))
             before = places[:start]
@@ -88,9 +86,8 @@ class _BlockedAttention(torch.autograd.Function):
         ctx.blocks, ctx.scale = blocks, scale
         with torch.autocast("cpu", enabled=False):
             q, k, v = query[0] * scale, key[0].contiguous(), value[0].contiguous()
-            out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(
-                0, 1
-            )  # a token's heads side by side, as the next layer reads them
+            # A token's heads side by side, as the next layer reads them.
+            out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(0, 1)
             for block in blocks:
                 heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(
                     v, block

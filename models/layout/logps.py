@@ -93,9 +93,10 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
         return select_logps(
             plain(**inputs).logits.flatten(0, 1).index_select(0, predictors) / temperature, targets
         ), rows
+    # (N, H)
     states = (
         plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)
-    )  # (N, H)
+    )
     return head_logps(head, states if temperature == 1 else states / temperature, targets), rows
 
 

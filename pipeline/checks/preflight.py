@@ -89,9 +89,8 @@ def _look_at_data(config: RunConfig, found: Findings) -> None:
 def require_sound(config: RunConfig) -> None:
     """Raise PrimumError with every fault, so that none of them waits for hours of other work."""
     found = preflight(config)
-    found.add(
-        device_faults(config.trainer)
-    )  # of this machine; a login node, where `check` runs, has no GPU
+    # Of this machine; a login node, where `check` runs, has no GPU.
+    found.add(device_faults(config.trainer))
     faults = found.faults
     if faults:
         raise PrimumError(faults)

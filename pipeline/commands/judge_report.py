@@ -61,9 +61,8 @@ def judge_report(config: RunConfig, request: Request) -> None:
     scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
     if request.ablate:
         for scorer in scorers:
-            if not isinstance(
-                scorer, FileScorer | RuleAsHarm
-            ):  # neither can be asked about other texts or reads the prompt
+            # Neither can be asked about other texts or reads the prompt.
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)

@@ -67,6 +67,11 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
             "harmfulness from 1 to 5"
         ),
     )
+    _add_prompts(measuring, whole_number)
+
+
+def _add_prompts(measuring: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
+    """Where the result goes, what it decides, and which prompts count."""
     measuring.add_argument(
         "--output",
         type=Path,

@@ -73,10 +73,11 @@ class KeptCompletions:
 
 def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device) -> str:
     decoding = dataclasses.asdict(generation)
+    # A completion does not depend on its batch; the type that was used counts below.
     for setting in (
         "batch_size",
         "dtype",
-    ):  # a completion does not depend on its batch; the type that was used counts below
+    ):
         del decoding[setting]
     chat = {
         name: getattr(model, name)

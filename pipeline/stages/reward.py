@@ -67,9 +67,8 @@ def work(context: Context) -> dict[str, Any]:
     module = made_module(training, network, _optimisation(config, steps))
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
-    for line in forget_metrics_after(
-        metrics, resumed or -1
-    ):  # a fresh start keeps none, that of its head neither
+    # A fresh start keeps none, that of its head neither.
+    for line in forget_metrics_after(metrics, resumed or -1):
         context.say(line)
     fit(
         module,
@@ -82,9 +81,8 @@ def work(context: Context) -> dict[str, Any]:
         callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
-    state = state_of(
-        module
-    )  # gathered by all ranks: where weights are sharded, none has them whole
+    # Gathered by all ranks: where weights are sharded, none has them whole.
+    state = state_of(module)
     if context.rank:
         return {}
     trained = _network(config)

@@ -170,9 +170,8 @@ class _Online:
 
         rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        drawn = (
-            last["drawn_over_refusal"] or drawn_first
-        )  # the first row was measured before anything was drawn
+        # The first row was measured before anything was drawn.
+        drawn = last["drawn_over_refusal"] or drawn_first
         return drawn_limits(
             _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
         )

@@ -90,9 +90,8 @@ def _policy_examples(
             else []
         )
     if demo.kind == "benign":
-        rated = (
-            label if label and label.by == "people" else HARMLESS
-        )  # a teacher of harm is asked about harmful requests only
+        # A teacher of harm is asked about harmful requests only.
+        rated = label if label and label.by == "people" else HARMLESS
         return [_example(demo, made.completion, rated, "policy_benign", made.sample)]
     if label is None:
         return []

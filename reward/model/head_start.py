@@ -70,9 +70,8 @@ class HeadStart(pl.Callback):
         """
         order = sorted(range(len(self.rows.rows)), key=lambda i: self.rows.rows[i].input_ids)
         chunks = [order[i : i + ROWS_AT_ONCE] for i in range(0, len(order), ROWS_AT_ONCE)]
-        mine = chunks[
-            trainer.global_rank :: trainer.world_size
-        ]  # the same chunks for any number of ranks: the same numbers
+        # The same chunks for any number of ranks: the same numbers.
+        mine = chunks[trainer.global_rank :: trainer.world_size]
         found: dict[int, np.ndarray] = {}
         for chunk in tqdm(
             mine, desc="reward features", unit="batch", disable=not sys.stderr.isatty(), leave=False

@@ -85,16 +85,16 @@ class HarmfulnessNetwork(nn.Module):
         sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(
             0, sides, states
         )
+        # bincount waits for a GPU.
         counts = torch.zeros(2 * batch.num_rows, device=states.device).index_add(
             0, sides, states.new_ones(len(sides))
-        )  # bincount waits for a GPU
+        )
         return (sums / counts[:, None]).view(batch.num_rows, -1)
 
     def forward(self, batch: Rows) -> Tensor:
         features = self.features(batch)
-        with torch.autocast(
-            features.device.type, enabled=False
-        ):  # one product: the head's float32 costs nothing
+        # One product: the head's float32 costs nothing.
+        with torch.autocast(features.device.type, enabled=False):
             return self.score(features)[:, 0]
 
 

@@ -36,11 +36,12 @@ RECOMPUTED = [
 OFFLOADED = ["dpo-lora-zero2-offload", "dpo-full-zero3-offload"]
 HALF = ["dpo-lora-zero2-half", "dpo-lora-zero3-half"]  # a base of bfloat16, as large ones are kept
 ON_FOUR = ["sft-lora-ddp", "dpo-lora-zero2", "dpo-full-zero3"]
+# A step's KL, and the weights of a limit.
 WEIGHED = [
     "kto-lora-ddp",
     "kto-full-zero3",
     "limit-lora-ddp",
-]  # a step's KL, and the weights of a limit
+]
 BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
 

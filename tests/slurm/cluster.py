@@ -166,9 +166,8 @@ class Cluster:
         for name in ("munge", "state", "spool/node1", "spool/node2", "dev"):
             (self.run / name).mkdir(parents=True, mode=0o755)
         for i in range(4):
-            os.mknod(
-                self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3)
-            )  # Slurm wants a device file for each GPU
+            # Slurm wants a device file for each GPU.
+            os.mknod(self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3))
         (self.folder / "gres.conf").write_text(f"Name=gpu File={self.run}/dev/gpu[0-3]\n")
         self.conf.write_text(CONFIGURATION.format(net=net, run=self.run, folder=self.folder))
         key = self.run / "munge" / "key"

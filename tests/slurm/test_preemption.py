@@ -208,9 +208,8 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
             ),
             "training goes on",
         )
-        moment = time.monotonic() + (
-            points.uniform(0, 2) if lost else 0
-        )  # the first kill is never too late, however fast the machine
+        # The first kill is never too late, however fast the machine.
+        moment = time.monotonic() + (points.uniform(0, 2) if lost else 0)
         site.until(lambda m=moment: time.monotonic() > m, "the moment to kill")
         ranks = tasks(run_dir)
         for pid in ranks if points.random() < 0.5 else ranks[:1]:

@@ -69,7 +69,6 @@ def _without_clocks(value: Any, name: str = "") -> Any:
         skipped |= {"sha256", "bytes"}
     kept = {key: _without_clocks(inner, key) for key, inner in value.items() if key not in skipped}
     if isinstance(kept.get("eval"), str):
-        del kept[
-            "eval"
-        ]  # among a release's inputs: the hash of all that eval left, results.json too
+        # Among a release's inputs: the hash of all that eval left, results.json too.
+        del kept["eval"]
     return kept

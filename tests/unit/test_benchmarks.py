@@ -98,9 +98,8 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     )
     config = model.config
     attention = 3 * 4 * config.hidden_size * sum(range(1, 41)) * config.num_hidden_layers
-    head_again = (
-        2 * 10 * model.lm_head.weight.numel()
-    )  # the chunk's logits are computed again in the backward pass
+    # The chunk's logits are computed again in the backward pass.
+    head_again = 2 * 10 * model.lm_head.weight.numel()
     assert step_flops(model, packed, head=True) == counted - head_again + attention
 
 

@@ -103,8 +103,10 @@ class ZeroStrategy(DeepSpeedStrategy):
         ever holds all.
         """
         # Costs seconds.
-        from deepspeed.utils import safe_get_full_fp32_param  # noqa: PLC0415
-        from deepspeed.utils import safe_get_full_optimizer_state  # noqa: PLC0415
+        from deepspeed.utils import (  # noqa: PLC0415
+            safe_get_full_fp32_param,
+            safe_get_full_optimizer_state,
+        )
 
         tensors: Tensors = {}
         names = []

@@ -48,11 +48,12 @@ def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
     log-probabilities).
     """
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
+    # As Lightning's.
     return (
         torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False)
         if dtype
         else nullcontext()
-    )  # as Lightning's
+    )
 
 
 def use_cpu(config: TrainerConfig) -> None:
@@ -69,6 +70,5 @@ def use_cpu(config: TrainerConfig) -> None:
         config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices)
     )
     if precision(config) == "32-true":
-        os.environ.setdefault(
-            "THP_MEM_ALLOC_ENABLE", "1"
-        )  # torch reads it once, when it first allocates
+        # Torch reads it once, when it first allocates.
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

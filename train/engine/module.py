@@ -61,11 +61,8 @@ class TrainedModule(pl.LightningModule):
         }
 
     def schedule(self, step: int) -> float:
-        """Linear warm-up, then a cosine to zero; the first step already moves."""
-        if step < self.warmup_steps:
-            return (step + 1) / self.warmup_steps
-        progress = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        """Share of the learning rate at this step."""
+        return warmed_up(step, self.warmup_steps, self.total_steps)
 
     def count(self, name: str, total: Tensor | float, number: float) -> None:
         """Add a sum over `number` rows or tokens to this step's metric.
@@ -83,9 +80,8 @@ class TrainedModule(pl.LightningModule):
         self._sums[name] = before + value * self._counted, counted + number * self._counted
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        self._counted = (
-            batch.scale > 0
-        )  # a micro-batch that only keeps this rank in step with the others has scale 0
+        # A micro-batch that only keeps this rank in step with the others has scale 0.
+        self._counted = batch.scale > 0
 
     def log_step(self, batch_idx: int) -> None:
         """Log the metrics of a step once its last micro-batch is through."""
@@ -171,6 +167,14 @@ class TrainedModule(pl.LightningModule):
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+def warmed_up(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Linear warm-up, then a cosine to zero; the first step already moves."""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 def _convert(counts: dict[str, int], before: int, now: int) -> None:

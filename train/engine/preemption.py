@@ -34,9 +34,8 @@ class StopInTime(pl.Callback):
         self.longest_step = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        listen(
-            signal.SIGUSR1, signal.SIGTERM
-        )  # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one
+        # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one.
+        listen(signal.SIGUSR1, signal.SIGTERM)
         self.last_step, self.step_started = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(

@@ -180,8 +180,7 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings(
-        "ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*"
-    )  # DeepSpeed still calls them so
+    # DeepSpeed still calls them so.
+    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

@@ -19,10 +19,10 @@ from train.multipliers import Ascent, Multipliers
 from train.rlhf.advantage import leave_one_out
 from train.rlhf.config import LimitConfig, RlhfConfig
 from train.rlhf.degenerate import why_degenerate
-from train.rlhf.group import Group, judged_of, rewards_of
+from train.rlhf.group import Group, group_of, judged_of, rewards_of
 from train.rlhf.loss import rollout_loss
-from train.rlhf.plan import Part, RolloutPlan, RolloutRows, token_row
-from train.rlhf.rollout import Drawn, Rollout
+from train.rlhf.plan import Part, RolloutPlan, RolloutRows
+from train.rlhf.rollout import Rollout
 from train.rlhf.step_sums import StepSums
 from train.rlhf.step_zero import StepZero
 
@@ -139,7 +139,7 @@ class RlhfModule(TrainedModule):
         parts = online.plan.of_step(step, ranks[0])
         places = [place for part in parts if part.scale for place in part.places]
         drawn = online.rollout.draw(step, [online.rows.asked[place] for place in places], ranks)
-        self._groups = {place: self._group(place, drawn) for place in places}
+        self._groups = {place: group_of(online.rows.asked[place], drawn) for place in places}
         self._refer(parts)
         self._judge()
         sums = StepSums.over(self._groups.values(), ranks[1])
@@ -154,13 +154,6 @@ class RlhfModule(TrainedModule):
             return {}
         known = self.online.limits_at(step, self.drawn_first)
         return {suite: known[suite] for suite in self.multipliers.values}
-
-    def _group(self, place: int, drawn: dict[str, list[Drawn]]) -> Group:
-        asked = self.online.rows.asked[place]
-        completions = drawn[asked.prompt.id]
-        return Group(
-            [token_row(asked.ids, row.ids) for row in completions], completions, [], [], []
-        )
 
     def _refer(self, parts: Sequence[Part]) -> None:
         """Log-probabilities of every token under the policy of step 0, laid out as the step will

@@ -87,9 +87,8 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
         heads=heads,
         facts=facts,
     )
-    shown = dataclasses.replace(
-        bundle, facts={**facts, "unsafe_advice_shown": True}
-    )  # every head is measured, what is off too
+    # Every head is measured, what is off too.
+    shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})
     figures = measured(data, corpus, tried, FactorModel(shown, embed))
     sha256 = write_bundle(bundle, output)
     text = json.dumps({"sha256": sha256, **figures}, indent=1, ensure_ascii=False)

@@ -26,11 +26,12 @@ def harm_columns(
         for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
     }
     request = np.array([asked[row.prompt] for row in rows])
+    # Both targets begin with XSTest.
     return (
         truth,
         request,
         {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")},
-    )  # both targets begin with XSTest
+    )
 
 
 def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:

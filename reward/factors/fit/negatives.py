@@ -27,9 +27,8 @@ def no_answers(rows: Sequence[Row], seed: int) -> list[Row]:
     rng = random.Random(f"{seed}/negatives")
     others = defaultdict(list)
     for row in rows:
-        if (
-            refusal(row.completion) == "none" or len(row.completion.split()) > BRIEF
-        ):  # a brief refusal fits every prompt
+        # A brief refusal fits every prompt.
+        if refusal(row.completion) == "none" or len(row.completion.split()) > BRIEF:
             others[row.writer].append(row)
     kinds, weights = list(SHARES), list(SHARES.values())
     made = []

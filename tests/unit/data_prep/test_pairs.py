@@ -348,13 +348,14 @@ def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
 
 @pytest.mark.parametrize(
     ("limit", "over_refusal", "benign"),
+    # 40 at 9 to 1 would be 36 benign pairs; there are 30.
     [
         (20, 1.0, 10),
         (20, 3.0, 15),
         (20, 0.25, 4),
         (40, 9.0, 30),
         (20, 0.0, 0),
-    ],  # 40 at 9 to 1 would be 36 benign pairs; there are 30
+    ],
 )
 def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
     world, limit, over_refusal, benign

@@ -34,9 +34,8 @@ def results(over_refused: int) -> dict:
 
 def test_over_refusal_is_simulated_with_the_suites_own_counts():
     (harm, twins) = error_rates(results(30), "dpo", CONFIG)
-    shares = Paired(
-        24 / 192, 0.5 / 193
-    )  # six gained and none lost: nothing says that prompts change sides by chance
+    # Six gained and none lost: nothing says that prompts change sides by chance.
+    shares = Paired(24 / 192, 0.5 / 193)
     assert twins.over == {
         f"{100 * d:g}": rate_passes(192, shares, 0.1 + d, 0.1) for d in (0, 0.05, 0.1)
     }

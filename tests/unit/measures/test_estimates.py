@@ -121,6 +121,8 @@ def test_no_events_still_have_an_upper_end() -> None:
     ("both", "first", "second", "neither", "low", "high"),
     [
         (14, 5, 0, 22, 0.011, 0.226),  # Altman et al., Statistics with Confidence (2000), table 6.2
+        # Airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33
+        # (2014).
         (
             1,
             1,
@@ -128,7 +130,7 @@ def test_no_events_still_have_an_upper_end() -> None:
             12,
             -0.507,
             -0.026,
-        ),  # airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33 (2014)
+        ),
     ],
 )
 def test_newcombe_interval_is_the_published_one(
@@ -148,9 +150,8 @@ def test_newcombe_interval_by_hand() -> None:
 
 def test_newcombe_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    cells = np.array(
-        [0.30, 0.25, 0.10, 0.35]
-    )  # both, before only, after only, neither: the difference is -0.15
+    # Both, before only, after only, neither: the difference is -0.15.
+    cells = np.array([0.30, 0.25, 0.10, 0.35])
     draws = rng.multinomial(60, cells, size=2000)
     intervals = [
         newcombe_interval(int(b), int(g), int(lost), int(n), 0.95) for b, lost, g, n in draws

@@ -141,9 +141,8 @@ def turns(row, end):
 def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writes(
     tokenizer_of, shape, conversation, kind
 ):
-    if (
-        kind == "no EOS" and ENDS[shape][0] == "</s>"
-    ):  # what these templates end a turn with is the EOS
+    # What these templates end a turn with is the EOS.
+    if kind == "no EOS" and ENDS[shape][0] == "</s>":
         with pytest.raises(ModelError, match=r"eos_token' is undefined|holds no end token"):
             tokenizer_of(shape, kind)
         return
@@ -156,9 +155,8 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
     end = tokenizer.convert_tokens_to_ids(ENDS[shape][0])
     # The oracle is transformers alone: the template's whole text, as tokens.
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=True, return_dict=False)
-    if (
-        shape != "llama3_2"
-    ):  # it writes the clock's day here, the run's day in the row; a test of its own holds that
+    # It writes the clock's day here, the run's day in the row; a test of its own holds that.
+    if shape != "llama3_2":
         assert row.input_ids == whole[: len(row.input_ids)]
     written = [m["content"] for m in completion if m["role"] == "assistant"]
     assert [turn[-1] for turn in turns(row, end)] == [end] * len(written)

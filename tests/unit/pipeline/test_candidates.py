@@ -205,9 +205,8 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
 
 
 def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
-    monkeypatch.setattr(
-        sample, "rows_at_once", lambda generation, engine: generation.batch_size
-    )  # two blocks
+    # Two blocks.
+    monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)

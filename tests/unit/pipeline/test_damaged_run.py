@@ -319,10 +319,11 @@ def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmle
         whole = flip(path, chance)
         noticed = [*unfinished_faults(cut_off), *survey(checkpoints).faults]
         if not noticed:
+            # A name that carries no meaning, as that of a seal.
             assert path.suffix in (
                 ".json",
                 ".jsonl",
-            )  # a name that carries no meaning, as that of a seal
+            )
             got = read_scoreboard(cut_off.path / "scoreboard.jsonl")
             assert all(wanted.items() <= row.items() for wanted, row in zip(rows, got, strict=True))
             assert survey(checkpoints).whole[0] == newest.name

@@ -285,9 +285,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
             loggers=[logger],
         )
         logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
-        assert logged[0]["rewards/chosen"] == pytest.approx(
-            0, abs=1e-5
-        )  # the reference is the policy at step 0
+        # The reference is the policy at step 0.
+        assert logged[0]["rewards/chosen"] == pytest.approx(0, abs=1e-5)
         assert logged[-1]["rewards/chosen"] > 0.1
         finals[tokens] = [row["kl"] for row in logged]
     assert finals[60] == pytest.approx(finals[10_000], abs=1e-3)

@@ -47,9 +47,8 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
         8,
         33,
     ]
-    assert_close(
-        reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted
-    )  # nothing is left to ask a model
+    # Nothing is left to ask a model.
+    assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted)
 
 
 def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(

@@ -118,9 +118,8 @@ def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_tha
         *(opened(p, "Sure here is", "I can not") for p in benign),
     ]
     both = [found["accuracy"] for found in probe_pairs(fair, {})["prefix"].values()]
-    assert sum(both) == pytest.approx(
-        1.0, abs=0.2
-    )  # what it gains on one type it loses on the other
+    # What it gains on one type it loses on the other.
+    assert sum(both) == pytest.approx(1.0, abs=0.2)
 
 
 def test_no_classifier_sees_the_group_of_what_it_judges():

@@ -141,9 +141,8 @@ def test_the_head_reads_the_last_place_of_each_row_alone(passes):
     decode(model, rows, asked([], 4))
     assert max(seen) <= 4
     assert sizes[0] == (1, 9)
-    assert (
-        sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
-    )  # the start once, then each row once
+    # The start once, then each row once.
+    assert sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
 
 
 def test_rows_of_unlike_lengths_share_no_cache(causal_model):

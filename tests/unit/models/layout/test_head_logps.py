@@ -94,13 +94,14 @@ def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
     kept: list[torch.Size] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
         head_logps(head, states, targets)
+    # Normalisers, targets, slopes, states, the weight itself.
     assert sorted(kept) == [
         (6,),
         (6,),
         (6, 4),
         (6, 4),
         (1000, 4),
-    ]  # normalisers, targets, slopes, states, the weight itself
+    ]
 
 
 def test_no_tokens_give_no_log_probabilities():

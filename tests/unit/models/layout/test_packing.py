@@ -131,9 +131,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
-    assert (
-        packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
-    )  # the system prompt of six rows stands once
+    # The system prompt of six rows stands once.
+    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
     assert packed_owners.tolist() == owners.tolist()
     torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
@@ -141,9 +140,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-@pytest.mark.parametrize(
-    "kind", ["llama", "gpt2", "opt", "bloom"]
-)  # opt has dropout in its layers, which must stay off; bloom is padded
+# opt has dropout in its layers, which must stay off; bloom is padded.
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
 def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
     model = adapt(
         causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})),

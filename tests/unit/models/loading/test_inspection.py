@@ -40,9 +40,8 @@ def test_a_whole_model_has_no_faults(folder):
 
 @pytest.mark.parametrize("beside_a_model", [True, False])
 def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_model):
-    if (
-        beside_a_model
-    ):  # transformers would load the adapter's base instead of the weights beside it
+    # transformers would load the adapter's base instead of the weights beside it.
+    if beside_a_model:
         (folder / "adapter_config.json").write_text(
             json.dumps({"base_model_name_or_path": "epfl-llm/meditron-7b"})
         )

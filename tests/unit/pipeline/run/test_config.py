@@ -352,6 +352,5 @@ def test_config_blocks_are_frozen_keyword_only_and_short(block):
     parameters = block.__dataclass_params__
     assert parameters.frozen
     assert all(entry.kw_only for entry in dataclasses.fields(block))
-    assert len(dataclasses.fields(block)) <= (
-        16 if block in (RunConfig, SourceConfig) else 15
-    )  # one holds the blocks of all rooms, one is a flat row of YAML
+    # One holds the blocks of all rooms, one is a flat row of YAML.
+    assert len(dataclasses.fields(block)) <= (16 if block in (RunConfig, SourceConfig) else 15)

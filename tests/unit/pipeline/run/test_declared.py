@@ -91,9 +91,8 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
-    monkeypatch.setattr(
-        "pipeline.run.fingerprint.resolved", dataclasses.asdict
-    )  # OmegaConf would refuse the poison
+    # OmegaConf would refuse the poison.
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
     declared = [

@@ -83,9 +83,8 @@ def test_measuring_counts_copy_cache_and_the_kept_layers(config):
     embedding = shape.vocabulary * shape.hidden
     found = measuring_bytes(shape, reward_layers=1, rows=3, tokens=10, whole_copy=True)
     assert found["copy"] == 2 * shape.parameters
-    assert (
-        found["cache"] == 2 * 2 * 3 * 10 * 2 * 16
-    )  # keys and values, two bytes, two layers, two key-value heads of eight
+    # Keys and values, two bytes, two layers, two key-value heads of eight.
+    assert found["cache"] == 2 * 2 * 3 * 10 * 2 * 16
     assert found["reward model"] == 2 * (embedding + (shape.parameters - embedding) / 2)
     assert (
         measuring_bytes(shape, reward_layers=None, rows=3, tokens=10, whole_copy=False)["copy"] == 0

@@ -117,9 +117,8 @@ def test_training_ends_within_20_steps_of_the_parting(hacked):
         row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares)
     )
 
-    assert (
-        rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
-    )  # by the training scorer all is well
+    # By the training scorer all is well.
+    assert rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
     assert drawn[-1] < drawn[0] - 0.3
     assert fitted.module.trainer.global_step < STEPS
     assert rows[-1]["step"] - worsens <= 20
