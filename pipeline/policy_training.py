@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype
 from models.layout.collation import Collation
