@@ -15,10 +15,11 @@ from eval.results import compared
 from pipeline.arguments import parser
 from pipeline.checks.inputs import input_faults
 from pipeline.commands.plan import plan_lines, slurm_lines
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import compared_policies, trainings
 from pipeline.run.registry import STAGES, Job, Registered
-from pipeline.run.stage import run_stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import load_stage
 from records.contracts import Policy
 from records.stage_folder import StageDirectory, write_text
