@@ -89,7 +89,7 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
     monkeypatch.setattr(
-        "pipeline.run.stage.resolved", dataclasses.asdict
+        "pipeline.run.fingerprint.resolved", dataclasses.asdict
     )  # OmegaConf would refuse the poison
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
