@@ -14,7 +14,7 @@ from data_prep.sources import read_source
 from data_prep.sources.builtin import package_rows
 from data_prep.sources.builtin_evaluation import QUESTIONS, REQUESTS
 from data_prep.splits.splitting import split
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.rows import Demonstration, text_of
 
 ROOT = Path(__file__).parents[3]
