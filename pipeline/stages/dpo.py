@@ -13,14 +13,8 @@ from models.tokens import TokenRow, encode_pair
 from pipeline.kto_training import KtoTraining
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage

@@ -13,14 +13,8 @@ from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.harm_model import AUDITED, harm_model
 from pipeline.policies import MODEL, base_config, generating, model_files, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    TRAINED_BY,
-    Training,
-    Watch,
-    train_policy,
-)
+from pipeline.policy_recipe import Training, Watch
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes

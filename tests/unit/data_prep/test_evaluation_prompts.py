@@ -12,7 +12,7 @@ from data_prep.near_duplicates.groups import near_matches
 from data_prep.prepare import read_sources
 from data_prep.sources import read_source
 from data_prep.splits.splitting import split
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.rows import Demonstration, text_of
 
 ROOT = Path(__file__).parents[3]
