@@ -10,7 +10,7 @@ import torch
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.tokens import encode
 from pipeline.harm_model import loaded
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.stages.reward import require_auroc, validated
 from records.errors import ConfigError, RecordError
 from records.rows import assistant, user
