@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
 from pipeline.harm_model import ACCEPTS, AUDITED, harm_model
