@@ -32,7 +32,8 @@ def _measure(options: argparse.Namespace) -> int:
     from records.permissions import readable_by, readers
 
     with readable_by(readers(os.environ)):
-        from pipeline.commands.measure import Request, measure
+        from pipeline.commands.measure import measure
+        from pipeline.measuring.request import Request
 
         named = {
             name: getattr(options, name)

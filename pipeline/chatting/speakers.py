@@ -12,7 +12,8 @@ from pipeline.measuring.asking import model_of
 from pipeline.measuring.servers import endpoint_of, replies_to
 from pipeline.measuring.subjects import Subject, subjects_of
 from pipeline.policies import generating
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import released_policy, trained_policies
 from records.contracts import BASE
 from records.errors import ConfigError

@@ -16,7 +16,7 @@ from pipeline.chatting.layout import Shown, laid_out
 from pipeline.chatting.speakers import Speaker, named_subjects, speakers_of
 from pipeline.chatting.verdicts import Judged
 from pipeline.measuring.scorers import judges_of
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state
 from pipeline.run.runner import settle
 from records.contracts import Scorer
