@@ -81,13 +81,10 @@ def test_the_demo_measures_over_refusal_on_as_many_prompts_as_the_gate_needs() -
 
 
 def test_the_demo_measures_at_least_40_prompts_of_each_of_six_registers() -> None:
-    written = {
-        line["id"]: line["register"]
-        for name in (REQUESTS, QUESTIONS)
-        for line in package_rows(name)
-    }
-    measured = Counter(written[row.id] for row in demo_rows(evaluation=True) if row.id in written)
-    assert set(written.values()) == set(measured) == REGISTERS
+    rows = demo_rows(evaluation=True)
+    assert not any(row.register for row in rows if row.source == "builtin")
+    measured = Counter(row.register for row in rows if row.source == "builtin_evaluation")
+    assert set(measured) == REGISTERS
     assert min(measured.values()) >= EACH_REGISTER
     assert measured.total() >= 256
 
