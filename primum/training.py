@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation
 from models.loading.inspection import require_model
 from models.loading.load import load_model, load_tokenizer, model_location
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode_pair
 from records.errors import ArtifactError, RecordError
 from records.rows import Pair, read_json_lines
@@ -41,7 +41,7 @@ def train_dpo(
         raise ArtifactError(f"{folder}: holds a policy already; name a new folder")
     use_cpu(hardware)
     # Lightning and peft take seconds, which only a training must pay.
-    from models.adapters.lora import adapt  # noqa: PLC0415
+    from models.adapters.wrapping import adapt  # noqa: PLC0415
     from models.export import export_policy  # noqa: PLC0415
     from models.loading.lineage import Lineage  # noqa: PLC0415
     from train.dpo import DpoModule, DpoRows  # noqa: PLC0415
@@ -53,7 +53,7 @@ def train_dpo(
     network = adapt(load_model(config), adapter or AdapterConfig(), seed=seed)
     rows = DpoRows(
         _encoded(tokenizer, pairs, max_length),
-        collation(network, tokenizer.pad_token_id, max_length),
+        prepared_layout(network, tokenizer.pad_token_id, max_length),
     )
     planned: dict[str, Any] = {"epochs": settings.epochs, "seed": seed}
     plan = batch_plan(rows, hardware, global_batch_size=settings.global_batch_size, **planned)

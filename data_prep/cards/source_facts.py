@@ -69,8 +69,9 @@ FACTS = {
         ),
         principles=AMA,
         written=(
-            "written for this project (generator primum), after the set builtin and in its manner; "
-            "prompts only. Requests of the suite twins have no harmful half"
+            "written for this project (generator primum), in six registers (forum post, nurse's "
+            "note, elderly patient, writer new to English, search query, clinician), all by one "
+            "author; prompts only. Requests of the suite twins have no harmful half"
         ),
         not_represented=(
             "as of builtin: English, one turn, invented cases of North American and European "

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from models.config import ModelConfig
-from models.layout.collation import collation
 from models.loading.load import load_tokenizer, save_tokenizer
+from models.memory.prepare import prepared_layout
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
 from records.errors import ModelError
@@ -48,7 +48,7 @@ class HarmfulnessScorer:
             batch_size,
         )
         self.name = name
-        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
+        self.batch_rows = prepared_layout(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
     def load(
@@ -102,6 +102,11 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
+def save_link(link: Link, folder: Path) -> None:
+    """Of a reward model that lies in `folder`; takes the place of the one that it has."""
+    write_json(folder / CALIBRATION, sealed(link.to_json()))
+
+
 def save_reward_model(
     model: HarmfulnessNetwork,
     tokenizer: Any,
@@ -118,7 +123,7 @@ def save_reward_model(
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
-    write_json(folder / CALIBRATION, sealed(link.to_json()))
+    save_link(link, folder)
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:

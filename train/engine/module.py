@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from models.layout.packing import moved
 from models.ranks import over_ranks
 
