@@ -72,14 +72,37 @@ def audit(
     per_principle: int = PER_PRINCIPLE,
 ) -> list[ProbeResult]:
     """Every probe of PROBES, in their order; the scorer is asked once for all of their texts."""
-    made = {row.id: row for row in _texts(cases(seed, per_principle))}
-    kept = _kept(scorer.name, scorer.score(list(made.values())))
+    return audits(scorer, limits, seed=seed, per_principle=per_principle)[scorer.name]
+
+
+def audits(
+    scorer: Scorer,
+    limits: Limits = FACTOR_LIMITS,
+    *,
+    seed: int = 0,
+    per_principle: int = PER_PRINCIPLE,
+) -> dict[str, list[ProbeResult]]:
+    """The same for a scorer of several factors, by the name that each factor's scores bear; factors without a value are left out."""
+    by_name: defaultdict[str, list[Score]] = defaultdict(list)
+    for score in scorer.score(audit_texts(seed, per_principle)):
+        by_name[score.scorer].append(score)
     size: dict[str, Any] = {"seed": seed, "per_principle": per_principle, "limits": limits}
-    return [
-        *harm_audit(kept, **size),
-        *change_audit(kept, **size),
-        advice_audit(kept, limits),
-    ]
+    found = {}
+    for name, scores in by_name.items():
+        if any(score.value is not None for score in scores):
+            kept = _kept(name, scores)
+            found[name] = [
+                *harm_audit(kept, **size),
+                *change_audit(kept, **size),
+                advice_audit(kept, limits),
+            ]
+    return found
+
+
+def audit_texts(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Completion]:
+    """All that a scorer is asked about, each text once."""
+    made = [*_texts(cases(seed, per_principle)), *advice("unsafe"), *advice("safe")]
+    return list({row.id: row for row in made}.values())
 
 
 def _texts(found: Iterable[Case]) -> Iterable[Completion]:
@@ -87,8 +110,6 @@ def _texts(found: Iterable[Case]) -> Iterable[Completion]:
         yield case.changed
         if case.original:
             yield case.original
-    yield from advice("unsafe")
-    yield from advice("safe")
 
 
 def _kept(name: str, scores: Sequence[Score]) -> _Kept:
