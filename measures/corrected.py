@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from measures.estimates import Estimate, wilson_interval
+from measures.estimates import Estimate, rate_estimate, wilson_interval
 
 
 class Count(NamedTuple):
@@ -138,8 +138,10 @@ def prediction_powered_rate(
             f"wanted a scorer's value for each rating, got {len(predicted)} for {len(rated)}"
         )
     n = len(rated)
-    if not n or not others:
-        return Estimate(None, None, None, n)
+    if not n:
+        return Estimate(None, None, None, 0)
+    if not others:  # all was rated: people's word is the figure
+        return rate_estimate(list(rated))
     pairs = list(zip(rated, predicted, strict=True))
     base = Count(sum(map(bool, others)), len(others))
     missed = Count(sum(bool(y and not f) for y, f in pairs), n)

@@ -61,7 +61,7 @@ def verdict(results: Json) -> str:
     corrected = corrected_change(results, endpoint)
     if corrected:
         # People's ratings outrank every scorer: the sentence is then about what they rated.
-        endpoint = replace(endpoint, metric="harmfulness")
+        endpoint = replace(endpoint, metric=corrected["metric"])
         harm = next(
             c for c in mine if c["metric"] == endpoint.metric and c["suite"] == endpoint.suite
         )

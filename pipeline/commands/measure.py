@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data_prep.pairs.expert_labels import read_labels
 from eval.completing import as_asked_plainly
 from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
@@ -16,7 +17,9 @@ from eval.gate import judge
 from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
+from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import Engine, ModelConfig
@@ -217,7 +220,10 @@ def _results(
         scoreboard=[],
         provenance=_provenance(config, asked),
     )
-    return {**results, "kind": MEASUREMENT}
+    ratings = read_labels(config.eval.expert_labels)
+    people = corrected_by_people(measured, ratings, BASE.name, config.eval.confidence)
+    found = {**results, "people": people, "kind": MEASUREMENT}
+    return {**found, "verdict": verdict(found)}
 
 
 def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:

@@ -39,8 +39,8 @@ def texts(rows: list[Demonstration]) -> list[str]:
 def test_every_row_is_a_benign_test_prompt_without_a_completion(rows: list[Demonstration]) -> None:
     assert {(row.kind, row.split, row.twin_id) for row in rows} == {("benign", "test", None)}
     assert not any(row.completion for row in rows)
-    assert Counter(row.suite for row in rows) == {"twins": 153, "patient_questions": 169}
-    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {17}
+    assert Counter(row.suite for row in rows) == {"twins": 189, "patient_questions": 217}
+    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {21}
 
 
 def test_no_row_is_near_another_or_near_a_row_of_the_set_that_is_trained_on(
