@@ -53,11 +53,14 @@ _EMPTY_WORDS = {
 }
 _EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
-    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|forbidden|not)\b"
-    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
+    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|"
+    r"forbidden|not)\b"
+    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|"
+    r"\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
 )
 _ALLOWED = re.compile(
-    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|postgresql|public-domain|wtfpl)(?:-.*)?"
+    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|"
+    r"postgresql|public-domain|wtfpl)(?:-.*)?"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
 

@@ -87,8 +87,8 @@ def prompts_card(
         decided=shared_facts(config.sources, "decided"),
         principles=shared_facts(config.sources, "principles"),
         written=shared_facts(config.sources, "written"),
-        splits=(
-            f"{split_table([(row.suite, row) for row in prompts], 'suite')}\n\n{_groups(config, prompts)}"
+        splits="\n\n".join(
+            [split_table([(row.suite, row) for row in prompts], "suite"), _groups(config, prompts)]
         ),
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=shared_facts(config.sources, "not_represented"),

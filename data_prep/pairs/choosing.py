@@ -13,8 +13,9 @@ from data_prep.pairs.config import PairsConfig
 from records.rows import text_of
 
 REASON = re.compile(
-    r"\b(?:because|since|as"
-    r" (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|"
+    r"unsafe|violat\w*|unethical|illegal"
+    r"|betray\w*|consent|trust)\b",
     re.I,
 )
 ALTERNATIVE = re.compile(

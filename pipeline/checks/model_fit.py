@@ -127,12 +127,18 @@ def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) ->
         return []
     base = config.model.base.path
     remedies = {"model.max_length": f"lower it to {positions} or less"}
-    return [
-        f"{what}: up to {tokens} tokens, and {base} knows positions up to {positions}; "
-        f"{remedies.get(what.split('=')[0], 'lower max_new_tokens, leave out the longest prompts, or take a model with a longer context')}"
-        for what, tokens in longest.items()
-        if tokens > positions
-    ]
+    otherwise = (
+        "lower max_new_tokens, leave out the longest prompts, or take a model with a longer context"
+    )
+    faults = []
+    for what, tokens in longest.items():
+        if tokens > positions:
+            remedy = remedies.get(what.split("=")[0], otherwise)
+            faults.append(
+                f"{what}: up to {tokens} tokens, and {base} knows positions up to {positions}; "
+                f"{remedy}"
+            )
+    return faults
 
 
 def _tied(network: Any) -> bool:

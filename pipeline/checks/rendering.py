@@ -126,11 +126,12 @@ def longest_by_use(
     sampled = _longest(tokenizer, [*dealt.of("train"), *dealt.of("val")], tried)
     measured = _longest(tokenizer, [*dealt.of("val"), *dealt.of("test"), *suites], tried)
     sample, new = config.sample, config.sample.generation.max_new_tokens
+    new_in_eval = config.eval.generation.max_new_tokens
     found = {
         f"model.max_length={config.model.max_length}": config.model.max_length,
         f"sample.generation.max_new_tokens={new} after the longest prompt": sampled + new,
-        f"eval.generation.max_new_tokens={config.eval.generation.max_new_tokens} after the longest prompt": (
-            measured + config.eval.generation.max_new_tokens
+        f"eval.generation.max_new_tokens={new_in_eval} after the longest prompt": (
+            measured + new_in_eval
         ),
     }
     declines = [

@@ -162,7 +162,8 @@ def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[st
     above = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            name = f"{prefix}{key.value if isinstance(key, yaml.ScalarNode) else 'a key that is no text'}"
+            said = key.value if isinstance(key, yaml.ScalarNode) else "a key that is no text"
+            name = f"{prefix}{said}"
             # `a.b: 1` beside `a: {b: 2}` is one setting written twice.
             yield name, key.start_mark.line + 1
             yield from _written(value, f"{name}.", above)

@@ -15,7 +15,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 DAY = 86_400
 MOST_TOKENS = 10**15
 RESERVED = frozenset({
-    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs",
+    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens",
+    "temperature", "seed", "logprobs",
     "top_logprobs",
 })  # fmt: skip
 """What a body may not be given twice, or would make the reply something that is not read."""

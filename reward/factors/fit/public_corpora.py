@@ -27,7 +27,8 @@ def medsafetybench(data: Path) -> list[Row]:
         for principle in PRINCIPLES:
             path = (
                 data
-                / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
+                / f"medsafetybench/train/{writer}"
+                / f"med_safety_demonstrations_category_{principle}.csv"
             )
             for row in table(path):
                 request = row["harmful_medical_request"]

@@ -198,7 +198,7 @@ def ascend(policy, limit, base, updates):
     return excesses, multipliers
 
 
-def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_the_limit_is_loosened():
+def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_loosened():
     policy = SharedWeights()
     base = policy.over_refusal()
 

@@ -95,7 +95,8 @@ def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_
         range(12), batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25)
     )
     trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False, enable_checkpointing=False, default_root_dir=tmp_path,
+        accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False,
+        enable_checkpointing=False, default_root_dir=tmp_path,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(module, loader)
