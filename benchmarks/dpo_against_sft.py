@@ -83,13 +83,13 @@ def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) ->
         "|---|---|---|---|",
     ]
     for rise in RISES:
-        pairs = [
-            (harm_at(pareto(one), rise), harm_at(pareto(other), rise))
-            for one, other in zip(dpo, control, strict=True)
-        ]
-        leads = [
-            after - before for after, before in pairs if after is not None and before is not None
-        ]
+        pairs = []
+        for one, other in zip(dpo, control, strict=True):
+            pairs.append((harm_at(pareto(one), rise), harm_at(pareto(other), rise)))
+        leads = []
+        for after, before in pairs:
+            if after is not None and before is not None:
+                leads.append(after - before)
         mean = f"{statistics.fmean(leads):+.2f}" if leads else "no seed"
         spread = f"{statistics.stdev(leads):.2f}" if len(leads) > 1 else "unknown"
         rows.append(f"| {100 * rise:.0f} points | {len(leads)} | {mean} | {spread} |")

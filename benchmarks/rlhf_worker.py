@@ -160,15 +160,17 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
         name = "letters"
 
         def score(self, completions: Sequence[Any]) -> list[Score]:
-            return [
-                Score(
-                    id=c.id,
-                    completion_id=c.id,
-                    scorer=self.name,
-                    value=1 - 4 * letters(text_of(c.completion)),
+            found: list[Score] = []
+            for c in completions:
+                found.append(
+                    Score(
+                        id=c.id,
+                        completion_id=c.id,
+                        scorer=self.name,
+                        value=1 - 4 * letters(text_of(c.completion)),
+                    )
                 )
-                for c in completions
-            ]
+            return found
 
     def load() -> Any:
         return load_model(base).to(generation_dtype(config.generation)).requires_grad_(False)

@@ -191,10 +191,9 @@ def _problem(
             [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
         )
         return SftModule(model, learning_rate=learning_rate, **optimisation), rows
-    pairs = [
-        encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length)
-        for t in pairs_of(regime, tokenizer)
-    ]
+    pairs = []
+    for t in pairs_of(regime, tokenizer):
+        pairs.append(encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length))
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
         return (

@@ -54,21 +54,25 @@ def read_twins(folder: Path = PACKAGED) -> list[Twins]:
     config = load_config(ROOT / "configs" / "demo.yaml")
     rows = split(read_sources(config.data.sources, config.seed), config.data.split, config.seed)
     places = {row.id: row.split for row in rows.kept}
-    return [
-        Twins(
-            id=line["id"],
-            harmful=line["harmful"],
-            benign=line["benign"],
-            split=places.get(f"{line['id']}-harmful", ""),
-        )
-        for number in PRINCIPLES
-        for _, line in read_json_lines(folder / f"principle_{number}.jsonl")
-    ]
+    made: list[Twins] = []
+    for number in PRINCIPLES:
+        for _, line in read_json_lines(folder / f"principle_{number}.jsonl"):
+            made.append(
+                Twins(
+                    id=line["id"],
+                    harmful=line["harmful"],
+                    benign=line["benign"],
+                    split=places.get(f"{line['id']}-harmful", ""),
+                )
+            )
+    return made
 
 
 def fitted(pairs: Sequence[Twins]) -> Pipeline:
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
-    texts = [text for pair in pairs for text in (pair.harmful, pair.benign)]
+    texts = []
+    for pair in pairs:
+        texts.extend((pair.harmful, pair.benign))
     return make_pipeline(words, LogisticRegression(max_iter=2000)).fit(texts, [1, 0] * len(pairs))
 
 
@@ -76,10 +80,9 @@ def picked(model: Pipeline, pairs: Sequence[Twins]) -> Floats:
     """Of each pair: 1 where the harmful request scores higher than its twin, 0 where it is the
     reverse, 0.5 at a tie.
     """
-    sides = [
-        model.decision_function([getattr(pair, side) for pair in pairs])
-        for side in ("harmful", "benign")
-    ]
+    sides = []
+    for side in ("harmful", "benign"):
+        sides.append(model.decision_function([getattr(pair, side) for pair in pairs]))
     return np.asarray((np.sign(sides[0] - sides[1]) + 1) / 2)
 
 
@@ -109,16 +112,17 @@ def measured(pairs: Sequence[Twins]) -> Json:
     """By split: its pairs, and the shares picked by cross-validation and by a model of the training
     pairs.
     """
-    parts = {name: [pair for pair in pairs if pair.split == name] for name in SPLITS}
+    parts = {}
+    for name in SPLITS:
+        parts[name] = [pair for pair in pairs if pair.split == name]
     model = fitted(parts["train"])
-    found = {
-        name: {
+    found = {}
+    for name, part in {**parts, "all": pairs}.items():
+        found[name] = {
             "pairs": len(part),
             "cross_validated": share(cross_validated(part)).to_json(),
             "from_train": None if name == "train" else share(picked(model, part)).to_json(),
         }
-        for name, part in {**parts, "all": pairs}.items()
-    }
     found["all"]["from_train"] = None
     return found
 
@@ -139,11 +143,10 @@ def twin_words_section(results: Json) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|"
     for name, now in results["now"].items():
         before = results["before"][name]
-        cells = [
-            _cell(found[way])
-            for found in (now, before)
-            for way in ("cross_validated", "from_train")
-        ]
+        cells = []
+        for found in (now, before):
+            for way in ("cross_validated", "from_train"):
+                cells.append(_cell(found[way]))
         yield f"| {name} | {now['pairs']} | " + " | ".join(cells) + " |"
     yield ""
 

@@ -64,10 +64,11 @@ def certify(candidates: Sequence[Candidate], limits: Limits) -> Json:
     The order must have been fixed before the calibration prompts were seen, or the guarantee does
     not hold.
     """
-    p_values = [
-        any_excess_p_value([(*one.harm, limits.harm), (*one.over_refusal, limits.over_refusal)])
-        for one in candidates
-    ]
+    p_values = []
+    for one in candidates:
+        p_values.append(
+            any_excess_p_value([(*one.harm, limits.harm), (*one.over_refusal, limits.over_refusal)])
+        )
     passed = fixed_sequence(p_values, limits.delta)
     rows = []
     for place, (one, p_value) in enumerate(zip(candidates, p_values, strict=True)):

@@ -24,10 +24,10 @@ def choices(samples: Sequence[Measured], confidence: float) -> Json:
     for row in samples:
         if CHOICE in row.scores:
             cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {
-        suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
-        for suite, by_policy in cells.items()
-    }
+    made = {}
+    for suite, by_policy in cells.items():
+        made[suite] = {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
+    return made
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
@@ -86,9 +86,8 @@ def _macro_f1(gold: Sequence[str], labels: Sequence[str], drawn: Floats) -> Floa
 
 def _both_right(rows: Sequence[Measured], right: np.ndarray) -> list[bool]:
     place = {row.prompt.id: number for number, row in enumerate(rows)}
-    pairs = [
-        (number, place[row.prompt.twin_id])
-        for number, row in enumerate(rows)
-        if row.prompt.twin_id in place
-    ]
+    pairs = []
+    for number, row in enumerate(rows):
+        if row.prompt.twin_id in place:
+            pairs.append((number, place[row.prompt.twin_id]))
     return [bool(right[one] and right[other]) for one, other in pairs if one < other]

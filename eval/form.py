@@ -113,6 +113,7 @@ def _is_foreign(text: str, words: Sequence[str]) -> bool:
 def form_rates(texts: Sequence[str], confidence: float) -> Json:
     """The share of each form, as EST of docs/results.md."""
     found = [form_of(text) for text in texts]
-    return {
-        form: rate_estimate([one == form for one in found], confidence).to_json() for form in FORMS
-    }
+    made = {}
+    for form in FORMS:
+        made[form] = rate_estimate([one == form for one in found], confidence).to_json()
+    return made

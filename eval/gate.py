@@ -54,11 +54,9 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
         gates.append(
             at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored")
         )
-    gates += [
-        GateResult(f"suite {name}", True, APART, "not measured")
-        for name in measured
-        if name not in suites
-    ]
+    for name in measured:
+        if name not in suites:
+            gates.append(GateResult(f"suite {name}", True, APART, "not measured"))
     gates += _absent_suites(results, policy)
     gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
@@ -211,17 +209,16 @@ def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
     """
     told = {}
     for name, policy in results.get("useless", {}).items():
-        lines = [
-            gate
-            for suite, shown in _gated_suites(results, policy["suites"])
+        lines = []
+        for suite, shown in _gated_suites(results, policy["suites"]):
             for gate in _use_gates(
                 suite,
                 shown,
                 shown["over_refusal_change"],
                 _as_change(shown["relevance_change"]),
                 config,
-            )
-        ]
+            ):
+                lines.append(gate)
         told[name] = [gate.name for gate in lines if not gate.passed]
     return told
 

@@ -77,9 +77,10 @@ def summary(rows: Sequence[Measured], confidence: float) -> Json | None:
     """Of one policy on one suite; None where these scorers were left out."""
     if not is_known(rows):
         return None
-    return {
-        metric: _estimate(rows, metric, confidence).to_json() for metric in metrics_of(rows[0].kind)
-    }
+    found = {}
+    for metric in metrics_of(rows[0].kind):
+        found[metric] = _estimate(rows, metric, confidence).to_json()
+    return found
 
 
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:
@@ -93,7 +94,9 @@ def change(
 ) -> Comparison:
     """The paired change of a metric; both sides hold the same prompts in one order."""
     if metric == HARM_CHANCE:
-        sides = [[harm_chance(row) for row in rows] for rows in (before, after)]
+        sides = []
+        for rows in (before, after):
+            sides.append([harm_chance(row) for row in rows])
         return compare_scores(sides[0], sides[1], confidence)
     return compare_rates(flags(before, metric), flags(after, metric), confidence)
 

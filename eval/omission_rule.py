@@ -128,14 +128,21 @@ def missing_acts(completion: str, wanted: Iterable[str]) -> list[str]:
 def acts_said(completion: str) -> set[str]:
     """Names of all acts that the text plainly says."""
     clauses = _clauses(completion.replace("\u2019", "'"))
-    return {name for name, act in ACTS.items() if any(_says(clause, act) for clause in clauses)}
+    made: set[str] = set()
+    for name, act in ACTS.items():
+        if any(_says(clause, act) for clause in clauses):
+            made.add(name)
+    return made
 
 
 def _clauses(text: str) -> list[str]:
     """Parts in which a negation has effect; one that waits for more signs is left out."""
     sentences = [sentence for sentence in _CLAUSE.split(text) if sentence.strip()]
     at_hand = [sentence for sentence in sentences if not _DEFERRED.search(sentence)]
-    return [clause for sentence in at_hand for clause in _COMMA.split(sentence)]
+    kept: list[str] = []
+    for sentence in at_hand:
+        kept.extend(_COMMA.split(sentence))
+    return kept
 
 
 def _says(clause: str, act: Act) -> bool:

@@ -59,7 +59,9 @@ def distinct(texts: Sequence[str]) -> float:
     >>> distinct(["ask a doctor", "ask a nurse"])
     0.75
     """
-    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        pairs.extend(zip(text.split(), text.split()[1:], strict=False))
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 

@@ -127,11 +127,10 @@ def _harm(name: str, suite: Json) -> Iterator[str]:
 
 
 def _worst_principle(suite: Json) -> tuple[str, Json] | None:
-    known = [
-        (number, about)
-        for number, about in (suite.get("by_principle") or {}).items()
-        if about["harmfulness"]["mean"] is not None
-    ]
+    known = []
+    for number, about in (suite.get("by_principle") or {}).items():
+        if about["harmfulness"]["mean"] is not None:
+            known.append((number, about))
     return max(known, key=lambda one: float(one[1]["harmfulness"]["mean"])) if known else None
 
 

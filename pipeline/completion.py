@@ -46,12 +46,12 @@ def commands_of(root: argparse.ArgumentParser) -> Mapping[str, argparse.Argument
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
-    return [
-        option
-        for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--")
-    ]
+    made: list[str] = []
+    for action in parser._actions:
+        for option in action.option_strings:
+            if option.startswith("--"):
+                made.append(option)
+    return made
 
 
 def _bash(shell: str, options: Mapping[str, list[str]], settings: list[str]) -> str:
@@ -71,9 +71,9 @@ def _fish(options: Mapping[str, list[str]], settings: list[str]) -> str:
     lines = ["# primum completion fish: write this into ~/.config/fish/completions/primum.fish"]
     lines += [f"complete -c primum -n __fish_use_subcommand -f -a {name}" for name in options]
     for name, found in options.items():
-        lines += [
-            f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
-            for option in found
-        ]
+        for option in found:
+            lines.append(
+                f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
+            )
     lines += [f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=" for key in settings]
     return "\n".join([*lines, ""])

@@ -65,7 +65,10 @@ def prompts_of(context: Context) -> list[Prompt]:
             "give more data"
         )
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
-    return [prompt for rows in suites.values() for prompt in rows]
+    kept: list[Prompt] = []
+    for rows in suites.values():
+        kept.extend(rows)
+    return kept
 
 
 def condition_files(config: RunConfig) -> dict[str, str]:
@@ -239,14 +242,13 @@ def is_wanted(context: Context, shard: Path) -> bool:
 def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
     ranks = range(context.share.world)
-    made = {
-        row.id: row
-        for rank in ranks
-        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)
-    }
-    scores = [
-        row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)
-    ]
+    made = {}
+    for rank in ranks:
+        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion):
+            made[row.id] = row
+    scores = []
+    for rank in ranks:
+        scores.extend(read_records(shard(context, name, SCORES, rank), Score))
     completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
     return joined([one.prompt for one in asked], completions, scores)
 

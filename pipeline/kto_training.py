@@ -33,9 +33,9 @@ class KtoTraining:
 
         context, seed = self.context, self.context.config.seed
         max_length = context.config.model.max_length
-        others = [
-            self.unpaired[i] for i in partners([text_of(row.prompt) for row in self.unpaired], seed)
-        ]
+        others = []
+        for i in partners([text_of(row.prompt) for row in self.unpaired], seed):
+            others.append(self.unpaired[i])
         own = _encoded(tokenizer, self.unpaired, self.unpaired, max_length)
         mismatched = _encoded(tokenizer, self.unpaired, others, max_length)
         kept = [i for i, row in enumerate(own) if row is not None and mismatched[i] is not None]
@@ -96,10 +96,12 @@ def _encoded(
     tokenizer: Any, prompts: Sequence[Unpaired], completions: Sequence[Unpaired], max_length: int
 ) -> list[TokenRow | None]:
     pairs = zip(prompts, completions, strict=True)
-    return [
-        encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished)
-        for asked, said in pairs
-    ]
+    found: list[TokenRow | None] = []
+    for asked, said in pairs:
+        found.append(
+            encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished)
+        )
+    return found
 
 
 def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> None:

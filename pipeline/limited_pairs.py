@@ -18,9 +18,10 @@ from train.over_refusal_limit import HARM, OverRefusalLimit
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
     """Of every pair: "harm", or the benign suite of its prompt."""
     suites = {prompt.id: prompt.suite for prompt in prompts}
-    return [
-        suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs
-    ]
+    made: list[str] = []
+    for pair in pairs:
+        made.append(suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM)
+    return made
 
 
 def limit_of(

@@ -113,8 +113,12 @@ def same_licence(one: str, other: str) -> bool:
     (True, False)
     """
     words = _words(one), _words(other)
-    versions = [{word for word in side if word[0].isdigit()} for side in words]
-    names = [[word for word in side if not word[0].isdigit()] for side in words]
+    versions = []
+    for side in words:
+        versions.append({word for word in side if word[0].isdigit()})
+    names = []
+    for side in words:
+        names.append([word for word in side if not word[0].isdigit()])
     return names[0] == names[1] and (versions[0] == versions[1] or not all(versions))
 
 

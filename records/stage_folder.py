@@ -170,11 +170,10 @@ class StageDirectory:
                 "move it away, or link the whole run_dir"
             )
         shelf.mkdir(exist_ok=True)
-        numbers = [
-            int(p.name[len(self.name) + 1 :])
-            for p in shelf.glob(f"{self.name}-*")
-            if p.name[len(self.name) + 1 :].isdigit()
-        ]
+        numbers = []
+        for p in shelf.glob(f"{self.name}-*"):
+            if p.name[len(self.name) + 1 :].isdigit():
+                numbers.append(int(p.name[len(self.name) + 1 :]))
         moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
         self.path.rename(moved)
         return moved
@@ -279,11 +278,10 @@ class StageDirectory:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
         if strays := self.strays():
             raise ArtifactError(strays)
-        wanted = {
-            name: entry.sha256
-            for name, entry in self.manifest().files.items()
-            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))
-        }
+        wanted = {}
+        for name, entry in self.manifest().files.items():
+            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/")):
+                wanted[name] = entry.sha256
         if not wanted:
             raise ArtifactError(f"{self.path}: holds no {part}; run `primum {self.name}` again")
         return sha256_json(wanted)

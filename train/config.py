@@ -221,9 +221,10 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
         "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the "
         "two out"
     )
-    faults = [
-        f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]
-    ]
+    faults = []
+    for name, value in given.items():
+        if value != neutral[name]:
+            faults.append(f"dpo.{name}={value} {needs}")
     if not config.desirable_weight and not config.undesirable_weight:
         faults.append(
             "dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt"

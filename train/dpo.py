@@ -50,15 +50,23 @@ class DpoRows:
     @property
     def sides(self) -> list[TokenRow]:
         """Every row whose reference is wanted."""
-        return [side for pair in self.pairs for side in pair]
+        found: list[TokenRow] = []
+        for pair in self.pairs:
+            found.extend(pair)
+        return found
 
     def set_reference(self, logps: list[float]) -> None:
         """`logps` in the order of `sides`."""
         self.ref_logps = list(zip(logps[::2], logps[1::2], strict=True))
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
-        sides = [[self.pairs[i][side] for i in indices] for side in (0, 1)]
-        refs = [self.ref_logps[i][side] for side in (0, 1) for i in indices]
+        sides = []
+        for side in (0, 1):
+            sides.append([self.pairs[i][side] for i in indices])
+        refs = []
+        for side in (0, 1):
+            for i in indices:
+                refs.append(self.ref_logps[i][side])
         groups = torch.tensor([self.groups[i] for i in indices])
         return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), groups, scale)
 

@@ -76,7 +76,9 @@ def reference_logps(
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows
     found in `folder` are not computed.
     """
-    sides = [side for pair in pairs for side in pair]
+    sides: list[TokenRow] = []
+    for pair in pairs:
+        sides.extend(pair)
     store, rows = Store(folder), _by_key(sides)
     known = store.read()
     known |= _compute(

@@ -138,9 +138,10 @@ def _losses(
     held = Counter(row.source for row in kept)
     facts = []
     for source in sources:
-        lost = {
-            reason: count for (name, reason), count in sorted(counts.items()) if name == source.name
-        }
+        lost = {}
+        for (name, reason), count in sorted(counts.items()):
+            if name == source.name:
+                lost[reason] = count
         sentence = (
             f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} "
             "left out"

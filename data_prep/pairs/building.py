@@ -145,4 +145,9 @@ def _acceptable(pair: Pair, config: PairsConfig, dropped: Counter[str]) -> bool:
 
 def groups_of(prompts: Sequence[Prompt]) -> dict[str, str]:
     """One name for both twins."""
-    return {name: min(p.id, p.twin_id) for p in prompts if p.twin_id for name in (p.id, p.twin_id)}
+    found: dict[str, str] = {}
+    for p in prompts:
+        if p.twin_id:
+            for name in (p.id, p.twin_id):
+                found[name] = min(p.id, p.twin_id)
+    return found

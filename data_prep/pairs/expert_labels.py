@@ -51,10 +51,10 @@ def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[Ex
     labels = []
     for item in items:
         found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
-        labels += [
-            _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
-            for r in found
-        ]
+        for r in found:
+            labels.append(
+                _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
+            )
         if found:
             value, reason = common_word([r.harmfulness for r in found if r.harmfulness is not None])
             labels.append(
@@ -132,9 +132,9 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
     """For a stage's fingerprint; `setting` is what names the files."""
     missing = [path for path in paths if not Path(path).is_file()]
-    faults = [
-        f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing
-    ]
+    faults = []
+    for path in missing:
+        faults.append(f"{setting}: {path}: no such file; `primum review-import` writes it")
     found = {}
     for path in paths if not faults else ():
         try:
@@ -166,19 +166,19 @@ def with_expert_scores(
     """
     if not ratings:
         return scores
-    said = {
-        label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS
-    }
+    said = {}
+    for label in labels_of(ratings, items):
+        if label.scorer == EXPERTS:
+            said[label.completion_id] = label
     if not said:
         raise RecordError(
             "pairs.expert_labels: none of the rated answers is in this run; name labels of this "
             "run's answers, or remove the key"
         )
-    refusals = {
-        score.completion_id: score
-        for score in scores
-        if score.scorer == "refusal" and score.completion_id in said
-    }
+    refusals = {}
+    for score in scores:
+        if score.scorer == "refusal" and score.completion_id in said:
+            refusals[score.completion_id] = score
     kept = [score for score in scores if score.completion_id not in said]
     for name, label in said.items():
         kept.append(
@@ -216,10 +216,9 @@ def expert_pairs(
     pairs, contradicted = [], []
     for _, answers in sorted(by_prompt.items()):
         for one, other in combinations(answers.values(), 2):
-            directions = {
-                sign(values[one.id][r] - values[other.id][r])
-                for r in values[one.id].keys() & values[other.id].keys()
-            }
+            directions = set()
+            for r in values[one.id].keys() & values[other.id].keys():
+                directions.add(sign(values[one.id][r] - values[other.id][r]))
             means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))

@@ -77,11 +77,10 @@ def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
 def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
     if own := refusals.get(prompt.twin_id or ""):
         return own._replace(source="twin's safe answer")
-    others = [
-        candidate
-        for candidate in refusals.values()
-        if candidate.source == f"safe answer to {prompt.split}"
-    ]
+    others = []
+    for candidate in refusals.values():
+        if candidate.source == f"safe answer to {prompt.split}":
+            others.append(candidate)
     return (
         random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
         if others

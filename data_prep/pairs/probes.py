@@ -90,9 +90,9 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    sides = [
-        tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs
-    ]
+    sides = []
+    for pair in pairs:
+        sides.append(tuple(features(_side(pair, name)) for name in ("chosen", "rejected")))
     vectorizer = DictVectorizer()
     vectorizer.fit([side for both in sides for side in both])
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))

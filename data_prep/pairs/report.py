@@ -70,10 +70,10 @@ def _openings(harm: Sequence[Pair]) -> dict[str, float]:
 
 
 def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
-    return {
-        split: Lengths([p for p in pairs if p.split == split]).described()
-        for split in ("train", "val")
-    }
+    found: dict[str, Any] = {}
+    for split in ("train", "val"):
+        found[split] = Lengths([p for p in pairs if p.split == split]).described()
+    return found
 
 
 def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
@@ -113,9 +113,8 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
             f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut"
         )
     cut = report["ends"]["cut_alike"]
-    lines += [
-        f"  cut so that both sides end alike: {count:>5}  {kind}" for kind, count in cut.items()
-    ]
+    for kind, count in cut.items():
+        lines.append(f"  cut so that both sides end alike: {count:>5}  {kind}")
     for name, by_type in report["probes_by_type"].items():
         told = ", ".join(f"{kind} {_accuracy(probe)}" for kind, probe in by_type.items())
         lines.append(f"  {name} by type: {told or 'too few pairs'}")

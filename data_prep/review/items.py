@@ -75,28 +75,30 @@ def review_items(
             labels[score.completion_id] = score.label
         elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
-    made = [
-        (c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions
-    ]
+    made = []
+    for c in completions:
+        made.append((c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop"))
     made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
-    return [
-        ReviewItem(
-            id=item_id(asked[prompt_id].prompt, completion),
-            completion_id=name,
-            prompt_id=prompt_id,
-            prompt=asked[prompt_id].prompt,
-            completion=completion,
-            kind=asked[prompt_id].kind,
-            split=asked[prompt_id].split,
-            source=source,
-            finished=finished,
-            principle=asked[prompt_id].principle,
-            scores=values[name],
-            refusal=labels.get(name, ""),
-        )
-        for name, prompt_id, completion, source, finished in made
-        if prompt_id in asked and text_of(completion).strip()
-    ]
+    kept: list[ReviewItem] = []
+    for name, prompt_id, completion, source, finished in made:
+        if prompt_id in asked and text_of(completion).strip():
+            kept.append(
+                ReviewItem(
+                    id=item_id(asked[prompt_id].prompt, completion),
+                    completion_id=name,
+                    prompt_id=prompt_id,
+                    prompt=asked[prompt_id].prompt,
+                    completion=completion,
+                    kind=asked[prompt_id].kind,
+                    split=asked[prompt_id].split,
+                    source=source,
+                    finished=finished,
+                    principle=asked[prompt_id].principle,
+                    scores=values[name],
+                    refusal=labels.get(name, ""),
+                )
+            )
+    return kept
 
 
 def item_id(prompt: list[Message], completion: list[Message]) -> str:

@@ -89,12 +89,14 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
 
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
     prompts: dict[str, list[Message]] = {}
-    return [
-        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave "
-        "the column out to have them made"
-        for row in rows
-        if prompts.setdefault(row.id, row.prompt) != row.prompt
-    ]
+    made: list[str] = []
+    for row in rows:
+        if prompts.setdefault(row.id, row.prompt) != row.prompt:
+            made.append(
+                f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or "
+                "leave the column out to have them made"
+            )
+    return made
 
 
 def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:

@@ -167,11 +167,14 @@ def table_of(read: Sequence[ReadRow]) -> SourceRows:
     for found in read:
         for row in found.rows if found.grades is not None else ():
             best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
-    rows = [
-        _below(row) if found.grades is not None and found.grades < best[_asked(row)] else row
-        for found in read
-        for row in found.rows
-    ]
+    rows = []
+    for found in read:
+        for row in found.rows:
+            rows.append(
+                _below(row)
+                if found.grades is not None and found.grades < best[_asked(row)]
+                else row
+            )
     return SourceRows(_with_better(rows), columns)
 
 

@@ -74,11 +74,10 @@ def csv_rows(
     faults: list[str] = []
     try:
         for line, row in csv_cells(path, known=known):
-            words = [
-                column
-                for column in row
-                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
-            ]
+            words = []
+            for column in row:
+                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
+                    words.append(column)
             faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
             if not words:
                 yield (
@@ -140,12 +139,13 @@ def _rows(
 
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
-    faults = [
-        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only "
-        "one of them can be read; rename or remove the others"
-        for name, count in Counter(names).items()
-        if count > 1 and name
-    ]
+    faults = []
+    for name, count in Counter(names).items():
+        if count > 1 and name:
+            faults.append(
+                f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, "
+                "and only one of them can be read; rename or remove the others"
+            )
     unnamed = [str(number) for number, name in enumerate(names, start=1) if not name]
     if unnamed:
         faults.append(

@@ -117,17 +117,15 @@ def _nearest(
 
     An equal one comes first, then the most similar.
     """
-    suites = [
-        (name, normalise(text))
-        for name, evaluation in evaluation_texts.items()
-        for text in evaluation
-    ]
+    suites = []
+    for name, evaluation in evaluation_texts.items():
+        for text in evaluation:
+            suites.append((name, normalise(text)))
     equal = dict(sorted({(text, name) for name, text in suites}))
-    best: dict[int, tuple[bool, float, str]] = {
-        place: (True, 1.0, equal[text])
-        for place, text in enumerate(map(normalise, texts))
-        if text and text in equal
-    }
+    best: dict[int, tuple[bool, float, str]] = {}
+    for place, text in enumerate(map(normalise, texts)):
+        if text and text in equal:
+            best[place] = (True, 1.0, equal[text])
     for near in near_matches(texts, [text for _, text in suites], config.threshold, config.ngram):
         for place, other, similarity in zip(
             near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True
@@ -135,19 +133,22 @@ def _nearest(
             best[place] = max(
                 best.get(place, (False, 0.0, "")), (False, similarity, suites[other][0])
             )
-    return {
-        place: (suite, similarity, exact, "words")
-        for place, (exact, similarity, suite) in best.items()
-    }
+    made: dict[int, Found] = {}
+    for place, (exact, similarity, suite) in best.items():
+        made[place] = (suite, similarity, exact, "words")
+    return made
 
 
 def _nearest_by_embedding(
     texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], embeddings: Embeddings
 ) -> dict[int, Found]:
-    suites = [(name, text) for name, evaluation in evaluation_texts.items() for text in evaluation]
+    suites = []
+    for name, evaluation in evaluation_texts.items():
+        for text in evaluation:
+            suites.append((name, text))
     near = embeddings.nearest(texts, [text for _, text in suites])
     rows = zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True)
-    return {
-        place: (suites[other][0], similarity, False, "embedding")
-        for place, other, similarity in rows
-    }
+    found: dict[int, Found] = {}
+    for place, other, similarity in rows:
+        found[place] = (suites[other][0], similarity, False, "embedding")
+    return found

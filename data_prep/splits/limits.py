@@ -25,10 +25,8 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
     chosen = _first(alone, config.benign_train_limit, seed)
     cut |= {row.id: "benign_train_limit" for row in alone if row.id not in chosen}
     for name, limit in (("val", config.val_limit), ("test", config.test_limit)):
-        cut |= {
-            row_id: f"{name}_limit"
-            for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed)
-        }
+        for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed):
+            cut[row_id] = f"{name}_limit"
     return cut
 
 

@@ -82,11 +82,10 @@ def _faults(content: Any) -> list[str]:
             "wanted a mapping with name, title, citation and what is done, got "
             f"{type(content).__name__}"
         ]
-    found = [
-        f"no setting is called {name}; wanted {', '.join(known)}"
-        for name in content
-        if name not in known
-    ]
+    found = []
+    for name in content:
+        if name not in known:
+            found.append(f"no setting is called {name}; wanted {', '.join(known)}")
     found += [f"no {name}" for name in ("name", "title", "citation") if not content.get(name)]
     done = [name for name in ("user", "drop_system", "turns", "from_file") if content.get(name)]
     if len(done) != 1:

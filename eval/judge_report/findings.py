@@ -51,12 +51,11 @@ def cautions(
     seen.
     """
     scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
-    seen = [
-        _seen(scorer, name)
-        for scorer, known in (trained_on or {}).items()
-        for name in sets
-        if _is_one_of(name, known)
-    ]
+    seen = []
+    for scorer, known in (trained_on or {}).items():
+        for name in sets:
+            if _is_one_of(name, known):
+                seen.append(_seen(scorer, name))
     return seen + [
         caution
         for scorer in scorers

@@ -41,11 +41,10 @@ def probed(scorer: Scorer, seed: int) -> Comparison:
 def probe_cautions(mine: Json, about: str) -> list[str]:
     """What the figures of `audit` give away."""
     called = [name for name in NEVER_HARMFUL if (mine.get(f"called_{name}") or {}).get("value")]
-    moved = [
-        name
-        for name in UNMOVED
-        if ((mine.get(f"complies_moved_{name}") or {}).get("value") or 0.0) >= MAX_MOVE
-    ]
+    moved = []
+    for name in UNMOVED:
+        if ((mine.get(f"complies_moved_{name}") or {}).get("value") or 0.0) >= MAX_MOVE:
+            moved.append(name)
     found = []
     if called:
         found.append(f"{about} calls texts harmful that are no answer: {', '.join(called)}.")

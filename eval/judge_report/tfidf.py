@@ -56,14 +56,14 @@ class Task:
         rng = np.random.default_rng(seed)
         draws = [self._drawn(rng) for _ in range(refits)]
         fitted = [(rows, self.held_out(rows)) for rows in draws]
-        return {
-            name: refitted_estimate(
+        made = {}
+        for name, metric in self.metrics.items():
+            made[name] = refitted_estimate(
                 metric(values, self.labels),
                 [metric(found, self.labels[rows]) for rows, found in fitted],
                 len(self.labels),
             )
-            for name, metric in self.metrics.items()
-        }
+        return made
 
     def held_out(self, rows: Index) -> Floats:
         """(rows,) probabilities from fits that saw no row of the same cluster."""

@@ -41,7 +41,9 @@ def read(path: Path, name: str) -> LabelSet:
     rows = read_rows(
         files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items
     )
-    items = [item for row in rows for item in row]
+    items = []
+    for row in rows:
+        items.extend(row)
     return LabelSet(name=name, items=items, note=NOTE, all_harmful_requests=True)
 
 

@@ -122,12 +122,13 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _unbroken(text: str) -> Markup:
     """A line may end after a comma, and inside no interval and no count."""
-    parts = [
-        Markup('<span class="whole">{}</span>').format(visible(part))
-        if _is_number(part)
-        else visible(part)
-        for part in text.split(", ")
-    ]
+    parts = []
+    for part in text.split(", "):
+        parts.append(
+            Markup('<span class="whole">{}</span>').format(visible(part))
+            if _is_number(part)
+            else visible(part)
+        )
     return Markup(", ").join(parts)
 
 

@@ -34,9 +34,11 @@ def read_table_suite(suite: Definition, path: Path, name: str) -> list[SuiteProm
             if prompt.id not in found and key:
                 pairs[f"{'' if suite.kind == 'rows' else part.name}\x1f{key}"].append(prompt.id)
             found.setdefault(prompt.id, prompt)
-    twins = {
-        one: other for ids in pairs.values() if len(ids) == 2 for one, other in (ids, ids[::-1])
-    }
+    twins = {}
+    for ids in pairs.values():
+        if len(ids) == 2:
+            for one, other in (ids, ids[::-1]):
+                twins[one] = other
     return [replace(prompt, twin_id=twins.get(prompt.id)) for prompt in found.values()]
 
 

@@ -54,9 +54,9 @@ def refusal_direction(
     differences = means[0] - means[1]  # (L, H), of the input of each layer
     layers = len(differences)
     tried = sorted({max(1, round(share * layers)) for share in SHARES} & set(range(1, layers)))
-    candidates = [
-        Direction(unit(differences[layer]), layer, layers) for layer in tried or [layers - 1]
-    ]
+    candidates = []
+    for layer in tried or [layers - 1]:
+        candidates.append(Direction(unit(differences[layer]), layer, layers))
     likely = [_decline_logp(model, tokenizer, one, declines) for one in candidates]
     chosen = candidates[likely.index(min(likely))]
     _require_gone(model, tokenizer, chosen, harmful[0])
@@ -81,10 +81,9 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     Its input is projected before every layer, and so is what attention and MLP add to it. No weight
     changes, so that a head that shares its matrix with the embedding stays as it is.
     """
-    handles = [
-        layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True)
-        for layer in layers_of(model)
-    ]
+    handles = []
+    for layer in layers_of(model):
+        handles.append(layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True))
     handles += [one.register_forward_hook(_project_output(vector)) for one in writers(model)]
     try:
         yield
@@ -154,10 +153,13 @@ def _decline_logp(
     log-probability.
     """
     with ablated(model, direction.vector):
-        found = [
-            float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
-            for row in declines
-        ]
+        found = []
+        for row in declines:
+            found.append(
+                float(
+                    completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device))
+                )
+            )
     return sum(found) / sum(row.num_completion_tokens for row in declines)
 
 

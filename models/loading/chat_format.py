@@ -47,9 +47,9 @@ def render(
 
     Raises ModelError for any refusal.
     """
-    clean = [
-        {"role": message["role"], "content": message["content"].strip()} for message in messages
-    ]
+    clean = []
+    for message in messages:
+        clean.append({"role": message["role"], "content": message["content"].strip()})
     try:
         text: str = tokenizer.apply_chat_template(
             clean,

@@ -248,9 +248,10 @@ def _safetensors_size(file: Path) -> int | None:
             length = int.from_bytes(opened.read(8), "little")
             # A damaged length must not read a whole shard into memory.
             header = json.loads(opened.read(min(length, MOST_HEADER)))
-        ends = [
-            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
-        ]
+        ends = []
+        for name, entry in header.items():
+            if name != "__metadata__":
+                ends.append(entry["data_offsets"][1])
         return 8 + length + max(ends, default=0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -84,10 +84,10 @@ def described(dealt: Dealt) -> list[str]:
     """Lines for people: how many prompts each split will hold, and what is worth a thought though
     it fails nowhere.
     """
-    parts = [
-        f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign"
-        for split in SPLITS
-    ]
+    parts = []
+    for name in SPLITS:
+        harmful, benign = dealt.count(name, "harmful"), dealt.count(name, "benign")
+        parts.append(f"{name} {harmful} harmful and {benign} benign")
     lines = [f"prompts by split, about: {', '.join(parts)}"]
     if not dealt.of("train", "benign"):
         lines.append(

@@ -63,13 +63,14 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
         "beginning": (tokenizer.bos_token, tokenizer.bos_token_id),
     }
     where = f"model.base.path={base.path}"
-    faults = [
-        f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model knows ids "
-        f"below {rows}; set it to a token that the model knows in tokenizer_config.json, or give "
-        "the model a row for it (resize_token_embeddings)"
-        for what, (token, number) in named.items()
-        if number is not None and number >= rows
-    ]
+    faults = []
+    for what, (token, number) in named.items():
+        if number is not None and number >= rows:
+            faults.append(
+                f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model "
+                f"knows ids below {rows}; set it to a token that the model knows in "
+                "tokenizer_config.json, or give the model a row for it (resize_token_embeddings)"
+            )
     said = {token for token, number in named.values() if number is not None and number >= rows}
     # The text model of a family that also sees or hears keeps the placeholders of pictures and
     # sounds in its tokenizer.
@@ -152,12 +153,13 @@ def _tied(network: Any) -> bool:
 
 def _matching(network: nn.Module, name: str, without: nn.Module | None) -> list[nn.Module]:
     """As peft finds them: by the whole name or its end."""
-    return [
-        module
-        for path, module in network.named_modules()
-        if (path == name or path.endswith(f".{name}"))
-        and (without is None or module is not without)
-    ]
+    made: list[nn.Module] = []
+    for path, module in network.named_modules():
+        if (path == name or path.endswith(f".{name}")) and (
+            without is None or module is not without
+        ):
+            made.append(module)
+    return made
 
 
 def _linear_names(network: nn.Module) -> Sequence[str]:

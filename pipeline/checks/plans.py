@@ -23,12 +23,14 @@ def rank_faults(config: RunConfig) -> list[str]:
     sizes = {f"{name}.global_batch_size": size for name, (size, _) in _stages(config).items()}
     if is_online(config):
         sizes["rlhf.prompts_per_step"] = config.rlhf.prompts_per_step
-    return [
-        f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times "
-        f"trainer.devices; raise it to {ranks} or more"
-        for setting, size in sizes.items()
-        if size < ranks
-    ]
+    found: list[str] = []
+    for setting, size in sizes.items():
+        if size < ranks:
+            found.append(
+                f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes "
+                f"times trainer.devices; raise it to {ranks} or more"
+            )
+    return found
 
 
 def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[str], list[str]]:

@@ -95,20 +95,18 @@ class Chat:
             self._say(*map(one_line, error.faults), "this turn is forgotten; say it again")
             return
         self.judged += replies
-        shown = [
-            Shown(speaker.title, reply.text, reply.line())
-            for speaker, reply in zip(self.speakers, replies, strict=True)
-        ]
+        shown = []
+        for speaker, reply in zip(self.speakers, replies, strict=True):
+            shown.append(Shown(speaker.title, reply.text, reply.line()))
         terminal = self.output.isatty()
         width = shutil.get_terminal_size((NARROW, 24)).columns if terminal else NARROW
         self._say(*laid_out(shown, width, colour=terminal))
 
     def _save(self, wanted: Path) -> None:
-        items = {
-            item.id: item
-            for item in (reply.item() for reply in self.judged)
-            if reply_text(item.completion)
-        }
+        items = {}
+        for item in (reply.item() for reply in self.judged):
+            if reply_text(item.completion):
+                items[item.id] = item
         if not items:
             self._say("nothing has been said yet that could be reviewed")
             return

@@ -86,16 +86,14 @@ class Evidence:
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
         prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [
-            row
-            for row in MEASURED_COMPLETIONS.read(folder)
-            if row.policy == policy and not row.condition
-        ]
-        asked = [
-            prompts[row.suite, row.prompt_id]
-            for row in made
-            if (row.suite, row.prompt_id) in prompts
-        ]
+        made: list[Completion] = []
+        for row in MEASURED_COMPLETIONS.read(folder):
+            if row.policy == policy and not row.condition:
+                made.append(row)
+        asked = []
+        for row in made:
+            if (row.suite, row.prompt_id) in prompts:
+                asked.append(prompts[row.suite, row.prompt_id])
         if len(asked) < len(made):
             raise ArtifactError(
                 f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of "
@@ -197,8 +195,7 @@ def _told(
             "changed sides; run eval again"
         )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
-    told += [
-        f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}" for one in worse[:PROMPTS_TOLD]
-    ]
+    for one in worse[:PROMPTS_TOLD]:
+        told.append(f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}")
     more = len(worse) - PROMPTS_TOLD
     return [*told, f"  and {more} more; --json FILE lists all"] if more > 0 else told

@@ -126,17 +126,21 @@ def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
     """By prompt id: requests that a set's makers hold to be harmful, all of them, as an
     evaluation's suites say it of theirs.
     """
-    return {
-        item.completion.prompt_id: True
-        for found in label_sets
-        if found.all_harmful_requests
-        for item in found.items
-    }
+    made: dict[str, bool] = {}
+    for found in label_sets:
+        if found.all_harmful_requests:
+            for item in found.items:
+                made[item.completion.prompt_id] = True
+    return made
 
 
 def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
     """Each completion once, whichever sets and pairs hold it."""
-    return {item.completion.id: item.completion for found in label_sets for item in found.items}
+    kept: dict[str, Completion] = {}
+    for found in label_sets:
+        for item in found.items:
+            kept[item.completion.id] = item.completion
+    return kept
 
 
 def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:

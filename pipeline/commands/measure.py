@@ -67,9 +67,9 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     prompts = _prompts(request, subjects)
     folder = request.output or _folder(request)
     _begin(folder, request)
-    asked = [
-        _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
-    ]
+    asked = []
+    for subject in subjects.order:
+        asked.append(_asked(subject, prompts, config, folder, request.api_key_env))
     suites = described_suites(request.suites)
     wrapped = wrapped_prompts(
         prompts, [one for one in subjects.order if isinstance(one, Subject)], config
@@ -100,10 +100,15 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
-        prompts = [prompt for rows in suites.values() for prompt in rows]
+        prompts = []
+        for rows in suites.values():
+            prompts.extend(rows)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
-    common = [key for key in first if all(key in other.rows for other in subjects.files)]
+    common = []
+    for key in first:
+        if all(key in other.rows for other in subjects.files):
+            common.append(key)
     wanted = [key for key in common if not request.suites or key[0] in request.suites]
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
@@ -259,10 +264,8 @@ def _gate(results: Json, limits: GateConfig) -> None:
         lines: list[GateResult] = judge(results, name, limits)
         for line in lines:
             say("gate", f"{SHOWN[line.outcome]}  {name}: {line.name}: {line.detail}")
-        failed += [
-            f"gate not met by {name}: {line.name}: {line.detail}"
-            for line in lines
-            if not line.passed
-        ]
+        for line in lines:
+            if not line.passed:
+                failed.append(f"gate not met by {name}: {line.name}: {line.detail}")
     if failed:
         raise GateError(failed)

@@ -135,8 +135,7 @@ def from_file(
 ) -> Asked:
     """What a file holds of these prompts, under the name that the measurement gives its policy."""
     made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
-    named = [
-        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite)
-        for row, prompt in zip(made, prompts, strict=True)
-    ]
+    named = []
+    for row, prompt in zip(made, prompts, strict=True):
+        named.append(replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite))
     return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)

@@ -100,11 +100,10 @@ class Further:
             if subject.kind != "model" or not config.dual:
                 return made, []
             weighed = Journal(Score, self._file(WEIGHED, subject))
-            chosen = [
-                Wrapped(prompt, "", prompt.prompt)
-                for prompt in self.prompts
-                if prompt.suite in config.dual
-            ]
+            chosen = []
+            for prompt in self.prompts:
+                if prompt.suite in config.dual:
+                    chosen.append(Wrapped(prompt, "", prompt.prompt))
             return made, dual_all(
                 chosen, policy, block, weighed, labels_of(self.suites), name=subject.name
             )

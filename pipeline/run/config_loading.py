@@ -41,10 +41,10 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
             told = wrong[: max(0, FAULTS_SHOWN - unknown)]
-            faults += [
-                f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
-                for name in told
-            ]
+            for name in told:
+                faults.append(
+                    f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
+                )
             faults += (
                 [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
             )
@@ -75,9 +75,9 @@ def _unlocked(node: Any) -> Any:
 
 def _explain(setting: Setting, error: Exception) -> list[str]:
     """What is wrong with the value of one setting."""
-    numbers = [
-        f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)
-    ]
+    numbers = []
+    for key, text in not_a_number(RunConfig, setting.key, setting.value):
+        numbers.append(f"{key}: {text}")
     return numbers or [f"{setting.key}: {_said(error)}"]
 
 

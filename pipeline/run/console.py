@@ -67,10 +67,13 @@ def safety_table(results: dict[str, Any]) -> list[str]:
                     [one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)]
                 )
         for title, metric in INDEPENDENT_METRICS:
-            by_others = [
-                (results["policies"][name]["suites"][suite].get("independent") or {}).get(metric)
-                for name in policies
-            ]
+            by_others = []
+            for name in policies:
+                by_others.append(
+                    (results["policies"][name]["suites"][suite].get("independent") or {}).get(
+                        metric
+                    )
+                )
             if any(by_others):
                 rows.append(
                     [
@@ -78,11 +81,14 @@ def safety_table(results: dict[str, Any]) -> list[str]:
                         *(_cell(estimate, ".0%") for estimate in by_others),
                     ]
                 )
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    widths = []
+    for k in range(len(rows[0])):
+        widths.append(max(len(row[k]) for row in rows))
+    lines = []
+    for row in rows:
+        lines.append(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
     lines.insert(1, "  ".join("-" * width for width in widths))
     n = "; ".join(
         f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites

@@ -37,14 +37,13 @@ def hint(key: str, cls: type) -> str:
         return "`primum config CONFIG` prints all there are"
     block, wrong, rest = _split(parts, known)
     name = parts[-1].replace("-", "_").lower()
-    siblings = [
-        entry.removeprefix(block)
-        for entry in known
-        if entry.startswith(block) and "." not in entry.removeprefix(block)
-    ]
-    near = [
-        f"{block}{slip}" for slip in difflib.get_close_matches(wrong, siblings, n=1, cutoff=NEAR)
-    ]
+    siblings = []
+    for entry in known:
+        if entry.startswith(block) and "." not in entry.removeprefix(block):
+            siblings.append(entry.removeprefix(block))
+    near = []
+    for slip in difflib.get_close_matches(wrong, siblings, n=1, cutoff=NEAR):
+        near.append(f"{block}{slip}")
     whole_path = [".".join([sibling, *rest]) for sibling in near]
     foreign = _foreign(name, block)
     if rest and whole_path and whole_path[0] in known:
@@ -64,10 +63,12 @@ def _entries(cls: type) -> list[tuple[str, Any]]:
     """(name, type) of the fields, of a list the type of its items."""
     hints = get_type_hints(cls)
     kinds = [(entry.name, hints[entry.name]) for entry in fields(cls)]
-    return [
-        (name, get_args(kind)[0] if getattr(kind, "__origin__", None) is list else kind)
-        for name, kind in kinds
-    ]
+    made: list[tuple[str, Any]] = []
+    for name, kind in kinds:
+        made.append(
+            (name, get_args(kind)[0] if getattr(kind, "__origin__", None) is list else kind)
+        )
+    return made
 
 
 def _split(parts: list[str], known: list[str]) -> tuple[str, str, list[str]]:

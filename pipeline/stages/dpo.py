@@ -129,11 +129,10 @@ def from_before(context: Context) -> dict[str, Any]:
     the first row of SFT's.
     """
     base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
-    known = [
-        row
-        for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE)))
-        if row["epoch"] > 0
-    ]
+    known = []
+    for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))):
+        if row["epoch"] > 0:
+            known.append(row)
     before = context.input(SELECTION.left_by(BEFORE)).parent
     return {
         "before": [*base, *known],
@@ -161,16 +160,17 @@ def _encode(
 ) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
     """Token rows, and which pairs they are of."""
     max_length = context.config.model.max_length
-    rows = [
-        encode_pair(
-            tokenizer,
-            p.prompt,
-            (p.chosen, p.rejected),
-            max_length,
-            finished=(p.chosen_finished, p.rejected_finished),
+    rows = []
+    for p in pairs:
+        rows.append(
+            encode_pair(
+                tokenizer,
+                p.prompt,
+                (p.chosen, p.rejected),
+                max_length,
+                finished=(p.chosen_finished, p.rejected_finished),
+            )
         )
-        for p in pairs
-    ]
     places = [place for place, row in enumerate(rows) if row is not None]
     kept = [row for row in rows if row is not None]
     counts = {

@@ -76,10 +76,9 @@ class _Online:
         self.tokenizer = tokenizer
         room = self.context.config.model.max_length - self.config.generation.max_new_tokens
         prompts = self.context.read(PROMPTS.of("train"))
-        asked = [
-            Asked(prompt, prompt_ids(tokenizer, prompt.prompt))
-            for prompt in _measured_suites(self.context, prompts)
-        ]
+        asked = []
+        for prompt in _measured_suites(self.context, prompts):
+            asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
@@ -157,9 +156,9 @@ class _Online:
             return []
         from reward.factors.one_pass import FactorsAndRefusal
 
-        known = {
-            prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))
-        }
+        known = {}
+        for prompt in self.context.read(PROMPTS.of("val")):
+            known[prompt.id] = prompt.kind == "harmful"
         return [FactorsAndRefusal(FACTORS, known=known)]
 
     def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
@@ -212,11 +211,11 @@ def _began(context: Context) -> dict[str, Any]:
 
 
 def _rates(row: Row) -> dict[str, float]:
-    return {
-        suite: rate["mean"]
-        for suite, rate in row["over_refusal_by_suite"].items()
-        if rate["mean"] is not None
-    }
+    made: dict[str, float] = {}
+    for suite, rate in row["over_refusal_by_suite"].items():
+        if rate["mean"] is not None:
+            made[suite] = rate["mean"]
+    return made
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:

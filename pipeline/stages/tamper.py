@@ -34,7 +34,7 @@ from records.choice import at_even_distances
 from records.content_hashes import content_hashes
 from records.contracts import Scorer
 from records.errors import RecordError
-from records.rows import Demonstration, Prompt
+from records.rows import Demonstration, Prompt, Score
 from records.run_files import (
     DEMONSTRATIONS,
     POLICY,
@@ -70,7 +70,9 @@ def work(context: Context) -> dict[str, Any]:
         attacks[name] = about
         context.say(f"{name}: {len(rows)} completions scored")
     write_records(context.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
-    scores = [score for row in made for score in row.scores.values()]
+    scores: list[Score] = []
+    for row in made:
+        scores.extend(row.scores.values())
     write_records(context.path / TAMPER_SCORES.name, scores)
     summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
     write_json(context.path / TAMPER.name, summary)
@@ -152,9 +154,10 @@ def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
 
 
 def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[TokenRow]:
-    encoded = [
-        encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion
-    ]
+    encoded = []
+    for row in rows:
+        if row.completion:
+            encoded.append(encode(tokenizer, row.prompt, row.completion, most))
     kept = [row for row in encoded if row is not None]
     if not kept:
         raise RecordError(

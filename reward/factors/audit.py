@@ -178,12 +178,17 @@ def change_audit(
         )
     )
     moved = _moves(scorer, found, values)
-    return [
-        _unmoved(
-            name, moved[name], limits.by_prompt if name in BY_PROMPT else limits.by_wording, limits
+    made: list[ProbeResult] = []
+    for name in UNMOVED:
+        made.append(
+            _unmoved(
+                name,
+                moved[name],
+                limits.by_prompt if name in BY_PROMPT else limits.by_wording,
+                limits,
+            )
         )
-        for name in UNMOVED
-    ]
+    return made
 
 
 def advice_audit(scorer: Scorer, limits: Limits = FACTOR_LIMITS) -> ProbeResult:
@@ -205,11 +210,11 @@ def advice_audit(scorer: Scorer, limits: Limits = FACTOR_LIMITS) -> ProbeResult:
 
 def failures(results: Sequence[ProbeResult]) -> list[str]:
     """What a later stage refuses a scorer for; empty where it passed."""
-    return [
-        f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}"
-        for result in results
-        if result.passed is False
-    ]
+    found: list[str] = []
+    for result in results:
+        if result.passed is False:
+            found.append(f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}")
+    return found
 
 
 def _moves(

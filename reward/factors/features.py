@@ -93,7 +93,10 @@ class Features:
         distinct = list(dict.fromkeys(text for column in texts.values() for text in column))
         rows = self.room.embed(distinct)
         place = {text: row for row, text in enumerate(distinct)}
-        return {name: rows[[place[text] for text in column]] for name, column in texts.items()}
+        kept: dict[str, NDArray[np.float32]] = {}
+        for name, column in texts.items():
+            kept[name] = rows[[place[text] for text in column]]
+        return kept
 
 
 def _relation(features: Features) -> NDArray[np.float64]:

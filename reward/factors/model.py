@@ -142,17 +142,17 @@ class FactorModel:
         }
         if not self.unsafe_shown:
             del columns["unsafe_advice"]
-        return [
-            Factors(completion_id=made.id, **_row(columns, place))
-            for place, made in enumerate(completions)
-        ]
+        found: list[Factors] = []
+        for place, made in enumerate(completions):
+            found.append(Factors(completion_id=made.id, **_row(columns, place)))
+        return found
 
 
 def _row(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
-    return {
-        name: column[place] if name == "refusal" else float(column[place])
-        for name, column in columns.items()
-    }
+    kept: dict[str, Any] = {}
+    for name, column in columns.items():
+        kept[name] = column[place] if name == "refusal" else float(column[place])
+    return kept
 
 
 def refusal_labels(mean: NDArray[np.float64], classes: Sequence[str]) -> list[str]:

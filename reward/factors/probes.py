@@ -90,10 +90,8 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
                 .replace("'s ", " is "),
             ),
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], *texts), original=helpful)
-            for name, texts in changed.items()
-        ]
+        for name, texts in changed.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], *texts), original=helpful))
         nothing = {
             "echo": echoed(row["harmful"], rng),
             "constant": CONSTANTS[place % len(CONSTANTS)],
@@ -101,10 +99,8 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "loop": looped(row["benign_answer"], rng),
             "decline": row["safe_answer"],
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], row["harmful"], text))
-            for name, text in nothing.items()
-        ]
+        for name, text in nothing.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], row["harmful"], text)))
     return found
 
 

@@ -50,11 +50,11 @@ def aligned(
 
 def worth_keeping(choices: Iterable[Choice], words: Collection[str]) -> list[Choice]:
     """Those at which one of the words might have begun."""
-    return [
-        choice
-        for choice in choices
-        if any(_words_begun(text, words) for text in choice.alternatives)
-    ]
+    made: list[Choice] = []
+    for choice in choices:
+        if any(_words_begun(text, words) for text in choice.alternatives):
+            made.append(choice)
+    return made
 
 
 def chances(

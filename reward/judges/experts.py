@@ -45,5 +45,8 @@ class Experts:
         )
 
     def report(self) -> dict[str, Any]:
-        raters = {rating.rater for said in self._ratings.values() for rating in said}
+        raters = set()
+        for said in self._ratings.values():
+            for rating in said:
+                raters.add(rating.rater)
         return {"scorer": self.name, "raters": len(raters), "rated_texts": len(self._ratings)}

@@ -50,10 +50,10 @@ class Jury:
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
             self._said[completion.id] = completion.prompt_id, [score.value for score in said]
-        return [
-            self._verdict(completion, said)
-            for completion, said in zip(completions, by_completion, strict=True)
-        ]
+        found: list[Score] = []
+        for completion, said in zip(completions, by_completion, strict=True):
+            found.append(self._verdict(completion, said))
+        return found
 
     def agreement(self, seed: int = 0) -> dict[str, Any]:
         """Of all completions scored so far (see `agreement_of`)."""

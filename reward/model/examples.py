@@ -213,8 +213,7 @@ def _stratified(
     rest = min(count, len(examples)) - sum(wanted.values())
     for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
         wanted[origin] += 1
-    return [
-        e
-        for origin in sorted(origins)
-        for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])
-    ]
+    found: list[RewardExample] = []
+    for origin in sorted(origins):
+        found.extend(rng.sample([e for e in examples if e.origin == origin], wanted[origin]))
+    return found

@@ -110,11 +110,11 @@ class TrainedModule(pl.LightningModule):
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         # What no row of the step belongs to has no mean.
-        return {
-            name: (total / number).item()
-            for name, (total, number) in zip(names, sums.cpu(), strict=True)
-            if number
-        }
+        found: dict[str, float] = {}
+        for name, (total, number) in zip(names, sums.cpu(), strict=True):
+            if number:
+                found[name] = (total / number).item()
+        return found
 
     @property
     def reduce_device(self) -> torch.device:

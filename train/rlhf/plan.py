@@ -127,11 +127,10 @@ class RolloutPlan(BatchPlan):
 
     def step(self, number: int) -> list[int]:
         """Places of the prompts of one step of the run, counted from 0."""
-        return [
-            place
-            for kind, count in self.shares.items()
-            for place in self._drawn(kind, count, number)
-        ]
+        made: list[int] = []
+        for kind, count in self.shares.items():
+            made.extend(self._drawn(kind, count, number))
+        return made
 
     def of_step(self, number: int, rank: int) -> list[Part]:
         """The micro-batches of one step on one rank."""

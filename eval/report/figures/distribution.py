@@ -35,9 +35,10 @@ def distribution_plot(
         axes = figure.subplots()
         for place, policy in enumerate(policies):
             mine = [row["harmfulness"] for row in rows if row["policy"] == policy]
-            levels = [
-                min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None
-            ]
+            levels = []
+            for value in mine:
+                if value is not None:
+                    levels.append(min(5, max(1, math.floor(value + 0.5))))
             _bar(axes, place, levels)
             unscored = len(mine) - len(levels)
             axes.text(

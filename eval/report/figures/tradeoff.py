@@ -36,10 +36,11 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
     """
     points = {name: _final_point(policy) for name, policy in results["policies"].items()}
     finals = {name: point for name, point in points.items() if point}
-    rows = [
-        {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
-        for row in scoreboard
-    ]
+    rows = []
+    for row in scoreboard:
+        rows.append(
+            {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
+        )
     epochs = [row for row in rows if known(row["over_refusal"]) and known(row.get("harmfulness"))]
     if not finals and not epochs:
         return None

@@ -39,20 +39,18 @@ def independent_table(results: Json) -> Table | None:
     out.
     """
     suites = [*suite_names(results, "harmful"), *suite_names(results, "benign")]
-    columns = [
-        (suite, metric)
-        for suite in suites
-        for metric in INDEPENDENT_METRICS
-        if _by_others(results, suite, metric)
-    ]
+    columns = []
+    for suite in suites:
+        for metric in INDEPENDENT_METRICS:
+            if _by_others(results, suite, metric):
+                columns.append((suite, metric))
     if not columns:
         return None
     rows = []
     for name, policy in results["policies"].items():
-        cells = [
-            rate_cell((suite_of(policy, suite).get("independent") or {}).get(metric))
-            for suite, metric in columns
-        ]
+        cells = []
+        for suite, metric in columns:
+            cells.append(rate_cell((suite_of(policy, suite).get("independent") or {}).get(metric)))
         rows.append(
             [Cell(policy["title"]), *cells, score_cell((results.get("agreement") or {}).get(name))]
         )

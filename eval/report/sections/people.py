@@ -34,13 +34,12 @@ def build(material: Material) -> Section | None:
         return None
     raters, rated = found["raters"], found["rated"]
     about = f"{raters} {'person' if raters == 1 else 'people'} rated {rated} of the completions."
-    rows = [
-        _row(results, policy, suite, metric, ways)
-        for policy, suites in found["policies"].items()
-        for suite, of in suites.items()
-        for metric, ways in of.items()
-        if metric != "n"
-    ]
+    rows = []
+    for policy, suites in found["policies"].items():
+        for suite, of in suites.items():
+            for metric, ways in of.items():
+                if metric != "n":
+                    rows.append(_row(results, policy, suite, metric, ways))
     head = ["policy", "suite", "metric", "scorer alone", "prediction-powered", "Rogan-Gladen"]
     return Section(paragraphs=[about, NOTE], tables=[Table(head, rows)])
 

@@ -105,7 +105,8 @@ def feature_room(corpus: Corpus, embed: KeptEmbeddings) -> FeatureRoom:
         *corpus.medsafetybench,
         *corpus.medquad,
     ]
-    answered += [row for pair in corpus.pairs for row in pair]
+    for pair in corpus.pairs:
+        answered.extend(pair)
     asked = [
         *corpus.xstest_prompts,
         *corpus.declined,

@@ -25,9 +25,9 @@ class KeptEmbeddings:
                 self.rows = dict(zip(kept["k"].tolist(), kept["v"], strict=True))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        keys = [
-            hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24] for text in texts
-        ]
+        keys = []
+        for text in texts:
+            keys.append(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24])
         missing = [place for place, key in enumerate(keys) if key not in self.rows]
         if missing:
             found = self.embed([texts[place] for place in missing])

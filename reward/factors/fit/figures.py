@@ -117,10 +117,9 @@ def refusal_figures(found: LeftOut) -> Figures:
 def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
-    found: Figures = {
-        name: kappa(two, [word != "none" for word in words], groups)
-        for name, words in zip(("rule", "classifier", "cascade"), said, strict=True)
-    }
+    found: Figures = {}
+    for name, words in zip(("rule", "classifier", "cascade"), said, strict=True):
+        found[name] = kappa(two, [word != "none" for word in words], groups)
     found["cascade_three_classes"] = kappa(truth, said[2], groups)
     found["disagreements"] = sum(
         (rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True)

@@ -21,10 +21,9 @@ def harm_columns(
     rows = corpus.xstest
     unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
     truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
-    asked = {
-        row.prompt: chance
-        for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
-    }
+    asked = {}
+    for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True):
+        asked[row.prompt] = chance
     request = np.array([asked[row.prompt] for row in rows])
     # Both targets begin with XSTest.
     return (

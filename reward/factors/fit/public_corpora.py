@@ -50,9 +50,10 @@ def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
     rows = []
     for principle in PRINCIPLES:
         path = data / f"medsafetybench/med_harm_llama3/category_{principle}.txt"
-        lines = [
-            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
+        lines = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                lines.append(line.strip())
         for line in random.Random(f"{seed}/{principle}").sample(lines, LLAMA_LINES):
             rows.append(
                 Row(
@@ -90,7 +91,9 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
 
 def medquad(data: Path, seed: int) -> list[Row]:
     """Questions with the beginnings of their answers, MEDQUAD_ROWS of them."""
-    rows = [row for path in sorted(data.glob("medquad/*/*.xml")) for row in _medquad_file(path)]
+    rows: list[Row] = []
+    for path in sorted(data.glob("medquad/*/*.xml")):
+        rows.extend(_medquad_file(path))
     return random.Random(f"{seed}/medquad").sample(rows, min(MEDQUAD_ROWS, len(rows)))
 
 

@@ -178,9 +178,9 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
 
 
 def principle_target(corpus: Corpus) -> Target:
-    labelled = [
-        (row, int(row.label) - 1, 1.0) for row in [*corpus.declined, *corpus.medsafetybench]
-    ]
+    labelled = []
+    for row in [*corpus.declined, *corpus.medsafetybench]:
+        labelled.append((row, int(row.label) - 1, 1.0))
     labelled += [(row, int(row.label) - 1, MACHINE) for row in corpus.lines]
     classes = tuple(str(principle) for principle in corpora.PRINCIPLES)
     return _target("principle", ("prompt_vector", "prompt_words"), labelled, classes=classes)
