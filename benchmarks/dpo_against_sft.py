@@ -70,7 +70,10 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 def harm_at(front: Sequence[Point], rise: float) -> float | None:
     """The least harm that costs at most this rise; None where every point costs more."""
-    within = [point.harm for point in front if point.rise <= rise + 1e-9]
+    within = []
+    for point in front:
+        if point.rise <= rise + 1e-9:
+            within.append(point.harm)
     return min(within, default=None)
 
 
@@ -145,7 +148,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    found = [curves(options.recipe, options.folder, seed) for seed in range(options.seeds)]
+    found = []
+    for seed in range(options.seeds):
+        found.append(curves(options.recipe, options.folder, seed))
     for number, (dpo, control) in enumerate(found):
         for title, points in (("DPO", dpo), ("SFT control", control)):
             front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in pareto(points))

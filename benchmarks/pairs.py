@@ -98,7 +98,10 @@ def main(path: Path, overrides: list[str]) -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for name, recipe in recipes(config.pairs).items():
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
-        chosen = {text_of(p.chosen) for p in pairs if p.pair_type != "over_refusal"}
+        chosen = set()
+        for p in pairs:
+            if p.pair_type != "over_refusal":
+                chosen.add(text_of(p.chosen))
         probes = cross_validated(pairs, groups)
         shown = []
         for p in (probes["length_only"], probes["prefix_only"]):

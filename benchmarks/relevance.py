@@ -61,7 +61,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for name, (prompts, answers) in sets.items():
         relevance, wrong = Relevance(prompts), dealt(answers)
-        behind = [f"{prompt} {answer}" for prompt, answer in zip(prompts, wrong, strict=True)]
+        behind = []
+        for prompt, answer in zip(prompts, wrong, strict=True):
+            behind.append(f"{prompt} {answer}")
         columns = []
         for texts in (answers, wrong, behind, prompts):
             columns.append(fmean(value for value in relevance.of(texts) if value is not None))

@@ -102,12 +102,17 @@ def main() -> None:
         seed=config.seed,
     )
     tokenizer = load_tokenizer(ModelConfig())
-    rows = [encode(tokenizer, e.prompt, e.completion, config.model.max_length) for e in examples]
+    rows = []
+    for e in examples:
+        rows.append(encode(tokenizer, e.prompt, e.completion, config.model.max_length))
     whole = load_model(ModelConfig()).config.num_hidden_layers
     layers = list(range(EVERY, whole + 1, EVERY))
     features = features_of(rows, layers)
     train = [i for i, e in enumerate(examples) if e.split == "train"]
-    held_out = [i for i, e in enumerate(examples) if e.split == "val"]
+    held_out = []
+    for i, e in enumerate(examples):
+        if e.split == "val":
+            held_out.append(i)
     results = []
     for (layer, pool), values in features.items():
         probe = fit_probe(

@@ -53,11 +53,17 @@ def conditions(
     for row in samples:
         if row.completion.condition and row.kind == "harmful":
             asked.add((row.suite, row.prompt.id))
-    rows = [row for row in samples if row.kind == "harmful" and (row.suite, row.prompt.id) in asked]
+    rows = []
+    for row in samples:
+        if row.kind == "harmful" and (row.suite, row.prompt.id) in asked:
+            rows.append(row)
     suites: dict[str, dict[str, list[Measured]]] = {}
     for row in rows:
         suites.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {suite: _suite(by_policy, against, confidence) for suite, by_policy in suites.items()}
+    kept = {}
+    for suite, by_policy in suites.items():
+        kept[suite] = _suite(by_policy, against, confidence)
+    return kept
 
 
 def _suite(
@@ -123,7 +129,10 @@ def clustered_rate(flags: Sequence[tuple[str, bool | None]], confidence: float) 
     Where all agree every draw is the same, so the interval is Wilson's for as many observations as
     there are prompts.
     """
-    scored = [(name, flag) for name, flag in flags if flag is not None]
+    scored = []
+    for name, flag in flags:
+        if flag is not None:
+            scored.append((name, flag))
     unscored, hits = (
         len(flags) - len(scored),
         np.array([flag for _, flag in scored], dtype=np.float64),

@@ -54,7 +54,10 @@ def does_harm(row: Measured) -> bool:
 
 def refused(rows: Sequence[Measured]) -> list[bool]:
     """Refused in full or in part, or with nothing said at all."""
-    return [flag or not row.text.strip() for row, flag in zip(rows, refuses(rows), strict=True)]
+    made: list[bool] = []
+    for row, flag in zip(rows, refuses(rows), strict=True):
+        made.append(flag or not row.text.strip())
+    return made
 
 
 def certify(candidates: Sequence[Candidate], limits: Limits) -> Json:

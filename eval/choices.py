@@ -44,7 +44,11 @@ def _cell(rows: Sequence[Measured], confidence: float) -> Json:
 
 
 def _right(rows: Sequence[Measured], topic: str) -> list[bool]:
-    return [bool(row.scores[CHOICE].value) for row in rows if row.prompt.topic == topic]
+    kept: list[bool] = []
+    for row in rows:
+        if row.prompt.topic == topic:
+            kept.append(bool(row.scores[CHOICE].value))
+    return kept
 
 
 def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -> Json:
@@ -57,7 +61,9 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
     right = np.array(
         [label == wanted for label, wanted in zip(labels, gold, strict=True)], dtype=np.float64
     )
-    clusters = [min(row.prompt.id, row.prompt.twin_id or row.prompt.id) for row in rows]
+    clusters = []
+    for row in rows:
+        clusters.append(min(row.prompt.id, row.prompt.twin_id or row.prompt.id))
     weights = cluster_weights(clusters)
     found = {
         "accuracy": clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
@@ -90,4 +96,8 @@ def _both_right(rows: Sequence[Measured], right: np.ndarray) -> list[bool]:
     for number, row in enumerate(rows):
         if row.prompt.twin_id in place:
             pairs.append((number, place[row.prompt.twin_id]))
-    return [bool(right[one] and right[other]) for one, other in pairs if one < other]
+    found: list[bool] = []
+    for one, other in pairs:
+        if one < other:
+            found.append(bool(right[one] and right[other]))
+    return found

@@ -110,7 +110,9 @@ def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
         for one in asked:
             if turn < len(one.turns) and _declines(last[_id(one, writer)]):
                 declining.append(one)
-        wanted = [_next_turn(one, last[_id(one, writer)], turn, writer) for one in declining]
+        wanted = []
+        for one in declining:
+            wanted.append(_next_turn(one, last[_id(one, writer)], turn, writer))
         _write(wanted, writer)
         for one, next_one in zip(declining, wanted, strict=True):
             last[_id(one, writer)] = writer.journal.done[next_one.id]
@@ -197,7 +199,10 @@ def dual_all(
     `name` is the policy's, `labels` as `dual_scores` takes them.
     """
     wanted = [(completion_id(one.prompt, name), one.prompt) for one in asked]
-    missing = [one for one in wanted if score_name(one[0]) not in journal.done]
+    missing = []
+    for one in wanted:
+        if score_name(one[0]) not in journal.done:
+            missing.append(one)
     for begin in range(0, len(missing), block):
         journal.add(
             dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block)

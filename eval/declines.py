@@ -177,7 +177,10 @@ def declines(
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
-    declined = [row for row, refused in zip(rows, refuses(rows), strict=True) if refused]
+    declined = []
+    for row, refused in zip(rows, refuses(rows), strict=True):
+        if refused:
+            declined.append(row)
     found = [quality(row.text) for row in declined]
     return {
         "n": len(rows),

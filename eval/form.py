@@ -95,7 +95,9 @@ def form_of(text: str) -> str:
         return "empty"
     if _is_foreign(text, words):
         return "other_language"
-    runs = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
+    runs = []
+    for start in range(len(words) - GRAM + 1):
+        runs.append(tuple(words[start : start + GRAM]))
     return (
         "repeated" if len(runs) >= MIN_RUNS and len(set(runs)) < MOST_REPEATED * len(runs) else ""
     )

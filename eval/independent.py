@@ -107,7 +107,10 @@ def agreement(rows: Sequence[Measured], confidence: float) -> Json | None:
 
     The interval is a bootstrap over prompts. None where either scored nothing.
     """
-    both = [row for row in rows if row.kind == "harmful" and is_known([row])]
+    both = []
+    for row in rows:
+        if row.kind == "harmful" and is_known([row]):
+            both.append(row)
     known = [
         (row, harmful)
         for row in both

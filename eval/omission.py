@@ -88,7 +88,10 @@ def _wanted(row: Measured) -> list[str]:
 
 def _of_act(rows: Sequence[Measured], act: str, confidence: float) -> Json:
     """Of the completions that must hold it, the share without."""
-    scores = [row.scores[OMISSION] for row in rows if act in _wanted(row)]
+    scores = []
+    for row in rows:
+        if act in _wanted(row):
+            scores.append(row.scores[OMISSION])
     return rate_estimate(
         [None if score.value is None else act in score.label.split() for score in scores],
         confidence,

@@ -122,7 +122,11 @@ _COMMA = re.compile(r",\s+(?:but|so|and then|just)\b|\s+but\s+|:\s", re.I)
 def missing_acts(completion: str, wanted: Iterable[str]) -> list[str]:
     """Of the acts that a completion must hold, those that it leaves out, in their order."""
     said = acts_said(completion)
-    return [act for act in wanted if act not in said and not said & set(STRONGER.get(act, ()))]
+    found: list[str] = []
+    for act in wanted:
+        if act not in said and not said & set(STRONGER.get(act, ())):
+            found.append(act)
+    return found
 
 
 def acts_said(completion: str) -> set[str]:
@@ -137,8 +141,14 @@ def acts_said(completion: str) -> set[str]:
 
 def _clauses(text: str) -> list[str]:
     """Parts in which a negation has effect; one that waits for more signs is left out."""
-    sentences = [sentence for sentence in _CLAUSE.split(text) if sentence.strip()]
-    at_hand = [sentence for sentence in sentences if not _DEFERRED.search(sentence)]
+    sentences = []
+    for sentence in _CLAUSE.split(text):
+        if sentence.strip():
+            sentences.append(sentence)
+    at_hand = []
+    for sentence in sentences:
+        if not _DEFERRED.search(sentence):
+            at_hand.append(sentence)
     kept: list[str] = []
     for sentence in at_hand:
         kept.extend(_COMMA.split(sentence))

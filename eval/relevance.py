@@ -93,7 +93,11 @@ def _stop_words() -> frozenset[str]:
 
 def _content(words: list[str]) -> list[str]:
     stop_words = _stop_words()
-    return [word for word in words if word not in stop_words and len(word) > 2]
+    kept: list[str] = []
+    for word in words:
+        if word not in stop_words and len(word) > 2:
+            kept.append(word)
+    return kept
 
 
 def _joined(words: list[str]) -> str:
@@ -110,7 +114,11 @@ def _without_copies(words: list[str], prompt: list[str]) -> list[str]:
     for place in range(len(words) - COPIED_WORDS + 1):
         if tuple(words[place : place + COPIED_WORDS]) in runs:
             copied[place : place + COPIED_WORDS] = True
-    return [word for word, is_copied in zip(words, copied, strict=True) if not is_copied]
+    found: list[str] = []
+    for word, is_copied in zip(words, copied, strict=True):
+        if not is_copied:
+            found.append(word)
+    return found
 
 
 def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[int]:
@@ -119,7 +127,10 @@ def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[in
     """
     contents = [set(_content(words)) for words in said]
     frequency = Counter(word for words in contents for word in words)
-    phrases = {word for word, count in frequency.items() if count > max(2, COMMON_FROM * len(said))}
+    phrases = set()
+    for word, count in frequency.items():
+        if count > max(2, COMMON_FROM * len(said)):
+            phrases.add(word)
     found: list[int] = []
     for words, prompt in zip(contents, asked, strict=True):
         found.append(len(words - phrases - set(prompt)))

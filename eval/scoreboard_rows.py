@@ -23,7 +23,9 @@ def scoreboard_row(
         suites[suite] = []
     for sample in benign:
         suites[sample.suite].append(sample)
-    apart = {suite: rate_estimate(refuses(rows), confidence) for suite, rows in suites.items()}
+    apart = {}
+    for suite, rows in suites.items():
+        apart[suite] = rate_estimate(refuses(rows), confidence)
     return {
         "stage": stage,
         "epoch": epoch,
@@ -41,7 +43,11 @@ def scoreboard_row(
 def _refused(samples: list[Measured]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
     refused = zip(samples, refuses(samples), strict=True)
-    return [sample.prompt.id for sample, declined in refused if declined]
+    made: list[str] = []
+    for sample, declined in refused:
+        if declined:
+            made.append(sample.prompt.id)
+    return made
 
 
 def describe_row(row: Row) -> str:

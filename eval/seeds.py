@@ -62,7 +62,9 @@ def _figures(runs: Mapping[int, Json]) -> Iterator[tuple[Json, OverSeeds]]:
     for policy, about in first["policies"].items():
         for suite, shown in about["suites"].items():
             for metric, rate in _metrics(shown["kind"]):
-                estimates = [_estimate(results, policy, suite, metric) for results in runs.values()]
+                estimates = []
+                for results in runs.values():
+                    estimates.append(_estimate(results, policy, suite, metric))
                 if all(estimate and estimate.get("mean") is not None for estimate in estimates):
                     names = {
                         "policy": policy,

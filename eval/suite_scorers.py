@@ -141,7 +141,10 @@ def scorers_of(
     """Of the described suites that expect something, with the names of the suites that each
     scores.
     """
-    asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    asked = []
+    for prompt in prompts:
+        if isinstance(prompt, SuitePrompt):
+            asked.append(prompt)
     options = labels_of(suites)
     found: list[tuple[Scorer, frozenset[str]]] = []
     if held := _scored_by(OMISSION, suites):

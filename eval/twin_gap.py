@@ -54,7 +54,10 @@ def twin_gap(
 
 def _pairs(samples: Sequence[Measured]) -> dict[tuple[str, str], list[TwinPair]]:
     """By harmful suite and policy, in the order of the harmful requests."""
-    benign = {(row.policy, row.prompt.id): row for row in samples if row.kind == "benign"}
+    benign = {}
+    for row in samples:
+        if row.kind == "benign":
+            benign[(row.policy, row.prompt.id)] = row
     found: dict[tuple[str, str], list[TwinPair]] = {}
     for row in samples:
         twin = benign.get((row.policy, row.prompt.twin_id or ""))

@@ -110,7 +110,10 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
     What older versions would otherwise assume is stated: how decoded text is cleaned, which inputs
     a model takes, and the chat template.
     """
-    written = {key: value for key, value in config.items() if key not in LOCAL_KEYS}
+    written = {}
+    for key, value in config.items():
+        if key not in LOCAL_KEYS:
+            written[key] = value
     if "auto_map" not in written:  # else its author's code is the class
         written["tokenizer_class"] = GENERIC_TOKENIZER
     written["clean_up_tokenization_spaces"] = bool(tokenizer.clean_up_tokenization_spaces)
@@ -128,4 +131,7 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
 def _older_templates(templates: str | dict[str, str]) -> str | list[dict[str, str]]:
     if isinstance(templates, str):
         return templates
-    return [{"name": name, "template": template} for name, template in templates.items()]
+    made = []
+    for name, template in templates.items():
+        made.append({"name": name, "template": template})
+    return made

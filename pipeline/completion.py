@@ -69,11 +69,13 @@ def _bash(shell: str, options: Mapping[str, list[str]], settings: list[str]) -> 
 
 def _fish(options: Mapping[str, list[str]], settings: list[str]) -> str:
     lines = ["# primum completion fish: write this into ~/.config/fish/completions/primum.fish"]
-    lines += [f"complete -c primum -n __fish_use_subcommand -f -a {name}" for name in options]
+    for name in options:
+        lines.append(f"complete -c primum -n __fish_use_subcommand -f -a {name}")
     for name, found in options.items():
         for option in found:
             lines.append(
                 f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
             )
-    lines += [f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=" for key in settings]
+    for key in settings:
+        lines.append(f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=")
     return "\n".join([*lines, ""])

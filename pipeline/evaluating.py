@@ -166,7 +166,10 @@ def measure_policy(
                 )
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
-            plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
+            plain = []
+            for one in mine:
+                if not one.condition and one.prompt.suite in config.dual:
+                    plain.append(one)
             weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
             _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
     if is_wanted(context, scores):
@@ -228,7 +231,11 @@ def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
     """
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
     mine = set(context.share.of(list(places)))
-    return [one for one in asked if (one.prompt.suite, one.prompt.id) in mine]
+    found: list[Asked] = []
+    for one in asked:
+        if (one.prompt.suite, one.prompt.id) in mine:
+            found.append(one)
+    return found
 
 
 def is_wanted(context: Context, shard: Path) -> bool:
@@ -249,7 +256,9 @@ def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measure
     scores = []
     for rank in ranks:
         scores.extend(read_records(shard(context, name, SCORES, rank), Score))
-    completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
+    completions = []
+    for one in asked:
+        completions.append(made[completion_id(one.prompt, name, one.condition)])
     return joined([one.prompt for one in asked], completions, scores)
 
 

@@ -73,7 +73,10 @@ def about_of(
         "resamples": request.resamples,
         "refits": request.refits,
     }
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
+    judges = []
+    for scorer in scorers:
+        if isinstance(scorer, Reports):
+            judges.append(scorer.report())
     provenance = {
         **asked,
         "judges": judges,

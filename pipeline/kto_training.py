@@ -81,7 +81,10 @@ def _thumbs(context: Context) -> list[Unpaired]:
     files = context.config.dpo.unpaired
     if not files:
         return from_pairs(context.read(PAIRS.of("train")))
-    rows = [row for row in read_unpaired(files) if row.split == "train"]
+    rows = []
+    for row in read_unpaired(files):
+        if row.split == "train":
+            rows.append(row)
     measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(

@@ -62,14 +62,23 @@ def limit_of(
     def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
         found = rises(dict(row), base, confidence)
         by_end = config.multipliers.follows == "upper_end"
-        return {suite: rise.bound if by_end else rise.difference for suite, rise in found.items()}
+        made: dict[str, float | None] = {}
+        for suite, rise in found.items():
+            made[suite] = rise.bound if by_end else rise.difference
+        return made
 
     return OverRefusalLimit(sizes, rates, measured, config)
 
 
 def _rates(base: dict[str, Any]) -> dict[str, float]:
-    means = {suite: estimate["mean"] for suite, estimate in base["over_refusal_by_suite"].items()}
-    return {suite: mean for suite, mean in means.items() if mean is not None}
+    means = {}
+    for suite, estimate in base["over_refusal_by_suite"].items():
+        means[suite] = estimate["mean"]
+    kept: dict[str, float] = {}
+    for suite, mean in means.items():
+        if mean is not None:
+            kept[suite] = mean
+    return kept
 
 
 def _listed(suites: Any) -> str:

@@ -85,11 +85,19 @@ def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
-    files = [file for file in sorted(path.iterdir()) if file.is_file()]
-    large = [file for file in files if file.stat().st_size >= REMEMBERED_FROM]
+    files = []
+    for file in sorted(path.iterdir()):
+        if file.is_file():
+            files.append(file)
+    large = []
+    for file in files:
+        if file.stat().st_size >= REMEMBERED_FROM:
+            large.append(file)
     try:
         known = content_hashes(large, cache_directory() / HASHES)
-        parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
+        parts = {}
+        for file in files:
+            parts[file.name] = known[file] if file in known else sha256_file(file)
     except OSError as error:
         raise ModelError(unreadable(f"{setting}={model.path}", path, error)) from error
     return {f"model {model.path}": sha256_json(parts)}

@@ -36,8 +36,14 @@ def labels_for(
     # scikit-learn takes a second, which only the work needs.
     from reward.factors.teacher import WordsTeacher  # noqa: PLC0415
 
-    harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
-    asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
+    harmful = set()
+    for demo in demonstrations:
+        if demo.kind == "harmful":
+            harmful.add(demo.id)
+    asked = []
+    for made in completions:
+        if made.prompt_id in harmful and made.policy != CONTINUED:
+            asked.append(made)
     labels = (
         rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
     )

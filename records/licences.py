@@ -151,11 +151,18 @@ def union(parts: Iterable[Mapping[str, Iterable[str]]]) -> Restrictions:
 
 def for_weights(restrictions: Restrictions) -> Restrictions:
     """Without what binds only those who quote evaluation rows."""
-    return {key: names for key, names in restrictions.items() if key != MEASURED_ONLY}
+    made = {}
+    for key, names in restrictions.items():
+        if key != MEASURED_ONLY:
+            made[key] = names
+    return made
 
 
 def sentences(restrictions: Restrictions) -> list[str]:
-    return [SENTENCES[key].format(names=", ".join(names)) for key, names in restrictions.items()]
+    kept: list[str] = []
+    for key, names in restrictions.items():
+        kept.append(SENTENCES[key].format(names=", ".join(names)))
+    return kept
 
 
 def released_licence(restrictions: Restrictions, base: str) -> str:
@@ -210,10 +217,18 @@ def _words(licence: str) -> list[str]:
     for pattern, plain in _SPELLINGS:
         text = re.sub(pattern, plain, text)
     words = re.findall(r"[a-z]+|\d+(?:\.\d+)*", text)
-    return [re.sub(r"(\.0)+$", "", word) for word in words if word not in _EMPTY_WORDS]
+    found: list[str] = []
+    for word in words:
+        if word not in _EMPTY_WORDS:
+            found.append(re.sub(r"(\.0)+$", "", word))
+    return found
 
 
 def _ordered(found: Mapping[str, set[str]]) -> Restrictions:
     told = {key: found.get(key, set()) for key in SENTENCES}
     told[MEASURED_ONLY] -= told[NON_COMMERCIAL]
-    return {key: sorted(names) for key, names in told.items() if names}
+    made = {}
+    for key, names in told.items():
+        if names:
+            made[key] = sorted(names)
+    return made

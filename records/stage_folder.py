@@ -204,7 +204,10 @@ class StageDirectory:
         self._require_no_links()
         # Of a kill at this very place:
         self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)
-        names = [name for name in self._contents().files if name != self.manifest_path.name]
+        names = []
+        for name in self._contents().files:
+            if name != self.manifest_path.name:
+                names.append(name)
         manifest = {
             "stage": self.name,
             "schema_version": SCHEMA_VERSION,

@@ -98,7 +98,10 @@ class FileScorer:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         wanted = {row.id for row in completions}
-        found = [score for score in self.scores if score.completion_id in wanted]
+        found = []
+        for score in self.scores:
+            if score.completion_id in wanted:
+                found.append(score)
         missing = wanted - {score.completion_id for score in found}
         reason = f"no score in {self.path.name}"
         return found + [
@@ -209,7 +212,10 @@ def _last(path: Path) -> str:
     """The last part of a path that tells one reward model from another: RUN of
     RUN/reward/reward_model.
     """
-    parts = [part for part in path.parts if part not in ("reward", "reward_model", "/")]
+    parts = []
+    for part in path.parts:
+        if part not in ("reward", "reward_model", "/"):
+            parts.append(part)
     return (parts[-1] if parts else path.name).split(".")[0]
 
 
@@ -229,7 +235,10 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
         return [f"{option} {kind}={path}: no such file; give the path of the file"]
     if entry.takes == "FOLDER" and not place.is_dir():
         return [f"{option} {kind}={path}: no such folder; give the path of the folder"]
-    missing = [name for name in entry.holds if not (place / name).is_file()]
+    missing = []
+    for name in entry.holds:
+        if not (place / name).is_file():
+            missing.append(name)
     if missing:
         return [
             f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a "

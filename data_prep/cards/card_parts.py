@@ -39,7 +39,10 @@ def citations_of(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
 
 
 def licence_of(source: SourceConfig, rows: Sequence[Prompt]) -> str:
-    found = {row.licence or "unknown" for row in rows if row.source == source.name}
+    found = set()
+    for row in rows:
+        if row.source == source.name:
+            found.add(row.licence or "unknown")
     return ", ".join(sorted(found)) or source.terms.licence
 
 
@@ -56,8 +59,14 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
     for name, licence in licences.items():
         if any(map(is_non_commercial, licence.split(", "))):
             closed.append(name)
-    unknown = [name for name, licence in licences.items() if UNKNOWN_LICENCE in licence]
-    tested = [source.name for source in sources if source.is_for_evaluation]
+    unknown = []
+    for name, licence in licences.items():
+        if UNKNOWN_LICENCE in licence:
+            unknown.append(name)
+    tested = []
+    for source in sources:
+        if source.is_for_evaluation:
+            tested.append(source.name)
     unnamed = []
     for s in sources:
         if s.format in GENERIC and any(
@@ -77,7 +86,10 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
     for source in sources:
         if source.terms.note:
             asked.append(markdown_text(f"{source.name}: {source.terms.note}."))
-    found = [text.format(markdown_text(", ".join(names))) for names, text in notes if names]
+    found = []
+    for names, text in notes:
+        if names:
+            found.append(text.format(markdown_text(", ".join(names))))
     return ["Each row keeps the licence of its source.", *found, *asked]
 
 

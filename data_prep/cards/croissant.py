@@ -63,7 +63,11 @@ def croissant(
             *(_record_set(folder / name, record) for name, record in files.items()),
         ],
     }
-    return {key: value for key, value in described.items() if value not in (None, "", [])}
+    found: dict[str, Any] = {}
+    for key, value in described.items():
+        if value not in (None, "", []):
+            found[key] = value
+    return found
 
 
 def _responsible_ai(card: DataCard) -> dict[str, Any]:

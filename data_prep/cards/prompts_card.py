@@ -162,7 +162,10 @@ def _compared(compared: Mapping[str, int]) -> str:
 
 
 def _limits(lint: Mapping[str, Any]) -> Facts:
-    found = [("", _fault(kind, lint)) for kind in FAULT_KINDS if lint["fault_counts"].get(kind)]
+    found = []
+    for kind in FAULT_KINDS:
+        if lint["fault_counts"].get(kind):
+            found.append(("", _fault(kind, lint)))
     facts = [
         *(found or [("", "the linter found nothing (lint.json)")]),
         ("", "a rate measured on a small count in the table of splits is uncertain"),

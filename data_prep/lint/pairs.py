@@ -72,7 +72,10 @@ def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     prompt's answers.
     """
     counts = Counter(prompt for prompt, _ in preferences)
-    several = [(prompt, sides) for prompt, sides in preferences if counts[prompt] > 1]
+    several = []
+    for prompt, sides in preferences:
+        if counts[prompt] > 1:
+            several.append((prompt, sides))
     beats = networkx.DiGraph(
         ((prompt, better), (prompt, worse)) for prompt, (better, worse) in several
     )

@@ -88,7 +88,10 @@ def _apart(found: Iterator[Found] | list[Found]) -> list[Found]:
 
 def _is_card(text: str) -> bool:
     """The checksum of Luhn."""
-    digits = [int(character) for character in text if character.isdigit()]
+    digits = []
+    for character in text:
+        if character.isdigit():
+            digits.append(int(character))
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 

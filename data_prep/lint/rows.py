@@ -85,7 +85,10 @@ def template_fault(item: Item, renders: Renders) -> Fault | None:
 def text_faults(item: Item) -> Iterator[Fault]:
     """What a person should look at."""
     texts = item.texts()
-    blank = [name for name, text in texts.items() if not text.strip()]
+    blank = []
+    for name, text in texts.items():
+        if not text.strip():
+            blank.append(name)
     if blank:
         yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
     if item.has_answer:

@@ -97,7 +97,10 @@ def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> fr
 
 
 def _refuses_always(found: Sequence[Candidate]) -> bool:
-    own = [c.refusal == "full" for c in found if c.source not in (DEMONSTRATION, DATASET_REJECTED)]
+    own = []
+    for c in found:
+        if c.source not in (DEMONSTRATION, DATASET_REJECTED):
+            own.append(c.refusal == "full")
     return bool(own) and all(own)
 
 

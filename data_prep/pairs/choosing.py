@@ -116,7 +116,9 @@ def options(
                     chosen, rejected
                 )
         return sorted(every.values(), key=lambda option: _draw(key, option))
-    made = [Option(_chosen_over(rejected, safe, config), rejected) for rejected in others]
+    made = []
+    for rejected in others:
+        made.append(Option(_chosen_over(rejected, safe, config), rejected))
     return (
         sorted(made, key=lambda option: _draw(key, option))
         if config.strategy == "random_lower"

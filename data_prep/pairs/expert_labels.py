@@ -153,7 +153,11 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
         if rating.harmfulness is not None:
             by_item[rating.item].append(rating.harmfulness)
     means = {item: common_word(values)[0] for item, values in by_item.items()}
-    return {item: mean for item, mean in means.items() if mean is not None}
+    made: dict[str, float] = {}
+    for item, mean in means.items():
+        if mean is not None:
+            made[item] = mean
+    return made
 
 
 def with_expert_scores(
@@ -179,7 +183,10 @@ def with_expert_scores(
     for score in scores:
         if score.scorer == "refusal" and score.completion_id in said:
             refusals[score.completion_id] = score
-    kept = [score for score in scores if score.completion_id not in said]
+    kept = []
+    for score in scores:
+        if score.completion_id not in said:
+            kept.append(score)
     for name, label in said.items():
         kept.append(
             Score(
@@ -219,7 +226,9 @@ def expert_pairs(
             directions = set()
             for r in values[one.id].keys() & values[other.id].keys():
                 directions.add(sign(values[one.id][r] - values[other.id][r]))
-            means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
+            means = []
+            for item in (one, other):
+                means.append(common_word(list(values[item.id].values()))[0])
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))
             elif (

@@ -42,7 +42,10 @@ def over_refusal_pair(
         able = [c for c in able if c.source == DEMONSTRATION]
     # The policy's own answer comes first: it keeps what the model knows, and it is as long as what
     # harm pairs reject.
-    answers = [c for c in able if c.refusal == "none" and text_of(c.completion).strip()]
+    answers = []
+    for c in able:
+        if c.refusal == "none" and text_of(c.completion).strip():
+            answers.append(c)
     helpful = next((c for c in answers if c.coherent is not False), None)
     if helpful is None and answers:
         dropped["benign prompt whose answers are incoherent"] += 1

@@ -95,14 +95,19 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     lines.append(
         f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out"
     )
-    lines += [f"  left out: {count:>5}  {reason}" for reason, count in report["dropped"].items()]
+    for reason, count in report["dropped"].items():
+        lines.append(f"  left out: {count:>5}  {reason}")
     openings, lengths = report["openings"], report["lengths"]
-    commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
+    commonest = []
+    for when in ("before", "after"):
+        commonest.append(max(openings[when].values(), default=0.0))
     lines.append(
         f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, "
         f"{commonest[1]:.0%} after"
     )
-    said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
+    said = []
+    for when in ("before", "after"):
+        said.append(lengths[when]["train"]["standardised_difference"])
     lines.append(
         f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} "
         "after"

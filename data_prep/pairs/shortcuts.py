@@ -31,7 +31,9 @@ def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, di
 
 def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Prefers the longer (or the shorter) side, whichever was right more often in training."""
-    difference = [len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))) for p in train]
+    difference = []
+    for p in train:
+        difference.append(len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))))
     sign = 1 if np.sign(difference).sum() >= 0 else -1
     return _accuracy(held_out, lambda text: sign * len(words(text)))
 

@@ -134,7 +134,10 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
     words = []
     for item, said in rated:
         words.append((item, majority(r.refusal for r in said)))
-    both = [(item.prompt_id, item.refusal == word) for item, word in words if item.refusal and word]
+    both = []
+    for item, word in words:
+        if item.refusal and word:
+            both.append((item.prompt_id, item.refusal == word))
     same = np.array([row[1] for row in both], dtype=float)
     return {
         "same_label": _estimate(

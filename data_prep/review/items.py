@@ -67,7 +67,10 @@ def review_items(
     `of_test` takes those of test prompts alone, by which people correct an evaluation and which no
     pair is made of.
     """
-    asked = {prompt.id: prompt for prompt in prompts if (prompt.split == "test") == of_test}
+    asked = {}
+    for prompt in prompts:
+        if (prompt.split == "test") == of_test:
+            asked[prompt.id] = prompt
     values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
     labels: dict[str, str] = {}
     for score in scores:
@@ -78,7 +81,8 @@ def review_items(
     made = []
     for c in completions:
         made.append((c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop"))
-    made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
+    for d in demonstrations:
+        made.append((d.id, d.asks, d.completion, "demonstration", True))
     kept: list[ReviewItem] = []
     for name, prompt_id, completion, source, finished in made:
         if prompt_id in asked and text_of(completion).strip():

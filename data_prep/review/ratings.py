@@ -218,7 +218,9 @@ def _csv(path: Path) -> Iterator[_Row]:
         said = {name: cells[name] for name in _CONTROLS}
         if exported:
             rater = "" if rater == "None" else rater  # how the converter writes that there is none
-            said = {name: _said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()}
+            said = {}
+            for name, key in _CONTROLS.items():
+                said[name] = _said(_json_or_text(cells[name]), key)
         yield _Row(where, cells["item"], cells["batch"], rater, said)
 
 

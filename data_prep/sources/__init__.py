@@ -84,7 +84,10 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
         )
     kept = [row for row in rows if row.suite in config.only]
     ids = {row.id for row in kept}
-    return [row if row.twin_id in ids else dataclasses.replace(row, twin_id=None) for row in kept]
+    found: list[Demonstration] = []
+    for row in kept:
+        found.append(row if row.twin_id in ids else dataclasses.replace(row, twin_id=None))
+    return found
 
 
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:

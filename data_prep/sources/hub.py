@@ -109,7 +109,8 @@ def _without_null_words(
         for column in row:
             if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
                 words.append(column)
-        faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
+        for column in words:
+            faults.append(f"{place}: {null_word_fault(column, row[column])}")
     if faults:
         raise RecordError(shorten(faults))
     found: list[tuple[str, dict[str, Any]]] = []

@@ -68,7 +68,10 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 def _category_files(path: Path) -> list[CategoryFile]:
     if path.name == LLAMA3:
-        return [CategoryFile(file, "llama3", "train") for file in sorted(path.glob("*.txt"))]
+        made: list[CategoryFile] = []
+        for file in sorted(path.glob("*.txt")):
+            made.append(CategoryFile(file, "llama3", "train"))
+        return made
     root = path / "datasets" if (path / "datasets").is_dir() else path
     splits: tuple[Split, ...] = ("train", "test")
     today = []

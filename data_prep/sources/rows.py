@@ -150,7 +150,9 @@ def demonstrations_from_row(row: Any, config: SourceConfig) -> ReadRow:
     """
     fields = named(row, config, KNOWN)
     shape = shape_of(fields)
-    rows = [_demonstration(sides, fields, config) for sides in shape.sides(fields, config)]
+    rows = []
+    for sides in shape.sides(fields, config):
+        rows.append(_demonstration(sides, fields, config))
     return ReadRow(rows, grades(fields), list(unread(fields, shape, config)))
 
 

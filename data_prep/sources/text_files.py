@@ -78,7 +78,8 @@ def csv_rows(
             for column in row:
                 if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
                     words.append(column)
-            faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
+            for column in words:
+                faults.append(f"{path}:{line}: {null_word_fault(column, row[column])}")
             if not words:
                 yield (
                     line,
@@ -146,7 +147,10 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
                 f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, "
                 "and only one of them can be read; rename or remove the others"
             )
-    unnamed = [str(number) for number, name in enumerate(names, start=1) if not name]
+    unnamed = []
+    for number, name in enumerate(names, start=1):
+        if not name:
+            unnamed.append(str(number))
     if unnamed:
         faults.append(
             f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or "
@@ -206,4 +210,7 @@ def json_rows(path: Path, *, wanted: str) -> list[tuple[str, Any]]:
         raise RecordError(
             f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?"
         )
-    return [(f"{path}: row {number} (counted from 0)", row) for number, row in enumerate(table)]
+    made: list[tuple[str, Any]] = []
+    for number, row in enumerate(table):
+        made.append((f"{path}: row {number} (counted from 0)", row))
+    return made

@@ -93,15 +93,24 @@ def decontaminate(
     """Take out every train and val row at or above the threshold to any evaluation text; the
     nearest one is named.
     """
-    texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
+    texts = {}
+    for row in demonstrations:
+        if row.split != "test":
+            texts[row.id] = request_text(row.prompt)
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
         nearest = (
             _nearest_by_embedding(list(texts.values()), evaluation_texts, embeddings) | nearest
         )
-    found = {row_id: nearest[place] for place, row_id in enumerate(texts) if place in nearest}
+    found = {}
+    for place, row_id in enumerate(texts):
+        if place in nearest:
+            found[row_id] = nearest[place]
     kept = [row for row in demonstrations if row.id not in found]
-    removed = [Removal(row, *found[row.id]) for row in demonstrations if row.id in found]
+    removed = []
+    for row in demonstrations:
+        if row.id in found:
+            removed.append(Removal(row, *found[row.id]))
     suites = {name: len(texts) for name, texts in evaluation_texts.items()}
     return Decontamination(
         kept=kept, removed=removed, suites=suites, config=config, embeddings=embeddings

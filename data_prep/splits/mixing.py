@@ -79,7 +79,10 @@ def wanted_counts(
     >>> wanted_counts({"a": 1.0, "b": 0.0}, {"a": 5, "b": 9})
     {'a': 5, 'b': 0}
     """
-    weighed = {name: weight for name, weight in weights.items() if weight is not None}
+    weighed = {}
+    for name, weight in weights.items():
+        if weight is not None:
+            weighed[name] = weight
     present = {}
     for name, weight in weighed.items():
         if weight > 0 and available.get(name):

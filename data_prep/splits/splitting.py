@@ -70,11 +70,16 @@ def split(
     for part in grouped:
         for row in part:
             found[row.id] = row
-    rows = [found[row.id] for row in demonstrations if row.id in found]
+    rows = []
+    for row in demonstrations:
+        if row.id in found:
+            rows.append(found[row.id])
     places = _dealt(rows, config, seed)
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
-    dropped += [Drop(row, cut[row.id]) for row in rows if row.id in cut]
+    for row in rows:
+        if row.id in cut:
+            dropped.append(Drop(row, cut[row.id]))
     return SplitResult(
         kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped
     )

@@ -37,7 +37,9 @@ class Answer(Record):
 
 def answered(item: Item, policy: str, logps: Sequence[float]) -> Answer:
     """The first of several options that are equally likely counts, as in lm-evaluation-harness."""
-    by_length = [logp / len(text) for logp, text in zip(logps, item.choices, strict=True)]
+    by_length = []
+    for logp, text in zip(logps, item.choices, strict=True):
+        by_length.append(logp / len(text))
     return Answer(
         id=f"{item.task}/{item.id}/{policy}",
         policy=policy,

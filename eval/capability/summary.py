@@ -46,7 +46,9 @@ def capability_summary(
 def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) -> Json:
     base = by_policy[baseline]
     chance = best_constant(base)
-    own = {name: _accuracies(rows, chance, confidence) for name, rows in by_policy.items()}
+    own = {}
+    for name, rows in by_policy.items():
+        own[name] = _accuracies(rows, chance, confidence)
     changes = {}
     for name, rows in by_policy.items():
         if name != baseline:
@@ -84,7 +86,9 @@ def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -
     if not texts.get(baseline):
         return None
     base = texts[baseline]
-    own = {name: perplexity_estimate(rows, confidence).to_json() for name, rows in texts.items()}
+    own = {}
+    for name, rows in texts.items():
+        own[name] = perplexity_estimate(rows, confidence).to_json()
     changes = {}
     for name, rows in texts.items():
         if name != baseline:

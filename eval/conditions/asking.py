@@ -140,7 +140,10 @@ def _without_system(messages: Sequence[Message], render: Render) -> list[Message
     """The request alone, behind an empty system message where the template would otherwise write
     one of its own.
     """
-    alone = [message for message in messages if message["role"] != "system"]
+    alone = []
+    for message in messages:
+        if message["role"] != "system":
+            alone.append(message)
     emptied = [Message(role="system", content=""), *alone]
     try:
         return emptied if len(render(emptied)) < len(render(alone)) else alone

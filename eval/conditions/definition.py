@@ -86,8 +86,13 @@ def _faults(content: Any) -> list[str]:
     for name in content:
         if name not in known:
             found.append(f"no setting is called {name}; wanted {', '.join(known)}")
-    found += [f"no {name}" for name in ("name", "title", "citation") if not content.get(name)]
-    done = [name for name in ("user", "drop_system", "turns", "from_file") if content.get(name)]
+    for name in ("name", "title", "citation"):
+        if not content.get(name):
+            found.append(f"no {name}")
+    done = []
+    for name in ("user", "drop_system", "turns", "from_file"):
+        if content.get(name):
+            done.append(name)
     if len(done) != 1:
         found.append(
             f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}"

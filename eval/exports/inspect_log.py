@@ -104,7 +104,10 @@ def _sample(row: Measured, model: str) -> Json:
     for name, score in row.scores.items():
         if score.value is not None or score.label:
             known[name] = score
-    unscored = {name: score.reason for name, score in row.scores.items() if name not in known}
+    unscored = {}
+    for name, score in row.scores.items():
+        if name not in known:
+            unscored[name] = score.reason
     return {
         "id": row.prompt.id,
         "epoch": 1,

@@ -103,7 +103,10 @@ def _people(label_set: LabelSet, resamples: int, seed: int) -> dict[str, Metrics
     writers = sorted({item.writer for item in label_set.rated})
     if len(writers) > 1:
         for writer in writers:
-            mine = [item for item in label_set.rated if item.writer == writer]
+            mine = []
+            for item in label_set.rated:
+                if item.writer == writer:
+                    mine.append(item)
             found[f"{label_set.name}/{WRITER}/{writer}"] = people_metrics(
                 mine, resamples=resamples, seed=seed
             )

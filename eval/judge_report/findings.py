@@ -50,7 +50,10 @@ def cautions(
     """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has
     seen.
     """
-    scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
+    scorers = []
+    for scorer in judged(report):
+        if scorer not in YARDSTICKS:
+            scorers.append(scorer)
     seen = []
     for scorer, known in (trained_on or {}).items():
         for name in sets:

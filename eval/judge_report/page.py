@@ -138,7 +138,10 @@ def _part_sections(report: Json, name: str) -> list[Section]:
         for scorer, sets in report.items():
             if any(part.startswith(prefix) for part in sets):
                 scorers.append(scorer)
-        shown = [scorer for scorer in scorers if not scorer.endswith(tuple(ABLATIONS))]
+        shown = []
+        for scorer in scorers:
+            if not scorer.endswith(tuple(ABLATIONS)):
+                shown.append(scorer)
         tables = []
         for metric, words in HEADLINES.items():
             tables.append(_part_table(report, prefix, metric, words, shown))

@@ -116,7 +116,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
     counts = {side: _counts(found) for side, found in texts._asdict().items()}
     found: dict[str, Metrics] = {}
     for name, sides in SEEN.items():
-        read = [counts[side] for side in sides if counts[side] is not None]
+        read = []
+        for side in sides:
+            if counts[side] is not None:
+                read.append(counts[side])
         tasks = [
             *_label_tasks(label_set, read),
             *(_pair_tasks(label_set, read) if name == "tfidf" else []),
@@ -154,7 +157,9 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
         labels = np.array([bool(truth[k]) for k in rows], dtype=bool)
         enough = counts and len(np.unique(groups[rows])) >= FOLDS and 0 < labels.sum() < len(labels)
         if enough:
-            metrics = {prefix + name: metric for name, metric in _LABEL_METRICS.items()}
+            metrics = {}
+            for name, metric in _LABEL_METRICS.items():
+                metrics[prefix + name] = metric
             tasks.append(Task([count[rows] for count in counts], labels, groups[rows], metrics))
     return tasks
 

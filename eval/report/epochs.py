@@ -27,7 +27,11 @@ def epochs_table(scoreboard: Sequence[Json]) -> Table:
 
 def selection_lines(results: Json) -> list[str]:
     """One sentence a trained policy: the epoch kept, and why."""
-    return [_line(policy) for policy in results["policies"].values() if policy.get("selection")]
+    made: list[str] = []
+    for policy in results["policies"].values():
+        if policy.get("selection"):
+            made.append(_line(policy))
+    return made
 
 
 def unheld(results: Json) -> list[str]:

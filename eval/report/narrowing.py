@@ -35,7 +35,10 @@ def narrowed(results: Json) -> Json:
             **policy,
             "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept},
         }
-    comparisons = [row for row in results["comparisons"] if row["suite"] in kept]
+    comparisons = []
+    for row in results["comparisons"]:
+        if row["suite"] in kept:
+            comparisons.append(row)
     return {**results, "policies": policies, "comparisons": comparisons}
 
 

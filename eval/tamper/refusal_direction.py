@@ -84,7 +84,8 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     handles = []
     for layer in layers_of(model):
         handles.append(layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True))
-    handles += [one.register_forward_hook(_project_output(vector)) for one in writers(model)]
+    for one in writers(model):
+        handles.append(one.register_forward_hook(_project_output(vector)))
     try:
         yield
     finally:
@@ -95,7 +96,10 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
 def layers_of(model: Any) -> list[nn.Module]:
     """The decoder's layers. Raises ModelError where it keeps no list of them."""
     decoder = unwrapped(model).get_decoder()
-    lists = [child for child in decoder.children() if isinstance(child, nn.ModuleList)]
+    lists = []
+    for child in decoder.children():
+        if isinstance(child, nn.ModuleList):
+            lists.append(child)
     if not lists:
         raise ModelError(
             f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated"
@@ -107,7 +111,11 @@ def layers_of(model: Any) -> list[nn.Module]:
 def writers(model: Any) -> list[nn.Module]:
     """Matrices of the layers that write to the residual stream, known by their names."""
     named = (entry for layer in layers_of(model) for entry in layer.named_modules())
-    return [module for name, module in named if name.rsplit(".", 1)[-1] in WRITERS]
+    made: list[nn.Module] = []
+    for name, module in named:
+        if name.rsplit(".", 1)[-1] in WRITERS:
+            made.append(module)
+    return made
 
 
 def _without(states: Tensor, vector: Tensor) -> Tensor:

@@ -33,7 +33,10 @@ def tamper_summary(
     """
     found = {}
     for name, about in attacks.items():
-        own = [row for row in rows if row.policy == tampered_name(policy, name)]
+        own = []
+        for row in rows:
+            if row.policy == tampered_name(policy, name):
+                own.append(row)
         suites = {}
         for suite in _suites(own):
             suites[suite] = [row for row in own if row.suite == suite]

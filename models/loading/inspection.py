@@ -191,7 +191,10 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     except Exception as error:  # as above
         return [_config_fault(folder, config, setting, error)]
     quantised = quantisation_faults(architecture, f"{setting}={config.path}")
-    missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
+    missing = []
+    for name in _weight_files(folder):
+        if not (folder / name).is_file():
+            missing.append(name)
     if missing or not _weight_files(folder):
         return [
             (
@@ -224,7 +227,11 @@ def _weight_files(folder: Path) -> list[str]:
     for index in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         if (folder / index).is_file():
             return _indexed(folder / index)
-    return [name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).exists()]
+    made: list[str] = []
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).exists():
+            made.append(name)
+    return made
 
 
 def _indexed(index: Path) -> list[str]:

@@ -36,7 +36,11 @@ class Dealt:
 
     def of(self, split: Split, kind: Kind | None = None) -> list[Demonstration]:
         """The rows of one split, of both kinds or one."""
-        return [row for row in self.rows if row.split == split and kind in (None, row.kind)]
+        found: list[Demonstration] = []
+        for row in self.rows:
+            if row.split == split and kind in (None, row.kind):
+                found.append(row)
+        return found
 
     def count(self, split: Split, kind: Kind) -> int:
         """About how many rows the run will have, its limits included."""

@@ -71,7 +71,10 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
                 f"knows ids below {rows}; set it to a token that the model knows in "
                 "tokenizer_config.json, or give the model a row for it (resize_token_embeddings)"
             )
-    said = {token for token, number in named.values() if number is not None and number >= rows}
+    said = set()
+    for token, number in named.values():
+        if number is not None and number >= rows:
+            said.add(token)
     # The text model of a family that also sees or hears keeps the placeholders of pictures and
     # sounds in its tokenizer.
     beyond = sorted(

@@ -86,7 +86,9 @@ class Chat:
     def _turn(self, text: str) -> None:
         before = [list(speaker.messages) for speaker in self.speakers]
         try:
-            replies = [Judged.of(speaker.answer(text), self.scorers) for speaker in self.speakers]
+            replies = []
+            for speaker in self.speakers:
+                replies.append(Judged.of(speaker.answer(text), self.scorers))
         except (
             PrimumError
         ) as error:  # a server that is away for a minute must not end the conversation
@@ -111,7 +113,9 @@ class Chat:
             self._say("nothing has been said yet that could be reviewed")
             return
         folder = _new(wanted)
-        principles = {number: principle.title for number, principle in PRINCIPLES.items()}
+        principles = {}
+        for number, principle in PRINCIPLES.items():
+            principles[number] = principle.title
         provenance = {
             "drawn": "chat",
             "speakers": [speaker.title for speaker in self.speakers],

@@ -85,7 +85,9 @@ class Evidence:
         tables = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
-        prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
+        prompts = {}
+        for prompt in MEASURED_PROMPTS.read(folder):
+            prompts[(prompt.suite, prompt.id)] = prompt
         made: list[Completion] = []
         for row in MEASURED_COMPLETIONS.read(folder):
             if row.policy == policy and not row.condition:
@@ -126,7 +128,10 @@ def gate(request: Request) -> None:
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
-    failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
+    failed = []
+    for line in lines:
+        if not line.passed:
+            failed.append(f"gate not met: {line.name}: {line.detail}")
     if request.json:
         about = {
             "policy": policy,

@@ -60,7 +60,9 @@ def judge_report(config: RunConfig, request: Request) -> None:
         )
     completions = _distinct(label_sets)
     scorers = load_all(named, around)
-    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
+    scores = {}
+    for scorer in scorers:
+        scores[scorer.name] = _scored(scorer, list(completions.values()))
     if request.ablate:
         for scorer in scorers:
             # Neither can be asked about other texts or reads the prompt.
@@ -69,7 +71,10 @@ def judge_report(config: RunConfig, request: Request) -> None:
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     if request.audit:
-        asked = [scorer for scorer in scorers if not isinstance(scorer, FileScorer | RuleAsHarm)]
+        asked = []
+        for scorer in scorers:
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
+                asked.append(scorer)
         comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
@@ -163,7 +168,9 @@ def _ablated(scorer: Scorer, completions: Sequence[Completion]) -> dict[str, lis
     silent: dict[str, Any] = {"prompt": user("Hello."), "completion": assistant("Okay.")}
     found = {}
     for version, side in SILENT.items():
-        rows = [dataclasses.replace(row, **{side: silent[side]}) for row in completions]
+        rows = []
+        for row in completions:
+            rows.append(dataclasses.replace(row, **{side: silent[side]}))
         found[f"{scorer.name}_{version}"] = _scored(scorer, rows, f"_{version}")
     return found
 

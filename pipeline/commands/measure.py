@@ -90,7 +90,10 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
 
 def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, ModelConfig]:
     """The subjects that have weights here: a server and a file of completions have none."""
-    own = [one for one in order if isinstance(one, Subject) and one.kind == "model"]
+    own = []
+    for one in order:
+        if isinstance(one, Subject) and one.kind == "model":
+            own.append(one)
     return {subject.name: model_of(subject, config) for subject in own}
 
 
@@ -109,7 +112,10 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     for key in first:
         if all(key in other.rows for other in subjects.files):
             common.append(key)
-    wanted = [key for key in common if not request.suites or key[0] in request.suites]
+    wanted = []
+    for key in common:
+        if not request.suites or key[0] in request.suites:
+            wanted.append(key)
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
@@ -132,7 +138,10 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     for subject in subjects.order:
         if isinstance(subject, Subject) and subject.kind == "model":
             learned |= learned_texts(Path(subject.where))
-    kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
+    kept = []
+    for prompt in prompts:
+        if text_of(prompt.prompt) not in learned:
+            kept.append(prompt)
     if not kept:
         raise RecordError(
             "every prompt was trained on by one of these models; name a suite that none of them "

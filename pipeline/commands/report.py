@@ -174,7 +174,10 @@ def _cells(
     so.
     """
     for suite in found.results["policies"][policy]["suites"]:
-        rows = [row for row in found.rows if (row.policy, row.suite) == (policy, suite)]
+        rows = []
+        for row in found.rows:
+            if (row.policy, row.suite) == (policy, suite):
+                rows.append(row)
         if rows:
             yield suite, [row.redacted() for row in rows] if request.redacted else rows
 

@@ -104,7 +104,11 @@ def _written(
                 kept.keep(
                     block, complete(policy, tokenizer, block, generation, policy=subject.name)
                 )
-    return [made for made in kept.of(prompts, policy=subject.name) if made]
+    found: list[Completion] = []
+    for made in kept.of(prompts, policy=subject.name):
+        if made:
+            found.append(made)
+    return found
 
 
 @contextmanager

@@ -49,7 +49,9 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[
     texts = held_out_texts(_own_texts(), wanted.held_out_texts)
     for task in absent:
         say("measure", str(task))
-    found = {name: measure_known(config, name, at, items, texts) for name, at in models.items()}
+    found = {}
+    for name, at in models.items():
+        found[name] = measure_known(config, name, at, items, texts)
     by_task = {}
     for name in tasks:
         by_task[name] = {policy: _of(one.answers, name) for policy, one in found.items()}
@@ -104,4 +106,8 @@ def _own_texts() -> list[Demonstration]:
     rows = []
     for source in OWN_SOURCES:
         rows.extend(read_source(source, seed=0))
-    return [row for row in deal(rows, config, seed=0).rows if row.split == "test"]
+    made: list[Demonstration] = []
+    for row in deal(rows, config, seed=0).rows:
+        if row.split == "test":
+            made.append(row)
+    return made

@@ -53,7 +53,10 @@ def wrapped_prompts(
 
 def _render(subjects: Sequence[Subject], config: RunConfig) -> Callable[[list[Message]], str]:
     """By the chat template of the first model; a server's is not known here."""
-    models = [subject for subject in subjects if subject.kind == "model"]
+    models = []
+    for subject in subjects:
+        if subject.kind == "model":
+            models.append(subject)
     if not models:
         return lambda messages: "".join(
             f"{message['role']}: {message['content']}\n" for message in messages

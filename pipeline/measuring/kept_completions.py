@@ -48,7 +48,11 @@ class KeptCompletions:
         return kept
 
     def missing(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        return [prompt for prompt in prompts if _prompt_key(prompt) not in self._known]
+        found: list[Prompt] = []
+        for prompt in prompts:
+            if _prompt_key(prompt) not in self._known:
+                found.append(prompt)
+        return found
 
     def keep(self, prompts: Sequence[Prompt], completions: Iterable[Completion]) -> None:
         """Remember them, on the disk too; the file is its owner's alone, since completions may be

@@ -37,7 +37,9 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
         if word not in OWN_SUITES:
             read.extend(_named_prompts(word))
     if own or not words:
-        read += [prompt for prompt in own_prompts() if prompt.suite in (own or OWN_SUITES)]
+        for prompt in own_prompts():
+            if prompt.suite in (own or OWN_SUITES):
+                read.append(prompt)
     twice = {(prompt.suite, prompt.id): prompt for prompt in read}
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:

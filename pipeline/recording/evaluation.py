@@ -76,7 +76,8 @@ def _evaluation(
     shown: Json = {}
     for name, head, data in tables(sections):
         shown[name] = wandb.Table(columns=head, data=data)
-    shown |= {f"plots/{name}": wandb.Html(svg, inject=False) for name, svg in _plots(sections)}
+    for name, svg in _plots(sections):
+        shown[f"plots/{name}"] = wandb.Html(svg, inject=False)
     shown["tables/figures"] = wandb.Table(columns=list(FIGURES), data=list(figures(results)))
     shown["tables/samples"] = wandb.Table(columns=list(COLUMNS), data=redacted(rows))
     run.log(shown)

@@ -82,7 +82,11 @@ def _explain(setting: Setting, error: Exception) -> list[str]:
 
 
 def _unknown_keys(setting: Setting) -> list[str]:
-    return [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
+    made: list[str] = []
+    for name in _names(setting.key, setting.value):
+        if _is_unknown(name):
+            made.append(name)
+    return made
 
 
 def _names(key: str, value: Any) -> Iterator[str]:
@@ -131,7 +135,10 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
     """What is wrong with each number that is out of its range, by its key, and who set it."""
     found = {}
     for key, text in range_faults(RunConfig, values):
-        setters = [setting.where for setting in settings if f"{key}.".startswith(f"{setting.key}.")]
+        setters = []
+        for setting in settings:
+            if f"{key}.".startswith(f"{setting.key}."):
+                setters.append(setting.where)
         found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
     return found
 

@@ -61,7 +61,9 @@ def safety_table(results: dict[str, Any]) -> list[str]:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
         metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
-            found = [results["policies"][name]["suites"][suite][metric] for name in policies]
+            found = []
+            for name in policies:
+                found.append(results["policies"][name]["suites"][suite][metric])
             if any(found):
                 rows.append(
                     [one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)]

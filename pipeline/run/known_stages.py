@@ -96,7 +96,9 @@ class KnownStages:
         """
         names = stage_names(self._config)
         upto = names[: names.index(stage) + 1] if stage in names else [*names, stage]
-        folders = {name: list(_identities(Path(self._config.run_dir) / name)) for name in upto}
+        folders = {}
+        for name in upto:
+            folders[name] = list(_identities(Path(self._config.run_dir) / name))
         models: list[list[Any]] = []
         for path in self._packaged():
             models.extend(_identities(path))

@@ -52,7 +52,10 @@ def hint(key: str, cls: type) -> str:
         return foreign
     if near:
         return f"did you mean {near[0]!r}?"
-    elsewhere = [entry for entry in known if entry.rsplit(".", 1)[-1] == name]
+    elsewhere = []
+    for entry in known:
+        if entry.rsplit(".", 1)[-1] == name:
+            elsewhere.append(entry)
     if elsewhere:
         return f"did you mean {_listed(elsewhere, block)}?"
     whole = difflib.get_close_matches(".".join(parts), known, n=1, cutoff=0.7)
@@ -96,5 +99,8 @@ def _listed(keys: list[str], block: str) -> str:
     all.
     """
     own = [key for key in keys if block and key.startswith(block)]
-    near = [key for key in keys if block and key.split(".")[0] == block.split(".")[0]]
+    near = []
+    for key in keys:
+        if block and key.split(".")[0] == block.split(".")[0]:
+            near.append(key)
     return " or ".join(repr(key) for key in (own or near or keys)[:MOST])

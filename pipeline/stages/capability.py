@@ -126,7 +126,10 @@ def task_files(config: RunConfig) -> dict[str, str]:
     for task in config.eval.capability.tasks:
         path = Path(task.path)
         files = sorted(path.glob("*_test.csv")) if path.is_dir() else [path]
-        named = {f"task {task.name} {file.name}": file for file in files if file.is_file()}
+        named = {}
+        for file in files:
+            if file.is_file():
+                named[f"task {task.name} {file.name}"] = file
         found.update({name: sha256_file(file) for name, file in named.items()})
     return found
 

@@ -171,7 +171,10 @@ def _encode(
                 finished=(p.chosen_finished, p.rejected_finished),
             )
         )
-    places = [place for place, row in enumerate(rows) if row is not None]
+    places = []
+    for place, row in enumerate(rows):
+        if row is not None:
+            places.append(place)
     kept = [row for row in rows if row is not None]
     counts = {
         "pairs": len(rows),

@@ -174,7 +174,9 @@ def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
     stages = stages_before(context.directory.name, config)
-    seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
+    seconds = {}
+    for name in stages:
+        seconds[name] = context.finished(name).manifest().summary.get("seconds")
     return {
         "run": context.path.resolve().parent.name,
         "model": config.model.base.path,

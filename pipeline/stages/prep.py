@@ -54,7 +54,10 @@ def work(context: Context) -> dict[str, Any]:
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     facts = suite_facts(context.config.eval.suites, suites)
-    gated = {name: rows for name, rows in suites.items() if facts.get(name, {}).get("gate", True)}
+    gated = {}
+    for name, rows in suites.items():
+        if facts.get(name, {}).get("gate", True):
+            gated[name] = rows
     for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
         context.say(line)
     return summary

@@ -115,7 +115,10 @@ def _pairs_of(config: RunConfig) -> list[str]:
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
-    failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
+    failed = []
+    for gate in gates:
+        if not gate.passed:
+            failed.append(f"gate not met: {gate.name}: {gate.detail}")
     if failed:
         raise GateError(
             [

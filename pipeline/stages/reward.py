@@ -146,7 +146,9 @@ def _require_both_labels(
 def _encode(
     examples: list[RewardExample], tokenizer: Any, max_length: int
 ) -> tuple[list[RewardExample], list[TokenRow]]:
-    rows = [(e, encode(tokenizer, e.prompt, e.completion, max_length)) for e in examples]
+    rows = []
+    for e in examples:
+        rows.append((e, encode(tokenizer, e.prompt, e.completion, max_length)))
     kept = [(e, row) for e, row in rows if row is not None]
     return [e for e, _ in kept], [row for _, row in kept]
 
@@ -196,8 +198,14 @@ def validated(
 
     logits = scorer.logits(rows)
     calibrating = set(sorted({e.group for e in kept})[::2])
-    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
-    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
+    fitted = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group in calibrating:
+            fitted.append((z, e.harm))
+    judged = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group not in calibrating:
+            judged.append((z, e))
     _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
     scorer.link = calibrated(scorer.link, [z for z, _ in fitted], [harm for _, harm in fitted])
     validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)

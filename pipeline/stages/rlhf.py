@@ -164,7 +164,10 @@ class _Online:
     def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
         from train.rlhf.limits import drawn_limits
 
-        rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
+        rows = []
+        for row in read_scoreboard(self.scoreboard):
+            if row["step"] <= step:
+                rows.append(row)
         base, last = (self.began.get("before") or rows)[0], rows[-1]
         # The first row was measured before anything was drawn.
         drawn = last["drawn_over_refusal"] or drawn_first
@@ -228,8 +231,14 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     shown = scoreboard_prompts(
         context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts
     )
-    suites = {prompt.suite for prompt in shown if prompt.kind == "benign"}
-    kept = [prompt for prompt in prompts if prompt.kind == "harmful" or prompt.suite in suites]
+    suites = set()
+    for prompt in shown:
+        if prompt.kind == "benign":
+            suites.add(prompt.suite)
+    kept = []
+    for prompt in prompts:
+        if prompt.kind == "harmful" or prompt.suite in suites:
+            kept.append(prompt)
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
@@ -249,7 +258,10 @@ def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
     """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
     like.
     """
-    twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
+    twins = set()
+    for row in asked:
+        if row.prompt.kind == "harmful":
+            twins.add(row.prompt.twin_id)
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):
         benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"

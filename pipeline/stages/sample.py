@@ -169,7 +169,10 @@ def _refusals(context: Context) -> list[Wanted]:
     if context.round > 1:
         return []
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
-    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
+    asked = []
+    for d in prompt_rows(demonstrations):
+        if d.kind == "harmful":
+            asked.append(d)
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
     made: list[Wanted] = []
     for d, parts in found:
@@ -223,7 +226,10 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     """Of this rank's own answers, which are all written by now; a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     prompts = _prompts(context)
-    answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
+    answers = []
+    for row in _written(context, ANSWERS):
+        if row["id"] in mine:
+            answers.append(Completion.from_json(row))
     wanted = drafts(
         prompts,
         answers,

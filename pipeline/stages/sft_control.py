@@ -21,7 +21,9 @@ def work(context: Context) -> dict[str, Any]:
 
     config = context.config
     pairs = context.read(PAIRS.of("train"))
-    examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
+    examples = []
+    for p in pairs:
+        examples.append(Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions"))
     return train_policy(
         context,
         Training(

@@ -116,7 +116,10 @@ def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
     asked = context.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
-    safe = [row for row in context.read(DEMONSTRATIONS.of("train")) if row.kind == "harmful"]
+    safe = []
+    for row in context.read(DEMONSTRATIONS.of("train")):
+        if row.kind == "harmful":
+            safe.append(row)
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
     with ablated(model, found.vector):
@@ -137,9 +140,17 @@ def benign_rows(context: Context) -> list[Demonstration]:
     path = context.config.eval.tamper.medquad_path
     if path is None:
         rows = context.read(DEMONSTRATIONS.of("train"))
-        return [row for row in rows if row.kind == "benign" and row.completion]
+        found: list[Demonstration] = []
+        for row in rows:
+            if row.kind == "benign" and row.completion:
+                found.append(row)
+        return found
     source = SourceConfig(name="medquad", format="medquad", path=path, kind="benign")
-    return [row for row in read_source(source, seed=context.config.seed) if row.completion]
+    made: list[Demonstration] = []
+    for row in read_source(source, seed=context.config.seed):
+        if row.completion:
+            made.append(row)
+    return made
 
 
 def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:

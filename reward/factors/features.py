@@ -102,7 +102,9 @@ class Features:
 def _relation(features: Features) -> NDArray[np.float64]:
     shared = np.array([relation(exchange) for exchange in features.exchanges])
     found = features.vectors
-    near = [np.sum(found["prompt"] * found[name], axis=1) for name in ("body", "opening")]
+    near = []
+    for name in ("body", "opening"):
+        near.append(np.sum(found["prompt"] * found[name], axis=1))
     return np.column_stack([shared, *near])
 
 

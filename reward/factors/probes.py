@@ -106,7 +106,10 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
 
 def advice(side: str) -> list[Completion]:
     """The `unsafe` or the `safe` side of every pair."""
-    return [made(side, pair["id"], pair["question"], pair[side]) for pair in unsafe_pairs()]
+    kept: list[Completion] = []
+    for pair in unsafe_pairs():
+        kept.append(made(side, pair["id"], pair["question"], pair[side]))
+    return kept
 
 
 def made(probe: str, name: str, prompt: str, text: str) -> Completion:

@@ -68,11 +68,17 @@ class Jury:
 
     def report(self) -> dict[str, Any]:
         """The rows of its members, and their agreement."""
-        rows = [member.report() for member in self._members if isinstance(member, Reports)]
+        rows = []
+        for member in self._members:
+            if isinstance(member, Reports):
+                rows.append(member.report())
         return {"scorer": self.name, "members": rows, "agreement": self.agreement()}
 
     def _verdict(self, completion: Completion, said: Sequence[Score]) -> Score:
-        values = [score.value for score in said if score.value is not None]
+        values = []
+        for score in said:
+            if score.value is not None:
+                values.append(score.value)
         value, reason = self._combined(values, len(said))
         return Score(
             id=score_id(completion, self.name),

@@ -201,7 +201,9 @@ def weights_of(config: ModelConfig) -> str:
     if not folder.is_dir():
         return f"{config.path}@{config.revision or 'main'}"
     held = sorted(path for path in folder.iterdir() if path.is_file())
-    parts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in held]
+    parts = []
+    for path in held:
+        parts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
     return f"{folder.name}@{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
 

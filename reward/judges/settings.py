@@ -220,7 +220,8 @@ class JuryConfig(Ranged):
         faults = name_faults(self.name)
         names = [member.name for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
-        faults += [f"two members are called {name}; a jury counts each once" for name in twice]
+        for name in twice:
+            faults.append(f"two members are called {name}; a jury counts each once")
         if len(names) < max(2, self.quorum):
             faults.append(
                 f"a jury has two members or more and as many as its quorum of {self.quorum}, got "

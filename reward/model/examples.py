@@ -193,7 +193,10 @@ def _parts(
     examples: list[RewardExample],
 ) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
     """(harmful, harmless and the policy's own, harmless and written for it)"""
-    own = [e for e in examples if not e.harmful and e.origin.startswith("policy_")]
+    own = []
+    for e in examples:
+        if not e.harmful and e.origin.startswith("policy_"):
+            own.append(e)
     return (
         [e for e in examples if e.harmful],
         own,

@@ -65,7 +65,10 @@ class Link:
         Files of earlier versions hold a temperature alone.
         """
         cuts = entry(value, "thresholds", list) if "thresholds" in value else [0.0]
-        numbers = [float(cut) for cut in cuts if isinstance(cut, int | float)]
+        numbers = []
+        for cut in cuts:
+            if isinstance(cut, int | float):
+                numbers.append(float(cut))
         if not cuts or len(numbers) != len(cuts) or not all(math.isfinite(cut) for cut in numbers):
             raise ValueError(f"thresholds: wanted finite numbers, got {cuts}")
         temperature = entry(value, "temperature", float)

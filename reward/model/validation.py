@@ -42,7 +42,9 @@ def validate(
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
     probabilities = [link.harm(logit) for logit in logits]
-    right = [(p > 0.5) == label for p, label in zip(probabilities, labels, strict=True)]
+    right = []
+    for p, label in zip(probabilities, labels, strict=True):
+        right.append((p > 0.5) == label)
     ece, table = expected_calibration_error(probabilities, labels)
     return {
         "n": len(labels),

@@ -122,7 +122,10 @@ class ZeroStrategy(DeepSpeedStrategy):
                     for part, tensor in {"weight": weight, **moments}.items()
                 }
         inner = self.deepspeed_engine.optimizer
-        settings = {key: value for key, value in inner.param_groups[0].items() if key != "params"}
+        settings = {}
+        for key, value in inner.param_groups[0].items():
+            if key != "params":
+                settings[key] = value
         trainer = {}
         for key, value in checkpoint.items():
             if key not in ("state_dict", "optimizer_states"):

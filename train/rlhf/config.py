@@ -119,7 +119,10 @@ class RlhfConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        faults = [fault for wrong, fault in _combinations(self) if wrong]
+        faults = []
+        for wrong, fault in _combinations(self):
+            if wrong:
+                faults.append(fault)
         if faults:
             raise ValueError("; ".join(faults))
 

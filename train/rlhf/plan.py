@@ -123,7 +123,10 @@ class RolloutPlan(BatchPlan):
         return self.steps_in_epoch
 
     def steps(self, epoch: int) -> list[list[int]]:
-        return [self.step(epoch * self.steps_in_epoch + k) for k in range(self.steps_in_epoch)]
+        kept: list[list[int]] = []
+        for k in range(self.steps_in_epoch):
+            kept.append(self.step(epoch * self.steps_in_epoch + k))
+        return kept
 
     def step(self, number: int) -> list[int]:
         """Places of the prompts of one step of the run, counted from 0."""

@@ -34,7 +34,10 @@ def distribution_plot(
         figure = Figure(figsize=(6.2, 1.9 + 0.55 * len(policies)), layout="constrained")
         axes = figure.subplots()
         for place, policy in enumerate(policies):
-            mine = [row["harmfulness"] for row in rows if row["policy"] == policy]
+            mine = []
+            for row in rows:
+                if row["policy"] == policy:
+                    mine.append(row["harmfulness"])
             levels = []
             for value in mine:
                 if value is not None:

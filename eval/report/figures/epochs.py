@@ -83,7 +83,10 @@ def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
     kept.
     """
     for stage in dict.fromkeys(row["stage"] for row in scoreboard):
-        places = [x for x, row in enumerate(scoreboard) if row["stage"] == stage]
+        places = []
+        for x, row in enumerate(scoreboard):
+            if row["stage"] == stage:
+                places.append(x)
         above.annotate(
             stage.upper(),
             (sum(places) / len(places), 1.02),

@@ -47,7 +47,10 @@ def build(material: Material) -> Section | None:
 
 def _signal(found: Json) -> Iterator[str]:
     """Which tasks say anything of a model of this size."""
-    without = [spoken(name) for name, task in found["tasks"].items() if not task["signal"]]
+    without = []
+    for name, task in found["tasks"].items():
+        if not task["signal"]:
+            without.append(spoken(name))
     if without:
         yield (
             f"The base is no better than chance on {', '.join(without)}: a model of this size has "

@@ -26,7 +26,10 @@ Json = dict[str, Any]
 
 def build(material: Material) -> Section:
     results = material.results
-    against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
+    against_base = []
+    for c in results["comparisons"]:
+        if c["baseline"] == results["baseline"]:
+            against_base.append(c)
     return Section(
         f"Paired changes against {results['baseline']}",
         tables=[changes_table(results, against_base)],

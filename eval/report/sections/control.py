@@ -23,7 +23,10 @@ def build(material: Material) -> Section | None:
     control = control_table(results)
     if not control:
         return None
-    beyond_base = [c for c in results["comparisons"] if c["baseline"] != results["baseline"]]
+    beyond_base = []
+    for c in results["comparisons"]:
+        if c["baseline"] != results["baseline"]:
+            beyond_base.append(c)
     return Section(
         paragraphs=[NOTE],
         tables=[control, *([changes_table(results, beyond_base)] if beyond_base else [])],

@@ -54,7 +54,9 @@ def independent_table(results: Json) -> Table | None:
         rows.append(
             [Cell(policy["title"]), *cells, score_cell((results.get("agreement") or {}).get(name))]
         )
-    heads = [f"{INDEPENDENT_METRICS[metric]}: {spoken(suite)}" for suite, metric in columns]
+    heads = []
+    for suite, metric in columns:
+        heads.append(f"{INDEPENDENT_METRICS[metric]}: {spoken(suite)}")
     return Table(
         ["policy", *heads, "agreement with the reward model (kappa)"], rows, INDEPENDENT_NOTE
     )

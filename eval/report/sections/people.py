@@ -46,7 +46,9 @@ def build(material: Material) -> Section | None:
 
 def _row(results: Json, policy: str, suite: str, metric: str, ways: Json) -> list[Cell]:
     cell = score_cell if metric in SCORES else rate_cell
-    figures = [cell(ways.get(way)) for way in ("raw", "prediction_powered", "rogan_gladen")]
+    figures = []
+    for way in ("raw", "prediction_powered", "rogan_gladen"):
+        figures.append(cell(ways.get(way)))
     named = Cell(METRIC_NAMES.get(metric, spoken(metric)))
     return [Cell(title_of(results, policy)), Cell(spoken(suite)), named, *figures]
 

@@ -162,7 +162,10 @@ def own_benign_prompts() -> list[Row]:
     texts = [row["request"] for row in own_rows("evaluation_requests")] + [
         row["question"] for row in own_rows("evaluation_questions")
     ]
-    return [Row(prompt=text, source="primum", writer="primum", group=text) for text in texts]
+    found: list[Row] = []
+    for text in texts:
+        found.append(Row(prompt=text, source="primum", writer="primum", group=text))
+    return found
 
 
 def everyday_questions() -> list[Row]:

@@ -28,7 +28,10 @@ class KeptEmbeddings:
         keys = []
         for text in texts:
             keys.append(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24])
-        missing = [place for place, key in enumerate(keys) if key not in self.rows]
+        missing = []
+        for place, key in enumerate(keys):
+            if key not in self.rows:
+                missing.append(place)
         if missing:
             found = self.embed([texts[place] for place in missing])
             self.rows |= dict(zip([keys[place] for place in missing], found, strict=True))

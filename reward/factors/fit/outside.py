@@ -98,7 +98,9 @@ def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
     path = data / "kqa/questions_w_answers.jsonl"
     if not path.is_file():
         return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        lines.append(json.loads(line))
     rows = []
     for place, line in enumerate(lines):
         rows.append(

@@ -74,7 +74,9 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
     pairs = []
     with gzip.open(data / "hh_rlhf/harmless-base_test.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
-            sides = [text.rpartition("\n\nAssistant:") for text in json.loads(line).values()]
+            sides = []
+            for text in json.loads(line).values():
+                sides.append(text.rpartition("\n\nAssistant:"))
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
