@@ -109,7 +109,11 @@ def parser() -> argparse.ArgumentParser:
         "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
     )
     exporting.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
     exporting.add_argument(
         "--stage",
@@ -127,7 +131,11 @@ def parser() -> argparse.ArgumentParser:
         "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
     )
     planning.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
     planning.add_argument(
         "--slurm",
@@ -164,6 +172,7 @@ def parser() -> argparse.ArgumentParser:
         "overrides",
         metavar="SCRIPT | key=value",
         nargs="*",
+        default=[],  # not among what is missing where CONFIG is
         help="a Slurm job script, and settings that replace the file's",
     )
     checking.add_argument(
@@ -182,6 +191,7 @@ def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings that replace the file's, as in dpo.beta=0.2",
     )
     if name == "config":
@@ -214,7 +224,11 @@ def _add_review(commands: Any) -> None:
         "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
     )
     exporting.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
     exporting.add_argument(
         "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
@@ -274,7 +288,11 @@ def _add_judge_report(commands: Any) -> None:
         help="YAML file that describes the run: its scorers, device and float type",
     )
     judging.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
     judging.add_argument(
         "--scorer",
@@ -369,6 +387,7 @@ def _add_gate(commands: Any) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings that replace the run's, as in release.gate.max_harmfulness=2",
     )
     judging.add_argument(

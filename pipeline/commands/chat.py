@@ -13,7 +13,8 @@ from typing import TextIO
 
 from data_prep.review.review_files import write_batch
 from pipeline.chatting.layout import Shown, laid_out
-from pipeline.chatting.speakers import Speaker, named_subjects, speakers_of
+from pipeline.chatting.names import named_subjects
+from pipeline.chatting.speakers import Speaker, speakers_of
 from pipeline.chatting.verdicts import Judged
 from pipeline.measuring.scorers import judges_of
 from pipeline.run.config import load_config

@@ -21,7 +21,7 @@ from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import Engine, ModelConfig
 from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
+from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
 from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
@@ -110,6 +110,11 @@ class Subjects:
     order: list[Subject | Filed]
     files: list[Filed] = field(default_factory=list)
 
+    @property
+    def asked(self) -> list[Subject]:
+        """Models and servers, whose completions are not there already."""
+        return [one for one in self.order if isinstance(one, Subject)]
+
     @classmethod
     def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
         order: list[Subject | Filed] = []
@@ -145,15 +150,14 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
+    require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
     _begin(folder, request)
     asked = [
         _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
     ]
     suites = described_suites(request.suites)
-    wrapped = wrapped_prompts(
-        prompts, [one for one in subjects.order if isinstance(one, Subject)], config
-    )
+    wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)

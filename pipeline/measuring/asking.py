@@ -21,6 +21,7 @@ from pipeline.measuring.subjects import Subject
 from pipeline.policies import device, generating, own_gpus
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
+from records.errors import PrimumError
 from records.rows import Completion, Prompt
 
 FROM_A_FILE = "file"
@@ -44,8 +45,23 @@ def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
         path=subject.where,
         revision=subject.revision or config.model.base.revision,
     )
-    require_model(named, subject.word)
+    require_model(named, "")
     return replace(named, path=model_location(named))
+
+
+def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env: str = "") -> None:
+    """Raise with what is wrong with all of them, before the first is asked: its completions take hours."""
+    faults: list[str] = []
+    for subject in subjects:
+        try:
+            if subject.kind == "server":
+                endpoint_of(subject, config.eval.generation, api_key_env)
+            else:
+                load_tokenizer(model_of(subject, config))
+        except PrimumError as error:
+            faults += error.faults
+    if faults:
+        raise PrimumError(faults)
 
 
 def ask(

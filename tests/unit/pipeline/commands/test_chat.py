@@ -13,7 +13,8 @@ from judge_server import Act, JudgeServer
 from models.engines.generate import Generated
 from pipeline import cli
 from pipeline.chatting.layout import BOLD, Shown, laid_out
-from pipeline.chatting.speakers import Speaker, named_subjects
+from pipeline.chatting.names import named_subjects
+from pipeline.chatting.speakers import Speaker
 from pipeline.chatting.verdicts import Judged
 from pipeline.commands.chat import Chat, Request, chat
 from records.errors import ConfigError
@@ -188,7 +189,7 @@ def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
     ).start()
     server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
     (subject,) = subjects_of([f"m@{server.url}"])
-    speaker = Speaker("m", "m", ServerVoice(subject, load_config(None), tmp_path / "replies"))
+    speaker = Speaker("m", "m", ServerVoice.of(subject, load_config(None), tmp_path))
     assert Judged.of(speaker.answer("Is it safe?"), [RefusalRule()]).text == "Yes: Is it safe?"
     assert speaker.answer("And with food?").prompt[1]["content"] == "Yes: Is it safe?"
     assert len(server.requests[1].body["messages"]) == 3
