@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.packing import Packed
 
 SIDE = {"cpu": 2048, "cuda": 8192}

@@ -23,7 +23,7 @@ from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
 from data_prep.pairs.shortcuts import shortcut_accuracies
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.stages.pairs import opening_of
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_records, text_of
 

@@ -48,12 +48,10 @@ def letters(text: str) -> float:
 def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     import pytorch_lightning as pl
 
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig, GenerationConfig
-    from models.layout.collation import collation
     from models.loading.load import load_model, load_tokenizer
-    from models.memory.fused_lora import fuse_lora
-    from models.memory.lean_layers import keep_less
+    from models.memory.prepare import Options, prepared_layout
     from train.config import TrainerConfig
     from train.engine.trainer import fit
     from train.rlhf.config import RlhfConfig
@@ -76,10 +74,11 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         learning_rate=1e-5,
     )
     model = adapt(load_model(base), AdapterConfig(), seed=0)
-    fuse_lora(model)
-    keep_less(model)
     rows, plan = _prompts(
-        options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config
+        options,
+        tokenizer,
+        prepared_layout(model, tokenizer.pad_token_id, 2048, Options(lean=True)),
+        config,
     )
     work = Path(tempfile.mkdtemp())
     online = Online(

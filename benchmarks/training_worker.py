@@ -70,10 +70,9 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
     from models.config import AdapterConfig
-    from models.layout.collation import collation, padded
+    from models.layout.collation import padded
     from models.loading.load import load_tokenizer
-    from models.memory.fused_lora import fuse_lora
-    from models.memory.lean_layers import keep_less
+    from models.memory.prepare import Options, prepared_layout
     from train.engine.checkpoints import Checkpoints
     from train.engine.trainer import batch_plan, fit
 
@@ -87,9 +86,9 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
-        fuse_lora(backbone)
-        keep_less(backbone)
-        batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
+        batch_rows = prepared_layout(
+            backbone, tokenizer.pad_token_id, SETTINGS["max_length"], Options(lean=True)
+        )
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
@@ -154,7 +153,7 @@ def _trainer(case: dict[str, Any]) -> Any:
 def _model(job: str, base: Any, adapter: Any) -> Any:
     """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations do."""
     from benchmarks.training_cases import REWARD_JOBS
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.loading.load import architecture_of, load_model
     from reward.model.network import new_network
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from eval import independent
 from eval.config import AgainstConfig
-from eval.gate import GateResult, at_most
+from eval.gate_result import GateResult, at_most
 from eval.worse import Cells, Seen
 from measures.estimates import Comparison, compare_rates, compare_scores
 from measures.unpaired import unpaired_difference

@@ -6,44 +6,28 @@ every suite apart. Evidence that is missing, not a number, or from too few promp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from eval.config import AgainstConfig, GateConfig
+from eval.config import GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
+from eval.gate_result import (
+    MORE_PROMPTS,
+    GateResult,
+    at_least,
+    at_most,
+    change_of,
+    count_of,
+    end_of,
+    enough,
+)
 from eval.independent import HARM_CHANCE
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
 Json = dict[str, Any]
-SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
-"""How the terminal shows the outcome of a line."""
-MORE_PROMPTS = (
-    "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
-)
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """One line of the gate. `passed` is False where the release must not happen."""
-
-    name: str
-    passed: bool
-    detail: str
-    aside: Literal["", "accepted", "not measured"] = ""
-    """Why the line does not stop the release although its evidence did not pass."""
-
-    @property
-    def outcome(self) -> str:
-        """`passed`, `failed`, `accepted` or `not measured`: nothing else may be shown as passed."""
-        return "failed" if not self.passed else self.aside or "passed"
-
-    def to_json(self) -> Json:
-        said = {"outcome": self.outcome, "detail": self.detail}
-        return {"name": self.name, "passed": self.passed, **said}
 
 
 APART = "its description keeps it out of the gate (gate: false)"
@@ -58,7 +42,7 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
     level = results.get("confidence")
     gates = [
         GateResult("evidence", kinds >= {"harmful", "benign"}, needs),
-        _at_least("level of the intervals", level, config, "min_confidence"),
+        at_least("level of the intervals", level, config, "min_confidence"),
     ]
     for name, suite in suites.items():
         if suite["kind"] == "harmful":
@@ -109,18 +93,18 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
     harm = results["policies"][policy]["suites"][suite]["harmfulness"]
     if harm is None and _without_a_run(results):
         return _harm_by_others(results, policy, suite, config)
-    change = _change(results, policy, suite, "harmfulness")
-    n = min(_count(harm), _count(change))
-    fall = _end(change, 1)
+    change = change_of(results, policy, suite, "harmfulness")
+    n = min(count_of(harm), count_of(change))
+    fall = end_of(change, 1)
     return [
-        _enough(f"scored prompts of {suite}", n, config, "min_harmful_prompts"),
+        enough(f"scored prompts of {suite}", n, config, "min_harmful_prompts"),
         at_most(
             f"harmfulness on {suite}, upper end of its interval",
-            _end(harm, 1),
+            end_of(harm, 1),
             config,
             "max_harmfulness",
         ),
-        _at_least(
+        at_least(
             f"fall in harmfulness on {suite} against the base, lower end of its interval",
             None if fall is None else -fall,
             config,
@@ -137,9 +121,9 @@ def _without_a_run(results: Json) -> bool:
 
 def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
     """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must be asked."""
-    change = _change(results, policy, suite, HARM_CHANCE)
+    change = change_of(results, policy, suite, HARM_CHANCE)
     return [
-        _enough(f"scored prompts of {suite}", _count(change), config, "min_harmful_prompts"),
+        enough(f"scored prompts of {suite}", count_of(change), config, "min_harmful_prompts"),
         GateResult(
             f"harmfulness on {suite}",
             True,
@@ -162,16 +146,16 @@ def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig
         return GateResult(
             name, True, "not asked: release.gate.min_independent_fall is null", "not measured"
         )
-    fall = _end(_change(results, policy, suite, HARM_CHANCE), 1)
-    return _at_least(name, None if fall is None else -fall, config, "min_independent_fall")
+    fall = end_of(change_of(results, policy, suite, HARM_CHANCE), 1)
+    return at_least(name, None if fall is None else -fall, config, "min_independent_fall")
 
 
 def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
     shown = results["policies"][policy]["suites"][suite]
-    change = _change(results, policy, suite, "over_refusal_rate")
+    change = change_of(results, policy, suite, "over_refusal_rate")
     return [
-        _enough(f"paired prompts of {suite}", _count(change), config, "min_benign_prompts"),
-        *_use_gates(suite, shown, change, _change(results, policy, suite, "relevance"), config),
+        enough(f"paired prompts of {suite}", count_of(change), config, "min_benign_prompts"),
+        *_use_gates(suite, shown, change, change_of(results, policy, suite, "relevance"), config),
     ]
 
 
@@ -179,23 +163,23 @@ def _use_gates(
     suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig
 ) -> list[GateResult]:
     """Is the policy of use on a benign suite: does it answer, and what it was asked? From its own figures and its changes against the base."""
-    fall = _end(fits_less, 0)
+    fall = end_of(fits_less, 0)
     return [
         at_most(
             f"rise in over-refusal on {suite} against the base, upper end of its interval",
-            _end(refused_more, 1),
+            end_of(refused_more, 1),
             config,
             "max_over_refusal_increase",
         ),
         at_most(
             f"over-refusal on {suite}, upper end of its interval",
-            _end(shown.get("over_refusal_rate"), 1),
+            end_of(shown.get("over_refusal_rate"), 1),
             config,
             "max_over_refusal",
         ),
-        _at_least(
+        at_least(
             f"relevance on {suite}, lower end of its interval",
-            _end(shown.get("relevance"), 0),
+            end_of(shown.get("relevance"), 0),
             config,
             "min_relevance",
         ),
@@ -297,52 +281,3 @@ def _selection_gate(results: Json, policy: str, config: GateConfig) -> GateResul
     setting = f"release.gate.accept_unheld_selection=[{policy}]"
     remedy = f"offer more epochs, or accept it by name: {setting}"
     return GateResult(name, False, f"{selection['reason']}; {remedy}")
-
-
-def _change(results: Json, policy: str, suite: str, metric: str) -> Json | None:
-    wanted = (policy, results["baseline"], suite, metric)
-    for row in results["comparisons"]:
-        if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
-            return dict(row)
-    return None
-
-
-def _end(estimate: Json | None, side: int) -> float | None:
-    """An end of the interval; None where there is none, or it is not a finite number."""
-    end = (estimate or {}).get("interval", (None, None))[side]
-    return end if end is not None and math.isfinite(end) else None
-
-
-def _count(estimate: Json | None) -> int:
-    return (estimate or {}).get("n") or 0
-
-
-def at_most(
-    name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
-) -> GateResult:
-    """A line that passes where the value is at most the limit, a setting of the config; no value does not pass."""
-    wanted = getattr(config, limit)
-    passed = value is not None and value <= wanted + 1e-9
-    return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
-
-
-def _at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
-    wanted = getattr(config, limit)
-    passed = value is not None and value >= wanted - 1e-9
-    return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
-
-
-def _enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
-    passed = n >= getattr(config, limit)
-    remedy = "" if passed else f"; {MORE_PROMPTS}"
-    return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")
-
-
-def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
-    """The limit, and beside it the default where the config has another."""
-    value, default = getattr(config, name), getattr(type(config)(), name)
-    return f"{value:g}" if value == default else f"{value:g} (default {default:g})"
-
-
-def _show(value: float | None) -> str:
-    return "no evidence" if value is None else f"{value + 0.0:.3g}"  # -0.0 is shown as 0

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from records.setting_ranges import Ranged, ranged
+from models.adapters.registry import ADAPTERS
+from records.setting_ranges import Ranged, one_of, ranged
 
 DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""
@@ -49,7 +50,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig(Ranged):
-    kind: Literal["lora", "full"] = "lora"
+    kind: str = one_of("lora", ADAPTERS)
     """lora trains low-rank updates through peft and leaves the base as it is; full trains every weight."""
     rank: int = ranged(16, at_least=1, at_most=16384)
     alpha: int = ranged(32, at_least=1, at_most=1_000_000)

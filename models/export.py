@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from models.adapters.folder import load_adapter, write_adapter
-from models.adapters.lora import is_adapted, merge, unwrapped
+from models.adapters.wrapping import adapter_on, merge, unwrapped
 from models.config import ModelConfig
 from models.loading.lineage import Lineage
 from models.loading.load import clear_quantisation, quieten, save_tokenizer
@@ -53,7 +53,7 @@ def export_policy(
     wanted = probe_logits(model, probes)
     trained_in = unwrapped(model).dtype
     stored_in = export_dtype(lineage.dtype, lineage.base, trained_in)
-    names = ("policy", "adapter") if is_adapted(model) else ("policy",)
+    names = ("policy", "adapter") if adapter_on(model).keeps_base else ("policy",)
     if "adapter" in names:
         write_adapter(model, tokenizer, folder / "adapter", lineage)
     plain = merge(model)

@@ -35,7 +35,8 @@ def _measure(options: argparse.Namespace) -> int:
     # Before the libraries of models, which take seconds: a slip is said at once.
     subjects_of([options.model, *(word for word in options.against if "=" not in word)])
     with readable_by(readers(os.environ)):
-        from pipeline.commands.measure import Request, measure
+        from pipeline.commands.measure import measure
+        from pipeline.measuring.request import Request
 
         named = {
             name: getattr(options, name)

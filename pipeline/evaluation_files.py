@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.cards.dataset_readme import Table, write_readme
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.measure import Measured
 from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown

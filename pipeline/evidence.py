@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.lint.personal_patterns import Search, best_search
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.page import render_html
 from pipeline.run.config import yaml_of

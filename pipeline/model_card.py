@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS

@@ -11,24 +11,24 @@ from typing import Any, NamedTuple
 
 import torch
 
-from models.adapters.lora import adapt, load_trainable_state, merge
+from models.adapters.registry import adapter_of
+from models.adapters.wrapping import adapt, adapter_on, merge
 from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
-from models.layout.collation import Collation, collation
+from models.layout.collation import Collation
 from models.loading.chat_templates import CHAT_TEMPLATES
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.gradient_checkpointing import recompute_layers
-from models.memory.lean_layers import keep_less
+from models.memory.prepare import Options, prepared_layout
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
 from records.cache import cache_directory
 from records.content_hashes import content_hashes
 from records.errors import ModelError, unreadable
+from records.run_files import ADAPTER
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
 from train.engine.hardware import uses_gpu
@@ -57,7 +57,8 @@ def policy_of(config: RunConfig, folder: Path) -> ModelConfig:
 
 def lineage(config: RunConfig, before: Path | None) -> Lineage:
     """What a policy is trained from: the run's base, by way of the policy that the stage in `before` left, None for the base itself."""
-    earlier = before / "adapter" if before and config.model.adapter.kind == "lora" else None
+    keeps_base = adapter_of(config.model.adapter).keeps_base
+    earlier = before / ADAPTER.name if before and keeps_base else None
     return Lineage(config.model.base, earlier, config.model.export_dtype)
 
 
@@ -131,12 +132,10 @@ def training_layout(
     config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
 ) -> Collation:
     """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
-    if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
-        fuse_lora(model)
-        keep_less(model, mlps=not config.trainer.gradient_checkpointing)
-    if config.trainer.gradient_checkpointing:
-        recompute_layers(model)
-    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
+    options = Options(
+        lean=not loads_sharded(config.trainer), recompute=config.trainer.gradient_checkpointing
+    )
+    layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length, options)
     if layout.why_padded:
         say(layout.why_padded)
     return layout
@@ -217,7 +216,7 @@ def trained_policy(
 ) -> Any:
     """The starting policy with trained tensors put in, adapter still apart."""
     model = adapt(load_model(start), adapter, seed=seed)
-    load_trainable_state(model, state)
+    adapter_on(model).restore(model, state)
     return model.eval()
 
 

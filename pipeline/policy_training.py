@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,10 +10,8 @@ from safetensors.torch import load_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
-from models.adapters.lora import trainable_state
-from models.config import ModelConfig
+from models.adapters.trained import trainable_state
 from models.engines.generate import generation_dtype
-from models.layout.collation import Collation
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
 from pipeline.policies import (
@@ -27,7 +22,8 @@ from pipeline.policies import (
     trained_for_generation,
     trained_policy,
 )
-from pipeline.recording.wandb_stage import resolved_config, tie
+from pipeline.policy_recipe import Training
+from pipeline.recording.training_loggers import end_recording, training_loggers
 from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
@@ -42,10 +38,8 @@ from train.engine.candidates import candidate_steps
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from eval.measure import Measured
-    from eval.scoreboard import Follower, Scoreboard
+    from eval.scoreboard import Scoreboard
     from train.engine.batches import BatchPlan
-    from train.engine.module import TrainedModule
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
@@ -58,50 +52,6 @@ MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
 """What every training reads for its scoreboard."""
 BESIDE = (*HARDWARE, "wandb")
 """What a training sees besides, without its result depending on it."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """One policy training: where it starts, on what, and for how long."""
-
-    start: ModelConfig
-    rows_of: Callable[[Any, Collation], Any]
-    """Rows with `lengths`, `weights` and `collate`, from (tokenizer, how token rows become a batch)."""
-    module_of: Callable[[Any, dict[str, Any]], TrainedModule]
-    """The LightningModule from (adapted model, optimisation settings)."""
-    epochs: int
-    global_batch_size: int
-    before: list[dict[str, Any]] = field(default_factory=list)
-    """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
-    before_epoch: int = 0
-    """The epoch that was kept there."""
-    began_with: Path | None = None
-    """The directory of that stage; None where training starts from the run's base policy."""
-    callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
-    """What the training needs beside the scoreboard, from its rows."""
-    plan_of: Callable[[Any], BatchPlan] | None = None
-    """How its rows are cut into steps, where that is not by `global_batch_size`."""
-    candidates_per_epoch: int = 1
-    """How often in an epoch the policy is measured."""
-    follower: Follower | None = None
-    """What goes by the scoreboard's rows."""
-    watch: Watch | None = None
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What an online training adds to its scoreboard, all of which it measures itself, its first row too."""
-
-    harm_model: Callable[[], Scorer]
-    """The one that rewards are made of, which measures too."""
-    scorers: Callable[[], Sequence[Scorer]]
-    """Beside it and the refusal rule."""
-    also: Callable[[Sequence[Measured]], dict[str, Any]]
-    """Further entries of a row."""
-    callbacks: Sequence[pl.Callback]
-    """What follows the scoreboard."""
-    candidates: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-    """The rows that may be kept. Raises PrimumError where there is none."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
@@ -125,7 +75,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     module = training.module_of(model, optimisation)
     steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
     scoreboard = _scoreboard(context, training, steps)
-    loggers = _loggers(context, training)
+    loggers = training_loggers(context, training)
     fit(
         module,
         rows,
@@ -144,7 +94,7 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         measured_within=steps,
     )
     summary = _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
-    _end_recording(context, loggers[1:])
+    end_recording(context, loggers[1:])
     return summary
 
 
@@ -227,51 +177,6 @@ def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
                 if module.trainer.is_global_zero:
                     whole[name] = parameter.detach().cpu().clone()
     return whole
-
-
-def _loggers(context: Context, training: Training) -> list[Any]:
-    from train.engine.loggers import (
-        JsonLinesLogger,
-        forget_metrics_after,
-        wandb_logger,
-        wandb_mode,
-        wandb_run_id,
-    )
-    from train.engine.trainer import resumed_step
-
-    config = context.config
-    metrics = context.path / "metrics.jsonl"
-    if context.rank == 0:
-        measured = len(read_scoreboard(context.path / "scoreboard.jsonl"))
-        for line in forget_metrics_after(metrics, resumed_step(context.directory.work), measured):
-            context.say(line)
-    loggers: list[Any] = [JsonLinesLogger(metrics)]
-    mode, why = wandb_mode(config.wandb)
-    run_dir = context.path.parent
-    if context.rank == 0 and (mode != "disabled" or training.began_with is None):
-        context.say(f"wandb {mode} ({why})")
-    if context.rank:
-        return loggers
-    run_id = wandb_run_id(context.directory.work)
-    recorder = wandb_logger(
-        config.wandb,
-        folder=run_dir,
-        stage=context.directory.name,
-        run_name=run_dir.name,
-        run_id=run_id,
-        settings=resolved_config(context),
-    )
-    return [*loggers, recorder] if recorder else loggers
-
-
-def _end_recording(context: Context, recorders: Sequence[Any]) -> None:
-    """The stages that were read and the epoch that was kept, into the run that the losses went to."""
-    from train.engine.wandb_mode import wandb_mode
-
-    for recorder in recorders:
-        stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
-        tie(recorder.experiment, context, stages, wandb_mode(context.config.wandb)[0])
-        recorder.experiment.finish()
 
 
 def _keep_best(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from pipeline.run.config import ReleaseConfig, load_config
+from pipeline.run.config import ReleaseConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import main_policy
 from records.errors import ConfigError, first_line
 

@@ -7,7 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from records.rows import Completion, Demonstration, Message, Revision, Score
+from records.rows import (
+    Completion,
+    Demonstration,
+    Message,
+    Pair,
+    Prompt,
+    Revision,
+    Score,
+    stable_id,
+    text_of,
+)
 
 DEMONSTRATION = "demonstration"
 DATASET_REJECTED = "dataset_rejected"
@@ -127,3 +137,32 @@ def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
         spread = round(statistics.stdev(known), 4) if len(known) > 1 else 0.0
         found[name] = Scored(mean, spread, labels.get(name, "none"), coherent.get(name))
     return found
+
+
+def pair_of(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
+    assert chosen.harmfulness is not None
+    assert rejected.harmfulness is not None
+    return Pair(
+        id=stable_id(
+            prompt.id, pair_type, text_of(chosen.completion), text_of(rejected.completion)
+        ),
+        prompt=prompt.prompt,
+        chosen=chosen.completion,
+        rejected=rejected.completion,
+        prompt_id=prompt.id,
+        pair_type=pair_type,
+        kind=prompt.kind,
+        split=prompt.split,
+        chosen_source=_source(chosen),
+        rejected_source=_source(rejected),
+        chosen_score=chosen.harmfulness,
+        rejected_score=rejected.harmfulness,
+        margin=rejected.harmfulness - chosen.harmfulness,
+        principle=prompt.principle,
+        chosen_finished=chosen.finished,
+        rejected_finished=rejected.finished,
+    )
+
+
+def _source(candidate: Candidate) -> str:
+    return f"{candidate.source}, opened anew" if candidate.reopened else candidate.source

@@ -133,12 +133,12 @@ def text(row: Row, column: str) -> str:
             f"{column!r} must be a word or a number, got {excerpt(value)}; {_DESCRIBE}"
         )
     word = str(value).strip()
-    if len(word) > MOST_WORD or (odd := _CONTROL.search(word)):
-        why = (
-            f"{len(word)} characters"
-            if len(word) > MOST_WORD
-            else f"the control character {odd[0]!r}"
-        )  # type: ignore[index]
+    why = ""
+    if len(word) > MOST_WORD:
+        why = f"{len(word)} characters"
+    elif odd := _CONTROL.search(word):
+        why = f"the control character {odd[0]!r}"
+    if why:
         raise ValueError(
             f"{column!r} must be at most {MOST_WORD} characters on one line, got {why}; {_DESCRIBE}"
         )

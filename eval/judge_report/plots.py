@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def _limits(report: Json, scorers: Sequence[str], name: str, metric: str) -> tup
     return min([CHANCE[metric], *lows]) - 0.04, 1.02
 
 
-def _point(axes: object, place: int, entry: Json | None, *, mine: bool) -> None:
+def _point(axes: Any, place: int, entry: Json | None, *, mine: bool) -> None:
     if not entry or entry["value"] is None:
         return
     low, high = entry["interval"] or (entry["value"], entry["value"])
@@ -72,4 +73,4 @@ def _point(axes: object, place: int, entry: Json | None, *, mine: bool) -> None:
     look = {"color": MINE if mine else YARDSTICK, "marker": "o" if mine else "s"}
     axes.errorbar(
         [entry["value"]], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look
-    )  # type: ignore[attr-defined]
+    )

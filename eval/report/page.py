@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.heading import PLAIN, day, facts, heading, model_name, title
 from eval.report.rendering import Frame, html_of, markdown_of

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from eval.tamper.config import TamperConfig
-from models.adapters.lora import adapt, merge
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig
 from models.layout.collation import Collation
 from models.layout.logps import per_token_logps

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.logps import collate, completion_logps
 from models.tokens import TokenRow, prompt_ids
 from records.errors import ModelError

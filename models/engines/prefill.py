@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.packed_attention import why_no_layout
 
 WORTH = 8

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.engines.prefill import WORTH
 from models.engines.prepacked import prepacked
 from models.engines.sampling import SeededSampling, largest

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from models.layout.logps import Rows, collate
-from models.layout.packed_attention import use_packed_attention, why_not_packed
+from models.layout.packed_attention import why_not_packed
 from models.layout.packing import pack
 from models.tokens import TokenRow
 
@@ -33,10 +33,8 @@ class Collation(NamedTuple):
 
 
 def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
-    """The layout for this model, which is made ready for it."""
+    """The layout that this model can read once `models.memory.prepare` has changed it; here it stays as it is."""
     reason = why_not_packed(model, max_length)
-    if not reason:
-        use_packed_attention(model)
     return Collation(
         pad_token_id, reason and f"rows are padded, shared prompts computed twice: {reason}"
     )

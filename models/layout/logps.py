@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.head_logps import head_logps, select_logps
 from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
@@ -70,7 +70,7 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
     plain = unwrapped(model)
     if isinstance(batch, Packed):
         inputs, predictors, targets, rows = (
-            packed_inputs(batch),
+            packed_inputs(batch, plain),
             batch.predictors,
             batch.targets,
             batch.target_rows,

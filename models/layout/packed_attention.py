@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
 from models.layout.mask_blocks import block_mask
@@ -83,8 +83,14 @@ def use_packed_attention(model: Any) -> None:
     unwrapped(model).set_attn_implementation(NAME)
 
 
-def packed_inputs(packed: Packed) -> dict[str, Any]:
-    """Keyword arguments of a decoder's forward. The mask of four dimensions is a mark: it keeps transformers from building a T x T one."""
+def packed_inputs(packed: Packed, model: Any) -> dict[str, Any]:
+    """Keyword arguments of the forward of `model`, a plain decoder. The mask of four dimensions is a mark: it keeps transformers from
+    building a T x T one. Raises RuntimeError for a model that is not prepared, which would let every token see every other.
+    """
+    if model.config._attn_implementation != NAME:
+        raise RuntimeError(
+            f"{type(model).__name__} is not prepared for packed rows; call models.memory.prepare.prepare on it first"
+        )
     return {
         "input_ids": packed.input_ids,
         "position_ids": packed.position_ids,

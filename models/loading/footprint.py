@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import AutoModelForCausalLM
 
+from models.adapters.registry import adapter_of
 from models.config import AdapterConfig, ModelConfig
 from models.layout.head_logps import AT_ONCE, CHUNK_TOKENS
 from models.layout.mask_blocks import BLOCK, BYTES_A_PAIR
@@ -70,7 +70,7 @@ def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool =
     head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return Shape(
         parameters=parameters,
-        trained=parameters if adapter.kind == "full" else _lora_parameters(network, adapter),
+        trained=adapter_of(adapter).count(network),
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
@@ -79,23 +79,6 @@ def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool =
         vocabulary=text.vocab_size,
         positions=getattr(text, "max_position_embeddings", 0) or 0,
     )
-
-
-def _lora_parameters(network: nn.Module, adapter: AdapterConfig) -> int:
-    head = network.get_output_embeddings()  # type: ignore[operator]
-    wanted = (
-        None
-        if adapter.target_modules == "all-linear"
-        else {name.strip() for name in adapter.target_modules.split(",")}
-    )
-    layers = [
-        module
-        for name, module in network.named_modules()
-        if type(module).__name__ in ("Linear", "Conv1D")
-        and module is not head
-        and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
-    ]
-    return adapter.rank * sum(sum(layer.weight.shape) for layer in layers)  # type: ignore[misc, arg-type]
 
 
 def training_bytes(

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.memory.shared_casts import shared_cast
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.checkpoint import checkpoint
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from records.errors import ModelError
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.memory.shared_casts import share_casts
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.measuring.subjects import Subject, subjects_of
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import released_policy, trained_policies
 from records.contracts import BASE
 from records.errors import ConfigError

@@ -80,7 +80,7 @@ def adapter_faults(
     network: Any, adapter: AdapterConfig, setting: str, *, head: bool = True
 ) -> list[str]:
     """LoRA's target modules that the model has not, or whose weights the head and the embeddings share; `head` where the model keeps one."""
-    if adapter.kind == "full" or adapter.target_modules == "all-linear":
+    if adapter.kind != "lora" or adapter.target_modules == "all-linear":
         return []
     names = [name.strip() for name in adapter.target_modules.split(",")]
     output, embeddings = network.get_output_embeddings(), network.get_input_embeddings()

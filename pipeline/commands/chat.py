@@ -17,7 +17,7 @@ from pipeline.chatting.names import named_subjects
 from pipeline.chatting.speakers import Speaker, speakers_of
 from pipeline.chatting.verdicts import Judged
 from pipeline.measuring.scorers import judges_of
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state
 from pipeline.run.runner import settle
 from records.contracts import Scorer

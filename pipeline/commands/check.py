@@ -12,7 +12,8 @@ from pipeline.checks.rendering import length_faults
 from pipeline.checks.trial import trial
 from pipeline.run.config import RunConfig
 from pipeline.run.console import show
-from pipeline.run.job_script import JobScript, read_job_script, script_faults
+from pipeline.run.job_script import JobScript, read_job_script
+from pipeline.run.job_script_faults import script_faults
 from pipeline.run.needs import duration, room_faults
 from records.errors import PrimumError
 from records.licences import restrictions_of, sentences

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.measure import Request, measure
+from pipeline.commands.measure import measure
 from pipeline.measuring.prompts import OWN_SUITES
+from pipeline.measuring.request import Request
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from records.errors import ConfigError

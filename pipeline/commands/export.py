@@ -10,7 +10,7 @@ from pipeline.policies import base_config, lineage, policy_of, trained_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from pipeline.run.graph import policy_left_by
-from pipeline.run.stage import mark_weights
+from pipeline.run.stage_run import mark_weights
 from records.errors import ArtifactError
 from records.permissions import open_to_readers
 from records.run_files import POLICY

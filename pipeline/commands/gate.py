@@ -12,8 +12,9 @@ from data_prep.lint.personal_patterns import best_search
 from eval.against import Side, regressions
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
-from eval.gate import SHOWN, GateResult, judge
+from eval.gate import judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
+from eval.gate_result import SHOWN, GateResult
 from eval.measured import Measured, joined
 from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence

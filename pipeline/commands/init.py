@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.commands.config import schema_text
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
 from records.errors import ArtifactError, ConfigError
 from records.escaping import yaml_text

@@ -5,32 +5,26 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from eval.judge_report.comparing import Comparison, compare, joined, to_json
 from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
-from eval.judge_report.page import About, render_html, render_markdown
 from eval.judge_report.people import PEOPLE
 from eval.judge_report.readings import Reading, reading_of
-from eval.judge_report.rewardbench import pair_rows, summary
 from eval.judge_report.tfidf import SEEN, tfidf_metrics
-from eval.judge_report.wording import HEADLINES, entry_text, title_of
 from eval.label_sets.items import LabelSet
 from eval.label_sets.reading import read_label_sets
 from models.engines.generate import generation_dtype
+from pipeline.judge_report_files import Request, about_of, summary_lines, write_report
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.provenance import code_state
 from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
-from records.stage_folder import write_json, write_records, write_text
-from reward.judges.jury import Reports
+from records.stage_folder import write_records
 from reward.named_scorers import (
     RULE,
     FileScorer,
@@ -45,22 +39,6 @@ YARDSTICKS = (*SEEN, PEOPLE)
 """In every report, whether asked for or not; the rule is one too, and a scorer."""
 SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
 """By version of a scorer, the side that is replaced by words that say nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for."""
-
-    scorers: Sequence[str]
-    labels: Sequence[str]
-    output: Path
-    resamples: int = 1000
-    refits: int = 50
-    ablate: bool = False
-    """Score also without the prompt and without the completion."""
-    save_completions: bool = False
-    in_domain: str = ""
-    """A set of the labels whose kind the scorers know; the others are then foreign."""
 
 
 def judge_report(config: RunConfig, request: Request) -> None:
@@ -87,9 +65,9 @@ def judge_report(config: RunConfig, request: Request) -> None:
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
-        _about(config, request, label_sets, around, scorers), trained_on=seen
+        about_of(config, request, label_sets, around, scorers), trained_on=seen
     )
-    _write(request, report, about, scores, readings, label_sets)
+    write_report(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
     for line in summary_lines(report, [found.name for found in label_sets]):
@@ -212,90 +190,3 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
             f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
         )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}
-
-
-def _about(
-    config: RunConfig,
-    request: Request,
-    label_sets: Sequence[LabelSet],
-    around: Surroundings,
-    scorers: Sequence[Scorer],
-) -> About:
-    sets = {
-        found.name: {
-            "note": found.note,
-            "completions": len(found.items),
-            "prompts": len({item.group for item in found.items}),
-            "pairs": len(found.pairs),
-            "left_out": found.left_out,
-        }
-        for found in label_sets
-    }
-    asked = {
-        "scorers": list(request.scorers),
-        "labels": list(request.labels),
-        "resamples": request.resamples,
-        "refits": request.refits,
-    }
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
-    provenance = {
-        **asked,
-        "judges": judges,
-        "seed": config.seed,
-        "dtype": str(around.dtype),
-        "device": str(around.device),
-        **code_state(),
-    }
-    return About(
-        created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance
-    )
-
-
-def _write(
-    request: Request,
-    report: dict[str, Any],
-    about: About,
-    scores: dict[str, list[Score]],
-    readings: dict[str, list[Reading]],
-    label_sets: Sequence[LabelSet],
-) -> None:
-    output = request.output
-    write_records(output / "scores.jsonl", [score for found in scores.values() for score in found])
-    for label_set in label_sets:
-        for reading in readings[label_set.name]:
-            rows = pair_rows(label_set, reading)
-            if rows:
-                write_json(
-                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json",
-                    summary(reading.scorer, rows),
-                )
-                write_records(
-                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows
-                )
-    write_json(output / "about.json", dataclasses.asdict(about))
-    write_text(output / "judge_report.md", render_markdown(report, about))
-    write_text(output / "judge_report.html", render_html(report, about))
-    write_json(output / "judge_report.json", report)
-
-
-def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
-    """The headline metrics as the user reads them, a line a set and metric."""
-    lines = []
-    for name in sets:
-        for metric, words in (*HEADLINES.items(), ("false_alarms", "false alarms")):
-            known = {
-                scorer: found[name][metric]
-                for scorer, found in report.items()
-                if metric in found.get(name, {})
-            }
-            shown = [
-                f"{title_of(scorer)} {entry_text(entry)}"
-                for scorer, entry in known.items()
-                if scorer not in SEEN
-            ]
-            if shown and (
-                metric != "false_alarms"
-                or not any("auroc" in found.get(name, {}) for found in report.values())
-            ):
-                lines.append(f"{name}, {words}: " + "; ".join(shown))
-    return lines

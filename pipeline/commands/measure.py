@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eval.completing import as_asked_plainly
 from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
-from eval.gate import GateResult, judge
+from eval.gate import judge
+from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.report.narrowing import narrowed
@@ -23,117 +22,27 @@ from models.engines.generate import generation_dtype
 from pipeline.evaluation_files import write_evaluation
 from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
-from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
+from pipeline.measuring.completion_files import same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
-from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
+from pipeline.measuring.prompts import described_suites, learned_texts, suites_of
+from pipeline.measuring.request import Filed, Request, Subjects
 from pipeline.measuring.scorers import Judges, judges_of
-from pipeline.measuring.subjects import Subject, distinct, plain_name, subjects_of
-from pipeline.run.config import RunConfig, load_config
+from pipeline.measuring.subjects import Subject, plain_name
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import safety_table, say
 from pipeline.run.provenance import run_record
 from pipeline.run.runner import settle
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
-from records.rows import Kind, SuitePrompt, text_of
+from records.rows import SuitePrompt, text_of
 from records.stage_folder import sha256_json, write_json
 from reward.scorers import score_with
 
 Json = dict[str, Any]
-Key = tuple[str, str]
 REQUEST = "request.json"
-_SETTING = re.compile(r"[a-z][a-z_]*(\.[a-z0-9_]+)*=")
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
-SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
-
-
-def _is_setting(word: str) -> bool:
-    """`eval.confidence=0.9`; `xstest=PATH` is a suite."""
-    return bool(_SETTING.match(word)) and not is_suite(word)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for."""
-
-    model: str
-    words: Sequence[str] = ()
-    """Suites, and `key=value` settings of eval, model.base and trainer."""
-    against: Sequence[str] = ()
-    scorers: Sequence[str] = ()
-    output: Path | None = None
-    gate: bool = False
-    limit: int | None = None
-    kind: Kind | None = None
-    """Of a file's prompts that nothing else says harmful or benign."""
-    api_key_env: str = ""
-
-    @property
-    def settings(self) -> list[str]:
-        """Those that stand behind --against too, whose models are words as they are."""
-        return [word for word in (*self.words, *self.against) if _is_setting(word)]
-
-    @property
-    def suites(self) -> list[str]:
-        return [word for word in self.words if not _is_setting(word)]
-
-    @property
-    def models(self) -> list[str]:
-        """The baseline first."""
-        return [self.model, *(word for word in self.against if not _is_setting(word))]
-
-    def to_json(self) -> Json:
-        """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
-        named = {
-            "model": self.model,
-            "words": list(self.words),
-            "against": list(self.against),
-            "scorers": list(self.scorers),
-        }
-        return {**named, "limit": self.limit, "kind": self.kind}
-
-
-@dataclass(frozen=True)
-class Filed:
-    """A policy of a file of completions."""
-
-    name: str
-    title: str
-    path: str
-    rows: dict[Key, Answered]
-
-
-@dataclass(frozen=True)
-class Subjects:
-    """What is measured, in order, the baseline first."""
-
-    order: list[Subject | Filed]
-    files: list[Filed] = field(default_factory=list)
-
-    @property
-    def asked(self) -> list[Subject]:
-        """Models and servers, whose completions are not there already."""
-        return [one for one in self.order if isinstance(one, Subject)]
-
-    @classmethod
-    def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
-        order: list[Subject | Filed] = []
-        taken: set[str] = set()
-        for subject in subjects_of(words):
-            if subject.kind != "file":
-                taken.add(subject.name)
-                order.append(subject)
-                continue
-            for policy, rows in read_completions(Path(subject.where), kind).items():
-                name = (
-                    BASE.name
-                    if not order
-                    else distinct(plain_name(policy or subject.title), taken | {BASE.name})
-                )
-                taken.add(name)
-                found = {(row.prompt.suite, row.prompt.id): row for row in rows}
-                order.append(Filed(name, policy or subject.title, subject.where, found))
-        return cls(order, [entry for entry in order if isinstance(entry, Filed)])
 
 
 def measure(request: Request, config: RunConfig | None = None) -> Json:

@@ -62,14 +62,12 @@ def export_batch(
         items = measured_items(run_dir, (BASE.name, released_policy(config)))
         batch = draw_at_random(items, prompts=prompts, seed=config.seed)
     else:
-        items = review_items(
-            PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
-            COMPLETIONS.read(run_dir / COMPLETIONS.stage),
-            DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
-            SCORES.read(run_dir / SCORES.stage),
-        )
         batch = draw(
-            items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed
+            sampled_items(run_dir),
+            prompts=prompts,
+            uncertain=uncertain,
+            threshold=HIGH_HARM,
+            seed=config.seed,
         )
     if not batch:
         wanted = "test" if of_test else "training or validation"
@@ -91,6 +89,12 @@ def export_batch(
         show_scores=show_scores,
         provenance=provenance,
     )
+    _say_batch(name, batch, prompts)
+    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
+
+
+def _say_batch(name: str, batch: Sequence[ReviewItem], prompts: int) -> None:
+    """How many were drawn, and of which kinds."""
     asked = {item.prompt_id: item for item in batch}
     say(
         "review",
@@ -107,7 +111,16 @@ def export_batch(
             f"  {title:<10}"
             + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())),
         )
-    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
+
+
+def sampled_items(run_dir: Path) -> list[ReviewItem]:
+    """What the policy completed training and validation prompts with, and the demonstrations."""
+    return review_items(
+        PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
+        COMPLETIONS.read(run_dir / COMPLETIONS.stage),
+        DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
+        SCORES.read(run_dir / SCORES.stage),
+    )
 
 
 def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:

@@ -13,7 +13,7 @@ from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
 from eval.capability.summary import capability_summary
 from models.config import ModelConfig
-from models.layout.collation import collation
+from models.memory.prepare import prepared_layout
 from pipeline.checks.dealing import deal
 from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
 from pipeline.policies import generating
@@ -71,7 +71,7 @@ def text_likelihoods(
     if not texts:
         return []
     wanted, most = config.eval.capability, config.model.max_length
-    layout = collation(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
+    layout = prepared_layout(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
     limits = {"max_length": most, "batch_tokens": wanted.batch_tokens}
     return likelihoods(model, tokenizer, texts, layout, policy=name, **limits)
 
@@ -87,7 +87,7 @@ def task_answers(
         from eval.capability.lm_eval_engine import lm_eval_answers  # noqa: PLC0415  an extra
 
         return lm_eval_answers(model, tokenizer, items, policy=name)
-    layout = collation(model, tokenizer.pad_token_id, wanted.batch_tokens)
+    layout = prepared_layout(model, tokenizer.pad_token_id, wanted.batch_tokens)
     return answer(model, tokenizer, items, layout, policy=name, batch_tokens=wanted.batch_tokens)
 
 

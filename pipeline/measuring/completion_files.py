@@ -163,14 +163,15 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
         return replace(known, split="test")
     text = text_of(messages)
     suite = str(row.get("suite") or SUITE_OF_KIND[said])
-    about = {"source": "file", "licence": "unknown", "split": "test"}
     return SuitePrompt(
         id=str(row.get("prompt_id") or stable_id(text)),
         prompt=messages,
         kind=said,
         suite=suite,
-        **about,
-    )  # type: ignore[arg-type]
+        source="file",
+        licence="unknown",
+        split="test",
+    )
 
 
 def _kind_of(row: dict[str, Any]) -> Kind | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import shown_text, withheld_texts
 from eval.report.page import render_html, render_markdown
 from eval.report.rendering import Section

@@ -178,7 +178,7 @@ def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     epochs = max(
         config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0
     )
-    left = policies * (exported_bytes(config, shape) + adapter_bytes(shape) + SMALL)
+    left = policies * (exported_bytes(config, shape) + adapter_bytes(config, shape) + SMALL)
     return left + work_bytes(shape, epochs) + reward_gigabytes(config) * GB
 
 

@@ -12,7 +12,7 @@ from pipeline.run import ranks
 from pipeline.run.config import RunConfig, to_yaml
 from pipeline.run.console import say
 from pipeline.run.known_stages import KnownStages
-from pipeline.run.stage import KEPT, run_stage
+from pipeline.run.stage_run import KEPT, run_stage
 from pipeline.stages import load_stage, stage_names
 from records.errors import ConfigError, PreemptedError, PrimumError, ResourceError
 from records.stage_folder import write_text

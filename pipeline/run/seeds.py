@@ -9,9 +9,10 @@ from pathlib import Path
 
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
 from eval.stored_results import read_results
-from pipeline.run.config import RunConfig, load_config, splits_seed
+from pipeline.run.config import RunConfig, splits_seed
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
-from pipeline.run.stage import fingerprint
+from pipeline.run.fingerprint import fingerprint
 from pipeline.stages import load_stage, stage_names
 from records.errors import ArtifactError, GateError, PrimumError
 from records.own_files import Object

@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pipeline.run.config import RunConfig
 from pipeline.run.plain_meanings import plain_meaning
-from records.setting_ranges import Range, numeric_settings
+from records.setting_ranges import Range, names_of, numeric_settings
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,14 @@ class SettingFact:
     owner: str
     """The file that holds it."""
     range: Range | None
+    names: tuple[str, ...] = ()
+    """What its text may be, where that is a name of a registry."""
 
     @property
     def kind(self) -> str:
         """In words."""
-        return f"{kind_text(self.hint)}{', or null' if self.optional else ''}"
+        kind = f"one of {', '.join(self.names)}" if self.names else kind_text(self.hint)
+        return f"{kind}{', or null' if self.optional else ''}"
 
     @property
     def default_text(self) -> str:
@@ -83,7 +86,7 @@ def _facts(
         range_ = ranges.get(key) or ranges.get(f"{key}.*")
         shown = MISSING if is_dataclass(hint) or value is MISSING else _plain(value)
         meaning = said.get(entry.name) or plain_meaning(key) or _of_block(hint)
-        yield SettingFact(key, hint, optional, shown, meaning, owner, range_)
+        yield SettingFact(key, hint, optional, shown, meaning, owner, range_, names_of(entry))
         inner, many = (
             (get_args(hint)[-1], True) if get_origin(hint) in (list, dict) else (hint, False)
         )

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.unpaired import hash_unpaired
 from eval.scoreboard_shape import read_scoreboard
+from models.adapters.registry import adapter_of
 from models.layout.collation import Collation
 from models.tokens import TokenRow, encode_pair
 from pipeline.kto_training import KtoTraining
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
@@ -143,7 +138,7 @@ def from_before(context: Context) -> dict[str, Any]:
 
 def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
     """What this training's own adapter is joined to."""
-    return (ADAPTER.left_by(BEFORE),) if config.model.adapter.kind == "lora" else ()
+    return (ADAPTER.left_by(BEFORE),) if adapter_of(config.model.adapter).keeps_base else ()
 
 
 def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:

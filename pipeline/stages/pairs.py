@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from data_prep.cards.card_contents import pairs_card
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
+from data_prep.cards.pairs_card import pairs_card
 from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
 from data_prep.pairs.endings import ended_alike

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import SHOWN, GateResult, judge
+from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
+from eval.gate_result import SHOWN, GateResult
 from eval.report.heading import hub_name
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
@@ -40,12 +41,7 @@ from records.licences import released_licence, sentences
 from records.local_paths import LocalPaths
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
-from records.run_files import (
-    PAIRS,
-    POLICY,
-    RESULTS,
-    whole,
-)
+from records.run_files import PAIRS, POLICY, RESULTS, whole
 from records.stage_folder import sha256_json, write_text
 
 EMBEDDED_LICENCE = "apache-2.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from data_prep.pairs.expert_labels import hash_labels
-from models.adapters.lora import load_trainable_state
+from models.adapters.trained import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout

@@ -12,15 +12,8 @@ from models.engines.generate import generation_dtype, rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    Watch,
-    train_policy,
-)
+from pipeline.policy_recipe import Training, Watch
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes

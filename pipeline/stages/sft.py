@@ -9,14 +9,8 @@ from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError

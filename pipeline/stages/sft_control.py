@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before

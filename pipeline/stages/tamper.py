@@ -20,8 +20,8 @@ from eval.tamper.refusal_direction import ablated, refusal_direction
 from eval.tamper.summary import ABLATED, FINE_TUNED, tamper_summary, tampered_name
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype
-from models.layout.collation import collation
 from models.loading.load import load_model, load_tokenizer
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode
 from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
 from pipeline.run.config import RunConfig
@@ -100,7 +100,7 @@ def _fine_tuned(context: Context, start: ModelConfig) -> Iterator[Attacked]:
     tokenizer = load_tokenizer(start)
     rows = _encoded(tokenizer, benign_rows(context), config.model.max_length)
     model = load_model(replace(start, dtype="float32")).to(device(config))
-    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
+    layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length)
     dtype = generation_dtype(config.eval.generation)
     changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
     source = "MedQuAD" if config.eval.tamper.medquad_path else "the run's own"

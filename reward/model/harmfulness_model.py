@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from models.config import ModelConfig
-from models.layout.collation import collation
 from models.loading.load import load_tokenizer, save_tokenizer
+from models.memory.prepare import prepared_layout
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
 from records.errors import ModelError
@@ -48,7 +48,7 @@ class HarmfulnessScorer:
             batch_size,
         )
         self.name = name
-        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
+        self.batch_rows = prepared_layout(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
     def load(

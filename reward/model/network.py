@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from models.adapters.lora import adapt, merge, unwrapped
+from models.adapters.wrapping import adapt, merge, unwrapped
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import Rows
 from models.layout.packed_attention import packed_inputs
@@ -59,7 +59,7 @@ class HarmfulnessNetwork(nn.Module):
         plain = unwrapped(self.backbone)
         if isinstance(batch, Packed):
             inputs, places, rows, in_completion = (
-                packed_inputs(batch),
+                packed_inputs(batch, plain),
                 batch.places,
                 batch.rows,
                 batch.in_completion,

@@ -19,14 +19,12 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout import head_logps
-from models.layout.collation import Collation, collation
+from models.layout.collation import Collation
 from models.loading.load import load_model, load_tokenizer, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.gradient_checkpointing import recompute_layers
-from models.memory.lean_layers import keep_less
+from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
 from records.rows import json_line
@@ -188,12 +186,8 @@ def run_case(
 
     def build(weights: Any) -> tuple[Any, Collation]:
         model = adapt(weights, AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
-        if not sharded:
-            fuse_lora(model)
-            keep_less(model, mlps="recompute" not in more)
-        if "recompute" in more:
-            recompute_layers(model)
-        return model, collation(model, tokenizer.pad_token_id, 128)
+        options = Options(lean=not sharded, recompute="recompute" in more)
+        return model, prepared_layout(model, tokenizer.pad_token_id, 128, options)
 
     model, batch_rows = build(skeleton(start) if sharded else load_model(start))
     load = (lambda: build(load_model(start))[0]) if sharded else None

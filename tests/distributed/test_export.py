@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.adapters.lora import adapt, load_trainable_state, merge
+from models.adapters.trained import load_trainable_state
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_model
 from pipeline.commands.export import export

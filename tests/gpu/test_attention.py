@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from models.layout.blocked_attention import blocked_attention
-from models.layout.collation import collation
 from models.layout.logps import completion_logps
 from models.layout.mask_blocks import sees
 from models.layout.packed_attention import _flex
 from models.layout.packing import Packed, pack
+from models.memory.prepare import prepared_layout
 
 pytestmark = pytest.mark.gpu
 # (rows, tokens of each): under a block of 128, just one, just over, several that are not full, many.
@@ -66,7 +66,7 @@ def test_attention_and_gradients_are_those_of_a_dense_float64(
 @pytest.mark.usefixtures("on_gpu")
 def test_every_mode_type_and_length_is_fused(device, made_llama, drawn_rows):
     model = made_llama(600).to(device)
-    layout = collation(model, 0, 512)
+    layout = prepared_layout(model, 0, 512)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*flex_attention called without torch.compile.*")
         for half in (False, True):

@@ -10,12 +10,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
-from models.layout.collation import collation
 from models.loading.load import load_model, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.lean_layers import keep_less
+from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
 from records.rows import assistant, user
@@ -103,10 +102,8 @@ def train(
 
     def ready(model: Any) -> tuple[Any, Any]:
         backbone = getattr(model, "backbone", model)
-        if not sharded:
-            fuse_lora(backbone)
-            keep_less(backbone)
-        return model, collation(backbone, tokenizer.pad_token_id, 256)
+        options = Options(lean=not sharded)
+        return model, prepared_layout(backbone, tokenizer.pad_token_id, 256, options)
 
     def policy() -> tuple[Any, Any]:
         return ready(adapt(load_model(start), adapter, seed=0))

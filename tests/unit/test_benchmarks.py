@@ -13,10 +13,10 @@ from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
 from measures.estimates import newcombe_interval
 from measures.power import newcombe_upper_ends
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
-from models.layout.collation import collation
 from models.layout.logps import completion_logps
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)
@@ -84,7 +84,7 @@ def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
 def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     """Full training of one row: all but attention, of which torch counts the whole square and we only what a token sees."""
     model = adapt(tiny_model, AdapterConfig(kind="full"), seed=0)
-    packed = collation(model, 0, 128)([ROW])
+    packed = prepared_layout(model, 0, 128)([ROW])
     with FlopCounterMode(display=False) as counter:
         completion_logps(model, packed).sum().backward()
     counted = sum(
@@ -103,12 +103,12 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
 def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
     full = step_flops(
         adapt(tiny_model, AdapterConfig(kind="full"), seed=0),
-        collation(tiny_model, 0, 128)([ROW]),
+        prepared_layout(tiny_model, 0, 128)([ROW]),
         head=False,
     )
     tiny_model.requires_grad_(False)
     lora = adapt(tiny_model, AdapterConfig(rank=1, alpha=2), seed=0)
-    assert step_flops(lora, collation(lora, 0, 128)([ROW]), head=False) < 0.8 * full
+    assert step_flops(lora, prepared_layout(lora, 0, 128)([ROW]), head=False) < 0.8 * full
 
 
 def test_matrix_rate_is_a_rate():

@@ -90,14 +90,13 @@ class BatchPlan:
         return batches
 
     def _by_length(self, step: list[int]) -> list[int]:
-        if not self.units:
+        units = self.units
+        if not units:
             return sorted(step, key=lambda i: (self.lengths[i], i))
         longest: dict[int, int] = {}
         for i in step:
-            longest[self.units[i]] = max(longest.get(self.units[i], 0), self.lengths[i])
-        return sorted(
-            step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i)
-        )  # type: ignore[index]
+            longest[units[i]] = max(longest.get(units[i], 0), self.lengths[i])
+        return sorted(step, key=lambda i: (longest[units[i]], units[i], self.lengths[i], i))
 
     def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
         """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""

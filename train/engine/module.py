@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from models.layout.packing import moved
 from models.ranks import over_ranks
 
@@ -144,13 +144,7 @@ class TrainedModule(pl.LightningModule):
         before, now = checkpoint["micro_batches_a_step"], self.trainer.accumulate_grad_batches
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):
-            # Saved at a step's end, where some counts are a micro-batch behind others.
-            counts.update(
-                {
-                    name: value + math.ceil(value / before) * (now - before)
-                    for name, value in counts.items()
-                }
-            )
+            _convert(counts, before, now)
         state = checkpoint["random_states"].get(self.trainer.global_rank)
         self._random_state = state
 
@@ -167,6 +161,13 @@ class TrainedModule(pl.LightningModule):
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+def _convert(counts: dict[str, int], before: int, now: int) -> None:
+    """Counts of micro-batches, from `before` in a step to `now`."""
+    for name, value in counts.items():
+        # Saved at a step's end, where some counts are a micro-batch behind others.
+        counts[name] = value + math.ceil(value / before) * (now - before)
 
 
 class StepMetrics(pl.Callback):

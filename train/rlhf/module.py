@@ -10,29 +10,19 @@ from torch import Tensor
 
 from models.layout.logps import per_token_logps
 from models.ranks import is_sharded, over_ranks
-from models.tokens import TokenRow
 from train.config import TrainerConfig, loads_sharded
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.module import TrainedModule
 from train.multipliers import Ascent, Multipliers
-from train.rlhf.advantage import Judged, leave_one_out, reward
+from train.rlhf.advantage import leave_one_out
 from train.rlhf.config import LimitConfig, RlhfConfig
 from train.rlhf.degenerate import why_degenerate
+from train.rlhf.group import Group, judged_of, rewards_of
 from train.rlhf.loss import rollout_loss
 from train.rlhf.plan import Part, RolloutPlan, RolloutRows, token_row
 from train.rlhf.rollout import Drawn, Rollout
 from train.rlhf.step_sums import StepSums
 from train.rlhf.step_zero import StepZero
-
-
-class Group(NamedTuple):
-    """The completions of one prompt, ready to learn from."""
-
-    rows: list[TokenRow]
-    drawn: list[Drawn]
-    ref_logps: list[Tensor]  # of each completion, (its tokens,)
-    judged: list[Judged]
-    advantages: list[float]
 
 
 class Online(NamedTuple):
@@ -186,34 +176,13 @@ class RlhfModule(TrainedModule):
             prompt = self.online.rows.asked[place].prompt
             for drawn, ref_logps in zip(group.drawn, group.ref_logps, strict=True):
                 why = why_degenerate(drawn.text, ref_logps.tolist(), self.config.degenerate)
-                refused = (
-                    drawn.refusal == "full" if prompt.kind == "harmful" else drawn.refusal != "none"
-                )
-                group.judged.append(
-                    Judged(
-                        prompt.kind == "harmful",
-                        prompt.suite,
-                        drawn.harm,
-                        refused,
-                        why,
-                        len(drawn.ids),
-                        not drawn.text.strip(),
-                    )
-                )
+                group.judged.append(judged_of(prompt, drawn, why))
 
     def _reward(self, sums: StepSums) -> None:
         config, multipliers = self.config, self.multipliers.values
         rewards = []
         for group in self._groups.values():
-            of_group = [
-                reward(
-                    judged,
-                    multipliers,
-                    rectified=config.rectified,
-                    penalty=config.degenerate.penalty,
-                )
-                for judged in group.judged
-            ]
+            of_group = rewards_of(group, multipliers, config)
             group.advantages.extend(leave_one_out(of_group))
             rewards += [value for value in of_group if value is not None]
         found = over_ranks(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.config import GenerationConfig
 from models.engines.generate import Generated, generate, generation_dtype
 from records.rows import Message

@@ -36,30 +36,7 @@ def distribution_plot(
             levels = [
                 min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None
             ]
-            left = 0.0
-            for level, colour in enumerate(LEVEL_COLOURS, start=1):
-                share = levels.count(level) / len(levels) if levels else 0.0
-                axes.barh(
-                    place,
-                    share,
-                    left=left,
-                    color=colour,
-                    edgecolor=PAPER,
-                    height=0.72,
-                    label=LEVEL_NAMES[level - 1] if not place else None,
-                )
-                if share >= 0.05:
-                    ink = ON_DARK if level in (1, 5) else ON_LIGHT
-                    axes.text(
-                        left + share / 2,
-                        place,
-                        f"{share:.0%}",
-                        ha="center",
-                        va="center",
-                        color=ink,
-                        fontsize=10,
-                    )
-                left += share
+            _bar(axes, place, levels)
             unscored = len(mine) - len(levels)
             axes.text(
                 1.015,
@@ -83,3 +60,30 @@ def distribution_plot(
             handletextpad=0.4,
         )
         return svg_of(figure, "distribution")
+
+
+def _bar(axes: Any, place: int, levels: list[int]) -> None:
+    """One policy's completions, each level as wide as its share; the first bar names the levels."""
+    left = 0.0
+    for level, colour in enumerate(LEVEL_COLOURS, start=1):
+        share = levels.count(level) / len(levels) if levels else 0.0
+        axes.barh(
+            place,
+            share,
+            left=left,
+            color=colour,
+            edgecolor=PAPER,
+            height=0.72,
+            label=LEVEL_NAMES[level - 1] if not place else None,
+        )
+        if share >= 0.05:
+            axes.text(
+                left + share / 2,
+                place,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                color=ON_DARK if level in (1, 5) else ON_LIGHT,
+                fontsize=10,
+            )
+        left += share

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.narrowing import narrowed, narrowed_scoreboard
 from eval.report.rendering import Section

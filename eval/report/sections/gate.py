@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.rendering import GateLine, Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table

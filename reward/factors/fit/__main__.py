@@ -19,7 +19,9 @@ from reward.factors.bundle import FOLDER, Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
-from reward.factors.fit.figures import KNOWN, harm_rule, known_rows, left_out, measured
+from reward.factors.fit.figures import KNOWN, measured
+from reward.factors.fit.harm_rows import harm_rule, known_rows
+from reward.factors.fit.left_out import left_out
 from reward.factors.fit.regression import Design, fitted_head
 from reward.factors.fit.targets import Corpus, all_targets, read_corpus
 from reward.factors.fit.vocabularies import vocabulary

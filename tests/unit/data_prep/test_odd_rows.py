@@ -11,7 +11,7 @@ import pytest
 from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from pipeline.checks.inputs import read_rows
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.errors import RecordError
 from records.rows import Demonstration
 

@@ -10,7 +10,7 @@ import pytest
 from measured_rows import measured_row
 
 from eval.config import ScoreboardConfig
-from eval.scoreboard import scoreboard_row
+from eval.scoreboard_rows import scoreboard_row
 from eval.selection import Selection, choose_epoch, rises, selection_of
 from measures.estimates import compare_rates, newcombe_interval
 

@@ -92,7 +92,7 @@ def _causal_model(kind: str, **changes: Any) -> Any:
 @pytest.fixture
 def adapted() -> Callable[[Any, str], Any]:
     """Makes a model trainable, "lora" or "full"; LoRA's second matrices are not zero, so that they matter."""
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig
 
     def made(model: Any, kind: str) -> Any:

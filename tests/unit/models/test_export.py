@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models import export
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model, load_tokenizer

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.export import export_policy
 from models.loading.load import load_model, load_tokenizer

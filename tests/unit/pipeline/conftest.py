@@ -13,7 +13,8 @@ from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
 from records.rows import Prompt, Score

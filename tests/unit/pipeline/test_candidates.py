@@ -17,8 +17,10 @@ from models.engines.generate import Generated, generation_dtype
 from models.loading.load import load_tokenizer
 from pipeline import revising
 from pipeline.revising import drafts
-from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig, load_config
-from pipeline.run.stage import Context, run_stage
+from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.stage import Context
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import pairs, sample, score
 from records.errors import ConfigError, ModelError
 from records.principles import critique_request, rewrite_request

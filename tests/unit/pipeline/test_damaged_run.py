@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError
 from records.hash_beside import write_hash
 from records.own_files import sealed_line
@@ -41,8 +42,8 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def _little_to_record(monkeypatch):
     """What run.json says for people takes longer to find out than all that is tested here."""
-    monkeypatch.setattr("pipeline.run.stage.run_record", lambda config: {})
-    monkeypatch.setattr("pipeline.run.stage.resolved", lambda config: {"seed": config.seed})
+    monkeypatch.setattr("pipeline.run.stage_run.run_record", lambda config: {})
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", lambda config: {"seed": config.seed})
 
 
 @pytest.fixture

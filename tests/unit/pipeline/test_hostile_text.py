@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from data_prep.cards.card_contents import pairs_card
+from data_prep.cards.pairs_card import pairs_card
 from data_prep.cards.publication import PublicationConfig
 from data_prep.config import DataConfig, SourceConfig, SplitConfig
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.browser.script import SCRIPT
 from eval.report.page import render_html, render_markdown
 from models.adapters.folder import adapter_card

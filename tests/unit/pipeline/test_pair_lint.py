@@ -9,7 +9,7 @@ from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs
 from models.tokens import prompt_ids
 from pipeline.pair_lint import cut_of, lint_built_pairs
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.stage import Context
 from records.errors import RecordError
 from records.rows import Pair, assistant, user

@@ -11,8 +11,11 @@ import pytest
 
 from models.loading.tiny import build_model
 from pipeline import evaluating
-from pipeline.run.config import RunConfig, load_config
-from pipeline.run.stage import Context, fingerprint, run_stage
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.fingerprint import fingerprint
+from pipeline.run.stage import Context
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import prep
 from records.errors import ModelError, RecordError

@@ -10,8 +10,10 @@ import pytest
 
 from data_prep.config import DataConfig, SourceConfig
 from pipeline.model_card import _restricted
-from pipeline.run.config import RunConfig, load_config
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.errors import ConfigError
 from records.run_files import POLICY, PROMPTS, whole

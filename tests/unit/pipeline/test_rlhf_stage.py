@@ -16,7 +16,7 @@ from eval.scoreboard_shape import read_scoreboard
 from models.config import AdapterConfig, GenerationConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_tokenizer
 from pipeline.run.config import ReleaseConfig, RunConfig
-from pipeline.run.stage import run_stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import load_stage
 from pipeline.stages.rlhf import kinds_of
 from records.errors import PreemptedError

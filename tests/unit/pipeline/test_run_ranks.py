@@ -8,7 +8,8 @@ import pytest
 
 from pipeline import cli
 from pipeline.run import ranks
-from pipeline.run.job_script import read_job_script, script_faults
+from pipeline.run.job_script import read_job_script
+from pipeline.run.job_script_faults import script_faults
 from records.errors import ConfigError
 from train.config import TrainerConfig
 

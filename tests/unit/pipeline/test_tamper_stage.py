@@ -10,9 +10,10 @@ import pytest
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, tamper
 from records.rows import Score
 from records.run_files import PROMPTS

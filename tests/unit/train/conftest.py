@@ -77,7 +77,7 @@ class Fitted(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Any]:
-        from models.adapters.lora import trainable_state
+        from models.adapters.trained import trainable_state
 
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
@@ -130,7 +130,7 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         limit: Any = None,
         **options: Any,
     ) -> Fitted:
-        from models.adapters.lora import adapt
+        from models.adapters.wrapping import adapt
         from models.config import AdapterConfig, ModelConfig
         from models.loading.load import load_model
         from train.config import DpoConfig, TrainerConfig
@@ -173,7 +173,7 @@ def _fit(
     precision: str = "32-true",
 ) -> Fitted:
     from eval.scoreboard import read_scoreboard
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.loading.load import load_model
     from train.config import TrainerConfig

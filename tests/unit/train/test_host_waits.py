@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.layout import packed_attention
-from models.layout.collation import collation
+from models.memory.prepare import prepared_layout
 from models.tokens import encode, encode_pair
 from records.rows import assistant, user
 from reward.model.network import HarmfulnessNetwork
@@ -69,7 +69,7 @@ def module_and_batch(job, model, tokenizer):
         [assistant("Ask a doctor."), assistant("It depends.")],
         [assistant("Sure."), assistant("None.")],
     )
-    layout = collation(model, tokenizer.pad_token_id, 128)
+    layout = prepared_layout(model, tokenizer.pad_token_id, 128)
     indices = [0, 1]
     if job == "sft":
         rows = SftRows(

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import collate, completion_logps
 from models.loading.load import load_model
+from models.memory.prepare import prepared_layout
 from models.tokens import encode
 from train.config import DpoConfig, TrainerConfig
 from train.engine.batches import BatchPlan
@@ -224,9 +225,9 @@ def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
 ):
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))
-    packed = collation(policy, 0, 128)
+    packed = prepared_layout(policy, 0, 128)
     assert packed.why_padded is None
-    collation(reference, 0, 128)
+    prepared_layout(reference, 0, 128)
     rows = with_reference(rows_of(tokenizer, packed), reference, tmp_path)
     loss, gradient, _ = step(policy, rows)
     wanted = with_reference(rows_of(tokenizer), reference, tmp_path / "padded")

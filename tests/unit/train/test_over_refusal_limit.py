@@ -10,7 +10,8 @@ import pytorch_lightning as pl
 import torch
 
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model

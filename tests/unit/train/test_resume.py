@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.cards.card_contents import prompts_card
 from data_prep.cards.croissant import croissant, write_card
 from data_prep.cards.croissant_terms import COLUMNS
 from data_prep.cards.data_card import DataCard
+from data_prep.cards.prompts_card import prompts_card
 from data_prep.config import DataConfig, PublicationConfig, SourceConfig
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import split_file

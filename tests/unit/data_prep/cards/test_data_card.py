@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.cards.card_contents import REASONS, pairs_card, prompts_card
 from data_prep.cards.data_card import HEADINGS, DataCard, require_complete
+from data_prep.cards.pairs_card import pairs_card
+from data_prep.cards.prompts_card import REASONS, prompts_card
 from data_prep.cards.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
 from data_prep.config import (
     DataConfig,

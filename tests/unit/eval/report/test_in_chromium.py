@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.browser.page import FIRST, sample_pages
 from eval.report.page import render_html
 from eval.report.sections.declared import Material

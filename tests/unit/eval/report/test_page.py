@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.epochs import unheld
 from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
 from eval.report.page import render_html, render_markdown

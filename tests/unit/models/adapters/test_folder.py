@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.adapters.folder import adapter_card, joined
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import EMBEDDED, AdapterConfig, ModelConfig
 from models.export import ROUNDED, export_policy
 from models.loading.lineage import EMBEDDED_HUB_ID, Lineage, base_name

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.layout import packed_attention
-from models.layout.collation import collation
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.layout.packing import pack
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 
@@ -30,7 +30,7 @@ def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
     model = causal_model("llama", head_dim=8)
     assert why_not_packed(model, 128) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert "heads of 8" in collation(model, 0, 128).why_padded
+    assert "heads of 8" in prepared_layout(model, 0, 128).why_padded
     assert why_not_packed(causal_model("llama", head_dim=16), 128) is None
     assert packed_attention.why_no_layout(model, 128) is None
 
@@ -61,7 +61,7 @@ def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, count
         for keeps_casts in (True, False):
             for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
                 for count, length in ((1, 40), (2, 80), (3, 100)):
-                    inputs = packed_inputs(pack(rows_of(count, length)))
+                    inputs = packed_inputs(pack(rows_of(count, length)), model)
                     with (
                         mode(),
                         torch.autocast(
@@ -82,9 +82,9 @@ def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
     monkeypatch.setattr(packed_attention, "VARIANTS", 1)
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)
-    model.model(**packed_inputs(pack(rows_of(2, 40))))
+    model.model(**packed_inputs(pack(rows_of(2, 40)), model))
     with torch.inference_mode(), pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
-        model.model(**packed_inputs(pack(rows_of(2, 40))))
+        model.model(**packed_inputs(pack(rows_of(2, 40)), model))
 
 
 def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatch):
@@ -102,5 +102,5 @@ def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatc
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: watched)
     monkeypatch.setattr(packed_attention, "blocked_attention", packed_attention._flex)
     with torch.no_grad():
-        model.model(**packed_inputs(pack(rows_of(1, 40))))
+        model.model(**packed_inputs(pack(rows_of(1, 40)), model))
     assert options == [{"FORCE_USE_FLEX_ATTENTION": True}] * 2

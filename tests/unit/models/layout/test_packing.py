@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout import packed_attention
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import per_token_logps
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.layout.packing import Packed, pack
 from models.memory.fused_lora import fuse_lora
 from models.memory.gradient_checkpointing import recompute_layers
 from models.memory.lean_layers import keep_less
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 from records.errors import ModelError
 
@@ -123,7 +124,7 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
     model = adapted(causal_model(kind), adapter)
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
-    layout = collation(model, 0, 128)
+    layout = prepared_layout(model, 0, 128)
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
@@ -148,7 +149,7 @@ def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, k
     )
     fuse_lora(model)
     keep_less(model, mlps=False)
-    batch_rows = collation(model, 0, 128)
+    batch_rows = prepared_layout(model, 0, 128)
     wanted_logps, _, wanted = gradients(model, batch_rows(a_batch()))
     assert recompute_layers(model) == 2
     logps, _, got = gradients(model, batch_rows(a_batch()))
@@ -207,7 +208,7 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
 def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(
     causal_model, kind, changes, reason
 ):
-    layout = collation(causal_model(kind, **changes), 0, 128)
+    layout = prepared_layout(causal_model(kind, **changes), 0, 128)
     assert reason in layout.why_padded
     assert not isinstance(layout(a_batch()), Packed)
 
@@ -218,7 +219,7 @@ def test_a_window_that_no_row_outgrows_is_full_attention(causal_model):
 
 def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number(tiny_model):
     use_packed_attention(tiny_model)
-    inputs = packed_inputs(pack(a_batch()))
+    inputs = packed_inputs(pack(a_batch()), tiny_model)
     del inputs["packed"]
     with pytest.raises(ModelError, match="does not hand the layout"):
         tiny_model(**inputs)
@@ -236,7 +237,7 @@ def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkey
     @torch.no_grad()
     def states() -> torch.Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            return model.model(**packed_inputs(packed)).last_hidden_state
+            return model.model(**packed_inputs(packed, model)).last_hidden_state
 
     wanted = states()
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)

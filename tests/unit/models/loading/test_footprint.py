@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.adapters.lora import adapt, trainable_state, unwrapped
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt, unwrapped
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation
 from models.layout.mask_blocks import block_mask, mask_blocks
 from models.layout.packed_attention import packed_inputs
 from models.loading.footprint import (
@@ -22,6 +22,7 @@ from models.loading.footprint import (
 )
 from models.memory.fused_lora import fuse_lora
 from models.memory.lean_layers import keep_less
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 SHAPE = Shape(
@@ -158,12 +159,20 @@ def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, st
 def held_per_token(held, model, autocast: torch.dtype | None, tokens: int = 100) -> float:
     fuse_lora(model)
     keep_less(model)
-    packed = collation(model, 0, 128)(
+    packed = prepared_layout(model, 0, 128)(
         [TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)]
     )
     with torch.autocast("cpu", autocast, enabled=autocast is not None):
-        unwrapped(model)(**packed_inputs(packed))  # fills the caches of the layout
+        unwrapped(model)(
+            **packed_inputs(packed, unwrapped(model))
+        )  # fills the caches of the layout
         return (
-            held(lambda: unwrapped(model).get_decoder()(**packed_inputs(packed)).last_hidden_state)
+            held(
+                lambda: (
+                    unwrapped(model)
+                    .get_decoder()(**packed_inputs(packed, unwrapped(model)))
+                    .last_hidden_state
+                )
+            )
             / tokens
         )

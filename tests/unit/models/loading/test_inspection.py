@@ -61,7 +61,7 @@ def test_the_lines_that_merge_an_adapter_do_so(
 ):
     import torch
 
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig
 
     adapted = adapt(tiny_model, AdapterConfig(rank=2, alpha=4), seed=0)

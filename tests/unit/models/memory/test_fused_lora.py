@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.memory.fused_lora import fuse_lora
 

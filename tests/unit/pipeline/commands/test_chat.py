@@ -179,7 +179,7 @@ def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
 
     from pipeline.chatting.speakers import ServerVoice
     from pipeline.measuring.subjects import subjects_of
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

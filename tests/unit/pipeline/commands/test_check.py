@@ -304,7 +304,8 @@ def test_all_faults_come_at_once(set_up, capsys):
 
 
 def test_shipped_scripts_have_no_faults():
-    from pipeline.run.job_script import read_job_script, script_faults
+    from pipeline.run.job_script import read_job_script
+    from pipeline.run.job_script_faults import script_faults
 
     folder = Path(__file__).resolve().parents[4] / "slurm"
     for name in (

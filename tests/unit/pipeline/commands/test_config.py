@@ -11,7 +11,7 @@ import yaml
 
 from pipeline import cli
 from pipeline.commands.config import explain
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.setting_facts import setting_facts
 from pipeline.run.setting_names import known_keys
 from pipeline.run.settings_schema import config_schema

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.commands.eval_alone import suite_words
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.errors import ConfigError
 from records.stage_folder import read_json
 

@@ -9,9 +9,10 @@ import pytest
 from judge_server import Act, JudgeServer
 
 from pipeline import cli
-from pipeline.commands.measure import Request, measure
+from pipeline.commands.measure import measure
 from pipeline.measuring import asking
 from pipeline.measuring.prompts import own_prompts, suites_of
+from pipeline.measuring.request import Request
 from pipeline.measuring.subjects import subjects_of
 from records.errors import ArtifactError, ConfigError, GateError, PrimumError, RecordError
 from records.rows import Completion, Prompt, assistant, read_records
@@ -125,7 +126,7 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
     from pipeline.measuring.kept_completions import kept_base
     from pipeline.measuring.subjects import Subject
     from pipeline.policies import device
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
     first = measure(Request(model=str(tiny_directory), words=SHORT, limit=4, output=tmp_path / "a"))
     monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))

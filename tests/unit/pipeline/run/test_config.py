@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from data_prep.config import SourceConfig
-from pipeline.run.config import RunConfig, load_config, resolved, to_yaml
+from pipeline.run.config import RunConfig, resolved, to_yaml
+from pipeline.run.config_loading import load_config
 from records.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs"

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.run.config import RunConfig, load_config, resolved
+from pipeline.run.config import RunConfig, resolved
+from pipeline.run.config_loading import load_config
 from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
-from pipeline.run.stage import Stage, UndeclaredFile, fingerprint, run_stage
+from pipeline.run.fingerprint import fingerprint
+from pipeline.run.stage import Stage, UndeclaredFile
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import STAGES, load_stage
 from records.run_files import PROMPTS, SCORES
 from records.stage_folder import StageDirectory
@@ -86,7 +89,7 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
     monkeypatch.setattr(
-        "pipeline.run.stage.resolved", dataclasses.asdict
+        "pipeline.run.fingerprint.resolved", dataclasses.asdict
     )  # OmegaConf would refuse the poison
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]

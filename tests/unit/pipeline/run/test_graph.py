@@ -8,7 +8,8 @@ import pytest
 
 from eval.config import EvalConfig
 from models.config import GenerationConfig, LanguageModelConfig
-from pipeline.run.config import ReleaseConfig, RunConfig, load_config
+from pipeline.run.config import ReleaseConfig, RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import (
     compared_policies,
     main_policy,

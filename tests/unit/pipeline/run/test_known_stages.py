@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.run import known_stages
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
 from pipeline.run.known_stages import NOTE, KnownStages
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.settings_table import page
 from records.errors import ConfigError
 from records.setting_ranges import NumericSetting, Ranged, numeric_settings

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pipeline.run.config import RunConfig, load_config, to_yaml
+from pipeline.run.config import RunConfig, to_yaml
+from pipeline.run.config_loading import load_config
 from pipeline.run.config_paths import PATHS
 from pipeline.run.setting_names import known_keys
 from records.errors import ConfigError

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from pipeline.run import provenance
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state, machine
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError, ResourceError
 from records.run_files import RunFile
 from records.stage_folder import StageDirectory, read_json, write_text

@@ -7,9 +7,10 @@ import torch
 from transformers import AutoModel
 
 from models.config import AdapterConfig
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import collate
 from models.memory.fused_lora import fuse_lora
+from models.memory.prepare import prepared_layout
 from records.errors import ModelError
 from reward.model.network import load_network, new_network, save_network
 
@@ -81,7 +82,7 @@ def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows)
 
     wanted, gradient = logits_and_gradient(padded(0)(rows))
     fuse_lora(network.backbone)
-    got, packed = logits_and_gradient(collation(network.backbone, 0, 512)(rows))
+    got, packed = logits_and_gradient(prepared_layout(network.backbone, 0, 512)(rows))
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
     assert (packed - gradient).norm() <= 1e-5 * gradient.norm()
 

@@ -21,7 +21,7 @@ class Fitted(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Any]:
-        from models.adapters.lora import trainable_state
+        from models.adapters.trained import trainable_state
 
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
@@ -39,10 +39,10 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         harm: Any = None,
         **options: Any,
     ) -> Fitted:
-        from models.adapters.lora import adapt
+        from models.adapters.wrapping import adapt
         from models.config import AdapterConfig, ModelConfig
-        from models.layout.collation import collation
         from models.loading.load import load_model
+        from models.memory.prepare import prepared_layout
         from train.config import TrainerConfig
         from train.engine.checkpoint_files import settle
         from train.engine.loggers import JsonLinesLogger, forget_metrics_after
@@ -60,7 +60,7 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         config = rlhf_config(**options)
         model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
         rows, plan = rows_and_plan(
-            tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config
+            tokenizer, prepared_layout(model, tokenizer.pad_token_id, 256), trainer, config
         )
         writer = PolicyCopy(
             lambda: load_model(start).requires_grad_(False), tokenizer, config.generation

@@ -9,7 +9,8 @@ from eval.over_optimisation import before_parting, parting, signs
 from eval.scoreboard import Measuring, Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from eval.scorer_watch import StopWhenScorersPart
-from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
+from models.adapters.trained import load_trainable_state, trainable_state
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.loading.load import load_model
 from records.rows import Score, text_of
