@@ -56,6 +56,7 @@ def generate(
     """One completion a prompt, in the order given. `config.batch_size` of them are written at once; one that ends leaves its place to the next.
 
     `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
+    A terminal shows how far it is, under `label`; nothing where it is empty.
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
     """
     given = (
@@ -95,7 +96,11 @@ def generate_from(
     end what it writes."""
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     with tqdm(
-        total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False
+        total=len(ids),
+        desc=label,
+        unit="answer",
+        disable=not (label and sys.stderr.isatty()),
+        leave=False,
     ) as bar:
         if isinstance(model, VllmEngine):
             written = _in_batches(

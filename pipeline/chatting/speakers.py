@@ -35,7 +35,8 @@ class LocalVoice:
         return cls(*generating(config, model_of(subject, config), config.eval.generation), config)
 
     def reply(self, messages: list[Message]) -> Generated:
-        (made,) = generate(self.model, self.tokenizer, [messages], self.config.eval.generation)
+        settings = self.config.eval.generation
+        (made,) = generate(self.model, self.tokenizer, [messages], settings, label="")
         return made
 
 

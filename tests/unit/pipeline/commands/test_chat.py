@@ -12,12 +12,13 @@ from judge_server import Act, JudgeServer
 
 from models.engines.generate import Generated
 from pipeline import cli
-from pipeline.chatting.layout import BOLD, Shown, laid_out
+from pipeline.chatting.layout import BOLD, CLEARED, Shown, laid_out
 from pipeline.chatting.names import named_subjects
 from pipeline.chatting.speakers import Speaker
 from pipeline.chatting.verdicts import Judged
 from pipeline.commands.chat import Chat, Request, chat
-from records.errors import ConfigError
+from pipeline.measuring.scorers import Judges
+from records.errors import ConfigError, PrimumError
 from reward.scorers import RefusalRule
 
 
@@ -116,6 +117,41 @@ def test_a_turn_that_fails_is_forgotten_by_all(talk, monkeypatch):
     talk.run(iter(["one"]))
     assert "the server is away" in talk.output.getvalue()
     assert [speaker.messages for speaker in talk.speakers] == [[], []]
+
+
+@pytest.mark.parametrize("error", [ConfigError("the server is away"), KeyboardInterrupt()])
+def test_on_a_terminal_a_turn_is_given_up_and_the_conversation_goes_on(talk, monkeypatch, error):
+    """Who is writing is said meanwhile, and gone afterwards."""
+    talk.output = Terminal()
+
+    def away(messages):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(talk.speakers[1].voice, "reply", away)
+        talk.run(iter(["one"]))
+    assert "this turn is forgotten" in talk.output.getvalue()
+    talk.run(iter(["two"]))
+    shown = talk.output.getvalue()
+    assert "You asked: two" in shown
+    assert "You asked: one" not in shown
+    assert shown.count("base is writing ...") == shown.count("dpo is writing ...") == 2
+    assert shown.count(f"\r{CLEARED}") == 4
+
+
+def test_on_a_pipe_a_turn_without_a_reply_is_a_failure(tmp_path, monkeypatch):
+    from pipeline.commands import chat as command
+
+    class Away:
+        def reply(self, messages):
+            raise ConfigError("the server is away")
+
+    monkeypatch.setattr(command, "speakers_of", lambda *_: [Speaker("m", "m", Away())])
+    monkeypatch.setattr(Judges, "load", lambda *_: [RefusalRule()])
+    output = io.StringIO()
+    with pytest.raises(PrimumError, match="the server is away"):
+        chat(Request(model="tiny"), io.StringIO("one\n"), output)
+    assert "this turn is forgotten" in output.getvalue()
 
 
 def test_two_replies_stand_side_by_side_where_there_is_room():
