@@ -21,14 +21,14 @@ from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state
 from pipeline.run.runner import settle
 from records.contracts import Scorer
-from records.errors import PrimumError
+from records.errors import ConfigError, PrimumError
 from records.escaping import one_line
 from records.principles import PRINCIPLES
 
 HELP = (
     "/help   these lines",
     "/reset  forget the conversation, and begin anew",
-    "/save   write all replies so far as a batch for review (primum review-import takes the ratings); /save DIRECTORY names its folder",
+    "/save   write all replies so far as a batch for review; /save DIRECTORY names it",
     "/quit   end, as the end of the input does",
 )
 LONG = "eval.generation.max_new_tokens=256"
@@ -164,6 +164,11 @@ def reply_text(messages: Sequence[object]) -> str:
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
     """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
     config = load_config(None, [LONG, *request.words])
+    if config.eval.engine != "transformers":
+        raise ConfigError(
+            f"eval.engine={config.eval.engine}: a chat is written by transformers; serve the model with vLLM "
+            "and name the server instead, as in NAME@http://localhost:8000/v1"
+        )
     settle(config)
     judges = judges_of(request.scorers, config)
     subjects = named_subjects(request.model, request.against)

@@ -11,7 +11,7 @@ from typing import Any
 from eval.measure import complete, completion_id
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype, rows_at_once
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm_engine import VllmEngine, engine_name
 from models.loading.inspection import require_model
 from models.loading.load import load_tokenizer, model_location
 from pipeline.measuring.completion_files import Answered
@@ -52,6 +52,8 @@ def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
 def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env: str = "") -> None:
     """Raise with what is wrong with all of them, before the first is asked: its completions take hours."""
     faults: list[str] = []
+    if any(subject.kind == "model" for subject in subjects):
+        engine_name(config.eval.engine, config.model.vllm)
     for subject in subjects:
         try:
             if subject.kind == "server":
@@ -98,7 +100,8 @@ def _written(
     subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path
 ) -> list[Completion]:
     model, generation = model_of(subject, config), config.eval.generation
-    kept = KeptCompletions(model, generation, device(config))
+    engine = engine_name(config.eval.engine, config.model.vllm)
+    kept = KeptCompletions(model, generation, device(config), engine)
     missing = kept.missing(prompts)
     say(
         "measure",

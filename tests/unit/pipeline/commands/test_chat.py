@@ -154,6 +154,11 @@ def test_on_a_pipe_a_turn_without_a_reply_is_a_failure(tmp_path, monkeypatch):
     assert "this turn is forgotten" in output.getvalue()
 
 
+def test_an_engine_that_chat_has_not_is_not_ignored(capsys):
+    assert cli.main(["chat", "tiny", "eval.engine=vllm"]) == 2
+    assert "eval.engine=vllm: a chat is written by transformers" in capsys.readouterr().err
+
+
 def test_two_replies_stand_side_by_side_where_there_is_room():
     replies = [Shown("base", "word " * 30, "declines: none"), Shown("dpo", "no", "declines: full")]
     wide = laid_out(replies, 120, colour=False)

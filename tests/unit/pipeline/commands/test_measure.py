@@ -228,6 +228,9 @@ def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_
     finally:
         servers.EndpointConfig = real
     assert found["policies"]["base"]["path"] == "m"
+    written = found["provenance"]["generation"]
+    assert (written["engine"], written["max_new_tokens"]) == ("server", 4)
+    assert "dtype_used" not in written
     assert set(server.replied.values()) == {1}
     assert len(server.replied) == 12
     body = server.requests[0].body
@@ -313,6 +316,32 @@ def test_a_name_of_nothing_is_said_before_torch_is_loaded(command, capsys):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split() == ["2", "False"], done.stderr
+
+
+@pytest.mark.process
+def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
+    tiny_directory, tmp_path, vllm_stand_in
+):
+    """And a later run's base, which transformers writes, is not read from it."""
+    by_vllm = ("eval.engine=vllm", f"model.vllm.python={vllm_stand_in}")
+    model, found = str(tiny_directory), {}
+    for name, words in (("a", by_vllm), ("b", ()), ("c", by_vllm)):
+        request = Request(model=model, words=(*SHORT, *words), limit=2, output=tmp_path / name)
+        engine = measure(request)["provenance"]["generation"]["engine"]
+        rows = read_records(tmp_path / name / "completions.jsonl", Completion)
+        found[name] = (engine, [row.completion for row in rows])
+    assert found["a"][0] == "vllm 0.0"
+    assert found["b"][0] == "transformers"
+    assert found["a"] == found["c"] != found["b"]
+    assert not set(map(str, found["a"][1])) & set(map(str, found["b"][1]))
+
+
+def test_a_missing_vllm_is_said_before_anything_is_written(tiny_directory, tmp_path):
+    words = (*SHORT, "eval.engine=vllm", "model.vllm.python=nowhere/python")
+    request = Request(model=str(tiny_directory), words=words, output=tmp_path / "out")
+    with pytest.raises(PrimumError, match=r"cannot be run .*pip install vllm"):
+        measure(request)
+    assert not (tmp_path / "out").exists()
 
 
 def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
