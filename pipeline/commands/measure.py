@@ -1,4 +1,6 @@
-"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions, without a run."""
+"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions,
+without a run.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     subjects = Subjects.of(request.models, request.kind)
     if request.gate and len(subjects.order) < 2:
         raise ConfigError(
-            "--gate holds a model against a baseline, got one model alone; name the baseline first and the model with --against"
+            "--gate holds a model against a baseline, got one model alone; name the baseline first "
+            "and the model with --against"
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
@@ -92,7 +95,9 @@ def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, 
 
 
 def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
-    """The same for all: those of the suites, or where completions are there already those that they answer."""
+    """The same for all: those of the suites, or where completions are there already those that they
+    answer.
+    """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
         prompts = [prompt for rows in suites.values() for prompt in rows]
@@ -103,7 +108,8 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
-            f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold"
+            f"no prompt is left to measure on ({told} completions in files); name suites that all "
+            "of them hold"
         )
     if left := max(len(other.rows) for other in subjects.files) - len(wanted):
         say(
@@ -124,12 +130,14 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
     if not kept:
         raise RecordError(
-            "every prompt was trained on by one of these models; name a suite that none of them has seen"
+            "every prompt was trained on by one of these models; name a suite that none of them "
+            "has seen"
         )
     if len(kept) < len(prompts):
         say(
             "measure",
-            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them",
+            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models "
+            "on them",
         )
     return kept
 
@@ -170,7 +178,9 @@ def _scored(
     judges: Judges,
     further: Further,
 ) -> list[Measured]:
-    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    """Every completion with its scores; a file holds no completions under conditions and no
+    log-probabilities.
+    """
     scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
     for subject, policy in asked:
@@ -230,9 +240,11 @@ def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
         # How completions of a file were decoded is not known here.
-        "generation": {"engine": "file"}
-        if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
-        else written,
+        "generation": (
+            {"engine": "file"}
+            if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
+            else written
+        ),
         "versions": record["versions"],
         "machine": record["machine"],
     }
