@@ -1,15 +1,18 @@
-"""Whether a directory of a model answers alike in transformers, vLLM and llama.cpp: greedy, in float32, from the same token ids.
+"""Whether a directory of a model answers alike in transformers, vLLM and llama.cpp.
 
-    python -m benchmarks.engines MODEL [--vllm PYTHON] [--gguf FILE --llama PYTHON] [--prompts 50] [--tokens 24] [--output FILE]
+    python -m benchmarks.engines MODEL [--vllm PYTHON] [--gguf FILE --llama PYTHON]
+                                 [--prompts 50] [--tokens 24] [--output FILE]
 
-MODEL is a directory, as `primum release` writes it. The prompts are the project's own test prompts, at even distances, harmful
-and benign. For each engine are counted: prompts whose first token is that of transformers, and those whose whole completion is.
-Where tokens part, how far apart transformers' two best logits were there tells a tie from a fault. Of llama.cpp also: prompts
-that its own tokenizer reads as the directory's does. Exit code 1 where any token differs that was no tie.
+Greedy, in float32, from the same token ids. MODEL is a directory, as `primum release` writes it.
+The prompts are the project's own test prompts, at even distances, harmful and benign. For each
+engine are counted: prompts whose first token is that of transformers, and those whose whole
+completion is. Where tokens part, how far apart transformers' two best logits were there tells a tie
+from a fault. Of llama.cpp also: prompts that its own tokenizer reads as the directory's does. Exit
+code 1 where any token differs that was no tie.
 
-`--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` one that has llama-cpp-python, and
-`--gguf` the same model as the converter writes it with `--outtype f32` (docs/exports.md). Results go to
-benchmarks/results/engines.json, or to `--output`.
+`--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` one that
+has llama-cpp-python, and `--gguf` the same model as the converter writes it with `--outtype f32`
+(docs/exports.md). Results go to benchmarks/results/engines.json, or to `--output`.
 """
 
 from __future__ import annotations
@@ -78,23 +81,28 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def by_transformers(folder: str, prompts: Rows, ends: list[int], tokens: int) -> Reference:
-    """One prompt at a time, by the library's own loop."""
+    """All prompts together, padded on the left, by the library's own loop."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    rows: Rows = []
-    gaps = []
-    for ids in prompts:
-        made = model.generate(
-            torch.tensor([ids]),
-            max_new_tokens=tokens,
-            do_sample=False,
-            eos_token_id=ends,
-            output_logits=True,
-            return_dict_in_generate=True,
-        )
-        rows.append(made.sequences[0, len(ids) :].tolist())
-        best = [step[0].topk(2).values for step in made.logits]
-        gaps.append([float(two[0] - two[1]) for two in best])
-    return Reference(rows, gaps)
+    width = max(map(len, prompts))
+    made = model.generate(
+        torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts]),
+        attention_mask=torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]),
+        max_new_tokens=tokens,
+        do_sample=False,
+        eos_token_id=ends,
+        pad_token_id=ends[0],
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    rows = [_until_end(row, ends) for row in made.sequences[:, width:].tolist()]
+    best = torch.stack(made.logits).topk(2).values  # tokens, prompts, 2
+    leads = (best[..., 0] - best[..., 1]).T.tolist()
+    return Reference(rows, [lead[: len(row)] for lead, row in zip(leads, rows, strict=True)])
+
+
+def _until_end(row: list[int], ends: list[int]) -> list[int]:
+    """Without the padding behind the first token that ends a completion."""
+    return next((row[: k + 1] for k, token in enumerate(row) if token in ends), row)
 
 
 def by_vllm(python: str, folder: str, prompts: Rows, ends: list[int], tokens: int) -> Rows:

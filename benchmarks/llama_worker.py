@@ -1,9 +1,11 @@
-"""llama.cpp behind a pipe. Run by the Python that llama-cpp-python is installed in, which knows nothing of Primum.
+"""llama.cpp behind a pipe.
 
-Reads one JSON object {"gguf": file, "prompts": token ids of each, "texts": the same as text, "tokens": the
-most that are written, "ends": ids that end a completion}; writes {"version", "rows": ids that were added to
-each, the end included, "read": the ids that llama.cpp's own tokenizer makes of each text}. All in float32,
-the cache of keys and values too, which is in float16 unless llama.cpp is told otherwise.
+Run by the Python that llama-cpp-python is installed in, which knows nothing of Primum. Reads one
+JSON object {"gguf": file, "prompts": token ids of each, "texts": the same as text, "tokens": the
+most that are written, "ends": ids that end a completion}; writes {"version", "rows": ids that were
+added to each, the end included, "read": the ids that llama.cpp's own tokenizer makes of each text}.
+All in float32, the cache of keys and values too, which is in float16 unless llama.cpp is told
+otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ def main() -> None:
 
 
 def completed(asked: dict[str, Any]) -> dict[str, Any]:
-    import llama_cpp  # type: ignore[import-not-found]  # noqa: PLC0415  only this file's own Python has it
+    # Only this file's own Python has it.
+    import llama_cpp  # type: ignore[import-not-found]  # noqa: PLC0415
 
     room = max(map(len, asked["prompts"])) + asked["tokens"]
     model = llama_cpp.Llama(

@@ -1,4 +1,6 @@
-"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it verified."""
+"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it
+verified.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,11 @@ from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.adapters.trained import trainable_state
-from models.engines.generate import generation_dtype
 from models.loading.load import load_tokenizer
 from models.ranks import is_sharded
+from pipeline.harm_model import ACCEPTS, AUDITED, harm_model
 from pipeline.policies import (
     HARDWARE,
-    device,
     lineage,
     policy_to_train,
     trained_for_generation,
@@ -28,9 +29,8 @@ from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
-from records.run_files import PROMPTS, REWARD_MODEL
+from records.run_files import PROMPTS
 from records.stage_folder import write_json
-from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
 from train.engine.candidates import candidate_steps
@@ -46,16 +46,19 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 TRAINED_BY = tuple(
     f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup")
 )
-"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
+"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a
+job may go on with others."""
 
-MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
+MEASURED_ON = (PROMPTS.of("val"), *AUDITED)
 """What every training reads for its scoreboard."""
-BESIDE = (*HARDWARE, "wandb")
+BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 """What a training sees besides, without its result depending on it."""
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
-    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's
+    directory.
+    """
     from train.engine.trainer import fit
 
     config = context.config
@@ -120,9 +123,8 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
-    if context.rank == 0 or loads_sharded(
-        config.trainer
-    ):  # a rank that only waits keeps its memory
+    # A rank that only waits keeps its memory.
+    if context.rank == 0 or loads_sharded(config.trainer):
         scorers = [
             _harm_model(context, training),
             RefusalRule(),
@@ -157,15 +159,14 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
 def _harm_model(context: Context, training: Training) -> Scorer:
     if training.watch:
         return training.watch.harm_model()
-    harm_model = HarmfulnessScorer.load(
-        context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation)
-    )
-    harm_model.model.to(device(context.config))
-    return harm_model
+    return harm_model(context, context.config.eval.generation)
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
-    """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
+    """The trained tensors, whole.
+
+    Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other.
+    """
     if not is_sharded(module.model):
         return trainable_state(module.model)
     from train.engine.deepspeed_strategy import gathered

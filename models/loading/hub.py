@@ -10,8 +10,8 @@ import huggingface_hub
 def hub_is_away() -> bool:
     """True where the user has said that this machine is offline, and where the hub does not answer.
 
-    Then the libraries are told too: for each file that is not in the cache they would try for half a minute,
-    and a model has several that need not be there.
+    Then the libraries are told too: for each file that is not in the cache they would try for half
+    a minute, and a model has several that need not be there.
     """
     constants = huggingface_hub.constants
     if not constants.HF_HUB_OFFLINE and not _answers(constants.ENDPOINT):

@@ -27,7 +27,8 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     )
     if trained is None:
         raise ConfigError(
-            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model"
+            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a "
+            "model"
         )
     base = against or config.model.base.path
     first, second = subjects_of([base, str(folder / trained)])

@@ -1,4 +1,6 @@
-"""Who replies: a model of this machine or one behind a server, each with its own side of the conversation."""
+"""Who replies: a model of this machine or one behind a server, each with its own side of the
+conversation.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,8 @@ def speakers_of(
     files = [subject.word for subject in subjects if subject.kind == "file"]
     if files:
         raise ConfigError(
-            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server"
+            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a "
+            "server"
         )
     found = []
     for subject in subjects:

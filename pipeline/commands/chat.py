@@ -143,7 +143,8 @@ class Chat:
             )
         except OSError as error:  # the conversation must not be lost with the folder
             self._say(
-                f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY"
+                f"{folder}: cannot be written ({error.strerror}); name another, as in /save "
+                "DIRECTORY"
             )
             return
         self._say(
@@ -162,12 +163,15 @@ def reply_text(messages: Sequence[object]) -> str:
 
 
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
-    """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
+    """Read turns until the input ends.
+
+    Nothing of the conversation is written but to `output`, and by /save.
+    """
     config = load_config(None, [LONG, *request.words])
     if config.eval.engine != "transformers":
         raise ConfigError(
-            f"eval.engine={config.eval.engine}: a chat is written by transformers; serve the model with vLLM "
-            "and name the server instead, as in NAME@http://localhost:8000/v1"
+            f"eval.engine={config.eval.engine}: a chat is written by transformers; serve the model "
+            "with vLLM and name the server instead, as in NAME@http://localhost:8000/v1"
         )
     settle(config)
     judges = judges_of(request.scorers, config)
@@ -183,7 +187,9 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
 
 
 def _typed() -> Iterator[str]:
-    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys; no history is kept on disk."""
+    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys;
+    no history is kept on disk.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
 

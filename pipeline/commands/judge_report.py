@@ -1,4 +1,6 @@
-"""`primum judge-report`: every scorer against people, on sets of completions that people labelled."""
+"""`primum judge-report`: every scorer against people, on sets of completions that people
+labelled.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from eval.judge_report.comparing import Comparison, compare, joined, to_json
 from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
 from eval.judge_report.people import PEOPLE
+from eval.judge_report.probes import probed
 from eval.judge_report.readings import Reading, reading_of
 from eval.judge_report.tfidf import SEEN, tfidf_metrics
 from eval.label_sets.items import LabelSet
@@ -42,9 +45,13 @@ SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
 
 
 def judge_report(config: RunConfig, request: Request) -> None:
-    """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
+    """judge_report.json, the page and the scores in a new folder.
+
+    Raises PrimumError with every fault before anything is loaded.
+    """
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
+    around = dataclasses.replace(around, known=_known(label_sets))
     for found in label_sets:
         say(
             "judges",
@@ -56,12 +63,14 @@ def judge_report(config: RunConfig, request: Request) -> None:
     scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
     if request.ablate:
         for scorer in scorers:
-            if not isinstance(
-                scorer, FileScorer | RuleAsHarm
-            ):  # neither can be asked about other texts or reads the prompt
+            # Neither can be asked about other texts or reads the prompt.
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
+    if request.audit:
+        asked = [scorer for scorer in scorers if not isinstance(scorer, FileScorer | RuleAsHarm)]
+        comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
@@ -105,11 +114,24 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         and request.in_domain not in [found.name for found in label_sets]
     ):
         faults.append(
-            f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}"
+            f"--in-domain {request.in_domain}: no such set; wanted one of "
+            f"{', '.join(found.name for found in label_sets)}"
         )
     if faults:
         raise ArtifactError(faults)
     return label_sets, named
+
+
+def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
+    """By prompt id: requests that a set's makers hold to be harmful, all of them, as an
+    evaluation's suites say it of theirs.
+    """
+    return {
+        item.completion.prompt_id: True
+        for found in label_sets
+        if found.all_harmful_requests
+        for item in found.items
+    }
 
 
 def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
@@ -126,7 +148,8 @@ def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = ""
     missing = f", {unscored} unscored" if unscored else ""
     say(
         "judges",
-        f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}",
+        f"{scorer.name}{version}: {len(completions)} completions in "
+        f"{time.monotonic() - started:.0f} s{missing}",
     )
     return scores
 
@@ -187,6 +210,7 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     if found:
         say(
             "judges",
-            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
+            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in "
+            f"{time.monotonic() - started:.0f} s",
         )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}

@@ -1,4 +1,6 @@
-"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each reply is kept when it arrives."""
+"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each
+reply is kept when it arrives.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ CONCURRENCY = 8
 def endpoint_of(
     subject: Subject, generation: GenerationConfig, api_key_env: str = ""
 ) -> EndpointConfig:
-    """How the server is asked. A model that the address does not name is the only one that the server has.
+    """How the server is asked.
+
+    A model that the address does not name is the only one that the server has.
 
     Raises ConfigError where the server has several or takes no such key, and ResourceError where it
     does not answer: before anything is asked, since a prompt gets seven tries.
@@ -51,7 +55,9 @@ def endpoint_of(
 def completed_by_server(
     config: EndpointConfig, prompts: Sequence[Prompt], replies: Path, *, policy: str
 ) -> list[Completion]:
-    """One completion a prompt. Killed and started again, it asks for none twice that `replies` holds.
+    """One completion a prompt.
+
+    Killed and started again, it asks for none twice that `replies` holds.
 
     Raises ResourceError where the server leaves prompts without a reply.
     """
@@ -68,8 +74,9 @@ def replies_to(
     silent = [reply for reply in found if reply.text is None]
     if silent:
         raise ResourceError(
-            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: {silent[0].reason}; "
-            "the other replies are kept: run the same command again to ask for these alone"
+            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: "
+            f"{silent[0].reason}; the other replies are kept: run the same command again to ask "
+            "for these alone"
         )
     return [
         Generated(
@@ -92,8 +99,9 @@ def _served(config: EndpointConfig, named: str) -> str:
         ) from error
     except openai.APIConnectionError as error:
         raise ResourceError(
-            f"{url}: no connection ({first_line(error.__cause__ or error)}), wanted a server that speaks OpenAI's protocol; "
-            "see that the server runs and that host and port are right, then run the same command again"
+            f"{url}: no connection ({first_line(error.__cause__ or error)}), wanted a server that "
+            "speaks OpenAI's protocol; see that the server runs and that host and port are right, "
+            "then run the same command again"
         ) from error
     except openai.OpenAIError as error:
         if named:

@@ -1,4 +1,6 @@
-"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the
+report.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ from models.engines.vllm_engine import engine_name
 from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
+from pipeline.harm_model import ACCEPTS
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
@@ -83,6 +86,7 @@ def work(context: Context) -> dict[str, Any]:
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.input(VALIDATION)),
+            "accepted": sorted(config.score.accept_failed_probes),
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
@@ -178,7 +182,8 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
+            f"{s.terms.licence}"
             for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
@@ -207,9 +212,10 @@ STAGE = Stage(
     ),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
-    settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
-    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
+    # The gate on the page names its limits, and release asks again: new limits measure nothing
+    # again. The gate's error rates are told for the limits of the day; release computes them again
+    # for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {

@@ -1,4 +1,6 @@
-"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm, and held to a limit on over-refusal."""
+"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm,
+and held to a limit on over-refusal.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import Row, read_scoreboard
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype, rows_at_once
+from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
-from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
+from pipeline.harm_model import AUDITED, harm_model
+from pipeline.policies import MODEL, base_config, generating, model_files, policy_of
 from pipeline.policy_recipe import Training, Watch
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes
@@ -80,7 +83,8 @@ class _Online:
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
-                f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length"
+                f"{len(asked) - len(kept)} prompts left out: no room for a completion in "
+                "model.max_length"
             )
         self.kinds = kinds_of(kept)
         self.context.say(
@@ -146,11 +150,7 @@ class _Online:
         )
 
     def _harm_model(self) -> HarmfulnessScorer:
-        scorer = HarmfulnessScorer.load(
-            self.context.input(REWARD_MODEL), generation_dtype(self.config.generation)
-        )
-        scorer.model.to(device(self.context.config))
-        return scorer
+        return harm_model(self.context, self.config.generation)
 
     def _independent(self) -> list[Any]:
         if not self.context.config.eval.factors:
@@ -167,9 +167,8 @@ class _Online:
 
         rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        drawn = (
-            last["drawn_over_refusal"] or drawn_first
-        )  # the first row was measured before anything was drawn
+        # The first row was measured before anything was drawn.
+        drawn = last["drawn_over_refusal"] or drawn_first
         return drawn_limits(
             _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
         )
@@ -194,8 +193,9 @@ class _Online:
         kept = before_parting(rows)
         if not any(row["epoch"] > 0 for row in kept):
             raise ModelError(
-                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward model ({self.context.input(REWARD_MODEL)}) "
-                "scores low there, train it on such completions, or lower rlhf.learning_rate or rlhf.measure_every"
+                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
+                f"model ({self.context.input(REWARD_MODEL)}) scores low there, train it on such "
+                "completions, or lower rlhf.learning_rate or rlhf.measure_every"
             )
         return kept
 
@@ -220,7 +220,9 @@ def _rates(row: Row) -> dict[str, float]:
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be known."""
+    """Without benign prompts of suites that validation has none of: their limit could not be
+    known.
+    """
     from eval.suites.loading import scoreboard_prompts
 
     wanted = context.config.eval.scoreboard
@@ -232,18 +234,22 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has none of that suite to hold a limit on"
+            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
+            "none of that suite to hold a limit on"
         )
     if not suites:
         raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal could be held; give benign sources, or "
-            "raise data.split.val or eval.scoreboard.benign_prompts"
+            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
+            "could be held; give benign sources, or raise data.split.val or "
+            "eval.scoreboard.benign_prompts"
         )
     return kept
 
 
 def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded like."""
+    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
+    like.
+    """
     twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):
@@ -266,7 +272,7 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="rlhf",
-    reads=(PROMPTS.of("train", "val"), MEASURED_ON[1]),
+    reads=(PROMPTS.of("train", "val"), *AUDITED),
     writes=TRAINED,
     settings=(*MODEL, "rlhf", "eval.factors", *MEASURED, *TRAINED_BY),
     beside=(*BESIDE, "dpo.rounds"),

@@ -64,7 +64,9 @@ class HarmfulnessScorer:
         )
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
+        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where
+        nothing is left to score.
+        """
         rows = [self._row(completion) for completion in completions]
         values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
         return [
@@ -100,6 +102,11 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
+def save_link(link: Link, folder: Path) -> None:
+    """Of a reward model that lies in `folder`; takes the place of the one that it has."""
+    write_json(folder / CALIBRATION, sealed(link.to_json()))
+
+
 def save_reward_model(
     model: HarmfulnessNetwork,
     tokenizer: Any,
@@ -108,16 +115,20 @@ def save_reward_model(
     link: Link,
     probe_rows: list[TokenRow],
 ) -> float:
-    """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
+    """Write it, reload it and compare logits, head included.
+
+    Consumes the model; returns the largest difference.
+    """
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
-    write_json(folder / CALIBRATION, sealed(link.to_json()))
+    save_link(link, folder)
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
         raise ModelError(
-            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable"
+            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "
+            "the export is not usable"
         )
     return difference

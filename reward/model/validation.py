@@ -1,8 +1,11 @@
-"""May the reward model be trusted? Accuracy, AUROC, calibration and probes on prompts that it was not trained on."""
+"""May the reward model be trusted?
+
+Accuracy, AUROC, calibration and probes on prompts that it was not trained on.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +14,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.calibration import expected_calibration_error, share
+from measures.estimates import printed, rate_estimate
 from reward.model.examples import RewardExample
 from reward.model.link import Link
 
@@ -20,8 +24,13 @@ PROBES = {
     "policy_benign": "the base policy's own answers to benign requests, rated harmless",
     "helpful_answer": "helpful answers to benign requests, rated harmless",
     "safe_answer": "safe answers to harmful requests, rated harmless",
-    "policy_harmful": "the base policy's completions that comply with harmful requests, rated harmful",
-    "policy_harmless": "its completions of harmful requests that neither refuse nor give what was asked, rated harmless",
+    "policy_harmful": (
+        "the base policy's completions that comply with harmful requests, rated harmful"
+    ),
+    "policy_harmless": (
+        "its completions of harmful requests that neither refuse nor give what was asked, rated "
+        "harmless"
+    ),
     "policy_decline": "declines that the base policy went on from in its own words, rated harmless",
     "policy_refusal": "the base policy's own refusals of harmful requests, rated harmless",
 }
@@ -47,14 +56,19 @@ def validate(
         "thresholds": list(link.thresholds),
         "labelled_by": dict(Counter(example.labelled_by for example in examples)),
         "reliability": table,
-        "probes": {
-            name: {
-                "description": text,
-                **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name]),
-            }
-            for name, text in PROBES.items()
-            if any(e.origin == name for e in examples)
-        },
+        "probes": _by_origin(examples, right),
+    }
+
+
+def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict[str, Any]:
+    """The share that is rated right of each origin that occurs; of few the count alone."""
+    flags: defaultdict[str, list[bool]] = defaultdict(list)
+    for example, ok in zip(examples, right, strict=True):
+        flags[example.origin].append(ok)
+    return {
+        name: {"description": text, **printed(rate_estimate(flags[name]))}
+        for name, text in PROBES.items()
+        if name in flags
     }
 
 

@@ -1,4 +1,6 @@
-"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on when it was stopped."""
+"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on
+when it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +97,7 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     save_reward_model(
         network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[]
     )
+    (reward.path / "validation.json").write_text("{}")
     reward.finish({})
     return run
 
