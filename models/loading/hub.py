@@ -23,7 +23,7 @@ def hub_is_away() -> bool:
 def _answers(address: str) -> bool:
     """Whatever it says: a refusal is an answer too."""
     try:
-        huggingface_hub.utils.get_session().head(address, timeout=10.0)
+        huggingface_hub.get_session().head(address, timeout=10.0)
     except Exception:  # of the network, the proxy and the client come dozens of types
         return False
     return True

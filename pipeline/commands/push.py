@@ -64,11 +64,12 @@ def push(request: Request) -> str:
 
 def _require_name(repo: str) -> None:
     """Before any file is read: the hub itself is asked last."""
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415  most runs never need it
-    from huggingface_hub.utils import validate_repo_id  # noqa: PLC0415
+    from huggingface_hub import utils  # noqa: PLC0415  most runs never need it
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
+    hub: Any = utils
     try:
-        validate_repo_id(repo)
+        hub.validate_repo_id(repo)
     except HFValidationError as error:
         raise ConfigError(
             f"{repo}: no name of a repository ({first_line(error)}); wanted owner/name, as in clinic/safer-7b"

@@ -136,7 +136,7 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    monkeypatch.setattr(huggingface_hub.utils, "get_session", Away)
+    monkeypatch.setattr(huggingface_hub, "get_session", Away)
     for _ in range(2):
         with pytest.raises(
             ModelError, match=r"^nobody/model: not in the cache.*hf download nobody"
