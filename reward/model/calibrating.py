@@ -1,4 +1,6 @@
-"""Which calibration a reward model gets: Platt's line with an intercept, isotonic regression, or the better one by validation."""
+"""Which calibration a reward model gets: Platt's line with an intercept, isotonic regression, or
+the one that errs less in validation.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from reward.model.link import Link, calibrated
 Calibration = Literal["platt", "isotonic", "chosen"]
 FOLDS = 5
 EDGE = 0.01
-"""Isotonic regression says 0 and 1 where a few rows agree; no so few rows show that."""
+"""Isotonic regression says 0 and 1 where a few rows agree, which shows no certainty."""
 Floats = NDArray[np.float64]
 
 
@@ -34,8 +36,11 @@ class Rows:
 
 
 def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, dict[str, Any]]:
-    """(the calibrated link, what validation.json says of the choice). Raises ValueError for isotonic regression of a link
-    with several thresholds, among which `chosen` has Platt's line alone."""
+    """(the calibrated link, what validation.json says of the choice).
+
+    Raises ValueError for isotonic regression of a link with several thresholds, for which `chosen`
+    has Platt's line alone.
+    """
     if kind == "isotonic" and len(link.thresholds) > 1:
         raise ValueError(f"isotonic: wanted one threshold, got {len(link.thresholds)}")
     losses = {name: held_out_loss(link, rows, name) for name in KINDS}
@@ -46,7 +51,9 @@ def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, dict[str, A
 
 
 def held_out_loss(link: Link, rows: Rows, kind: str) -> float | None:
-    """Log loss over whole groups left out; None where there are fewer than two, or more thresholds than the kind can do."""
+    """Log loss over whole groups left out; None with fewer than two groups, or where the kind
+    cannot do with so many thresholds.
+    """
     folds = min(FOLDS, len(set(rows.groups)))
     if folds < 2 or (kind == "isotonic" and len(link.thresholds) > 1):
         return None

@@ -1,4 +1,6 @@
-"""Isotonic regression beside Platt's line: scikit-learn's, kept in a file, and chosen where it errs less on groups left out."""
+"""Isotonic regression beside Platt's line: scikit-learn's, kept in a file, and chosen where it errs
+less on groups left out.
+"""
 
 from __future__ import annotations
 
