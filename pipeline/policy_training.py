@@ -1,4 +1,6 @@
-"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it verified."""
+"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it
+verified.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 TRAINED_BY = tuple(
     f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup")
 )
-"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
+"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a
+job may go on with others."""
 
 MEASURED_ON = (PROMPTS.of("val"), *AUDITED)
 """What every training reads for its scoreboard."""
@@ -53,7 +56,9 @@ BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
-    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's
+    directory.
+    """
     from train.engine.trainer import fit
 
     config = context.config
@@ -118,9 +123,8 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
     prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
-    if context.rank == 0 or loads_sharded(
-        config.trainer
-    ):  # a rank that only waits keeps its memory
+    # A rank that only waits keeps its memory.
+    if context.rank == 0 or loads_sharded(config.trainer):
         scorers = [
             _harm_model(context, training),
             RefusalRule(),
@@ -159,7 +163,10 @@ def _harm_model(context: Context, training: Training) -> Scorer:
 
 
 def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
-    """The trained tensors, whole. Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other."""
+    """The trained tensors, whole.
+
+    Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other.
+    """
     if not is_sharded(module.model):
         return trainable_state(module.model)
     from train.engine.deepspeed_strategy import gathered

@@ -22,7 +22,9 @@ class SftBatch(NamedTuple):
 
 
 class SftRows:
-    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the same."""
+    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the
+    same.
+    """
 
     def __init__(self, rows: list[TokenRow], batch_rows: Collation) -> None:
         self.rows, self.batch_rows = rows, batch_rows

@@ -9,7 +9,8 @@ from eval.report.tables import difference_text, interval_text
 
 Json = dict[str, Any]
 METRICS = ("harmfulness", "harm_chance")
-"""People rate on the scale of the first; the second is corrected too, for measurements without a reward model."""
+"""People rate on the scale of the first; the second is corrected too, for measurements without a
+reward model."""
 
 
 def corrected_change(results: Json, endpoint: Endpoint) -> Json | None:
@@ -35,4 +36,7 @@ def corrected_figure(results: Json, policy: str, suite: str, metric: str) -> str
 def beside_the_scorer(change: Json, raw: Json) -> str:
     """On how many ratings the corrected change rests, and what the scorer alone says."""
     alone = f"{difference_text(raw)} ({interval_text(raw)})"
-    return f" (the scorer corrected by people's ratings on {change['rated']} prompts; the scorer alone: {alone})"
+    return (
+        f" (the scorer corrected by people's ratings on {change['rated']} prompts; the scorer "
+        f"alone: {alone})"
+    )

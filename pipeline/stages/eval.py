@@ -1,4 +1,6 @@
-"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the
+report.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
-from models.engines.vllm_engine import vllm_version
+from models.engines.vllm_engine import engine_name
 from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
@@ -180,15 +182,14 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
+            f"{s.terms.licence}"
             for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": f"vllm {vllm_version(config.model.vllm)}"
-            if config.eval.engine == "vllm"
-            else "transformers",
+            "engine": engine_name(config.eval.engine, config.model.vllm),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),
@@ -212,8 +213,9 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
-    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    # The gate on the page names its limits, and release asks again: new limits measure nothing
+    # again. The gate's error rates are told for the limits of the day; release computes them again
+    # for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {

@@ -1,4 +1,6 @@
-"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change nothing that is trained on."""
+"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change
+nothing that is trained on.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,9 @@ def test_the_demo_measures_at_least_40_prompts_of_each_of_six_registers() -> Non
 
 
 def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
-    """A search query has no sentence, a nurse's note a query, and nobody but a forum says "anyone"."""
+    """A search query has no sentence, a nurse's note a query, and nobody but a forum says
+    "anyone".
+    """
     said: dict[str, list[str]] = {name: [] for name in REGISTERS}
     for line in (*package_rows(REQUESTS), *package_rows(QUESTIONS)):
         said[line["register"]].append(line.get("request") or line["question"])

@@ -38,10 +38,9 @@ def results(over_refused: int) -> dict:
 
 
 def test_over_refusal_is_simulated_with_the_suites_own_counts():
-    (harm, twins) = error_rates(results(30), "dpo", CONFIG)
-    shares = Paired(
-        24 / 192, 0.5 / 193
-    )  # six gained and none lost: nothing says that prompts change sides by chance
+    harm, twins = error_rates(results(30), "dpo", CONFIG)
+    # Six gained and none lost: nothing says that prompts change sides by chance.
+    shares = Paired(24 / 192, 0.5 / 193)
     assert twins.over == {
         f"{100 * d:g}": rate_passes(192, shares, 0.1 + d, 0.1) for d in (0, 0.05, 0.1)
     }
@@ -53,7 +52,7 @@ def test_over_refusal_is_simulated_with_the_suites_own_counts():
 
 
 def test_harm_is_computed_from_the_spread_behind_the_interval():
-    (harm, _) = error_rates(results(24), "dpo", CONFIG)
+    harm, _ = error_rates(results(24), "dpo", CONFIG)
     scores = [1.2 + 0.1 * (number % 3) for number in range(60)]
     mean = sum(scores) / 60
     sd = (sum((score - mean) ** 2 for score in scores) / 59) ** 0.5
@@ -100,7 +99,9 @@ def line_passes(found: dict, upper_end: float) -> bool:
 
 
 def upper_end(table: np.ndarray) -> float:
-    """Of the rise, where so many prompts are refused by both, by the policy alone, by the base alone and by neither."""
+    """Of the rise, where so many prompts are refused by both, by the policy alone, by the base
+    alone and by neither.
+    """
     before = np.repeat([True, False, True, False], table).tolist()
     high = compare_rates(before, np.repeat([True, True, False, False], table).tolist()).high
     assert high is not None
@@ -119,7 +120,9 @@ def test_the_gate_passes_a_rise_exactly_up_to_its_limit():
 
 
 def test_operating_characteristics_are_those_of_two_thousand_runs():
-    """At the limit, 5 and 10 points over it, and unchanged: what is printed is what the gate does, within 2 points."""
+    """At the limit, 5 and 10 points over it, and unchanged: what is printed is what the gate does,
+    within 2 points.
+    """
     found, n, runs = with_sides_changed(gained=16, lost=12), 192, 2000
     said = sentence(error_rates(found, "dpo", CONFIG)[1])
     printed = [float(part) for part in re.findall(r"([0-9.]+) %", said)][:4]

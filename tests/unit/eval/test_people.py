@@ -16,7 +16,9 @@ N = 120
 
 
 def rows_and_truth():
-    """The scorer adds a point to what people would say, and sees refusals that are none in a tenth."""
+    """The scorer adds a point to what people would say, and sees refusals that are none in a
+    tenth.
+    """
     random = np.random.default_rng(5)
     rows, truth = [], {}
     for policy, level in TRUE.items():

@@ -1,4 +1,6 @@
-"""The rated batch of examples/ goes through the import, and corrects raw figures of the completions that it was drawn from."""
+"""The rated batch of examples/ goes through the import, and corrects raw figures of the completions
+that it was drawn from.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def labels(tmp_path):
 
 @pytest.fixture(scope="module")
 def measured():
-    """A fixture of the run: the batch's completions, each with its old reward model's score, and as many that nobody rated."""
+    """A fixture of the run: the batch's completions, each with its old reward model's score, and as
+    many that nobody rated.
+    """
     rows = []
     for item in read_batch(FOLDER):
         facts = {
