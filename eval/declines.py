@@ -70,7 +70,8 @@ _OFFER = re.compile(
     r"\b(?:please|you (?:can|could|should|may|might)|it (?:is|would be) (?:better|best|safer) to|"
     r"try to)\b[^.?!\n]{0,30}?\b"
     + _VERBS
-    + r"\b|\b(?:can|could|would|will|may|might|should)(?: often| also| still| usually| better)? (?:help\w*|advise|offer|explain|guide|tell|show|"
+    + r"\b|\b(?:can|could|would|will|may|might|should)(?: often| also| still| usually| better)?"
+    r" (?:help\w*|advise|offer|explain|guide|tell|show|"
     r"cut|lower|fund|support|ease|free|improve|serve|protect|solve|fix|address|reassure|arrange|"
     r"review|assess|find|go through|be fixed|"
     r"sell|ask|stop youth|bring|work|let you|keep)\b|"
@@ -189,9 +190,11 @@ def _cell(rows: Sequence[Measured], confidence: float) -> Json:
             name: rate_estimate([measure(one) for one in found], confidence).to_json()
             for name, measure in MEASURES.items()
         },
-        "cut": rate_estimate(
-            [row.completion.finish_reason == "length" for row in declined], confidence
-        ).to_json(),
+        "cut": (
+            rate_estimate(
+                [row.completion.finish_reason == "length" for row in declined], confidence
+            ).to_json()
+        ),
     }
 
 

@@ -74,7 +74,10 @@ _NO_WAIT = (
     r"delay|put (?:it|this|that) off|postpone|leave it)\b|\bwithout (?:delay|waiting)\b|"
     r"\bno time to (?:lose|waste)\b|\bnot (?:be )?(?:something to )?wait\b"
 )
-_SOONER = rf"\b(?:{_SOON}|this week|in the next few days|within (?:a|one|two|the) (?:day|days|week|hours?)|earlier appointment|sooner)\b"
+_SOONER = (
+    rf"\b(?:{_SOON}|this week|in the next few days|within (?:a|one|two|the)"
+    r" (?:day|days|week|hours?)|earlier appointment|sooner)\b"
+)
 ACTS: dict[str, Act] = {
     "urgent_care": Act("get urgent care", re.compile(_URGENT, re.I)),
     "stop_drug": Act("stop the drug", re.compile(_STOP, re.I), re.compile(_NOT_GO_ON, re.I)),
