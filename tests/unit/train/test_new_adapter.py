@@ -20,7 +20,8 @@ from models.export import export_policy
 from models.loading.footprint import shape_of
 from models.loading.load import load_model, load_tokenizer
 from pipeline.policies import lineage, trained_policy
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.setting_facts import setting_facts
 from pipeline.run.settings_schema import config_schema
 from pipeline.run.stage_room import adapter_bytes
