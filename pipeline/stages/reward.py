@@ -9,7 +9,7 @@ from models.adapters.trained import load_trainable_state
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
-from pipeline.policy_training import TRAINED_BY, state_of
+from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
@@ -27,6 +27,7 @@ from records.stage_folder import write_json, write_records
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
+from train.engine.optimisation import Optimisation
 
 MIN_PROBED = 20
 
@@ -35,6 +36,7 @@ def work(context: Context) -> dict[str, Any]:
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.weights import state_of
 
     config, settings = context.config, context.config.reward
     examples = _examples(context)
@@ -63,7 +65,13 @@ def work(context: Context) -> dict[str, Any]:
     context.say(
         f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning"
     )
-    module = made_module(training, network, _optimisation(config, steps))
+    module = made_module(
+        training,
+        network,
+        Optimisation(
+            learning_rate=settings.learning_rate, total_steps=steps, optimiser=settings.optimiser
+        ),
+    )
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
     for line in forget_metrics_after(
@@ -100,16 +108,6 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
         seed=config.seed,
         objective=settings.objective,
     )
-
-
-def _optimisation(config: RunConfig, steps: int) -> dict[str, Any]:
-    trainer = config.trainer
-    return {
-        "learning_rate": config.reward.learning_rate,
-        "weight_decay": trainer.weight_decay,
-        "warmup": trainer.warmup,
-        "total_steps": steps,
-    }
 
 
 def _examples(context: Context) -> list[RewardExample]:

@@ -31,6 +31,8 @@ class Part(NamedTuple):
 class RolloutRows:
     """Prompts with the most tokens that one of them and its completions can take; each prompt counts the same."""
 
+    units: Sequence[int] | None = None
+
     def __init__(
         self,
         asked: Sequence[Asked],
