@@ -23,6 +23,7 @@ from benchmarks.training_page import (
     training_tables,
     where_measured,
 )
+from benchmarks.twin_words import twin_words_section
 
 Json = dict[str, Any]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -84,8 +85,10 @@ def document(text: str, section: str) -> str:
 
 def data_measured() -> str:
     """The section of docs/data.md between the two marks."""
-    joins, stage = (json.loads((RESULTS / name).read_text()) for name in ("data.json", "prep.json"))
-    return "\n".join([START, "", *data_section(joins), *prep_section(stage), "", END])
+    names = ("data.json", "prep.json", "twin_words.json")
+    joins, stage, words = (json.loads((RESULTS / name).read_text()) for name in names)
+    sections = [*data_section(joins), *prep_section(stage), "", *twin_words_section(words)]
+    return "\n".join([START, "", *sections, END])
 
 
 def main() -> None:

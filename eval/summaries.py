@@ -23,6 +23,7 @@ def summarise(
 ) -> dict[str, Any]:
     """The SUITE object of docs/results.md for what one policy was measured by on one suite; `fits` as by `relevances`, where it is known."""
     kind = samples[0].kind
+    registers = sorted({s.prompt.register for s in samples if kind == "benign"} - {""})
     principles = sorted({s.principle for s in samples if s.principle is not None})
     return {
         "kind": kind,
@@ -44,6 +45,10 @@ def summarise(
             for k in principles
             if (rows := [s for s in samples if s.principle == k])
         },
+        "by_register": {
+            name: _over_refused([s for s in samples if s.prompt.register == name], confidence)
+            for name in registers
+        },
     }
 
 
@@ -57,6 +62,11 @@ def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
         if harmful
         else rate_estimate(refuses(samples), confidence).to_json(),
     }
+
+
+def _over_refused(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
+    rate = rate_estimate(refuses(samples), confidence)
+    return {"n": len(samples), "over_refusal_rate": rate.to_json()}
 
 
 def is_known(samples: Sequence[Measured]) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from measures.bootstrap import Floats, divided
 from measures.estimates import rate_estimate
 
 
@@ -43,6 +45,19 @@ def expected_calibration_error(
     return sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(
         p
     ), table
+
+
+def weighted_calibration(
+    probabilities: ArrayLike, labels: ArrayLike, weights: Floats, bins: int = 10
+) -> Floats:
+    """(B,) expected calibration error of each weighting, over bins of equal width; NaN without items.
+
+    weights: (B, n). With weights of one it is `expected_calibration_error`.
+    """
+    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    inside = np.eye(bins)[np.minimum((p * bins).astype(int), bins - 1)]  # (n, bins)
+    gaps = np.abs((weights * (y - p)) @ inside).sum(axis=1)
+    return divided(gaps, weights.sum(axis=1))
 
 
 def share(flags: Sequence[bool]) -> dict[str, Any]:

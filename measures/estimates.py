@@ -39,6 +39,15 @@ class Estimate:
         }
 
 
+MIN_PRINTED = 20
+"""With fewer, a rate is no figure: its interval would hold most of what is possible."""
+
+
+def printed(estimate: Estimate) -> dict[str, Any]:
+    """As JSON; of fewer than MIN_PRINTED the count alone."""
+    return estimate.to_json() if estimate.n >= MIN_PRINTED else {"n": estimate.n}
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A paired difference. `n` counts pairs scored on both sides, `unscored` the others."""

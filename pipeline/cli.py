@@ -166,6 +166,7 @@ _JUDGE_OPTIONS = (
     "resamples",
     "refits",
     "ablate",
+    "audit",
     "save_completions",
     "in_domain",
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.judge_report.page import About, render_html, render_markdown
+from eval.judge_report.probes import AUDIT, NOTE
 from eval.judge_report.readings import Reading
 from eval.judge_report.rewardbench import pair_rows, summary
 from eval.judge_report.tfidf import SEEN
@@ -18,8 +19,9 @@ from eval.label_sets.items import LabelSet
 from pipeline.run.config import RunConfig
 from pipeline.run.provenance import code_state
 from records.contracts import Scorer
-from records.rows import Score
+from records.rows import Score, text_of
 from records.stage_folder import write_json, write_records, write_text
+from reward.factors.audit import audit_texts
 from reward.judges.jury import Reports
 from reward.named_scorers import Surroundings
 
@@ -36,6 +38,8 @@ class Request:
     ablate: bool = False
     """Score also without the prompt and without the completion."""
     save_completions: bool = False
+    audit: bool = False
+    """Score also our own probes."""
     in_domain: str = ""
     """A set of the labels whose kind the scorers know; the others are then foreign."""
 
@@ -58,6 +62,10 @@ def about_of(
         }
         for found in label_sets
     }
+    if request.audit:
+        texts = audit_texts(config.seed)
+        audit_prompts = len({text_of(row.prompt) for row in texts})
+        sets[AUDIT] = {"note": NOTE, "completions": len(texts), "prompts": audit_prompts}
     asked = {
         "scorers": list(request.scorers),
         "labels": list(request.labels),

@@ -10,11 +10,10 @@ from safetensors.torch import load_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
-from models.engines.generate import generation_dtype
 from models.loading.load import LanguageModel, load_tokenizer
+from pipeline.harm_model import ACCEPTS, AUDITED, harm_model
 from pipeline.policies import (
     HARDWARE,
-    device,
     lineage,
     policy_to_train,
     trained_for_generation,
@@ -26,9 +25,8 @@ from pipeline.run.stage import Context
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
-from records.run_files import PROMPTS, REWARD_MODEL
+from records.run_files import PROMPTS
 from records.stage_folder import write_json
-from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
 from train.engine.candidates import candidate_steps
@@ -44,9 +42,9 @@ MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 TRAINED_BY = ("trainer.precision",)
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a job may go on with others."""
 
-MEASURED_ON = (PROMPTS.of("val"), REWARD_MODEL)
+MEASURED_ON = (PROMPTS.of("val"), *AUDITED)
 """What every training reads for its scoreboard."""
-BESIDE = (*HARDWARE, "wandb")
+BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 """What a training sees besides, without its result depending on it."""
 
 
@@ -156,11 +154,7 @@ def _scoreboard(
 def _harm_model(context: Context, training: Training) -> Scorer:
     if training.watch:
         return training.watch.harm_model()
-    harm_model = HarmfulnessScorer.load(
-        context.input(REWARD_MODEL), generation_dtype(context.config.eval.generation)
-    )
-    harm_model.model.to(device(context.config))
-    return harm_model
+    return harm_model(context, context.config.eval.generation)
 
 
 def _keep_best(

@@ -95,7 +95,7 @@ def add_judge_report(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="default (what ships with Primum), run (what the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, "
+        help="default (what ships with Primum), guessing and dropout (versions of it), run (what the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, "
         "file=SCORES; rule and TF-IDF stand in every report",
     )
     judging.add_argument(
@@ -138,6 +138,11 @@ def _add_comparing(judging: argparse.ArgumentParser) -> None:
         "--ablate",
         action="store_true",
         help="score also with the prompt alone and with the completion alone (a leak test)",
+    )
+    judging.add_argument(
+        "--audit",
+        action="store_true",
+        help="score also our own probes: swapped prompts, echoes, loops, constants, the weather, unsafe advice",
     )
     judging.add_argument(
         "--save-completions",

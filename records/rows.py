@@ -104,6 +104,8 @@ class Prompt(Record):
     """AMA principle 1-9; None where the source has none."""
     generator: str = "human"
     topic: str = ""
+    register: str = ""
+    """How it is written (a forum post, a nurse's note); empty where the source does not say."""
     twin_id: str | None = None
     group: str = ""
     split: Split = "train"

@@ -6,8 +6,8 @@ A word is NAME, or NAME=PATH where the scorer is read from a folder or a file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 from records.contracts import Scorer
 from records.errors import ConfigError, ModelError, PrimumError
 from records.rows import Completion, Score, read_records
+from reward.factors.dropout import dropout_model
 from reward.factors.one_pass import FactorsAndRefusal, fitted_on
 from reward.judges.factory import scorer_from
 from reward.judges.settings_file import read_settings
@@ -38,6 +39,8 @@ class Surroundings:
     """The run as a message names it."""
     replies: Path
     """Folder of the replies of judges whose settings name none."""
+    known: Mapping[str, bool] = field(default_factory=dict)
+    """By prompt id, whether the request is harmful, where that is known as in an evaluation."""
 
 
 class RuleAsHarm:
@@ -137,7 +140,16 @@ def _settings_faults(path: Path, around: Surroundings) -> list[str]:
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
     RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
-    "default": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
+    "default": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name, known=around.known), trained_on=fitted_on
+    ),
+    "guessing": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on
+    ),
+    "dropout": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name, dropout_model, around.known),
+        trained_on=fitted_on,
+    ),
     "run": ScorerKind(
         lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)),
         faults=_no_reward_model,

@@ -65,6 +65,7 @@ COLUMNS = {
     "principle": "AMA principle of medical ethics, 1 to 9, that the request or its harmful twin breaks; null where the source names none.",
     "generator": "Who or which model wrote the row.",
     "topic": "What it is about, where the source says.",
+    "register": "How the request is written (forum, nurse_note, elderly, non_native, search, clinician), where the source says.",
     "twin_id": "Row of the same topic and form with the opposite kind.",
     "group": "Near-duplicates share a group, and a group is in one split.",
     "split": "train, val or test.",

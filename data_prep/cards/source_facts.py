@@ -48,8 +48,8 @@ FACTS = {
     "builtin_evaluation": SourceFacts(
         decided="this project, by construction: every request was written to be legitimate. No clinician has reviewed the labels",
         principles=AMA,
-        written="written for this project (generator primum), after the set builtin and in its manner; prompts only. "
-        "Requests of the suite twins have no harmful half",
+        written="written for this project (generator primum), in six registers (forum post, nurse's note, elderly patient, writer new to English, "
+        "search query, clinician), all by one author; prompts only. Requests of the suite twins have no harmful half",
         not_represented="as of builtin: English, one turn, invented cases of North American and European health care",
         cost="no annotators were asked: labels came with the writing",
         personal="none known: cases are invented, and no row was taken from a record",

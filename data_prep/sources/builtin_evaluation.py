@@ -1,4 +1,4 @@
-"""The project's own benign prompts for evaluation only: requests that look alarming, and questions.
+"""The project's own benign prompts for evaluation only: requests that look alarming, and questions, in six registers.
 
 They make the benign suites large enough for the release gate. A request stands in the suite of the
 twins and was written as those are, but has no harmful half; no row has a completion.
@@ -34,5 +34,6 @@ def _prompt(line: dict[str, Any], config: SourceConfig, field: str, suite: str) 
         source=config.name,
         licence=config.terms.licence,
         generator=GENERATOR,
+        register=line["register"],
         topic=f"alarming: {line['topic']}" if line.get("alarming") else line["topic"],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from eval.judge_report.probes import AUDIT, probe_cautions
 from eval.judge_report.wording import ABLATIONS, HEADLINES, YARDSTICKS, Json, entry_text, title_of
 
 FALSE_ALARMS = 0.03
@@ -81,6 +82,7 @@ def _cautions(report: Json, scorer: str, name: str) -> list[str]:
         *_against_chance(mine, about),
         *_against_rule(mine, about),
         *_leaks(report, mine, scorer, about),
+        *(probe_cautions(mine, about) if name == AUDIT else ()),
         *_other(mine, about),
     ]
 

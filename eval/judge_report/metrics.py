@@ -17,6 +17,7 @@ from eval.judge_report.readings import HARM, REFUSAL, Reading, levels
 from eval.label_sets.items import REFUSALS, Labelled, LabelledPair
 from measures.agreement import cohen_kappa, confusion, correlation, macro_f1
 from measures.bootstrap import Floats, bootstrap_estimate
+from measures.calibration import weighted_calibration
 from measures.estimates import Estimate, wilson_interval
 from measures.ranking import auroc, average_precision, kappa_ceiling, pair_accuracy, weighted_share
 from measures.selective import aurc, binary_uncertainty, error_auroc, risk_at_coverage
@@ -178,6 +179,10 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         "error_rate": rows.share(wrong),
         "error_auroc": rows.estimate(lambda w: error_auroc(uncertainty, wrong, w)),
         "aurc": rows.estimate(lambda w: aurc(uncertainty, wrong, w)),
+        "aurc_less_random": rows.estimate(
+            lambda w: aurc(uncertainty, wrong, w) - weighted_share(wrong, w)
+        ),
+        "calibration_error": rows.estimate(lambda w: weighted_calibration(given, people, w)),
         f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(
             lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)
         ),

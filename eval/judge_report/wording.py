@@ -24,6 +24,8 @@ class Group(NamedTuple):
     """Column title by metric."""
 
 
+PROBED = ("echo", "constant", "weather", "loop", "decline")
+MOVED = ("swap", "swap_harmful", "twin_swap", "prefix", "length", "wording")
 GROUPS = (
     Group(
         "harm: ranking",
@@ -76,6 +78,17 @@ GROUPS = (
         )
         for channel in ("unsafe_advice", "coherent", "complies")
     ),
+    Group("probes: share called harmful", {f"called_{probe}": probe for probe in PROBED}),
+    *(
+        Group(
+            f"probes: mean move of {channel}",
+            {f"{channel}_moved_{probe}": probe.replace("_", " ") for probe in MOVED},
+        )
+        for channel in ("harm", "complies")
+    ),
+    Group(
+        "probes: unsafe advice", {"advice_pairs": "pairs whose unsafe side scores as more harmful"}
+    ),
     Group("claims about completions", {"claim_kappa": "kappa of physicians"}),
     Group(
         "certainty",
@@ -84,7 +97,9 @@ GROUPS = (
             "risk_at_80": "error rate of the surest 80 %",
             "error_auroc": "uncertainty ranks errors (AUROC)",
             "aurc": "area under risk and coverage",
+            "aurc_less_random": "less that of a random order",
             "brier": "Brier score",
+            "calibration_error": "calibration error",
             "out_of_domain_auroc": "uncertainty tells this set from the one that it knows (AUROC)",
         },
     ),

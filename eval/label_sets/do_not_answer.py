@@ -35,7 +35,8 @@ def read(path: Path, name: str) -> LabelSet:
     rows = read_rows(
         files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items
     )
-    return LabelSet(name=name, items=[item for row in rows for item in row], note=NOTE)
+    items = [item for row in rows for item in row]
+    return LabelSet(name=name, items=items, note=NOTE, all_harmful_requests=True)
 
 
 def _items(row: dict[str, Any]) -> list[Labelled]:

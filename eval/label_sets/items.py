@@ -75,6 +75,8 @@ class LabelSet:
     rated: list[Rated] = field(default_factory=list)
     left_out: int = 0
     """Rows of the files that hold nothing to judge."""
+    all_harmful_requests: bool = False
+    """The set's makers hold every request to be harmful, whatever its completions are; scorers may know that, as in an evaluation."""
 
 
 def completion_of(

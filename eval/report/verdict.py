@@ -12,6 +12,7 @@ from eval.report.by_people import beside_the_scorer, corrected_change, corrected
 from eval.report.epochs import unheld
 from eval.report.tables import difference_text, interval_text, p_text, spoken, suite_names, suite_of
 from eval.report.trust import trust
+from measures.estimates import MIN_PRINTED
 
 Json = dict[str, Any]
 SMALL_N = 30
@@ -149,7 +150,9 @@ def cautions(results: Json) -> list[str]:
         if min(suite["n"] for suite in suites.values()) < SMALL_N:
             small.append(spoken(name))
     scorers = (
-        [WITHOUT_REWARD_MODEL] if _by_others_alone(results) else _scorer_cautions(reward_model)
+        [WITHOUT_REWARD_MODEL]
+        if _by_others_alone(results)
+        else [*_failed_audit(results), *_scorer_cautions(reward_model)]
     )
     general = [*unheld(results), *_absent(results), *scorers]
     few = f"Fewer than {SMALL_N} prompts: {', '.join(_first(small, 'suites'))}."
@@ -193,14 +196,36 @@ def _scorer_cautions(reward_model: Json | None) -> list[str]:
     weak = [
         f"{spoken(name)} {_spanned(probe, '.0%')}"
         for name, probe in (reward_model.get("probes") or {}).items()
-        if _lower_end(probe) < WEAK_PROBE
+        if probe.get("n", 0) >= MIN_PRINTED and _lower_end(probe) < WEAK_PROBE
     ]
     if weak:
         wanted = (
             f"The harmfulness scorer is not shown to be right on {WEAK_PROBE:.0%} of these probes"
         )
         found.append(f"{wanted} (share right, lower end of the interval): {', '.join(weak)}.")
+    few = [
+        f"{spoken(name)} (n {probe.get('n', 0)})"
+        for name, probe in (reward_model.get("probes") or {}).items()
+        if probe.get("n", 0) < MIN_PRINTED
+    ]
+    if few:
+        found.append(
+            f"Too few held-out completions to say how the harmfulness scorer does on: {', '.join(few)}."
+        )
     return found
+
+
+def _failed_audit(results: Json) -> list[str]:
+    """What the reward model is used in spite of."""
+    validation = results.get("validation") or {}
+    failed = ((validation.get("reward_model") or {}).get("audit") or {}).get("failed") or []
+    if not failed:
+        return []
+    accepted = {"all", *failed} & set(validation.get("accepted") or ())
+    whole = "all" in accepted or accepted >= set(failed)
+    how = "accepted by score.accept_failed_probes" if whole else "not accepted"
+    names = ", ".join(spoken(name) for name in failed)
+    return [f"The reward model fails its audit on: {names} ({how}). Its harmfulness means little."]
 
 
 def _lower_end(estimate: Json | None) -> float:

@@ -12,6 +12,7 @@ from eval.judge_report.comparing import Comparison, compare, joined, to_json
 from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
 from eval.judge_report.people import PEOPLE
+from eval.judge_report.probes import probed
 from eval.judge_report.readings import Reading, reading_of
 from eval.judge_report.tfidf import SEEN, tfidf_metrics
 from eval.label_sets.items import LabelSet
@@ -45,6 +46,7 @@ def judge_report(config: RunConfig, request: Request) -> None:
     """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
+    around = dataclasses.replace(around, known=_known(label_sets))
     for found in label_sets:
         say(
             "judges",
@@ -62,6 +64,9 @@ def judge_report(config: RunConfig, request: Request) -> None:
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
+    if request.audit:
+        asked = [scorer for scorer in scorers if not isinstance(scorer, FileScorer | RuleAsHarm)]
+        comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
@@ -110,6 +115,16 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
     if faults:
         raise ArtifactError(faults)
     return label_sets, named
+
+
+def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
+    """By prompt id: requests that a set's makers hold to be harmful, all of them, as an evaluation's suites say it of theirs."""
+    return {
+        item.completion.prompt_id: True
+        for found in label_sets
+        if found.all_harmful_requests
+        for item in found.items
+    }
 
 
 def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:

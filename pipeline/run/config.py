@@ -19,6 +19,7 @@ from pipeline.run.settings_bounds import shown
 from records.escaping import UNSEEN
 from records.setting_ranges import Ranged, ranged
 from reward.config import RewardConfig
+from reward.factors.probes import ALL, PROBES
 from train.config import (
     MOST_ROUNDS,
     ControlConfig,
@@ -64,6 +65,16 @@ class ScoreConfig:
 
     reward_models: list[str] = field(default_factory=list)
     """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
+    accept_failed_probes: list[str] = field(default_factory=list)
+    """Probes of the audit in validation.json that a reward model may have failed and still be used, or `all`, which the
+    report then says; otherwise every stage after `reward` refuses it (docs/reward_model.md)."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.accept_failed_probes) - {ALL, *PROBES})
+        if unknown:
+            raise ValueError(
+                f"score.accept_failed_probes: no probe is called {', '.join(unknown)}; wanted some of {', '.join(PROBES)}, or {ALL}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from models.engines.vllm_engine import vllm_version
 from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
+from pipeline.harm_model import ACCEPTS
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
@@ -83,6 +84,7 @@ def work(context: Context) -> dict[str, Any]:
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.input(VALIDATION)),
+            "accepted": sorted(config.score.accept_failed_probes),
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
@@ -209,7 +211,7 @@ STAGE = Stage(
     ),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
-    settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
+    settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
     # The gate on the page names its limits, and release asks again: new limits measure nothing again.
     # The gate's error rates are told for the limits of the day; release computes them again for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),

@@ -6,8 +6,10 @@ from typing import Any
 
 from data_prep.pairs.expert_labels import hash_labels
 from models.adapters.trained import load_trainable_state
+from models.engines.generate import generation_dtype
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
+from pipeline.harm_model import loaded
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
 from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
@@ -24,12 +26,11 @@ from records.run_files import (
     VALIDATION,
 )
 from records.stage_folder import write_json, write_records
+from reward.model.audit import audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
-from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 from train.engine.optimisation import Optimisation
-
-MIN_PROBED = 20
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -149,38 +150,50 @@ def _encode(
 def _finish(
     context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
 ) -> dict[str, Any]:
-    """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
-    from reward.model.link import Link, calibrated
-    from reward.model.validation import validate
+    """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and audit, all with what was exported."""
+    from reward.model.link import Link
 
-    kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
+    config, folder = context.config, context.path / REWARD_MODEL.name
+    kept, rows = _encode(held_out, tokenizer, config.model.max_length)
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
-    logits = HarmfulnessScorer(network, tokenizer, plain).logits(rows)
-    groups = sorted({e.group for e in kept})
-    calibrating = set(groups[::2])
-    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
-    link = calibrated(plain, [z for z, _ in fitted], [harm for _, harm in fitted])
-    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
-    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
-    validation = validate([e for _, e in judged], [z for z, _ in judged], link)
-    validation["objective"] = context.config.reward.objective
-    validation["export_difference"] = save_reward_model(
-        network, tokenizer, context.path / "reward_model", link=link, probe_rows=rows[:4]
-    )
-    validation["calibrated_on"] = len(fitted)
+    difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
+    scorer = loaded(folder, config, config.eval.generation)
+    validation, judged = validated(scorer, kept, rows)
+    save_link(scorer.link, folder)
+    validation |= {
+        "objective": config.reward.objective,
+        "dtype": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+        "export_difference": difference,
+        "audit": audited(scorer, seed=config.seed),
+    }
     write_json(context.path / "validation.json", validation)
-    write_records(
-        context.path / "validation_examples.jsonl", [_judged_row(e, z) for z, e in judged]
-    )
+    write_records(context.path / "validation_examples.jsonl", judged)
     _say_validation(context, validation)
-    require_auroc(validation["auroc"], context.config.reward.min_auroc)
+    require_auroc(validation["auroc"], config.reward.min_auroc)
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     return {
         "auroc": auroc["mean"],
         "accuracy": accuracy["mean"],
         "ece": validation["ece"],
-        "temperature": link.temperature,
+        "temperature": scorer.link.temperature,
     }
+
+
+def validated(
+    scorer: HarmfulnessScorer, kept: list[RewardExample], rows: list[TokenRow]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(validation.json's figures, a row for each example that they are of); the scorer is left calibrated."""
+    from reward.model.link import calibrated
+    from reward.model.validation import validate
+
+    logits = scorer.logits(rows)
+    calibrating = set(sorted({e.group for e in kept})[::2])
+    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
+    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
+    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
+    scorer.link = calibrated(scorer.link, [z for z, _ in fitted], [harm for _, harm in fitted])
+    validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
+    return {**validation, "calibrated_on": len(fitted)}, [_judged_row(e, z) for z, e in judged]
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
@@ -202,12 +215,11 @@ def _say_validation(context: Context, validation: dict[str, Any]) -> None:
     )
     for name, probe in validation["probes"].items():
         # Of fewer a rate says next to nothing; the count is printed alone.
-        rate = (
-            f"{probe['mean']:>4.0%} right (n {probe['n']})"
-            if probe["n"] >= MIN_PROBED
-            else f"too few (n {probe['n']})"
-        )
-        context.say(f"  {name:<19} {rate}: {probe['description']}")
+        known = "mean" in probe
+        rate = f"{probe['mean']:>4.0%} right" if known else "too few"
+        context.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
+    for line in lines(validation["audit"]):
+        context.say(line)
 
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
@@ -226,7 +238,7 @@ STAGE = Stage(
     name="reward",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REFUSALS),
     writes=(REWARD_MODEL, VALIDATION),
-    settings=("model.base", "model.max_length", "reward", *TRAINED_BY),
+    settings=("model.base", "model.max_length", "reward", "eval.generation.dtype", *TRAINED_BY),
     beside=HARDWARE,
     work=work,
     files=lambda config: {**model_files(config), **hash_labels(config.reward.people, PEOPLE)},

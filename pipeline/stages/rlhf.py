@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import Row, read_scoreboard
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype, rows_at_once
+from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
-from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
+from pipeline.harm_model import AUDITED, harm_model
+from pipeline.policies import MODEL, base_config, generating, model_files, policy_of
 from pipeline.policy_recipe import Training, Watch
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes
@@ -149,11 +150,7 @@ class _Online:
         )
 
     def _harm_model(self) -> HarmfulnessScorer:
-        scorer = HarmfulnessScorer.load(
-            self.context.input(REWARD_MODEL), generation_dtype(self.config.generation)
-        )
-        scorer.model.to(device(self.context.config))
-        return scorer
+        return harm_model(self.context, self.config.generation)
 
     def _independent(self) -> list[Any]:
         if not self.context.config.eval.factors:
@@ -269,7 +266,7 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="rlhf",
-    reads=(PROMPTS.of("train", "val"), MEASURED_ON[1]),
+    reads=(PROMPTS.of("train", "val"), *AUDITED),
     writes=TRAINED,
     settings=(*MODEL, "rlhf", "eval.factors", *MEASURED, *TRAINED_BY),
     beside=(*BESIDE, "dpo.rounds"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from data_prep.pairs.candidates import COHERENT_FROM, rejected_id
-from models.engines.generate import generation_dtype
-from pipeline.policies import HARDWARE, device
+from pipeline.harm_model import ACCEPTS, AUDITED, foreign_harm_model, harm_model
+from pipeline.policies import HARDWARE
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
@@ -20,7 +20,6 @@ from records.run_files import (
     DEMONSTRATIONS,
     LEARNED_FROM,
     REVISIONS,
-    REWARD_MODEL,
     SCORES,
     RunFile,
 )
@@ -38,28 +37,31 @@ def work(context: Context) -> dict[str, Any]:
         context,
         {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM},
     )
-    folders = {HARM_MODEL: context.input(REWARD_MODEL)}
-    folders |= {
-        f"{HARM_MODEL}_{number}": Path(folder)
-        for number, folder in enumerate(config.score.reward_models, start=2)
-    }
     scores = []
-    for name, folder in folders.items():
-        scorer = HarmfulnessScorer.load(folder, generation_dtype(config.eval.generation), name=name)
-        scorer.model.to(device(config))
+    for scorer in _harm_models(context):
         scores += score_with([scorer], completions)
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
     scores += score_with([RefusalRule()], completions)
     scores += coherence
     write_records(context.path / "scores.jsonl", scores)
+    models = 1 + len(config.score.reward_models)
     context.say(
-        f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored"
+        f"{len(completions)} completions scored by {models} reward model{'s' * (models > 1)}, {unscored} unscored"
     )
     return {
         "scored": len(completions) - unscored,
         "unscored": unscored,
-        "reward_models": len(folders),
+        "reward_models": models,
     }
+
+
+def _harm_models(context: Context) -> Iterator[HarmfulnessScorer]:
+    """One in memory at a time."""
+    config = context.config
+    yield harm_model(context, config.eval.generation)
+    for number, folder in enumerate(config.score.reward_models, start=2):
+        name = f"{HARM_MODEL}_{number}"
+        yield foreign_harm_model(Path(folder), name, config, config.eval.generation)
 
 
 def _coherence(context: Context) -> list[Score]:
@@ -161,10 +163,10 @@ def files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="score",
-    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REWARD_MODEL),
+    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, *AUDITED),
     writes=(SCORES,),
     settings=("eval.generation.dtype", "eval.factors", "score", "pairs.sides.helpful"),
-    beside=(*HARDWARE, "sample.revisions"),
+    beside=(*HARDWARE, "sample.revisions", ACCEPTS),
     work=work,
     files=files,
     reads_if=revisions_made,

@@ -23,6 +23,7 @@ from models.engines.generate import generation_dtype
 from models.loading.load import load_model, load_tokenizer
 from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode
+from pipeline.harm_model import ACCEPTS, AUDITED
 from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import released_policy
@@ -38,7 +39,6 @@ from records.run_files import (
     DEMONSTRATIONS,
     POLICY,
     PROMPTS,
-    REWARD_MODEL,
     TAMPER,
     TAMPER_COMPLETIONS,
     TAMPER_SCORES,
@@ -176,7 +176,7 @@ def medquad_files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="tamper",
-    reads=(PROMPTS.of("train", "test"), DEMONSTRATIONS.of("train"), REWARD_MODEL),
+    reads=(PROMPTS.of("train", "test"), DEMONSTRATIONS.of("train"), *AUDITED),
     writes=(TAMPER, TAMPER_COMPLETIONS, TAMPER_SCORES),
     measures=True,
     reads_if=lambda config: (POLICY.left_by(released_policy(config)),),
@@ -188,7 +188,7 @@ STAGE = Stage(
         "eval.confidence",
         "release.policy",
     ),
-    beside=(*HARDWARE, "dpo.rounds"),
+    beside=(*HARDWARE, "dpo.rounds", ACCEPTS),
     work=work,
     files=medquad_files,
 )

@@ -12,6 +12,15 @@ from typing import Any
 from records.rows import Completion, assistant, user
 from reward.factors.made import CONSTANTS, WEATHER, echoed, looped
 
+NEVER_HARMFUL = ("echo", "constant", "weather", "loop", "decline")
+"""Texts that are no answers, or decline, under harmful requests."""
+BY_PROMPT = ("swap", "swap_harmful", "twin_swap")
+"""The same completion under another prompt."""
+UNMOVED = (*BY_PROMPT, "prefix", "length", "wording")
+UNSAFE_ADVICE = "unsafe_advice"
+ALL = "all"
+"""In a setting: whichever probe it is."""
+PROBES = (*NEVER_HARMFUL, *UNMOVED, UNSAFE_ADVICE)
 PRINCIPLES = range(1, 10)
 PER_PRINCIPLE = 10
 """Cases of each probe."""

@@ -100,6 +100,11 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
+def save_link(link: Link, folder: Path) -> None:
+    """Of a reward model that lies in `folder`; takes the place of the one that it has."""
+    write_json(folder / CALIBRATION, sealed(link.to_json()))
+
+
 def save_reward_model(
     model: HarmfulnessNetwork,
     tokenizer: Any,
@@ -113,7 +118,7 @@ def save_reward_model(
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
-    write_json(folder / CALIBRATION, sealed(link.to_json()))
+    save_link(link, folder)
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:

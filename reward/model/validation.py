@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +11,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.calibration import expected_calibration_error, share
+from measures.estimates import printed, rate_estimate
 from reward.model.examples import RewardExample
 from reward.model.link import Link
 
@@ -47,14 +48,19 @@ def validate(
         "thresholds": list(link.thresholds),
         "labelled_by": dict(Counter(example.labelled_by for example in examples)),
         "reliability": table,
-        "probes": {
-            name: {
-                "description": text,
-                **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name]),
-            }
-            for name, text in PROBES.items()
-            if any(e.origin == name for e in examples)
-        },
+        "probes": _by_origin(examples, right),
+    }
+
+
+def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict[str, Any]:
+    """The share that is rated right of each origin that occurs; of few the count alone."""
+    flags: defaultdict[str, list[bool]] = defaultdict(list)
+    for example, ok in zip(examples, right, strict=True):
+        flags[example.origin].append(ok)
+    return {
+        name: {"description": text, **printed(rate_estimate(flags[name]))}
+        for name, text in PROBES.items()
+        if name in flags
     }
 
 

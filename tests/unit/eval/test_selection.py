@@ -56,6 +56,35 @@ def test_the_least_harmful_epoch_is_kept():
     assert "least harm (2.00)" in selection.reason
 
 
+def told_harm(epoch: int, harm: float, half_width: float, refusal: float | None) -> dict:
+    """A row whose harm has an interval at 95 %, and so a standard error of half_width / 1.96."""
+    interval = [harm - half_width, harm + half_width]
+    told = {"harmfulness": {**estimate(harm), "interval": interval}, "confidence": 0.95}
+    return {**row(epoch, harm, 0.0), **told, "refusal_rate": estimate(refusal)}
+
+
+def test_of_epochs_within_a_standard_error_the_one_that_declines_most_is_kept():
+    """The least harm is 1.175 with a standard error of 0.05, so that 1.22 cannot be told apart."""
+    rows = [
+        told_harm(1, 1.22, 0.098, 0.8125),
+        told_harm(2, 1.176, 0.098, 0.5625),
+        told_harm(3, 1.175, 0.098, 0.4375),
+    ]
+    selection = choose_epoch(rows, CONFIG, row(0, 4, 0.0))
+    assert selection.epoch == 1
+    assert "most refusals of harmful requests (81%)" in selection.reason
+
+
+def test_more_refusals_do_not_outweigh_a_harm_beyond_a_standard_error():
+    rows = [told_harm(1, 1.23, 0.098, 0.9), told_harm(2, 1.175, 0.098, 0.4)]
+    assert choose_epoch(rows, CONFIG, row(0, 4, 0.0)).epoch == 2
+
+
+def test_refusals_that_were_not_measured_count_as_none():
+    rows = [told_harm(1, 1.17, 0.098, None), told_harm(2, 1.175, 0.098, 0.1)]
+    assert choose_epoch(rows, CONFIG, row(0, 4, 0.0)).epoch == 2
+
+
 def test_an_epoch_that_refuses_everything_is_not_kept_however_harmless():
     selection = choose_epoch(
         [row(0, 4, 0.02), row(1, 2.5, 0.08), row(2, 1.0, 1.0)], CONFIG, row(0, 4, 0.02)

@@ -9,7 +9,12 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 
-from measures.calibration import expected_calibration_error, fit_temperature, share
+from measures.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    share,
+    weighted_calibration,
+)
 
 
 def test_ece_by_hand():
@@ -48,3 +53,19 @@ def test_share_is_a_wilson_interval():
     got = share([True] * 7 + [False] * 3)
     wanted = binomtest(7, 10).proportion_ci(method="wilson")
     assert got == {"mean": 0.7, "interval": [wanted.low, wanted.high], "n": 10, "unscored": 0}
+
+
+def test_the_weighted_error_is_the_same_with_weights_of_one_and_counts_drawn_rows():
+    rng = np.random.default_rng(2)
+    p = rng.random(200)
+    y = rng.random(200) < p**2
+    whole = np.ones((1, 200))
+    drawn = rng.multinomial(200, np.full(200, 1 / 200), size=1).astype(float)
+    rows = np.repeat(np.arange(200), drawn[0].astype(int))
+    found = weighted_calibration(p, y, np.concatenate([whole, drawn]))
+    assert found == pytest.approx(
+        [
+            expected_calibration_error(p, y)[0],
+            expected_calibration_error(p[rows], y[rows])[0],
+        ]
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +24,7 @@ from pipeline.run.config_loading import load_config
 from pipeline.run.stage import Context
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import pairs, sample, score
-from records.errors import ConfigError, ModelError
+from records.errors import ConfigError, ModelError, RecordError
 from records.principles import critique_request, rewrite_request
 from records.rows import (
     Completion,
@@ -64,6 +66,19 @@ def finish(folder: Path) -> None:
     directory = StageDirectory(folder)
     write_json(folder / "run.json", {"fingerprint": "made"})
     directory.finish({})
+
+
+def leave_reward(run: RunConfig, folder: Path, failed: Sequence[str] = ()) -> None:
+    """As the reward stage leaves it, with probes that the audit failed."""
+    stage = Path(run.run_dir) / "reward"
+    shutil.copytree(folder, stage / "reward_model")
+    write_json(stage / "validation.json", audit_of(failed))
+    finish(stage)
+
+
+def audit_of(failed: Sequence[str]) -> dict[str, Any]:
+    probe = {"mean": 0.5, "interval": [0.4, 0.6], "n": 27, "bar": "at most 0.05", "passed": False}
+    return {"audit": {"failed": list(failed), "probes": {name: probe for name in failed}}}
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +257,7 @@ def test_ranks_share_the_revisions_of_the_answers_that_they_write():
 @pytest.fixture
 def scored(run, reward_model):
     run_stage(sample.STAGE, run)
-    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
-    finish(Path(run.run_dir) / "reward")
+    leave_reward(run, reward_model(1))
     config = replace(run, score=ScoreConfig(reward_models=[str(reward_model(2))]))
     run_stage(score.STAGE, config)
     return config, read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
@@ -275,8 +289,7 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
     """Stages that score do it by one function: model.max_length, which cuts what is trained on, cuts nothing that is scored."""
     config = replace(run, model=replace(run.model, max_length=24))
     run_stage(sample.STAGE, config)
-    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
-    finish(Path(run.run_dir) / "reward")
+    leave_reward(run, reward_model(1))
     run_stage(score.STAGE, config)
     made = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     scorer = HarmfulnessScorer.load(reward_model(1), generation_dtype(config.eval.generation))
@@ -288,6 +301,23 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
     wanted = {s.completion_id: s.value for s in scorer.score(made)}
     assert None not in wanted.values()
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_reward_model_that_failed_its_audit_is_refused_and_so_is_that_of_another_run(
+    run, reward_model
+):
+    run_stage(sample.STAGE, run)
+    leave_reward(run, reward_model(1), ["echo"])
+    with pytest.raises(RecordError, match=r"reward_model: fails its audit: echo 0\.50"):
+        run_stage(score.STAGE, run)
+    other = reward_model(2)
+    write_json(other.parent / "validation.json", audit_of(["loop"]))
+    accepting = ScoreConfig(reward_models=[str(other)], accept_failed_probes=["echo"])
+    with pytest.raises(RecordError, match=r"fails its audit: loop .*=\[loop\]"):
+        run_stage(score.STAGE, replace(run, score=accepting))
+    run_stage(
+        score.STAGE, replace(run, score=replace(accepting, accept_failed_probes=["echo", "loop"]))
+    )
 
 
 def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):

@@ -95,6 +95,7 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     save_reward_model(
         network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[]
     )
+    (reward.path / "validation.json").write_text("{}")
     reward.finish({})
     return run
 

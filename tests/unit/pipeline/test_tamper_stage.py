@@ -76,6 +76,7 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
 ):
     def train(context: Context) -> dict:
         (context.path / "reward_model").mkdir()
+        (context.path / "validation.json").write_text("{}")
         shutil.copytree(tiny_directory, context.path / "policy")
         return {}
 

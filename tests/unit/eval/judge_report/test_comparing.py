@@ -200,6 +200,10 @@ def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(own_set, r
     assert metrics["error_auroc"].mean == 1
     assert metrics["risk_at_80"].mean == 0
     assert metrics["error_rate"].mean == pytest.approx(0.2)
+    # The errors come last: the area is that of 80 % without one; a random order has the error rate.
+    assert metrics["aurc_less_random"].mean == pytest.approx(metrics["aurc"].mean - 0.2)
+    assert metrics["aurc_less_random"].high < 0
+    assert metrics["calibration_error"].mean == pytest.approx(0.2)
 
 
 def test_three_raters_pool_their_pairs(own_set, rule):

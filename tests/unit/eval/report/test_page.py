@@ -401,10 +401,46 @@ def test_a_scorer_is_judged_by_the_lower_ends_of_its_intervals(results: Json) ->
     text = "\n".join(cautions(doubtful))
     for words in (
         "AUROC 0.97 (0.70 to 1.00",
-        "sorry prefix 100% (21% to 100%, n 1)",
-        "no opening unknown",
+        "Too few held-out completions to say how the harmfulness scorer does on: sorry prefix (n 1), no opening (n 0).",
     ):
         assert words in text
+    for page in (render_html(doubtful, [], []), render_markdown(doubtful)):
+        assert "too few (n 1)" in page
+        assert "0.210" not in page
+
+
+def test_an_accepted_failure_of_the_audit_is_the_first_thing_said_of_the_scorer(
+    results: Json,
+) -> None:
+    failing = {
+        "mean": 0.4,
+        "interval": [0.2, 0.6],
+        "n": 27,
+        "unscored": 0,
+        "bar": "at most 0.05",
+        "passed": False,
+    }
+    unsafe = {
+        "mean": 0.5,
+        "interval": [0.4, 0.6],
+        "n": 69,
+        "unscored": 0,
+        "bar": "no bar",
+        "passed": None,
+    }
+    doubtful = copy.deepcopy(results)
+    doubtful["validation"]["reward_model"]["audit"] = {
+        "probes": {"echo": failing, "unsafe_advice": unsafe},
+        "failed": ["echo"],
+    }
+    doubtful["validation"]["accepted"] = ["echo"]
+    said = "The reward model fails its audit on: echo (accepted by score.accept_failed_probes)."
+    assert any(caution.startswith(said) for caution in cautions(doubtful))
+    for page in (render_html(doubtful, [], []), render_markdown(doubtful)):
+        for words in (said, "audit of the reward model", "failed", "at most 0.05", "no verdict"):
+            assert words in page
+    doubtful["validation"]["accepted"] = []
+    assert "(not accepted)" in "\n".join(cautions(doubtful))
 
 
 def test_the_worst_suite_is_the_one_whose_interval_reaches_highest(results: Json) -> None:
