@@ -25,8 +25,9 @@ LOOKS = {
 def data_section(results: Json) -> Iterator[str]:
     found = results["machine"]
     yield (
-        f"Measured {results['date']} on {found['processor']}, one core of {found['cores']}, Python {found['python']}, numpy {found['numpy']}, "
-        f"scipy {found['scipy']}. Seconds are of processor time; the work runs in one thread."
+        f"Measured {results['date']} on {found['processor']}, one core of {found['cores']}, Python "
+        f"{found['python']}, numpy {found['numpy']}, scipy {found['scipy']}. Seconds are of "
+        "processor time; the work runs in one thread."
     )
     yield ""
     yield "| rows | what | measure | seconds | peak GB | planted rewordings found |"
@@ -45,7 +46,10 @@ def data_section(results: Json) -> Iterator[str]:
             " (MedSafetyBench, Llama-3)" if case["real"] else " synthetic"
         )
         planted = f"{case['found']:,} of {case['planted']:,}" if case["planted"] else "-"
-        yield f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | {case['peak_gb']:.2f} | {planted} |"
+        yield (
+            f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | "
+            f"{case['peak_gb']:.2f} | {planted} |"
+        )
     yield ""
     yield "![Seconds and peak memory as the rows grow](data_growth.svg)"
     yield from _rivals([case for case in results["cases"] if case["job"] == "rivals"])
@@ -60,7 +64,10 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
     if not cases:
         return
     yield ""
-    yield "Beside MinHash with enough bands to meet a pair at the threshold with probability 0.99, its candidates measured exactly as well:"
+    yield (
+        "Beside MinHash with enough bands to meet a pair at the threshold with probability 0.99, "
+        "its candidates measured exactly as well:"
+    )
     yield ""
     yield "| rows | measure | exact: seconds, pairs | datasketch | rensa |"
     yield "|---:|---|---:|---:|---:|"
@@ -69,7 +76,10 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
             f"{_seconds(case[way])} s, {case[way]['pairs']:,}"
             for way in ("exact", "datasketch", "rensa")
         ]
-        yield f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | {MEASURES[case['measure']]} | {' | '.join(cells)} |"
+        yield (
+            f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | "
+            f"{MEASURES[case['measure']]} | {' | '.join(cells)} |"
+        )
 
 
 def data_figure(results: Json) -> str:

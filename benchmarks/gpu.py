@@ -2,9 +2,11 @@
 
     python -m benchmarks.gpu [--seconds 900] [--device cuda]
 
-Each case is a process of `benchmarks.training` or `benchmarks.generation`, which begins only where its least time is left, and is ended when
-its most is over or the budget is. Results go to benchmarks/results/gpu.json and generation-cuda.json; `python -m benchmarks.render` shows them
-with the card's name. `--device cpu` tries the order of things with a model of toy size, and keeps no results.
+Each case is a process of `benchmarks.training` or `benchmarks.generation`, which begins only where
+its least time is left, and is ended when its most is over or the budget is. Results go to
+benchmarks/results/gpu.json and generation-cuda.json; `python -m benchmarks.render` shows them with
+the card's name. `--device cpu` tries the order of things with a model of toy size, and keeps no
+results.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
-"""What do the shortcut breakers change? Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
+"""What do the shortcut breakers change?
+
+Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
 
     python -m benchmarks.pairs CONFIG [run_dir=DIRECTORY pairs.over_refusal=1 ...]
 
-The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more breaker than the line before. Accuracy is
-on held-out pairs: five folds over all pairs of the run, no near-duplicate group or twin on both sides; 0.50 is no shortcut.
+The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more
+breaker than the line before. Accuracy is on held-out pairs: five folds over all pairs of the run,
+no near-duplicate group or twin on both sides; 0.50 is no shortcut.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ from typing import Any
 from scipy.stats import binomtest
 from sklearn.model_selection import GroupKFold
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
 from data_prep.pairs.shortcuts import shortcut_accuracies
@@ -103,7 +106,8 @@ def main(path: Path, overrides: list[str]) -> None:
         ]
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(
-            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |"
+            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} "
+            "|"
         )
 
 

@@ -1,6 +1,8 @@
-"""How relevance tells completions of their own prompts from others: `python -m benchmarks.relevance [--kqa FILE]`.
+"""How relevance tells completions of their own prompts from others: `python -m benchmarks.relevance
+[--kqa FILE]`.
 
-Prints the table of docs/gate.md, from the project's own data and, where it is given, K-QA's `questions_w_answers.jsonl`.
+Prints the table of docs/gate.md, from the project's own data and, where it is given, K-QA's
+`questions_w_answers.jsonl`.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ def main() -> None:
             [shortened(row["Free_form_answer"]) for row in rows],
         )
     print(
-        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind the prompt | the prompt |"
+        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind "
+        "the prompt | the prompt |"
     )
     print("|---|---|---|---|---|---|")
     for name, (prompts, answers) in sets.items():

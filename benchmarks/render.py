@@ -61,7 +61,10 @@ def measured() -> str:
             "",
         ]
         lines += [
-            "DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.",
+            (
+                "DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where "
+                "not said otherwise."
+            ),
             "",
         ]
     if (RESULTS / "gpu.json").is_file():

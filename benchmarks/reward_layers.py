@@ -1,9 +1,11 @@
-"""Where in the base model harm is easiest to read: AUROC of the reward model's head by layer and by what it pools.
+"""Where in the base model harm is easiest to read: AUROC of the reward model's head by layer and by
+what it pools.
 
     python -m benchmarks.reward_layers runs/demo
 
-Needs a run directory with prep and sample finished. Each head is fitted on the training examples of that run's reward stage and judged on
-its validation examples. Writes benchmarks/results/reward_layers.json and prints it as a table.
+Needs a run directory with prep and sample finished. Each head is fitted on the training examples of
+that run's reward stage and judged on its validation examples. Writes
+benchmarks/results/reward_layers.json and prints it as a table.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def pooled(
 
 @torch.inference_mode()
 def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarray]:
-    """Features after the first `layer` layers, through the model's final norm as a shortened model has it."""
+    """Features after the first `layer` layers, through the model's final norm as a shortened model
+    has it.
+    """
     model, tokenizer = load_model(ModelConfig()).to(torch.bfloat16), load_tokenizer(ModelConfig())
     decoder = model.get_decoder()
     seen: dict[int, torch.Tensor] = {}

@@ -1,10 +1,13 @@
-"""Seconds a step and peak memory of online training beside TRL's RLOO and GRPO: same prompts, completions a prompt, tokens and rewards.
+"""Seconds a step and peak memory of online training beside TRL's RLOO and GRPO: same prompts,
+completions a prompt, tokens and rewards.
 
-python -m benchmarks.rlhf --output benchmarks/results/rlhf.json [--model smollm2] [--prompts 8] [--generations 4] [--new-tokens 64]
+python -m benchmarks.rlhf --output benchmarks/results/rlhf.json [--model smollm2] [--prompts 8]
+    [--generations 4] [--new-tokens 64]
 
-Each contestant runs in a process of its own, one after the other, several rounds of all. The reward is a count of letters, so that
-trainers are compared and no scorer. TRL's have gradient checkpointing off and the settings that compute the same loss. Figures need a
-machine that does nothing else.
+Each contestant runs in a process of its own, one after the other, several rounds of all. The reward
+is a count of letters, so that trainers are compared and no scorer. TRL's have gradient
+checkpointing off and the settings that compute the same loss. Figures need a machine that does
+nothing else.
 """
 
 from __future__ import annotations

@@ -37,11 +37,15 @@ def points(rows: Sequence[dict[str, Any]]) -> list[Point]:
 
 def table(found: Sequence[Point]) -> str:
     lines = [
-        "| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | over-refusal |",
+        (
+            "| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | "
+            "over-refusal |"
+        ),
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | {p.over_refusal:.0%} |"
+        f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | "
+        f"{p.over_refusal:.0%} |"
         for p in found
     ]
     return "\n".join(lines)

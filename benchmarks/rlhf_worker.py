@@ -1,4 +1,7 @@
-"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps. Prints its seconds and its peak as one line of JSON."""
+"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps.
+
+Prints its seconds and its peak as one line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -250,7 +253,9 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
-    """Harmful requests of the project's own, each once; again from the first where a run asks more."""
+    """Harmful requests of the project's own, each once; again from the first where a run asks
+    more.
+    """
     rows: list[str] = []
     folder = files("data_prep").joinpath("package_data")
     for number in PRINCIPLES:

@@ -31,7 +31,9 @@ def scorers_section() -> Iterator[str]:
 def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
     yield "Refusal (kappa with people, refused or not):"
     yield ""
-    yield "| completions of | rule | classifier | cascade | cascade, three classes | they disagree |"
+    yield (
+        "| completions of | rule | classifier | cascade | cascade, three classes | they disagree |"
+    )
     yield "|---|---|---|---|---|---:|"
     parts = {f"XSTest, {name}": refusal[name] for name in WRITERS} | {
         "the demo's own policies": readings
@@ -48,7 +50,10 @@ def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
 def _harm(harm: Json) -> Iterator[str]:
     yield "Harm, where the request head has to guess whether something harmful is asked:"
     yield ""
-    yield "| set | harmful | AUROC | of `complies` alone | average precision | kappa | best kappa with hindsight |"
+    yield (
+        "| set | harmful | AUROC | of `complies` alone | average precision | kappa | best kappa "
+        "with hindsight |"
+    )
     yield "|---|---:|---|---|---|---|---|"
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
@@ -65,7 +70,10 @@ def _harm(harm: Json) -> Iterator[str]:
 def _known(known: Json) -> Iterator[str]:
     yield "Harm, where it is known that the request is harmful, as in a run's own suites:"
     yield ""
-    yield "| heads | completions of | harmful, people | called harmful | mean chance | AUROC | kappa |"
+    yield (
+        "| heads | completions of | harmful, people | called harmful | mean chance | AUROC | kappa "
+        "|"
+    )
     yield "|---|---|---|---|---:|---|---|"
     for heads, parts in known.items():
         for source, part in parts.items():

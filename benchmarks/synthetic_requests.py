@@ -1,4 +1,6 @@
-"""Requests without meaning whose words are as common and as rare as those of text: the vocabulary grows with the rows."""
+"""Requests without meaning whose words are as common and as rare as those of text: the vocabulary
+grows with the rows.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def best(case: Json) -> str | None:
 
 
 def machine_rates(results: Json) -> dict[str, float]:
-    """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment makes the floor look near."""
+    """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment
+    makes the floor look near.
+    """
     rates: dict[str, float] = {}
     for case in results["cases"]:
         seen = max(found["machine_gflops"] for found in case["against"].values())
@@ -124,19 +126,26 @@ def own_gain(results: Json) -> Iterator[str]:
                 f"{JOBS[case['job']]}, {case['regime']}, {case['adapter']}, {case['precision']}",
             )
             yield (
-                f"- {name}: {found['padded']['seconds']['median']:.2f} s padded, {found['primum']['seconds']['median']:.2f} s packed, "
-                f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})"
+                f"- {name}: {found['padded']['seconds']['median']:.2f} s padded, "
+                f"{found['primum']['seconds']['median']:.2f} s packed, {ratio['median']:.1f} times "
+                f"({ratio['min']:.1f} to {ratio['max']:.1f})"
             )
 
 
 def generation_table(results: Json) -> Iterator[str]:
-    yield f"{results['prompts']} prompts, {results['tokens']} new tokens, greedy, {results['dtype'].removeprefix('torch.')}, {results['model']}:"
+    yield (
+        f"{results['prompts']} prompts, {results['tokens']} new tokens, greedy, "
+        f"{results['dtype'].removeprefix('torch.')}, {results['model']}:"
+    )
     yield ""
     yield "| way | tokens a second | texts that differ from one prompt at a time |"
     yield "|---|---:|---:|"
     for name, found in results["ways"].items():
         rates = sorted(found["tokens_per_second"])
-        yield f"| {name} | {rates[len(rates) // 2]:.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) | {found['texts_that_differ']} |"
+        yield (
+            f"| {name} | {rates[len(rates) // 2]:.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) | "
+            f"{found['texts_that_differ']} |"
+        )
 
 
 def growth_figure(results: Json) -> str:
@@ -205,4 +214,7 @@ def where_measured(results: Json) -> str:
         f"{name} {found[name]}"
         for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning")
     )
-    return f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} cores, Python {found['python']}, {packages}."
+    return (
+        f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} "
+        f"cores, Python {found['python']}, {packages}."
+    )

@@ -1,7 +1,9 @@
-"""One contestant of the training benchmark: a real trainer that takes an optimiser step whenever it is told to.
+"""One contestant of the training benchmark: a real trainer that takes an optimiser step whenever it
+is told to.
 
-Started by benchmarks/training.py; speaks JSON lines: it says {"ready"} (Primum: with the step's FLOPs and the machine's rate), then for each
-line on its input takes one step and says {"seconds", "cpu_seconds", "loss"}, and at the end {"peak_gb"}.
+Started by benchmarks/training.py; speaks JSON lines: it says {"ready"} (Primum: with the step's
+FLOPs and the machine's rate), then for each line on its input takes one step and says {"seconds",
+"cpu_seconds", "loss"}, and at the end {"peak_gb"}.
 """
 
 from __future__ import annotations
@@ -135,7 +137,10 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 
 
 def _trainer(case: dict[str, Any]) -> Any:
-    """The settings of Primum's trainer. Called first: some of them must be in force before libraries make tensors."""
+    """The settings of Primum's trainer.
+
+    Called first: some of them must be in force before libraries make tensors.
+    """
     from train.config import TrainerConfig
     from train.engine.hardware import use_cpu
 
@@ -151,7 +156,9 @@ def _trainer(case: dict[str, Any]) -> Any:
 
 
 def _model(job: str, base: Any, adapter: Any) -> Any:
-    """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations do."""
+    """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations
+    do.
+    """
     from benchmarks.training_cases import REWARD_JOBS
     from models.adapters.wrapping import adapt
     from models.loading.load import architecture_of, load_model

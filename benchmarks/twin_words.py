@@ -3,8 +3,9 @@
     python -m benchmarks.twin_words [FOLDER] [--as before]
 
 A logistic regression on TF-IDF of words and runs of two words. FOLDER holds `principle_1.jsonl` to
-`principle_9.jsonl` in other wording; without it the packaged ones are read. Splits are those of configs/demo.yaml.
-Writes benchmarks/results/twin_words.json, which `python -m benchmarks.render` shows in docs/data.md.
+`principle_9.jsonl` in other wording; without it the packaged ones are read. Splits are those of
+configs/demo.yaml. Writes benchmarks/results/twin_words.json, which `python -m benchmarks.render`
+shows in docs/data.md.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ def fitted(pairs: Sequence[Twins]) -> Pipeline:
 
 
 def picked(model: Pipeline, pairs: Sequence[Twins]) -> Floats:
-    """Of each pair: 1 where the harmful request scores higher than its twin, 0 where it is the reverse, 0.5 at a tie."""
+    """Of each pair: 1 where the harmful request scores higher than its twin, 0 where it is the
+    reverse, 0.5 at a tie.
+    """
     sides = [
         model.decision_function([getattr(pair, side) for pair in pairs])
         for side in ("harmful", "benign")
@@ -81,7 +84,9 @@ def picked(model: Pipeline, pairs: Sequence[Twins]) -> Floats:
 
 
 def cross_validated(pairs: Sequence[Twins], repeats: int = REPEATS) -> Floats:
-    """Of each pair, how often it is picked rightly by models fitted on other pairs; both sides of a pair are in one fold."""
+    """Of each pair, how often it is picked rightly by models fitted on other pairs; both sides of a
+    pair are in one fold.
+    """
     found = np.zeros((repeats, len(pairs)))
     for repeat in range(repeats):
         order = np.random.default_rng(repeat).permutation(len(pairs))
@@ -93,13 +98,17 @@ def cross_validated(pairs: Sequence[Twins], repeats: int = REPEATS) -> Floats:
 
 
 def share(right: Floats) -> Estimate:
-    """The mean with an interval over pairs; what another draw of training pairs would change is not in it."""
+    """The mean with an interval over pairs; what another draw of training pairs would change is not
+    in it.
+    """
     weights = cluster_weights([str(place) for place in range(len(right))], resamples=5000)
     return bootstrap_estimate(lambda drawn: drawn @ right / drawn.sum(axis=1), weights)
 
 
 def measured(pairs: Sequence[Twins]) -> Json:
-    """By split: its pairs, and the shares picked by cross-validation and by a model of the training pairs."""
+    """By split: its pairs, and the shares picked by cross-validation and by a model of the training
+    pairs.
+    """
     parts = {name: [pair for pair in pairs if pair.split == name] for name in SPLITS}
     model = fitted(parts["train"])
     found = {
@@ -117,12 +126,16 @@ def measured(pairs: Sequence[Twins]) -> Json:
 def twin_words_section(results: Json) -> Iterator[str]:
     """The part of docs/data.md."""
     yield (
-        "**Twins and words.** How often a bag of words (TF-IDF of words and runs of two, logistic regression; "
-        "`benchmarks/twin_words.py`) picks the harmful one of a pair: cross-validated by pair within a split "
-        "(ten folds, five times), and fitted on the training pairs. Half is chance. Intervals are over pairs."
+        "**Twins and words.** How often a bag of words (TF-IDF of words and runs of two, logistic "
+        "regression; `benchmarks/twin_words.py`) picks the harmful one of a pair: cross-validated "
+        "by pair within a split (ten folds, five times), and fitted on the training pairs. Half is "
+        "chance. Intervals are over pairs."
     )
     yield ""
-    yield "| pairs of the demo's | n | cross-validated | fitted on train | before: cross-validated | before: fitted on train |"
+    yield (
+        "| pairs of the demo's | n | cross-validated | fitted on train | before: cross-validated | "
+        "before: fitted on train |"
+    )
     yield "|---|---:|---:|---:|---:|---:|"
     for name, now in results["now"].items():
         before = results["before"][name]

@@ -1,4 +1,6 @@
-"""The prep stage: sources in, and out come prompts and demonstrations that are split, checked and accounted for."""
+"""The prep stage: sources in, and out come prompts and demonstrations that are split, checked and
+accounted for.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ def prepare(
 ) -> dict[str, Any]:
     """Write the stage's files into `folder`; rows read = rows kept + rows dropped with a reason.
 
-    The same config, seed and sources give the same bytes. `embed` is data.embedding.model, where one is named; `renders` asks the chat
-    template of the model that the data are for.
+    The same config, seed and sources give the same bytes. `embed` is data.embedding.model, where
+    one is named; `renders` asks the chat template of the model that the data are for.
     """
     rows, unread = read_tables(config.sources, seed)
     made = _divided(config, rows, evaluation_texts, seed=seed, embed=embed, renders=renders)

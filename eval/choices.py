@@ -1,4 +1,6 @@
-"""Suites whose completions choose a label: accuracy, macro-F1, and whether both sides of a counterfactual are right."""
+"""Suites whose completions choose a label: accuracy, macro-F1, and whether both sides of a
+counterfactual are right.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def _right(rows: Sequence[Measured], topic: str) -> list[bool]:
 def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -> Json:
     """Accuracy, macro-F1 and pair consistency of one label a row; a row without a label is wrong.
 
-    A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair of two labels.
+    A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair
+    of two labels.
     """
     gold = [str(getattr(row.prompt, "expected", "")) for row in rows]
     right = np.array(

@@ -1,4 +1,6 @@
-"""A policy's completions of all prompts, as they stand and under conditions, kept as they are written: a kill loses one block."""
+"""A policy's completions of all prompts, as they stand and under conditions, kept as they are
+written: a kill loses one block.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Journal(Generic[RecordT]):
     """The records of one rank, appended block by block to a file of sealed lines."""
 
     def __init__(self, record: type[RecordT], path: Path, others: Sequence[Path] = ()) -> None:
-        """`others` are those of other ranks and of earlier starts with other ranks; what they hold is not written again."""
+        """`others` are those of other ranks and of earlier starts with other ranks; what they hold
+        is not written again.
+        """
         self.path = path
         self.done: dict[str, RecordT] = {}
         self.faults: list[str] = []
@@ -74,7 +78,8 @@ class Writer(NamedTuple):
 def complete_all(asked: Sequence[Asked], writer: Writer) -> list[Completion]:
     """One completion of each, in their order; what the journal holds is not written again.
 
-    A prompt that is asked in several turns must be asked as it stands too: its first completion is what may decline.
+    A prompt that is asked in several turns must be asked as it stands too: its first completion is
+    what may decline.
     """
     plain = [one for one in asked if not one.turns]
     _write(
@@ -92,7 +97,9 @@ def _id(one: Asked, writer: Writer) -> str:
 
 
 def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
-    """The last completion of each: the user goes on while the policy declines, and stops where it no longer does."""
+    """The last completion of each: the user goes on while the policy declines, and stops where it
+    no longer does.
+    """
     last = {
         _id(one, writer): writer.journal.done[completion_id(one.prompt, writer.name)]
         for one in asked
@@ -125,7 +132,9 @@ def _declines(completion: Completion) -> bool:
 
 
 def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
-    """Those that are missing, the short ones first, so that a block holds prompts of like lengths."""
+    """Those that are missing, the short ones first, so that a block holds prompts of like
+    lengths.
+    """
     missing = sorted(
         (one for one in wanted if one.id not in writer.journal.done),
         key=lambda one: (len(text_of(one.messages)), one.id),
@@ -158,7 +167,9 @@ def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
 def as_asked_plainly(
     completions: Sequence[Completion], prompts: Sequence[Prompt]
 ) -> list[Completion]:
-    """What scorers judge: the completion beside the request itself, whatever it was wrapped in or followed by."""
+    """What scorers judge: the completion beside the request itself, whatever it was wrapped in or
+    followed by.
+    """
     known = {(prompt.suite, prompt.id): prompt.prompt for prompt in prompts}
     return [
         replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row
@@ -180,7 +191,8 @@ def dual_all(
     *,
     name: str,
 ) -> list[Score]:
-    """The log-probability scores of prompts as they stand, in their order; what the journal holds is not made again.
+    """The log-probability scores of prompts as they stand, in their order; what the journal holds
+    is not made again.
 
     `name` is the policy's, `labels` as `dual_scores` takes them.
     """

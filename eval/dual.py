@@ -1,7 +1,9 @@
-"""Two modes of one question: which openings a policy finds likelier, and what it writes; and where the two disagree.
+"""Two modes of one question: which openings a policy finds likelier, and what it writes; and where
+the two disagree.
 
-After CIVICS (Pistilli et al., arXiv 2405.13974), in a protocol of our own. The margin of a prompt is the mean log-probability a
-token of declining openings less that of agreeing ones. Where a suite has labels, these are compared.
+After CIVICS (Pistilli et al., arXiv 2405.13974), in a protocol of our own. The margin of a prompt
+is the mean log-probability a token of declining openings less that of agreeing ones. Where a suite
+has labels, these are compared.
 """
 
 from __future__ import annotations
@@ -53,9 +55,11 @@ def dual_scores(
     *,
     batch_size: int,
 ) -> list[Score]:
-    """One a prompt, of (completion id, prompt); `labels` by suite, where it has any: name to wording.
+    """One a prompt, of (completion id, prompt); `labels` by suite, where it has any: name to
+    wording.
 
-    The value is the margin in nats a token: of declining over agreeing, or of the likeliest label over the next.
+    The value is the margin in nats a token: of declining over agreeing, or of the likeliest label
+    over the next.
     """
     wordings = [_wordings(prompt, labels) for _, prompt in asked]
     options = [
@@ -92,7 +96,9 @@ def _leaning(means: Mapping[str, float], *, by_label: bool) -> tuple[str, float]
 
 
 def dual(samples: Sequence[Measured], confidence: float) -> Json:
-    """The `dual` object of docs/results.md, by suite and policy; empty where no suite was measured so."""
+    """The `dual` object of docs/results.md, by suite and policy; empty where no suite was measured
+    so.
+    """
     cells: dict[str, dict[str, list[Measured]]] = {}
     for row in samples:
         if DUAL in row.scores:

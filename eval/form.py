@@ -1,6 +1,8 @@
-"""What is wrong with a completion whatever it says: it is empty, says the same again and again, or is not English.
+"""What is wrong with a completion whatever it says: it is empty, says the same again and again, or
+is not English.
 
-Rules on words and letters; refusal and omission rules read English only, so what is in another language is not judged by them.
+Rules on words and letters; refusal and omission rules read English only, so what is in another
+language is not judged by them.
 """
 
 from __future__ import annotations

@@ -115,12 +115,16 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
 
 
 def _without_a_run(results: Json) -> bool:
-    """Whether these are results of `primum measure`, which trains nothing and needs no reward model."""
+    """Whether these are results of `primum measure`, which trains nothing and needs no reward
+    model.
+    """
     return results.get("kind") == MEASUREMENT
 
 
 def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
-    """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must be asked."""
+    """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must
+    be asked.
+    """
     change = change_of(results, policy, suite, HARM_CHANCE)
     return [
         enough(f"scored prompts of {suite}", count_of(change), config, "min_harmful_prompts"),
@@ -141,7 +145,10 @@ def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) 
 
 def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig) -> GateResult:
     """The fall in harm, by scorers that have not chosen what the policy was trained on."""
-    name = f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of its interval"
+    name = (
+        f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of "
+        "its interval"
+    )
     if config.min_independent_fall is None:
         return GateResult(
             name, True, "not asked: release.gate.min_independent_fall is null", "not measured"
@@ -162,7 +169,10 @@ def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) ->
 def _use_gates(
     suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig
 ) -> list[GateResult]:
-    """Is the policy of use on a benign suite: does it answer, and what it was asked? From its own figures and its changes against the base."""
+    """Is the policy of use on a benign suite: does it answer, and what it was asked?
+
+    From its own figures and its changes against the base.
+    """
     fall = end_of(fits_less, 0)
     return [
         at_most(
@@ -193,9 +203,11 @@ def _use_gates(
 
 
 def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
-    """Of every useless policy (eval/useless.py), the lines of the gate on benign suites that it fails; none means that it would pass.
+    """Of every useless policy (eval/useless.py), the lines of the gate on benign suites that it
+    fails; none means that it would pass.
 
-    Its harm is not asked for, nor the number of prompts: the policy in question meets the same number.
+    Its harm is not asked for, nor the number of prompts: the policy in question meets the same
+    number.
     """
     told = {}
     for name, policy in results.get("useless", {}).items():
@@ -237,7 +249,8 @@ def _useless_gate(results: Json, config: GateConfig) -> GateResult:
     return GateResult(
         name,
         True,
-        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, shuffled completions",
+        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, "
+        "shuffled completions",
     )
 
 

@@ -1,4 +1,6 @@
-"""One line of the gate: what it wanted, what the evidence says, and whether it stops the release."""
+"""One line of the gate: what it wanted, what the evidence says, and whether it stops the
+release.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def count_of(estimate: Json | None) -> int:
 def at_most(
     name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
 ) -> GateResult:
-    """A line that passes where the value is at most the limit, a setting of the config; no value does not pass."""
+    """A line that passes where the value is at most the limit, a setting of the config; no value
+    does not pass.
+    """
     wanted = getattr(config, limit)
     passed = value is not None and value <= wanted + 1e-9
     return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")

@@ -1,8 +1,10 @@
-"""What scorers say that no training touched: the shipped factor heads and the refusal cascade (docs/scorers.md).
+"""What scorers say that no training touched: the shipped factor heads and the refusal cascade
+(docs/scorers.md).
 
-The reward model chose the pairs that policies were trained on, so it does not judge alone: the headline is the mean chance of
-harm by these scorers, which were compared with people. No ordinal labels stand behind the factors, so nothing here is on the scale
-from 1 to 5; what is called harmful has a chance of one half at least, which on small models is too few.
+The reward model chose the pairs that policies were trained on, so it does not judge alone: the
+headline is the mean chance of harm by these scorers, which were compared with people. No ordinal
+labels stand behind the factors, so nothing here is on the scale from 1 to 5; what is called harmful
+has a chance of one half at least, which on small models is too few.
 """
 
 from __future__ import annotations
@@ -97,7 +99,8 @@ def change(
 
 
 def agreement(rows: Sequence[Measured], confidence: float) -> Json | None:
-    """Cohen's kappa of the reward model (harmfulness from HIGH_HARM) and the factors (called harmful) on harmful prompts.
+    """Cohen's kappa of the reward model (harmfulness from HIGH_HARM) and the factors (called
+    harmful) on harmful prompts.
 
     The interval is a bootstrap over prompts. None where either scored nothing.
     """

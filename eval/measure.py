@@ -27,7 +27,9 @@ from reward.scorers import score_with
 
 
 def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
-    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under each condition."""
+    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under
+    each condition.
+    """
     plain = f"{prompt.suite}/{prompt.id}/{policy}"
     return f"{plain}/{condition}" if condition else plain
 
@@ -87,7 +89,9 @@ def measure_sharded(
     policy: str,
     ranks: tuple[int, int],
 ) -> list[Measured]:
-    """Like `measure`, for a model whose weights are sharded: rank r of w = `ranks` completes prompts r, r + w, ... in step with the others."""
+    """Like `measure`, for a model whose weights are sharded: rank r of w = `ranks` completes
+    prompts r, r + w, ... in step with the others.
+    """
     rank, world = ranks
     mine = list(prompts[rank::world])
     # All ranks generate equally often: one that has a prompt less completes some prompt again.

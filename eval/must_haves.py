@@ -1,4 +1,6 @@
-"""How much of what physicians want in an answer completions hold, by suite and policy, and what training changed of it."""
+"""How much of what physicians want in an answer completions hold, by suite and policy, and what
+training changed of it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ from measures.estimates import compare_scores, mean_estimate
 
 Json = dict[str, Any]
 NOTE = (
-    "Coverage is the mean share of the statements that physicians want in an answer which a completion holds, by a rule on words. "
-    "Short completions hold few, whoever writes them: compare policies, at one token limit."
+    "Coverage is the mean share of the statements that physicians want in an answer which a "
+    "completion holds, by a rule on words. Short completions hold few, whoever writes them: "
+    "compare policies, at one token limit."
 )
 
 

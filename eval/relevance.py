@@ -1,8 +1,11 @@
-"""Does a completion belong to its own prompt? What a policy that says the same to everybody cannot show.
+"""Does a completion belong to its own prompt?
 
-`relevance` is the share of a suite's other prompts that a completion fits less well than its own prompt, a tie
-counting half: 1 where it fits no other prompt as well, 1/2 by chance. A policy whose completions do not depend
-on the prompt has a mean of exactly 1/2, whatever it says: of any two prompts, the one constant fits one better.
+What a policy that says the same to everybody cannot show.
+
+`relevance` is the share of a suite's other prompts that a completion fits less well than its own
+prompt, a tie counting half: 1 where it fits no other prompt as well, 1/2 by chance. A policy whose
+completions do not depend on the prompt has a mean of exactly 1/2, whatever it says: of any two
+prompts, the one constant fits one better.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ import numpy as np
 COPIED_WORDS = 4
 """So many words in a row that stand in the prompt too are copied; they show nothing."""
 COMMON_FROM = 0.2
-"""A word in more than this share of a policy's completions is one of its phrases and belongs to no prompt."""
+"""A word in more than this share of a policy's completions is one of its phrases and belongs to no
+prompt."""
 OWN_WORDS = 3
-"""Content words that a completion must hold besides the prompt's and the policy's phrases to say anything of its own."""
+"""Content words that a completion must hold besides the prompt's and the policy's phrases to say
+anything of its own."""
 PARTS = (3, 5)
 """Letters of the parts that words are compared by, so that 'infected' fits 'infection'."""
 BLOCK = 1024
@@ -28,7 +33,10 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 
 
 class Relevance:
-    """Of completions to the prompts of one suite. Similarity is the cosine of TF-IDF vectors of parts of words, fitted on the prompts."""
+    """Of completions to the prompts of one suite.
+
+    Similarity is the cosine of TF-IDF vectors of parts of words, fitted on the prompts.
+    """
 
     def __init__(self, prompts: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  costs seconds
@@ -39,9 +47,11 @@ class Relevance:
         self._to_prompts = self._vectors.fit_transform(self._asked) if comparable else None
 
     def of(self, completions: Sequence[str]) -> list[float | None]:
-        """One value from 0 to 1 a completion, in the prompts' order; 0 where it says nothing of its own (empty, echo, phrases only).
+        """One value from 0 to 1 a completion, in the prompts' order; 0 where it says nothing of its
+        own (empty, echo, phrases only).
 
-        All completions must be one policy's. None where the suite holds no other prompt to compare with.
+        All completions must be one policy's. None where the suite holds no other prompt to compare
+        with.
         """
         if self._to_prompts is None:
             return [None] * len(completions)
@@ -105,7 +115,9 @@ def _without_copies(words: list[str], prompt: list[str]) -> list[str]:
 
 
 def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[int]:
-    """Of each completion, how many different content words stand neither in its prompt nor in the policy's phrases."""
+    """Of each completion, how many different content words stand neither in its prompt nor in the
+    policy's phrases.
+    """
     contents = [set(_content(words)) for words in said]
     frequency = Counter(word for words in contents for word in words)
     phrases = {word for word, count in frequency.items() if count > max(2, COMMON_FROM * len(said))}

@@ -1,4 +1,6 @@
-"""results.json from samples: every policy on every suite, and what changed against the base, paired by prompt."""
+"""results.json from samples: every policy on every suite, and what changed against the base, paired
+by prompt.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def build_results(
     suites_absent: Sequence[dict[str, Any]] = (),
     test_set: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Needs nothing but samples, so a report can be made again without a model. Schema: docs/results.md.
+    """Needs nothing but samples, so a report can be made again without a model.
+
+    Schema: docs/results.md.
 
     `test_set`: how often these prompts were opened (eval/test_ledger.py).
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
@@ -99,7 +103,9 @@ def _lineage(policy: Policy) -> dict[str, Any]:
 
 
 def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
-    """(policy, against what): each against the base; what was trained from another policy against that one, and against its control."""
+    """(policy, against what): each against the base; what was trained from another policy against
+    that one, and against its control.
+    """
     names = {policy.name for policy in policies}
     pairs = [(policy.name, BASE.name) for policy in policies if policy.name != BASE.name]
     for policy in policies:
@@ -134,7 +140,8 @@ def _comparisons(
 ) -> list[dict[str, Any]]:
     """Of each (policy, baseline) on every suite that both were measured on.
 
-    The primary endpoint is tested alone; the p-values of all others are adjusted over them after Holm.
+    The primary endpoint is tested alone; the p-values of all others are adjusted over them after
+    Holm.
     """
     suites = list(dict.fromkeys(suite for _, suite in by_cell))
     found: list[tuple[Endpoint, Comparison]] = []

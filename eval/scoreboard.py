@@ -38,32 +38,41 @@ class Measuring:
     confidence: float
     tokenizer: Any
     policy_of: Callable[[dict[str, torch.Tensor]], Any]
-    """The model to generate with, from trained tensors; an empty dict is the policy at step 0. Not asked where weights are sharded."""
+    """The model to generate with, from trained tensors; an empty dict is the policy at step 0. Not
+    asked where weights are sharded."""
     say: Callable[[str], None]
     also: Callable[[Sequence[Measured]], Row] = lambda samples: {}
     """What a training adds to its rows."""
     first_row: Row | None = None
-    """Epoch 0, where the stage that made the starting policy has measured it on the same prompts already."""
+    """Epoch 0, where the stage that made the starting policy has measured it on the same prompts
+    already."""
 
 
 class Follower(Protocol):
-    """A part of a training that goes by what the scoreboard measures, such as the multipliers of a limit."""
+    """A part of a training that goes by what the scoreboard measures, such as the multipliers of a
+    limit.
+    """
 
     def entries(self, row: Row) -> dict[str, Any]:
         """Rank 0 alone, once for every new row: what is added to it."""
 
     def take(self, row: Row) -> None:
-        """Every rank, for every row, those that a resumed stage finds measured too: go on from what it holds."""
+        """Every rank, for every row, those that a resumed stage finds measured too: go on from what
+        it holds.
+        """
 
 
 class Scoreboard(pl.Callback):
-    """Appends one row a candidate to scoreboard.jsonl and keeps each one's trained tensors until one is chosen.
+    """Appends one row a candidate to scoreboard.jsonl and keeps each one's trained tensors until
+    one is chosen.
 
-    A candidate is the policy at an epoch's end, or `steps` after its start, as train/engine/candidates.py places them; a
-    row's `epoch` is its number, from 0 for the policy before training.
+    A candidate is the policy at an epoch's end, or `steps` after its start, as
+    train/engine/candidates.py places them; a row's `epoch` is its number, from 0 for the policy
+    before training.
 
-    `state_of` gathers the trained tensors of a module, whole, on rank 0, which measures while the others wait. A model whose weights are
-    sharded over ranks is measured as it stands, by all of them: none could hold it.
+    `state_of` gathers the trained tensors of a module, whole, on rank 0, which measures while the
+    others wait. A model whose weights are sharded over ranks is measured as it stands, by all of
+    them: none could hold it.
     """
 
     def __init__(
@@ -87,7 +96,8 @@ class Scoreboard(pl.Callback):
         self.last_step = -1
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        # 0 for a fresh stage. Resumed at the end of epoch k it is k: Lightning calls no on_train_epoch_end again for a row that a kill left out.
+        # 0 for a fresh stage. Resumed at the end of epoch k it is k: Lightning calls no
+        # on_train_epoch_end again for a row that a kill left out.
         if (number := self._number(trainer)) is not None:
             self._measure_once(trainer, module, number)
 
@@ -113,7 +123,9 @@ class Scoreboard(pl.Callback):
         return trainer.global_step - trainer.current_epoch * self.steps[-1] if self.steps else 0
 
     def _number(self, trainer: pl.Trainer) -> int | None:
-        """Of the candidate that the policy is now, within an epoch or at its start; None where it is none."""
+        """Of the candidate that the policy is now, within an epoch or at its start; None where it
+        is none.
+        """
         before, inside = trainer.current_epoch * self._per_epoch, self._inside(trainer)
         if not inside:
             return before
@@ -148,7 +160,8 @@ class Scoreboard(pl.Callback):
             row |= self.follower.entries(row) if self.follower else {}
             for logger in trainer.loggers:
                 logger.log_metrics(flat_row(row), step=trainer.global_step)
-            # Last, as it is what a resumed stage goes by: killed before it, the epoch is measured and logged again.
+            # Last, as it is what a resumed stage goes by: killed before it, the epoch is measured
+            # and logged again.
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(sealed_line(row))
             self.measuring.say(describe_row(row))

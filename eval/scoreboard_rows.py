@@ -56,8 +56,9 @@ def describe_row(row: Row) -> str:
     )
     weights = row.get("multipliers") or {}
     return (
-        f"{place}  step {row['step']:>4}  harm {_number(harm, '.2f')}  at 4-5 {_number(high, '.0%')}  "
-        f"refusal {_number(refusal, '.0%')}  over-refusal {_number(over, '.0%')}"
+        f"{place}  step {row['step']:>4}  harm {_number(harm, '.2f')}  at 4-5 "
+        f"{_number(high, '.0%')}  refusal {_number(refusal, '.0%')}  over-refusal "
+        f"{_number(over, '.0%')}"
         + (f": {apart}" if len(row["over_refusal_by_suite"]) > 1 else "")
         + (
             f"  multipliers {', '.join(f'{suite} {value:.2f}' for suite, value in weights.items())}"

@@ -1,4 +1,6 @@
-"""Several training runs of one recipe in one report: training noise apart from prompt sampling error."""
+"""Several training runs of one recipe in one report: training noise apart from prompt sampling
+error.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +16,31 @@ SCORES = {"harmful": ("harmfulness",), "benign": ("relevance",)}
 RATES = {"harmful": ("refusal_rate",), "benign": ("over_refusal_rate",)}
 INDEPENDENT = ("called_harmful", "declined", "incoherent")
 NOTE = (
-    "Every run is trained with another seed and measured on the same prompts. Training noise is the standard deviation over runs; sampling "
-    "error is the standard error of one run over prompts, which the intervals of a single report hold alone. The interval of the mean is "
-    "for other prompts and other runs. Of two or three runs the noise is known to within a factor of several: see its interval. "
-    "Each run trains a reward model of its own, so harmfulness moves with its instrument too: the row of the base, which is not trained, "
-    "shows by how much."
+    "Every run is trained with another seed and measured on the same prompts. Training noise is "
+    "the standard deviation over runs; sampling error is the standard error of one run over "
+    "prompts, which the intervals of a single report hold alone. The interval of the mean is for "
+    "other prompts and other runs. Of two or three runs the noise is known to within a factor of "
+    "several: see its interval. Each run trains a reward model of its own, so harmfulness moves "
+    "with its instrument too: the row of the base, which is not trained, shows by how much."
 )
 
 
 def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
-    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has none.
+    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has
+    none.
 
     Raises ValueError where there are no results, or where they are not of the same test prompts.
     """
     if not runs:
         raise ValueError("no seed has results")
     sets = {
-        seed: ((results.get("test_set") or {}).get("sha256") or _sizes(results))
+        seed: (results.get("test_set") or {}).get("sha256") or _sizes(results)
         for seed, results in runs.items()
     }
     if len(set(sets.values())) > 1:
         raise ValueError(
-            f"the seeds were measured on different test prompts ({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})"
+            "the seeds were measured on different test prompts "
+            f"({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})"
         )
     first = next(iter(runs.values()))
     return {

@@ -1,4 +1,6 @@
-"""Scorers that compare a completion with what its suite expects of it: an act that it must hold, or a label."""
+"""Scorers that compare a completion with what its suite expects of it: an act that it must hold, or
+a label.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ UNPARSED = "unparsed"
 class OmissionRule:
     """1 where the completion leaves out an act that its prompt expects, 0 where it holds them all.
 
-    The label names what is left out. Unscored where the rule cannot read it; an empty completion leaves out everything.
+    The label names what is left out. Unscored where the rule cannot read it; an empty completion
+    leaves out everything.
     """
 
     name = OMISSION
@@ -52,9 +55,11 @@ class OmissionRule:
 
 
 class ChoiceRule:
-    """1 where the completion writes the expected label, 0 where it writes another or none; the label is what it wrote.
+    """1 where the completion writes the expected label, 0 where it writes another or none; the
+    label is what it wrote.
 
-    The longest wording is looked for first, since one label may be a part of another. None of them is `unparsed`.
+    The longest wording is looked for first, since one label may be a part of another. None of them
+    is `unparsed`.
     """
 
     name = CHOICE
@@ -134,7 +139,9 @@ def suite_facts(
 def scorers_of(
     suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]
 ) -> list[tuple[Scorer, frozenset[str]]]:
-    """Of the described suites that expect something, with the names of the suites that each scores."""
+    """Of the described suites that expect something, with the names of the suites that each
+    scores.
+    """
     asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
     options = labels_of(suites)
     found: list[tuple[Scorer, frozenset[str]]] = []

@@ -1,7 +1,8 @@
-"""Twin gap: how much likelier a policy declines a harmful request than the benign request made like it.
+"""Twin gap: how much likelier a policy declines a harmful request than the benign request made like
+it.
 
-A pair differs in what is asked for and hardly in its words, so the gap within pairs is what a policy knows of harm:
-one that declines everything, or nothing, has a gap of 0.
+A pair differs in what is asked for and hardly in its words, so the gap within pairs is what a
+policy knows of harm: one that declines everything, or nothing, has a gap of 0.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def _gap(pairs: Sequence[TwinPair], confidence: float) -> Json:
 
 
 def _difference(pairs: Sequence[TwinPair], confidence: float) -> Json:
-    """McNemar's test asks within pairs whether the harmful request is declined as often as its twin."""
+    """McNemar's test asks within pairs whether the harmful request is declined as often as its
+    twin.
+    """
     return compare_rates(
         refuses([pair.twin for pair in pairs]),
         refuses([pair.harmful for pair in pairs]),

@@ -68,7 +68,9 @@ def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
 def worse_prompts(
     before: Cells, after: Cells, may_quote: Callable[[Measured], bool]
 ) -> list[Worse]:
-    """Prompts that both policies completed and on which `after` does worse; of harmful ones those first on which it does harm."""
+    """Prompts that both policies completed and on which `after` does worse; of harmful ones those
+    first on which it does harm.
+    """
     found = []
     for suite, rows in after.items():
         for key, new in rows.items():

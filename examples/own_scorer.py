@@ -43,7 +43,8 @@ def main(path: str) -> list[float | None]:
     verdicts = score([(row["prompt"], row["completion"]) for row in rows], scorers=[NamesADose()])
     values = [verdict.value("names_a_dose") for verdict in verdicts]
     print(
-        f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could not be scored"
+        f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could "
+        "not be scored"
     )
     return values
 

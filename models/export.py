@@ -18,9 +18,10 @@ from models.loading.load import clear_quantisation, quieten, save_tokenizer
 from models.loading.stored import export_dtype, store_in
 from models.portable import make_portable
 from models.tokens import prompt_ids
+from records.disk_room import require_room
 from records.errors import ModelError
 from records.rows import user
-from records.stage_folder import require_room, write_json
+from records.stage_folder import write_json
 
 TOLERANCE = 1e-3
 """Largest difference between logits before and after a round trip; merging LoRA in float32 changes
@@ -98,9 +99,8 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     generation settings with it."""
     clear_quantisation(model)
     settings = model.generation_config
-    model.generation_config = (
-        GenerationConfig()
-    )  # what is saved through transformers must pass a check that older models fail
+    # What is saved through transformers must pass a check that older models fail.
+    model.generation_config = GenerationConfig()
     model.save_pretrained(folder)
     model.generation_config = settings
     write_json(folder / "generation_config.json", json.loads(settings.to_json_string()))
@@ -154,8 +154,9 @@ def _require_same_tokenizer(
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
         raise ModelError(
-            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
-            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or "
+            "chat template are others than those in use; the export is not usable. Name a "
+            "model.base.path whose tokenizer has a tokenizer.json"
         )
 
 

@@ -11,7 +11,9 @@ Value = TypeVar("Value")
 
 
 def is_sharded(model: Any) -> bool:
-    """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all ranks."""
+    """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all
+    ranks.
+    """
     return any(hasattr(parameter, "ds_id") for parameter in model.parameters())
 
 

@@ -23,7 +23,10 @@ _CHECK = "what would fail, before it is queued; memory and disk that the run tak
 _PLAN = "the stages of a run in order, or with --slurm the jobs that slurm/pipeline.sh submits"
 _FETCH = "bring the model and data that the config names on the hub, on a node with internet"
 _EXPORT = "a training's newest checkpoint as a verified Hugging Face directory"
-_SEEDS = "one report over the seeds of a recipe that are done: training noise apart from prompt sampling error"
+_SEEDS = (
+    "one report over the seeds of a recipe that are done: training noise apart from prompt "
+    "sampling error"
+)
 _SEEDS_OPTION = (
     "so many seeds from the config's own on, each in RUN/seed-K, and one report over them"
 )
@@ -66,7 +69,9 @@ def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 class _Version(argparse.Action):
-    """Looked up only where it is asked for: reading what is installed takes longer than the help."""
+    """Looked up only where it is asked for: reading what is installed takes longer than the
+    help.
+    """
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
@@ -134,7 +139,10 @@ def _add_export(commands: Any) -> None:
         default=main_policy(),
         choices=trainings(MOST_ROUNDS),
         metavar="STAGE",
-        help=f"a stage that trains a policy: {', '.join(trainings(2))} ... (default: {main_policy()})",
+        help=(
+            f"a stage that trains a policy: {', '.join(trainings(2))} ... (default: "
+            f"{main_policy()})"
+        ),
     )
     exporting.add_argument(
         "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"

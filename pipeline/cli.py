@@ -186,7 +186,8 @@ def _review_import(options: argparse.Namespace) -> int:
     files = [Path(word) for word in options.overrides if "=" not in word]
     if not files:
         raise PrimumError(
-            "no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv"
+            "no file to read ratings from; name Label Studio's exports or filled-in copies of "
+            "batch.csv"
         )
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
     from pipeline.commands.review import import_ratings

@@ -21,7 +21,9 @@ def command_without_config(
 
 
 def offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels
+    are kept.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     name_compiler_caches(os.environ)

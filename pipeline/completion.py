@@ -1,4 +1,6 @@
-"""`primum completion SHELL`: what the shell offers behind `primum`, made from the parser itself and from the settings."""
+"""`primum completion SHELL`: what the shell offers behind `primum`, made from the parser itself and
+from the settings.
+"""
 
 from __future__ import annotations
 

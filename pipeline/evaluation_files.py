@@ -24,7 +24,8 @@ def write_evaluation(
     gates: Sequence[GateResult] = (),
     opens_withheld: bool = False,
 ) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these tables.
+    """What was asked, what came, and what every scorer says of it: results.json can be made again
+    from these tables.
 
     `gates` and `opens_withheld` are the page's, as `render_html` takes them.
     """

@@ -64,8 +64,9 @@ class PersonalData:
 
     def rule(self) -> QuoteRule:
         note = (
-            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: {self.not_passed_on} come from data of which it is not "
-            f"said that they may be passed on, and {self.personal} hold, or were answered with, what looks like personal data."
+            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: "
+            f"{self.not_passed_on} come from data of which it is not said that they may be passed "
+            f"on, and {self.personal} hold, or were answered with, what looks like personal data."
         )
         return QuoteRule(self.quotable, note)
 
@@ -73,8 +74,8 @@ class PersonalData:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         missing = f" ({self.missing})" if self.missing else ""
         return [
-            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} training rows hold what looks like them"
-            + (f": {kinds}" if kinds else "")
+            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} "
+            "training rows hold what looks like them" + (f": {kinds}" if kinds else "")
         ]
 
     def to_json(self) -> Json:
@@ -100,13 +101,17 @@ def trained_on(context: Context) -> list[Demonstration]:
 
 
 def local_paths(context: Context) -> LocalPaths:
-    """The run's own folder, every file and folder that its settings name, and the home that they may lie in."""
+    """The run's own folder, every file and folder that its settings name, and the home that they
+    may lie in.
+    """
     settings = read_json(context.path / "run.json")["config"]
     return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
 
 
 def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
-    """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
+    """In what the policy was trained on, and in what a release might quote of the rows that were
+    measured.
+    """
     search, trained = best_search(), trained_on(context)
     found = [
         _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
@@ -220,7 +225,9 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
 
 
 def _without_ids(results: Json) -> Json:
-    """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
+    """Ids of rows may be numbers of records; which prompts were refused is for the run's
+    readers.
+    """
     kept = [
         {key: value for key, value in row.items() if key != "over_refused"}
         for row in results["scoreboard"]

@@ -7,10 +7,19 @@ from typing import Any
 
 from pipeline.argument_parts import share
 
-_GATE = "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no model and no GPU"
-_REPORT = "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai and model cards have them; needs no model"
+_GATE = (
+    "may a run's policy be released, and is it worse than what is? exit code 3 where not; needs no "
+    "model and no GPU"
+)
+_REPORT = (
+    "the report of a run again, several runs side by side, or its figures as lm_eval, inspect_ai "
+    "and model cards have them; needs no model"
+)
 REPORT_FORMATS = ("page", "lm-eval", "inspect", "model-index", "tasks")
-_CERTIFY = "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration prompts"
+_CERTIFY = (
+    "a guarantee over all settings that were tried: harm and over-refusal bounded on calibration "
+    "prompts"
+)
 
 
 def add_report(commands: Any) -> None:
@@ -32,8 +41,11 @@ def add_report(commands: Any) -> None:
         action="extend",
         default=[],
         choices=REPORT_FORMATS,
-        help="of one run: page (default), lm-eval (its results and samples), inspect (logs that inspect view opens), model-index (for a "
-        "card), tasks (files with which lm_eval and inspect eval run the suites)",
+        help=(
+            "of one run: page (default), lm-eval (its results and samples), inspect (logs that "
+            "inspect view opens), model-index (for a card), tasks (files with which lm_eval and "
+            "inspect eval run the suites)"
+        ),
     )
     reporting.add_argument(
         "--redacted",

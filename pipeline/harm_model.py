@@ -1,4 +1,6 @@
-"""The reward model for the stages that ask it: refused where its audit failed, and read in the float type of use."""
+"""The reward model for the stages that ask it: refused where its audit failed, and read in the
+float type of use.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ ACCEPTS = "score.accept_failed_probes"
 
 
 def harm_model(context: Context, generation: GenerationConfig) -> HarmfulnessScorer:
-    """That of the run. Raises RecordError where it failed a probe that the config does not accept."""
+    """That of the run.
+
+    Raises RecordError where it failed a probe that the config does not accept.
+    """
     folder = context.input(REWARD_MODEL)
     accepted = context.config.score.accept_failed_probes
     require_passed(read_json(context.input(VALIDATION)), accepted, str(folder))
@@ -41,7 +46,9 @@ def foreign_harm_model(
 def loaded(
     folder: Path, config: RunConfig, generation: GenerationConfig, name: str = HARM_MODEL
 ) -> HarmfulnessScorer:
-    """As every stage asks it, the reward stage too: the code and the float type are those of use."""
+    """As every stage asks it, the reward stage too: the code and the float type are those of
+    use.
+    """
     scorer = HarmfulnessScorer.load(folder, generation_dtype(generation), name=name)
     scorer.model.to(device(config))
     return scorer

@@ -1,4 +1,6 @@
-"""What `primum judge-report` is asked for, and what it leaves: page, report, scores and provenance."""
+"""What `primum judge-report` is asked for, and what it leaves: page, report, scores and
+provenance.
+"""
 
 from __future__ import annotations
 

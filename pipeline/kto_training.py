@@ -1,4 +1,6 @@
-"""KTO as the dpo stage runs it: which completions have a thumb up or down, and what is held against what."""
+"""KTO as the dpo stage runs it: which completions have a thumb up or down, and what is held against
+what.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,10 @@ class KtoTraining:
 
 
 def _thumbs(context: Context) -> list[Unpaired]:
-    """Rows of the files that the config names, or both sides of the run's pairs. Raises RecordError where any asks what the run measures."""
+    """Rows of the files that the config names, or both sides of the run's pairs.
+
+    Raises RecordError where any asks what the run measures.
+    """
     files = context.config.dpo.unpaired
     if not files:
         return from_pairs(context.read(PAIRS.of("train")))
@@ -81,8 +86,9 @@ def _thumbs(context: Context) -> list[Unpaired]:
     measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(
-            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test prompts of this run, which would be "
-            "trained on what it is measured on; take these rows out"
+            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test "
+            "prompts of this run, which would be trained on what it is measured on; take these "
+            "rows out"
         )
     return rows
 
@@ -98,10 +104,14 @@ def _encoded(
 
 
 def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> None:
-    """KTO learns from the two against each other: with one kind only, a policy that likes or dislikes everything would do."""
+    """KTO learns from the two against each other: with one kind only, a policy that likes or
+    dislikes everything would do.
+    """
     if 0 < sum(desirable) < len(desirable):
         return
     raise RecordError(
-        f"dpo.loss=kto needs desirable and undesirable completions of the train split that fit model.max_length={max_length}; got "
-        f"{sum(desirable)} and {len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), or raise the length"
+        "dpo.loss=kto needs desirable and undesirable completions of the train split that fit "
+        f"model.max_length={max_length}; got {sum(desirable)} and "
+        f"{len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), "
+        "or raise the length"
     )

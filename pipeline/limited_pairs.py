@@ -1,4 +1,6 @@
-"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be held."""
+"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be
+held.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def limit_of(
     confidence: float,
     say: Callable[[str], None],
 ) -> OverRefusalLimit:
-    """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
+    """The limit's multipliers before training.
+
+    `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
 
     Raises RecordError where no suite could be held to the limit.
     """
@@ -38,17 +42,20 @@ def limit_of(
     points = f"dpo.over_refusal_limit={config.over_refusal_limit}"
     if not paired & set(rates):
         raise RecordError(
-            f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has validation prompts too; got pairs of "
-            f"{_listed(paired)} and validation prompts of {_listed(rates)}. Give the train and val splits benign prompts "
-            "(data.sources, data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
+            f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has "
+            f"validation prompts too; got pairs of {_listed(paired)} and validation prompts of "
+            f"{_listed(rates)}. Give the train and val splits benign prompts (data.sources, "
+            "data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
         )
     for suite in sorted(set(rates) - paired):
         say(
-            f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit"
+            f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no "
+            "multiplier can hold it to the limit"
         )
     for suite in sorted(paired - set(rates)):
         say(
-            f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}"
+            f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at "
+            f"{config.multipliers.start:g}"
         )
 
     def measured(row: Mapping[str, Any]) -> dict[str, float | None]:

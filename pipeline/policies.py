@@ -1,4 +1,6 @@
-"""Policies as directories: which one a stage starts from, and how it is put on a device to generate."""
+"""Policies as directories: which one a stage starts from, and how it is put on a device to
+generate.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ HASHES = "hashes"
 """Folder of the cache that remembers them."""
 
 HARDWARE = ("trainer",)
-"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result does not depend on."""
+"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result
+does not depend on."""
 
 
 def base_config(config: RunConfig) -> ModelConfig:
@@ -57,19 +60,25 @@ def policy_of(config: RunConfig, folder: Path) -> ModelConfig:
 
 
 def lineage(config: RunConfig, before: Path | None) -> Lineage:
-    """What a policy is trained from: the run's base, by way of the policy that the stage in `before` left, None for the base itself."""
+    """What a policy is trained from: the run's base, by way of the policy that the stage in
+    `before` left, None for the base itself.
+    """
     keeps_base = adapter_of(config.model.adapter).keeps_base
     earlier = before / ADAPTER.name if before and keeps_base else None
     return Lineage(config.model.base, earlier, config.model.export_dtype)
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
-    """The base model's identity for a stage's fingerprint, the file of its chat template with it."""
+    """The base model's identity for a stage's fingerprint, the file of its chat template with
+    it.
+    """
     return {**model_identity(config.model.base), **template_identity(config.model.base)}
 
 
 def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
-    """The hash of what its files hold, weights too; of a hub id its revision. Raises where there is no such model.
+    """The hash of what its files hold, weights too; of a hub id its revision.
+
+    Raises where there is no such model.
 
     Large files are read once: weights that were trained again in place have the same size.
     """
@@ -99,7 +108,10 @@ TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_co
 
 
 def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
-    """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
+    """Hashes of the files that say how messages become tokens; of a hub id its revision.
+
+    Raises where there is no such model.
+    """
     require_model(model)
     path, template = Path(model_location(model)), template_identity(model)
     if not path.is_dir():
@@ -132,7 +144,9 @@ def _local_rank(config: RunConfig) -> int:
 def training_layout(
     config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
 ) -> Collation:
-    """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
+    """Make an adapted model train as fast as its architecture allows; returns how its rows become
+    batches.
+    """
     options = Options(
         lean=not loads_sharded(config.trainer), recompute=config.trainer.gradient_checkpointing
     )
@@ -146,7 +160,8 @@ class PolicyToTrain(NamedTuple):
     model: Any
     batch_rows: Collation
     load: Callable[[], Any] | None
-    """Makes the model with its weights, where `model` has none yet because ranks will read their shards only."""
+    """Makes the model with its weights, where `model` has none yet because ranks will read their
+    shards only."""
 
 
 def policy_to_train(
@@ -176,7 +191,9 @@ def generating(
 def answering(
     context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine
 ) -> Iterator[tuple[Any, Any]]:
-    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage is configured for."""
+    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage
+    is configured for.
+    """
     config = context.config
     if engine == "transformers":
         yield generating(config, model, generation)
@@ -189,7 +206,9 @@ def answering(
 
 
 def own_gpus(config: RunConfig) -> list[int]:
-    """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone, else one."""
+    """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone,
+    else one.
+    """
     if not uses_gpu(config.trainer):
         return []
     if config.trainer.world_size > 1 and not under_slurm(os.environ):
@@ -201,7 +220,9 @@ def own_gpus(config: RunConfig) -> list[int]:
 
 
 def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
-    """from_pretrained's options for a rank that has several GPUs for itself: filled one after the other, so that a model which fits one stays there."""
+    """from_pretrained's options for a rank that has several GPUs for itself: filled one after the
+    other, so that a model which fits one stays there.
+    """
     own = own_gpus(config)
     if len(own) < 2:
         return {}

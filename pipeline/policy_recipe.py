@@ -36,7 +36,8 @@ class Training:
     epochs: int
     global_batch_size: int
     before: list[dict[str, Any]] = field(default_factory=list)
-    """Scoreboard of the stage that made the starting policy: its first row is the run's base policy, its kept row is this one's epoch 0."""
+    """Scoreboard of the stage that made the starting policy: its first row is the run's base
+    policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
     """The epoch that was kept there."""
     began_with: Path | None = None
@@ -54,7 +55,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Watch:
-    """What an online training adds to its scoreboard, all of which it measures itself, its first row too."""
+    """What an online training adds to its scoreboard, all of which it measures itself, its first
+    row too.
+    """
 
     harm_model: Callable[[], Scorer]
     """The one that rewards are made of, which measures too."""

@@ -1,4 +1,6 @@
-"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it verified."""
+"""What sft, dpo and sft_control have in common: fit with a scoreboard, choose an epoch, export it
+verified.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 
 
 def train_policy(context: Context, training: Training) -> dict[str, Any]:
-    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's directory."""
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's
+    directory.
+    """
     from train.engine.trainer import fit
 
     config = context.config
@@ -119,9 +123,8 @@ def _scoreboard(
     prompts = context.read(PROMPTS.of("val"))
     generation, wanted = config.eval.generation, config.eval.scoreboard
     scorers: list[Scorer] = []
-    if context.rank == 0 or loads_sharded(
-        config.trainer
-    ):  # a rank that only waits keeps its memory
+    # A rank that only waits keeps its memory.
+    if context.rank == 0 or loads_sharded(config.trainer):
         scorers = [
             _harm_model(context, training),
             RefusalRule(),

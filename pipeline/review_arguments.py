@@ -1,4 +1,6 @@
-"""Options of review-export, review-import and judge-report, which bring people and scorers together."""
+"""Options of review-export, review-import and judge-report, which bring people and scorers
+together.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,11 @@ def _add_review_export(commands: Any) -> None:
         "--of",
         default="train",
         choices=("train", "test"),
-        help="train: answers to training and validation prompts, to learn from; test: the base's and the final policy's to N test prompts "
-        "of each kind at random, by which people correct the evaluation (default: train)",
+        help=(
+            "train: answers to training and validation prompts, to learn from; test: the base's "
+            "and the final policy's to N test prompts of each kind at random, by which people "
+            "correct the evaluation (default: train)"
+        ),
     )
     exporting.add_argument(
         "--show-scores",
@@ -95,8 +100,11 @@ def add_judge_report(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="default (what ships with Primum), guessing and dropout (versions of it), run (what the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, "
-        "file=SCORES; rule and TF-IDF stand in every report",
+        help=(
+            "default (what ships with Primum), guessing and dropout (versions of it), run (what "
+            "the run decides by), rule, reward_model=FOLDER, judge=SETTINGS, file=SCORES; rule and "
+            "TF-IDF stand in every report"
+        ),
     )
     judging.add_argument(
         "--labels",
@@ -104,7 +112,10 @@ def add_judge_report(commands: Any) -> None:
         action="extend",
         required=True,
         metavar="SET=PATH",
-        help="what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and where it lies",
+        help=(
+            "what people labelled: do_not_answer, xstest, kqa, hh_rlhf, rewardbench or csv, and "
+            "where it lies"
+        ),
     )
     judging.add_argument(
         "--output", type=Path, required=True, metavar="DIRECTORY", help="a new directory"
@@ -142,7 +153,10 @@ def _add_comparing(judging: argparse.ArgumentParser) -> None:
     judging.add_argument(
         "--audit",
         action="store_true",
-        help="score also our own probes: swapped prompts, echoes, loops, constants, the weather, unsafe advice",
+        help=(
+            "score also our own probes: swapped prompts, echoes, loops, constants, the weather, "
+            "unsafe advice"
+        ),
     )
     judging.add_argument(
         "--save-completions",

@@ -1,5 +1,5 @@
-"""Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with its own answer by a principle of medical
-ethics, and writes it again."""
+"""Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with
+its own answer by a principle of medical ethics, and writes it again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def drafts(
     revisions: int,
     seed: int,
 ) -> list[Draft]:
-    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them, those whose answer is given here."""
+    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them,
+    those whose answer is given here.
+    """
     by_prompt: dict[str, dict[int, Completion]] = {}
     for answer in answers:
         by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer

@@ -1,4 +1,6 @@
-"""What the reward model learns from in a run: examples with labels, made into rows for its objective."""
+"""What the reward model learns from in a run: examples with labels, made into rows for its
+objective.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def labels_for(
 
     Raises RecordError where people have rated nothing of this run.
     """
-    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415  scikit-learn takes a second, which only the work needs
+    # scikit-learn takes a second, which only the work needs.
+    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415
 
     harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
     asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
@@ -54,8 +57,8 @@ def _rated(files: Sequence[str], completions: Sequence[Completion]) -> dict[str,
     if not found:
         where = ", ".join(files)
         raise RecordError(
-            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name ratings of this run's completions, or "
-            "remove the key"
+            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name "
+            "ratings of this run's completions, or remove the key"
         )
     return found
 
@@ -91,8 +94,9 @@ def training_of(
     pairs = preferences(examples, seed=seed)
     if len(pairs) < MIN_PAIRS:
         raise RecordError(
-            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm within one group of prompts, wanted "
-            f"at least {MIN_PAIRS}; sample more completions a prompt (sample.samples), or take reward.objective=binary"
+            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm "
+            f"within one group of prompts, wanted at least {MIN_PAIRS}; sample more completions a "
+            "prompt (sample.samples), or take reward.objective=binary"
         )
     return Training(
         PairRows(rows, pairs, layout),

@@ -12,7 +12,9 @@ from reward.scorers import FACTORS, RefusalRule
 
 
 def run_scorers(context: Context, prompts: Sequence[Prompt]) -> list[Scorer]:
-    """The harm model that the run has trained, the refusal rule, and those that no training touched."""
+    """The harm model that the run has trained, the refusal rule, and those that no training
+    touched.
+    """
     own = harm_model(context, context.config.eval.generation)
     if not context.config.eval.factors:
         return [own, RefusalRule()]

@@ -7,13 +7,13 @@ from typing import Any
 
 from primum.conversations import messages_of
 from records.errors import RecordError
+from records.roles import role_fault
 from records.rows import (
     Kind,
     Message,
     Pair,
     assistant,
     read_json_lines,
-    role_fault,
     shorten,
     stable_id,
     text_of,
@@ -24,10 +24,11 @@ OWN = frozenset(Pair.__dataclass_fields__)
 
 
 def load_pairs(path: str | Path) -> list[Pair]:
-    """The rows of a file of Primum's own (pairs.train.jsonl) or of TRL's: prompt, chosen and rejected, as texts or messages.
+    """The rows of a file of Primum's own (pairs.train.jsonl) or of TRL's: prompt, chosen and
+    rejected, as texts or messages.
 
-    Where both sides begin with the prompt, as in TRL's rows without a prompt, it is taken from there. Raises RecordError with
-    file and line of every row that is none.
+    Where both sides begin with the prompt, as in TRL's rows without a prompt, it is taken from
+    there. Raises RecordError with file and line of every row that is none.
     """
     file = Path(path)
     pairs, faults = [], []

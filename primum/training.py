@@ -29,10 +29,12 @@ def train_dpo(
     max_length: int = 512,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Train `model` on the pairs; `output` gets `policy/` (and `adapter/`), plain Hugging Face directories, and `metrics.jsonl`.
+    """Train `model` on the pairs; `output` gets `policy/` (and `adapter/`), plain Hugging Face
+    directories, and `metrics.jsonl`.
 
-    The reference is the model as it is, so the loss of the first step is ln 2. One process; a run trains on several ranks.
-    Returns the metrics, a row a step. A call that was cut off goes on from its last checkpoint.
+    The reference is the model as it is, so the loss of the first step is ln 2. One process; a run
+    trains on several ranks. Returns the metrics, a row a step. A call that was cut off goes on from
+    its last checkpoint.
     """
     settings, hardware = dpo or DpoConfig(), trainer or TrainerConfig()
     folder, config = Path(output), _located(str(model))

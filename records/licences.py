@@ -21,8 +21,14 @@ MEASURED_ONLY = "non_commercial_evaluation"
 
 SENTENCES = {
     NON_COMMERCIAL: "made from non-commercial data ({names}): not for commercial use",
-    UNKNOWN: "made from data of unknown licence ({names}): nobody has said that commercial use is allowed",
-    MEASURED_ONLY: "measured on non-commercial data ({names}): the rows quoted from them are not for commercial use",
+    UNKNOWN: (
+        "made from data of unknown licence ({names}): nobody has said that commercial use is "
+        "allowed"
+    ),
+    MEASURED_ONLY: (
+        "measured on non-commercial data ({names}): the rows quoted from them are not for "
+        "commercial use"
+    ),
 }
 
 _SPELLINGS = (
@@ -57,17 +63,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
 
 
 def licence_fault(licence: str) -> str:
-    """What is wrong with a text that should name a licence; empty where it may. It is printed on cards."""
+    """What is wrong with a text that should name a licence; empty where it may.
+
+    It is printed on cards.
+    """
     if _NAME.fullmatch(licence):
         return ""
     return (
-        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: letters, digits, spaces "
-        "and . , : + / ( ) _ - on one line, 80 at most; write its SPDX name, or `unknown`"
+        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: "
+        "letters, digits, spaces and . , : + / ( ) _ - on one line, 80 at most; write its SPDX "
+        "name, or `unknown`"
     )
 
 
 def commercial_use(licence: str) -> CommercialUse:
-    """Whether a licence's name says that commercial use is allowed; `A OR B` offers the better of the two.
+    """Whether a licence's name says that commercial use is allowed; `A OR B` offers the better of
+    the two.
 
     >>> commercial_use("CC BY-NC 4.0"), commercial_use("cc-by-4.0"), commercial_use("custom")
     ('forbidden', 'allowed', 'unknown')
@@ -82,16 +93,18 @@ def is_non_commercial(licence: str) -> bool:
 
 
 def may_be_passed_on(licence: str) -> bool:
-    """Whether its name says that rows under it may be given to others, be it for uses that earn nothing.
+    """Whether its name says that rows under it may be given to others, be it for uses that earn
+    nothing.
 
-    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"), may_be_passed_on("unknown")
-    (True, False, False)
+    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"),
+    may_be_passed_on("unknown") (True, False, False)
     """
     return any(_lets_pass_on(part) for part in re.split(r"\s+OR\s+", licence))
 
 
 def same_licence(one: str, other: str) -> bool:
-    """Whether two spellings name one licence; a version that only one of them gives is no difference.
+    """Whether two spellings name one licence; a version that only one of them gives is no
+    difference.
 
     >>> same_licence("CC BY-NC 4.0", "cc-by-nc"), same_licence("MIT", "Apache-2.0")
     (True, False)
@@ -105,7 +118,8 @@ def same_licence(one: str, other: str) -> bool:
 def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
     """What the licences of rows forbid to users of anything that is made from the rows.
 
-    Rows of the test split shape no weight, so their sources are named apart, and an unknown licence among them is no matter.
+    Rows of the test split shape no weight, so their sources are named apart, and an unknown licence
+    among them is no matter.
     """
     found: dict[str, set[str]] = {}
     uses: dict[str, CommercialUse] = {}
@@ -138,7 +152,9 @@ def sentences(restrictions: Restrictions) -> list[str]:
 
 
 def released_licence(restrictions: Restrictions, base: str) -> str:
-    """A Hugging Face licence id for weights that start under the licence `base`; a person has to state what `other` is."""
+    """A Hugging Face licence id for weights that start under the licence `base`; a person has to
+    state what `other` is.
+    """
     if restrictions.get(NON_COMMERCIAL):
         return "cc-by-nc-4.0"
     return "other" if restrictions.get(UNKNOWN) else base
@@ -152,7 +168,9 @@ def notice(restrictions: Restrictions) -> str:
 
 
 def restricted_card(card: str, restrictions: Restrictions) -> str:
-    """The card of weights with what their data forbid said in it; a notice alone where there is no card."""
+    """The card of weights with what their data forbid said in it; a notice alone where there is no
+    card.
+    """
     if not card:
         return notice(restrictions)
     licensed = re.sub(

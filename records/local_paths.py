@@ -1,4 +1,6 @@
-"""Paths of this machine, and what stands for them in what is passed on: they hold names of people and systems."""
+"""Paths of this machine, and what stands for them in what is passed on: they hold names of people
+and systems.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ ANYWHERE = "/path/to"
 
 
 class LocalPaths:
-    """Replaces each path by `/path/to/` and its last part, wherever it stands in a text; homes by `/path/to` alone."""
+    """Replaces each path by `/path/to/` and its last part, wherever it stands in a text; homes by
+    `/path/to` alone.
+    """
 
     def __init__(self, paths: Iterable[str], *, homes: Iterable[str] = ()) -> None:
         found = {path: f"{ANYWHERE}/{Path(path).name}" for path in _spelled(paths)}
@@ -35,7 +39,9 @@ class LocalPaths:
 
 
 def _spelled(paths: Iterable[str]) -> set[str]:
-    """Absolute paths as they are written, whole and with their links followed; the root names nobody."""
+    """Absolute paths as they are written, whole and with their links followed; the root names
+    nobody.
+    """
     found: set[str] = set()
     for path in paths:
         if path:

@@ -1,4 +1,6 @@
-"""The range of every numeric setting, and the names that a text may be: stated beside the default, and checked here alone."""
+"""The range of every numeric setting, and the names that a text may be: stated beside the default,
+and checked here alone.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 MANY = 1_000_000_000
-"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of them."""
+"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of
+them."""
 MOST_DIGITS = 24
 _KEY, _NAMES = "range", "names"
 ValueT = TypeVar("ValueT")
@@ -88,7 +91,9 @@ def ranged(
 
 
 def one_of(default: str, names: Collection[str]) -> str:
-    """A dataclass field with this default whose text is one of `names`, a registry that may grow after the class is made."""
+    """A dataclass field with this default whose text is one of `names`, a registry that may grow
+    after the class is made.
+    """
     found: str = field(default=default, metadata={_NAMES: names})
     return found
 
@@ -120,7 +125,9 @@ def limits(
 
 
 class Ranged:
-    """A block of settings that cannot be built with a number outside its range, or an unknown name."""
+    """A block of settings that cannot be built with a number outside its range, or an unknown
+    name.
+    """
 
     def __post_init__(self) -> None:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}  # type: ignore[arg-type]
@@ -133,7 +140,9 @@ class Ranged:
 
 @cache
 def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
-    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a list."""
+    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a
+    list.
+    """
     found: list[NumericSetting] = []
     for name, (kind, many, optional, range_, _) in _fields(cls).items():
         key = f"{prefix}{name}.*" if many else f"{prefix}{name}"
@@ -145,7 +154,9 @@ def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
 
 
 def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iterator[OutOfRange]:
-    """Every number that is out of its range and every unknown name, in the plain values of a config class and the blocks in it."""
+    """Every number that is out of its range and every unknown name, in the plain values of a config
+    class and the blocks in it.
+    """
     yield from _own_faults(cls, values, prefix)
     for name, (kind, *_) in _fields(cls).items():
         if isinstance(kind, type) and is_dataclass(kind):
@@ -155,7 +166,9 @@ def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iter
 
 
 def not_a_number(cls: type, key: str, value: Any) -> Iterator[OutOfRange]:
-    """Every value that is no number, in what is written for a setting or a block of a config class."""
+    """Every value that is no number, in what is written for a setting or a block of a config
+    class.
+    """
     if isinstance(value, list | Mapping):
         for name, inner in _items(key, value, (list, Mapping)):
             yield from not_a_number(cls, name, inner)
@@ -184,7 +197,8 @@ def _own_faults(cls: type, values: Mapping[str, Any], prefix: str) -> Iterator[O
         if names and isinstance(value, str) and value not in names:
             yield OutOfRange(
                 f"{prefix}{name}",
-                f"got {_shown(value)}, wanted one of {', '.join(names)}; set one, or leave it out for its default",
+                f"got {_shown(value)}, wanted one of {', '.join(names)}; set one, or leave it out "
+                "for its default",
             )
         if kind not in (int, float) or range_ is None:
             continue
@@ -208,7 +222,10 @@ def _fault(value: Any, range_: Range, *, whole: bool, optional: bool) -> str:
     number = "a whole number" if whole else "a number"
     why = f" ({range_.why})" if range_.why else ""
     null = ", or null for no limit" if optional else ""
-    return f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out for its default"
+    return (
+        f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out "
+        "for its default"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -44,7 +44,9 @@ class Surroundings:
 
 
 class RuleAsHarm:
-    """The refusal rule, held to be a scorer of harm too: what it does not call refused, it calls harmful."""
+    """The refusal rule, held to be a scorer of harm too: what it does not call refused, it calls
+    harmful.
+    """
 
     def __init__(self, name: str = RULE) -> None:
         self.name = name
@@ -62,7 +64,9 @@ class RuleAsHarm:
 
 
 class HarmAndRule:
-    """What a run decides by: harm from its own reward model, the refusal from the rule, in one score."""
+    """What a run decides by: harm from its own reward model, the refusal from the rule, in one
+    score.
+    """
 
     def __init__(self, harm: Scorer) -> None:
         self.name, self.harm = harm.name, harm
@@ -104,7 +108,8 @@ class FileScorer:
 @dataclass(frozen=True)
 class ScorerKind:
     make: Callable[[str, Path, Surroundings], Scorer]
-    """From its name, its path (the current folder where it takes none) and what it is loaded into."""
+    """From its name, its path (the current folder where it takes none) and what it is loaded
+    into."""
     takes: str = ""
     """FOLDER or FILE where a path follows the name."""
     holds: tuple[str, ...] = ()
@@ -112,15 +117,16 @@ class ScorerKind:
     faults: Callable[[Path, Surroundings], list[str]] = lambda path, around: []
     """What else would fail, before anything is loaded."""
     trained_on: Callable[[], tuple[str, ...]] = tuple
-    """Sets of labels that it was fitted on, or written while looking at, by the names that judge-report gives them."""
+    """Sets of labels that it was fitted on, or written while looking at, by the names that
+    judge-report gives them."""
 
 
 def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
     if (around.reward_model / CALIBRATION).is_file():
         return []
     return [
-        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
-        "or name one with reward_model=FOLDER"
+        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum "
+        "reward` with this config, or name one with reward_model=FOLDER"
     ]
 
 
@@ -175,8 +181,8 @@ class NamedScorer:
 def named_scorers(
     words: Sequence[str], around: Surroundings, *, option: str = "--scorer"
 ) -> list[NamedScorer]:
-    """The scorers that the words name; one of a kind has the kind's name, of several each adds its path's. Raises ModelError
-    with every fault of every word."""
+    """The scorers that the words name; one of a kind has the kind's name, of several each adds its
+    path's. Raises ModelError with every fault of every word."""
     given = [word.partition("=") for word in dict.fromkeys(words)]
     kinds = Counter(kind for kind, _, _ in given)
     found, faults = [], []
@@ -198,7 +204,9 @@ def named_scorers(
 
 
 def _last(path: Path) -> str:
-    """The last part of a path that tells one reward model from another: RUN of RUN/reward/reward_model."""
+    """The last part of a path that tells one reward model from another: RUN of
+    RUN/reward/reward_model.
+    """
     parts = [part for part in path.parts if part not in ("reward", "reward_model", "/")]
     return (parts[-1] if parts else path.name).split(".")[0]
 
@@ -222,7 +230,8 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
     missing = [name for name in entry.holds if not (place / name).is_file()]
     if missing:
         return [
-            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a stage has left, as RUN/reward/reward_model"
+            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a "
+            "stage has left, as RUN/reward/reward_model"
         ]
     return entry.faults(place, around)
 

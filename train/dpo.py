@@ -97,7 +97,8 @@ class DpoModule(TrainedModule):
             losses = losses - self.config.sft_weight * chosen / chosen_tokens
         if self.limit:
             self._report_groups(losses, batch.groups)
-            # Here and not where batches are made: the loader is a batch ahead when the multipliers change.
+            # Here and not where batches are made: the loader is a batch ahead when the multipliers
+            # change.
             losses = losses * self.limit.weights().to(losses)[batch.groups]
         self._report(terms, referenced, losses)
         return losses.sum() * batch.scale

@@ -23,7 +23,9 @@ class SftBatch(NamedTuple):
 
 
 class SftRows:
-    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the same."""
+    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the
+    same.
+    """
 
     units: Sequence[int] | None = None
 

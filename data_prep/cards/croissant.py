@@ -1,6 +1,8 @@
-"""Croissant: a built set described for machines, in MLCommons' JSON-LD vocabulary with its responsible-AI terms.
+"""Croissant: a built set described for machines, in MLCommons' JSON-LD vocabulary with its
+responsible-AI terms.
 
-Written as plain JSON; the tests have MLCommons' own library validate it and read the rows back through it.
+Written as plain JSON; the tests have MLCommons' own library validate it and read the rows back
+through it.
 """
 
 from __future__ import annotations

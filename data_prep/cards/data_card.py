@@ -1,4 +1,6 @@
-"""One page that says what a built set is: who decided, who wrote, what was left out, who is missing, what it is for."""
+"""One page that says what a built set is: who decided, who wrote, what was left out, who is
+missing, what it is for.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ def require_complete(card: DataCard) -> None:
     if empty:
         raise RecordError(
             [
-                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known"
+                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is "
+                "not known"
                 for part in empty
             ]
         )

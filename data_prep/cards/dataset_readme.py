@@ -112,4 +112,7 @@ def _text(tables: Sequence[Table]) -> str:
     use += [f'{found.name} = load_dataset("this folder", "{found.name}")' for found in tables[1:]]
     code = "\n".join(use)
     rows = "\n".join(shown) if tables else "No rows."
-    return f"Each file holds one split. Some of the texts are harmful.\n\n{rows}\n\n```python\n{code}\n```\n"
+    return (
+        f"Each file holds one split. Some of the texts are harmful.\n\n{rows}\n\n```python\n"
+        f"{code}\n```\n"
+    )

@@ -42,7 +42,10 @@ REASONS = {
         if found.dropped
     },
 }
-INTENDED_PROMPTS = "Training a medical language model to decline harmful requests and to answer benign ones, and measuring both."
+INTENDED_PROMPTS = (
+    "Training a medical language model to decline harmful requests and to answer benign ones, and "
+    "measuring both."
+)
 
 
 def prompts_card(
@@ -55,7 +58,10 @@ def prompts_card(
     compared: Mapping[str, int],
     lint: Mapping[str, Any],
 ) -> DataCard:
-    """Of the prompts and the demonstrations. `compared`: how many prompts each evaluation suite holds that rows were compared with."""
+    """Of the prompts and the demonstrations.
+
+    `compared`: how many prompts each evaluation suite holds that rows were compared with.
+    """
     prompts = prompt_rows(kept)
     answered = sum(bool(text_of(row.completion).strip()) for row in prompts)
     further = (
@@ -65,8 +71,12 @@ def prompts_card(
     )
     return DataCard(
         name=f"prompts and demonstrations from {source_names(config.sources)}",
-        summary=f"{len(prompts)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), {answered} of them with an answer to imitate "
-        f"(demonstrations.*.jsonl){further}, one file a split. Split with seed {seed}. The same configuration and sources give the same bytes.",
+        summary=(
+            f"{len(prompts)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), "
+            f"{answered} of them with an answer to imitate (demonstrations.*.jsonl){further}, one "
+            f"file a split. Split with seed {seed}. The same configuration and sources give the "
+            "same bytes."
+        ),
         licences=licences_of(config.sources, kept),
         sources="\n\n".join(
             [
@@ -77,7 +87,9 @@ def prompts_card(
         decided=shared_facts(config.sources, "decided"),
         principles=shared_facts(config.sources, "principles"),
         written=shared_facts(config.sources, "written"),
-        splits=f"{split_table([(row.suite, row) for row in prompts], 'suite')}\n\n{_groups(config, prompts)}",
+        splits=(
+            f"{split_table([(row.suite, row) for row in prompts], 'suite')}\n\n{_groups(config, prompts)}"
+        ),
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=shared_facts(config.sources, "not_represented"),
         limitations=(*_limits(lint), *_embedding_limits(config.embedding)),
@@ -129,7 +141,10 @@ def _losses(
         lost = {
             reason: count for (name, reason), count in sorted(counts.items()) if name == source.name
         }
-        sentence = f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} left out"
+        sentence = (
+            f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} "
+            "left out"
+        )
         why = "; ".join(f"{count} {REASONS.get(reason, reason)}" for reason, count in lost.items())
         facts.append((source.name, f"{sentence}: {why}" if why else sentence))
     return tuple(facts)
@@ -139,7 +154,10 @@ def _compared(compared: Mapping[str, int]) -> str:
     if not compared:
         return "no evaluation suite was at hand, so no training row was compared with one"
     suites = ", ".join(f"{count} of {name}" for name, count in sorted(compared.items()))
-    return f"every training and validation row was compared with the prompts of the evaluation suites: {suites} (decontamination.json)"
+    return (
+        "every training and validation row was compared with the prompts of the evaluation suites: "
+        f"{suites} (decontamination.json)"
+    )
 
 
 def _limits(lint: Mapping[str, Any]) -> Facts:
@@ -153,7 +171,10 @@ def _limits(lint: Mapping[str, Any]) -> Facts:
             0,
             (
                 "",
-                f"{max(lint['openings'].values()):.0%} of the safe answers open with the same three words",
+                (
+                    f"{max(lint['openings'].values()):.0%} of the safe answers open with the same "
+                    "three words"
+                ),
             ),
         )
     return tuple(facts)
@@ -166,11 +187,17 @@ def _by_embedding(config: EmbeddingConfig) -> str:
 def _embedding_limits(config: EmbeddingConfig) -> Facts:
     if not config.model:
         return ()
-    model = f"{config.name} ({f'revision {config.revision}' if config.revision else 'no revision stated'})"
+    model = (
+        f"{config.name} "
+        f"({f'revision {config.revision}' if config.revision else 'no revision stated'})"
+    )
     return (
         (
             "",
-            f"near-duplicates were also sought by the cosine of embeddings of {model} at {config.threshold}: {NO_GUARANTEE}",
+            (
+                f"near-duplicates were also sought by the cosine of embeddings of {model} at "
+                f"{config.threshold}: {NO_GUARANTEE}"
+            ),
         ),
     )
 
@@ -193,7 +220,9 @@ def _groups(data: DataConfig, kept: Sequence[Prompt]) -> str:
     config = data.split
     sizes = Counter(row.group for row in kept)
     return (
-        f"Near-duplicates (Jaccard similarity of the sets of {unit_name(config.near_duplicate_ngram)} at least {config.near_duplicate}{_by_embedding(data.embedding)}, "
-        f"linked in chains) and twins are always in one split. There are {len(sizes)} such groups; the largest holds "
+        "Near-duplicates (Jaccard similarity of the sets of "
+        f"{unit_name(config.near_duplicate_ngram)} at least "
+        f"{config.near_duplicate}{_by_embedding(data.embedding)}, linked in chains) and twins are "
+        f"always in one split. There are {len(sizes)} such groups; the largest holds "
         f"{max(sizes.values(), default=0)} of {len(kept)} rows."
     )

@@ -40,7 +40,8 @@ def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
 
 
 def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[Fault]:
-    """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose answer (`unrefused`) helps.
+    """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose
+    answer (`unrefused`) helps.
 
     A twin is near its harmful half on purpose and is no evidence.
     """
@@ -81,10 +82,11 @@ def can_compare_words(rows: Sequence[Demonstration]) -> bool:
 
 
 def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str, float]:
-    """log P(benign | words) / P(harmful | words) of the wanted harmful rows by id, each judged by all rows but itself.
+    """log P(benign | words) / P(harmful | words) of the wanted harmful rows by id, each judged by
+    all rows but itself.
 
-    Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] / [(h_w+1)/(H+2)], with B benign and H
-    other harmful rows, of which b_w and h_w hold the word w.
+    Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] /
+    [(h_w+1)/(H+2)], with B benign and H other harmful rows, of which b_w and h_w hold the word w.
     """
     if not wanted or not can_compare_words(rows):
         return {}

@@ -20,7 +20,9 @@ Preference = tuple[str, Sides]
 
 
 def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
-    """(place, fault) of identical, duplicate, contradictory and swapped pairs; white space alone makes no difference."""
+    """(place, fault) of identical, duplicate, contradictory and swapped pairs; white space alone
+    makes no difference.
+    """
     pairs = [
         (place, item, (_key(item.prompt), _sides(item)))
         for place, item in enumerate(items)
@@ -67,7 +69,9 @@ def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
 
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
-    """The preferences that lie on a circle (A over B over A, or a longer way round) among one prompt's answers."""
+    """The preferences that lie on a circle (A over B over A, or a longer way round) among one
+    prompt's answers.
+    """
     counts = Counter(prompt for prompt, _ in preferences)
     several = [(prompt, sides) for prompt, sides in preferences if counts[prompt] > 1]
     beats = networkx.DiGraph(

@@ -104,8 +104,10 @@ class Report:
             "checked": {kind: n for kind, n in checked.items() if n},
             "not_checked": self.not_checked | absent,
             **self._shown,
-            "faults": [{**_printable(fault), "dropped": True} for fault in left_out]
-            + [{**_printable(fault), "dropped": False} for fault in self.faults],
+            "faults": (
+                [{**_printable(fault), "dropped": True} for fault in left_out]
+                + [{**_printable(fault), "dropped": False} for fault in self.faults]
+            ),
         }
 
     def _tells(self) -> Iterator[Fault]:
@@ -121,7 +123,8 @@ class Report:
                 yield Fault(
                     "opening_share",
                     "",
-                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers, wanted at most {limit:.0%}',
+                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers,'
+                    f" wanted at most {limit:.0%}",
                 )
         if shares:
             self._whole_set["opening_share"] = max(shares.values())
@@ -132,8 +135,9 @@ class Report:
             yield Fault(
                 "length_bias",
                 "",
-                f"chosen - rejected is {bias['effect']:+.2f} standard deviations of words ({low:+.2f} to {high:+.2f}, {bias['n']} pairs), "
-                f"wanted within {self._config.max_length_bias:.2f}",
+                f"chosen - rejected is {bias['effect']:+.2f} standard deviations of words "
+                f"({low:+.2f} to {high:+.2f}, {bias['n']} pairs), wanted within "
+                f"{self._config.max_length_bias:.2f}",
             )
 
 
@@ -158,7 +162,8 @@ def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
         find = import_module("data_prep.lint.personal_data").finder()
     except ModuleNotFoundError as error:
         raise ResourceError(
-            f"data.lint.personal_data is true and {error.name} is not installed; pip install -e '.[pii]', or set it to false"
+            f"data.lint.personal_data is true and {error.name} is not installed; pip install -e "
+            "'.[pii]', or set it to false"
         ) from error
     for item in items:
         places = [

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.endings import ended_alike
 from data_prep.pairs.harm_pairs import Opening, harm_pairs
 from data_prep.pairs.openings import vary_openings
@@ -38,10 +38,13 @@ def build_pairs(
     opening_of: Opening,
     seed: int,
 ) -> PairsResult:
-    """Pairs for every prompt, in its split. The result depends on the seed and the texts, not on the order of the rows.
+    """Pairs for every prompt, in its split.
 
-    At a higher `min_margin` the pairs are some of those at a lower one, as long as `max_train_pairs` and `max_length_difference` are off:
-    both make room for other pairs when some are gone.
+    The result depends on the seed and the texts, not on the order of the rows.
+
+    At a higher `min_margin` the pairs are some of those at a lower one, as long as
+    `max_train_pairs` and `max_length_difference` are off: both make room for other pairs when some
+    are gone.
     """
     dropped: Counter[str] = Counter()
     ordered = sorted({prompt.id: prompt for prompt in prompts}.values(), key=lambda p: p.id)
@@ -85,7 +88,9 @@ def build_pairs(
 
 
 def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> frozenset[str]:
-    """Benign prompts whose harmful twin the policy refuses by itself: what it has still to learn is to answer the benign one."""
+    """Benign prompts whose harmful twin the policy refuses by itself: what it has still to learn is
+    to answer the benign one.
+    """
     return frozenset(
         p.twin_id for p in harmful if p.twin_id and _refuses_always(found.get(p.id, []))
     )
@@ -109,7 +114,9 @@ def plain_pairs(
     opening_of: Opening,
     seed: int,
 ) -> list[Pair]:
-    """What would be built without any of the shortcut breakers: safe over the most harmful, and nothing else."""
+    """What would be built without any of the shortcut breakers: safe over the most harmful, and
+    nothing else.
+    """
     plain = replace(
         config,
         strategy="worst",

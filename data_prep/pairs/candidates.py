@@ -26,7 +26,8 @@ REFUSAL = "refusal"
 
 COHERENT = "teacher/coherent"
 """By heads over words that measure no policy (reward/factors/teacher.py)."""
-"""The scorer that says how likely a completion is an answer to its prompt; it says nothing of harm."""
+"""The scorer that says how likely a completion is an answer to its prompt; it says nothing of
+harm."""
 COHERENT_FROM = 0.5
 
 
@@ -69,7 +70,9 @@ def candidates(
     scores: Iterable[Score],
     revisions: Iterable[Revision] = (),
 ) -> dict[str, list[Candidate]]:
-    """By prompt id, in an order that does not depend on the rows': the policy's own, the data set's, revisions."""
+    """By prompt id, in an order that does not depend on the rows': the policy's own, the data
+    set's, revisions.
+    """
     said = _scored(scores)
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
     for made in sorted(completions, key=_place):
@@ -118,7 +121,10 @@ def _candidate(
 
 
 def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
-    """Every score counts the same, a reward model's or an expert's. Rounded, so that a tie is a tie."""
+    """Every score counts the same, a reward model's or an expert's.
+
+    Rounded, so that a tie is a tie.
+    """
     values: defaultdict[str, list[float]] = defaultdict(list)
     labels: dict[str, str] = {}
     coherent: dict[str, bool] = {}

@@ -6,9 +6,9 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate, pair_of
 from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
+from data_prep.pairs.config import PairsConfig
 from records.rows import Pair, Prompt, assistant, text_of
 
 Opening = Callable[[str], str | None]
@@ -32,7 +32,9 @@ def harm_pairs(
     pairs: list[Pair] = []
     wanted = options(safe, others.kept, config, f"{seed}/{prompt.id}")
     draws = random.Random(f"{seed}/{prompt.id}")
-    place = 0  # among the options that any margin would let through, so that neither draws nor limits depend on it
+    # among the options that any margin would let through, so that neither draws nor limits depend
+    # on it
+    place = 0
     for option in wanted:
         reason = _unfit(option, config)
         if reason is None:

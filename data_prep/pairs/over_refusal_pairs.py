@@ -6,15 +6,17 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate, pair_of
+from data_prep.pairs.config import PairsConfig
 from records.rows import Pair, Prompt, text_of
 
 
 def refusals_of(
     harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]
 ) -> dict[str, Candidate]:
-    """The data set's scored refusals by the id of the harmful prompt that they answer, in a fixed order."""
+    """The data set's scored refusals by the id of the harmful prompt that they answer, in a fixed
+    order.
+    """
     found: dict[str, Candidate] = {}
     for prompt in harmful:
         answer = next((c for c in by_prompt.get(prompt.id, []) if c.source == DEMONSTRATION), None)
@@ -31,13 +33,15 @@ def over_refusal_pair(
     seed: int,
     dropped: Counter[str],
 ) -> Pair | None:
-    """Rejected is the policy's own refusal where it refuses the prompt, else that of the harmful twin: the very text that is chosen
-    there is wrong here. A benign prompt without a twin gets the refusal of some harmful prompt of its own split.
+    """Rejected is the policy's own refusal where it refuses the prompt, else that of the harmful
+    twin: the very text that is chosen there is wrong here. A benign prompt without a twin gets the
+    refusal of some harmful prompt of its own split.
     """
     able = [c for c in found if c.source != DATASET_REJECTED]
     if config.sides.helpful == "demonstration":
         able = [c for c in able if c.source == DEMONSTRATION]
-    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what harm pairs reject.
+    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what
+    # harm pairs reject.
     answers = [c for c in able if c.refusal == "none" and text_of(c.completion).strip()]
     helpful = next((c for c in answers if c.coherent is not False), None)
     if helpful is None and answers:

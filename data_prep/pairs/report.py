@@ -1,4 +1,6 @@
-"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of it."""
+"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from records.rows import Pair, text_of
 def describe(
     result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups` as in `probe_pairs`."""
+    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups`
+    as in `probe_pairs`.
+    """
     harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
     histogram = Counter(math.floor(p.margin) for p in harm)
     return {
@@ -95,11 +99,13 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     openings, lengths = report["openings"], report["lengths"]
     commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
     lines.append(
-        f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after"
+        f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, "
+        f"{commonest[1]:.0%} after"
     )
     said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
     lines.append(
-        f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} after"
+        f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} "
+        "after"
     )
     for name, after in report["shortcuts"]["after"].items():
         before = report["shortcuts"]["before"].get(name)
@@ -119,4 +125,7 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
 def _accuracy(probe: dict[str, Any] | None) -> str:
     if probe is None:
         return "not measured"
-    return f"{probe['accuracy']:.2f} ({probe['interval'][0]:.2f} to {probe['interval'][1]:.2f}, n {probe['n']})"
+    return (
+        f"{probe['accuracy']:.2f} ({probe['interval'][0]:.2f} to {probe['interval'][1]:.2f}, n "
+        f"{probe['n']})"
+    )

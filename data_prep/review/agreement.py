@@ -1,4 +1,6 @@
-"""How far raters agree with each other, and a scorer with them; intervals come from drawing whole prompts again."""
+"""How far raters agree with each other, and a scorer with them; intervals come from drawing whole
+prompts again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ Index = NDArray[np.intp]
 def agreement(
     ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
 ) -> dict[str, Any]:
-    """Krippendorff's alpha: ordinal for harmfulness, nominal for refusal. 1 is full agreement, 0 what chance gives."""
+    """Krippendorff's alpha: ordinal for harmfulness, nominal for refusal.
+
+    1 is full agreement, 0 what chance gives.
+    """
     place = {item.id: number for number, item in enumerate(items)}
     harmfulness = np.zeros((len(items), len(LEVELS)), dtype=int)
     refusal = np.zeros((len(items), len(REFUSAL_LABELS)), dtype=int)
@@ -65,7 +70,8 @@ def _alpha(
 def scorer_agreement(
     ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
 ) -> dict[str, Any]:
-    """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at random, which the choice does not bend.
+    """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at
+    random, which the choice does not bend.
 
     Items that raters disagree on count too: without them every scorer would look better than it is.
     """
@@ -138,7 +144,9 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
 def _estimate(
     statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw in twenty, has no value."""
+    """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw
+    in twenty, has no value.
+    """
     clusters = len(set(prompts))
     value = statistic(np.arange(len(prompts)))
     low = high = None

@@ -1,4 +1,6 @@
-"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own spreadsheet."""
+"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own
+spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,8 @@ class _Row(NamedTuple):
 
 
 def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) -> Ratings:
-    """All ratings of all files, or a RecordError with every fault in them: another batch, an unknown item, no rater, an impossible value,
-    one rater who says two things of one item."""
+    """All ratings of all files, or a RecordError with every fault in them: another batch, an
+    unknown item, no rater, an impossible value, one rater who says two things of one item."""
     faults: list[str] = []
     left_out: Counter[str] = Counter({SKIPPED: 0, EMPTY: 0, REPEATED: 0})
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
@@ -68,7 +70,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
         faults += [
-            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}"
+            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted "
+            f"{batch}"
             for name, count in others.items()
         ]
         for row in rows:
@@ -88,7 +91,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
                 left_out[REPEATED] += 1
             else:
                 faults.append(
-                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two"
+                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave "
+                    "one of the two"
                 )
     if faults:
         raise RecordError(shorten(faults))
@@ -102,13 +106,15 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     level = _level(harmfulness)
     if row.item not in items:
         faults.append(
-            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported"
+            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` "
+            "as it was exported"
         )
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
     if harmfulness and level is None:
         faults.append(
-            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}"
+            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from "
+            f"{LEVELS[0]} to {LEVELS[-1]}"
         )
     word = refusal.lower()
     if word and word not in REFUSALS:
@@ -131,7 +137,8 @@ def _read(path: Path) -> Iterator[_Row]:
     if path.suffix.lower() == ".csv":
         return _csv(path)
     raise RecordError(
-        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in batch.csv)"
+        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in "
+        "batch.csv)"
     )
 
 
@@ -197,7 +204,8 @@ def _csv(path: Path) -> Iterator[_Row]:
     missing = sorted(wanted - set(columns))
     if missing:
         raise RecordError(
-            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV"
+            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label "
+            "Studio's CSV"
         )
     for line, row in rows:
         # Label Studio writes no marks of ours.
@@ -221,7 +229,9 @@ def _json_or_text(cell: str) -> Any:
 
 
 def _said(values: Any, key: str) -> str:
-    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are, so that the fault can be seen."""
+    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are,
+    so that the fault can be seen.
+    """
     parts = values if isinstance(values, list) else [values] if values else []
     words: list[str] = []
     for part in parts:

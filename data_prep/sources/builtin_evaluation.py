@@ -1,4 +1,5 @@
-"""The project's own benign prompts for evaluation only: requests that look alarming, and questions, in six registers.
+"""The project's own benign prompts for evaluation only: requests that look alarming, and questions,
+in six registers.
 
 They make the benign suites large enough for the release gate. A request stands in the suite of the
 twins and was written as those are, but has no harmful half; no row has a completion.

@@ -13,7 +13,10 @@ from data_prep.wording import normalise, request_text, unit_name
 from records.rows import Demonstration
 
 METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
-NO_GUARANTEE = "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound alike may be above it"
+NO_GUARANTEE = (
+    "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound "
+    "alike may be above it"
+)
 
 
 Measure = Literal["words", "embedding"]
@@ -44,7 +47,9 @@ class Decontamination:
         """What was compared and which rows went; ids only, no text of either side."""
         compared = sum(row.split != "test" for row in self.kept) + len(self.removed)
         return {
-            "measure": f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation",
+            "measure": (
+                f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation"
+            ),
             "method": METHOD,
             "recall": 1.0,
             "threshold": self.config.threshold,
@@ -85,7 +90,9 @@ def decontaminate(
     *,
     embeddings: Embeddings | None = None,
 ) -> Decontamination:
-    """Take out every train and val row at or above the threshold to any evaluation text; the nearest one is named."""
+    """Take out every train and val row at or above the threshold to any evaluation text; the
+    nearest one is named.
+    """
     texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
@@ -106,7 +113,10 @@ def _nearest(
     evaluation_texts: Mapping[str, Sequence[str]],
     config: DecontaminationConfig,
 ) -> dict[int, Found]:
-    """By position of a text: suite, similarity, and whether they are equal. An equal one comes first, then the most similar."""
+    """By position of a text: suite, similarity, and whether they are equal.
+
+    An equal one comes first, then the most similar.
+    """
     suites = [
         (name, normalise(text))
         for name, evaluation in evaluation_texts.items()

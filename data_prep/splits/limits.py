@@ -1,4 +1,6 @@
-"""Which rows of a split are left out when a config asks for fewer; the same seed cuts the same rows."""
+"""Which rows of a split are left out when a config asks for fewer; the same seed cuts the same
+rows.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
 
 
 def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -> Set[str]:
-    """Harmful suites choose first and twins follow their partners, so that both are measured on the same pairs."""
+    """Harmful suites choose first and twins follow their partners, so that both are measured on the
+    same pairs.
+    """
     suites = sorted(
         {row.suite for row in rows},
         key=lambda suite: (all(row.kind == "benign" for row in rows if row.suite == suite), suite),
@@ -45,7 +49,9 @@ def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -
 def _first(
     rows: list[Demonstration], limit: int | None, seed: int, partners: Set[str] = frozenset()
 ) -> set[str]:
-    """Ids of `limit` rows: twins of `partners` first, then one of each principle in turn, in an order drawn with the seed."""
+    """Ids of `limit` rows: twins of `partners` first, then one of each principle in turn, in an
+    order drawn with the seed.
+    """
     if limit is None:
         return {row.id for row in rows}
 

@@ -1,7 +1,8 @@
 """How much of the training rows each source gives: weights of sources, kept to by leaving rows out.
 
-Sources without a weight give all their training rows. Of those with one, the source that has least for its
-weight gives all of its own and the others as many as their weights allow beside it; no row is repeated.
+Sources without a weight give all their training rows. Of those with one, the source that has least
+for its weight gives all of its own and the others as many as their weights allow beside it; no row
+is repeated.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ class Mixture:
 
 
 def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: int) -> Mixture:
-    """The same rows but for training rows beyond their source's weight; validation and test stay whole.
+    """The same rows but for training rows beyond their source's weight; validation and test stay
+    whole.
 
-    A row and its twin stay or go together, as far as the count allows: they stand beside each other in the
-    order that is drawn, which depends on the seed and on their ids alone.
+    A row and its twin stay or go together, as far as the count allows: they stand beside each other
+    in the order that is drawn, which depends on the seed and on their ids alone.
     """
     weights = {source.name: source.weight for source in sources}
     available = Counter(row.source for row in rows if row.split == "train")
@@ -70,7 +72,8 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
 def wanted_counts(
     weights: Mapping[str, float | None], available: Mapping[str, int]
 ) -> dict[str, int]:
-    """Of each source that has a weight: in the proportions of the weights, the largest such that all have enough.
+    """Of each source that has a weight: in the proportions of the weights, the largest such that
+    all have enough.
 
     >>> wanted_counts({"a": 3.0, "b": 1.0, "c": None}, {"a": 90, "b": 50, "c": 7})
     {'a': 90, 'b': 30}

@@ -1,4 +1,6 @@
-"""Train, val and test by whole near-duplicate groups, so that no split holds a rewording, or the twin, of another's request."""
+"""Train, val and test by whole near-duplicate groups, so that no split holds a rewording, or the
+twin, of another's request.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,10 @@ def split(
 ) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
-    A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they may not be trained on, and a benchmark's
-    test set keeps exactly its own rows. All others are dealt out by groups so that every suite and principle gets about the wanted
-    shares. What the limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
+    A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they
+    may not be trained on, and a benchmark's test set keeps exactly its own rows. All others are
+    dealt out by groups so that every suite and principle gets about the wanted shares. What the
+    limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
@@ -84,9 +87,11 @@ def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
 def _beside_test(
     rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None
 ) -> dict[str, str]:
-    """By id of a free row that is near a test row, or the twin of either, the nearest test row and how near, or whose twin it is.
+    """By id of a free row that is near a test row, or the twin of either, the nearest test row and
+    how near, or whose twin it is.
 
-    Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
+    Rows that only a chain of others links to a test row stay: questions of one template would all
+    go with one of them.
     """
     free, test = (
         [row for row in rows if row.split != "test"],
@@ -154,13 +159,17 @@ def _cells(row: Demonstration) -> tuple[Cell, Cell]:
 
 
 def _wanted(rows: Iterable[Demonstration], config: SplitConfig) -> dict[Split, Counter[Cell]]:
-    """How many free rows each split should get. What a source's own test rows already fill is not asked of its others."""
+    """How many free rows each split should get.
+
+    What a source's own test rows already fill is not asked of its others.
+    """
     free: Counter[tuple[str, Cell]] = Counter()
     fixed: Counter[tuple[str, Cell]] = Counter()
     for row in rows:
         (fixed if row.split == "test" else free)[row.source, _cells(row)[0]] += 1
     wanted: dict[Split, Counter[Cell]] = {split: Counter() for split in SPLITS}
-    # Sorted, since a sum of floats depends on its order and the split must not depend on the order of the rows.
+    # Sorted, since a sum of floats depends on its order and the split must not depend on the order
+    # of the rows.
     for (source, cell), count in sorted(free.items()):
         filled = fixed[source, cell]
         test = max(0.0, config.test * (count + filled) - filled)
@@ -176,8 +185,8 @@ def _wanted(rows: Iterable[Demonstration], config: SplitConfig) -> dict[Split, C
 def _dealt(rows: Sequence[Demonstration], config: SplitConfig, seed: int) -> dict[str, Split]:
     """Largest group first, each to the split that lacks most of what the group holds.
 
-    Lacks are counted in rows of the cell over its size. The whole suite counts too, and by that weight decides only where
-    the remainders of many small cells would add up.
+    Lacks are counted in rows of the cell over its size. The whole suite counts too, and by that
+    weight decides only where the remainders of many small cells would add up.
     """
     need = _wanted(rows, config)
     open_splits = [name for name in SPLITS if need[name].total() > 0]

@@ -111,7 +111,9 @@ def _rise(
     margin: float,
     confidence: float,
 ) -> Json:
-    """By which factor perplexity rises, paired by text; tested on the log-probability of a token."""
+    """By which factor perplexity rises, paired by text; tested on the log-probability of a
+    token.
+    """
     lost = [after.logp - before.logp for before, after in zip(base, rows, strict=True)]
     weights = [row.tokens for row in base]
     found = non_inferior_mean(lost, math.log1p(margin), confidence, weights=weights)

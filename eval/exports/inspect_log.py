@@ -1,4 +1,6 @@
-"""An evaluation as a log of inspect_ai: `inspect view` shows it sample by sample, with every scorer's verdict."""
+"""An evaluation as a log of inspect_ai: `inspect view` shows it sample by sample, with every
+scorer's verdict.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every scorer beside people, on every set: the whole of it, each writer's part, each category's."""
+"""Every scorer beside people, on every set: the whole of it, each writer's part, each
+category's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from measures.bootstrap import RESAMPLES, cluster_weights
 from measures.estimates import Estimate
 
 Comparison = dict[str, dict[str, Metrics]]
-"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`, `xstest/category/privacy_public`)."""
+"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`,
+`xstest/category/privacy_public`)."""
 WRITER, CATEGORY = "writer", "category"
 
 
@@ -29,7 +32,9 @@ class Part(NamedTuple):
 
 
 def parts_of(label_set: LabelSet) -> list[Part]:
-    """The whole set first, then what each writer wrote and what each category holds, where there are several."""
+    """The whole set first, then what each writer wrote and what each category holds, where there
+    are several.
+    """
     items = label_set.items
     parts = [Part(label_set.name, np.arange(len(items)))]
     for title, words in (
@@ -54,7 +59,9 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Metrics of each reading on each part of the set, also beside the string rule's, and of people against people."""
+    """Metrics of each reading on each part of the set, also beside the string rule's, and of people
+    against people.
+    """
     found: Comparison = {reading.scorer: {} for reading in readings}
     kept = np.array([word == "none" for word in rule.refusals], dtype=bool)
     for part in parts_of(label_set):
@@ -113,7 +120,9 @@ def joined(comparisons: Sequence[Mapping[str, Mapping[str, Metrics]]]) -> Compar
 
 
 def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
-    """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is none."""
+    """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is
+    none.
+    """
     return {
         scorer: {
             name: {metric: entry(estimate) for metric, estimate in metrics.items()}

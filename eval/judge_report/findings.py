@@ -47,7 +47,9 @@ def verdict(report: Json, sets: Sequence[str]) -> str:
 def cautions(
     report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
-    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has seen."""
+    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has
+    seen.
+    """
     scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
     seen = [
         _seen(scorer, name)
@@ -70,8 +72,8 @@ def _is_one_of(name: str, kinds: Sequence[str]) -> bool:
 
 def _seen(scorer: str, name: str) -> str:
     return (
-        f"{title_of(scorer)} was fitted on rows of {name}, or written while looking at them: its numbers there are of what it has seen, "
-        "unless these are other rows."
+        f"{title_of(scorer)} was fitted on rows of {name}, or written while looking at them: its "
+        "numbers there are of what it has seen, unless these are other rows."
     )
 
 
@@ -93,7 +95,8 @@ def _against_chance(mine: Json, about: str) -> list[str]:
         interval = mine.get(metric, {}).get("interval")
         if interval and interval[0] <= 0.5:
             found.append(
-                f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be better than chance."
+                f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be "
+                "better than chance."
             )
     return found
 
@@ -124,7 +127,8 @@ def _leaks(report: Json, mine: Json, scorer: str, about: str) -> list[str]:
         value = mine.get("auroc", {}).get("value")
         if theirs is not None and value is not None and theirs >= value - NEAR:
             found.append(
-                f"{about}: {words} reaches AUROC {theirs:.2f}, the scorer {value:.2f}; this set does not show that it reads completions."
+                f"{about}: {words} reaches AUROC {theirs:.2f}, the scorer {value:.2f}; this set "
+                "does not show that it reads completions."
             )
     return found
 
@@ -139,7 +143,8 @@ def _other(mine: Json, about: str) -> list[str]:
         and alarms["value"] > FALSE_ALARMS
     ):
         found.append(
-            f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, more than {FALSE_ALARMS:.0%}."
+            f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, "
+            f"more than {FALSE_ALARMS:.0%}."
         )
     unscored = max((entry["unscored"] for entry in mine.values()), default=0)
     if unscored:
@@ -149,6 +154,7 @@ def _other(mine: Json, about: str) -> list[str]:
     certain = mine.get("error_auroc", {}).get("interval")
     if certain and certain[0] <= 0.5:
         found.append(
-            f"{about}: its uncertainty is not shown to rank its errors ({entry_text(mine['error_auroc'])}); abstaining by it saves little."
+            f"{about}: its uncertainty is not shown to rank its errors "
+            f"({entry_text(mine['error_auroc'])}); abstaining by it saves little."
         )
     return found

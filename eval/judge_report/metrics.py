@@ -1,6 +1,7 @@
 """A reading beside people's labels: every metric that both allow, each with its interval by prompt.
 
-Entries are Estimates by metric name; `n` counts what people labelled and the scorer scored. B = draws, n = items of a slice.
+Entries are Estimates by metric name; `n` counts what people labelled and the scorer scored. B =
+draws, n = items of a slice.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ class Rows(NamedTuple):
         return bootstrap_estimate(statistic, self.weights, unscored=self.unscored)
 
     def share(self, flags: NDArray[Any], among: NDArray[np.bool_] | None = None) -> Estimate:
-        """Share of flags, `among` these rows where given. No draw shows an error where none was seen, so a share of 0 or 1
-        has the Wilson interval of as many items as there are clusters."""
+        """Share of flags, `among` these rows where given.
+
+        No draw shows an error where none was seen, so a share of 0 or 1 has the Wilson interval of
+        as many items as there are clusters."""
         inside = np.ones(len(flags), dtype=bool) if among is None else among
         found = self.estimate(lambda w: weighted_share(flags, w * inside))
         low, high = found.low, found.high
@@ -77,7 +80,10 @@ class Slice(NamedTuple):
 
 
 def item_metrics(reading: Reading, part: Slice) -> Metrics:
-    """Of every channel that people labelled and the reading has. `reading` is of the slice's items."""
+    """Of every channel that people labelled and the reading has.
+
+    `reading` is of the slice's items.
+    """
     found: Metrics = {}
     for channel, label in FLAGS.items():
         truth = [getattr(item.labels, label) for item in part.items]
@@ -110,7 +116,9 @@ def _flag_metrics(
 
 
 def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Metrics:
-    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part in it is nothing."""
+    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part
+    in it is nothing.
+    """
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(rows.groups):
         members[group].append(row)
@@ -133,7 +141,9 @@ def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Met
 
 
 def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> Metrics:
-    """AUROC among the completions that the string rule does not call refused: what a scorer knows beyond refusal."""
+    """AUROC among the completions that the string rule does not call refused: what a scorer knows
+    beyond refusal.
+    """
     asked = [
         flag is not None and bool(kept) for flag, kept in zip(truth, part.not_refused, strict=True)
     ]
@@ -160,7 +170,9 @@ def _decisions(called: NDArray[np.bool_], people: NDArray[np.bool_], rows: Rows)
 
 
 def _certainty(reading: Reading, part: Slice) -> Metrics:
-    """Whether uncertainty (the scorer's own, else the entropy) ranks its errors, and what abstaining saves."""
+    """Whether uncertainty (the scorer's own, else the entropy) ranks its errors, and what
+    abstaining saves.
+    """
     probabilities, truth = reading.probabilities, [item.labels.harmful for item in part.items]
     if probabilities is None or not any(truth):
         return {}
@@ -190,7 +202,9 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
 
 
 def uncertainty_of(reading: Reading) -> Floats | None:
-    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is unscored."""
+    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is
+    unscored.
+    """
     if reading.uncertainty is not None:
         return np.where(np.isfinite(reading.values[HARM]), reading.uncertainty, np.nan)
     return None if reading.probabilities is None else binary_uncertainty(reading.probabilities)
@@ -242,7 +256,10 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
 
 
 def pair_metrics(reading: Reading, pairs: Sequence[LabelledPair], weights: Floats) -> Metrics:
-    """`weights` is (B, pairs). Ties count one half; a pair with an unscored side is left out and counted."""
+    """`weights` is (B, pairs).
+
+    Ties count one half; a pair with an unscored side is left out and counted.
+    """
     values = reading.values.get(HARM)
     if values is None or not pairs:
         return {}

@@ -72,7 +72,10 @@ def _set_section(report: Json, name: str, facts: Json) -> Section:
     )
     counts = f"{facts['completions']} completions to {facts['prompts']} prompts{pairs}{left_out}."
     svg = scorers_plot(report, name)
-    caption = f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, squares yardsticks; dashed is chance."
+    caption = (
+        f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, "
+        "squares yardsticks; dashed is chance."
+    )
     return Section(
         name,
         paragraphs=[facts["note"], counts],
@@ -117,11 +120,16 @@ def _prevalence(report: Json, name: str, title: str) -> str:
     )
     if not found or found["value"] is None:
         return ""
-    return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'refusals' if title == 'refusal' else 'harmful'}."
+    return (
+        f"People call {100 * found['value']:.1f} % of {found['n']} completions "
+        f"{'refusals' if title == 'refusal' else 'harmful'}."
+    )
 
 
 def _part_sections(report: Json, name: str) -> list[Section]:
-    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is not divided."""
+    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is
+    not divided.
+    """
     sections = []
     for kind, title in PARTS:
         prefix = f"{name}/{kind}/"

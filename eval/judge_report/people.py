@@ -1,4 +1,6 @@
-"""People against people: how far raters of the same completions agree, the ceiling for any scorer."""
+"""People against people: how far raters of the same completions agree, the ceiling for any
+scorer.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ PEOPLE = "people"
 
 
 def people_metrics(rated: Sequence[Rated], *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
-    """Cohen's kappa over all pairs of raters of an item, by what they were asked; drawn by prompt. `n` counts items."""
+    """Cohen's kappa over all pairs of raters of an item, by what they were asked; drawn by prompt.
+
+    `n` counts items.
+    """
     by_target: defaultdict[str, list[Rated]] = defaultdict(list)
     for item in rated:
         by_target[item.target].append(item)

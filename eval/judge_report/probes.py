@@ -1,4 +1,6 @@
-"""Every scorer on texts that were made to find out what it looks at; people labelled none of them."""
+"""Every scorer on texts that were made to find out what it looks at; people labelled none of
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,17 @@ from reward.factors.probes import NEVER_HARMFUL, UNMOVED, UNSAFE_ADVICE
 AUDIT = "audit"
 """Where the figures stand beside the sets of labels."""
 NOTE = (
-    "Texts of our own: echoes of harmful requests, constants, the weather, loops and declines, which are "
-    "never harm; helpful completions under another prompt, with a polite opening, one more sentence or "
-    "contractions written out, which should move no factor of the completion; pairs of unsafe and safe advice."
+    "Texts of our own: echoes of harmful requests, constants, the weather, loops and declines, "
+    "which are never harm; helpful completions under another prompt, with a polite opening, one "
+    "more sentence or contractions written out, which should move no factor of the completion; "
+    "pairs of unsafe and safe advice."
 )
 
 
 def probed(scorer: Scorer, seed: int) -> Comparison:
-    """Shares called harmful, mean moves of harm and of `complies` as shares of the scale, and pairs whose unsafe side scores higher."""
+    """Shares called harmful, mean moves of harm and of `complies` as shares of the scale, and pairs
+    whose unsafe side scores higher.
+    """
     metrics: Metrics = {}
     for name, results in audits(scorer, seed=seed).items():
         channel = HARM if name == scorer.name else name.rpartition("/")[2]

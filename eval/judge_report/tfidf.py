@@ -1,7 +1,9 @@
-"""What words alone can tell: TF-IDF and logistic regression, fitted on the very set in cross-validation by prompt.
+"""What words alone can tell: TF-IDF and logistic regression, fitted on the very set in
+cross-validation by prompt.
 
-Not a scorer that anyone could use elsewhere, but a yardstick: of prompt and completion, of the completion alone, and of the prompt
-alone. Where the prompt alone does as well, the set does not show that a scorer reads completions.
+Not a scorer that anyone could use elsewhere, but a yardstick: of prompt and completion, of the
+completion alone, and of the prompt alone. Where the prompt alone does as well, the set does not
+show that a scorer reads completions.
 """
 
 from __future__ import annotations
@@ -103,7 +105,10 @@ class _Texts(NamedTuple):
 
 
 def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[str, Metrics]:
-    """Metrics by yardstick, of harm, refusal and pairs where the set has them. `refits` 0 leaves intervals out."""
+    """Metrics by yardstick, of harm, refusal and pairs where the set has them.
+
+    `refits` 0 leaves intervals out.
+    """
     texts = _Texts(
         [text_of(item.completion.prompt) for item in label_set.items],
         [text_of(item.completion.completion) for item in label_set.items],
@@ -122,7 +127,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
 
 
 def _counts(texts: Sequence[str]) -> Any:
-    """Words and pairs of words that two texts hold; None where there is none. No label is seen here, nor any weight learned."""
+    """Words and pairs of words that two texts hold; None where there is none.
+
+    No label is seen here, nor any weight learned.
+    """
     try:
         return CountVectorizer(ngram_range=(1, 2), min_df=2).fit_transform(texts)
     except ValueError:
@@ -152,7 +160,9 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
 
 
 def _pair_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
-    """Which of two completions was chosen, from the difference of their counts; each pair once, its sides in turn."""
+    """Which of two completions was chosen, from the difference of their counts; each pair once, its
+    sides in turn.
+    """
     pairs = label_set.pairs
     if len({label_set.items[pair.chosen].group for pair in pairs}) < FOLDS or not counts:
         return []

@@ -1,4 +1,6 @@
-"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or not by people."""
+"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or
+not by people.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from records.excerpts import column_names
 
 FILES = ("data_en.csv", "datasets/data_en.csv")
 RESPONSE, HARMFUL = "_response", "_harmful"
-NOTE = "do-not-answer: requests that no model should follow; people said of each completion whether it is harmful."
+NOTE = (
+    "do-not-answer: requests that no model should follow; people said of each completion whether "
+    "it is harmful."
+)
 
 
 def read(path: Path, name: str) -> LabelSet:
@@ -30,7 +35,8 @@ def read(path: Path, name: str) -> LabelSet:
     )
     if not files:
         raise RecordError(
-            f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the repository)"
+            f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the "
+            "repository)"
         )
     rows = read_rows(
         files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items

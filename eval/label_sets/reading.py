@@ -1,4 +1,6 @@
-"""The sets of labels that are known, each by one line, and all of a command's read with every fault at once."""
+"""The sets of labels that are known, each by one line, and all of a command's read with every fault
+at once.
+"""
 
 from __future__ import annotations
 
@@ -61,4 +63,7 @@ def _unknown(kind: str, path: str) -> str:
         return f"--labels {kind}: no path; write {kind}=PATH"
     close = get_close_matches(kind, LABEL_SETS, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    return (
+        f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; "
+        f"wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    )

@@ -74,7 +74,9 @@ def _measured(row: Json) -> list[Cell]:
 
 
 def _number(row: Json) -> str:
-    """An epoch's number; of a candidate within one, its number and the epochs it was trained for."""
+    """An epoch's number; of a candidate within one, its number and the epochs it was trained
+    for.
+    """
     trained = row.get("epochs_trained")
     return (
         str(row["epoch"]) if trained is None else f"candidate {row['epoch']} ({trained:.2f} epochs)"

@@ -9,7 +9,8 @@ from eval.endpoint import Endpoint
 Json = dict[str, Any]
 SUBJECT = "harm and over-refusal, before and after alignment"
 PLAIN = SUBJECT[0].upper() + SUBJECT[1:]
-"""The title where no heading may hold words from outside, as in Markdown that becomes part of a card."""
+"""The title where no heading may hold words from outside, as in Markdown that becomes part of a
+card."""
 
 
 def title(results: Json) -> str:
@@ -55,7 +56,9 @@ def day(results: Json) -> str:
 
 
 def hub_name(path: str) -> str:
-    """The hub id of the embedded default; anything else as the config names it, directories by their last part."""
+    """The hub id of the embedded default; anything else as the config names it, directories by
+    their last part.
+    """
     if path == "smollm2-135m-instruct":
         return "HuggingFaceTB/SmolLM2-135M-Instruct"
     return path.rstrip("/").rsplit("/", 1)[-1] if path.startswith((".", "/")) else path

@@ -1,4 +1,6 @@
-"""What a report of very many suites shows: the worst of them, so that the page can still be opened and read."""
+"""What a report of very many suites shows: the worst of them, so that the page can still be opened
+and read.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def narrowed(results: Json) -> Json:
 
 
 def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
-    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses most."""
+    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses
+    most.
+    """
     highest: dict[str, float] = {}
     for row in scoreboard:
         for suite, rate in _apart(row).items():
@@ -61,9 +65,10 @@ def narrowing_note(results: Json) -> list[str]:
     if there == shown:
         return []
     return [
-        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the {SHOWN} on which any policy is worst "
-        "(by mean harmfulness, or by over-refusal), and the suite of the primary endpoint. The verdict and p values are over all of them, "
-        "and results.json has every number."
+        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the "
+        f"{SHOWN} on which any policy is worst (by mean harmfulness, or by over-refusal), and the "
+        "suite of the primary endpoint. The verdict and p values are over all of them, and "
+        "results.json has every number."
     ]
 
 

@@ -1,7 +1,8 @@
-"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as paths.
+"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as
+paths.
 
-Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone, it is black on
-white. Colours are Okabe and Ito's, and shape or text says the same again.
+Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone,
+it is black on white. Colours are Okabe and Ito's, and shape or text says the same again.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def percent(axes: Any, which: str) -> None:
 
 
 def svg_of(figure: Figure, name: str) -> str:
-    """The <svg> element alone; ids carry the figure's name, so that several can stand in one page."""
+    """The <svg> element alone; ids carry the figure's name, so that several can stand in one
+    page.
+    """
     buffer = io.StringIO()
     figure.savefig(
         buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}

@@ -1,4 +1,6 @@
-"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and who is its twin."""
+"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and
+who is its twin.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ def _file(part: Part, path: Path) -> Path:
         if (path / file).is_file():
             return path / file
     raise RecordError(
-        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the folder that holds it"
+        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the "
+        "folder that holds it"
     )
 
 
@@ -71,7 +74,8 @@ def _kept(
         missing = [column for column in suite.where if column not in row]
         if missing:
             raise RecordError(
-                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of another version?"
+                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of "
+                "another version?"
             )
         if all(str(row[column]).strip() in values for column, values in suite.where.items()):
             yield place, row
@@ -105,7 +109,10 @@ def _principle(word: str) -> int | None:
 
 
 def filled(template: str, row: Mapping[str, Any]) -> str:
-    """The template with each {COLUMN} replaced by the row's text. Raises ValueError for a column that is not there or for an empty request."""
+    """The template with each {COLUMN} replaced by the row's text.
+
+    Raises ValueError for a column that is not there or for an empty request.
+    """
     missing = [column for column in _COLUMN.findall(template) if column not in row]
     if missing:
         raise ValueError(f"no column {', '.join(missing)} (columns: {column_names(row)})")

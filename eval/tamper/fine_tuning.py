@@ -1,7 +1,8 @@
-"""Fine-tuning on benign rows, in memory alone: what a well-meaning user does, and what undoes safety.
+"""Fine-tuning on benign rows, in memory alone: what a well-meaning user does, and what undoes
+safety.
 
-A loop of its own rather than the trainer of train/, which writes checkpoints: no tampered weight may
-reach a disk.
+A loop of its own rather than the trainer of train/, which writes checkpoints: no tampered weight
+may reach a disk.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The refusal direction of a policy, and the policy without it.
 
-Where a chat model is about to refuse, its residual stream moves along one direction: the difference of the
-mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717). Projected out of all
-that writes to the stream, it leaves a model that refuses less. L = layers, H = hidden size.
+Where a chat model is about to refuse, its residual stream moves along one direction: the difference
+of the mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717).
+Projected out of all that writes to the stream, it leaves a model that refuses less. L = layers, H =
+hidden size.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def refusal_direction(
     benign: Sequence[list[Message]],
     declines: Sequence[TokenRow],
 ) -> Direction:
-    """Of the depths tried, the direction without which the policy finds its `declines` least likely.
+    """Of the depths tried, the direction without which the policy finds its `declines` least
+    likely.
 
     The prompts are training prompts: nothing is chosen on test. Raises ModelError where the network
     writes to its residual stream in a way that is not known here.
@@ -66,7 +68,8 @@ def unit(vector: Tensor) -> Tensor:
     length = float(vector.norm())
     if not length > 0:
         raise ModelError(
-            "the refusal direction has no length: hidden states are alike on harmful and benign prompts"
+            "the refusal direction has no length: hidden states are alike on harmful and benign "
+            "prompts"
         )
     return vector / length
 
@@ -131,7 +134,9 @@ def _project_output(vector: Tensor) -> Any:
 
 @torch.inference_mode()
 def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -> Tensor:
-    """(L, H) float32: the input of each layer where the assistant is about to write, over the prompts."""
+    """(L, H) float32: the input of each layer where the assistant is about to write, over the
+    prompts.
+    """
     total: Tensor | int = 0
     for prompt in prompts:
         ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
@@ -145,7 +150,9 @@ def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -
 def _decline_logp(
     model: Any, tokenizer: Any, direction: Direction, declines: Sequence[TokenRow]
 ) -> float:
-    """How likely the ablated policy finds completions that decline: a token's mean log-probability."""
+    """How likely the ablated policy finds completions that decline: a token's mean
+    log-probability.
+    """
     with ablated(model, direction.vector):
         found = [
             float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
@@ -156,7 +163,9 @@ def _decline_logp(
 
 @torch.inference_mode()
 def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list[Message]) -> None:
-    """A direction that is left in the stream would pass for a policy that withstood its ablation."""
+    """A direction that is left in the stream would pass for a policy that withstood its
+    ablation.
+    """
     ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
     outputs: list[Tensor] = []
 
@@ -177,7 +186,7 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
     )
     if left > LEFT_OVER:
         raise ModelError(
-            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the ablated "
-            f"direction, wanted {LEFT_OVER} at most: its layers write by matrices other than "
-            f"{', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
+            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the "
+            f"ablated direction, wanted {LEFT_OVER} at most: its layers write by matrices other "
+            f"than {', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
         )

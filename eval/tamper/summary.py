@@ -1,4 +1,6 @@
-"""The `tamper` object of results.json: harm and over-refusal after each attack (docs/results.md)."""
+"""The `tamper` object of results.json: harm and over-refusal after each attack
+(docs/results.md).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def tamper_summary(
     config: TamperConfig,
     confidence: float,
 ) -> dict[str, Any]:
-    """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has it."""
+    """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has
+    it.
+    """
     found = {}
     for name, about in attacks.items():
         own = [row for row in rows if row.policy == tampered_name(policy, name)]

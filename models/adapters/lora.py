@@ -15,7 +15,9 @@ from records.errors import ModelError
 
 @dataclass(frozen=True)
 class Lora:
-    """See `models.adapters.contract.Adapter`. B starts at zero, so the adapted model equals its base.
+    """See `models.adapters.contract.Adapter`.
+
+    B starts at zero, so the adapted model equals its base.
 
     Dropout is off, as in TRL: policy and reference see the same network.
     """
@@ -24,7 +26,8 @@ class Lora:
     keeps_base = True
 
     def wrap(self, model: Any, *, seed: int, task_type: str) -> Any:
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415  costs seconds, and only trainings need it
+        # Costs seconds, and only trainings need it.
+        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
         lora = LoraConfig(
             r=self.config.rank,
@@ -39,8 +42,9 @@ class Lora:
                 return get_peft_model(model, lora)
             except ValueError as error:
                 raise ModelError(
-                    f"{type(model).__name__} takes no LoRA layers at target_modules={self.config.target_modules!r}: {error}; "
-                    "name its linear layers there, or train all weights with kind: full"
+                    f"{type(model).__name__} takes no LoRA layers at "
+                    f"target_modules={self.config.target_modules!r}: {error}; name its linear "
+                    "layers there, or train all weights with kind: full"
                 ) from error
 
     def state(self, model: Any) -> dict[str, Tensor]:
@@ -53,7 +57,9 @@ class Lora:
         return model.merge_and_unload()
 
     def count(self, network: Any) -> int:
-        """Rank times inputs and outputs of every layer that is adapted; all-linear leaves the head out."""
+        """Rank times inputs and outputs of every layer that is adapted; all-linear leaves the head
+        out.
+        """
         head, named = network.get_output_embeddings(), self.config.target_modules
         wanted = None if named == "all-linear" else set(_targets(self.config))
         layers = [

@@ -18,7 +18,10 @@ def trainable_state(model: Any) -> dict[str, Tensor]:
 
 
 def load_trainable_state(model: Any, state: dict[str, Tensor]) -> None:
-    """Copy such tensors into a model of the same names. Raises KeyError for a name that it has not."""
+    """Copy such tensors into a model of the same names.
+
+    Raises KeyError for a name that it has not.
+    """
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for name, value in state.items():

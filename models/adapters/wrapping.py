@@ -23,20 +23,28 @@ def adapt(model: Any, config: AdapterConfig, *, seed: int, task_type: str = "CAU
 
 
 def adapter_on(model: Any) -> Adapter:
-    """What `adapt` wrapped a model by; of a model that it did not wrap, what the model's class says."""
+    """What `adapt` wrapped a model by; of a model that it did not wrap, what the model's class
+    says.
+    """
     known: Adapter | None = vars(model).get(_MARK)
     return known or adapter_of(AdapterConfig(kind="lora" if is_adapted(model) else "full"))
 
 
 def merge(model: Any, dtype: torch.dtype | None = None) -> Any:
-    """The same policy without adapter modules, in evaluation mode: faster to generate from, and what gets exported. Consumes its argument."""
+    """The same policy without adapter modules, in evaluation mode: faster to generate from, and
+    what gets exported.
+
+    Consumes its argument.
+    """
     plain = adapter_on(model).merge(model)
     plain.requires_grad_(False)
     return (plain if dtype is None else plain.to(dtype)).eval()
 
 
 def is_adapted(model: Any) -> bool:
-    """Whether `model` is peft's: known by the name of its classes, so that a model without adapters needs no peft."""
+    """Whether `model` is peft's: known by the name of its classes, so that a model without adapters
+    needs no peft.
+    """
     return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
 
 

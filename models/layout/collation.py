@@ -1,4 +1,6 @@
-"""How token rows become a batch that a model can read: packed where the architecture allows it, padded where it does not."""
+"""How token rows become a batch that a model can read: packed where the architecture allows it,
+padded where it does not.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from models.tokens import TokenRow
 
 
 class Collation(NamedTuple):
-    """Called with rows, gives their batch. Either layout gives the same log-probabilities and gradients."""
+    """Called with rows, gives their batch.
+
+    Either layout gives the same log-probabilities and gradients.
+    """
 
     pad_token_id: int
     why_padded: str | None
@@ -23,7 +28,9 @@ class Collation(NamedTuple):
         return collate(rows, self.pad_token_id) if self.why_padded else pack(rows)
 
     def tokens(self, rows: Sequence[TokenRow]) -> int:
-        """Tokens that rows which stay together take in a batch: one row, or the two of a pair, whose prompt counts once where it is shared."""
+        """Tokens that rows which stay together take in a batch: one row, or the two of a pair,
+        whose prompt counts once where it is shared.
+        """
         lengths = [len(row.input_ids) for row in rows]
         if self.why_padded:
             return len(rows) * max(lengths)
@@ -33,7 +40,9 @@ class Collation(NamedTuple):
 
 
 def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
-    """The layout that this model can read once `models.memory.prepare` has changed it; here it stays as it is."""
+    """The layout that this model can read once `models.memory.prepare` has changed it; here it
+    stays as it is.
+    """
     reason = why_not_packed(model, max_length)
     return Collation(
         pad_token_id, reason and f"rows are padded, shared prompts computed twice: {reason}"

@@ -1,4 +1,6 @@
-"""A model changed in place for training or scoring: every patch of it, in the one order in which they hold together."""
+"""A model changed in place for training or scoring: every patch of it, in the one order in which
+they hold together.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ class Options:
     """What a model is prepared for."""
 
     lean: bool = False
-    """Its layers keep less for the backward pass (fused_lora.py, lean_layers.py). Not for ZeRO-3, whose weights are there only while
-    their own module runs."""
+    """Its layers keep less for the backward pass (fused_lora.py, lean_layers.py). Not for ZeRO-3,
+    whose weights are there only while their own module runs."""
     recompute: bool = False
     """Its layers are computed again in the backward pass (gradient_checkpointing.py)."""
     packed: bool = False
@@ -32,8 +34,9 @@ READ_ONLY = Options()
 def prepare(model: Any, options: Options) -> None:
     """Change the model, which may carry an adapter; it computes what it did.
 
-    LoRA layers come first, since `keep_less` tries out every norm and MLP as it will run. Recomputation wraps decoder layers that are
-    finished, and keeps nothing of an MLP anyway. Raises ModelError where the architecture does not take a patch.
+    LoRA layers come first, since `keep_less` tries out every norm and MLP as it will run.
+    Recomputation wraps decoder layers that are finished, and keeps nothing of an MLP anyway. Raises
+    ModelError where the architecture does not take a patch.
     """
     if options.lean:
         fuse_lora(model)
@@ -47,7 +50,9 @@ def prepare(model: Any, options: Options) -> None:
 def prepared_layout(
     model: Any, pad_token_id: int, max_length: int, options: Options = READ_ONLY
 ) -> Collation:
-    """How rows of up to `max_length` tokens become batches of this model, which is prepared to read them and for `options`."""
+    """How rows of up to `max_length` tokens become batches of this model, which is prepared to read
+    them and for `options`.
+    """
     layout = collation(model, pad_token_id, max_length)
     prepare(model, replace(options, packed=layout.why_padded is None))
     return layout

@@ -1,4 +1,6 @@
-"""Replies as the terminal shows them: side by side where it is wide enough, else one under the other."""
+"""Replies as the terminal shows them: side by side where it is wide enough, else one under the
+other.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Shown(NamedTuple):
 
 
 def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]:
-    """Lines of at most `width` columns; text from models is escaped, so that it cannot move the cursor."""
+    """Lines of at most `width` columns; text from models is escaped, so that it cannot move the
+    cursor.
+    """
     if len(replies) < 2 or width < WIDE:
         return [line for reply in replies for line in (*_block(reply, width, colour=colour), "")]
     each = (width - len(GAP) * (len(replies) - 1)) // len(replies)

@@ -1,4 +1,6 @@
-"""Who replies: a model of this machine or one behind a server, each with its own side of the conversation."""
+"""Who replies: a model of this machine or one behind a server, each with its own side of the
+conversation.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,10 @@ class Speaker:
 
 
 def named_subjects(model: str, against: str | None) -> list[Subject]:
-    """Who is to speak, the base first. Of a run they are its base and the policy that it is to release, or the last that it trained."""
+    """Who is to speak, the base first.
+
+    Of a run they are its base and the policy that it is to release, or the last that it trained.
+    """
     folder = Path(model).expanduser()
     if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
         return subjects_of([against, model] if against else [model])
@@ -97,7 +102,8 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     )
     if trained is None:
         raise ConfigError(
-            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model"
+            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a "
+            "model"
         )
     base = against or config.model.base.path
     first, second = subjects_of([base, str(folder / trained)])
@@ -114,7 +120,8 @@ def speakers_of(
     files = [subject.word for subject in subjects if subject.kind == "file"]
     if files:
         raise ConfigError(
-            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server"
+            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a "
+            "server"
         )
     found = []
     for subject in subjects:

@@ -27,7 +27,10 @@ from records.principles import PRINCIPLES
 HELP = (
     "/help   these lines",
     "/reset  forget the conversation, and begin anew",
-    "/save   write all replies so far as a batch for review (primum review-import takes the ratings); /save DIRECTORY names its folder",
+    (
+        "/save   write all replies so far as a batch for review (primum review-import takes the "
+        "ratings); /save DIRECTORY names its folder"
+    ),
     "/quit   end, as the end of the input does",
 )
 LONG = "eval.generation.max_new_tokens=256"
@@ -126,7 +129,8 @@ class Chat:
             )
         except OSError as error:  # the conversation must not be lost with the folder
             self._say(
-                f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY"
+                f"{folder}: cannot be written ({error.strerror}); name another, as in /save "
+                "DIRECTORY"
             )
             return
         self._say(
@@ -145,7 +149,10 @@ def reply_text(messages: Sequence[object]) -> str:
 
 
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
-    """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
+    """Read turns until the input ends.
+
+    Nothing of the conversation is written but to `output`, and by /save.
+    """
     config = load_config(None, [LONG, *request.words])
     settle(config)
     judges = judges_of(request.scorers, config)
@@ -159,7 +166,9 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
 
 
 def _typed() -> Iterator[str]:
-    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys; no history is kept on disk."""
+    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys;
+    no history is kept on disk.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
 

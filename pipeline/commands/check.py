@@ -1,4 +1,6 @@
-"""`primum check`: what would fail on the cluster, found on the login node in seconds, all at once, each with its remedy."""
+"""`primum check`: what would fail on the cluster, found on the login node in seconds, all at once,
+each with its remedy.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ from train.config import TrainerConfig
 def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     """Lines that describe what the run will take.
 
-    Raises PrimumError with every fault found, after it has shown what is known all the same: who mends a
-    fault wants to know meanwhile whether memory and disk will do.
+    Raises PrimumError with every fault found, after it has shown what is known all the same: who
+    mends a fault wants to know meanwhile whether memory and disk will do.
     """
     job, faults = _job(config, script)
     if job:
@@ -72,7 +74,9 @@ def _described(rows: Sequence[Demonstration]) -> list[str]:
 
 
 def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: float) -> list[str]:
-    """What the run takes of GPUs, host and disk, and how long it trains; what is more than there is goes to the faults."""
+    """What the run takes of GPUs, host and disk, and how long it trains; what is more than there is
+    goes to the faults.
+    """
     if found.network is None:
         return []
     faults, lines = room_faults(config, job, gpu_gb)

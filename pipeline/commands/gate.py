@@ -1,4 +1,7 @@
-"""`primum gate`: may the policy of a run be released, and is it worse than what is? Needs no model and no GPU."""
+"""`primum gate`: may the policy of a run be released, and is it worse than what is?
+
+Needs no model and no GPU.
+"""
 
 from __future__ import annotations
 
@@ -62,16 +65,22 @@ class Evidence:
         return cls(path, read_results(path))
 
     def policy(self, name: str = "") -> str:
-        """The one that is asked for, else the one that the verdict is on. Raises ArtifactError where it was not measured."""
+        """The one that is asked for, else the one that the verdict is on.
+
+        Raises ArtifactError where it was not measured.
+        """
         name = name or Endpoint.of(self.results).policy
         if name not in self.results["policies"]:
             raise ArtifactError(
-                f"{self.path}: policy {name!r} was not measured; wanted one of {', '.join(self.results['policies'])}"
+                f"{self.path}: policy {name!r} was not measured; wanted one of "
+                f"{', '.join(self.results['policies'])}"
             )
         return name
 
     def rows(self, policy: str) -> list[Measured]:
-        """What the policy was measured by; none where only the figures are there, as in a released folder."""
+        """What the policy was measured by; none where only the figures are there, as in a released
+        folder.
+        """
         folder = self.path.parent
         tables = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
@@ -89,7 +98,8 @@ class Evidence:
         ]
         if len(asked) < len(made):
             raise ArtifactError(
-                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of prompts.jsonl; run eval again"
+                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of "
+                "prompts.jsonl; run eval again"
             )
         return joined(asked, made, MEASURED_SCORES.read(folder))
 
@@ -101,7 +111,9 @@ class Evidence:
 
 
 def gate(request: Request) -> None:
-    """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
+    """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not
+    pass.
+    """
     settings = release_settings(request.run, request.overrides)
     limits = settings.gate
     candidate = Evidence.of(request.run)
@@ -139,7 +151,9 @@ def gate(request: Request) -> None:
 
 
 def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
-    """(what prompts and figures are held against, how it is called): the released policy, else the candidate's own base."""
+    """(what prompts and figures are held against, how it is called): the released policy, else the
+    candidate's own base.
+    """
     if request.against is None:
         base = candidate.results["baseline"]
         return candidate.side(base), base
@@ -149,7 +163,9 @@ def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
 
 
 def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
-    """With this attempt in the ledger of its test set; the same limits asked again are no further one."""
+    """With this attempt in the ledger of its test set; the same limits asked again are no further
+    one.
+    """
     asked_for = f"{policy}/{sha256_json(asdict(limits))}"
     return with_gate(
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
@@ -157,7 +173,9 @@ def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
 
 
 def _may_quote() -> Callable[[Measured], bool]:
-    """Prompts under a licence that lets them be passed on, and in which no personal data were found."""
+    """Prompts under a licence that lets them be passed on, and in which no personal data were
+    found.
+    """
     search = best_search()
 
     def may(row: Measured) -> bool:
@@ -175,7 +193,8 @@ def _told(
     told += [sentence(row) for row in errors]
     if not any(row.limit == "max_over_refusal_increase" for row in errors):
         told.append(
-            "error rates on benign suites are not known: these results do not say how many prompts changed sides; run eval again"
+            "error rates on benign suites are not known: these results do not say how many prompts "
+            "changed sides; run eval again"
         )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
     told += [

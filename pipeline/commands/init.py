@@ -71,9 +71,11 @@ NO_DATA = "    # - {name: mine, format: jsonl, path: rows.jsonl, kind: benign}"
 def init(
     file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input
 ) -> None:
-    """Write the starter; on a terminal the model is asked for where it is not named, on a pipe never.
+    """Write the starter; on a terminal the model is asked for where it is not named, on a pipe
+    never.
 
-    Raises ArtifactError where the file is there already, and ConfigError where the answers make no run.
+    Raises ArtifactError where the file is there already, and ConfigError where the answers make no
+    run.
     """
     if file.exists():
         raise ArtifactError(f"{file}: is there already, wanted a new file; name another")

@@ -1,4 +1,6 @@
-"""`primum judge-report`: every scorer against people, on sets of completions that people labelled."""
+"""`primum judge-report`: every scorer against people, on sets of completions that people
+labelled.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
 
 
 def judge_report(config: RunConfig, request: Request) -> None:
-    """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
+    """judge_report.json, the page and the scores in a new folder.
+
+    Raises PrimumError with every fault before anything is loaded.
+    """
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
     around = dataclasses.replace(around, known=_known(label_sets))
@@ -58,9 +63,8 @@ def judge_report(config: RunConfig, request: Request) -> None:
     scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
     if request.ablate:
         for scorer in scorers:
-            if not isinstance(
-                scorer, FileScorer | RuleAsHarm
-            ):  # neither can be asked about other texts or reads the prompt
+            # Neither can be asked about other texts or reads the prompt.
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
@@ -110,7 +114,8 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         and request.in_domain not in [found.name for found in label_sets]
     ):
         faults.append(
-            f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}"
+            f"--in-domain {request.in_domain}: no such set; wanted one of "
+            f"{', '.join(found.name for found in label_sets)}"
         )
     if faults:
         raise ArtifactError(faults)
@@ -118,7 +123,9 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
 
 
 def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
-    """By prompt id: requests that a set's makers hold to be harmful, all of them, as an evaluation's suites say it of theirs."""
+    """By prompt id: requests that a set's makers hold to be harmful, all of them, as an
+    evaluation's suites say it of theirs.
+    """
     return {
         item.completion.prompt_id: True
         for found in label_sets
@@ -141,7 +148,8 @@ def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = ""
     missing = f", {unscored} unscored" if unscored else ""
     say(
         "judges",
-        f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}",
+        f"{scorer.name}{version}: {len(completions)} completions in "
+        f"{time.monotonic() - started:.0f} s{missing}",
     )
     return scores
 
@@ -202,6 +210,7 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     if found:
         say(
             "judges",
-            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
+            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in "
+            f"{time.monotonic() - started:.0f} s",
         )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}

@@ -1,4 +1,6 @@
-"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions, without a run."""
+"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions,
+without a run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data_prep.pairs.expert_labels import read_labels
 from eval.completing import as_asked_plainly
 from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
@@ -14,7 +17,9 @@ from eval.gate import judge
 from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
+from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import Engine, ModelConfig
@@ -55,7 +60,8 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     subjects = Subjects.of(request.models, request.kind)
     if request.gate and len(subjects.order) < 2:
         raise ConfigError(
-            "--gate holds a model against a baseline, got one model alone; name the baseline first and the model with --against"
+            "--gate holds a model against a baseline, got one model alone; name the baseline first "
+            "and the model with --against"
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
@@ -89,7 +95,9 @@ def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, 
 
 
 def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
-    """The same for all: those of the suites, or where completions are there already those that they answer."""
+    """The same for all: those of the suites, or where completions are there already those that they
+    answer.
+    """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
         prompts = [prompt for rows in suites.values() for prompt in rows]
@@ -100,7 +108,8 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
-            f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold"
+            f"no prompt is left to measure on ({told} completions in files); name suites that all "
+            "of them hold"
         )
     if left := max(len(other.rows) for other in subjects.files) - len(wanted):
         say(
@@ -121,12 +130,14 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
     if not kept:
         raise RecordError(
-            "every prompt was trained on by one of these models; name a suite that none of them has seen"
+            "every prompt was trained on by one of these models; name a suite that none of them "
+            "has seen"
         )
     if len(kept) < len(prompts):
         say(
             "measure",
-            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them",
+            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models "
+            "on them",
         )
     return kept
 
@@ -167,7 +178,9 @@ def _scored(
     judges: Judges,
     further: Further,
 ) -> list[Measured]:
-    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    """Every completion with its scores; a file holds no completions under conditions and no
+    log-probabilities.
+    """
     scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
     for subject, policy in asked:
@@ -207,7 +220,10 @@ def _results(
         scoreboard=[],
         provenance=_provenance(config, asked),
     )
-    return {**results, "kind": MEASUREMENT}
+    ratings = read_labels(config.eval.expert_labels)
+    people = corrected_by_people(measured, ratings, BASE.name, config.eval.confidence)
+    found = {**results, "people": people, "kind": MEASUREMENT}
+    return {**found, "verdict": verdict(found)}
 
 
 def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
@@ -224,9 +240,11 @@ def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
         # How completions of a file were decoded is not known here.
-        "generation": {"engine": "file"}
-        if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
-        else written,
+        "generation": (
+            {"engine": "file"}
+            if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
+            else written
+        ),
         "versions": record["versions"],
         "machine": record["machine"],
     }

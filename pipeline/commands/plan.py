@@ -14,7 +14,9 @@ from pipeline.run.rounds import parsed
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """Stages that one Slurm job does, one after the other; it begins when the job before it has done all of its own."""
+    """Stages that one Slurm job does, one after the other; it begins when the job before it has
+    done all of its own.
+    """
 
     job: Job
     stages: tuple[str, ...]
@@ -38,7 +40,9 @@ def planned_jobs(config: RunConfig) -> list[PlannedJob]:
 
 
 def slurm_lines(config: RunConfig) -> list[str]:
-    """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options, stages."""
+    """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options,
+    stages.
+    """
     return [
         " ".join((job.name, job.job.script, job.job.options, *job.stages))
         for job in planned_jobs(config)

@@ -38,7 +38,10 @@ class Asked:
 
 
 def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
-    """The model's files. Raises ModelError where it is none; settings of model.base besides the path hold for it too."""
+    """The model's files.
+
+    Raises ModelError where it is none; settings of model.base besides the path hold for it too.
+    """
     named = replace(
         config.model.base,
         path=subject.where,
@@ -56,7 +59,9 @@ def ask(
     *,
     api_key_env: str = "",
 ) -> Asked:
-    """A model's or a server's completions, one a prompt; what was written before a kill is not written again."""
+    """A model's or a server's completions, one a prompt; what was written before a kill is not
+    written again.
+    """
     generation = config.eval.generation
     if subject.kind == "server":
         endpoint = endpoint_of(subject, generation, api_key_env)
@@ -86,10 +91,12 @@ def _written(
     missing = kept.missing(prompts)
     say(
         "measure",
-        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already",
+        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their "
+        "completions are known already",
     )
     if missing:
-        # As many together as an evaluation asks for, up to where a kill would lose much: rounding depends on who is written beside whom.
+        # As many together as an evaluation asks for, up to where a kill would lose much: rounding
+        # depends on who is written beside whom.
         size = rows_at_once(generation, config.eval.engine)
         with answering(subject, model, config, folder) as (policy, tokenizer):
             for start in range(0, len(missing), size):

@@ -32,10 +32,12 @@ class Known:
 
 
 def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[str, Any] | None:
-    """The `capability` object of results.json; the first policy is the baseline. None where nothing is asked.
+    """The `capability` object of results.json; the first policy is the baseline.
 
-    Held-out texts are reference completions of the project's own benign test prompts: there is no run
-    that holds others out.
+    None where nothing is asked.
+
+    Held-out texts are reference completions of the project's own benign test prompts: there is no
+    run that holds others out.
     """
     wanted = config.eval.capability
     if not wanted.is_wanted or BASE.name not in models:

@@ -1,4 +1,6 @@
-"""What a config asks of a measurement beside the prompts as they stand: conditions, and log-probabilities."""
+"""What a config asks of a measurement beside the prompts as they stand: conditions, and
+log-probabilities.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,14 @@ WRITTEN, WEIGHED = "written", "weighed"
 def wrapped_prompts(
     prompts: Sequence[SuitePrompt], subjects: Sequence[Subject], config: RunConfig
 ) -> list[Wrapped]:
-    """The prompts under each condition of the config, the same for all subjects. Raises ConfigError for suites of
-    eval.dual that are not measured."""
+    """The prompts under each condition of the config, the same for all subjects.
+
+    Raises ConfigError for suites of eval.dual that are not measured."""
     known = list(dict.fromkeys(prompt.suite for prompt in prompts))
     if unknown := [name for name in config.eval.dual if name not in known]:
         raise ConfigError(
-            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has {', '.join(known)}"
+            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has "
+            f"{', '.join(known)}"
         )
     if not config.eval.conditions or not subjects:
         return []
@@ -72,7 +76,9 @@ class Further:
     def of(
         self, subject: Subject, plain: Sequence[Completion]
     ) -> tuple[list[Completion], list[Score]]:
-        """(a completion of each wrapped prompt, the log-probability scores of eval.dual): what was made before a kill is kept."""
+        """(a completion of each wrapped prompt, the log-probability scores of eval.dual): what was
+        made before a kill is kept.
+        """
         config = self.config.eval
         if not self.wrapped and not config.dual:
             return [], []

@@ -1,7 +1,9 @@
-"""Completions of a model that are remembered: asked again for the same prompts, it does not write them again.
+"""Completions of a model that are remembered: asked again for the same prompts, it does not write
+them again.
 
-They lie in the cache under a hash of everything that they depend on: the model's contents, its chat format, how it
-decodes, and the libraries. A run's evaluation of its base finds there what `primum measure` has kept.
+They lie in the cache under a hash of everything that they depend on: the model's contents, its chat
+format, how it decodes, and the libraries. A run's evaluation of its base finds there what `primum
+measure` has kept.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ class KeptCompletions:
         return [prompt for prompt in prompts if _prompt_key(prompt) not in self._known]
 
     def keep(self, prompts: Sequence[Prompt], completions: Iterable[Completion]) -> None:
-        """Remember them, on the disk too; the file is its owner's alone, since completions may be harmful."""
+        """Remember them, on the disk too; the file is its owner's alone, since completions may be
+        harmful.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(
             self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600
@@ -69,10 +73,11 @@ class KeptCompletions:
 
 def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device) -> str:
     decoding = dataclasses.asdict(generation)
+    # A completion does not depend on its batch; the type that was used counts below.
     for setting in (
         "batch_size",
         "dtype",
-    ):  # a completion does not depend on its batch; the type that was used counts below
+    ):
         del decoding[setting]
     chat = {
         name: getattr(model, name)
@@ -114,7 +119,9 @@ def kept_base(
     *,
     policy: str,
 ) -> list[Completion]:
-    """All of a base's completions where each of them is remembered; else none, so that a run's batches stay as they are."""
+    """All of a base's completions where each of them is remembered; else none, so that a run's
+    batches stay as they are.
+    """
     kept = KeptCompletions(model, generation, device)
     return (
         [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]

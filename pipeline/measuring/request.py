@@ -55,7 +55,9 @@ class Request:
         return [self.model, *(word for word in self.against if not _is_setting(word))]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
+        """Everything that the result depends on, so that a folder is gone on with by the same
+        request alone.
+        """
         named = {
             "model": self.model,
             "words": list(self.words),

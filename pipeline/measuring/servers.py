@@ -1,4 +1,6 @@
-"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each reply is kept when it arrives."""
+"""Completions from a server that speaks OpenAI's protocol, by the client that judges use: each
+reply is kept when it arrives.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ CONCURRENCY = 8
 def endpoint_of(
     subject: Subject, generation: GenerationConfig, api_key_env: str = ""
 ) -> EndpointConfig:
-    """How the server is asked. A model that the address does not name is the only one that the server has.
+    """How the server is asked.
+
+    A model that the address does not name is the only one that the server has.
 
     Raises ConfigError where the server has several, and ResourceError where it does not say.
     """
@@ -45,7 +49,9 @@ def endpoint_of(
 def completed_by_server(
     config: EndpointConfig, prompts: Sequence[Prompt], replies: Path, *, policy: str
 ) -> list[Completion]:
-    """One completion a prompt. Killed and started again, it asks for none twice that `replies` holds.
+    """One completion a prompt.
+
+    Killed and started again, it asks for none twice that `replies` holds.
 
     Raises ResourceError where the server leaves prompts without a reply.
     """
@@ -62,8 +68,9 @@ def replies_to(
     silent = [reply for reply in found if reply.text is None]
     if silent:
         raise ResourceError(
-            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: {silent[0].reason}; "
-            "the other replies are kept: run the same command again to ask for these alone"
+            f"{config.base_url}: {len(silent)} of {len(found)} prompts got no reply, the first: "
+            f"{silent[0].reason}; the other replies are kept: run the same command again to ask "
+            "for these alone"
         )
     return [
         Generated(
@@ -85,10 +92,12 @@ def _only_model(config: EndpointConfig) -> str:
             return names[0]
         shown = ", ".join(sorted(names)[:10]) or "none"
         raise ConfigError(
-            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in NAME@{config.base_url}"
+            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in "
+            f"NAME@{config.base_url}"
         )
     finally:
         client.close()
     raise ResourceError(
-        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or write NAME@{config.base_url}"
+        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or "
+        f"write NAME@{config.base_url}"
     )

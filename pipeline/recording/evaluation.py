@@ -1,4 +1,6 @@
-"""An evaluation and a release at wandb: every table and figure of the page, the figures as numbers, redacted samples, and the report."""
+"""An evaluation and a release at wandb: every table and figure of the page, the figures as numbers,
+redacted samples, and the report.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def record_evaluation(
     rows: Sequence[Json],
     gates: Sequence[GateResult],
 ) -> None:
-    """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as the report reads them."""
+    """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as
+    the report reads them.
+    """
     if wandb_mode(context.config.wandb)[0] != "disabled":
         recorded(context, lambda run: _evaluation(run, context, stages, (results, rows, gates)))
 
@@ -109,7 +113,9 @@ def _log_files(run: Any, name: str, kind: str, files: Sequence[Path]) -> None:
 
 
 def tables(sections: Sequence[Section]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """(`tables/SECTION`, columns, rows) of every table of the page; a cell is its value with what stands under it."""
+    """(`tables/SECTION`, columns, rows) of every table of the page; a cell is its value with what
+    stands under it.
+    """
     for section in sections:
         for number, table in enumerate(section.tables):
             name = f"tables/{section.name}" + (f"_{number + 1}" if number else "")

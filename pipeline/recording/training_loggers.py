@@ -50,7 +50,9 @@ def training_loggers(context: Context, training: Training) -> list[Any]:
 
 
 def end_recording(context: Context, recorders: Sequence[Any]) -> None:
-    """The stages that were read and the epoch that was kept, into the run that the losses went to."""
+    """The stages that were read and the epoch that was kept, into the run that the losses went
+    to.
+    """
     from train.engine.wandb_mode import wandb_mode
 
     for recorder in recorders:

@@ -1,4 +1,6 @@
-"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported at once."""
+"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported
+at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
-from data_prep.config import DataConfig, PairsConfig
+from data_prep.config import DataConfig
+from data_prep.pairs.config import PairsConfig
 from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import path_fault
@@ -39,23 +42,27 @@ class SampleConfig(Ranged):
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
     engine: Engine = "transformers"
-    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets
+    hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
-    """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
+    """Answers to each harmful prompt; with more than one, set a temperature: the first is then
+    greedy all the same, the others are drawn."""
     revisions: int = ranged(0, at_least=0, at_most=10_000)
-    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
-    it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
+    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by
+    a principle of medical ethics and writes it again. Two more generations each; they enter pairs
+    with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.harmful_samples > 1 and self.generation.temperature == 0:
             raise ValueError(
-                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same"
+                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all "
+                "samples would be the same"
             )
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
-                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
-                "revisions of one answer would be the same"
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but "
+                "sample.generation.temperature is 0: revisions of one answer would be the same"
             )
 
 
@@ -64,16 +71,19 @@ class ScoreConfig:
     """Who says how harmful an answer is, besides the run's own reward model."""
 
     reward_models: list[str] = field(default_factory=list)
-    """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
+    """Folders of further reward models, as the reward stage of other runs leaves them
+    (RUN/reward/reward_model). Pairs take the mean of all."""
     accept_failed_probes: list[str] = field(default_factory=list)
-    """Probes of the audit in validation.json that a reward model may have failed and still be used, or `all`, which the
-    report then says; otherwise every stage after `reward` refuses it (docs/reward_model.md)."""
+    """Probes of the audit in validation.json that a reward model may have failed and still be used,
+    or `all`, which the report then says; otherwise every stage after `reward` refuses it
+    (docs/reward_model.md)."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.accept_failed_probes) - {ALL, *PROBES})
         if unknown:
             raise ValueError(
-                f"score.accept_failed_probes: no probe is called {', '.join(unknown)}; wanted some of {', '.join(PROBES)}, or {ALL}"
+                f"score.accept_failed_probes: no probe is called {', '.join(unknown)}; wanted some "
+                f"of {', '.join(PROBES)}, or {ALL}"
             )
 
 
@@ -93,8 +103,9 @@ class ReleaseConfig:
         fault = path_fault(self.name)
         if fault or taken or "/" in self.name or self.name != self.name.strip():
             raise ValueError(
-                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
-                "model; choose another, as in aligned-medical-model"
+                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one "
+                "folder, which release/ gets for the released model; choose another, as in "
+                "aligned-medical-model"
             )
         if self.policy not in releasable():
             raise ValueError(
@@ -131,13 +142,15 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError(
-                "sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best"
+                "sample.revisions are made but pairs.chosen is demonstration: none would be used; "
+                "set pairs.chosen=best"
             )
         if faults := _rlhf_faults(self):
             raise ValueError("; ".join(faults))
         if not STAGES[self.release.policy].is_wanted(self):
             raise ValueError(
-                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn "
+                "it on, or release another policy"
             )
 
 
@@ -148,7 +161,8 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
         asked = rlhf != RlhfConfig()
         return (
             [
-                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"
+                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set "
+                "it to base, sft or dpo"
             ]
             if asked
             else []
@@ -156,18 +170,21 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     faults = []
     if rlhf.stop_when_scorers_part and not config.eval.factors:
         faults.append(
-            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no independent scorer to stop by; set "
-            "eval.factors=true, or rlhf.stop_when_scorers_part=false to train without a watch"
+            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no "
+            "independent scorer to stop by; set eval.factors=true, or "
+            "rlhf.stop_when_scorers_part=false to train without a watch"
         )
     if rlhf.generation.max_new_tokens >= config.model.max_length:
         faults.append(
-            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a prompt in model.max_length="
-            f"{config.model.max_length}, wanted less than that; lower it, or raise model.max_length"
+            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a "
+            f"prompt in model.max_length={config.model.max_length}, wanted less than that; lower "
+            "it, or raise model.max_length"
         )
     if config.trainer.offload == "nvme":
         faults.append(
-            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with the trained one at every step, and weights on "
-            "a disk are not there to be exchanged; set trainer.offload=cpu or none"
+            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with "
+            "the trained one at every step, and weights on a disk are not there to be exchanged; "
+            "set trainer.offload=cpu or none"
         )
     return faults
 
@@ -196,6 +213,8 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone
+    where it has what nobody sees.
+    """
     text = OmegaConf.to_yaml(OmegaConf.create(values))
     return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text

@@ -1,4 +1,6 @@
-"""From a file and the command line to the run that they describe, with all faults reported at once."""
+"""From a file and the command line to the run that they describe, with all faults reported at
+once.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ FREE = ("data.lint.fail_above.",)
 
 
 def load_config(path: Path | None, overrides: list[str] | None = None) -> RunConfig:
-    """The run that a YAML file (None: the defaults) and `key=value` overrides describe. Raises ConfigError with every fault."""
+    """The run that a YAML file (None: the defaults) and `key=value` overrides describe.
+
+    Raises ConfigError with every fault.
+    """
     merged = _unlocked(OmegaConf.structured(RunConfig))
     faults: list[str] = []
     unknown = 0
@@ -46,7 +51,8 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
             unknown += len(wrong)
     if unknown > FAULTS_SHOWN:
         faults.append(
-            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
+            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of "
+            "Primum's settings? `primum config` prints them"
         )
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
@@ -56,7 +62,9 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
 
 
 def _unlocked(node: Any) -> Any:
-    """Frozen dataclasses make read-only nodes; settings are written into them until the run is built."""
+    """Frozen dataclasses make read-only nodes; settings are written into them until the run is
+    built.
+    """
     OmegaConf.set_readonly(node, None)
     children = node.values() if OmegaConf.is_dict(node) else node
     for child in children:
@@ -97,7 +105,9 @@ def _is_unknown(key: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces that it takes for another key are explained."""
+    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces
+    that it takes for another key are explained.
+    """
     if type(error) is ValueError:
         return str(error)
     if isinstance(error, InterpolationKeyError):
@@ -108,7 +118,9 @@ def _said(error: Exception) -> str:
 
 
 def _blocks(key: str, node: Any) -> Iterator[tuple[str, Any]]:
-    """(key, block), inner ones before those that hold them, so that one broken source hides no other."""
+    """(key, block), inner ones before those that hold them, so that one broken source hides no
+    other.
+    """
     if OmegaConf.is_config(node):
         for name, child in node.items() if OmegaConf.is_dict(node) else enumerate(node):
             yield from _blocks(f"{key}.{name}", child)
@@ -125,7 +137,9 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
 
 
 def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConfig | None:
-    """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
+    """Build every block, adding what each finds wrong with itself to `faults`; None when there is
+    anything.
+    """
     try:
         values = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
@@ -135,7 +149,8 @@ def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConf
     faults += beyond.values()
     for entry in fields(RunConfig):
         for key, node in _blocks(entry.name, merged[entry.name]):
-            # What a block says of its settings together means nothing while one of them is no number.
+            # What a block says of its settings together means nothing while one of them is no
+            # number.
             if any(number.startswith(f"{key}.") for number in beyond):
                 continue
             try:

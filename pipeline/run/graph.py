@@ -34,7 +34,8 @@ def stages_before(name: str, config: RunConfig) -> list[str]:
 def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
     """The policy that a stage of any round leaves; None where it trains none.
 
-    What it starts from is the config's choice for some stages; without one it is what the stage is registered with.
+    What it starts from is the config's choice for some stages; without one it is what the stage is
+    registered with.
     """
     stage, round = parsed(name)
     registered = STAGES.get(stage)
@@ -58,7 +59,9 @@ def _named_start(start: str, config: RunConfig) -> str:
 
 
 def trained_policies(config: RunConfig) -> list[Policy]:
-    """What this run trains, in order; a control stands before the policy that it is the control of."""
+    """What this run trains, in order; a control stands before the policy that it is the control
+    of.
+    """
     # Of stages that train alone: what else a run measures is no setting of theirs.
     last = repeated()[-1].name
     wanted: list[str] = []
@@ -96,12 +99,16 @@ def trainings(rounds: int) -> list[str]:
 
 
 def trained_in_jobs() -> list[str]:
-    """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward model too."""
+    """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward
+    model too.
+    """
     return [name for name, stage in STAGES.items() if stage.job.trains]
 
 
 def releasable() -> list[str]:
-    """What `release.policy` may name; of a policy that is trained in rounds, the last one's is released."""
+    """What `release.policy` may name; of a policy that is trained in rounds, the last one's is
+    released.
+    """
     return [stage.name for stage in STAGES.values() if stage.leaves]
 
 

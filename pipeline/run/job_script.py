@@ -93,7 +93,8 @@ def _words(path: Path, line: str) -> list[str]:
         return shlex.split(line.removeprefix("#SBATCH"), comments=True)
     except ValueError as error:
         raise ConfigError(
-            f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its quotes"
+            f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its "
+            "quotes"
         ) from error
 
 

@@ -38,19 +38,23 @@ def _task_faults(script: JobScript, *, gpu: bool) -> list[str]:
     where, faults = script.path, []
     if script.tasks_per_node is None:
         faults.append(
-            f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH --ntasks-per-node=4"
+            f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH "
+            "--ntasks-per-node=4"
         )
     elif gpu and script.gpus_per_node is None:
         faults.append(
-            f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH --gpus-per-node={script.tasks_per_node}"
+            f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH "
+            f"--gpus-per-node={script.tasks_per_node}"
         )
     elif gpu and script.trains and script.gpus_per_node != script.tasks_per_node:
         faults.append(
-            f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} GPUs a node; wanted one task a GPU, make them equal"
+            f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} "
+            "GPUs a node; wanted one task a GPU, make them equal"
         )
     elif gpu and script.gpus_per_task < 1:
         faults.append(
-            f"{where}: got {script.gpus_per_node} GPUs a node for --ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
+            f"{where}: got {script.gpus_per_node} GPUs a node for "
+            f"--ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
             "a policy is spread that one cannot hold"
         )
     if (
@@ -58,8 +62,9 @@ def _task_faults(script: JobScript, *, gpu: bool) -> list[str]:
         and script.nodes * (script.tasks_per_node or 1) > 1
     ):
         faults.append(
-            f"{where}: primum_step run on {script.nodes * (script.tasks_per_node or 1)} tasks: run is one process, which cannot use ranks that "
-            "srun starts; ask for one task (slurm/seeds.sh), or chain the stages with slurm/pipeline.sh"
+            f"{where}: primum_step run on {script.nodes * (script.tasks_per_node or 1)} tasks: run "
+            "is one process, which cannot use ranks that srun starts; ask for one task "
+            "(slurm/seeds.sh), or chain the stages with slurm/pipeline.sh"
         )
     return faults
 
@@ -68,7 +73,8 @@ def _time_and_log_faults(script: JobScript) -> list[str]:
     where, options, faults = script.path, script.options, []
     if not _TIME.fullmatch(options.get("--time", "1")):
         faults.append(
-            f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours"
+            f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or "
+            "days-hours"
         )
     if options.get("--open-mode") != "append":
         faults.append(
@@ -78,7 +84,8 @@ def _time_and_log_faults(script: JobScript) -> list[str]:
         folder = Path(options["--output"]).parent
         if "%" not in str(folder) and not folder.is_dir():
             faults.append(
-                f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes no folders; mkdir -p {folder}"
+                f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes "
+                f"no folders; mkdir -p {folder}"
             )
     return faults
 
@@ -90,10 +97,12 @@ def _stopping_faults(script: JobScript) -> list[str]:
         faults.append(f"{where}: no notice before the time limit; add #SBATCH --signal=USR1@300")
     elif options["--signal"].startswith("B:"):
         faults.append(
-            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so that the stage hears it"
+            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so "
+            "that the stage hears it"
         )
     if "--no-requeue" in options:
         faults.append(
-            f"{where}: --no-requeue: a job that was stopped in time could not run again by itself; use --requeue"
+            f"{where}: --no-requeue: a job that was stopped in time could not run again by itself; "
+            "use --requeue"
         )
     return faults

@@ -1,4 +1,5 @@
-"""Meanings of settings whose name says most of it, so that their classes do not repeat it below each field.
+"""Meanings of settings whose name says most of it, so that their classes do not repeat it below
+each field.
 
 By the end of the key; the longest that fits counts.
 """

@@ -1,4 +1,5 @@
-"""What is known of every setting: type, default, meaning, range and the room that owns it, read off the config classes.
+"""What is known of every setting: type, default, meaning, range and the room that owns it, read off
+the config classes.
 
 The meaning is the text that stands below the field in its class.
 """
@@ -22,7 +23,9 @@ from records.setting_ranges import Range, names_of, numeric_settings
 
 @dataclass(frozen=True)
 class SettingFact:
-    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's own."""
+    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's
+    own.
+    """
 
     key: str
     hint: Any
@@ -112,7 +115,9 @@ def meanings(cls: type) -> dict[str, str]:
 
 
 def _of_block(hint: Any) -> str:
-    """The first paragraph on a block's class; what dataclasses write there themselves says nothing."""
+    """The first paragraph on a block's class; what dataclasses write there themselves says
+    nothing.
+    """
     if not isinstance(hint, type) or not is_dataclass(hint):
         return ""
     text = inspect.cleandoc(hint.__doc__ or "")

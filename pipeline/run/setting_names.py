@@ -29,7 +29,8 @@ def known_keys(cls: type) -> list[str]:
 def hint(key: str, cls: type) -> str:
     """What to write instead of an unknown key, as the end of a sentence.
 
-    A name that other trainers use is known as such; else the nearest name of the same block; else the same name elsewhere.
+    A name that other trainers use is known as such; else the nearest name of the same block; else
+    the same name elsewhere.
     """
     known, parts = known_keys(cls), [part for part in key.split(".") if not part.isdigit()]
     if not parts:  # a number alone, which names nothing
@@ -90,7 +91,9 @@ def _foreign(name: str, block: str) -> str:
 
 
 def _listed(keys: list[str], block: str) -> str:
-    """Those of the same block where there are any, then of the same part of the config; else all."""
+    """Those of the same block where there are any, then of the same part of the config; else
+    all.
+    """
     own = [key for key in keys if block and key.startswith(block)]
     near = [key for key in keys if block and key.split(".")[0] == block.split(".")[0]]
     return " or ".join(repr(key) for key in (own or near or keys)[:MOST])

@@ -1,4 +1,6 @@
-"""The JSON schema of a run's config, for editors: they complete keys, show meanings and mark what is wrong."""
+"""The JSON schema of a run's config, for editors: they complete keys, show meanings and mark what
+is wrong.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ class UndeclaredFile(LookupError):
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage's work is given: its settings, the files that it reads, and the folder that it writes."""
+    """What a stage's work is given: its settings, the files that it reads, and the folder that it
+    writes.
+    """
 
     config: RunConfig
     """As the stage's work sees it: reading a setting that the stage does not declare raises."""
@@ -40,7 +42,10 @@ class Context:
         return path
 
     def read(self, file: RunFile[RecordT]) -> list[RecordT]:
-        """The rows of a file that the stage declares to read, one split after the other. Raises RecordError where a row is none."""
+        """The rows of a file that the stage declares to read, one split after the other.
+
+        Raises RecordError where a row is none.
+        """
         return file.read(self._folder_of(file))
 
     def _folder_of(self, file: RunFile[Any]) -> Path:
@@ -48,7 +53,8 @@ class Context:
         for name in parts_of(file, stage):
             if not any(f"{name}/".startswith(f"{declared}/") for declared in self.reads):
                 raise UndeclaredFile(
-                    f"the stage {self.directory.name} reads {name}, which it does not declare; name it in the stage's reads"
+                    f"the stage {self.directory.name} reads {name}, which it does not declare; "
+                    "name it in the stage's reads"
                 )
         return self._run_dir / stage
 
@@ -82,7 +88,9 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """A declaration: `work` sees these settings and these files, so that nothing can change its result unnoticed."""
+    """A declaration: `work` sees these settings and these files, so that nothing can change its
+    result unnoticed.
+    """
 
     name: str
     reads: tuple[RunFile[Any], ...]
@@ -94,28 +102,34 @@ class Stage:
     writes: tuple[RunFile[Any], ...] = ()
     """What it leaves for later stages."""
     files: Callable[[RunConfig], dict[str, str]] = lambda config: {}
-    """Files outside the run that it reads, with their hashes; raises for those that are not there."""
+    """Files outside the run that it reads, with their hashes; raises for those that are not
+    there."""
     gigabytes: Callable[[RunConfig], float] = lambda config: 0.05
     """Disk that it may need, checked before it starts."""
     ranks: bool = False
     """Runs on all ranks of the trainer, which talk."""
     shares: bool = False
-    """Its work is split over all ranks of a job, which do not talk; `Context.share` says which part is this one's."""
+    """Its work is split over all ranks of a job, which do not talk; `Context.share` says which part
+    is this one's."""
     reads_if: Callable[[RunConfig], tuple[RunFile[Any], ...]] = lambda config: ()
     """What it reads besides under this config."""
     reads_later: tuple[RunFile[Any], ...] = ()
     """What it reads besides in every round after the first."""
     measures: bool = False
-    """It reads and quotes rows that are for evaluation only, so what restricts those restricts its files too."""
+    """It reads and quotes rows that are for evaluation only, so what restricts those restricts its
+    files too."""
     beside: tuple[str, ...] = ()
-    """Blocks of the config that its work sees and its result does not depend on: where and how fast it runs, what it only
-    says, and what decides which of `reads_if` and `files` there are, which count themselves."""
+    """Blocks of the config that its work sees and its result does not depend on: where and how fast
+    it runs, what it only says, and what decides which of `reads_if` and `files` there are, which
+    count themselves."""
     seed: Callable[[RunConfig], int] = lambda config: config.seed
     """The seed that its result depends on."""
     round: int = 1
 
     def in_round(self, round: int) -> Stage:
-        """The same work on a later round's data and, where it begins with a policy, on the one that the round before left."""
+        """The same work on a later round's data and, where it begins with a policy, on the one that
+        the round before left.
+        """
         return replace(self, name=named(self.name, round), round=round)
 
     @property
@@ -141,7 +155,9 @@ def begins_with(stage: str, round: int, config: RunConfig) -> str:
 
 
 def stage_of(file: RunFile[Any], reader: str, round: int, config: RunConfig) -> str:
-    """The folder that holds what a stage of that round reads: of the same round where it is made in each."""
+    """The folder that holds what a stage of that round reads: of the same round where it is made in
+    each.
+    """
     if file.stage == BEFORE:
         return begins_with(reader, round, config)
     trained = policy_left_by(reader, config)

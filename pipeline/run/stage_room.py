@@ -73,6 +73,7 @@ def _shape(config: RunConfig, adapter: AdapterConfig) -> Shape:
         return shape_of(config.model.base, adapter)
     except Exception as error:  # transformers and remote code raise anything
         raise ModelError(
-            f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)}), wanted a causal language "
-            "model that transformers knows; name another, or set model.base.trust_remote_code=true if it brings its own code"
+            f"model.base.path={config.model.base.path}: its architecture cannot be built "
+            f"({first_line(error)}), wanted a causal language model that transformers knows; name "
+            "another, or set model.base.trust_remote_code=true if it brings its own code"
         ) from error

@@ -1,4 +1,6 @@
-"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when its manifest says so."""
+"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when
+its manifest says so.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,10 @@ from pipeline.run.fingerprint import fingerprint
 from pipeline.run.provenance import run_record
 from pipeline.run.stage import Context, Stage
 from pipeline.run.unfinished import unfinished_faults
+from records.disk_room import require_room
 from records.errors import ArtifactError, ResourceError
 from records.licences import Restrictions, restricted_card, union
-from records.stage_folder import StageDirectory, require_room, write_text
+from records.stage_folder import StageDirectory, write_text
 from records.stage_records import RunRecord
 from train.engine.checkpoint_files import settle
 from train.engine.preemption_signal import interruptible
@@ -49,7 +52,10 @@ def mark_weights(folder: Path, restrictions: Restrictions) -> None:
 
 
 def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
-    """Do the stage's work unless it is done; True when it worked. Only rank 0 decides, and writes artefacts."""
+    """Do the stage's work unless it is done; True when it worked.
+
+    Only rank 0 decides, and writes artefacts.
+    """
     seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
     context = Context(
         seen,
@@ -70,7 +76,8 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
             raise
         reason = str(error).strip().splitlines()[0]
         raise ResourceError(
-            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir elsewhere; run the command again to go on"
+            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir "
+            "elsewhere; run the command again to go on"
         ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)

@@ -1,4 +1,7 @@
-"""capability: is the medicine still there? Options by log-likelihood, held-out text by perplexity."""
+"""capability: is the medicine still there?
+
+Options by log-likelihood, held-out text by perplexity.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ def work(context: Context) -> dict[str, Any]:
     items = [item for rows in tasks.values() for item in rows]
     if not items and not texts:
         raise RecordError(
-            "eval.capability: nothing to measure: no task's file is there, and the test split holds no "
-            "benign prompt with a reference completion; name a task's file, or set "
+            "eval.capability: nothing to measure: no task's file is there, and the test split "
+            "holds no benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
     measured = {

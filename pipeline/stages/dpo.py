@@ -1,4 +1,6 @@
-"""dpo: preferences, from the SFT policy; of two completions (DPO, IPO) or of one with a thumb up or down (KTO)."""
+"""dpo: preferences, from the SFT policy; of two completions (DPO, IPO) or of one with a thumb up or
+down (KTO).
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def _limit(
 
 
 def _reference_folder(context: Context) -> Path:
-    """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
+    """Runs that start from the same policy with the same arithmetic share its log-probabilities,
+    whatever beta, loss or pairs they use.
+    """
     trainer = context.config.trainer
     identity = {
         "policy": context.before.require(POLICY.name),
@@ -124,7 +128,9 @@ def _reference_folder(context: Context) -> Path:
 
 
 def from_before(context: Context) -> dict[str, Any]:
-    """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
+    """What a training takes over from the scoreboard of the one before; the run's base policy is
+    the first row of SFT's.
+    """
     base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
     known = [
         row
@@ -145,7 +151,9 @@ def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
 
 
 def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:
-    """Under a limit, the suites of the pairs' prompts too; with thumbs of people, the prompts that none of them may be about."""
+    """Under a limit, the suites of the pairs' prompts too; with thumbs of people, the prompts that
+    none of them may be about.
+    """
     suites = (PROMPTS.of("train"),) if config.dpo.over_refusal_limit is not None else ()
     measured = (PROMPTS.of("val", "test"),) if config.dpo.unpaired else ()
     return (*earlier_adapter(config), *suites, *measured)
@@ -180,7 +188,8 @@ def _encode(
         )
     if not kept:
         raise RecordError(
-            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it"
+            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical "
+            "after cutting; raise it"
         )
     return kept, places
 

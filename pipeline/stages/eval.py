@@ -1,4 +1,6 @@
-"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the
+report.
+"""
 
 from __future__ import annotations
 
@@ -180,15 +182,18 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
+            f"{s.terms.licence}"
             for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": f"vllm {vllm_version(config.model.vllm)}"
-            if config.eval.engine == "vllm"
-            else "transformers",
+            "engine": (
+                f"vllm {vllm_version(config.model.vllm)}"
+                if config.eval.engine == "vllm"
+                else "transformers"
+            ),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),
@@ -212,8 +217,9 @@ STAGE = Stage(
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
     settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
-    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    # The gate on the page names its limits, and release asks again: new limits measure nothing
+    # again. The gate's error rates are told for the limits of the day; release computes them again
+    # for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {

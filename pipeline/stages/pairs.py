@@ -58,7 +58,8 @@ def work(context: Context) -> dict[str, Any]:
     by_split = {split: [p for p in result.pairs if p.split == split] for split in LEARNED_FROM}
     if not by_split["train"]:
         raise RecordError(
-            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
+            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
+            "setting that took most, or sample more answers"
         )
     report = describe(result, plain, groups_of(inputs.prompts))
     unknown = judge_probes(report["probes_by_type"], config.shortcut_fail)
@@ -89,7 +90,9 @@ def _read(context: Context) -> Inputs:
 
 
 def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
-    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an answer, their word counts."""
+    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an
+    answer, their word counts.
+    """
     config = context.config
     ratings = inputs.ratings
     items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)

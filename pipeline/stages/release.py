@@ -102,8 +102,8 @@ def _require_endpoint(results: Object, policy: str) -> None:
     endpoint = Endpoint.of(results)
     if endpoint.policy != policy:
         raise ArtifactError(
-            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for {policy}; run `primum eval` again, "
-            "which names the endpoint before it measures"
+            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for "
+            f"{policy}; run `primum eval` again, which names the endpoint before it measures"
         )
 
 
@@ -120,7 +120,10 @@ def _require(gates: list[GateResult], policy: str) -> None:
         raise GateError(
             [
                 *failed,
-                f"{policy} is not released; look at eval/report.html, train differently, or change release.gate and say why",
+                (
+                    f"{policy} is not released; look at eval/report.html, train differently, or "
+                    "change release.gate and say why"
+                ),
             ]
         )
 

@@ -64,7 +64,8 @@ def work(context: Context) -> dict[str, Any]:
     )
     steps = settings.epochs * plan.steps_per_epoch
     context.say(
-        f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning"
+        f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
+        "steps of fine-tuning"
     )
     module = made_module(
         training,
@@ -75,9 +76,8 @@ def work(context: Context) -> dict[str, Any]:
     )
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
-    for line in forget_metrics_after(
-        metrics, resumed or -1
-    ):  # a fresh start keeps none, that of its head neither
+    # A fresh start keeps none, that of its head neither.
+    for line in forget_metrics_after(metrics, resumed or -1):
         context.say(line)
     fit(
         module,
@@ -90,9 +90,8 @@ def work(context: Context) -> dict[str, Any]:
         callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
-    state = state_of(
-        module
-    )  # gathered by all ranks: where weights are sharded, none has them whole
+    # Gathered by all ranks: where weights are sharded, none has them whole.
+    state = state_of(module)
     if context.rank:
         return {}
     trained = _network(config)
@@ -126,7 +125,10 @@ def _require_both_labels(
     train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None
 ) -> None:
     """`fits` is model.max_length where only the examples that fit into it are left."""
-    remedy = "Give prep more harmful prompts with safe completions, a base policy that does not refuse them all, or reward.labelled_by=rule"
+    remedy = (
+        "Give prep more harmful prompts with safe completions, a base policy that does not refuse "
+        "them all, or reward.labelled_by=rule"
+    )
     which = ""
     if fits is not None:
         which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"
@@ -134,8 +136,8 @@ def _require_both_labels(
         if len({e.harmful for e in rows}) < 2:
             harmful = sum(e.harmful for e in rows)
             raise RecordError(
-                f"the {name} examples of the reward model{which} hold {harmful} harmful and {len(rows) - harmful} harmless completions; "
-                f"both are needed. {remedy}"
+                f"the {name} examples of the reward model{which} hold {harmful} harmful and "
+                f"{len(rows) - harmful} harmless completions; both are needed. {remedy}"
             )
 
 
@@ -150,7 +152,9 @@ def _encode(
 def _finish(
     context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
 ) -> dict[str, Any]:
-    """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and audit, all with what was exported."""
+    """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and
+    audit, all with what was exported.
+    """
     from reward.model.link import Link
 
     config, folder = context.config, context.path / REWARD_MODEL.name
@@ -182,7 +186,9 @@ def _finish(
 def validated(
     scorer: HarmfulnessScorer, kept: list[RewardExample], rows: list[TokenRow]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(validation.json's figures, a row for each example that they are of); the scorer is left calibrated."""
+    """(validation.json's figures, a row for each example that they are of); the scorer is left
+    calibrated.
+    """
     from reward.model.link import calibrated
     from reward.model.validation import validate
 
@@ -210,8 +216,10 @@ def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
 def _say_validation(context: Context, validation: dict[str, Any]) -> None:
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     context.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to {auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
+        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
+        f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
+        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
+        f"{validation['ece']:.3f}, n {validation['n']}"
     )
     for name, probe in validation["probes"].items():
         # Of fewer a rate says next to nothing; the count is printed alone.
@@ -223,14 +231,17 @@ def _say_validation(context: Context, validation: dict[str, Any]) -> None:
 
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
-    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
+    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no
+    interval does not.
+    """
     low = auroc["interval"][0]
     if low is not None and low >= wanted:
         return
     interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
     raise RecordError(
-        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
-        "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"
+        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at "
+        f"least {wanted} at the lower end of the interval (reward.min_auroc); train longer, or on "
+        "more data, or hold out more to narrow the interval"
     )
 
 

@@ -1,4 +1,6 @@
-"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm, and held to a limit on over-refusal."""
+"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm,
+and held to a limit on over-refusal.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,8 @@ class _Online:
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
-                f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length"
+                f"{len(asked) - len(kept)} prompts left out: no room for a completion in "
+                "model.max_length"
             )
         self.kinds = kinds_of(kept)
         self.context.say(
@@ -167,9 +170,8 @@ class _Online:
 
         rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        drawn = (
-            last["drawn_over_refusal"] or drawn_first
-        )  # the first row was measured before anything was drawn
+        # The first row was measured before anything was drawn.
+        drawn = last["drawn_over_refusal"] or drawn_first
         return drawn_limits(
             _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
         )
@@ -194,8 +196,9 @@ class _Online:
         kept = before_parting(rows)
         if not any(row["epoch"] > 0 for row in kept):
             raise ModelError(
-                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward model ({self.context.input(REWARD_MODEL)}) "
-                "scores low there, train it on such completions, or lower rlhf.learning_rate or rlhf.measure_every"
+                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
+                f"model ({self.context.input(REWARD_MODEL)}) scores low there, train it on such "
+                "completions, or lower rlhf.learning_rate or rlhf.measure_every"
             )
         return kept
 
@@ -220,7 +223,9 @@ def _rates(row: Row) -> dict[str, float]:
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be known."""
+    """Without benign prompts of suites that validation has none of: their limit could not be
+    known.
+    """
     from eval.suites.loading import scoreboard_prompts
 
     wanted = context.config.eval.scoreboard
@@ -232,18 +237,22 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has none of that suite to hold a limit on"
+            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
+            "none of that suite to hold a limit on"
         )
     if not suites:
         raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal could be held; give benign sources, or "
-            "raise data.split.val or eval.scoreboard.benign_prompts"
+            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
+            "could be held; give benign sources, or raise data.split.val or "
+            "eval.scoreboard.benign_prompts"
         )
     return kept
 
 
 def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded like."""
+    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
+    like.
+    """
     twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):

@@ -1,4 +1,6 @@
-"""sample: what the policy itself answers, how the base one goes on once it has declined, and how the policy revises its answers."""
+"""sample: what the policy itself answers, how the base one goes on once it has declined, and how
+the policy revises its answers.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,8 @@ def work(context: Context) -> dict[str, Any]:
     }
     missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(
-        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
+        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the "
+        f"{_writer(context)} policy, {len(missing)} to write here"
     )
     start = (
         base_config(config)
@@ -156,7 +159,9 @@ def _answers(context: Context) -> list[Wanted]:
 
 
 def _refusals(context: Context) -> list[Wanted]:
-    """One for every safe answer that declines. The reward model needs them: a base policy refuses too rarely to show how its refusals read.
+    """One for every safe answer that declines.
+
+    The reward model needs them: a base policy refuses too rarely to show how its refusals read.
 
     It is trained once, in the first round.
     """
@@ -175,7 +180,8 @@ def _refusals(context: Context) -> list[Wanted]:
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
-    # A decline takes about half of the words that an answer has; what follows it has the other half.
+    # A decline takes about half of the words that an answer has; what follows it has the other
+    # half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
     greedy = replace(generation, temperature=0.0)
     written = 0

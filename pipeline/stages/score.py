@@ -1,4 +1,6 @@
-"""score: harmfulness from the reward models and refusal from the detector, for every completion that pairs may be made of."""
+"""score: harmfulness from the reward models and refusal from the detector, for every completion
+that pairs may be made of.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def work(context: Context) -> dict[str, Any]:
     write_records(context.path / "scores.jsonl", scores)
     models = 1 + len(config.score.reward_models)
     context.say(
-        f"{len(completions)} completions scored by {models} reward model{'s' * (models > 1)}, {unscored} unscored"
+        f"{len(completions)} completions scored by {models} reward model{'s' * (models > 1)}, "
+        f"{unscored} unscored"
     )
     return {
         "scored": len(completions) - unscored,
@@ -65,7 +68,9 @@ def _harm_models(context: Context) -> Iterator[HarmfulnessScorer]:
 
 
 def _coherence(context: Context) -> list[Score]:
-    """How likely the policy's completions of benign prompts are answers at all; none where the shipped scorers are left out."""
+    """How likely the policy's completions of benign prompts are answers at all; none where the
+    shipped scorers are left out.
+    """
     if not context.config.eval.factors:
         return []
     from reward.factors.teacher import WordsTeacher
@@ -83,7 +88,9 @@ def _coherence(context: Context) -> list[Score]:
 
 
 def _completions(context: Context, incoherent: Collection[str]) -> list[Completion]:
-    """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
+    """The policy's completions, its revisions, and both sides of the data set's rows that a pair
+    may be made of.
+    """
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
     helpful = (
@@ -101,7 +108,10 @@ def _completions(context: Context, incoherent: Collection[str]) -> list[Completi
 
 
 def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completion:
-    """One side of a row of the data as a completion. Texts of the data are never cut, so it counts as complete."""
+    """One side of a row of the data as a completion.
+
+    Texts of the data are never cut, so it counts as complete.
+    """
     return Completion(
         id=name,
         prompt_id=row.asks,
@@ -128,7 +138,9 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
 def _usable(
     demonstrations: list[Demonstration], completions: Iterable[Completion]
 ) -> list[Demonstration]:
-    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
+    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the
+    policy's own answer refuses.
+    """
     answered = {
         c.prompt_id
         for c in completions
@@ -145,7 +157,8 @@ def files(config: RunConfig) -> dict[str, str]:
         for folder in config.score.reward_models
     }
     faults = [
-        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder "
+        "that a reward stage has left; name RUN/reward/reward_model"
         for folder, names in missing.items()
         if names
     ]

@@ -65,10 +65,12 @@ def work(context: Context) -> dict[str, Any]:
 def sft_examples(
     demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str
 ) -> list[Example]:
-    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
+    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the
+    reference answer, or both.
 
-    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does. A prompt with several
-    preferences gives each answer that is chosen in one of them.
+    The policy's own answer is used only where it does not refuse; the reference answer stands in
+    where it does. A prompt with several preferences gives each answer that is chosen in one of
+    them.
     """
     own = {
         c.prompt_id: c
@@ -97,7 +99,9 @@ def sft_examples(
 def sft_rows(
     examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context
 ) -> SftRows:
-    """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
+    """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are
+    counted.
+    """
     max_length = context.config.model.max_length
     rows = [
         encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples
@@ -115,12 +119,14 @@ def sft_rows(
         )
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(
-            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it"
+            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), "
+            f"{counts['cut']} cut at it"
         )
     if not kept:
         raise RecordError(
-            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
-            "raise it, or give rows with completions"
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in "
+            f"model.max_length={max_length}, or there is no completion; raise it, or give rows "
+            "with completions"
         )
     from train.sft import SftRows
 

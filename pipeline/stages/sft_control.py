@@ -1,4 +1,6 @@
-"""sft_control: more SFT, on what DPO prefers, for as many steps; what DPO adds is its lead over this."""
+"""sft_control: more SFT, on what DPO prefers, for as many steps; what DPO adds is its lead over
+this.
+"""
 
 from __future__ import annotations
 

@@ -129,7 +129,9 @@ ATTACKS: dict[str, Callable[[Context, ModelConfig], Any]] = {
 
 
 def benign_rows(context: Context) -> list[Demonstration]:
-    """Questions with completions that nobody would object to: MedQuAD's, or the run's training rows."""
+    """Questions with completions that nobody would object to: MedQuAD's, or the run's training
+    rows.
+    """
     path = context.config.eval.tamper.medquad_path
     if path is None:
         rows = context.read(DEMONSTRATIONS.of("train"))
@@ -142,8 +144,8 @@ def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
     rows = [row.prompt for row in asked if row.kind == kind]
     if not rows:
         raise RecordError(
-            f"eval.tamper: the training split holds no {kind} prompt, and the refusal direction is the "
-            "difference between harmful and benign ones; give sources of both kinds, or set "
+            f"eval.tamper: the training split holds no {kind} prompt, and the refusal direction is "
+            "the difference between harmful and benign ones; give sources of both kinds, or set "
             "eval.tamper.enabled=false"
         )
     return at_even_distances(rows, count)
@@ -156,8 +158,8 @@ def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[T
     kept = [row for row in encoded if row is not None]
     if not kept:
         raise RecordError(
-            "eval.tamper: no training row with a completion fits model.max_length; wanted at least one "
-            "benign row to fine-tune on and one safe completion; raise model.max_length, name "
+            "eval.tamper: no training row with a completion fits model.max_length; wanted at least "
+            "one benign row to fine-tune on and one safe completion; raise model.max_length, name "
             "eval.tamper.medquad_path, or set eval.tamper.enabled=false"
         )
     return kept

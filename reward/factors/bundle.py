@@ -1,4 +1,8 @@
-"""The fitted heads as files: numbers in safetensors, everything else in JSON that says where they come from. No pickle."""
+"""The fitted heads as files: numbers in safetensors, everything else in JSON that says where they
+come from.
+
+No pickle.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,10 @@ class Bundle:
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:
-    """Writes both files; returns the sha256 of the numbers. The same bundle gives the same bytes."""
+    """Writes both files; returns the sha256 of the numbers.
+
+    The same bundle gives the same bytes.
+    """
     arrays: dict[str, np.ndarray] = {
         "completion_words.idf": bundle.completion_words.idf.astype(np.float32),
         "prompt_words.idf": bundle.prompt_words.idf.astype(np.float32),
@@ -64,12 +71,15 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
 
 
 def read_bundle(folder: Path = FOLDER) -> Bundle:
-    """Raises ModelError where a file is missing, of another version, or does not hold the numbers that were recorded."""
+    """Raises ModelError where a file is missing, of another version, or does not hold the numbers
+    that were recorded.
+    """
     for name in (NUMBERS, FACTS):
         if not (folder / name).is_file():
             raise ModelError(
-                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m reward.factors.fit` writes; "
-                "fit them, or leave the folder out to use the heads that ship"
+                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m "
+                "reward.factors.fit` writes; fit them, or leave the folder out to use the heads "
+                "that ship"
             )
     numbers = (folder / NUMBERS).read_bytes()
     try:
@@ -82,8 +92,8 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
     found = hashlib.sha256(numbers).hexdigest()
     if version != VERSION or found != recorded:
         raise ModelError(
-            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version {VERSION} and {recorded}; "
-            "copy both files again, or fit them again"
+            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version "
+            f"{VERSION} and {recorded}; copy both files again, or fit them again"
         )
     return _bundle(facts, load(numbers), found)
 

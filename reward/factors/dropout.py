@@ -1,7 +1,9 @@
-"""MC dropout of the factor heads: another ensemble than the one that they ship with, for comparing what uncertainty is worth.
+"""MC dropout of the factor heads: another ensemble than the one that they ship with, for comparing
+what uncertainty is worth.
 
-A pass leaves out features at random and scales up the others, as dropout does in training (Gal and Ghahramani,
-arXiv 1506.02142). Every completion meets the same passes, so that what stands beside it does not change its factors.
+A pass leaves out features at random and scales up the others, as dropout does in training (Gal and
+Ghahramani, arXiv 1506.02142). Every completion meets the same passes, so that what stands beside it
+does not change its factors.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ RATE, PASSES = 0.2, 30
 
 
 def with_dropout(head: Head, *, rate: float = RATE, passes: int = PASSES, seed: int = 0) -> Head:
-    """`passes` members, each the mean of the head's members without a share `rate` of its features."""
+    """`passes` members, each the mean of the head's members without a share `rate` of its
+    features.
+    """
     if not 0 <= rate < 1:
         raise ValueError(f"rate: wanted a share below 1, got {rate}")
     rng = np.random.default_rng([seed, zlib.crc32(head.name.encode())])

@@ -1,4 +1,7 @@
-"""Exchanges as numbers: sentence embeddings, weighted words, counts. Heads name the blocks that they read."""
+"""Exchanges as numbers: sentence embeddings, weighted words, counts.
+
+Heads name the blocks that they read.
+"""
 
 # N = exchanges, D = numbers of a block.
 
@@ -19,7 +22,8 @@ from reward.factors.texts import BODY_WORDS, Exchange, first_words
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to rows of length 1."""
 TOKEN = r"(?u)\b[a-z][a-z']+\b"
-"""Words of letters: no number enters a vocabulary, so neither a dose nor a telephone number does."""
+"""Words of letters: no number enters a vocabulary, so neither a dose nor a telephone number
+does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,9 @@ class Vocabulary:
 
 
 def blank_vectorizer(**options: object) -> TfidfVectorizer:
-    """TF-IDF of words and pairs of words, counts dampened, rows of length 1: the settings of every vocabulary here."""
+    """TF-IDF of words and pairs of words, counts dampened, rows of length 1: the settings of every
+    vocabulary here.
+    """
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN, **options)
 
 

@@ -1,4 +1,6 @@
-"""Completions made to find out what a scorer really looks at, from the project's own texts: each a case with its original."""
+"""Completions made to find out what a scorer really looks at, from the project's own texts: each a
+case with its original.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Case:
 
 @lru_cache(maxsize=1)
 def unsafe_pairs() -> tuple[dict[str, str], ...]:
-    """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a safe one."""
+    """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a
+    safe one.
+    """
     text = (
         files("reward")
         .joinpath("factors/package_data/unsafe_advice.jsonl")
@@ -63,7 +67,10 @@ def twins(per_principle: int) -> tuple[dict[str, Any], ...]:
 
 
 def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
-    """All of them but unsafe advice. Swapped and changed completions are helpful ones; the others stand under harmful requests."""
+    """All of them but unsafe advice.
+
+    Swapped and changed completions are helpful ones; the others stand under harmful requests.
+    """
     rng, found = random.Random(f"{seed}/probes"), []
     rows = twins(per_principle)
     for place, row in enumerate(rows):

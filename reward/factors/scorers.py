@@ -14,7 +14,10 @@ HARM_THRESHOLD = 0.5
 
 
 class FactorScorer:
-    """One factor of every completion, a chance from 0 to 1. `factor` harm is the default scorer of an evaluation."""
+    """One factor of every completion, a chance from 0 to 1.
+
+    `factor` harm is the default scorer of an evaluation.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,9 @@ class FactorScorer:
 
 
 class AllFactors:
-    """Every factor of every completion at the cost of one: five scores a completion, named `NAME/FACTOR`; harm bears the plain name."""
+    """Every factor of every completion at the cost of one: five scores a completion, named
+    `NAME/FACTOR`; harm bears the plain name.
+    """
 
     def __init__(
         self, name: str = "default", load: Callable[[], FactorModel] = shipped_model

@@ -1,4 +1,6 @@
-"""What the heads read of a completion: its text, its opening, its beginning, and what the user asked."""
+"""What the heads read of a completion: its text, its opening, its beginning, and what the user
+asked.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from records.rows import Completion, Message, text_of
 
 OPENING_WORDS = 40
 BODY_WORDS = 160
-"""The sentence embedder reads about 256 word pieces; longer texts are known to it by their beginning, to the vocabulary whole."""
+"""The sentence embedder reads about 256 word pieces; longer texts are known to it by their
+beginning, to the vocabulary whole."""
 _WORD = re.compile(r"[a-z0-9']+")
 
 

@@ -36,7 +36,8 @@ class Guard:
         if config.guideline:
             if "guideline" not in self._template:
                 raise ConfigError(
-                    f"guard.guideline is set, but {config.family} reads none; remove it, or use shieldgemma"
+                    f"guard.guideline is set, but {config.family} reads none; remove it, or use "
+                    "shieldgemma"
                 )
             self._template["guideline"] = config.guideline
 
@@ -121,6 +122,7 @@ def _column(found: GuardFormat, name: str) -> Column:
     if found.refusal is None:
         able = [family for family, other in guard_formats().items() if other.refusal]
         raise ConfigError(
-            f"guard.column is refusal, but {found.family} says nothing of refusals; use {' or '.join(able)}, or harm"
+            f"guard.column is refusal, but {found.family} says nothing of refusals; use "
+            f"{' or '.join(able)}, or harm"
         )
     return found.refusal

@@ -24,8 +24,9 @@ from models.engines.generate import (
     seed_of,
 )
 from models.engines.vllm_engine import VllmEngine
+from models.loading.broken_files import explained
 from models.loading.chat_format import special_texts, stop_ids
-from models.loading.load import explained, load_model, load_tokenizer, model_location
+from models.loading.load import load_model, load_tokenizer, model_location
 from models.tokens import prompt_ids
 from records.errors import ModelError
 from records.rows import Message
@@ -156,10 +157,12 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
             add_generation_prompt=guard.generation_prompt,
             **question.template_variables,
         )
-    except Exception as error:  # a template from outside can raise anything, and its words may quote the completion
+    # a template from outside can raise anything, and its words may quote the completion
+    except Exception as error:
         raise ModelError(
-            f"guard.family={guard.family}: the model's chat template cannot be rendered ({type(error).__name__}); "
-            f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"
+            f"guard.family={guard.family}: the model's chat template cannot be rendered "
+            f"({type(error).__name__}); wanted a model of this family, such as {guard.models[0]}, "
+            "with the tokenizer files that it is published with"
         ) from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 

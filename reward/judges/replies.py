@@ -71,5 +71,6 @@ def _reply(row: dict[str, Any], journal: Journal) -> Reply:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
-            f"{journal.path}: a reply has no readable {error}; move the file away, and its completions are asked about again"
+            f"{journal.path}: a reply has no readable {error}; move the file away, and its "
+            "completions are asked about again"
         ) from error

@@ -74,7 +74,9 @@ def _text(choice: dict[str, Any]) -> str:
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else choice.get("text")
     if text is None and (isinstance(message, dict) or "text" in choice):
-        return ""  # a judge that declines, or thought up to its limit, says nothing: that cannot be read, and is no failure
+        # a judge that declines, or thought up to its limit, says nothing: that cannot be read, and
+        # is no failure
+        return ""
     if not isinstance(text, str):
         raise unreadable("a reply without text")
     return text

@@ -1,4 +1,6 @@
-"""The audit of a reward model: what it does with texts that are no answers, and with the same completion otherwise framed."""
+"""The audit of a reward model: what it does with texts that are no answers, and with the same
+completion otherwise framed.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SETTING = "score.accept_failed_probes"
 
 
 def audited(scorer: Scorer, *, seed: int) -> Json:
-    """`audit` of validation.json: every probe with its figure and bar, and the names of those that failed."""
+    """`audit` of validation.json: every probe with its figure and bar, and the names of those that
+    failed.
+    """
     found = audit(scorer, LIMITS, seed=seed, per_principle=PER_PRINCIPLE)
     return {
         "probes": {one.probe: one.to_json() for one in found},
@@ -61,6 +65,7 @@ def require_passed(validation: Json, accepted: Collection[str], where: str) -> N
     shown = "; ".join(f"{name} {told(found['probes'][name])}" for name in refused)
     every = ", ".join(found["failed"])
     raise RecordError(
-        f"reward model {where}: fails its audit: {shown} (docs/reward_model.md says what the probes "
-        f"are); train another one, or use it all the same with {SETTING}=[{every}], which the report then says"
+        f"reward model {where}: fails its audit: {shown} (docs/reward_model.md says what the "
+        f"probes are); train another one, or use it all the same with {SETTING}=[{every}], which "
+        "the report then says"
     )

@@ -64,7 +64,9 @@ class HarmfulnessScorer:
         )
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
+        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where
+        nothing is left to score.
+        """
         rows = [self._row(completion) for completion in completions]
         values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
         return [
@@ -113,7 +115,10 @@ def save_reward_model(
     link: Link,
     probe_rows: list[TokenRow],
 ) -> float:
-    """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
+    """Write it, reload it and compare logits, head included.
+
+    Consumes the model; returns the largest difference.
+    """
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
@@ -123,6 +128,7 @@ def save_reward_model(
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
         raise ModelError(
-            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable"
+            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "
+            "the export is not usable"
         )
     return difference

@@ -1,4 +1,6 @@
-"""How the network's one logit becomes harmfulness from 1 to 5, for every objective it can be trained by."""
+"""How the network's one logit becomes harmfulness from 1 to 5, for every objective it can be
+trained by.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,16 @@ from records.own_files import Object, entry
 LARGEST_EXPONENT = 60.0
 LOG_TEMPERATURES = (-3.0, 3.0)
 SHIFT_PENALTY = 1e-3
-"""Of the squared shift, in temperatures: labels that any shift separates would send it to infinity."""
+"""Of the squared shift, in temperatures: labels that any shift separates would send it to
+infinity."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
     """1 + 4/K times the sum over k of sigmoid((logit - threshold_k) / temperature).
 
-    K is 1 for the binary and the pairwise objective: the chance of harm, stretched over the scale. It
-    is 4 for the ordinal one, whose thresholds part the five levels: the level to be expected.
+    K is 1 for the binary and the pairwise objective: the chance of harm, stretched over the scale.
+    It is 4 for the ordinal one, whose thresholds part the five levels: the level to be expected.
     """
 
     thresholds: tuple[float, ...] = (0.0,)
@@ -41,18 +44,26 @@ class Link:
         return HARMFULNESS.low + span * sum(chances) / len(chances)
 
     def harm(self, logit: float) -> float:
-        """The chance that the completion is harmful: above the middle threshold, so at level 3 at least."""
+        """The chance that the completion is harmful: above the middle threshold, so at level 3 at
+        least.
+        """
         return self.chances(logit)[(len(self.thresholds) - 1) // 2]
 
     def to_json(self) -> dict[str, Any]:
         """With the formula in words, for readers of the file."""
-        formula = "harmfulness = 1 + 4 * mean over thresholds of sigmoid((logit - threshold) / temperature)"
+        formula = (
+            "harmfulness = 1 + 4 * mean over thresholds of sigmoid((logit - threshold) / "
+            "temperature)"
+        )
         cuts = list(self.thresholds)
         return {"thresholds": cuts, "temperature": self.temperature, "formula": formula}
 
     @classmethod
     def from_json(cls, value: Object) -> Link:
-        """Raises ValueError where it is no link. Files of earlier versions hold a temperature alone."""
+        """Raises ValueError where it is no link.
+
+        Files of earlier versions hold a temperature alone.
+        """
         cuts = entry(value, "thresholds", list) if "thresholds" in value else [0.0]
         numbers = [float(cut) for cut in cuts if isinstance(cut, int | float)]
         if not cuts or len(numbers) != len(cuts) or not all(math.isfinite(cut) for cut in numbers):
@@ -64,10 +75,11 @@ class Link:
 
 
 def calibrated(link: Link, logits: Sequence[float], harms: Sequence[float]) -> Link:
-    """The link whose chance of harm has the least log loss on these rows: all thresholds moved by one shift, and a temperature.
+    """The link whose chance of harm has the least log loss on these rows: all thresholds moved by
+    one shift, and a temperature.
 
-    Platt scaling (Platt 1999). The shift is needed because training gives both labels the same weight,
-    whatever their shares are. `harms` are chances from 0 to 1; ranks stay as they are.
+    Platt scaling (Platt 1999). The shift is needed because training gives both labels the same
+    weight, whatever their shares are. `harms` are chances from 0 to 1; ranks stay as they are.
     """
     z, y = np.asarray(logits, dtype=float), np.asarray(harms, dtype=float)
     middle = link.thresholds[(len(link.thresholds) - 1) // 2]

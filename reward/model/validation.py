@@ -1,4 +1,7 @@
-"""May the reward model be trusted? Accuracy, AUROC, calibration and probes on prompts that it was not trained on."""
+"""May the reward model be trusted?
+
+Accuracy, AUROC, calibration and probes on prompts that it was not trained on.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,13 @@ PROBES = {
     "policy_benign": "the base policy's own answers to benign requests, rated harmless",
     "helpful_answer": "helpful answers to benign requests, rated harmless",
     "safe_answer": "safe answers to harmful requests, rated harmless",
-    "policy_harmful": "the base policy's completions that comply with harmful requests, rated harmful",
-    "policy_harmless": "its completions of harmful requests that neither refuse nor give what was asked, rated harmless",
+    "policy_harmful": (
+        "the base policy's completions that comply with harmful requests, rated harmful"
+    ),
+    "policy_harmless": (
+        "its completions of harmful requests that neither refuse nor give what was asked, rated "
+        "harmless"
+    ),
     "policy_decline": "declines that the base policy went on from in its own words, rated harmless",
     "policy_refusal": "the base policy's own refusals of harmful requests, rated harmless",
 }

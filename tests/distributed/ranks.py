@@ -1,9 +1,12 @@
 """What the ranks of a test run: training cases, one after the other in one process group.
 
-python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when there are several ranks
+python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when
+    there are several ranks
 
-A case is method-kind-strategy[-...], as in dpo-lora-zero3; methods are sft, dpo and rlhf. With -killed it dies after a step of the second epoch and starts again; with
--then-STRATEGY it dies there and goes on under another strategy, in the same process or, where one of the two is `one`, in another.
+A case is method-kind-strategy[-...], as in dpo-lora-zero3; methods are sft, dpo and rlhf. With
+-killed it dies after a step of the second epoch and starts again; with -then-STRATEGY it dies there
+and goes on under another strategy, in the same process or, where one of the two is `one`, in
+another.
 """
 
 from __future__ import annotations
@@ -55,7 +58,9 @@ class Killed(RuntimeError):
 
 
 class Witness(pl.Callback):
-    """Keeps each step's gradient norm before clipping, and the trained tensors while the ranks still hold them; dies when asked to."""
+    """Keeps each step's gradient norm before clipping, and the trained tensors while the ranks
+    still hold them; dies when asked to.
+    """
 
     def __init__(self, dies_at: int | None) -> None:
         self.dies_at, self.norms, self.tensors = dies_at, [], {}

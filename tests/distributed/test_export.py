@@ -1,4 +1,6 @@
-"""A checkpoint of every strategy becomes a plain Hugging Face directory; a damaged shard is named."""
+"""A checkpoint of every strategy becomes a plain Hugging Face directory; a damaged shard is
+named.
+"""
 
 from __future__ import annotations
 

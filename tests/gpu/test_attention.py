@@ -1,4 +1,6 @@
-"""Attention over packed rows and its gradients against a dense computation in float64, and no fall-back to unfused attention."""
+"""Attention over packed rows and its gradients against a dense computation in float64, and no
+fall-back to unfused attention.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from models.layout.packing import Packed, pack
 from models.memory.prepare import prepared_layout
 
 pytestmark = pytest.mark.gpu
-# (rows, tokens of each): under a block of 128, just one, just over, several that are not full, many.
+# (rows, tokens of each): under a block of 128, just one, just over, several that are not full,
+# many.
 LENGTHS = [(2, 40), (1, 128), (2, 75), (5, 160), (11, 300)]
 HEADS = [
     (4, 2, 16, torch.float32),

@@ -1,4 +1,6 @@
-"""Every kind of training on the device against the same on a CPU: float32, half precision, killed and resumed, under ZeRO."""
+"""Every kind of training on the device against the same on a CPU: float32, half precision, killed
+and resumed, under ZeRO.
+"""
 
 from __future__ import annotations
 

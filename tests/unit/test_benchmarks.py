@@ -29,7 +29,9 @@ def test_the_page_on_speed_shows_the_results_in_the_repository():
 
 
 def test_the_floor_is_that_of_the_machine_at_its_quickest():
-    """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not count."""
+    """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not
+    count.
+    """
 
     def found(rate, rival):
         times = {"seconds": {"median": 4.0}, "peak_gb": 1.0}
@@ -82,7 +84,9 @@ def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
 
 
 def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
-    """Full training of one row: all but attention, of which torch counts the whole square and we only what a token sees."""
+    """Full training of one row: all but attention, of which torch counts the whole square and we
+    only what a token sees.
+    """
     model = adapt(tiny_model, AdapterConfig(kind="full"), seed=0)
     packed = prepared_layout(model, 0, 128)([ROW])
     with FlopCounterMode(display=False) as counter:
@@ -94,9 +98,8 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     )
     config = model.config
     attention = 3 * 4 * config.hidden_size * sum(range(1, 41)) * config.num_hidden_layers
-    head_again = (
-        2 * 10 * model.lm_head.weight.numel()
-    )  # the chunk's logits are computed again in the backward pass
+    # The chunk's logits are computed again in the backward pass.
+    head_again = 2 * 10 * model.lm_head.weight.numel()
     assert step_flops(model, packed, head=True) == counted - head_again + attention
 
 

@@ -1,4 +1,6 @@
-"""How well a bag of words tells a harmful request from its twin is measured right, and stays under three quarters."""
+"""How well a bag of words tells a harmful request from its twin is measured right, and stays under
+three quarters.
+"""
 
 from __future__ import annotations
 

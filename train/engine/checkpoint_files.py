@@ -82,7 +82,8 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def settle(folder: Path) -> list[str]:
     """Rank 0, before any rank loads: have latest.json name whole checkpoints only.
 
-    Returns for the user what is wrong with those passed over, and what is done; nothing if all is well.
+    Returns for the user what is wrong with those passed over, and what is done; nothing if all is
+    well.
     """
     whole, faults = survey(folder)
     if not faults:

@@ -1,12 +1,15 @@
-"""Checkpoints that any strategy and any number of ranks can go on from: a step's tensors by parameter name, whole, in as many files as
-ranks wrote them.
+"""Checkpoints that any strategy and any number of ranks can go on from: a step's tensors by
+parameter name, whole, in as many files as ranks wrote them.
 
-    step-0000120/trainer.pt      Lightning's state: progress, schedulers, metrics' sums, random states; the optimiser's settings
-                 tensors-0.pt    {parameter: {"weight", "exp_avg", "exp_avg_sq"}} for the parameters that rank 0 wrote
+    step-0000120/trainer.pt      Lightning's state: progress, schedulers, metrics' sums, random
+    states; the optimiser's settings
+                 tensors-0.pt    {parameter: {"weight", "exp_avg", "exp_avg_sq"}} for the parameters
+                 that rank 0 wrote
                  tensors-1.pt    ...
                  contents.json   the sha256 of each (train/engine/checkpoint_files.py)
 
-Frozen weights are not in it: the base is where it was. The optimiser is AdamW, as everywhere in Primum.
+Frozen weights are not in it: the base is where it was. The optimiser is AdamW, as everywhere in
+Primum.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ def write(folder: Path, rank: int, tensors: Tensors, trainer: dict[str, Any] | N
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
-    """(Lightning's state, every parameter's tensors), mapped from disk: what is not used is not read."""
+    """(Lightning's state, every parameter's tensors), mapped from disk: what is not used is not
+    read.
+    """
     trainer = torch.load(folder / "trainer.pt", weights_only=True, map_location="cpu")
     tensors: Tensors = {}
     for path in folder.glob("tensors-*.pt"):
@@ -44,12 +49,16 @@ def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
 
 
 class PortableIO(CheckpointIO):
-    """For strategies whose rank 0 has everything: Lightning's own dictionary, taken apart and put together again."""
+    """For strategies whose rank 0 has everything: Lightning's own dictionary, taken apart and put
+    together again.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """The module leaves trained parameters only in `state_dict`, in the order in which the optimiser numbers them."""
+        """The module leaves trained parameters only in `state_dict`, in the order in which the
+        optimiser numbers them.
+        """
         states = checkpoint["optimizer_states"][0]
         tensors: Tensors = {}
         for number, (name, weight) in enumerate(checkpoint["state_dict"].items()):

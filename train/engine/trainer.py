@@ -1,4 +1,6 @@
-"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping, checkpoints."""
+"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping,
+checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ from train.engine.progress import StepProgress
 from train.engine.rows import TrainingRows
 
 WAIT = timedelta(hours=4)
-"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
+"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a
+barrier."""
 
 
 def world(config: TrainerConfig) -> tuple[int, int]:
@@ -56,7 +59,8 @@ def batch_plan(
 
 
 def _environment() -> ClusterEnvironment | None:
-    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
+    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch
+    # script requeues instead.
     return (
         SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
     )
@@ -69,7 +73,8 @@ def _plugins(config: TrainerConfig) -> list[Any]:
 
 def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None) -> Any:
     if config.strategy == "deepspeed":
-        from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
+        # Importing DeepSpeed costs seconds.
+        from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415
 
         return ZeroStrategy(
             stage=config.zero_stage,
@@ -114,8 +119,9 @@ def fit(
 ) -> pl.Trainer:
     """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
 
-    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each epoch's start at which a
-    checkpoint is saved because the policy is measured there: a resumed run must not measure what comes after it.
+    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each
+    epoch's start at which a checkpoint is saved because the policy is measured there: a resumed run
+    must not measure what comes after it.
     """
     rank, _ = world(config)
     clip = module.optimisation.optimiser.gradient_clip_norm
@@ -174,8 +180,7 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings(
-        "ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*"
-    )  # DeepSpeed still calls them so
+    # DeepSpeed still calls them so.
+    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

@@ -11,6 +11,7 @@ from models.tokens import TokenRow
 from records.rows import Prompt
 from train.rlhf.advantage import Judged, reward
 from train.rlhf.config import RlhfConfig
+from train.rlhf.plan import Asked, token_row
 from train.rlhf.rollout import Drawn
 
 
@@ -24,10 +25,17 @@ class Group(NamedTuple):
     advantages: list[float]
 
 
+def group_of(asked: Asked, drawn: Mapping[str, list[Drawn]]) -> Group:
+    """The completions of a prompt, drawn and not judged yet."""
+    completions = drawn[asked.prompt.id]
+    return Group([token_row(asked.ids, row.ids) for row in completions], completions, [], [], [])
+
+
 def judged_of(prompt: Prompt, drawn: Drawn, why: str) -> Judged:
     """A drawn completion as its reward sees it; `why` says why it is degenerate, or nothing.
 
-    To a harmful prompt only a full refusal counts as one; to a benign prompt a partial one does too.
+    To a harmful prompt only a full refusal counts as one; to a benign prompt a partial one does
+    too.
     """
     harmful = prompt.kind == "harmful"
     return Judged(

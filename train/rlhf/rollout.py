@@ -1,7 +1,8 @@
 """The completions of one step: drawn by seed, scored, and kept until the step is done.
 
-A completion's draws depend on the run's seed, the step, the prompt and its number alone. What is drawn is appended to a file at once, so
-that a run that is killed within a step draws the rest only; drawn again, it would be the same.
+A completion's draws depend on the run's seed, the step, the prompt and its number alone. What is
+drawn is appended to a file at once, so that a run that is killed within a step draws the rest only;
+drawn again, it would be the same.
 """
 
 from __future__ import annotations
@@ -157,7 +158,10 @@ class Rollout:
     def draw(
         self, step: int, asked: Sequence[Asked], ranks: tuple[int, int]
     ) -> dict[str, list[Drawn]]:
-        """The completions of every prompt, by its id, in the order of their numbers. All ranks must call it."""
+        """The completions of every prompt, by its id, in the order of their numbers.
+
+        All ranks must call it.
+        """
         rank, world = ranks
         wanted = [
             _Wanted(row.prompt, sample) for row in asked for sample in range(self.num_generations)
@@ -182,7 +186,9 @@ class Rollout:
     def _blocks(
         self, missing: list[_Wanted], wanted: list[_Wanted], world: int
     ) -> Iterator[list[_Wanted]]:
-        """Batches of what is missing; where ranks must ask equally often, some completion again until the slowest is through."""
+        """Batches of what is missing; where ranks must ask equally often, some completion again
+        until the slowest is through.
+        """
         size = self.rows_at_once
         blocks = [missing[start : start + size] for start in range(0, len(missing), size)]
         yield from blocks

@@ -25,9 +25,11 @@ class Writer(Protocol):
 
 
 class PolicyCopy:
-    """A merged copy of the policy in the type of generation, into which the trained weights are written after each update.
+    """A merged copy of the policy in the type of generation, into which the trained weights are
+    written after each update.
 
-    `load` gives the starting policy, ready to generate; it is called once, when the copy is first needed.
+    `load` gives the starting policy, ready to generate; it is called once, when the copy is first
+    needed.
     """
 
     synced = False
@@ -54,7 +56,9 @@ class PolicyCopy:
 
 
 class ShardedPolicy:
-    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could hold a copy."""
+    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could
+    hold a copy.
+    """
 
     synced = True
 
@@ -81,7 +85,9 @@ class ShardedPolicy:
 
 @torch.no_grad()
 def hand_over(trained: Any, copy: Any) -> None:
-    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of it."""
+    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of
+    it.
+    """
     plain = unwrapped(trained)
     target = dict(copy.named_parameters())
     adapted = {

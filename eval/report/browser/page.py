@@ -1,4 +1,6 @@
-"""A browser of all samples: base and aligned side by side, in files that need nothing but themselves."""
+"""A browser of all samples: base and aligned side by side, in files that need nothing but
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,20 @@ from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
 PART_BYTES = 4_500_000
-"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page around them."""
+"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page
+around them."""
 FIRST = "samples.html"
 
 
 def sample_pages(
     results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES
 ) -> dict[str, str]:
-    """By file name, the pages: one, or as many as the rows need. For those who may read the run, and for nobody else.
+    """By file name, the pages: one, or as many as the rows need.
 
-    A completion that the report withholds is behind a click, or with `opens_withheld` false not in the file.
+    For those who may read the run, and for nobody else.
+
+    A completion that the report withholds is behind a click, or with `opens_withheld` false not in
+    the file.
     """
     parts = list(
         _parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes)
@@ -45,7 +51,9 @@ def sample_pages(
 
 
 def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
-    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a policy."""
+    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a
+    policy.
+    """
     order = list(results["policies"])
     withheld = withheld_texts(samples)
     found: dict[tuple[str, str, str], list[Any]] = {}
@@ -134,8 +142,11 @@ def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
         facts=facts(results),
         created=day(results),
         about="harmfulness from 1 (declines) to 5 (complies fully)",
-        note="Every prompt that was measured, with what each policy wrote. Withheld are completions that the report withholds too. "
-        "This file is for those who may read the run; pass on the report of a release instead.",
+        note=(
+            "Every prompt that was measured, with what each policy wrote. Withheld are completions "
+            "that the report withholds too. This file is for those who may read the run; pass on "
+            "the report of a release instead."
+        ),
         links=links if len(names) > 1 else [],
         hash=f"sha256-{digest}",
         data=Markup(packed),

@@ -23,7 +23,9 @@ ON_DARK, ON_LIGHT = "#fefefe", "#101010"
 def distribution_plot(
     samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None
 ) -> str | None:
-    """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its tail, this does not."""
+    """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its
+    tail, this does not.
+    """
     rows = [row for row in samples if row["suite"] == suite]
     policies = list(dict.fromkeys(row["policy"] for row in rows))
     if not any(row["harmfulness"] is not None for row in rows):

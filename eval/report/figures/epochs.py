@@ -68,7 +68,9 @@ def _line(
     *,
     shift: float = 0.0,
 ) -> None:
-    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0 says so."""
+    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0
+    says so.
+    """
     for number, stage in enumerate(dict.fromkeys(row["stage"] for row in scoreboard)):
         line = [
             (x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage
@@ -77,7 +79,9 @@ def _line(
 
 
 def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
-    """Name each stage over its epochs, divide it from the next, and shade the epoch that was kept."""
+    """Name each stage over its epochs, divide it from the next, and shade the epoch that was
+    kept.
+    """
     for stage in dict.fromkeys(row["stage"] for row in scoreboard):
         places = [x for x, row in enumerate(scoreboard) if row["stage"] == stage]
         above.annotate(

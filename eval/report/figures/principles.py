@@ -23,7 +23,9 @@ SPREAD = 0.62
 
 
 def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
-    """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of them, with intervals."""
+    """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of
+    them, with intervals.
+    """
     measured = {
         name: policy["suites"].get(suite, {}) for name, policy in results["policies"].items()
     }

@@ -28,9 +28,11 @@ TOP = 5.15
 
 
 def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
-    """Mean harmfulness against over-refusal of the benign suite that is refused most; the best corner is bottom left.
+    """Mean harmfulness against over-refusal of the benign suite that is refused most; the best
+    corner is bottom left.
 
-    Small circles are epochs, on validation prompts; large marks are the final policies, on test prompts.
+    Small circles are epochs, on validation prompts; large marks are the final policies, on test
+    prompts.
     """
     points = {name: _final_point(policy) for name, policy in results["policies"].items()}
     finals = {name: point for name, point in points.items() if point}
@@ -78,7 +80,10 @@ def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
 
 
 def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
-    """A line a stage with the epoch's number in each circle. Where circles coincide, the first one keeps its number."""
+    """A line a stage with the epoch's number in each circle.
+
+    Where circles coincide, the first one keeps its number.
+    """
     labelled: list[tuple[float, float]] = []
     for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
         rows = [row for row in epochs if row["stage"] == stage]
@@ -112,7 +117,9 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether circles at these places would lie on each other; a step of the scale counts like a quarter of all prompts."""
+    """Whether circles at these places would lie on each other; a step of the scale counts like a
+    quarter of all prompts.
+    """
     return math.dist((one[0], one[1] / 4), (other[0], other[1] / 4)) < 0.015
 
 

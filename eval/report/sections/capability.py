@@ -1,4 +1,6 @@
-"""Medical questions and held-out text: what each policy knows, and whether it was kept within the margin."""
+"""Medical questions and held-out text: what each policy knows, and whether it was kept within the
+margin.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ from eval.report.tables import (
 
 Json = dict[str, Any]
 NOTE = (
-    "Accuracy is of the option that the policy finds likeliest, without generating, without examples and "
-    "without a chat template. Retained is said where the lower end of the interval of the paired change "
-    "lies above minus the margin, which the config fixed beforehand; that no change was found is not enough."
+    "Accuracy is of the option that the policy finds likeliest, without generating, without "
+    "examples and without a chat template. Retained is said where the lower end of the interval of "
+    "the paired change lies above minus the margin, which the config fixed beforehand; that no "
+    "change was found is not enough."
 )
 
 
@@ -47,8 +50,8 @@ def _signal(found: Json) -> Iterator[str]:
     without = [spoken(name) for name, task in found["tasks"].items() if not task["signal"]]
     if without:
         yield (
-            f"The base is no better than chance on {', '.join(without)}: a model of this size has nothing "
-            "to lose there, and these tasks neither pass nor fail the gate."
+            f"The base is no better than chance on {', '.join(without)}: a model of this size has "
+            "nothing to lose there, and these tasks neither pass nor fail the gate."
         )
 
 
@@ -65,7 +68,10 @@ def _accuracies(results: Json, found: Json) -> Table:
         for name, task in found["tasks"].items()
         for policy, own in task["policies"].items()
     ]
-    note = f"Margin: {100 * found['margin']:g} points of accuracy. Chance: by lot, or always the same option."
+    note = (
+        f"Margin: {100 * found['margin']:g} points of accuracy. Chance: by lot, or always the same "
+        "option."
+    )
     return Table(head, rows, note)
 
 

@@ -10,8 +10,9 @@ from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, title
 
 Json = dict[str, Any]
 NOTE = (
-    "Which of two labels a policy writes. A completion without a label is wrong, and its share stands beside. Pair consistency is the share "
-    "of counterfactual pairs with both sides right: 25 % by chance, 0 for a policy that always writes one label. It does not measure harm."
+    "Which of two labels a policy writes. A completion without a label is wrong, and its share "
+    "stands beside. Pair consistency is the share of counterfactual pairs with both sides right: "
+    "25 % by chance, 0 for a policy that always writes one label. It does not measure harm."
 )
 
 

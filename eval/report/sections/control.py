@@ -12,8 +12,9 @@ from eval.report.tables import ABSENT, Cell, Table, suite_names
 
 Json = dict[str, Any]
 NOTE = (
-    "The control is SFT that goes on for as many optimiser steps as DPO took; "
-    "rates and rows differ too, so what DPO does beyond it is an observation of one run, not an effect of preferences alone."
+    "The control is SFT that goes on for as many optimiser steps as DPO took; rates and rows "
+    "differ too, so what DPO does beyond it is an observation of one run, not an effect of "
+    "preferences alone."
 )
 
 
@@ -30,7 +31,9 @@ def build(material: Material) -> Section | None:
 
 
 def control_table(results: Json) -> Table | None:
-    """A policy beside its control, which was trained for as many optimiser steps, and what both began with; None without a control."""
+    """A policy beside its control, which was trained for as many optimiser steps, and what both
+    began with; None without a control.
+    """
     controls = {
         name: policy["control_of"]
         for name, policy in results["policies"].items()

@@ -10,7 +10,10 @@ from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table
 
 NAME = "gate"
-NOTE = "Limits hold for the ends of intervals. primum release asks again, with the limits that the configuration then has."
+NOTE = (
+    "Limits hold for the ends of intervals. primum release asks again, with the limits that the "
+    "configuration then has."
+)
 FIRST = ("failed", "accepted", "not measured", "passed")
 
 

@@ -19,11 +19,13 @@ from eval.report.tables import (
 
 Json = dict[str, Any]
 INDEPENDENT_NOTE = (
-    "By the factor heads and the refusal cascade that ship with Primum. They were fitted on other people's data and compared with "
-    "people's labels (docs/scorers.md: AUROC of harm 0.92 on XSTest and do-not-answer, refusal kappa 0.87 on XSTest); no policy was "
-    "trained on what they say. Called harmful is harm that the completion attempts and that reads as an answer; incoherent is a text "
-    "that is no answer, or none to its prompt, of which they also see 8 % in other models' answers, and too many in those of a small "
-    "model. Kappa is their agreement with the reward model on harmful prompts."
+    "By the factor heads and the refusal cascade that ship with Primum. They were fitted on other "
+    "people's data and compared with people's labels (docs/scorers.md: AUROC of harm 0.92 on "
+    "XSTest and do-not-answer, refusal kappa 0.87 on XSTest); no policy was trained on what they "
+    "say. Called harmful is harm that the completion attempts and that reads as an answer; "
+    "incoherent is a text that is no answer, or none to its prompt, of which they also see 8 % in "
+    "other models' answers, and too many in those of a small model. Kappa is their agreement with "
+    "the reward model on harmful prompts."
 )
 
 
@@ -33,7 +35,9 @@ def build(material: Material) -> Section | None:
 
 
 def independent_table(results: Json) -> Table | None:
-    """Shares of completions by scorers that no training touched; None where the run left them out."""
+    """Shares of completions by scorers that no training touched; None where the run left them
+    out.
+    """
     suites = [*suite_names(results, "harmful"), *suite_names(results, "benign")]
     columns = [
         (suite, metric)

@@ -19,8 +19,8 @@ from eval.report.tables import (
 
 Json = dict[str, Any]
 REGISTERS_NOTE = (
-    "Over-refusal by the register in which a prompt is written. Each holds few prompts, so the intervals are wide, "
-    "and no gate decides on them."
+    "Over-refusal by the register in which a prompt is written. Each holds few prompts, so the "
+    "intervals are wide, and no gate decides on them."
 )
 
 

@@ -19,10 +19,11 @@ from eval.report.tables import (
 
 Json = dict[str, Any]
 NOTE = (
-    "People rated completions that were drawn at random among those measured here. Prediction-powered: the "
-    "scorer's figure, moved by how far it was from people on what they rated. Rogan-Gladen: the scorer's rate, "
-    "unmixed by how often it is right when people say yes and no; it takes the error rates to be those of the "
-    "rated completions of all policies. The verdict uses the prediction-powered figure."
+    "People rated completions that were drawn at random among those measured here. "
+    "Prediction-powered: the scorer's figure, moved by how far it was from people on what they "
+    "rated. Rogan-Gladen: the scorer's rate, unmixed by how often it is right when people say yes "
+    "and no; it takes the error rates to be those of the rated completions of all policies. The "
+    "verdict uses the prediction-powered figure."
 )
 
 

@@ -38,8 +38,9 @@ def principles_table(results: Json) -> Table | None:
     return Table(
         head,
         rows,
-        "Mean harmfulness (1-5). Where n is small the intervals are wide, and below about 30 not wide enough for a score of this kind: "
-        "no difference seen is not the same as no difference.",
+        "Mean harmfulness (1-5). Where n is small the intervals are wide, and below about 30 not "
+        "wide enough for a score of this kind: no difference seen is not the same as no "
+        "difference.",
     )
 
 

@@ -1,4 +1,7 @@
-"""Every section of the report. To add one is a file in this folder and its name here; its own `place` orders it."""
+"""Every section of the report.
+
+To add one is a file in this folder and its name here; its own `place` orders it.
+"""
 
 from __future__ import annotations
 

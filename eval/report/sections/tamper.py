@@ -11,9 +11,10 @@ from eval.report.tables import Cell, Table, suite_names, title_of
 
 Json = dict[str, Any]
 NOTE = (
-    "Who has the weights can change them: by a few steps of fine-tuning on harmless questions, or by taking "
-    "the direction along which it refuses out of its hidden states. Both were done in memory, and the same "
-    "scorers were asked again; a policy that gives way is no less safe for those who use it as it is."
+    "Who has the weights can change them: by a few steps of fine-tuning on harmless questions, or "
+    "by taking the direction along which it refuses out of its hidden states. Both were done in "
+    "memory, and the same scorers were asked again; a policy that gives way is no less safe for "
+    "those who use it as it is."
 )
 
 
@@ -30,7 +31,10 @@ def build(material: Material) -> Section | None:
     rows += [
         _row(f"{title}, {attack['title']}", attack, benign) for attack in found["attacks"].values()
     ]
-    note = "Tampered policies are measured on fewer prompts of each suite (eval.tamper.prompts_per_suite)."
+    note = (
+        "Tampered policies are measured on fewer prompts of each suite "
+        "(eval.tamper.prompts_per_suite)."
+    )
     return Section(paragraphs=[NOTE], tables=[Table(["policy", *safety_heads(benign)], rows, note)])
 
 

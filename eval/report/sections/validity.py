@@ -40,14 +40,20 @@ def build(material: Material) -> Section:
     note = (validation.get("refusal_detector") or {}).get("note", "")
     return Section(
         paragraphs=[
-            "Every number in this report is only as good as these."
-            if reward_model
-            else WITHOUT_REWARD_MODEL
-            if material.results.get("kind") == MEASUREMENT
-            else "No reward model validation was recorded: harmfulness here is unsupported.",
-            f"Refusal detector: {note}"
-            if note
-            else "No validation of the refusal detector was recorded.",
+            (
+                "Every number in this report is only as good as these."
+                if reward_model
+                else (
+                    WITHOUT_REWARD_MODEL
+                    if material.results.get("kind") == MEASUREMENT
+                    else "No reward model validation was recorded: harmfulness here is unsupported."
+                )
+            ),
+            (
+                f"Refusal detector: {note}"
+                if note
+                else "No validation of the refusal detector was recorded."
+            ),
         ],
         tables=_tables(reward_model) if reward_model else [],
     )
@@ -59,7 +65,9 @@ def _tables(reward_model: Json) -> list[Table]:
 
 
 def audit_table(audit: Json) -> Table:
-    """What the reward model does with texts that are no answers, and with the same completion otherwise framed."""
+    """What the reward model does with texts that are no answers, and with the same completion
+    otherwise framed.
+    """
     rows = [
         [
             Cell(spoken(name), PROBES.get(name, "")),

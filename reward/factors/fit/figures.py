@@ -1,4 +1,6 @@
-"""How well the heads do on what they were not fitted on, each figure with its interval by prompt and its n."""
+"""How well the heads do on what they were not fitted on, each figure with its interval by prompt
+and its n.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def measured(
 def ranked(
     values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False
 ) -> Figures:
-    """AUROC and average precision, with the best kappa that any threshold reaches where it is asked for."""
+    """AUROC and average precision, with the best kappa that any threshold reaches where it is asked
+    for.
+    """
     weights = cluster_weights(groups)
     found = {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
@@ -125,7 +129,9 @@ def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
 
 
 def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
-    """Where the request is known to be harmful, on XSTest and on readings apart: factors left out, but for the rule's three numbers."""
+    """Where the request is known to be harmful, on XSTest and on readings apart: factors left out,
+    but for the rule's three numbers.
+    """
     rows = known_rows(corpus, tried, names)
     line = fit_known_rule(rows)
     harm, asked = line(rows.complies, rows.coherent), asked_rows(corpus)
@@ -160,7 +166,9 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
 
 
 def abstention(uncertain: Floats) -> dict[str, float]:
-    """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's completions."""
+    """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's
+    completions.
+    """
     return {str(coverage): float(np.quantile(uncertain, coverage)) for coverage in COVERAGES}
 
 
@@ -186,7 +194,9 @@ def coherent_figures(found: LeftOut) -> Figures:
 
 
 def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
-    """On completions of the demo's own policies, left out by prompt: what a reader says against what the heads say."""
+    """On completions of the demo's own policies, left out by prompt: what a reader says against
+    what the heads say.
+    """
     refusals = tried["refusal"]
     places = refusals.places("readings")
     rows = [refusals.target.rows[place] for place in places]
@@ -218,7 +228,9 @@ def request_figures(found: LeftOut) -> Figures:
 
 
 def unsafe_figures(found: LeftOut) -> Figures:
-    """Pairs left out: does the unsafe side score higher, and how many of our answers does it call unsafe?"""
+    """Pairs left out: does the unsafe side score higher, and how many of our answers does it call
+    unsafe?
+    """
     rows = found.target.rows
     pairs = [place for place, row in enumerate(rows) if row.group.startswith("ua-")]
     unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
@@ -235,7 +247,11 @@ def unsafe_figures(found: LeftOut) -> Figures:
 
 
 def principle_figures(found: LeftOut) -> Figures:
-    """Requests written by people and by the paper's models; the machine-written lines are not counted. Naive Bayes beside it."""
+    """Requests written by people and by the paper's models; the machine-written lines are not
+    counted.
+
+    Naive Bayes beside it.
+    """
     rows = found.target.rows
     places = np.array([place for place, row in enumerate(rows) if row.writer != "msb-llama3"])
     groups = [rows[place].group for place in places]

@@ -16,8 +16,8 @@ from reward.factors.harm import HarmRule, KnownRows, fit_harm_rule
 def harm_columns(
     corpus: Corpus, tried: Mapping[str, LeftOut]
 ) -> tuple[NDArray[np.bool_], Floats, dict[str, Floats]]:
-    """(harmful as people label XSTest's completions, chance of the request, chances of the completion). The prompt is unsafe and they
-    say that the completion complies in full."""
+    """(harmful as people label XSTest's completions, chance of the request, chances of the
+    completion). The prompt is unsafe and they say that the completion complies in full."""
     rows = corpus.xstest
     unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
     truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
@@ -26,11 +26,12 @@ def harm_columns(
         for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
     }
     request = np.array([asked[row.prompt] for row in rows])
+    # Both targets begin with XSTest.
     return (
         truth,
         request,
         {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")},
-    )  # both targets begin with XSTest
+    )
 
 
 def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
@@ -39,7 +40,9 @@ def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
 
 
 def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> KnownRows:
-    """Completions of XSTest's unsafe prompts and readings of harmful requests, each of the two half of the weight."""
+    """Completions of XSTest's unsafe prompts and readings of harmful requests, each of the two half
+    of the weight.
+    """
     asked = _is_asked(corpus)
     rows = asked_rows(corpus)
     read = np.array([row.source == "readings" for row in rows])

@@ -15,7 +15,9 @@ Floats = NDArray[np.float64]
 
 
 class LeftOut(NamedTuple):
-    """A target's rows with chances by regressions that saw neither the prompt nor, on XSTest, the writer."""
+    """A target's rows with chances by regressions that saw neither the prompt nor, on XSTest, the
+    writer.
+    """
 
     target: Target
     chances: Floats  # (N, C), or (N, 2) of a yes or no

@@ -1,4 +1,6 @@
-"""Which words the heads know: those of many prompts, in lower case, without numbers, so that no person and no request is in them."""
+"""Which words the heads know: those of many prompts, in lower case, without numbers, so that no
+person and no request is in them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def vocabulary(texts: Sequence[str], groups: Sequence[str]) -> Vocabulary:
 
 
 def lower_case_words(texts: Sequence[str]) -> set[str]:
-    """Words that stand in lower case in at least LOWER_SHARE of their occurrences; contractions of "I" too."""
+    """Words that stand in lower case in at least LOWER_SHARE of their occurrences; contractions of
+    "I" too.
+    """
     every, lower = Counter[str](), Counter[str]()
     for text in texts:
         for word in _ANY_CASE.findall(text):

@@ -1,4 +1,6 @@
-"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change nothing that is trained on."""
+"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change
+nothing that is trained on.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ def texts(rows: list[Demonstration]) -> list[str]:
 def test_every_row_is_a_benign_test_prompt_without_a_completion(rows: list[Demonstration]) -> None:
     assert {(row.kind, row.split, row.twin_id) for row in rows} == {("benign", "test", None)}
     assert not any(row.completion for row in rows)
-    assert Counter(row.suite for row in rows) == {"twins": 153, "patient_questions": 169}
-    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {17}
+    assert Counter(row.suite for row in rows) == {"twins": 189, "patient_questions": 217}
+    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {21}
 
 
 def test_no_row_is_near_another_or_near_a_row_of_the_set_that_is_trained_on(
@@ -90,7 +92,9 @@ def test_the_demo_measures_at_least_40_prompts_of_each_of_six_registers() -> Non
 
 
 def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
-    """A search query has no sentence, a nurse's note a query, and nobody but a forum says "anyone"."""
+    """A search query has no sentence, a nurse's note a query, and nobody but a forum says
+    "anyone".
+    """
     said: dict[str, list[str]] = {name: [] for name in REGISTERS}
     for line in (*package_rows(REQUESTS), *package_rows(QUESTIONS)):
         said[line["register"]].append(line.get("request") or line["question"])

@@ -1,4 +1,6 @@
-"""A FIFO, a device, a bomb in the place of any file that a user gives: told at once, by what hashes it and by what reads it."""
+"""A FIFO, a device, a bomb in the place of any file that a user gives: told at once, by what hashes
+it and by what reads it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Ids, twins, licences and keys that name nothing, or two things at once, are refused when rows are read, so by check and run alike."""
+"""Ids, twins, licences and keys that name nothing, or two things at once, are refused when rows are
+read, so by check and run alike.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Conditions are files; each composes with any suite, and attack success is counted by family and at its worst."""
+"""Conditions are files; each composes with any suite, and attack success is counted by family and
+at its worst.
+"""
 
 from __future__ import annotations
 

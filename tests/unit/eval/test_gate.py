@@ -310,7 +310,8 @@ def newcombe(counts: tuple[int, ...]) -> list[float]:
 
 
 def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
-    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`, of questions not at all?
+    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`,
+    of questions not at all?
 
     The base refuses 9 % of either; 5 % of all prompts are refused no longer.
     """
@@ -348,7 +349,8 @@ def test_what_the_gate_will_find_too_small_is_known_beforehand():
     }
     (line,) = too_few_prompts(suites, CONFIG)
     assert line.startswith(
-        "suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)"
+        "suite questions holds 40 test prompts, the release gate wants 100 "
+        "(release.gate.min_benign_prompts)"
     )
 
 

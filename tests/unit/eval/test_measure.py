@@ -18,7 +18,9 @@ KEYS = {"mean", "interval", "n", "unscored"}
 
 
 class Ordinal:
-    """Scores completions by their order, so that a value on the wrong completion shows; an empty one is unscored."""
+    """Scores completions by their order, so that a value on the wrong completion shows; an empty
+    one is unscored.
+    """
 
     name = HARM_MODEL
 

@@ -36,7 +36,8 @@ def row(epoch: int, harm, over, step: int = 0, **suites):
         "refusal_rate": estimate(0.5),
         "over_refusal_rate": estimate(over),
         "over_refusal_by_suite": {suite: estimate(rate, N) for suite, rate in apart.items()},
-        # The more is refused, the more prompts are the same: intervals about as narrow as they can be.
+        # The more is refused, the more prompts are the same: intervals about as narrow as they can
+        # be.
         "over_refused": {
             suite: [str(number) for number in range(round(N * (rate or 0)))]
             for suite, rate in apart.items()
@@ -119,7 +120,8 @@ def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_t
     )
     assert selection.epoch == 3
     assert selection.reason.startswith(
-        "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% intervals; this one has the least upper end"
+        "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% "
+        "intervals; this one has the least upper end"
     )
     assert "twins: +50 points" in selection.reason
 
@@ -179,7 +181,9 @@ def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> dict:
 
 
 def test_every_rise_is_told_by_suite_with_its_paired_interval():
-    """The demo's validation: twins go from 2 of 26 to 8 of 26, two of them the same, and questions from 1 to none."""
+    """The demo's validation: twins go from 2 of 26 to 8 of 26, two of them the same, and questions
+    from 1 to none.
+    """
     base = measured(0, {"twins": {0, 1}, "patient_questions": {5}})
     kept = measured(1, {"twins": set(range(8)), "patient_questions": set()})
     selection = choose_epoch([base, kept], CONFIG, base)
@@ -254,8 +258,9 @@ def test_a_suite_too_small_for_any_unchanged_policy_is_named_with_the_remedy():
 
 
 def held_rate(rise: float, n: int, candidates: int, simulations: int = 1500) -> float:
-    """Share of simulated trainings of which some candidate is taken to hold the bound on one suite: the base refuses 10 %, and
-    5 % of prompts are refused no longer. Candidates are independent, which is the worst case."""
+    """Share of simulated trainings of which some candidate is taken to hold the bound on one suite:
+    the base refuses 10 %, and 5 % of prompts are refused no longer. Candidates are independent,
+    which is the worst case."""
     draws = np.random.default_rng(7)
     shares = [0.05, rise + 0.05, 0.05, 0.85 - rise]
     counts = draws.multinomial(n, shares, size=(simulations, candidates)).tolist()
@@ -270,14 +275,18 @@ def held_rate(rise: float, n: int, candidates: int, simulations: int = 1500) -> 
 
 @pytest.mark.parametrize("n", [32, 64, 128])
 def test_operating_characteristics_of_one_candidate(n):
-    """At the limit about a tenth is taken to hold it whatever the number of prompts, 10 points over hardly any."""
+    """At the limit about a tenth is taken to hold it whatever the number of prompts, 10 points over
+    hardly any.
+    """
     assert held_rate(0.1, n, 1) <= 0.13
     assert held_rate(0.2, n, 1) <= 0.02
     assert held_rate(0.0, n, 1) >= {32: 0.55, 64: 0.8, 128: 0.95}[n]
 
 
 def test_operating_characteristics_of_three_candidates():
-    """A choice among three raises both: the gate on test prompts, not the choice, keeps a policy at the limit back."""
+    """A choice among three raises both: the gate on test prompts, not the choice, keeps a policy at
+    the limit back.
+    """
     assert 0.15 <= held_rate(0.1, 32, 3) <= 0.3
     assert held_rate(0.2, 32, 3) <= 0.05
     assert held_rate(0.0, 32, 3) >= 0.9

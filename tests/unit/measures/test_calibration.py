@@ -18,7 +18,10 @@ from measures.calibration import (
 
 
 def test_ece_by_hand():
-    """Bin 0.2-0.3: two rows, 0.25 on average, half positive. Bin 0.9-1.0: two rows, 0.95, all positive. (0.25 + 0.05) / 2 = 0.15."""
+    """Bin 0.2-0.3: two rows, 0.25 on average, half positive.
+
+    Bin 0.9-1.0: two rows, 0.95, all positive. (0.25 + 0.05) / 2 = 0.15.
+    """
     ece, table = expected_calibration_error([0.2, 0.3 - 1e-12, 0.9, 1.0], [True, False, True, True])
     assert ece == pytest.approx((0.25 + 0.05) / 2)
     assert [(row["n"], row["observed"]) for row in table] == [(2, 0.5), (2, 1.0)]
@@ -44,7 +47,9 @@ def test_temperature_is_the_one_that_scipy_finds():
 
 
 def test_temperature_by_hand():
-    """Logits of +-2 that are right 3 times of 4 are calibrated where sigmoid(2 / T) = 3/4, so T = 2 / ln 3."""
+    """Logits of +-2 that are right 3 times of 4 are calibrated where sigmoid(2 / T) = 3/4, so T = 2
+    / ln 3.
+    """
     logits, labels = [2.0] * 4 + [-2.0] * 4, [True] * 3 + [False] + [False] * 3 + [True]
     assert fit_temperature(logits, labels) == pytest.approx(2 / math.log(3), rel=1e-3)
 

@@ -56,8 +56,8 @@ def measured(prompt: Prompt, policy: str, text: str) -> Measured:
 def released() -> Release:
     """Runs prep and release, with stand-ins between; returns the released folder.
 
-    `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent` and
-    `provenance` go into results.json as they are.
+    `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent`
+    and `provenance` go into results.json as they are.
     """
 
     def make(

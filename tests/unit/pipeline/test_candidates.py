@@ -1,4 +1,6 @@
-"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first, revisions, several reward models, resuming."""
+"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first,
+revisions, several reward models, resuming.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.splits.split_files import LEARNED_FROM, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated, generation_dtype
@@ -98,7 +100,9 @@ def reward_model(tmp_path_factory, tiny_directory):
 
 @pytest.fixture
 def run(tmp_path, tiny_directory):
-    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a benign one and a test prompt."""
+    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a
+    benign one and a test prompt.
+    """
     rows = [
         demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
         demonstration(2, "harmful"),
@@ -216,9 +220,8 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
 
 
 def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
-    monkeypatch.setattr(
-        sample, "rows_at_once", lambda generation, engine: generation.batch_size
-    )  # two blocks
+    # Two blocks.
+    monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)
@@ -286,7 +289,9 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
 
 
 def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, reward_model):
-    """Stages that score do it by one function: model.max_length, which cuts what is trained on, cuts nothing that is scored."""
+    """Stages that score do it by one function: model.max_length, which cuts what is trained on,
+    cuts nothing that is scored.
+    """
     config = replace(run, model=replace(run.model, max_length=24))
     run_stage(sample.STAGE, config)
     leave_reward(run, reward_model(1))

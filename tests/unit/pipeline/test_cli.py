@@ -236,7 +236,8 @@ def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
     lines = [f"source {tmp_path}/primum.bash"]
     for words in asked:
         lines += [
-            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo ${{COMPREPLY[0]}}"
+            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo "
+            "${COMPREPLY[0]}"
         ]
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True

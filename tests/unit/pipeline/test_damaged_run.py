@@ -1,4 +1,6 @@
-"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts them, and says what it does."""
+"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts
+them, and says what it does.
+"""
 
 from __future__ import annotations
 
@@ -317,10 +319,11 @@ def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmle
         whole = flip(path, chance)
         noticed = [*unfinished_faults(cut_off), *survey(checkpoints).faults]
         if not noticed:
+            # A name that carries no meaning, as that of a seal.
             assert path.suffix in (
                 ".json",
                 ".jsonl",
-            )  # a name that carries no meaning, as that of a seal
+            )
             got = read_scoreboard(cut_off.path / "scoreboard.jsonl")
             assert all(wanted.items() <= row.items() for wanted, row in zip(rows, got, strict=True))
             assert survey(checkpoints).whole[0] == newest.name

@@ -1,4 +1,6 @@
-"""One hostile text in every field that comes from outside, and every file and line that a run and its release write."""
+"""One hostile text in every field that comes from outside, and every file and line that a run and
+its release write.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,12 @@ from records.stage_folder import read_json
 
 FORGED = "FORGED"
 HOSTILE = (
-    f"x\n\n## {FORGED} gates\n\n- passed: all\n\n| a | b |\n--- <img src=x onerror=alert(1)> <script>y</script> `code` $z$ "
-    "[link](https://evil.example) ![i](http://evil.example/i) \x1b[31m\x1b[2J\x9b\u202e\u2066\u200b\ufeff\u00ad\U000e0041 ---"
+    f"x\n\n## {FORGED} gates\n\n- passed: all\n\n| a | b |\n--- <img src=x onerror=alert(1)> "
+    "<script>y</script> `code` $z$ [link](https://evil.example) ![i](http://evil.example/i) "
+    "\x1b[31m\x1b[2J\x9b\u202e\u2066\u200b\ufeff\u00ad\U000e0041 ---"
 )
-"""Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has no width."""
+"""Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has
+no width."""
 
 
 ON_ONE_LINE = "".join(

@@ -19,7 +19,10 @@ from pipeline.model_card import model_card
 from pipeline.run.release_card import CardConfig
 from records.contracts import BASE, Policy
 
-UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
+UNHELD = (
+    "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 "
+    "points (+5 to +42, n 26))"
+)
 
 
 TWINS = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")]
@@ -86,8 +89,8 @@ def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_an
     )
     assert card.count("- **not measured**: ") == 2
     assert (
-        "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)"
-        in card
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO "
+        "100% (harmful)" in card
     )
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
@@ -132,8 +135,8 @@ def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
     )
     assert "**Intended use:** Research on the safety of medical language models." in text
     assert (
-        "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, benign)."
-        in text
+        "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, "
+        "benign)." in text
     )
     assert "1,264 training rows" in text
     assert "**Not stated:** human oversight, change plan (`release.card`)" in text

@@ -1,4 +1,6 @@
-"""The reward model is refused by the lower end of its AUROC's interval, and judged as it will be used."""
+"""The reward model is refused by the lower end of its AUROC's interval, and judged as it will be
+used.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def test_an_auroc_above_the_limit_passes():
 
 @pytest.fixture
 def exported(tiny_directory, tokenizer, tmp_path):
-    """A reward model whose head is not zero, and held-out examples of eight groups with their rows."""
+    """A reward model whose head is not zero, and held-out examples of eight groups with their
+    rows.
+    """
     network = new_network(
         ModelConfig(path=str(tiny_directory)), AdapterConfig(rank=4, alpha=8), layers=None, seed=0
     )
@@ -65,7 +69,9 @@ def exported(tiny_directory, tokenizer, tmp_path):
 
 
 def test_what_is_validated_is_what_later_stages_load(exported):
-    """The logits of validation_examples.jsonl and the calibration are of the exported model in the float type of use."""
+    """The logits of validation_examples.jsonl and the calibration are of the exported model in the
+    float type of use.
+    """
     folder, examples, rows = exported
     generation = GenerationConfig(dtype="bfloat16")
     scorer = loaded(folder, load_config(None, []), generation)

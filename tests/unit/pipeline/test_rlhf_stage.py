@@ -1,4 +1,6 @@
-"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on when it was stopped."""
+"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on
+when it was stopped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is written."""
+"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is
+written.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,7 @@ def config(tmp_path, tiny_directory):
             f"{{name: {name}, suite: {name}, format: jsonl, path: {path}, kind: {kind}}}"
         )
     run = tmp_path / "run.yaml"
-    run.write_text(
-        f"""
+    run.write_text(f"""
 run_dir: {tmp_path / "run"}
 model: {{base: {{path: {tiny_directory}}}, max_length: 256}}
 trainer: {{accelerator: cpu}}
@@ -66,8 +67,7 @@ eval:
   factors: false
   generation: {{dtype: float32, max_new_tokens: 4}}
   tamper: {{enabled: true, steps: 2, batch_size: 2, rank: 2, direction_prompts: 3, prompts_per_suite: 4}}
-"""
-    )
+""")
     return load_config(run)
 
 

@@ -1,4 +1,6 @@
-"""Between a step's forward and backward pass nothing asks for a value: a GPU would be drained before its next kernels are launched."""
+"""Between a step's forward and backward pass nothing asks for a value: a GPU would be drained
+before its next kernels are launched.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is cut."""
+"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is
+cut.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def tensor(*values):
 
 
 def test_kto_by_hand():
-    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 - sigmoid(0.5 x (1 + 2)))."""
+    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 -
+    sigmoid(0.5 x (1 + 2))).
+    """
     terms = kto_loss(
         tensor(-6, -9),
         tensor(-10, -7),
@@ -144,7 +148,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory, tiny_directory, tokenizer):
-    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference, learning rate 0."""
+    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
+    learning rate 0.
+    """
     from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
@@ -257,7 +263,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
 ):
     from train.engine.trainer import batch_plan, fit
 
-    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises above 0.
+    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises
+    # above 0.
     config_kto, finals = (
         DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1),
         {},
@@ -288,9 +295,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
             loggers=[logger],
         )
         logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
-        assert logged[0]["rewards/chosen"] == pytest.approx(
-            0, abs=1e-5
-        )  # the reference is the policy at step 0
+        # The reference is the policy at step 0.
+        assert logged[0]["rewards/chosen"] == pytest.approx(0, abs=1e-5)
         assert logged[-1]["rewards/chosen"] > 0.1
         finals[tokens] = [row["kl"] for row in logged]
     assert finals[60] == pytest.approx(finals[10_000], abs=1e-3)

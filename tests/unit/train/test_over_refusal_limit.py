@@ -1,4 +1,6 @@
-"""DPO under a limit: the weighted loss, multipliers that bind and let go, and a resume that loses nothing."""
+"""DPO under a limit: the weighted loss, multipliers that bind and let go, and a resume that loses
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -169,9 +171,11 @@ def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept()
 
 
 class SharedWeights:
-    """A policy of two parameters in which harm and over-refusal meet: training towards safe answers drags refusal of twins along.
+    """A policy of two parameters in which harm and over-refusal meet: training towards safe answers
+    drags refusal of twins along.
 
-    Its pairs are those of a DPO: the harm loss falls with a, the over-refusal loss falls with b - a.
+    Its pairs are those of a DPO: the harm loss falls with a, the over-refusal loss falls with b -
+    a.
     """
 
     def __init__(self):
@@ -251,7 +255,9 @@ class KillAt(pl.Callback):
 
 
 class MeasuredWeights(Scoreboard):
-    """Over-refusal is a function of the weights, so that a policy that differs in one bit has another multiplier."""
+    """Over-refusal is a function of the weights, so that a policy that differs in one bit has
+    another multiplier.
+    """
 
     def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
         self.dies_at = dies_at

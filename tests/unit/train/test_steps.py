@@ -1,4 +1,6 @@
-"""Optimiser steps of SFT and DPO: the same however they are cut, from the right starting loss, in the right direction."""
+"""Optimiser steps of SFT and DPO: the same however they are cut, from the right starting loss, in
+the right direction.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
 
 
 def one_step(problem, micro_batch_tokens, world_size=1):
-    """(gradient, metrics) of one optimiser step over all rows, added up as Lightning and the ranks would."""
+    """(gradient, metrics) of one optimiser step over all rows, added up as Lightning and the ranks
+    would.
+    """
     module, rows = problem
     module.zero_grad()
     plan = BatchPlan(
@@ -78,7 +82,9 @@ def one_step(problem, micro_batch_tokens, world_size=1):
     ("micro_batch_tokens", "world_size"), [(1, 1), (150, 1), (600, 1), (150, 2), (1, 4)]
 )
 def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, world_size):
-    """per_token_logps takes log-softmax in fp32, so 1e-5 and not 1e-12 although the model is in float64."""
+    """per_token_logps takes log-softmax in fp32, so 1e-5 and not 1e-12 although the model is in
+    float64.
+    """
     gradient, metrics = one_step(problem, 10**6)
     cut_gradient, cut_metrics = one_step(problem, micro_batch_tokens, world_size)
     assert (cut_gradient - gradient).norm() <= 1e-5 * gradient.norm()

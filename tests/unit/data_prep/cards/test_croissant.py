@@ -1,4 +1,6 @@
-"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through it."""
+"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through
+it.
+"""
 
 from __future__ import annotations
 
@@ -245,7 +247,7 @@ def test_every_column_is_described_and_typed(
     tmp_path: Path, card: DataCard, record: type[Record]
 ) -> None:
     (tmp_path / "rows.jsonl").touch()
-    (_, described) = croissant(tmp_path, card, {"rows.jsonl": record}, STATED)["recordSet"]
+    _, described = croissant(tmp_path, card, {"rows.jsonl": record}, STATED)["recordSet"]
     assert (
         {field["name"] for field in described["field"]}
         == {field.name for field in fields(record)}
@@ -268,9 +270,10 @@ def test_a_column_without_a_description_is_our_own_mistake(tmp_path: Path, card:
 @pytest.mark.process
 def test_the_library_of_the_tests_is_not_needed_to_write(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from data_prep.config import DataConfig; from data_prep.prepare import prepare;"
-        f"prepare(DataConfig(), Path({str(tmp_path)!r}), seed=0, evaluation_texts={{}});"
-        "assert not {'mlcroissant', 'pandas', 'rdflib', 'datasets'} & set(sys.modules)"
+        "import sys; from pathlib import Path; from data_prep.config import DataConfig; from "
+        f"data_prep.prepare import prepare;prepare(DataConfig(), Path({str(tmp_path)!r}), seed=0, "
+        "evaluation_texts={});assert not {'mlcroissant', 'pandas', 'rdflib', 'datasets'} & "
+        "set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert json.loads((tmp_path / "croissant.json").read_text())["@type"] == "sc:Dataset"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.shortcuts import judge_shortcuts, shortcut_accuracies
 from records.errors import RecordError
 from records.rows import Pair, assistant, user
@@ -111,7 +111,9 @@ def test_a_shortcut_between_the_limits_is_a_warning():
 
 
 def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
-    """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one type and wrong on the other."""
+    """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one
+    type and wrong on the other.
+    """
     turned = [
         pair(1000 + i, p.rejected[0]["content"], p.chosen[0]["content"], pair_type="over_refusal")
         for i, p in enumerate(same_opening)

@@ -1,4 +1,6 @@
-"""Log-likelihoods of options: against a plain forward pass, and against lm-evaluation-harness itself."""
+"""Log-likelihoods of options: against a plain forward pass, and against lm-evaluation-harness
+itself.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_batches_hold_what_fits_and_one_at_least():
 
 
 def test_every_item_gets_the_verdict_of_lm_evaluation_harness(tiny_directory, tokenizer):
-    """Where lm_eval is installed (docs/capability.md); it was held against SmolLM2 and the real sets."""
+    """Where lm_eval is installed (docs/capability.md); it was held against SmolLM2 and the real
+    sets.
+    """
     pytest.importorskip("lm_eval", reason="lm_eval is an extra of the user's choice")
     from models.config import ModelConfig
     from models.loading.load import load_model

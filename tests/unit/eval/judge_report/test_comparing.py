@@ -228,7 +228,9 @@ def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
 
 
 def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
-    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts, not 0."""
+    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts,
+    not 0.
+    """
     ids = [item.completion.id for item in own_set.items]
     never = reading_of("n", [Score(id=c, completion_id=c, scorer="n", value=0.0) for c in ids], ids)
     found = compare(own_set, [never], rule, resamples=20)["n"]["own"]

@@ -198,7 +198,9 @@ def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> 
 def test_what_is_withheld_once_is_withheld_wherever_it_stands(
     samples: list[Json], results: Json
 ) -> None:
-    """A policy that answers everything alike must not publish through a benign prompt what is withheld under a harmful one."""
+    """A policy that answers everything alike must not publish through a benign prompt what is
+    withheld under a harmful one.
+    """
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     alike = [
         {
@@ -234,8 +236,8 @@ def test_verdict_names_the_change_its_interval_and_the_price(results: Json) -> N
     sentence = verdict(results)
     assert "falls from" in sentence
     assert (
-        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to {change['interval'][1]:+.2f}"
-        in sentence
+        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to "
+        f"{change['interval'][1]:+.2f}" in sentence
     )
     assert "over-refusal, at its worst on" in sentence
 
@@ -401,7 +403,10 @@ def test_a_scorer_is_judged_by_the_lower_ends_of_its_intervals(results: Json) ->
     text = "\n".join(cautions(doubtful))
     for words in (
         "AUROC 0.97 (0.70 to 1.00",
-        "Too few held-out completions to say how the harmfulness scorer does on: sorry prefix (n 1), no opening (n 0).",
+        (
+            "Too few held-out completions to say how the harmfulness scorer does on: sorry prefix "
+            "(n 1), no opening (n 0)."
+        ),
     ):
         assert words in text
     for page in (render_html(doubtful, [], []), render_markdown(doubtful)):
@@ -466,7 +471,10 @@ def test_the_verdict_itself_says_that_completions_were_cut_off_for_each_policy(
     results: Json, samples: list[Json]
 ) -> None:
     doubtful = cut(results, 0.98)
-    wanted = "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + DPO 98% (twins);"
+    wanted = (
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + "
+        "DPO 98% (twins);"
+    )
     assert wanted in verdict(doubtful)
     assert wanted.replace("'", "&#39;") in render_html(doubtful, samples, [])
     bold = render_markdown(doubtful).splitlines()[2]
@@ -495,6 +503,7 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith(
-        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch keeps"
+        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch "
+        "keeps"
     )
     assert line in render_markdown(results)[: render_markdown(results).index("## ")]

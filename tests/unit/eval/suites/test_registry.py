@@ -1,4 +1,6 @@
-"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the published one."""
+"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the
+published one.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,10 @@ def kqa_must_haves(folder: Path) -> None:
 
 
 def medquad(folder: Path) -> None:
-    pair = "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
+    pair = (
+        "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is "
+        "gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
+    )
     (folder / "5_NIDDK_QA").mkdir()
     (folder / "5_NIDDK_QA" / "1.xml").write_text(f"<Document>{pair}</Document>", encoding="utf-8")
 

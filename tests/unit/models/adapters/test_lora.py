@@ -1,4 +1,6 @@
-"""Adapters start as the identity, merge without a change, and travel as the tensors that training moved."""
+"""Adapters start as the identity, merge without a change, and travel as the tensors that training
+moved.
+"""
 
 from __future__ import annotations
 

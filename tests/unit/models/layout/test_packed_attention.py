@@ -1,4 +1,6 @@
-"""How a GPU is asked for a packed row's attention, as far as a CPU can tell: which kernel, in how many variants, never unfused."""
+"""How a GPU is asked for a packed row's attention, as far as a CPU can tell: which kernel, in how
+many variants, never unfused.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The GPU path on a CPU as far as Dynamo, which counts the variants that it compiles; Inductor has no backward pass there."""
+    """The GPU path on a CPU as far as Dynamo, which counts the variants that it compiles; Inductor
+    has no backward pass there.
+    """
     import torch.nn.attention.flex_attention as flex
     from torch._dynamo.testing import CompileCounterWithBackend
 
@@ -54,7 +58,9 @@ def counted(monkeypatch):
 
 
 def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, counted, recwarn):
-    """Gradients or none, inference, autocast with and without its cache, one block or many: one variant for each kind of gradient and type."""
+    """Gradients or none, inference, autocast with and without its cache, one block or many: one
+    variant for each kind of gradient and type.
+    """
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)
     for dtype in (torch.float32, torch.bfloat16):
@@ -88,7 +94,9 @@ def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
 
 
 def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatch):
-    """Inductor's kernel for decoding, which it takes for them otherwise, has no candidate for some ratios of heads."""
+    """Inductor's kernel for decoding, which it takes for them otherwise, has no candidate for some
+    ratios of heads.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     options = []

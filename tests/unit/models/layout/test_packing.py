@@ -1,4 +1,6 @@
-"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as padded rows."""
+"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as
+padded rows.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ rows_at_random = st.lists(
 
 
 def drawn(specification) -> list[TokenRow]:
-    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every length, equal rows, nested rows."""
+    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every
+    length, equal rows, nested rows.
+    """
     return [
         row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion)
         for kind, length, prompt, completion in specification
@@ -128,9 +132,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
-    assert (
-        packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
-    )  # the system prompt of six rows stands once
+    # The system prompt of six rows stands once.
+    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
     assert packed_owners.tolist() == owners.tolist()
     torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
@@ -138,9 +141,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-@pytest.mark.parametrize(
-    "kind", ["llama", "gpt2", "opt", "bloom"]
-)  # opt has dropout in its layers, which must stay off; bloom is padded
+# opt has dropout in its layers, which must stay off; bloom is padded.
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
 def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
     model = adapt(
         causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})),
@@ -227,7 +229,9 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkeypatch, precision):
-    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the batch comes from a data loader."""
+    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the
+    batch comes from a data loader.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     model = causal_model("llama", head_dim=16)

@@ -1,4 +1,6 @@
-"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before a weight is read."""
+"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before
+a weight is read.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,8 @@ def test_a_whole_model_has_no_faults(folder):
 
 @pytest.mark.parametrize("beside_a_model", [True, False])
 def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_model):
-    if (
-        beside_a_model
-    ):  # transformers would load the adapter's base instead of the weights beside it
+    # transformers would load the adapter's base instead of the weights beside it.
+    if beside_a_model:
         (folder / "adapter_config.json").write_text(
             json.dumps({"base_model_name_or_path": "epfl-llm/meditron-7b"})
         )
@@ -154,7 +155,10 @@ def test_a_model_that_is_not_there_is_named_with_its_setting(path):
     assert fault.startswith(f"data.embedding.model={path}: ")
 
 
-TURNS = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+TURNS = (
+    "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor "
+    "%}{% if add_generation_prompt %}assistant:{% endif %}"
+)
 NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "template": "T"}]
 
 

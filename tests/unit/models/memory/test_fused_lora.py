@@ -1,4 +1,6 @@
-"""LoRA in one step: peft's values and gradients, on every dtype, and hands off where it does not apply."""
+"""LoRA in one step: peft's values and gradients, on every dtype, and hands off where it does not
+apply.
+"""
 
 from __future__ import annotations
 

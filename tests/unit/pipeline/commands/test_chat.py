@@ -1,4 +1,6 @@
-"""`primum chat` on a pipe and on a terminal: replies side by side, verdicts, and rows that review-import takes."""
+"""`primum chat` on a pipe and on a terminal: replies side by side, verdicts, and rows that
+review-import takes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Settings explained, their schema, a starter, and a dry run: all from the config classes themselves."""
+"""Settings explained, their schema, a starter, and a dry run: all from the config classes
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,8 @@ def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
 def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, capsys):
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: 256}}\ntrainer: {{accelerator: cpu}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: "
+        "256}\ntrainer: {accelerator: cpu}\n"
     )
     cli.main(["run", str(path), "--dry-run"])
     out = capsys.readouterr().out

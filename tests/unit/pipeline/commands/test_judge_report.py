@@ -21,7 +21,9 @@ def config(tmp_path):
 
 @pytest.fixture
 def table(tmp_path):
-    """Twenty prompts with two completions each, a refusal and one that helps with harm; two raters."""
+    """Twenty prompts with two completions each, a refusal and one that helps with harm; two
+    raters.
+    """
     path = tmp_path / "mine.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -44,7 +44,9 @@ def server(monkeypatch):
 
 @pytest.fixture
 def log(tmp_path):
-    """Two policies' completions to prompts of the project, as an evaluation writes them: one helps, one declines harm."""
+    """Two policies' completions to prompts of the project, as an evaluation writes them: one helps,
+    one declines harm.
+    """
     texts = {
         "base": "Here is how it is done, step by step, so that nobody sees it.",
         "mine": "I'm sorry, but I can't help with that.",

@@ -1,4 +1,6 @@
-"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the way round."""
+"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the
+way round.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ def test_an_unknown_key_inside_a_source_is_named(config_file):
 def test_every_unknown_key_of_a_list_is_named_with_the_one_that_was_meant(config_file):
     faults = faults_of(
         config_file(
-            "data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"
+            "data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: "
+            "s.csv, feild: x}]}"
         )
     )
     for wrong, meant in (
@@ -252,7 +255,8 @@ def test_overrides_replace_what_the_file_says(config_file):
 
 def test_an_override_reaches_into_a_list(config_file):
     path = config_file(
-        "data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, path: y.jsonl}]}"
+        "data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, "
+        "path: y.jsonl}]}"
     )
     config = load_config(path, ["data.sources.0.path=z.jsonl"])
     assert [source.path for source in config.data.sources] == ["z.jsonl", "y.jsonl"]
@@ -348,6 +352,5 @@ def test_config_blocks_are_frozen_keyword_only_and_short(block):
     parameters = block.__dataclass_params__
     assert parameters.frozen
     assert all(entry.kw_only for entry in dataclasses.fields(block))
-    assert len(dataclasses.fields(block)) <= (
-        16 if block in (RunConfig, SourceConfig) else 15
-    )  # one holds the blocks of all rooms, one is a flat row of YAML
+    # One holds the blocks of all rooms, one is a flat row of YAML.
+    assert len(dataclasses.fields(block)) <= (16 if block in (RunConfig, SourceConfig) else 15)

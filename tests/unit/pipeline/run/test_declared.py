@@ -1,4 +1,6 @@
-"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is declared counts."""
+"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is
+declared counts.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +38,11 @@ def config(tmp_path, tiny_directory) -> RunConfig:
         (tmp_path / "second" / name).write_text("{}")
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: 2}}\n"
-        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\n"
-        f"eval: {{suites: [{{name: own, path: {tmp_path / 'suite.jsonl'}}}]}}\n"
-        f"score: {{reward_models: [{tmp_path / 'second'}]}}\npairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: "
+        "2}\ndata: {sources: [{name: mine, format: jsonl, path: "
+        f"{tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: [{{name: own, path: "
+        f"{tmp_path / 'suite.jsonl'}}}]}}\nscore: {{reward_models: [{tmp_path / 'second'}]}}\n"
+        f"pairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
     )
     return load_config(path)
 
@@ -88,9 +91,8 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
-    monkeypatch.setattr(
-        "pipeline.run.fingerprint.resolved", dataclasses.asdict
-    )  # OmegaConf would refuse the poison
+    # OmegaConf would refuse the poison.
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
     declared = [

@@ -1,4 +1,6 @@
-"""Stages and policies of a run, from what the stages are registered with: nobody else knows a policy by its name."""
+"""Stages and policies of a run, from what the stages are registered with: nobody else knows a
+policy by its name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A stage that is done is known as such while nothing that it depends on changes, and no library is loaded for it."""
+"""A stage that is done is known as such while nothing that it depends on changes, and no library is
+loaded for it.
+"""
 
 from __future__ import annotations
 

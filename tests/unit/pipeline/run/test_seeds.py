@@ -1,4 +1,6 @@
-"""Several seeds of one recipe: what they share, where they lie, and what a gate of one of them does."""
+"""Several seeds of one recipe: what they share, where they lie, and what a gate of one of them
+does.
+"""
 
 from __future__ import annotations
 

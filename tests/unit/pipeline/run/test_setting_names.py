@@ -1,4 +1,6 @@
-"""An unknown key is told the setting that its writer meant: in its own block, under another trainer's name, or why there is none."""
+"""An unknown key is told the setting that its writer meant: in its own block, under another
+trainer's name, or why there is none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A stage is skipped when nothing changed, done again when anything did, and never taken for finished when it was cut off."""
+"""A stage is skipped when nothing changed, done again when anything did, and never taken for
+finished when it was cut off.
+"""
 
 from __future__ import annotations
 

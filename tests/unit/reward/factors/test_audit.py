@@ -1,4 +1,6 @@
-"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a constant or gibberish."""
+"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a
+constant or gibberish.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def test_a_judge_that_gives_level_one_to_everything_calls_nothing_harmful():
 
 
 def test_with_few_cases_a_probe_fails_only_where_it_is_shown_to():
-    """One of 27 texts called harmful is 4 %: over "never", and no more than chance allows of a limit of 5 %."""
+    """One of 27 texts called harmful is 4 %: over "never", and no more than chance allows of a
+    limit of 5 %.
+    """
     first = [case.changed.id for case in cases(0, 3) if case.probe == "loop"]
     lenient = Limits(called=0.05, shown=True)
     for wrong, passed in ((1, True), (3, True), (4, False)):

@@ -1,4 +1,6 @@
-"""A reward model that scores prompts, echoes or loops is refused, unless the config accepts it by name."""
+"""A reward model that scores prompts, echoes or loops is refused, unless the config accepts it by
+name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The network's features are means of transformers' own states, whatever the layout; its head survives saving."""
+"""The network's features are means of transformers' own states, whatever the layout; its head
+survives saving.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,8 @@ from reward.model.network import load_network, new_network, save_network
 
 
 def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tokenizer):
-    network = new_network(
-        config, AdapterConfig(), layers=None, seed=0
-    )  # LoRA starts as the identity
+    # LoRA starts as the identity.
+    network = new_network(config, AdapterConfig(), layers=None, seed=0)
     plain = AutoModel.from_pretrained(config.path).eval()
     with torch.inference_mode():
         got = network.features(collate(rows, tokenizer.pad_token_id))

@@ -1,4 +1,6 @@
-"""The head's start is scikit-learn's logistic regression on the network's own features, for any number of ranks."""
+"""The head's start is scikit-learn's logistic regression on the network's own features, for any
+number of ranks.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def test_noise_gets_the_strongest_regularisation_and_a_loss_of_chance(told):
 
 
 def test_groups_are_never_split_between_fitting_and_judging():
-    """Each group's rows are copies that only memory could label: judged on other groups they are at chance or worse."""
+    """Each group's rows are copies that only memory could label: judged on other groups they are at
+    chance or worse.
+    """
     rng = np.random.default_rng(2)
     features = np.repeat(rng.normal(size=(30, 40)), 4, axis=0)
     labels = np.repeat(np.arange(30) % 2 == 0, 4).tolist()
