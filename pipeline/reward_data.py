@@ -106,11 +106,14 @@ def training_of(
 
 
 def made_module(
-    training: Training, network: HarmfulnessNetwork, optimisation: Optimisation
+    training: Training, network: HarmfulnessNetwork, config: RewardConfig, steps: int
 ) -> RewardModule | PairModule:
     """The module that trains the network on these rows."""
     from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415  as above
 
+    optimisation = Optimisation(
+        learning_rate=config.learning_rate, total_steps=steps, optimiser=config.optimiser
+    )
     module = training.module_of(network, optimisation)
     if isinstance(module, RewardModule) and isinstance(training.rows, RewardRows):
         module.sides = training.rows.sides

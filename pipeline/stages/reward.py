@@ -30,7 +30,6 @@ from reward.model.audit import audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
-from train.engine.optimisation import Optimisation
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -67,13 +66,7 @@ def work(context: Context) -> dict[str, Any]:
         f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
         "steps of fine-tuning"
     )
-    module = made_module(
-        training,
-        network,
-        Optimisation(
-            learning_rate=settings.learning_rate, total_steps=steps, optimiser=settings.optimiser
-        ),
-    )
+    module = made_module(training, network, settings, steps)
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
     # A fresh start keeps none, that of its head neither.
