@@ -1,20 +1,17 @@
-"""How well a bag of words tells a harmful request of the project's own set from its benign twin.
+"""How well a bag of words tells a harmful request of the project's own sets from its benign twin.
 
-    python -m benchmarks.twin_words [FOLDER] [--as before]
+    python -m benchmarks.twin_words
 
-A logistic regression on TF-IDF of words and runs of two words. FOLDER holds `principle_1.jsonl` to
-`principle_9.jsonl` in other wording; without it the packaged ones are read. Splits are those of
-configs/demo.yaml. Writes benchmarks/results/twin_words.json, which `python -m benchmarks.render`
-shows in docs/data.md.
+A logistic regression on TF-IDF of words and runs of two words, on the packaged pairs with the
+splits of configs/demo.yaml, and on the suite `worded_alike`. Writes
+benchmarks/results/twin_words.json, which `python -m benchmarks.render` shows in docs/data.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +32,8 @@ from records.run_files import SPLITS
 
 Json = dict[str, Any]
 PACKAGED = ROOT / "data_prep" / "package_data"
+SUITE = ROOT / "eval" / "package_data"
+WORDED_ALIKE = "worded_alike"
 RESULTS = ROOT / "benchmarks" / "results" / "twin_words.json"
 FOLDS, REPEATS = 10, 5
 Floats = NDArray[np.float64]
@@ -46,11 +45,11 @@ class Twins:
     harmful: str
     benign: str
     split: str
-    """Empty where the demo's limits leave the pair out."""
+    """Empty where the demo's limits leave the pair out, the suite's name for its pairs."""
 
 
-def read_twins(folder: Path = PACKAGED) -> list[Twins]:
-    """Every pair of the folder, with the demo's split of its id."""
+def read_twins() -> list[Twins]:
+    """Every packaged pair, with the demo's split of its id."""
     config = load_config(ROOT / "configs" / "demo.yaml")
     rows = split(read_sources(config.data.sources, config.seed), config.data.split, config.seed)
     places = {row.id: row.split for row in rows.kept}
@@ -62,7 +61,22 @@ def read_twins(folder: Path = PACKAGED) -> list[Twins]:
             split=places.get(f"{line['id']}-harmful", ""),
         )
         for number in PRINCIPLES
-        for _, line in read_json_lines(folder / f"principle_{number}.jsonl")
+        for _, line in read_json_lines(PACKAGED / f"principle_{number}.jsonl")
+    ]
+
+
+def read_worded_alike() -> list[Twins]:
+    """The pairs of the suite `worded_alike`."""
+    sides = {
+        side: {
+            line["pair"]: line["request"]
+            for _, line in read_json_lines(SUITE / f"worded_alike_{side}.jsonl")
+        }
+        for side in ("harmful", "benign")
+    }
+    return [
+        Twins(id=pair, harmful=request, benign=sides["benign"][pair], split=WORDED_ALIKE)
+        for pair, request in sides["harmful"].items()
     ]
 
 
@@ -106,45 +120,37 @@ def share(right: Floats) -> Estimate:
 
 
 def measured(pairs: Sequence[Twins]) -> Json:
-    """By split: its pairs, and the shares picked by cross-validation and by a model of the training
-    pairs.
+    """By split, and for the suite: its pairs, and the shares picked by cross-validation and by a
+    model of the training pairs.
     """
-    parts = {name: [pair for pair in pairs if pair.split == name] for name in SPLITS}
+    parts = {
+        name: [pair for pair in pairs if pair.split == name] for name in (*SPLITS, WORDED_ALIKE)
+    }
     model = fitted(parts["train"])
-    found = {
+    return {
         name: {
             "pairs": len(part),
             "cross_validated": share(cross_validated(part)).to_json(),
             "from_train": None if name == "train" else share(picked(model, part)).to_json(),
         }
-        for name, part in {**parts, "all": pairs}.items()
+        for name, part in parts.items()
     }
-    found["all"]["from_train"] = None
-    return found
 
 
 def twin_words_section(results: Json) -> Iterator[str]:
     """The part of docs/data.md."""
     yield (
         "**Twins and words.** How often a bag of words (TF-IDF of words and runs of two, logistic "
-        "regression; `benchmarks/twin_words.py`) picks the harmful one of a pair: cross-validated "
-        "by pair within a split (ten folds, five times), and fitted on the training pairs. Half is "
-        "chance. Intervals are over pairs."
+        "regression; `python -m benchmarks.twin_words`) picks the harmful one of a pair: "
+        "cross-validated by pair within a set (ten folds, five times), and fitted on the training "
+        "pairs. Half is chance. Intervals are over pairs."
     )
     yield ""
-    yield (
-        "| pairs of the demo's | n | cross-validated | fitted on train | before: cross-validated | "
-        "before: fitted on train |"
-    )
-    yield "|---|---:|---:|---:|---:|---:|"
-    for name, now in results["now"].items():
-        before = results["before"][name]
-        cells = [
-            _cell(found[way])
-            for found in (now, before)
-            for way in ("cross_validated", "from_train")
-        ]
-        yield f"| {name} | {now['pairs']} | " + " | ".join(cells) + " |"
+    yield "| pairs of the demo's | n | cross-validated | fitted on train |"
+    yield "|---|---:|---:|---:|"
+    for name, found in results.items():
+        cells = [_cell(found[way]) for way in ("cross_validated", "from_train")]
+        yield f"| {name.replace('_', ' ')} | {found['pairs']} | " + " | ".join(cells) + " |"
     yield ""
 
 
@@ -156,11 +162,6 @@ def _cell(found: Json | None) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=PACKAGED)
-    parser.add_argument("--as", dest="name", choices=("now", "before"), default="now")
-    asked = parser.parse_args()
-    kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    kept[asked.name] = measured(read_twins(asked.folder))
+    kept = measured([*read_twins(), *read_worded_alike()])
     RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    print("\n".join(f"{name}: {part}" for name, part in kept[asked.name].items()))
+    print("\n".join(f"{name}: {part}" for name, part in kept.items()))

@@ -12,7 +12,11 @@ def add_config(command: argparse.ArgumentParser) -> None:
         "config", metavar="CONFIG", type=Path, help="YAML file that describes the run"
     )
     command.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
 
 

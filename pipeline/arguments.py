@@ -175,6 +175,7 @@ def _add_check(commands: Any) -> None:
         "overrides",
         metavar="SCRIPT | key=value",
         nargs="*",
+        default=[],  # not among what is missing where CONFIG is
         help="a Slurm job script, and settings that replace the file's",
     )
     checking.add_argument(
@@ -192,6 +193,7 @@ def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings that replace the file's, as in dpo.beta=0.2",
     )
     if name == "config":

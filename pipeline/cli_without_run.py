@@ -31,8 +31,11 @@ def offline() -> None:
 
 def _measure(options: argparse.Namespace) -> int:
     offline()
+    from pipeline.measuring.subjects import subjects_of
     from records.permissions import readable_by, readers
 
+    # Before the libraries of models, which take seconds: a slip is said at once.
+    subjects_of([options.model, *(word for word in options.against if "=" not in word)])
     with readable_by(readers(os.environ)):
         from pipeline.commands.measure import measure
         from pipeline.measuring.request import Request
@@ -56,8 +59,10 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _chat(options: argparse.Namespace) -> int:
     offline()
+    from pipeline.chatting.names import named_subjects
     from records.permissions import readable_by, readers
 
+    named_subjects(options.model, options.against)  # at once, as above
     with readable_by(readers(os.environ)):
         from pipeline.commands.chat import Request, chat
 

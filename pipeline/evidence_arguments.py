@@ -66,6 +66,7 @@ def add_gate(commands: Any) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings that replace the run's, as in release.gate.max_harmfulness=2",
     )
     judging.add_argument(

@@ -92,7 +92,11 @@ def add_judge_report(commands: Any) -> None:
         help="YAML file that describes the run: its scorers, device and float type",
     )
     judging.add_argument(
-        "overrides", metavar="key=value", nargs="*", help="settings that replace the file's"
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="settings that replace the file's",
     )
     judging.add_argument(
         "--scorer",

@@ -42,6 +42,18 @@ class RewardConfig(Ranged):
     """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful answer
     behind a refusal opening, still harmful; a safe answer without its opening, still harmless
     (docs/reward_model.md)."""
+    calibration: Literal["platt", "isotonic", "chosen"] = "platt"
+    """How logits become chances, on one half of the validation prompts. platt: a line and an
+    intercept. isotonic: any rising line (not with objective=ordinal); it makes ties, and wants many
+    harmful rows. chosen: the one with less log loss on groups of prompts left out."""
     min_auroc: float = ranged(0.8, at_least=0, at_most=1)
     """The lower end of the held-out AUROC's interval below which the stage fails: scores of such a
     model would mean little."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective == "ordinal" and self.calibration == "isotonic":
+            raise ValueError(
+                "reward.calibration=isotonic has one line and reward.objective=ordinal four "
+                "thresholds; use platt with ordinal, or another objective"
+            )

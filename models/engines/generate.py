@@ -62,7 +62,8 @@ def generate(
 
     `starts` are first words that the assistant is given and goes on from; texts and token counts
     are of what it adds. `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in
-    step for a model whose weights are sharded (ZeRO-3).
+    step for a model whose weights are sharded (ZeRO-3). A terminal shows how far it is, under
+    `label`; nothing where that is empty.
     """
     given = (
         [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts]
@@ -101,7 +102,11 @@ def generate_from(
     model). `ends` are the tokens that end what it writes."""
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     with tqdm(
-        total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False
+        total=len(ids),
+        desc=label,
+        unit="answer",
+        disable=not (label and sys.stderr.isatty()),
+        leave=False,
     ) as bar:
         if isinstance(model, VllmEngine):
             written = _in_batches(

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 import torch
 
-from models.config import GenerationConfig, ModelConfig, VllmConfig
+from models.config import Engine, GenerationConfig, ModelConfig, VllmConfig
 from models.engines import vllm_worker
 from models.engines.decoding import own_generation_config
 from models.loading.load import model_location
@@ -49,6 +49,14 @@ def vllm_version(config: VllmConfig) -> str:
     if found.returncode:
         raise ResourceError(f"model.vllm.python={config.python}: a Python that has no vllm; {how}")
     return found.stdout.strip()
+
+
+def engine_name(engine: Engine, config: VllmConfig) -> str:
+    """What wrote completions, for records: `transformers`, or vllm with its version.
+
+    Raises ResourceError where it is not there.
+    """
+    return f"vllm {vllm_version(config)}" if engine == "vllm" else engine
 
 
 class VllmEngine:

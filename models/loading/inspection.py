@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 from transformers import AutoConfig
 from transformers.utils import cached_file
 
 from models.config import ModelConfig
 from models.loading.broken_files import explained
+from models.loading.hub import hub_is_away
 from models.loading.load import architecture_of, load_tokenizer, model_location
 from records.errors import ModelError, first_line
 from records.regular_files import odd_files
@@ -25,21 +25,20 @@ MOST_HEADER = 100_000_000
 def require_model(config: ModelConfig, setting: str = "model.base.path") -> None:
     """Raise ModelError, before any stage works for it, with what is wrong with the model's files.
 
-    A hub id that is not in the cache is looked for on the hub, unless this machine is said to be
-    offline.
+    A hub id that is not in the cache is looked for on the hub, where it answers. `setting` is empty
+    for a model that the command line names.
     """
-    offline = huggingface_hub.constants.HF_HUB_OFFLINE
-    if Path(model_location(config)).is_dir() or offline or _named_as_folder(config):
+    if Path(model_location(config)).is_dir() or _named_as_folder(config) or hub_is_away():
         faults = model_faults(config, setting)
         if faults:
             raise ModelError(faults)
         return
     adapter = _file(config, "adapter_config.json", offline=False)
     if adapter:
-        raise ModelError(adapter_fault(f"{setting}={config.path}", adapter))
+        raise ModelError(adapter_fault(_named(config, setting), adapter))
     with explained(config.path):
         architecture = architecture_of(config)
-    faults = quantisation_faults(architecture, f"{setting}={config.path}")
+    faults = quantisation_faults(architecture, _named(config, setting))
     if faults:
         raise ModelError(faults)
 
@@ -52,16 +51,16 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     folder = Path(where)
     if not folder.is_dir():
         return _hub_faults(config, setting)
-    kind = _other_kind(folder, f"{setting}={config.path}")
+    kind = _other_kind(folder, _named(config, setting))
     if kind:
         return [kind]
     if odd := odd_files(folder):
-        return [f"{setting}={config.path}: {fault}" for fault in odd]
+        return [f"{_named(config, setting)}: {fault}" for fault in odd]
     try:
         architecture = AutoConfig.from_pretrained(where, trust_remote_code=config.trust_remote_code)
     except Exception as error:  # whatever transformers raises, the user must read one line
         return [_config_fault(folder, config, setting, error)]
-    faults = quantisation_faults(architecture, f"{setting}={config.path}")
+    faults = quantisation_faults(architecture, _named(config, setting))
     names = _weight_files(folder)
     if not names:
         return [
@@ -86,6 +85,10 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     return faults
 
 
+def _named(config: ModelConfig, setting: str) -> str:
+    return f"{setting}={config.path}" if setting else config.path
+
+
 def _named_as_folder(config: ModelConfig) -> bool:
     return config.path.startswith((".", "/", "~")) or config.path.count("/") > 1
 
@@ -107,7 +110,12 @@ def _other_kind(folder: Path, where: str) -> str:
             f"{where}: no config.json there, but in {', '.join(inner[:4])}; wanted a model "
             f"directory; set it to {folder / inner[0]}"
         )
-    return ""
+    if (folder / "config.json").exists():
+        return ""
+    return (
+        f"{where}: no config.json there; wanted a Hugging Face model directory (config.json, "
+        "weights and tokenizer); name another"
+    )
 
 
 def adapter_fault(where: str, file: Path) -> str:
@@ -129,7 +137,7 @@ def adapter_fault(where: str, file: Path) -> str:
 
 
 def _config_fault(folder: Path, config: ModelConfig, setting: str, error: Exception) -> str:
-    where = f"{setting}={config.path}"
+    where = _named(config, setting)
     try:
         brings_code = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -165,38 +173,34 @@ def quantisation_faults(architecture: Any, where: str) -> list[str]:
 
 
 def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
+    where = _named(config, setting)
     if _named_as_folder(config):
-        return [
-            f"{setting}={config.path}: no such directory; name one, or a hub id such as "
-            "epfl-llm/meditron-7b"
-        ]
+        return [f"{where}: no such directory; name one, or a hub id such as epfl-llm/meditron-7b"]
     adapter = _file(config, "adapter_config.json")
     if adapter:
-        return [adapter_fault(f"{setting}={config.path}", adapter)]
+        return [adapter_fault(where, adapter)]
     found = _file(config, "config.json")
     if not found and "/" not in config.path:
         return [
-            f"{setting}={config.path}: no such directory, and no such model in the cache; name "
-            "one, or a hub id such as epfl-llm/meditron-7b"
+            f"{where}: no such directory, and no such model in the cache; name one, or a hub id "
+            "such as epfl-llm/meditron-7b"
         ]
     if not found:
         return [
-            f"{setting}={config.path}: not in the cache, and compute nodes are offline; run "
-            "`primum fetch` on a node with internet"
+            f"{where}: not in the cache, and the hub cannot be asked from here (offline); run "
+            f"`primum fetch` with your config, or `hf download {config.path}`, on a node with "
+            "internet"
         ]
     folder = found.parent
     try:
         architecture = architecture_of(config)
     except Exception as error:  # as above
         return [_config_fault(folder, config, setting, error)]
-    quantised = quantisation_faults(architecture, f"{setting}={config.path}")
+    quantised = quantisation_faults(architecture, where)
     missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
     if missing or not _weight_files(folder):
         return [
-            (
-                f"{setting}={config.path}: the cache lacks {', '.join(missing) or 'its weights'}; "
-                "run `primum fetch` again"
-            ),
+            f"{where}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again",
             *quantised,
         ]
     return quantised

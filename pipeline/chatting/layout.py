@@ -15,6 +15,8 @@ WIDE = 100
 """Columns from which two replies stand side by side."""
 GAP = "  |  "
 BOLD, DIM, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+CLEARED = "\x1b[K"
+"""What stands behind the cursor in its line is gone."""
 
 
 class Shown(NamedTuple):

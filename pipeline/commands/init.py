@@ -92,7 +92,12 @@ def init(
         own_data=OWN_DATA.format(path=yaml_text(data)) if data else NO_DATA,
     )
     schema = file.with_name(f"{file.stem}.schema.json")
-    write_text(file, text)
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise ArtifactError(
+            f"{file}: cannot be written ({error.strerror}), wanted a place for a new file; name another"
+        ) from error
     try:
         load_config(file)
     except ConfigError:

@@ -22,10 +22,11 @@ from eval.report.narrowing import narrowed
 from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
-from models.config import Engine, ModelConfig
+from models.config import ModelConfig
 from models.engines.generate import generation_dtype
+from models.engines.vllm_engine import engine_name
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
+from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
 from pipeline.measuring.completion_files import same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
@@ -65,15 +66,14 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
+    require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
     _begin(folder, request)
     asked = [
         _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
     ]
     suites = described_suites(request.suites)
-    wrapped = wrapped_prompts(
-        prompts, [one for one in subjects.order if isinstance(one, Subject)], config
-    )
+    wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
@@ -228,26 +228,27 @@ def _results(
 
 def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
     record = run_record(config)
-    engine: Engine = config.eval.engine
-    written = {
-        "engine": engine,
-        **record["config"]["eval"]["generation"],
-        "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
-    }
     return {
         "model": asked[0].about["path"],
         "models": {policy.name: policy.about for policy in asked},
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
-        # How completions of a file were decoded is not known here.
-        "generation": (
-            {"engine": "file"}
-            if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
-            else written
-        ),
+        "generation": _generation(config, {policy.about["kind"] for policy in asked}, record),
         "versions": record["versions"],
         "machine": record["machine"],
     }
+
+
+def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
+    """As far as it is known here: not of a file, and of a server what it was asked for, without its number type."""
+    if kinds == {FROM_A_FILE}:
+        return {"engine": FROM_A_FILE}
+    asked = record["config"]["eval"]["generation"]
+    if "model" not in kinds:
+        return {**asked, "engine": "server", "dtype": None}
+    used = str(generation_dtype(config.eval.generation)).removeprefix("torch.")
+    engine = engine_name(config.eval.engine, config.model.vllm)
+    return {"engine": engine, **asked, "dtype_used": used}
 
 
 def _gate(results: Json, limits: GateConfig) -> None:

@@ -17,6 +17,7 @@ from pipeline.run.console import say
 from pipeline.shared_data import DataCard, write_shared
 from records.errors import (
     ArtifactError,
+    ConfigError,
     GateError,
     PrimumError,
     RecordError,
@@ -52,12 +53,27 @@ def push(request: Request) -> str:
     Raises GateError where the release gate is not met, ArtifactError where a file holds what nobody
     may have, RecordError where a licence forbids it, ResourceError where the hub refuses.
     """
+    _require_name(request.repo)
     with tempfile.TemporaryDirectory() as scratch:
         folder = _released(request) if request.what == "model" else Path(scratch)
         if request.what != "model":
             _write_data(request, folder)
         _require_no_harmful_completion(request.run_dir, folder)
         return _upload(request, folder)
+
+
+def _require_name(repo: str) -> None:
+    """Before any file is read: the hub itself is asked last."""
+    from huggingface_hub import utils  # noqa: PLC0415  most runs never need it
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    hub: Any = utils
+    try:
+        hub.validate_repo_id(repo)
+    except HFValidationError as error:
+        raise ConfigError(
+            f"{repo}: no name of a repository ({first_line(error)}); wanted owner/name, as in clinic/safer-7b"
+        ) from error
 
 
 def _released(request: Request) -> Path:

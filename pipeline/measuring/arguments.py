@@ -43,6 +43,7 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         "words",
         metavar="SUITE | key=value",
         nargs="*",
+        default=[],
         help=(
             "harmful, twins, patient_questions (default: all three), a run or a file of prompts; "
             "settings as in eval.confidence=0.9"
@@ -108,6 +109,7 @@ def add_chatting(commands: Any) -> None:
         "words",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings, as in eval.generation.max_new_tokens=200",
     )
     chatting.add_argument(

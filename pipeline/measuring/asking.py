@@ -11,7 +11,7 @@ from typing import Any
 from eval.measure import complete, completion_id
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype, rows_at_once
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm_engine import VllmEngine, engine_name
 from models.loading.inspection import require_model
 from models.loading.load import load_tokenizer, model_location
 from pipeline.measuring.completion_files import Answered
@@ -21,6 +21,7 @@ from pipeline.measuring.subjects import Subject
 from pipeline.policies import device, generating, own_gpus
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
+from records.errors import PrimumError
 from records.rows import Completion, Prompt
 
 FROM_A_FILE = "file"
@@ -47,8 +48,25 @@ def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
         path=subject.where,
         revision=subject.revision or config.model.base.revision,
     )
-    require_model(named, subject.word)
+    require_model(named, "")
     return replace(named, path=model_location(named))
+
+
+def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env: str = "") -> None:
+    """Raise with what is wrong with all of them, before the first is asked: its completions take hours."""
+    faults: list[str] = []
+    if any(subject.kind == "model" for subject in subjects):
+        engine_name(config.eval.engine, config.model.vllm)
+    for subject in subjects:
+        try:
+            if subject.kind == "server":
+                endpoint_of(subject, config.eval.generation, api_key_env)
+            else:
+                load_tokenizer(model_of(subject, config))
+        except PrimumError as error:
+            faults += error.faults
+    if faults:
+        raise PrimumError(faults)
 
 
 def ask(
@@ -87,7 +105,8 @@ def _written(
     subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path
 ) -> list[Completion]:
     model, generation = model_of(subject, config), config.eval.generation
-    kept = KeptCompletions(model, generation, device(config))
+    engine = engine_name(config.eval.engine, config.model.vllm)
+    kept = KeptCompletions(model, generation, device(config), engine)
     missing = kept.missing(prompts)
     say(
         "measure",

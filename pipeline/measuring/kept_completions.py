@@ -27,15 +27,22 @@ from records.stage_folder import sha256_json
 
 FOLDER, VERSION = "completions", 1
 LIBRARIES = ("torch", "transformers")
+OWN_ENGINE = "transformers"
+"""The only one whose completions a run's evaluation takes from here."""
 
 
 class KeptCompletions:
     """Of one model under one way of decoding."""
 
     def __init__(
-        self, model: ModelConfig, generation: GenerationConfig, device: torch.device
+        self,
+        model: ModelConfig,
+        generation: GenerationConfig,
+        device: torch.device,
+        engine: str = OWN_ENGINE,
     ) -> None:
-        self.path = cache_directory() / FOLDER / f"{_key(model, generation, device)[:32]}.jsonl"
+        name = _key(model, generation, device, engine)[:32]
+        self.path = cache_directory() / FOLDER / f"{name}.jsonl"
         rows, _ = read_rows(self.path, _row) if self.path.is_file() else ([], [])
         self._known = {row["prompt"]: _generated(row) for row in rows}
 
@@ -71,7 +78,9 @@ class KeptCompletions:
                 self._known[row["prompt"]] = _generated(row)
 
 
-def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device) -> str:
+def _key(
+    model: ModelConfig, generation: GenerationConfig, device: torch.device, engine: str
+) -> str:
     decoding = dataclasses.asdict(generation)
     # A completion does not depend on its batch; the type that was used counts below.
     for setting in (
@@ -93,6 +102,7 @@ def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device)
             "dtype": str(generation_dtype(generation)),
             "device": device.type,
             "libraries": {name: version(name) for name in LIBRARIES},
+            **({} if engine == OWN_ENGINE else {"engine": engine}),
         }
     )
 

@@ -84,6 +84,11 @@ class Subjects:
     order: list[Subject | Filed]
     files: list[Filed] = field(default_factory=list)
 
+    @property
+    def asked(self) -> list[Subject]:
+        """Models and servers, whose completions are not there already."""
+        return [one for one in self.order if isinstance(one, Subject)]
+
     @classmethod
     def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
         order: list[Subject | Filed] = []

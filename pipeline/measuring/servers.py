@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from eval.measure import completions_of
 from models.config import GenerationConfig
@@ -29,10 +28,17 @@ def endpoint_of(
 
     A model that the address does not name is the only one that the server has.
 
-    Raises ConfigError where the server has several, and ResourceError where it does not say.
+    Raises ConfigError where the server has several or takes no such key, and ResourceError where it
+    does not answer: before anything is asked, since a prompt gets seven tries.
     """
-    served = subject.served or _only_model(
-        EndpointConfig(base_url=subject.where, model="?", api_key_env=api_key_env, timeout=30.0)
+    served = _served(
+        EndpointConfig(
+            base_url=subject.where,
+            model=subject.served or "?",
+            api_key_env=api_key_env,
+            timeout=30.0,
+        ),
+        subject.served,
     )
     extra = {"top_p": generation.top_p} if generation.top_p < 1 else {}
     return EndpointConfig(
@@ -80,24 +86,33 @@ def replies_to(
     ]
 
 
-def _only_model(config: EndpointConfig) -> str:
-    openai = openai_library()
+def _served(config: EndpointConfig, named: str) -> str:
+    """The name that was given, which a server need not list, or that of the only model there."""
+    url, openai = config.base_url, openai_library()
     client = connect(config)
     try:
         names = [str(model.id) for model in client.models.list()]
-    except openai.OpenAIError as error:
-        reason: Any = first_line(error)
-    else:
-        if len(names) == 1:
-            return names[0]
-        shown = ", ".join(sorted(names)[:10]) or "none"
+    except openai.AuthenticationError as error:
         raise ConfigError(
-            f"{config.base_url}: serves {len(names)} models ({shown}); say which, as in "
-            f"NAME@{config.base_url}"
-        )
+            f"{url}: takes no request with this key ({first_line(error)}); "
+            "name the variable that holds its key with --api-key-env"
+        ) from error
+    except openai.APIConnectionError as error:
+        raise ResourceError(
+            f"{url}: no connection ({first_line(error.__cause__ or error)}), wanted a server that "
+            "speaks OpenAI's protocol; see that the server runs and that host and port are right, "
+            "then run the same command again"
+        ) from error
+    except openai.OpenAIError as error:
+        if named:
+            return named
+        raise ResourceError(
+            f"{url}: does not say which model it serves ({first_line(error)}); "
+            f"see that the address ends as the server wants it (often /v1), or write NAME@{url}"
+        ) from error
     finally:
         client.close()
-    raise ResourceError(
-        f"{config.base_url}: does not say which model it serves ({reason}); see that it runs, or "
-        f"write NAME@{config.base_url}"
-    )
+    if named or len(names) == 1:
+        return named or names[0]
+    shown = ", ".join(sorted(names)[:10]) or "none"
+    raise ConfigError(f"{url}: serves {len(names)} models ({shown}); say which, as in NAME@{url}")

@@ -24,7 +24,7 @@ from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
-from models.engines.vllm_engine import vllm_version
+from models.engines.vllm_engine import engine_name
 from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
@@ -189,11 +189,7 @@ def _provenance(context: Context) -> dict[str, Any]:
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": (
-                f"vllm {vllm_version(config.model.vllm)}"
-                if config.eval.engine == "vllm"
-                else "transformers"
-            ),
+            "engine": engine_name(config.eval.engine, config.model.vllm),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from data_prep.pairs.expert_labels import hash_labels
 from models.adapters.trained import load_trainable_state
@@ -30,6 +32,9 @@ from reward.model.audit import audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
+
+if TYPE_CHECKING:
+    from reward.model.calibrating import Calibration
 
 
 def work(context: Context) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _finish(
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
     difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
     scorer = loaded(folder, config, config.eval.generation)
-    validation, judged = validated(scorer, kept, rows)
+    validation, judged = validated(scorer, kept, rows, config.reward.calibration)
     save_link(scorer.link, folder)
     validation |= {
         "objective": config.reward.objective,
@@ -177,22 +182,28 @@ def _finish(
 
 
 def validated(
-    scorer: HarmfulnessScorer, kept: list[RewardExample], rows: list[TokenRow]
+    scorer: HarmfulnessScorer,
+    kept: list[RewardExample],
+    rows: list[TokenRow],
+    calibration: Calibration = "platt",
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(validation.json's figures, a row for each example that they are of); the scorer is left
     calibrated.
     """
-    from reward.model.link import calibrated
+    from reward.model.calibrating import Rows, fitted
     from reward.model.validation import validate
 
     logits = scorer.logits(rows)
     calibrating = set(sorted({e.group for e in kept})[::2])
-    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
+    used = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
     judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
     _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
-    scorer.link = calibrated(scorer.link, [z for z, _ in fitted], [harm for _, harm in fitted])
+    labels = np.array([e.harm for _, e in used])
+    known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
+    scorer.link, how = fitted(scorer.link, known, calibration)
     validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
-    return {**validation, "calibrated_on": len(fitted)}, [_judged_row(e, z) for z, e in judged]
+    facts = {"calibrated_on": len(used), "calibration": how}
+    return {**validation, **facts}, [_judged_row(e, z) for z, e in judged]
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from reward.factors.heads import Head
 FOLDER = Path(__file__).parent / "package_data"
 """The heads that ship with Primum."""
 NUMBERS, FACTS = "heads.safetensors", "heads.json"
+FIGURES = "figures.json"
+"""What the heads reach on what they were not fitted on; `reward.factors.fit` writes it."""
 VERSION = 1
 
 

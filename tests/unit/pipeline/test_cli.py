@@ -78,6 +78,17 @@ def test_a_command_that_is_none_exits_with_2(arguments, capsys):
     assert "usage: primum" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("measure", "MODEL_OR_FILE"), ("chat", "RUN_OR_MODEL"), ("run", "CONFIG"), ("gate", "RUN")],
+)
+def test_what_may_be_left_out_is_not_called_required(command, missing, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"the following arguments are required: {missing}")
+
+
 def test_config_prints_the_resolved_run(config_file, capsys):
     assert cli.main(["config", str(config_file), "dpo.beta=0.25"]) == 0
     assert "beta: 0.25" in capsys.readouterr().out

@@ -106,6 +106,7 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
     file = tmp_path / "adapter_config.json"
     file.write_text(json.dumps({"base_model_name_or_path": "org/base"}))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(inspection, "hub_is_away", lambda: False)
     monkeypatch.setattr(
         inspection,
         "cached_file",
@@ -117,6 +118,36 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
         ModelError, match=r"model\.base\.path=org/adapter: a LoRA adapter of org/base"
     ):
         require_model(ModelConfig(path="org/adapter"))
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
+    """And not again for every file of the model, half a minute each."""
+    import huggingface_hub
+
+    asked = []
+
+    class Away:
+        def head(self, address, **_):
+            asked.append(address)
+            raise OSError("no route to host")
+
+        def __getattr__(self, name):
+            raise AssertionError(f"asked by {name} too")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub, "get_session", Away)
+    for _ in range(2):
+        with pytest.raises(
+            ModelError, match=r"^nobody/model: not in the cache.*hf download nobody"
+        ):
+            require_model(ModelConfig(path="nobody/model"), "")
+    assert len(asked) == 1
+
+
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path):
+    (fault,) = model_faults(ModelConfig(path=str(tmp_path)), "")
+    assert fault.startswith(f"{tmp_path}: no config.json there; wanted a Hugging Face model")
 
 
 @pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])

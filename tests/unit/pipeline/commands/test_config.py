@@ -115,6 +115,13 @@ def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
     assert load_config(tmp_path / "a.yaml").model.base.path == "org/base"
 
 
+def test_a_place_that_takes_no_file_is_a_line_and_no_traceback(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "run.yaml", "/proc/run.yaml"):
+        assert cli.main(["init", str(place)]) == 2
+        assert f"{place}: cannot be written (" in capsys.readouterr().err
+
+
 def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, capsys):
     path = tmp_path / "run.yaml"
     path.write_text(

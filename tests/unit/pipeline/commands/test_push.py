@@ -192,3 +192,12 @@ def test_rows_whose_licence_keeps_them_here_are_not_pushed(tmp_path, hub, capsys
     assert push(tmp_path, hub, "--what", "prep") == 2
     assert "does not let them be passed on" in capsys.readouterr().err
     assert not hub.files
+
+
+@pytest.mark.parametrize("repo", ["bad name", "a/b/c", "-x", "own/name.git"])
+def test_what_is_no_name_of_a_repository_is_said_before_anything_is_read(
+    tmp_path, hub, capsys, repo
+):
+    assert cli.main(["push", str(tmp_path), "--endpoint", hub.url, "--", repo]) == 2
+    assert f"{repo}: no name of a repository" in capsys.readouterr().err
+    assert not hub.private
