@@ -15,6 +15,7 @@ from records.errors import RecordError
 from records.rows import text_of
 from records.run_files import PAIRS, PROMPTS
 from records.stage_folder import write_json
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from train.kto import KtoModule, KtoRows
@@ -67,10 +68,10 @@ class KtoTraining:
         )
         return self.rows
 
-    def module_of(self, model: Any, options: dict[str, Any]) -> KtoModule:
+    def module_of(self, model: Any, optimisation: Optimisation) -> KtoModule:
         from train.kto import KtoModule
 
-        return KtoModule(model, self.config, self.rows, **options)
+        return KtoModule(model, self.config, optimisation, self.rows)
 
 
 def _thumbs(context: Context) -> list[Unpaired]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from models.config import AdapterConfig
 from records.setting_ranges import MANY, Ranged, ranged
+from train.engine.optimisation import OptimiserConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class RewardConfig(Ranged):
     """Of fine-tuning, once the head is fitted on the frozen layers. 0 leaves it at that, which
     costs nothing where examples are few."""
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     max_examples: int | None = ranged(None, at_least=2, at_most=MANY)
     """At most this many training examples, both labels kept in proportion."""

@@ -13,6 +13,7 @@ from models.layout.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
 from train.over_refusal_limit import OverRefusalLimit
 
@@ -34,6 +35,8 @@ class DpoRows:
 
     `groups` numbers each pair's group; without it all pairs are of one.
     """
+
+    units: Sequence[int] | None = None
 
     def __init__(
         self,
@@ -78,11 +81,11 @@ class DpoModule(TrainedModule):
         self,
         model: Any,
         config: DpoConfig,
+        optimisation: Optimisation,
         *,
         limit: OverRefusalLimit | None = None,
-        **optimisation: Any,
     ) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        super().__init__(model, optimisation)
         self.config, self.limit = config, limit
 
     def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:

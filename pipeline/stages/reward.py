@@ -13,7 +13,7 @@ from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.harm_model import loaded
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
-from pipeline.policy_training import TRAINED_BY, state_of
+from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
@@ -41,6 +41,7 @@ def work(context: Context) -> dict[str, Any]:
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.weights import state_of
 
     config, settings = context.config, context.config.reward
     examples = _examples(context)
@@ -70,7 +71,7 @@ def work(context: Context) -> dict[str, Any]:
         f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
         "steps of fine-tuning"
     )
-    module = made_module(training, network, _optimisation(config, steps))
+    module = made_module(training, network, settings, steps)
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
     # A fresh start keeps none, that of its head neither.
@@ -105,16 +106,6 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
         seed=config.seed,
         objective=settings.objective,
     )
-
-
-def _optimisation(config: RunConfig, steps: int) -> dict[str, Any]:
-    trainer = config.trainer
-    return {
-        "learning_rate": config.reward.learning_rate,
-        "weight_decay": trainer.weight_decay,
-        "warmup": trainer.warmup,
-        "total_steps": steps,
-    }
 
 
 def _examples(context: Context) -> list[RewardExample]:

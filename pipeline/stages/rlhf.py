@@ -28,6 +28,7 @@ from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
 from train.config import loads_sharded
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from eval.measure import Measured
@@ -64,6 +65,8 @@ class _Online:
             rows_of=self._rows,
             plan_of=self._plan,
             module_of=self._module_of,
+            learning_rate=self.config.learning_rate,
+            optimiser=self.config.optimiser,
             epochs=self.config.epochs,
             global_batch_size=self.config.prompts_per_step,
             watch=Watch(self.harm_model, self._independent, self._also, stop, self._candidates),
@@ -121,7 +124,7 @@ class _Online:
         self.context.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
         return self.plan
 
-    def _module_of(self, model: Any, options: dict[str, Any]) -> RlhfModule:
+    def _module_of(self, model: Any, optimisation: Optimisation) -> RlhfModule:
         from train.rlhf.module import Online, RlhfModule
         from train.rlhf.rollout import Rollout, Scorers, Store
 
@@ -134,7 +137,7 @@ class _Online:
             seed=self.context.config.seed,
         )
         online = Online(self.rows, self.plan, rollout, self._limits_at, self.context.config.trainer)
-        self._module = RlhfModule(model, self.config, online, **options)
+        self._module = RlhfModule(model, self.config, online, optimisation)
         return self._module
 
     def _writer(self) -> Any:

@@ -52,9 +52,9 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=base_config(config),
             rows_of=rows_of,
-            module_of=lambda model, options: SftModule(
-                model, learning_rate=config.sft.learning_rate, **options
-            ),
+            module_of=SftModule,
+            learning_rate=config.sft.learning_rate,
+            optimiser=config.sft.optimiser,
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
         ),

@@ -15,6 +15,7 @@ from models.ranks import is_sharded, over_ranks
 from train.config import TrainerConfig, loads_sharded
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.multipliers import Ascent, Multipliers
 from train.rlhf.advantage import leave_one_out
 from train.rlhf.config import LimitConfig, RlhfConfig
@@ -55,8 +56,10 @@ class RlhfModule(TrainedModule):
     both are in checkpoints.
     """
 
-    def __init__(self, model: Any, config: RlhfConfig, online: Online, **optimisation: Any) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+    def __init__(
+        self, model: Any, config: RlhfConfig, online: Online, optimisation: Optimisation
+    ) -> None:
+        super().__init__(model, optimisation)
         self.config, self.online = config, online
         suites = sorted(
             {row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"}

@@ -35,6 +35,8 @@ class RolloutRows:
     counts the same.
     """
 
+    units: Sequence[int] | None = None
+
     def __init__(
         self,
         asked: Sequence[Asked],
