@@ -7,6 +7,10 @@ import stat
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from records.folder_contents import Contents, contents, intruder, odd_one, shown
+from records.own_files import sha256_json as sha256_json
+from records.run_lock import locked as locked
+
 
 class Contents(NamedTuple):
     """Paths below a folder, relative to it, in order."""
@@ -60,3 +64,8 @@ def shown(path: Path) -> str:
 
 def _raise(error: OSError) -> NoReturn:
     raise error
+
+
+def is_or_lies_in(name: str, places: list[str]) -> bool:
+    """Whether a name is one of the places or stands below one."""
+    return any(name == place or name.startswith(f"{place}/") for place in places)
