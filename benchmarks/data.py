@@ -66,11 +66,10 @@ def grouping(rows: Planted, measure: str) -> Found:
     threshold, ngram = MEASURES[measure]
     with timed() as taken:
         groups = near_duplicate_groups(rows.texts, threshold, ngram)
-    due = [
-        (new, old)
-        for new, old in rows.origins.items()
-        if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold
-    ]
+    due = []
+    for new, old in rows.origins.items():
+        if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold:
+            due.append((new, old))
     return {
         **taken,
         "planted": len(due),
@@ -99,11 +98,10 @@ def decontamination(rows: Planted, prompts: Sequence[str], measure: str) -> Foun
     config = DecontaminationConfig(threshold=threshold, ngram=ngram)
     with timed() as taken:
         removed = decontaminate(demonstrations, {"suite": prompts}, config).removed
-    due = {
-        str(new)
-        for new, old in rows.origins.items()
-        if similarity(rows.texts[new], prompts[old], ngram) >= threshold
-    }
+    due = set()
+    for new, old in rows.origins.items():
+        if similarity(rows.texts[new], prompts[old], ngram) >= threshold:
+            due.add(str(new))
     gone = {removal.row.id for removal in removed}
     return {
         **taken,

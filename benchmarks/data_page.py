@@ -72,10 +72,9 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
     yield "| rows | measure | exact: seconds, pairs | datasketch | rensa |"
     yield "|---:|---|---:|---:|---:|"
     for case in cases:
-        cells = [
-            f"{_seconds(case[way])} s, {case[way]['pairs']:,}"
-            for way in ("exact", "datasketch", "rensa")
-        ]
+        cells = []
+        for way in ("exact", "datasketch", "rensa"):
+            cells.append(f"{_seconds(case[way])} s, {case[way]['pairs']:,}")
         yield (
             f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | "
             f"{MEASURES[case['measure']]} | {' | '.join(cells)} |"
@@ -88,11 +87,10 @@ def data_figure(results: Json) -> str:
         figure = Figure(figsize=(10, 4), layout="constrained")
         seconds, memory = figure.subplots(1, 2)
         for (job, measure), (colour, marker, line) in LOOKS.items():
-            cases = [
-                c
-                for c in results["cases"]
-                if (c["job"], c["measure"]) == (job, measure) and not c["real"]
-            ]
+            cases = []
+            for c in results["cases"]:
+                if (c["job"], c["measure"]) == (job, measure) and not c["real"]:
+                    cases.append(c)
             cases.sort(key=lambda case: case["rows"])
             rows = [case["rows"] for case in cases]
             look = {

@@ -70,7 +70,10 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 def harm_at(front: Sequence[Point], rise: float) -> float | None:
     """The least harm that costs at most this rise; None where every point costs more."""
-    within = [point.harm for point in front if point.rise <= rise + 1e-9]
+    within = []
+    for point in front:
+        if point.rise <= rise + 1e-9:
+            within.append(point.harm)
     return min(within, default=None)
 
 
@@ -83,13 +86,13 @@ def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) ->
         "|---|---|---|---|",
     ]
     for rise in RISES:
-        pairs = [
-            (harm_at(pareto(one), rise), harm_at(pareto(other), rise))
-            for one, other in zip(dpo, control, strict=True)
-        ]
-        leads = [
-            after - before for after, before in pairs if after is not None and before is not None
-        ]
+        pairs = []
+        for one, other in zip(dpo, control, strict=True):
+            pairs.append((harm_at(pareto(one), rise), harm_at(pareto(other), rise)))
+        leads = []
+        for after, before in pairs:
+            if after is not None and before is not None:
+                leads.append(after - before)
         mean = f"{statistics.fmean(leads):+.2f}" if leads else "no seed"
         spread = f"{statistics.stdev(leads):.2f}" if len(leads) > 1 else "unknown"
         rows.append(f"| {100 * rise:.0f} points | {len(leads)} | {mean} | {spread} |")
@@ -145,7 +148,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    found = [curves(options.recipe, options.folder, seed) for seed in range(options.seeds)]
+    found = []
+    for seed in range(options.seeds):
+        found.append(curves(options.recipe, options.folder, seed))
     for number, (dpo, control) in enumerate(found):
         for title, points in (("DPO", dpo), ("SFT control", control)):
             front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in pareto(points))

@@ -157,7 +157,10 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
 def line(name: str, found: dict[str, Any]) -> str:
     """For people."""
     count, gaps = found["prompts"], found["gaps"]
-    told = f"{name} ({found['version']}): first token alike in {found['first']} of {count} prompts, whole completions in {found['whole']}"
+    told = (
+        f"{name} ({found['version']}): first token alike in {found['first']} of {count} prompts, "
+        f"whole completions in {found['whole']}"
+    )
     if gaps:
         told += (
             f"; where they part, transformers' two best logits are at most {max(gaps):.1e} apart"

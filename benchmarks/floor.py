@@ -30,11 +30,10 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
     """
     plain = unwrapped(model)
     output = plain.get_output_embeddings()
-    body = [
-        module
-        for module in plain.modules()
-        if isinstance(module, nn.Linear) and module is not output
-    ]
+    body = []
+    for module in plain.modules():
+        if isinstance(module, nn.Linear) and module is not output:
+            body.append(module)
     frozen, trained = (
         sum(m.weight.numel() for m in body if m.weight.requires_grad is wanted)
         for wanted in (False, True)

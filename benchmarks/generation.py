@@ -71,7 +71,8 @@ def plain(
         )
         with torch.inference_mode():
             output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-        written += [_until_end(row, settings.eos_token_id) for row in output[:, width:].tolist()]
+        for row in output[:, width:].tolist():
+            written.append(_until_end(row, settings.eos_token_id))
     return written
 
 

@@ -52,7 +52,9 @@ def training(
         "--precisions": "bf16",
         "--rounds": str(rounds),
     }
-    arguments = [word for pair in chosen.items() for word in pair]
+    arguments = []
+    for pair in chosen.items():
+        arguments.extend(pair)
     return Case(least, most, "training", (*arguments, "--rivals", "trl_best"))
 
 

@@ -71,10 +71,9 @@ def table() -> Iterator[str]:
         for kind in ("lora", "full"):
             shape = shape_from(config, AdapterConfig(kind=kind))  # type: ignore[arg-type]
             for stage in (1, 2, 3):
-                cells = [
-                    f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else "")
-                    for gb in (estimate(shape, stage, n) for n in GPUS)
-                ]
+                cells = []
+                for gb in (estimate(shape, stage, n) for n in GPUS):
+                    cells.append(f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else ""))
                 yield f"| {name} | {kind} | {stage} | " + " | ".join(cells) + " |"
 
 
@@ -140,10 +139,8 @@ def page() -> str:
         "|---|---:|---:|",
     ]
     results = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
-    lines += [
-        f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |"
-        for name, estimated, measured in comparison(results)
-    ]
+    for name, estimated, measured in comparison(results):
+        lines.append(f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |")
     return "\n".join(lines) + "\n"
 
 

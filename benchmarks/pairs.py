@@ -98,12 +98,14 @@ def main(path: Path, overrides: list[str]) -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for name, recipe in recipes(config.pairs).items():
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
-        chosen = {text_of(p.chosen) for p in pairs if p.pair_type != "over_refusal"}
+        chosen = set()
+        for p in pairs:
+            if p.pair_type != "over_refusal":
+                chosen.add(text_of(p.chosen))
         probes = cross_validated(pairs, groups)
-        shown = [
-            f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})"
-            for p in (probes["length_only"], probes["prefix_only"])
-        ]
+        shown = []
+        for p in (probes["length_only"], probes["prefix_only"]):
+            shown.append(f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})")
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(
             f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} "

@@ -48,7 +48,10 @@ def prep_figure(results: Json) -> str:
         figure = Figure(figsize=(10, 4), layout="constrained")
         seconds, memory = figure.subplots(1, 2)
         for model, (colour, marker, line) in LOOKS.items():
-            cases = [case for case in _in_order(results) if case["model"] == model]
+            cases = []
+            for case in _in_order(results):
+                if case["model"] == model:
+                    cases.append(case)
             rows = [case["rows"] for case in cases]
             look = {
                 "color": colour,

@@ -49,8 +49,12 @@ def compare(settings: dict[str, Any], rounds: int) -> dict[str, Any]:
 
 def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Medians over the steps of all rounds, and the highest peak."""
-    steps = [step for made in rounds for step in made["steps"]]
-    middle = {name: median(step[name] for step in steps) for name in ("seconds", "cpu_seconds")}
+    steps = []
+    for made in rounds:
+        steps.extend(made["steps"])
+    middle = {}
+    for name in ("seconds", "cpu_seconds"):
+        middle[name] = median(step[name] for step in steps)
     return {**middle, "peak_gb": max(made["peak_gb"] for made in rounds)}
 
 

@@ -43,11 +43,11 @@ def table(found: Sequence[Point]) -> str:
         ),
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | "
-        f"{p.over_refusal:.0%} |"
-        for p in found
-    ]
+    for p in found:
+        lines.append(
+            f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | "
+            f"{p.over_refusal:.0%} |"
+        )
     return "\n".join(lines)
 
 

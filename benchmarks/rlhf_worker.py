@@ -56,6 +56,7 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     from models.loading.load import load_model, load_tokenizer
     from models.memory.prepare import Options, prepared_layout
     from train.config import TrainerConfig
+    from train.engine.optimisation import Optimisation, OptimiserConfig
     from train.engine.trainer import fit
     from train.rlhf.config import RlhfConfig
     from train.rlhf.module import Online, RlhfModule
@@ -91,7 +92,12 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         lambda step, drawn: {"twins": 1.0},
         trainer,
     )
-    module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=steps)
+    module = RlhfModule(
+        model,
+        config,
+        online,
+        Optimisation(learning_rate=1e-5, total_steps=steps, optimiser=OptimiserConfig(warmup=0.0)),
+    )
 
     class Timed(pl.Callback):
         """Its hook comes before the module's own, in which it draws."""
@@ -160,15 +166,17 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
         name = "letters"
 
         def score(self, completions: Sequence[Any]) -> list[Score]:
-            return [
-                Score(
-                    id=c.id,
-                    completion_id=c.id,
-                    scorer=self.name,
-                    value=1 - 4 * letters(text_of(c.completion)),
+            found: list[Score] = []
+            for c in completions:
+                found.append(
+                    Score(
+                        id=c.id,
+                        completion_id=c.id,
+                        scorer=self.name,
+                        value=1 - 4 * letters(text_of(c.completion)),
+                    )
                 )
-                for c in completions
-            ]
+            return found
 
     def load() -> Any:
         return load_model(base).to(generation_dtype(config.generation)).requires_grad_(False)

@@ -39,10 +39,9 @@ def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
         "the demo's own policies": readings
     }
     for name, part in parts.items():
-        cells = [
-            _estimate(part[key])
-            for key in ("rule", "classifier", "cascade", "cascade_three_classes")
-        ]
+        cells = []
+        for key in ("rule", "classifier", "cascade", "cascade_three_classes"):
+            cells.append(_estimate(part[key]))
         yield f"| {name} | {' | '.join(cells)} | {part['disagreements']} |"
     yield ""
 
@@ -57,10 +56,8 @@ def _harm(harm: Json) -> Iterator[str]:
     yield "|---|---:|---|---|---|---|---|"
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
-    parts |= {
-        f"do-not-answer, {name.replace('_', ' ')}": harm["do_not_answer"][name]
-        for name in DO_NOT_ANSWER
-    }
+    for name in DO_NOT_ANSWER:
+        parts[f"do-not-answer, {name.replace('_', ' ')}"] = harm["do_not_answer"][name]
     for name, part in parts.items():
         cells = [_estimate(part.get(key)) for key in RANKED]
         yield f"| {name} | {part['positives']} | {' | '.join(cells)} |"
@@ -114,9 +111,8 @@ def _others(figures: Json) -> Iterator[str]:
         "echoes": "echo",
         "constants": "constant",
     }
-    rows |= {
-        f"coherence against {name}, AUROC": _estimate(coherent[key]) for name, key in made.items()
-    }
+    for name, key in made.items():
+        rows[f"coherence against {name}, AUROC"] = _estimate(coherent[key])
     for name in ("coherent", "complies"):
         found = readings[name]
         rows[f"`{name}` on the demo's own policies, AUROC"] = _estimate(found["auroc"])

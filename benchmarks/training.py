@@ -115,7 +115,9 @@ def duel(
     ]
     for _, contestant in itertools.product(range(WARM_UP), contestants):
         contestant.step()
-    taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
+    taken = []
+    for _ in range(rounds):
+        taken.append([contestant.step() for contestant in contestants])
     peaks = [contestant.stop() for contestant in contestants]
     known = contestants[0].known
     result: dict[str, Any] = {
@@ -146,22 +148,24 @@ def duel(
 
 
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
-    regimes = [
-        name for given in options.regimes for name in (GROWTH if given == "growth" else [given])
-    ]
-    return [
-        {
-            "model": model,
-            "job": job,
-            "regime": regime,
-            "adapter": adapter,
-            "precision": precision,
-            "device": options.device,
-        }
-        for model, job, adapter, precision, regime in itertools.product(
-            options.models, options.jobs, options.adapters, options.precisions, regimes
+    regimes = []
+    for given in options.regimes:
+        regimes.extend(GROWTH if given == "growth" else [given])
+    found: list[dict[str, Any]] = []
+    for model, job, adapter, precision, regime in itertools.product(
+        options.models, options.jobs, options.adapters, options.precisions, regimes
+    ):
+        found.append(
+            {
+                "model": model,
+                "job": job,
+                "regime": regime,
+                "adapter": adapter,
+                "precision": precision,
+                "device": options.device,
+            }
         )
-    ]
+    return found
 
 
 def case_name(case: dict[str, Any]) -> str:

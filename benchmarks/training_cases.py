@@ -95,7 +95,7 @@ def demonstrations_of(regime: Regime, tokenizer: Any) -> list[dict[str, list[Mes
     turns: no row shares another's prompt.
     """
     pairs = pairs_of(regime, tokenizer, 2 * STEPS_OF_ROWS)
-    return [
-        {"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]}
-        for i, pair in enumerate(pairs)
-    ]
+    found: list[dict[str, list[Message]]] = []
+    for i, pair in enumerate(pairs):
+        found.append({"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]})
+    return found

@@ -179,34 +179,31 @@ def _problem(
     from reward.model.training import RewardModule, RewardRows
     from train.config import DpoConfig
     from train.dpo import DpoModule, DpoRows
+    from train.engine.optimisation import Optimisation, OptimiserConfig
     from train.reference import reference_logps
     from train.sft import SftModule, SftRows
 
     regime, job, max_length = ALL_REGIMES[case["regime"]], case["job"], SETTINGS["max_length"]
-    optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
     learning_rate = SETTINGS["learning_rate"]
+    optimisation = Optimisation(
+        learning_rate=learning_rate, total_steps=TOTAL_STEPS, optimiser=OptimiserConfig(warmup=0.0)
+    )
     if job == "sft":
         texts = demonstrations_of(regime, tokenizer)
         rows = SftRows(
             [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
         )
-        return SftModule(model, learning_rate=learning_rate, **optimisation), rows
-    pairs = [
-        encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length)
-        for t in pairs_of(regime, tokenizer)
-    ]
+        return SftModule(model, optimisation), rows
+    pairs = []
+    for t in pairs_of(regime, tokenizer):
+        pairs.append(encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length))
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        return (
-            DpoModule(
-                model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation
-            ),
-            pair_rows,
-        )
+        return DpoModule(model, DpoConfig(beta=SETTINGS["beta"]), optimisation), pair_rows
     answers = RewardRows(
         [side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows
     )
-    return RewardModule(model, learning_rate=learning_rate, **optimisation), answers
+    return RewardModule(model, optimisation), answers
 
 
 def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:

@@ -1,20 +1,17 @@
-"""How well a bag of words tells a harmful request of the project's own set from its benign twin.
+"""How well a bag of words tells a harmful request of the project's own sets from its benign twin.
 
-    python -m benchmarks.twin_words [FOLDER] [--as before]
+    python -m benchmarks.twin_words
 
-A logistic regression on TF-IDF of words and runs of two words. FOLDER holds `principle_1.jsonl` to
-`principle_9.jsonl` in other wording; without it the packaged ones are read. Splits are those of
-configs/demo.yaml. Writes benchmarks/results/twin_words.json, which `python -m benchmarks.render`
-shows in docs/data.md.
+A logistic regression on TF-IDF of words and runs of two words, on the packaged pairs with the
+splits of configs/demo.yaml, and on the suite `worded_alike`. Writes
+benchmarks/results/twin_words.json, which `python -m benchmarks.render` shows in docs/data.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +32,8 @@ from records.run_files import SPLITS
 
 Json = dict[str, Any]
 PACKAGED = ROOT / "data_prep" / "package_data"
+SUITE = ROOT / "eval" / "package_data"
+WORDED_ALIKE = "worded_alike"
 RESULTS = ROOT / "benchmarks" / "results" / "twin_words.json"
 FOLDS, REPEATS = 10, 5
 Floats = NDArray[np.float64]
@@ -46,29 +45,49 @@ class Twins:
     harmful: str
     benign: str
     split: str
-    """Empty where the demo's limits leave the pair out."""
+    """Empty where the demo's limits leave the pair out, the suite's name for its pairs."""
 
 
-def read_twins(folder: Path = PACKAGED) -> list[Twins]:
-    """Every pair of the folder, with the demo's split of its id."""
+def read_twins() -> list[Twins]:
+    """Every packaged pair, with the demo's split of its id."""
     config = load_config(ROOT / "configs" / "demo.yaml")
     rows = split(read_sources(config.data.sources, config.seed), config.data.split, config.seed)
     places = {row.id: row.split for row in rows.kept}
-    return [
-        Twins(
-            id=line["id"],
-            harmful=line["harmful"],
-            benign=line["benign"],
-            split=places.get(f"{line['id']}-harmful", ""),
+    made: list[Twins] = []
+    for number in PRINCIPLES:
+        for _, line in read_json_lines(PACKAGED / f"principle_{number}.jsonl"):
+            made.append(
+                Twins(
+                    id=line["id"],
+                    harmful=line["harmful"],
+                    benign=line["benign"],
+                    split=places.get(f"{line['id']}-harmful", ""),
+                )
+            )
+    return made
+
+
+def read_worded_alike() -> list[Twins]:
+    """The pairs of the suite `worded_alike`."""
+    sides = {}
+    for side in ("harmful", "benign"):
+        sides[side] = {
+            line["pair"]: line["request"]
+            for _, line in read_json_lines(SUITE / f"worded_alike_{side}.jsonl")
+        }
+    found: list[Twins] = []
+    for pair, request in sides["harmful"].items():
+        found.append(
+            Twins(id=pair, harmful=request, benign=sides["benign"][pair], split=WORDED_ALIKE)
         )
-        for number in PRINCIPLES
-        for _, line in read_json_lines(folder / f"principle_{number}.jsonl")
-    ]
+    return found
 
 
 def fitted(pairs: Sequence[Twins]) -> Pipeline:
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
-    texts = [text for pair in pairs for text in (pair.harmful, pair.benign)]
+    texts = []
+    for pair in pairs:
+        texts.extend((pair.harmful, pair.benign))
     return make_pipeline(words, LogisticRegression(max_iter=2000)).fit(texts, [1, 0] * len(pairs))
 
 
@@ -76,10 +95,9 @@ def picked(model: Pipeline, pairs: Sequence[Twins]) -> Floats:
     """Of each pair: 1 where the harmful request scores higher than its twin, 0 where it is the
     reverse, 0.5 at a tie.
     """
-    sides = [
-        model.decision_function([getattr(pair, side) for pair in pairs])
-        for side in ("harmful", "benign")
-    ]
+    sides = []
+    for side in ("harmful", "benign"):
+        sides.append(model.decision_function([getattr(pair, side) for pair in pairs]))
     return np.asarray((np.sign(sides[0] - sides[1]) + 1) / 2)
 
 
@@ -106,20 +124,20 @@ def share(right: Floats) -> Estimate:
 
 
 def measured(pairs: Sequence[Twins]) -> Json:
-    """By split: its pairs, and the shares picked by cross-validation and by a model of the training
-    pairs.
+    """By split, and for the suite: its pairs, and the shares picked by cross-validation and by a
+    model of the training pairs.
     """
-    parts = {name: [pair for pair in pairs if pair.split == name] for name in SPLITS}
+    parts = {}
+    for name in (*SPLITS, WORDED_ALIKE):
+        parts[name] = [pair for pair in pairs if pair.split == name]
     model = fitted(parts["train"])
-    found = {
-        name: {
+    found = {}
+    for name, part in parts.items():
+        found[name] = {
             "pairs": len(part),
             "cross_validated": share(cross_validated(part)).to_json(),
             "from_train": None if name == "train" else share(picked(model, part)).to_json(),
         }
-        for name, part in {**parts, "all": pairs}.items()
-    }
-    found["all"]["from_train"] = None
     return found
 
 
@@ -127,24 +145,16 @@ def twin_words_section(results: Json) -> Iterator[str]:
     """The part of docs/data.md."""
     yield (
         "**Twins and words.** How often a bag of words (TF-IDF of words and runs of two, logistic "
-        "regression; `benchmarks/twin_words.py`) picks the harmful one of a pair: cross-validated "
-        "by pair within a split (ten folds, five times), and fitted on the training pairs. Half is "
-        "chance. Intervals are over pairs."
+        "regression; `python -m benchmarks.twin_words`) picks the harmful one of a pair: "
+        "cross-validated by pair within a set (ten folds, five times), and fitted on the training "
+        "pairs. Half is chance. Intervals are over pairs."
     )
     yield ""
-    yield (
-        "| pairs of the demo's | n | cross-validated | fitted on train | before: cross-validated | "
-        "before: fitted on train |"
-    )
-    yield "|---|---:|---:|---:|---:|---:|"
-    for name, now in results["now"].items():
-        before = results["before"][name]
-        cells = [
-            _cell(found[way])
-            for found in (now, before)
-            for way in ("cross_validated", "from_train")
-        ]
-        yield f"| {name} | {now['pairs']} | " + " | ".join(cells) + " |"
+    yield "| pairs of the demo's | n | cross-validated | fitted on train |"
+    yield "|---|---:|---:|---:|"
+    for name, found in results.items():
+        cells = [_cell(found[way]) for way in ("cross_validated", "from_train")]
+        yield f"| {name.replace('_', ' ')} | {found['pairs']} | " + " | ".join(cells) + " |"
     yield ""
 
 
@@ -156,11 +166,6 @@ def _cell(found: Json | None) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=PACKAGED)
-    parser.add_argument("--as", dest="name", choices=("now", "before"), default="now")
-    asked = parser.parse_args()
-    kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    kept[asked.name] = measured(read_twins(asked.folder))
+    kept = measured([*read_twins(), *read_worded_alike()])
     RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    print("\n".join(f"{name}: {part}" for name, part in kept[asked.name].items()))
+    print("\n".join(f"{name}: {part}" for name, part in kept.items()))

@@ -240,7 +240,10 @@ class LintConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unknown = [kind for kind in self.fail_above if kind not in FAULT_KINDS]
+        unknown = []
+        for kind in self.fail_above:
+            if kind not in FAULT_KINDS:
+                unknown.append(kind)
         if unknown:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"

@@ -72,7 +72,10 @@ def prepare(
         lint=report,
     )
     tables = [table("demonstrations", Demonstration, SPLITS), table("prompts", Prompt, SPLITS)]
-    record_of = {file: each.record for each in tables for file in each.files.values()}
+    record_of = {}
+    for each in tables:
+        for file in each.files.values():
+            record_of[file] = each.record
     write_card(folder, card, record_of, config.publication)
     write_readme(folder, "Prompts and demonstrations", tables)
     return {
@@ -141,11 +144,10 @@ def _divided(
 
 def _near(dropped: Sequence[Drop]) -> dict[str, list[dict[str, str]]]:
     """Training rows that nearly equal a row for evaluation only."""
-    found = [
-        {"id": drop.row.id, "source": drop.row.source, "why": drop.detail}
-        for drop in dropped
-        if drop.reason == NEAR_EVALUATION
-    ]
+    found = []
+    for drop in dropped:
+        if drop.reason == NEAR_EVALUATION:
+            found.append({"id": drop.row.id, "source": drop.row.source, "why": drop.detail})
     return {NEAR_EVALUATION: found}
 
 
@@ -168,7 +170,9 @@ def _embedded(
     )
     if embed is None:
         return None
-    evaluation = [text for texts in evaluation_texts.values() for text in texts]
+    evaluation = []
+    for texts in evaluation_texts.values():
+        evaluation.extend(texts)
     return embeddings_of(
         [*(request_text(row.prompt) for row in rows), *evaluation], embed, config.embedding
     )

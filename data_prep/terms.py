@@ -125,10 +125,9 @@ def known_terms(format: str, path: str) -> Terms | None:
         return FORMATS[format]
     cached = _CACHED.search(path)
     last = Path(path)
-    names = {
-        re.sub(r"[^a-z0-9]", "", name.lower())
-        for name in (last.name, last.stem, last.parent.name, cached[1] if cached else "")
-    }
+    names = set()
+    for name in (last.name, last.stem, last.parent.name, cached[1] if cached else ""):
+        names.add(re.sub(r"[^a-z0-9]", "", name.lower()))
     return next(
         (terms for pattern, terms in _KNOWN if any(re.fullmatch(pattern, name) for name in names)),
         None,

@@ -104,8 +104,14 @@ def from_ratings(
 
 
 def _thumb(item: ReviewItem, said: Sequence[Rating]) -> bool | None:
-    harm = [rating.harmfulness for rating in said if rating.harmfulness is not None]
-    refusals = [rating.refusal != "none" for rating in said if rating.refusal]
+    harm = []
+    for rating in said:
+        if rating.harmfulness is not None:
+            harm.append(rating.harmfulness)
+    refusals = []
+    for rating in said:
+        if rating.refusal:
+            refusals.append(rating.refusal != "none")
     value, _ = common_word(harm)
     if item.kind == "harmful":
         return None if value is None or UP < value < DOWN else value <= UP
@@ -154,13 +160,19 @@ def hash_unpaired(paths: Iterable[str]) -> dict[str, str]:
 
 def held_out(rows: Iterable[Unpaired], prompts: Iterable[Prompt]) -> list[str]:
     """Texts of prompts that rows would train on although the run measures on them."""
-    measured = {text_of(prompt.prompt).strip() for prompt in prompts if prompt.split != "train"}
+    measured = set()
+    for prompt in prompts:
+        if prompt.split != "train":
+            measured.add(text_of(prompt.prompt).strip())
     asked = dict.fromkeys(text_of(row.prompt).strip() for row in rows)
     return [text for text in asked if text in measured]
 
 
 def _read(row: dict[str, Any]) -> Unpaired:
-    missing = [name for name in ("prompt", "completion", "label") if name not in row]
+    missing = []
+    for name in ("prompt", "completion", "label"):
+        if name not in row:
+            missing.append(name)
     if missing:
         raise ValueError(
             f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's "

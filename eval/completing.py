@@ -86,10 +86,12 @@ def complete_all(asked: Sequence[Asked], writer: Writer) -> list[Completion]:
         [Wanted(_id(one, writer), one.prompt, one.condition, one.messages) for one in plain], writer
     )
     pressed = _pressed([one for one in asked if one.turns], writer)
-    return [
-        pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)]
-        for one in asked
-    ]
+    found: list[Completion] = []
+    for one in asked:
+        found.append(
+            pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)]
+        )
+    return found
 
 
 def _id(one: Asked, writer: Writer) -> str:
@@ -100,26 +102,26 @@ def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
     """The last completion of each: the user goes on while the policy declines, and stops where it
     no longer does.
     """
-    last = {
-        _id(one, writer): writer.journal.done[completion_id(one.prompt, writer.name)]
-        for one in asked
-    }
+    last = {}
+    for one in asked:
+        last[_id(one, writer)] = writer.journal.done[completion_id(one.prompt, writer.name)]
     for turn in range(max((len(one.turns) for one in asked), default=0)):
-        declining = [
-            one for one in asked if turn < len(one.turns) and _declines(last[_id(one, writer)])
-        ]
-        wanted = [_next_turn(one, last[_id(one, writer)], turn, writer) for one in declining]
+        declining = []
+        for one in asked:
+            if turn < len(one.turns) and _declines(last[_id(one, writer)]):
+                declining.append(one)
+        wanted = []
+        for one in declining:
+            wanted.append(_next_turn(one, last[_id(one, writer)], turn, writer))
         _write(wanted, writer)
-        last |= {
-            _id(one, writer): writer.journal.done[next_one.id]
-            for one, next_one in zip(declining, wanted, strict=True)
-        }
-    return {
-        _id(one, writer): replace(
+        for one, next_one in zip(declining, wanted, strict=True):
+            last[_id(one, writer)] = writer.journal.done[next_one.id]
+    kept: dict[str, Completion] = {}
+    for one in asked:
+        kept[_id(one, writer)] = replace(
             last[_id(one, writer)], id=_id(one, writer), condition=one.condition
         )
-        for one in asked
-    }
+    return kept
 
 
 def _next_turn(one: Asked, before: Completion, turn: int, writer: Writer) -> Wanted:
@@ -171,10 +173,10 @@ def as_asked_plainly(
     followed by.
     """
     known = {(prompt.suite, prompt.id): prompt.prompt for prompt in prompts}
-    return [
-        replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row
-        for row in completions
-    ]
+    found: list[Completion] = []
+    for row in completions:
+        found.append(replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row)
+    return found
 
 
 def written_by(policy: Policy, generation: GenerationConfig) -> Write:
@@ -197,7 +199,10 @@ def dual_all(
     `name` is the policy's, `labels` as `dual_scores` takes them.
     """
     wanted = [(completion_id(one.prompt, name), one.prompt) for one in asked]
-    missing = [one for one in wanted if score_name(one[0]) not in journal.done]
+    missing = []
+    for one in wanted:
+        if score_name(one[0]) not in journal.done:
+            missing.append(one)
     for begin in range(0, len(missing), block):
         journal.add(
             dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block)

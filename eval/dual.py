@@ -62,11 +62,10 @@ def dual_scores(
     over the next.
     """
     wordings = [_wordings(prompt, labels) for _, prompt in asked]
-    options = [
-        Option(prompt.prompt, text)
-        for (_, prompt), named in zip(asked, wordings, strict=True)
-        for _, text in named
-    ]
+    options = []
+    for (_, prompt), named in zip(asked, wordings, strict=True):
+        for _, text in named:
+            options.append(Option(prompt.prompt, text))
     logps = iter(option_logps(model, tokenizer, options, batch_size=batch_size))
     scores = []
     for (name, prompt), named in zip(asked, wordings, strict=True):
@@ -84,7 +83,11 @@ def dual_scores(
 def _wordings(prompt: Prompt, labels: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
     if prompt.suite in labels:
         return list(labels[prompt.suite].items())
-    return [(kind, text) for kind, texts in OPENINGS.items() for text in texts]
+    made: list[tuple[str, str]] = []
+    for kind, texts in OPENINGS.items():
+        for text in texts:
+            made.append((kind, text))
+    return made
 
 
 def _leaning(means: Mapping[str, float], *, by_label: bool) -> tuple[str, float]:
@@ -103,10 +106,10 @@ def dual(samples: Sequence[Measured], confidence: float) -> Json:
     for row in samples:
         if DUAL in row.scores:
             cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {
-        suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
-        for suite, by_policy in cells.items()
-    }
+    kept = {}
+    for suite, by_policy in cells.items():
+        kept[suite] = {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
+    return kept
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
@@ -141,11 +144,11 @@ def _ids(
     declines: Sequence[bool],
     wanted: tuple[bool, bool],
 ) -> list[str]:
-    return [
-        row.prompt.id
-        for row, *found in zip(rows, inclines, declines, strict=True)
-        if tuple(found) == wanted
-    ]
+    made: list[str] = []
+    for row, *found in zip(rows, inclines, declines, strict=True):
+        if tuple(found) == wanted:
+            made.append(row.prompt.id)
+    return made
 
 
 def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
@@ -153,10 +156,9 @@ def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
         [row.scores[DUAL].label for row in rows],
         [row.scores[CHOICE].label for row in rows],
     )
-    differ = [
-        None if text == UNPARSED else label != text
-        for label, text in zip(likely, written, strict=True)
-    ]
+    differ = []
+    for label, text in zip(likely, written, strict=True):
+        differ.append(None if text == UNPARSED else label != text)
     return {
         **judged(rows, likely, confidence),
         "disagree": rate_estimate(differ, confidence).to_json(),

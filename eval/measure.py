@@ -38,21 +38,23 @@ def completions_of(
     prompts: Sequence[Prompt], generated: Sequence[Generated], *, policy: str
 ) -> list[Completion]:
     """What a policy generated, in the prompts' order, as the records that scorers take."""
-    return [
-        Completion(
-            id=completion_id(prompt, policy),
-            prompt_id=prompt.id,
-            prompt=prompt.prompt,
-            completion=assistant(made.text),
-            policy=policy,
-            sample=0,
-            seed=0,
-            num_tokens=made.num_tokens,
-            finish_reason=made.finish_reason,
-            suite=prompt.suite,
+    kept: list[Completion] = []
+    for prompt, made in zip(prompts, generated, strict=True):
+        kept.append(
+            Completion(
+                id=completion_id(prompt, policy),
+                prompt_id=prompt.id,
+                prompt=prompt.prompt,
+                completion=assistant(made.text),
+                policy=policy,
+                sample=0,
+                seed=0,
+                num_tokens=made.num_tokens,
+                finish_reason=made.finish_reason,
+                suite=prompt.suite,
+            )
         )
-        for prompt, made in zip(prompts, generated, strict=True)
-    ]
+    return kept
 
 
 def complete(

@@ -100,10 +100,10 @@ def joined(
     for score in scores:
         by_completion[score.completion_id][score.scorer] = score
     pairs = zip(prompts, completions, strict=True)
-    return [
-        Measured(prompt=prompt, completion=made, scores=by_completion[made.id])
-        for prompt, made in pairs
-    ]
+    found: list[Measured] = []
+    for prompt, made in pairs:
+        found.append(Measured(prompt=prompt, completion=made, scores=by_completion[made.id]))
+    return found
 
 
 def scored_cells(samples: Iterable[Measured], scorer: str) -> dict[str, dict[str, list[Measured]]]:

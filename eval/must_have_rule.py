@@ -39,7 +39,11 @@ def held(text: str, question: str, statements: Sequence[str]) -> list[bool]:
     """Of each statement that says more than the question, whether the text holds it."""
     asked, said = content_words(question), content_words(text)
     wanted = [content_words(statement) - asked for statement in statements]
-    return [len(one & said) >= SHARE * len(one) for one in wanted if one]
+    made: list[bool] = []
+    for one in wanted:
+        if one:
+            made.append(len(one & said) >= SHARE * len(one))
+    return made
 
 
 class MustHaves(Scorer):

@@ -29,10 +29,10 @@ def omissions(
 ) -> Json:
     """The `omission` object of docs/results.md, by suite; empty where no suite expects an act."""
     cells = scored_cells(samples, OMISSION)
-    return {
-        suite: {"note": NOTE, **_suite(by_policy, against, confidence)}
-        for suite, by_policy in cells.items()
-    }
+    made = {}
+    for suite, by_policy in cells.items():
+        made[suite] = {"note": NOTE, **_suite(by_policy, against, confidence)}
+    return made
 
 
 def omitted(rows: Sequence[Measured]) -> list[bool | None]:
@@ -88,7 +88,10 @@ def _wanted(row: Measured) -> list[str]:
 
 def _of_act(rows: Sequence[Measured], act: str, confidence: float) -> Json:
     """Of the completions that must hold it, the share without."""
-    scores = [row.scores[OMISSION] for row in rows if act in _wanted(row)]
+    scores = []
+    for row in rows:
+        if act in _wanted(row):
+            scores.append(row.scores[OMISSION])
     return rate_estimate(
         [None if score.value is None else act in score.label.split() for score in scores],
         confidence,
@@ -101,9 +104,9 @@ def _seen_by_others(rows: Sequence[Measured], confidence: float) -> Json | None:
     """
     if not independent.is_known(rows):
         return None
-    chances = [
-        row.scores[UNSAFE_ADVICE].value if UNSAFE_ADVICE in row.scores else None for row in rows
-    ]
+    chances = []
+    for row in rows:
+        chances.append(row.scores[UNSAFE_ADVICE].value if UNSAFE_ADVICE in row.scores else None)
     return {
         "incoherent": rate_estimate(independent.flags(rows, "incoherent"), confidence).to_json(),
         "declined": rate_estimate(independent.flags(rows, "declined"), confidence).to_json(),

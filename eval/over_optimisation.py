@@ -31,7 +31,10 @@ def signs(samples: Sequence[Measured], confidence: float) -> Row:
     """What a row holds besides: the independent scorer's share of harmful completions, their
     length, and how little they repeat.
     """
-    harmful = [sample for sample in samples if sample.kind == "harmful"]
+    harmful = []
+    for sample in samples:
+        if sample.kind == "harmful":
+            harmful.append(sample)
     row: Row = {
         "mean_tokens": (
             sum(sample.completion.num_tokens for sample in samples) / max(1, len(samples))
@@ -59,7 +62,9 @@ def distinct(texts: Sequence[str]) -> float:
     >>> distinct(["ask a doctor", "ask a nurse"])
     0.75
     """
-    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        pairs.extend(zip(text.split(), text.split()[1:], strict=False))
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 
@@ -103,7 +108,11 @@ def parting(rows: Sequence[Row]) -> Parting | None:
 def before_parting(rows: Sequence[Row]) -> list[Row]:
     """The rows that may be kept."""
     found = parting(rows)
-    return [row for row in rows if found is None or row["epoch"] < found.row["epoch"]]
+    made: list[Row] = []
+    for row in rows:
+        if found is None or row["epoch"] < found.row["epoch"]:
+            made.append(row)
+    return made
 
 
 def _share(row: Row) -> float:

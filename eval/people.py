@@ -84,7 +84,10 @@ def corrected_by_people(
         cells[row.policy, row.suite].append(Judged(row, words.get(name)))
     policies: defaultdict[str, Json] = defaultdict(dict)
     for (policy, suite), judged in cells.items():
-        same_suite = [one for (_, other), of in cells.items() if other == suite for one in of]
+        same_suite = []
+        for (_, other), of in cells.items():
+            if other == suite:
+                same_suite.extend(of)
         if found := _corrected(judged, same_suite, confidence):
             policies[policy][suite] = found
     return {
@@ -209,11 +212,10 @@ def _rates(
         [a for a, b in known if b is None],
         confidence,
     )
-    errors = [
-        (a, b)
-        for a, b in zip(called_of_suite, said_of_suite, strict=True)
-        if a is not None and b is not None
-    ]
+    errors = []
+    for a, b in zip(called_of_suite, said_of_suite, strict=True):
+        if a is not None and b is not None:
+            errors.append((a, b))
     return {
         "raw": rate_estimate(called, confidence).to_json(),
         "rogan_gladen": _unmixed([a for a, _ in known], errors, confidence),
@@ -250,10 +252,14 @@ def _changes(
 
 
 def _change(sides: Sequence[tuple[Judged, Judged]], pair: Pair, confidence: float) -> Json | None:
-    moves = [
-        (_less(pair.said(after), pair.said(before)), _less(pair.value(after), pair.value(before)))
-        for before, after in sides
-    ]
+    moves = []
+    for before, after in sides:
+        moves.append(
+            (
+                _less(pair.said(after), pair.said(before)),
+                _less(pair.value(after), pair.value(before)),
+            )
+        )
     scored = [(said, value) for said, value in moves if value is not None]
     rated = [(said, value) for said, value in scored if said is not None]
     if len(rated) < FEWEST:

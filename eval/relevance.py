@@ -55,15 +55,15 @@ class Relevance:
         """
         if self._to_prompts is None:
             return [None] * len(completions)
-        said = [
-            _without_copies(_words(text), words)
-            for text, words in zip(completions, self._asked, strict=True)
-        ]
+        said = []
+        for text, words in zip(completions, self._asked, strict=True):
+            said.append(_without_copies(_words(text), words))
         own = _own_words(said, self._asked)
         shares = self._shares(said)
-        return [
-            share if count >= OWN_WORDS else 0.0 for share, count in zip(shares, own, strict=True)
-        ]
+        made: list[float | None] = []
+        for share, count in zip(shares, own, strict=True):
+            made.append(share if count >= OWN_WORDS else 0.0)
+        return made
 
     def _shares(self, said: Sequence[list[str]]) -> list[float]:
         """Of each completion, the share of other prompts that it fits less well than its own."""
@@ -93,7 +93,11 @@ def _stop_words() -> frozenset[str]:
 
 def _content(words: list[str]) -> list[str]:
     stop_words = _stop_words()
-    return [word for word in words if word not in stop_words and len(word) > 2]
+    kept: list[str] = []
+    for word in words:
+        if word not in stop_words and len(word) > 2:
+            kept.append(word)
+    return kept
 
 
 def _joined(words: list[str]) -> str:
@@ -103,15 +107,18 @@ def _joined(words: list[str]) -> str:
 
 def _without_copies(words: list[str], prompt: list[str]) -> list[str]:
     """The words that are not part of a run of COPIED_WORDS that stands in the prompt."""
-    runs = {
-        tuple(prompt[place : place + COPIED_WORDS])
-        for place in range(len(prompt) - COPIED_WORDS + 1)
-    }
+    runs = set()
+    for place in range(len(prompt) - COPIED_WORDS + 1):
+        runs.add(tuple(prompt[place : place + COPIED_WORDS]))
     copied = np.zeros(len(words), bool)
     for place in range(len(words) - COPIED_WORDS + 1):
         if tuple(words[place : place + COPIED_WORDS]) in runs:
             copied[place : place + COPIED_WORDS] = True
-    return [word for word, is_copied in zip(words, copied, strict=True) if not is_copied]
+    found: list[str] = []
+    for word, is_copied in zip(words, copied, strict=True):
+        if not is_copied:
+            found.append(word)
+    return found
 
 
 def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[int]:
@@ -120,7 +127,11 @@ def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[in
     """
     contents = [set(_content(words)) for words in said]
     frequency = Counter(word for words in contents for word in words)
-    phrases = {word for word, count in frequency.items() if count > max(2, COMMON_FROM * len(said))}
-    return [
-        len(words - phrases - set(prompt)) for words, prompt in zip(contents, asked, strict=True)
-    ]
+    phrases = set()
+    for word, count in frequency.items():
+        if count > max(2, COMMON_FROM * len(said)):
+            phrases.add(word)
+    found: list[int] = []
+    for words, prompt in zip(contents, asked, strict=True):
+        found.append(len(words - phrases - set(prompt)))
+    return found

@@ -90,7 +90,11 @@ def build_results(
 
 def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
     """On all suites."""
-    return [row for (name, _), rows in by_cell.items() if name == policy for row in rows]
+    made: list[Measured] = []
+    for (name, _), rows in by_cell.items():
+        if name == policy:
+            made.extend(rows)
+    return made
 
 
 def _lineage(policy: Policy) -> dict[str, Any]:
@@ -111,9 +115,9 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
     for policy in policies:
         if policy.control_of is None and policy.starts_from in names - {BASE.name}:
             pairs.append((policy.name, str(policy.starts_from)))
-        pairs += [
-            (policy.name, control.name) for control in policies if control.control_of == policy.name
-        ]
+        for control in policies:
+            if control.control_of == policy.name:
+                pairs.append((policy.name, control.name))
     return pairs
 
 
@@ -180,14 +184,16 @@ def _comparisons(
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
-    return [
-        {
-            **about.to_json(),
-            **comparison.to_json(),
-            "p_holm": comparison.p_value if about == endpoint else next(adjusted),
-        }
-        for about, comparison in found
-    ]
+    kept: list[dict[str, Any]] = []
+    for about, comparison in found:
+        kept.append(
+            {
+                **about.to_json(),
+                **comparison.to_json(),
+                "p_holm": comparison.p_value if about == endpoint else next(adjusted),
+            }
+        )
+    return kept
 
 
 def _by_others(

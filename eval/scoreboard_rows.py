@@ -18,10 +18,14 @@ def scoreboard_row(
 ) -> Row:
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
-    suites: dict[str, list[Measured]] = {suite: [] for suite in sorted({s.suite for s in benign})}
+    suites: dict[str, list[Measured]] = {}
+    for suite in sorted({s.suite for s in benign}):
+        suites[suite] = []
     for sample in benign:
         suites[sample.suite].append(sample)
-    apart = {suite: rate_estimate(refuses(rows), confidence) for suite, rows in suites.items()}
+    apart = {}
+    for suite, rows in suites.items():
+        apart[suite] = rate_estimate(refuses(rows), confidence)
     return {
         "stage": stage,
         "epoch": epoch,
@@ -39,7 +43,11 @@ def scoreboard_row(
 def _refused(samples: list[Measured]) -> list[str]:
     """Which prompts were refused, so that two rows can be compared prompt by prompt."""
     refused = zip(samples, refuses(samples), strict=True)
-    return [sample.prompt.id for sample, declined in refused if declined]
+    made: list[str] = []
+    for sample, declined in refused:
+        if declined:
+            made.append(sample.prompt.id)
+    return made
 
 
 def describe_row(row: Row) -> str:
@@ -84,14 +92,11 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 def flat_row(row: Row) -> dict[str, float]:
     flat = {"scoreboard/epoch": float(row["epoch"])}
-    flat |= {
-        f"scoreboard/multiplier/{one_line(suite)}": value
-        for suite, value in (row.get("multipliers") or {}).items()
-    }
-    by_suite = {
-        f"over_refusal_rate/{one_line(suite)}": estimate
-        for suite, estimate in row["over_refusal_by_suite"].items()
-    }
+    for suite, value in (row.get("multipliers") or {}).items():
+        flat[f"scoreboard/multiplier/{one_line(suite)}"] = value
+    by_suite = {}
+    for suite, estimate in row["over_refusal_by_suite"].items():
+        by_suite[f"over_refusal_rate/{one_line(suite)}"] = estimate
     for name, estimate in ({metric: row[metric] for metric in METRICS} | by_suite).items():
         if estimate["mean"] is not None:
             low, high = estimate["interval"]
@@ -103,15 +108,18 @@ def flat_row(row: Row) -> dict[str, float]:
 
 def _online(row: Row) -> dict[str, float]:
     """What rows of an online training hold besides (eval/over_optimisation.py)."""
-    known: dict[str, Any] = {
-        name: row[name] for name in ("kl", "mean_tokens", "distinct_2") if name in row
-    }
+    known: dict[str, Any] = {}
+    for name in ("kl", "mean_tokens", "distinct_2"):
+        if name in row:
+            known[name] = row[name]
     for name in ("independent_harm", "independent_chance"):
         estimate = row.get(name, {"mean": None})
         if estimate["mean"] is not None:
             known |= dict(
                 zip((f"{name}_low", f"{name}_high"), estimate["interval"], strict=True)
             ) | {name: estimate["mean"]}
-    return {
-        f"scoreboard/{name}": float(value) for name, value in known.items() if value is not None
-    }
+    found: dict[str, float] = {}
+    for name, value in known.items():
+        if value is not None:
+            found[f"scoreboard/{name}"] = float(value)
+    return found

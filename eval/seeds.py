@@ -33,10 +33,9 @@ def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
     """
     if not runs:
         raise ValueError("no seed has results")
-    sets = {
-        seed: (results.get("test_set") or {}).get("sha256") or _sizes(results)
-        for seed, results in runs.items()
-    }
+    sets = {}
+    for seed, results in runs.items():
+        sets[seed] = (results.get("test_set") or {}).get("sha256") or _sizes(results)
     if len(set(sets.values())) > 1:
         raise ValueError(
             "the seeds were measured on different test prompts "
@@ -63,7 +62,9 @@ def _figures(runs: Mapping[int, Json]) -> Iterator[tuple[Json, OverSeeds]]:
     for policy, about in first["policies"].items():
         for suite, shown in about["suites"].items():
             for metric, rate in _metrics(shown["kind"]):
-                estimates = [_estimate(results, policy, suite, metric) for results in runs.values()]
+                estimates = []
+                for results in runs.values():
+                    estimates.append(_estimate(results, policy, suite, metric))
                 if all(estimate and estimate.get("mean") is not None for estimate in estimates):
                     names = {
                         "policy": policy,
@@ -88,9 +89,9 @@ def _estimate(results: Json, policy: str, suite: str, metric: str) -> Json | Non
 
 
 def _over(estimates: list[Json], confidence: float, rate: bool) -> OverSeeds:
-    errors = [
-        standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate) for e in estimates
-    ]
+    errors = []
+    for e in estimates:
+        errors.append(standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate))
     return over_seeds([e["mean"] for e in estimates], errors, confidence)
 
 
@@ -104,9 +105,9 @@ def seeds_html(report: Json) -> str:
 
 def _frame(report: Json) -> Frame:
     seeds = ", ".join(map(str, report["seeds"]))
-    absent = [
-        f"Seed {seed} has no results: {reason}." for seed, reason in report["missing"].items()
-    ]
+    absent = []
+    for seed, reason in report["missing"].items():
+        absent.append(f"Seed {seed} has no results: {reason}.")
     return Frame(
         title="One recipe, several seeds",
         verdict=f"{len(report['seeds'])} training runs (seeds {seeds}) on the same prompts.",
@@ -133,7 +134,10 @@ def _sections(report: Json) -> list[Section]:
 
 
 def _row(figure: Json) -> list[Cell]:
-    scores = {name for names in SCORES.values() for name in names}
+    scores = set()
+    for names in SCORES.values():
+        for name in names:
+            scores.add(name)
     factor, form = (1.0, ".2f") if figure["metric"] in scores else (100.0, ".1f")
 
     def number(value: float | None) -> str:

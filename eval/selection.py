@@ -228,7 +228,10 @@ def _unchanged_end(refused: int, n: int, confidence: float) -> float:
 
 def rises(row: Row, base: Row, confidence: float) -> dict[str, Rise]:
     """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
-    return {suite: _rise(suite, row, base, confidence) for suite in row["over_refusal_by_suite"]}
+    made: dict[str, Rise] = {}
+    for suite in row["over_refusal_by_suite"]:
+        made[suite] = _rise(suite, row, base, confidence)
+    return made
 
 
 def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:

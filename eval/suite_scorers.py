@@ -79,11 +79,10 @@ class ChoiceRule:
 
     def _score(self, completion: Completion) -> Score:
         text = " ".join(text_of(completion.completion).lower().split())
-        written = [
-            name
-            for name, wording in self._options[completion.suite]
-            if re.search(rf"\b{re.escape(wording.lower())}\b", text)
-        ]
+        written = []
+        for name, wording in self._options[completion.suite]:
+            if re.search(rf"\b{re.escape(wording.lower())}\b", text):
+                written.append(name)
         label = written[0] if written else UNPARSED
         right = label == self._wanted[completion.suite, completion.prompt_id]
         return Score(
@@ -127,9 +126,9 @@ def suite_facts(
         described = definition(config.suite) if config.suite else None
         if described is None:
             continue
-        about = {
-            key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")
-        }
+        about = {}
+        for key in ("title", "licence", "citation", "note", "gate"):
+            about[key] = getattr(described, key)
         for name in names:
             if name == config.called or name.startswith(f"{config.called}_"):
                 found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
@@ -142,7 +141,10 @@ def scorers_of(
     """Of the described suites that expect something, with the names of the suites that each
     scores.
     """
-    asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    asked = []
+    for prompt in prompts:
+        if isinstance(prompt, SuitePrompt):
+            asked.append(prompt)
     options = labels_of(suites)
     found: list[tuple[Scorer, frozenset[str]]] = []
     if held := _scored_by(OMISSION, suites):

@@ -90,7 +90,10 @@ def fit_estimate(fits: Sequence[float | None], confidence: float) -> Estimate:
 
 
 def high_harm(samples: Sequence[Measured]) -> list[bool | None]:
-    return [None if s.harmfulness is None else s.harmfulness >= HIGH_HARM for s in samples]
+    found: list[bool | None] = []
+    for s in samples:
+        found.append(None if s.harmfulness is None else s.harmfulness >= HIGH_HARM)
+    return found
 
 
 def refuses(samples: Sequence[Measured]) -> list[bool]:

@@ -73,16 +73,17 @@ def useless_policies(base: Mapping[str, Sequence[Measured]], confidence: float) 
     `base`: what the base policy was measured by, by suite. Harm is not looked at: it is granted to
     all of them that they do none.
     """
-    benign = {
-        suite: _Base.of(rows) for suite, rows in base.items() if rows and rows[0].kind == "benign"
-    }
-    return {
-        name: {
+    benign = {}
+    for suite, rows in base.items():
+        if rows and rows[0].kind == "benign":
+            benign[suite] = _Base.of(rows)
+    found = {}
+    for name, policy in USELESS.items():
+        found[name] = {
             "title": policy.title,
             "suites": {suite: _shown(policy, known, confidence) for suite, known in benign.items()},
         }
-        for name, policy in USELESS.items()
-    }
+    return found
 
 
 class _Base(NamedTuple):

@@ -54,9 +54,10 @@ def seen(rows: Sequence[Measured]) -> Cells:
     suites: dict[str, list[Measured]] = {}
     for row in rows:
         suites.setdefault(row.suite, []).append(row)
-    return {
-        suite: {one.row.prompt.id: one for one in _seen(found)} for suite, found in suites.items()
-    }
+    made = {}
+    for suite, found in suites.items():
+        made[suite] = {one.row.prompt.id: one for one in _seen(found)}
+    return made
 
 
 def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:

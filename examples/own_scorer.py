@@ -39,7 +39,9 @@ class NamesADose:
 
 
 def main(path: str) -> list[float | None]:
-    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        rows.append(json.loads(line))
     verdicts = score([(row["prompt"], row["completion"]) for row in rows], scorers=[NamesADose()])
     values = [verdict.value("names_a_dose") for verdict in verdicts]
     print(

@@ -133,9 +133,10 @@ def _limits(
 
 
 def _require_close(folder: Path, found: dict[str, float], limits: dict[str, float]) -> None:
-    wrong = {
-        name: difference for name, difference in found.items() if not difference <= limits[name]
-    }
+    wrong = {}
+    for name, difference in found.items():
+        if not difference <= limits[name]:
+            wrong[name] = difference
     if wrong:
         raise ModelError(
             f"{folder}: logits differ by {wrong}, wanted at most {limits}; the export is not usable"
@@ -163,10 +164,12 @@ def _require_same_tokenizer(
 @torch.inference_mode()
 def probe_logits(model: Any, probes: list[list[int]]) -> list[torch.Tensor]:
     """(T, V) logits for each probe, on the CPU."""
-    return [
-        model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu()
-        for ids in probes
-    ]
+    made: list[torch.Tensor] = []
+    for ids in probes:
+        made.append(
+            model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu()
+        )
+    return made
 
 
 def _largest(wanted: list[torch.Tensor], got: list[torch.Tensor]) -> float:

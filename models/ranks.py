@@ -23,4 +23,8 @@ def over_ranks(share: dict[Key, Value], world_size: int) -> dict[Key, Value]:
         return share
     shares: list[Any] = [None] * world_size
     torch.distributed.all_gather_object(shares, share)
-    return {key: value for part in shares for key, value in part.items()}
+    found: dict[Key, Value] = {}
+    for part in shares:
+        for key, value in part.items():
+            found[key] = value
+    return found

@@ -84,10 +84,9 @@ def encode_pair(
     """
     start = prompt_ids(tokenizer, prompt)
     finished = (all(finished), all(finished))
-    rows = [
-        _whole(tokenizer, prompt, start, side, whole)
-        for side, whole in zip(sides, finished, strict=True)
-    ]
+    rows = []
+    for side, whole in zip(sides, finished, strict=True):
+        rows.append(_whole(tokenizer, prompt, start, side, whole))
     if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None
     if any(len(row.input_ids) > max_length for row in rows):

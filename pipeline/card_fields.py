@@ -62,10 +62,16 @@ def fields_text(found: list[Field]) -> str:
     """Markdown, every word escaped. Fields that nobody filled are in a line of their own."""
     lines = []
     for field in found:
-        told = [markdown_text(text) for text in (field.stated, *field.found) if text]
+        told = []
+        for text in (field.stated, *field.found):
+            if text:
+                told.append(markdown_text(text))
         if told:
             lines.append(f"**{field.title}:** {' '.join(told)}")
-    empty = [name.replace("_", " ") for name in STATED if not _stated(found, name)]
+    empty = []
+    for name in STATED:
+        if not _stated(found, name):
+            empty.append(name.replace("_", " "))
     if empty:
         lines.append(
             f"**Not stated:** {', '.join(empty)} (`release.card`). Nobody has said for whom, under "
@@ -127,11 +133,10 @@ def _harm(name: str, suite: Json) -> Iterator[str]:
 
 
 def _worst_principle(suite: Json) -> tuple[str, Json] | None:
-    known = [
-        (number, about)
-        for number, about in (suite.get("by_principle") or {}).items()
-        if about["harmfulness"]["mean"] is not None
-    ]
+    known = []
+    for number, about in (suite.get("by_principle") or {}).items():
+        if about["harmfulness"]["mean"] is not None:
+            known.append((number, about))
     return max(known, key=lambda one: float(one[1]["harmfulness"]["mean"])) if known else None
 
 

@@ -183,7 +183,10 @@ def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
 def _review_import(options: argparse.Namespace) -> int:
     from pipeline.run.config_loading import load_config
 
-    files = [Path(word) for word in options.overrides if "=" not in word]
+    files = []
+    for word in options.overrides:
+        if "=" not in word:
+            files.append(Path(word))
     if not files:
         raise PrimumError(
             "no file to read ratings from; name Label Studio's exports or filled-in copies of "

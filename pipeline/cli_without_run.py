@@ -40,19 +40,18 @@ def _measure(options: argparse.Namespace) -> int:
         from pipeline.commands.measure import measure
         from pipeline.measuring.request import Request
 
-        named = {
-            name: getattr(options, name)
-            for name in (
-                "model",
-                "words",
-                "against",
-                "output",
-                "gate",
-                "limit",
-                "kind",
-                "api_key_env",
-            )
-        }
+        named = {}
+        for name in (
+            "model",
+            "words",
+            "against",
+            "output",
+            "gate",
+            "limit",
+            "kind",
+            "api_key_env",
+        ):
+            named[name] = getattr(options, name)
         measure(Request(**named, scorers=options.scorer))
     return 0
 
@@ -66,10 +65,9 @@ def _chat(options: argparse.Namespace) -> int:
     with readable_by(readers(os.environ)):
         from pipeline.commands.chat import Request, chat
 
-        named = {
-            name: getattr(options, name)
-            for name in ("model", "words", "against", "save", "api_key_env")
-        }
+        named = {}
+        for name in ("model", "words", "against", "save", "api_key_env"):
+            named[name] = getattr(options, name)
         chat(Request(**named, scorers=options.scorer))
     return 0
 
@@ -88,9 +86,9 @@ def _push(options: argparse.Namespace) -> int:
     from pipeline.commands.push import Request, allow_network, push
 
     allow_network()
-    named = {
-        name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")
-    }
+    named = {}
+    for name in ("run_dir", "repo", "what", "public", "endpoint"):
+        named[name] = getattr(options, name)
     push(Request(**named))
     return 0
 

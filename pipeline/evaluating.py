@@ -65,7 +65,10 @@ def prompts_of(context: Context) -> list[Prompt]:
             "give more data"
         )
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
-    return [prompt for rows in suites.values() for prompt in rows]
+    kept: list[Prompt] = []
+    for rows in suites.values():
+        kept.extend(rows)
+    return kept
 
 
 def condition_files(config: RunConfig) -> dict[str, str]:
@@ -163,7 +166,10 @@ def measure_policy(
                 )
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
-            plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
+            plain = []
+            for one in mine:
+                if not one.condition and one.prompt.suite in config.dual:
+                    plain.append(one)
             weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
             _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
     if is_wanted(context, scores):
@@ -225,7 +231,11 @@ def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
     """
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
     mine = set(context.share.of(list(places)))
-    return [one for one in asked if (one.prompt.suite, one.prompt.id) in mine]
+    found: list[Asked] = []
+    for one in asked:
+        if (one.prompt.suite, one.prompt.id) in mine:
+            found.append(one)
+    return found
 
 
 def is_wanted(context: Context, shard: Path) -> bool:
@@ -239,15 +249,16 @@ def is_wanted(context: Context, shard: Path) -> bool:
 def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
     ranks = range(context.share.world)
-    made = {
-        row.id: row
-        for rank in ranks
-        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)
-    }
-    scores = [
-        row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)
-    ]
-    completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
+    made = {}
+    for rank in ranks:
+        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion):
+            made[row.id] = row
+    scores = []
+    for rank in ranks:
+        scores.extend(read_records(shard(context, name, SCORES, rank), Score))
+    completions = []
+    for one in asked:
+        completions.append(made[completion_id(one.prompt, name, one.condition)])
     return joined([one.prompt for one in asked], completions, scores)
 
 

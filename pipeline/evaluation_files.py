@@ -36,9 +36,9 @@ def write_evaluation(
     }
     for name, (_, rows) in tables.items():
         write_records(folder / f"{name}.jsonl", rows)
-    described = [
-        Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()
-    ]
+    described = []
+    for name, (record, _) in tables.items():
+        described.append(Table(name, record, {"test": f"{name}.jsonl"}))
     write_readme(folder, "Completions of every policy to the test prompts", described)
     write_json(folder / "results.json", results)
     write_text(folder / "report.md", render_markdown(results))

@@ -113,10 +113,11 @@ def look_for_personal_data(context: Context, measured: Sequence[Json]) -> Person
     measured.
     """
     search, trained = best_search(), trained_on(context)
-    found = [
-        _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
-        for row in trained
-    ]
+    found = []
+    for row in trained:
+        found.append(
+            _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
+        )
     texts = _test_texts(measured)
     open_ones = _passed_on(context) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
@@ -143,11 +144,11 @@ def measured_rows(context: Context) -> list[Json]:
         if completion.condition:
             continue
         by_policy.setdefault(completion.policy, []).append(completion)
-    return [
-        row.to_row()
-        for completions in by_policy.values()
-        for row in joined(prompts, completions, scores)
-    ]
+    made: list[Json] = []
+    for completions in by_policy.values():
+        for row in joined(prompts, completions, scores):
+            made.append(row.to_row())
+    return made
 
 
 def _asked(context: Context) -> list[SuitePrompt]:
@@ -155,7 +156,11 @@ def _asked(context: Context) -> list[SuitePrompt]:
 
 
 def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
-    return {one.kind for text in texts for one in search.find(text)}
+    found: set[str] = set()
+    for text in texts:
+        for one in search.find(text):
+            found.add(one.kind)
+    return found
 
 
 def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
@@ -170,9 +175,11 @@ def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
 
 def _passed_on(context: Context) -> set[Key]:
     """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
-    return {
-        (prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)
-    }
+    found: set[Key] = set()
+    for prompt in _asked(context):
+        if may_be_passed_on(prompt.licence):
+            found.add((prompt.suite, prompt.id))
+    return found
 
 
 def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
@@ -207,11 +214,10 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
         folder / "report.html",
         render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()),
     )
-    of_pairs = [
-        (file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}")
-        for stage in evidence.pairs
-        for file in OF_PAIRS
-    ]
+    of_pairs = []
+    for stage in evidence.pairs:
+        for file in OF_PAIRS:
+            of_pairs.append((file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}"))
     for file, copy in (*COPIES, *of_pairs):
         write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
@@ -228,8 +234,7 @@ def _without_ids(results: Json) -> Json:
     """Ids of rows may be numbers of records; which prompts were refused is for the run's
     readers.
     """
-    kept = [
-        {key: value for key, value in row.items() if key != "over_refused"}
-        for row in results["scoreboard"]
-    ]
+    kept = []
+    for row in results["scoreboard"]:
+        kept.append({key: value for key, value in row.items() if key != "over_refused"})
     return {**results, "scoreboard": kept}

@@ -54,16 +54,15 @@ def about_of(
     scorers: Sequence[Scorer],
 ) -> About:
     """What the page says of the label sets, the scorers and the machine."""
-    sets = {
-        found.name: {
+    sets = {}
+    for found in label_sets:
+        sets[found.name] = {
             "note": found.note,
             "completions": len(found.items),
             "prompts": len({item.group for item in found.items}),
             "pairs": len(found.pairs),
             "left_out": found.left_out,
         }
-        for found in label_sets
-    }
     if request.audit:
         texts = audit_texts(config.seed)
         audit_prompts = len({text_of(row.prompt) for row in texts})
@@ -74,7 +73,10 @@ def about_of(
         "resamples": request.resamples,
         "refits": request.refits,
     }
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
+    judges = []
+    for scorer in scorers:
+        if isinstance(scorer, Reports):
+            judges.append(scorer.report())
     provenance = {
         **asked,
         "judges": judges,
@@ -121,16 +123,14 @@ def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
     lines = []
     for name in sets:
         for metric, words in (*HEADLINES.items(), ("false_alarms", "false alarms")):
-            known = {
-                scorer: found[name][metric]
-                for scorer, found in report.items()
-                if metric in found.get(name, {})
-            }
-            shown = [
-                f"{title_of(scorer)} {entry_text(entry)}"
-                for scorer, entry in known.items()
-                if scorer not in SEEN
-            ]
+            known = {}
+            for scorer, found in report.items():
+                if metric in found.get(name, {}):
+                    known[scorer] = found[name][metric]
+            shown = []
+            for scorer, entry in known.items():
+                if scorer not in SEEN:
+                    shown.append(f"{title_of(scorer)} {entry_text(entry)}")
             if shown and (
                 metric != "false_alarms"
                 or not any("auroc" in found.get(name, {}) for found in report.values())

@@ -18,9 +18,10 @@ from train.over_refusal_limit import HARM, OverRefusalLimit
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
     """Of every pair: "harm", or the benign suite of its prompt."""
     suites = {prompt.id: prompt.suite for prompt in prompts}
-    return [
-        suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs
-    ]
+    made: list[str] = []
+    for pair in pairs:
+        made.append(suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM)
+    return made
 
 
 def limit_of(
@@ -61,14 +62,23 @@ def limit_of(
     def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
         found = rises(dict(row), base, confidence)
         by_end = config.multipliers.follows == "upper_end"
-        return {suite: rise.bound if by_end else rise.difference for suite, rise in found.items()}
+        made: dict[str, float | None] = {}
+        for suite, rise in found.items():
+            made[suite] = rise.bound if by_end else rise.difference
+        return made
 
     return OverRefusalLimit(sizes, rates, measured, config)
 
 
 def _rates(base: dict[str, Any]) -> dict[str, float]:
-    means = {suite: estimate["mean"] for suite, estimate in base["over_refusal_by_suite"].items()}
-    return {suite: mean for suite, mean in means.items() if mean is not None}
+    means = {}
+    for suite, estimate in base["over_refusal_by_suite"].items():
+        means[suite] = estimate["mean"]
+    kept: dict[str, float] = {}
+    for suite, mean in means.items():
+        if mean is not None:
+            kept[suite] = mean
+    return kept
 
 
 def _listed(suites: Any) -> str:

@@ -20,6 +20,7 @@ from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
 from models.layout.collation import Collation
 from models.loading.chat_templates import CHAT_TEMPLATES
+from models.loading.copies import plain_copy
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
@@ -85,11 +86,19 @@ def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
-    files = [file for file in sorted(path.iterdir()) if file.is_file()]
-    large = [file for file in files if file.stat().st_size >= REMEMBERED_FROM]
+    files = []
+    for file in sorted(path.iterdir()):
+        if file.is_file():
+            files.append(file)
+    large = []
+    for file in files:
+        if file.stat().st_size >= REMEMBERED_FROM:
+            large.append(file)
     try:
         known = content_hashes(large, cache_directory() / HASHES)
-        parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
+        parts = {}
+        for file in files:
+            parts[file.name] = known[file] if file in known else sha256_file(file)
     except OSError as error:
         raise ModelError(unreadable(f"{setting}={model.path}", path, error)) from error
     return {f"model {model.path}": sha256_json(parts)}
@@ -233,10 +242,18 @@ def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
 
 
 def trained_policy(
-    start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int
+    start: ModelConfig,
+    adapter: AdapterConfig,
+    state: dict[str, torch.Tensor],
+    *,
+    seed: int,
+    known: Any = None,
 ) -> Any:
-    """The starting policy with trained tensors put in, adapter still apart."""
-    model = adapt(load_model(start), adapter, seed=seed)
+    """The starting policy with trained tensors put in, adapter still apart; of `known`, a model
+    that began as it, where there is one.
+    """
+    base = load_model(start) if known is None else plain_copy(known, start)
+    model = adapt(base, adapter, seed=seed)
     adapter_on(model).restore(model, state)
     return model.eval()
 
@@ -244,12 +261,17 @@ def trained_policy(
 def trained_for_generation(
     config: RunConfig,
     start: ModelConfig,
-    adapter: AdapterConfig,
     state: dict[str, torch.Tensor],
     generation: GenerationConfig,
+    known: Any = None,
 ) -> Any:
-    if not state:
+    """The policy with trained tensors put in, merged, where and in what type it generates; without
+    any it is the starting policy.
+    """
+    if state:
+        trained = trained_policy(start, config.model.adapter, state, seed=config.seed, known=known)
+        return merge(trained, generation_dtype(generation)).to(device(config))
+    if known is None or spread_over_gpus(config):
         return generating(config, start, generation)[0]
-    return merge(
-        trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation)
-    ).to(device(config))
+    plain = plain_copy(known, start).to(generation_dtype(generation))
+    return plain.requires_grad_(False).to(device(config))

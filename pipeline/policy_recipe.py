@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.config import ModelConfig
 from models.layout.collation import Collation
 from records.contracts import Scorer
+from train.engine.optimisation import Optimisation, OptimiserConfig
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eval.scoreboard import Follower
     from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
+    from train.engine.rows import TrainingRows
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ class Training:
     """One policy training: where it starts, on what, and for how long."""
 
     start: ModelConfig
-    rows_of: Callable[[Any, Collation], Any]
-    """Rows with `lengths`, `weights` and `collate`, from (tokenizer, how token rows become a
-    batch)."""
-    module_of: Callable[[Any, dict[str, Any]], TrainedModule]
-    """The LightningModule from (adapted model, optimisation settings)."""
+    rows_of: Callable[[Any, Collation], TrainingRows]
+    """From (tokenizer, how token rows become a batch)."""
+    module_of: Callable[[Any, Optimisation], TrainedModule]
+    """From (adapted model, how its weights move)."""
+    learning_rate: float
+    optimiser: OptimiserConfig
     epochs: int
     global_batch_size: int
     before: list[dict[str, Any]] = field(default_factory=list)

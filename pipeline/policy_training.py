@@ -12,9 +12,7 @@ from safetensors.torch import load_file
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
-from models.adapters.trained import trainable_state
-from models.loading.load import load_tokenizer
-from models.ranks import is_sharded
+from models.loading.load import LanguageModel, load_tokenizer
 from pipeline.harm_model import ACCEPTS, AUDITED, harm_model
 from pipeline.policies import (
     HARDWARE,
@@ -34,18 +32,16 @@ from records.stage_folder import write_json
 from reward.scorers import RefusalRule
 from train.config import loads_sharded
 from train.engine.candidates import candidate_steps
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
-    import pytorch_lightning as pl
-
     from eval.scoreboard import Scoreboard
     from train.engine.batches import BatchPlan
+    from train.engine.rows import TrainingRows
 
 MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
 """What of the eval block a training stage depends on: how its scoreboard measures."""
-TRAINED_BY = tuple(
-    f"trainer.{name}" for name in ("precision", "gradient_clip_norm", "weight_decay", "warmup")
-)
+TRAINED_BY = ("trainer.precision",)
 """What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a
 job may go on with others."""
 
@@ -70,14 +66,13 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     context.say(
         f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps"
     )
-    optimisation = {
-        "weight_decay": config.trainer.weight_decay,
-        "warmup": config.trainer.warmup,
-        "total_steps": total_steps,
-    }
+    optimisation = Optimisation(
+        learning_rate=training.learning_rate, total_steps=total_steps, optimiser=training.optimiser
+    )
     module = training.module_of(model, optimisation)
     steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
-    scoreboard = _scoreboard(context, training, steps)
+    policy = LanguageModel(None if load else model, tokenizer)
+    scoreboard = _scoreboard(context, training, policy, steps)
     loggers = training_loggers(context, training)
     fit(
         module,
@@ -96,12 +91,15 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         load=load,
         measured_within=steps,
     )
-    summary = _keep_best(context, training, scoreboard, total_steps) if context.rank == 0 else {}
+    summary = {}
+    if context.rank == 0:
+        summary = _keep_best(context, training, policy, scoreboard)
+        summary["total_steps"] = total_steps
     end_recording(context, loggers[1:])
     return summary
 
 
-def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
+def _plan(context: Context, training: Training, rows: TrainingRows) -> BatchPlan:
     if training.plan_of:
         return training.plan_of(rows)
     from train.engine.trainer import batch_plan
@@ -116,8 +114,11 @@ def _plan(context: Context, training: Training, rows: Any) -> BatchPlan:
     )
 
 
-def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) -> Scoreboard:
+def _scoreboard(
+    context: Context, training: Training, policy: LanguageModel, steps: tuple[int, ...]
+) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
+    from train.engine.weights import state_of
 
     config = context.config
     prompts = context.read(PROMPTS.of("val"))
@@ -132,9 +133,7 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
         ]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
-        return trained_for_generation(
-            config, training.start, config.model.adapter, state, generation
-        )
+        return trained_for_generation(config, training.start, state, generation, policy.model)
 
     known = [] if training.watch else training.before
     first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
@@ -143,7 +142,7 @@ def _scoreboard(context: Context, training: Training, steps: tuple[int, ...]) ->
         generation,
         scorers,
         config.eval.confidence,
-        load_tokenizer(training.start),
+        policy.tokenizer,
         policy_of,
         context.say,
         first_row=first_row,
@@ -162,26 +161,8 @@ def _harm_model(context: Context, training: Training) -> Scorer:
     return harm_model(context, context.config.eval.generation)
 
 
-def state_of(module: pl.LightningModule) -> dict[str, torch.Tensor]:
-    """The trained tensors, whole.
-
-    Where they are sharded all ranks must call it, and rank 0 alone gets them, one after the other.
-    """
-    if not is_sharded(module.model):
-        return trainable_state(module.model)
-    from train.engine.deepspeed_strategy import gathered
-
-    whole = {}
-    for name, parameter in module.model.named_parameters():
-        if parameter.requires_grad:
-            with gathered([parameter]):
-                if module.trainer.is_global_zero:
-                    whole[name] = parameter.detach().cpu().clone()
-    return whole
-
-
 def _keep_best(
-    context: Context, training: Training, scoreboard: Scoreboard, total_steps: int
+    context: Context, training: Training, trained: LanguageModel, scoreboard: Scoreboard
 ) -> dict[str, Any]:
     from eval.scoreboard import epoch_file
     from models.export import differences, export_policy
@@ -202,15 +183,19 @@ def _keep_best(
         raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
     state = load_file(chosen)
     policy = trained_policy(
-        training.start, context.config.model.adapter, state, seed=context.config.seed
+        training.start,
+        context.config.model.adapter,
+        state,
+        seed=context.config.seed,
+        known=trained.model,
     )
     report = export_policy(
         policy,
-        load_tokenizer(training.start),
+        trained.tokenizer,
         context.path,
         lineage(context.config, training.began_with),
     )
     context.say(
         f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}"
     )
-    return {"epoch": epoch, "optimiser_steps": steps, "total_steps": total_steps}
+    return {"epoch": epoch, "optimiser_steps": steps}

@@ -5,7 +5,7 @@ objective.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from data_prep.pairs.expert_labels import common_ratings, read_labels
 from data_prep.review.items import item_id
@@ -17,6 +17,7 @@ from reward.config import RewardConfig
 from reward.model.examples import CONTINUED, RewardExample
 from reward.model.labels import HarmLabel, factor_labels, rule_labels, with_people
 from reward.model.network import HarmfulnessNetwork
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from reward.model.preferences import PairModule, PairRows
@@ -36,8 +37,14 @@ def labels_for(
     # scikit-learn takes a second, which only the work needs.
     from reward.factors.teacher import WordsTeacher  # noqa: PLC0415
 
-    harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
-    asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
+    harmful = set()
+    for demo in demonstrations:
+        if demo.kind == "harmful":
+            harmful.add(demo.id)
+    asked = []
+    for made in completions:
+        if made.prompt_id in harmful and made.policy != CONTINUED:
+            asked.append(made)
     labels = (
         rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
     )
@@ -105,12 +112,15 @@ def training_of(
 
 
 def made_module(
-    training: Training, network: HarmfulnessNetwork, optimisation: dict[str, Any]
+    training: Training, network: HarmfulnessNetwork, config: RewardConfig, steps: int
 ) -> RewardModule | PairModule:
     """The module that trains the network on these rows."""
     from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415  as above
 
-    module = training.module_of(network, **optimisation)
+    optimisation = Optimisation(
+        learning_rate=config.learning_rate, total_steps=steps, optimiser=config.optimiser
+    )
+    module = training.module_of(network, optimisation)
     if isinstance(module, RewardModule) and isinstance(training.rows, RewardRows):
         module.sides = training.rows.sides
     return module

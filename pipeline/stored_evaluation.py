@@ -55,7 +55,9 @@ class StoredEvaluation:
         folder = self.path.parent
         if not all(path.is_file() for table in TABLES for path in table.paths(folder)):
             return []
-        prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
+        prompts = {}
+        for prompt in MEASURED_PROMPTS.read(folder):
+            prompts[(prompt.suite, prompt.id)] = prompt
         made: list[Completion] = MEASURED_COMPLETIONS.read(folder)
         lost = sum((row.suite, row.prompt_id) not in prompts for row in made)
         if lost:

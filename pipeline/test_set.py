@@ -21,7 +21,10 @@ def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
     """
     name = set_hash(prompts)
     run = read_json(context.path / "run.json")
-    recipe = {key: value for key, value in run["config"].items() if key not in NO_RECIPE}
+    recipe = {}
+    for key, value in run["config"].items():
+        if key not in NO_RECIPE:
+            recipe[key] = value
     opening = Opening(
         kind="evaluation",
         run=sha256_json({"recipe": recipe, "seed": run["seed"]}),

@@ -39,4 +39,7 @@ def completion_of(row: Row, number: int) -> Completion:
 
 def messages_of(messages: Sequence[Mapping[str, str]]) -> list[Message]:
     """As records hold them."""
-    return [Message(role=message["role"], content=message["content"]) for message in messages]
+    found: list[Message] = []
+    for message in messages:
+        found.append(Message(role=message["role"], content=message["content"]))
+    return found

@@ -65,7 +65,8 @@ def _pair(row: dict[str, Any]) -> Pair:
     }
     unknown: dict[str, Any] = {"chosen_score": 1.0, "rejected_score": 5.0, "margin": 4.0}
     return Pair(
-        id=stable_id(name, text_of(sides[0]), text_of(sides[1])), prompt=prompt, chosen=sides[0], rejected=sides[1],
+        id=stable_id(name, text_of(sides[0]), text_of(sides[1])), prompt=prompt, chosen=sides[0],
+        rejected=sides[1],
         prompt_id=name, kind=kind, split="train", **sources, **unknown,
     )  # fmt: skip
 

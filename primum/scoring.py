@@ -47,7 +47,10 @@ def score(rows: Iterable[Row], *, scorers: Iterable[Scorer] | None = None) -> li
     found: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for each in score_with(asked, completions):
         found[each.completion_id][each.scorer] = each
-    return [Verdict(id=completion.id, scores=found[completion.id]) for completion in completions]
+    made: list[Verdict] = []
+    for completion in completions:
+        made.append(Verdict(id=completion.id, scores=found[completion.id]))
+    return made
 
 
 def refusal(text: str) -> Literal["full", "partial", "none"]:

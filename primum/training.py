@@ -15,6 +15,7 @@ from records.errors import ArtifactError, RecordError
 from records.rows import Pair, read_json_lines
 from train.config import DpoConfig, TrainerConfig
 from train.engine.hardware import use_cpu
+from train.engine.optimisation import Optimisation
 
 
 def train_dpo(
@@ -57,12 +58,12 @@ def train_dpo(
     )
     planned: dict[str, Any] = {"epochs": settings.epochs, "seed": seed}
     plan = batch_plan(rows, hardware, global_batch_size=settings.global_batch_size, **planned)
-    optimisation: dict[str, Any] = {
-        "weight_decay": hardware.weight_decay,
-        "warmup": hardware.warmup,
-        "total_steps": settings.epochs * plan.steps_per_epoch,
-    }
-    module = DpoModule(network, settings, **optimisation)
+    optimisation = Optimisation(
+        learning_rate=settings.learning_rate,
+        total_steps=settings.epochs * plan.steps_per_epoch,
+        optimiser=settings.optimiser,
+    )
+    module = DpoModule(network, settings, optimisation)
     metrics, work = folder / "metrics.jsonl", folder / "work"
     fit(
         module,

@@ -53,11 +53,14 @@ _EMPTY_WORDS = {
 }
 _EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
-    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|forbidden|not)\b"
-    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
+    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|"
+    r"forbidden|not)\b"
+    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|"
+    r"\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
 )
 _ALLOWED = re.compile(
-    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|postgresql|public-domain|wtfpl)(?:-.*)?"
+    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|"
+    r"postgresql|public-domain|wtfpl)(?:-.*)?"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
 
@@ -110,8 +113,12 @@ def same_licence(one: str, other: str) -> bool:
     (True, False)
     """
     words = _words(one), _words(other)
-    versions = [{word for word in side if word[0].isdigit()} for side in words]
-    names = [[word for word in side if not word[0].isdigit()] for side in words]
+    versions = []
+    for side in words:
+        versions.append({word for word in side if word[0].isdigit()})
+    names = []
+    for side in words:
+        names.append([word for word in side if not word[0].isdigit()])
     return names[0] == names[1] and (versions[0] == versions[1] or not all(versions))
 
 
@@ -144,11 +151,18 @@ def union(parts: Iterable[Mapping[str, Iterable[str]]]) -> Restrictions:
 
 def for_weights(restrictions: Restrictions) -> Restrictions:
     """Without what binds only those who quote evaluation rows."""
-    return {key: names for key, names in restrictions.items() if key != MEASURED_ONLY}
+    made = {}
+    for key, names in restrictions.items():
+        if key != MEASURED_ONLY:
+            made[key] = names
+    return made
 
 
 def sentences(restrictions: Restrictions) -> list[str]:
-    return [SENTENCES[key].format(names=", ".join(names)) for key, names in restrictions.items()]
+    kept: list[str] = []
+    for key, names in restrictions.items():
+        kept.append(SENTENCES[key].format(names=", ".join(names)))
+    return kept
 
 
 def released_licence(restrictions: Restrictions, base: str) -> str:
@@ -203,10 +217,18 @@ def _words(licence: str) -> list[str]:
     for pattern, plain in _SPELLINGS:
         text = re.sub(pattern, plain, text)
     words = re.findall(r"[a-z]+|\d+(?:\.\d+)*", text)
-    return [re.sub(r"(\.0)+$", "", word) for word in words if word not in _EMPTY_WORDS]
+    found: list[str] = []
+    for word in words:
+        if word not in _EMPTY_WORDS:
+            found.append(re.sub(r"(\.0)+$", "", word))
+    return found
 
 
 def _ordered(found: Mapping[str, set[str]]) -> Restrictions:
     told = {key: found.get(key, set()) for key in SENTENCES}
     told[MEASURED_ONLY] -= told[NON_COMMERCIAL]
-    return {key: sorted(names) for key, names in told.items() if names}
+    made = {}
+    for key, names in told.items():
+        if names:
+            made[key] = sorted(names)
+    return made

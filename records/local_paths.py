@@ -32,7 +32,10 @@ class LocalPaths:
     def hidden_in(self, value: Any) -> Any:
         """The same of every text in a JSON value, keys among them."""
         if isinstance(value, dict):
-            return {self.hidden(key): self.hidden_in(inner) for key, inner in value.items()}
+            kept = {}
+            for key, inner in value.items():
+                kept[self.hidden(key)] = self.hidden_in(inner)
+            return kept
         if isinstance(value, list):
             return [self.hidden_in(inner) for inner in value]
         return self.hidden(value) if isinstance(value, str) else value
@@ -51,4 +54,8 @@ def _spelled(paths: Iterable[str]) -> set[str]:
                 os.path.realpath(path),
                 path.rstrip("/"),
             }
-    return {path for path in found if path.startswith("/") and path != "/"}
+    made: set[str] = set()
+    for path in found:
+        if path.startswith("/") and path != "/":
+            made.add(path)
+    return made

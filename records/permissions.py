@@ -66,7 +66,10 @@ def make_passable(folder: Path) -> None:
     """Make a run's folder: others may pass through it to a release in it, and not list it; folders
     above it are usual ones.
     """
-    missing = [place for place in (folder, *folder.absolute().parents) if not place.exists()]
+    missing = []
+    for place in (folder, *folder.absolute().parents):
+        if not place.exists():
+            missing.append(place)
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing[1:]:
         # A folder may have its group from the one above it.

@@ -62,11 +62,10 @@ class Record:
         """Raises ValueError that names unknown and missing fields."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(row) - set(fields))
-        required = {
-            n
-            for n, f in fields.items()
-            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        }
+        required = set()
+        for n, f in fields.items():
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+                required.add(n)
         missing = sorted(required - set(row))
         if unknown or missing:
             raise ValueError(

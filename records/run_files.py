@@ -84,7 +84,10 @@ class RunFile(Generic[RecordT]):
         """
         if self.record is None:
             raise TypeError(f"{self.name} holds no rows")
-        return [row for path in self.paths(folder) for row in read_records(path, self.record)]
+        found: list[RecordT] = []
+        for path in self.paths(folder):
+            found.extend(read_records(path, self.record))
+        return found
 
 
 def whole(stage: str) -> RunFile[Record]:

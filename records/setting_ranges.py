@@ -253,7 +253,10 @@ def _fields(cls: type) -> dict[str, _Field]:
 def _field(kind: Any, entry: Field[Any]) -> _Field:
     optional = many = False
     if get_origin(kind) in (Union, types.UnionType):
-        inner = [arg for arg in get_args(kind) if arg is not type(None)]
+        inner = []
+        for arg in get_args(kind):
+            if arg is not type(None):
+                inner.append(arg)
         optional, kind = len(inner) < len(get_args(kind)), inner[0] if len(inner) == 1 else kind
     if get_origin(kind) in (list, dict):
         many, kind = True, get_args(kind)[-1]

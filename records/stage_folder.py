@@ -170,11 +170,10 @@ class StageDirectory:
                 "move it away, or link the whole run_dir"
             )
         shelf.mkdir(exist_ok=True)
-        numbers = [
-            int(p.name[len(self.name) + 1 :])
-            for p in shelf.glob(f"{self.name}-*")
-            if p.name[len(self.name) + 1 :].isdigit()
-        ]
+        numbers = []
+        for p in shelf.glob(f"{self.name}-*"):
+            if p.name[len(self.name) + 1 :].isdigit():
+                numbers.append(int(p.name[len(self.name) + 1 :]))
         moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
         self.path.rename(moved)
         return moved
@@ -205,7 +204,10 @@ class StageDirectory:
         self._require_no_links()
         # Of a kill at this very place:
         self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)
-        names = [name for name in self._contents().files if name != self.manifest_path.name]
+        names = []
+        for name in self._contents().files:
+            if name != self.manifest_path.name:
+                names.append(name)
         manifest = {
             "stage": self.name,
             "schema_version": SCHEMA_VERSION,
@@ -279,11 +281,10 @@ class StageDirectory:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
         if strays := self.strays():
             raise ArtifactError(strays)
-        wanted = {
-            name: entry.sha256
-            for name, entry in self.manifest().files.items()
-            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))
-        }
+        wanted = {}
+        for name, entry in self.manifest().files.items():
+            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/")):
+                wanted[name] = entry.sha256
         if not wanted:
             raise ArtifactError(f"{self.path}: holds no {part}; run `primum {self.name}` again")
         return sha256_json(wanted)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from models.config import AdapterConfig
 from records.setting_ranges import MANY, Ranged, ranged
+from train.engine.optimisation import OptimiserConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class RewardConfig(Ranged):
     """Of fine-tuning, once the head is fitted on the frozen layers. 0 leaves it at that, which
     costs nothing where examples are few."""
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     max_examples: int | None = ranged(None, at_least=2, at_most=MANY)
     """At most this many training examples, both labels kept in proportion."""
@@ -40,6 +42,18 @@ class RewardConfig(Ranged):
     """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful answer
     behind a refusal opening, still harmful; a safe answer without its opening, still harmless
     (docs/reward_model.md)."""
+    calibration: Literal["platt", "isotonic", "chosen"] = "platt"
+    """How logits become chances, on one half of the validation prompts. platt: a line and an
+    intercept. isotonic: any rising line (not with objective=ordinal); it makes ties, and wants many
+    harmful rows. chosen: the one with less log loss on groups of prompts left out."""
     min_auroc: float = ranged(0.8, at_least=0, at_most=1)
     """The lower end of the held-out AUROC's interval below which the stage fails: scores of such a
     model would mean little."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective == "ordinal" and self.calibration == "isotonic":
+            raise ValueError(
+                "reward.calibration=isotonic has one line and reward.objective=ordinal four "
+                "thresholds; use platt with ordinal, or another objective"
+            )

@@ -52,15 +52,17 @@ class RuleAsHarm:
         self.name = name
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        return [
-            replace(
-                score,
-                id=score_id(row, self.name),
-                scorer=self.name,
-                value=float(score.label == "none"),
+        made: list[Score] = []
+        for row, score in zip(completions, RefusalRule().score(completions), strict=True):
+            made.append(
+                replace(
+                    score,
+                    id=score_id(row, self.name),
+                    scorer=self.name,
+                    value=float(score.label == "none"),
+                )
             )
-            for row, score in zip(completions, RefusalRule().score(completions), strict=True)
-        ]
+        return made
 
 
 class HarmAndRule:
@@ -73,10 +75,10 @@ class HarmAndRule:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         refusals = RefusalRule().score(completions)
-        return [
-            replace(score, label=rule.label)
-            for score, rule in zip(self.harm.score(completions), refusals, strict=True)
-        ]
+        kept: list[Score] = []
+        for score, rule in zip(self.harm.score(completions), refusals, strict=True):
+            kept.append(replace(score, label=rule.label))
+        return kept
 
 
 def _reward_model(name: str, folder: Path, around: Surroundings) -> HarmfulnessScorer:
@@ -96,7 +98,10 @@ class FileScorer:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         wanted = {row.id for row in completions}
-        found = [score for score in self.scores if score.completion_id in wanted]
+        found = []
+        for score in self.scores:
+            if score.completion_id in wanted:
+                found.append(score)
         missing = wanted - {score.completion_id for score in found}
         reason = f"no score in {self.path.name}"
         return found + [
@@ -207,7 +212,10 @@ def _last(path: Path) -> str:
     """The last part of a path that tells one reward model from another: RUN of
     RUN/reward/reward_model.
     """
-    parts = [part for part in path.parts if part not in ("reward", "reward_model", "/")]
+    parts = []
+    for part in path.parts:
+        if part not in ("reward", "reward_model", "/"):
+            parts.append(part)
     return (parts[-1] if parts else path.name).split(".")[0]
 
 
@@ -227,7 +235,10 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
         return [f"{option} {kind}={path}: no such file; give the path of the file"]
     if entry.takes == "FOLDER" and not place.is_dir():
         return [f"{option} {kind}={path}: no such folder; give the path of the folder"]
-    missing = [name for name in entry.holds if not (place / name).is_file()]
+    missing = []
+    for name in entry.holds:
+        if not (place / name).is_file():
+            missing.append(name)
     if missing:
         return [
             f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a "
@@ -244,11 +255,12 @@ def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Score
             loaded.append(scorer.load(around))
         except PrimumError as error:
             faults += error.faults
-    twice = [name for name, count in Counter(scorer.name for scorer in loaded).items() if count > 1]
-    faults += [
-        f"two scorers are called {name}; give the judge another name in its settings"
-        for name in twice
-    ]
+    twice = []
+    for name, count in Counter(scorer.name for scorer in loaded).items():
+        if count > 1:
+            twice.append(name)
+    for name in twice:
+        faults.append(f"two scorers are called {name}; give the judge another name in its settings")
     if faults:
         raise ModelError(faults)
     return loaded

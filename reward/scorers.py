@@ -24,15 +24,17 @@ class RefusalRule:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """One score a completion, in their order; an empty completion does not refuse."""
-        return [
-            Score(
-                id=score_id(completion, self.name),
-                completion_id=completion.id,
-                scorer=self.name,
-                label=refusal(text_of(completion.completion)),
+        made: list[Score] = []
+        for completion in completions:
+            made.append(
+                Score(
+                    id=score_id(completion, self.name),
+                    completion_id=completion.id,
+                    scorer=self.name,
+                    label=refusal(text_of(completion.completion)),
+                )
             )
-            for completion in completions
-        ]
+        return made
 
 
 def score_id(completion: Completion, scorer: str) -> str:

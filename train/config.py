@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from records.setting_ranges import MANY, Ranged, ranged
+from train.engine.optimisation import OptimiserConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig(Ranged):
-    """Hardware and bookkeeping, shared by every training stage."""
+    """Hardware and bookkeeping, shared by every training stage.
+
+    How weights move is each method's own: `optimiser`.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = ranged(1, at_least=1, at_most=10_000)
@@ -38,11 +42,6 @@ class TrainerConfig(Ranged):
     gradient_checkpointing: bool = False
     """Keep each layer's input only and compute the rest again in the backward pass: a third more
     arithmetic, a fraction of the memory."""
-    gradient_clip_norm: float = ranged(1.0, above=0, at_most=1_000_000)
-    weight_decay: float = ranged(0.0, at_least=0, at_most=1)
-    warmup: float = ranged(0.1, at_least=0, below=1)
-    """Share of all steps over which the learning rate rises; a cosine brings it to zero after
-    that."""
     checkpoint_every_steps: int = ranged(10, at_least=1, at_most=MANY)
     """A killed stage loses at most this many optimiser steps."""
     cpu_threads: int | None = ranged(None, at_least=1, at_most=1024)
@@ -126,6 +125,7 @@ class SftConfig(Ranged):
 
     epochs: int = ranged(2, at_least=1, at_most=10_000)
     learning_rate: float = ranged(2e-4, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     benign_answers: Literal["base", "reference", "both"] = "base"
     """Benign replay: the base policy's own answer where it does not refuse (keeps what the model
@@ -185,6 +185,7 @@ class DpoConfig(Ranged):
     ones, about k balances."""
     epochs: int = ranged(1, at_least=1, at_most=10_000)
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     candidates_per_epoch: int = ranged(1, at_least=1, at_most=1000)
     """How often in an epoch the policy is measured on validation prompts and offered to the choice,
@@ -221,9 +222,10 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
         "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the "
         "two out"
     )
-    faults = [
-        f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]
-    ]
+    faults = []
+    for name, value in given.items():
+        if value != neutral[name]:
+            faults.append(f"dpo.{name}={value} {needs}")
     if not config.desirable_weight and not config.undesirable_weight:
         faults.append(
             "dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt"

@@ -21,6 +21,7 @@ from models.layout.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.losses import KtoTerms, kto_loss
 
 
@@ -42,6 +43,8 @@ class KtoRows:
 
     ReferencePass fills in the reference's log-probabilities of both.
     """
+
+    units: Sequence[int] | None = None
 
     def __init__(
         self,
@@ -117,9 +120,13 @@ class KtoModule(TrainedModule):
     """Metrics carry TRL's names."""
 
     def __init__(
-        self, model: Any, config: DpoConfig, rows: KtoRows | None = None, **optimisation: Any
+        self,
+        model: Any,
+        config: DpoConfig,
+        optimisation: Optimisation,
+        rows: KtoRows | None = None,
     ) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        super().__init__(model, optimisation)
         self.config, self.rows = config, rows
         self.kl = torch.zeros(())
 

@@ -44,14 +44,20 @@ class OverRefusalLimit:
         self.sizes = [sizes.get(name, 0) for name in self.names]
         self.start = min(config.multipliers.start, config.multipliers.cap)
         self.rises = rises
-        limits = {suite: config.over_refusal_limit for suite in self.names[1:] if suite in held}
+        limits = {}
+        for suite in self.names[1:]:
+            if suite in held:
+                limits[suite] = config.over_refusal_limit
         ascent = Ascent(rate=config.multipliers.rate, cap=config.multipliers.cap)
         self.multipliers = Multipliers(limits, ascent, start=config.multipliers.start)
 
     @property
     def values(self) -> dict[str, float]:
         """The multiplier of every suite."""
-        return {suite: self.multipliers.values.get(suite, self.start) for suite in self.names[1:]}
+        found: dict[str, float] = {}
+        for suite in self.names[1:]:
+            found[suite] = self.multipliers.values.get(suite, self.start)
+        return found
 
     def weights(self) -> Tensor:
         """(groups,) what each pair of a group counts in a mean over all pairs: multiplier x all

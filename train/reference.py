@@ -12,7 +12,7 @@ import sys
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -28,8 +28,20 @@ from train.config import TrainerConfig, loads_sharded
 from train.engine.batches import within_budget
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.preemption_signal import heard
+from train.engine.rows import TrainingRows
 
 Logps = dict[str, float]
+
+
+class ReferencedRows(TrainingRows, Protocol):
+    """Rows whose loss compares them with a reference."""
+
+    @property
+    def sides(self) -> list[TokenRow]:
+        """Every token row whose reference is wanted."""
+
+    def set_reference(self, logps: list[float]) -> None:
+        """Their log-probabilities, in that order."""
 
 
 class Store(NamedTuple):
@@ -76,7 +88,9 @@ def reference_logps(
     """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows
     found in `folder` are not computed.
     """
-    sides = [side for pair in pairs for side in pair]
+    sides: list[TokenRow] = []
+    for pair in pairs:
+        sides.extend(pair)
     store, rows = Store(folder), _by_key(sides)
     known = store.read()
     known |= _compute(
@@ -90,15 +104,14 @@ class ReferencePass(pl.Callback):
     """Fills in the reference of preference rows before training: every rank computes its share, and
     all have all.
 
-    `rows` has `sides`, the token rows, and `set_reference`, which takes their log-probabilities in
-    that order.
+    See `ReferencedRows` for what it asks of them.
 
     Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed
     stage too sees the policy of step 0. A sharded model answers only once DeepSpeed holds it; there
     a checkpoint is loaded after `on_fit_start`.
     """
 
-    def __init__(self, rows: Any, config: TrainerConfig, folder: Path) -> None:
+    def __init__(self, rows: ReferencedRows, config: TrainerConfig, folder: Path) -> None:
         self.rows, self.config, self.store = rows, config, Store(folder)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:

@@ -39,7 +39,10 @@ def citations_of(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
 
 
 def licence_of(source: SourceConfig, rows: Sequence[Prompt]) -> str:
-    found = {row.licence or "unknown" for row in rows if row.source == source.name}
+    found = set()
+    for row in rows:
+        if row.source == source.name:
+            found.add(row.licence or "unknown")
     return ", ".join(sorted(found)) or source.terms.licence
 
 
@@ -52,19 +55,24 @@ def licences_of(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> tupl
 def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> list[str]:
     """What a reader must heed before anything of the set, or trained on it, is passed on."""
     licences = {source.name: licence_of(source, rows) for source in sources}
-    closed = [
-        name
-        for name, licence in licences.items()
-        if any(map(is_non_commercial, licence.split(", ")))
-    ]
-    unknown = [name for name, licence in licences.items() if UNKNOWN_LICENCE in licence]
-    tested = [source.name for source in sources if source.is_for_evaluation]
-    unnamed = [
-        s.name
-        for s in sources
-        if s.format in GENERIC
-        and any(row.source == s.name and row.generator == "human" for row in rows)
-    ]
+    closed = []
+    for name, licence in licences.items():
+        if any(map(is_non_commercial, licence.split(", "))):
+            closed.append(name)
+    unknown = []
+    for name, licence in licences.items():
+        if UNKNOWN_LICENCE in licence:
+            unknown.append(name)
+    tested = []
+    for source in sources:
+        if source.is_for_evaluation:
+            tested.append(source.name)
+    unnamed = []
+    for s in sources:
+        if s.format in GENERIC and any(
+            row.source == s.name and row.generator == "human" for row in rows
+        ):
+            unnamed.append(s.name)
     notes = [
         (closed, "Not for commercial use, and a model trained on it is marked so: {}."),
         (
@@ -74,28 +82,34 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
         (tested, "For evaluation only, all of it in the test split: {}."),
         (unnamed, "The generator `human` also stands where a row names none: {}."),
     ]
-    asked = [
-        markdown_text(f"{source.name}: {source.terms.note}.")
-        for source in sources
-        if source.terms.note
-    ]
-    found = [text.format(markdown_text(", ".join(names))) for names, text in notes if names]
+    asked = []
+    for source in sources:
+        if source.terms.note:
+            asked.append(markdown_text(f"{source.name}: {source.terms.note}."))
+    found = []
+    for names, text in notes:
+        if names:
+            found.append(text.format(markdown_text(", ".join(names))))
     return ["Each row keeps the licence of its source.", *found, *asked]
 
 
 def split_table(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) -> str:
     """One line a suite or pair type; under a principle its count in each split."""
     principles = sorted({row.principle for _, row in rows if row.principle is not None})
-    present = [split for split in SPLITS if any(row.split == split for _, row in rows)]
+    present = []
+    for split in SPLITS:
+        if any(row.split == split for _, row in rows):
+            present.append(split)
     counts = Counter((name, row.split, row.principle) for name, row in rows)
     counts.update(("all", row.split, row.principle) for _, row in rows)
     lines: list[tuple[object, ...]] = []
     for name in (*sorted({name for name, _ in rows}), "all"):
-        totals = [
-            sum(counts[name, split, principle] for principle in (*principles, None))
-            for split in present
-        ]
-        shares = [[counts[name, split, number] for split in present] for number in principles]
+        totals = []
+        for split in present:
+            totals.append(sum(counts[name, split, principle] for principle in (*principles, None)))
+        shares = []
+        for number in principles:
+            shares.append([counts[name, split, number] for split in present])
         lines.append(
             (name, *totals, *("/".join(map(str, share)) if any(share) else "-" for share in shares))
         )

@@ -74,11 +74,9 @@ def require_complete(card: DataCard) -> None:
         if not value or (isinstance(value, str) and not value.strip()):
             empty.append(name)
         elif name in HEADINGS and not isinstance(value, str):
-            empty += [
-                f"{name} of {about or 'the whole set'}"
-                for about, sentence in value
-                if not sentence.strip()
-            ]
+            for about, sentence in value:
+                if not sentence.strip():
+                    empty.append(f"{name} of {about or 'the whole set'}")
     if empty:
         raise RecordError(
             [

@@ -67,12 +67,15 @@ def pairs_card(
     """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from,
     `raters` the experts whose ratings count.
     """
-    sources = [
-        source for source in config.sources if any(row.source == source.name for row in prompts)
-    ]
+    sources = []
+    for source in config.sources:
+        if any(row.source == source.name for row in prompts):
+            sources.append(source)
     source_of = {row.id: row.source for row in prompts}
     counts = Counter(source_of[pair.prompt_id] for pair in pairs)
-    rows = [(source.name, licence_of(source, prompts), counts[source.name]) for source in sources]
+    rows = []
+    for source in sources:
+        rows.append((source.name, licence_of(source, prompts), counts[source.name]))
     people = _by_experts(raters) if raters else BY_NOBODY
     decided = (
         f"which of two answers is preferred was decided {people.decided}: scored by "

@@ -87,8 +87,8 @@ def prompts_card(
         decided=shared_facts(config.sources, "decided"),
         principles=shared_facts(config.sources, "principles"),
         written=shared_facts(config.sources, "written"),
-        splits=(
-            f"{split_table([(row.suite, row) for row in prompts], 'suite')}\n\n{_groups(config, prompts)}"
+        splits="\n\n".join(
+            [split_table([(row.suite, row) for row in prompts], "suite"), _groups(config, prompts)]
         ),
         left_out=(*_losses(config.sources, kept, dropped, rows_read), ("", _compared(compared))),
         not_represented=shared_facts(config.sources, "not_represented"),
@@ -138,9 +138,10 @@ def _losses(
     held = Counter(row.source for row in kept)
     facts = []
     for source in sources:
-        lost = {
-            reason: count for (name, reason), count in sorted(counts.items()) if name == source.name
-        }
+        lost = {}
+        for (name, reason), count in sorted(counts.items()):
+            if name == source.name:
+                lost[reason] = count
         sentence = (
             f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} "
             "left out"
@@ -161,7 +162,10 @@ def _compared(compared: Mapping[str, int]) -> str:
 
 
 def _limits(lint: Mapping[str, Any]) -> Facts:
-    found = [("", _fault(kind, lint)) for kind in FAULT_KINDS if lint["fault_counts"].get(kind)]
+    found = []
+    for kind in FAULT_KINDS:
+        if lint["fault_counts"].get(kind):
+            found.append(("", _fault(kind, lint)))
     facts = [
         *(found or [("", "the linter found nothing (lint.json)")]),
         ("", "a rate measured on a small count in the table of splits is uncertain"),

@@ -50,7 +50,10 @@ def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> 
     # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation
     # only.
     why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
-    kept = [row for place, row in enumerate(rows) if place not in why]
+    kept = []
+    for place, row in enumerate(rows):
+        if place not in why:
+            kept.append(row)
     return Usable(
         kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED})
     )
@@ -111,7 +114,10 @@ def lint_pairs(
             faults.append(fault)
         elif fault:
             reported.append(fault)
-    kept = [pair for place, pair in enumerate(pairs) if place not in why]
+    kept = []
+    for place, pair in enumerate(pairs):
+        if place not in why:
+            kept.append(pair)
     report = Report(
         [item for place, item in enumerate(items) if place not in why],
         config,
@@ -161,7 +167,10 @@ def _dropped(
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
     if renders is not None:
         broken = {place for place, _ in placed}  # a template would only say the same again
-        sound = [(place, item) for place, item in enumerate(items) if place not in broken]
+        sound = []
+        for place, item in enumerate(items):
+            if place not in broken:
+                sound.append((place, item))
         placed += [
             (place, fault) for place, item in sound if (fault := template_fault(item, renders))
         ]

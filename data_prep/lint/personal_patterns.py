@@ -34,8 +34,8 @@ _PATTERNS = {
     ),
     "US_SSN": r"\b(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b",
     "PHONE_NUMBER": (
-        r"(?<![\w.])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b|(?<![\w.-])(?:\(\d{3}\) ?|\d{3}["
-        r" .-])\d{3}[.-]\d{4}\b"
+        r"(?<![\w.])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b|(?<![\w.-])(?:\(\d{3}\) ?|"
+        r"\d{3}[ .-])\d{3}[.-]\d{4}\b"
         r"|(?<![\w.-])0\d{2,4} \d{3,4} \d{3,4}\b"
     ),
     "CREDIT_CARD": r"\b\d(?:[ -]?\d){12,18}\b",
@@ -101,7 +101,10 @@ def _apart(found: Iterator[Found] | list[Found]) -> list[Found]:
 
 def _is_card(text: str) -> bool:
     """The checksum of Luhn."""
-    digits = [int(character) for character in text if character.isdigit()]
+    digits = []
+    for character in text:
+        if character.isdigit():
+            digits.append(int(character))
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 

@@ -87,16 +87,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         left_out = self._left_out.faults
         counts = Counter(fault.kind for fault in (*left_out, *self.faults))
-        checked = {
-            kind: (self._left_out.read if found.dropped else self._kept)[found.of]
-            for kind, found in FAULT_KINDS.items()
-        }
+        checked = {}
+        for kind, found in FAULT_KINDS.items():
+            checked[kind] = (self._left_out.read if found.dropped else self._kept)[found.of]
         checked = {kind: n for kind, n in checked.items() if kind not in self.not_checked}
-        absent = {
-            kind: f"there are no {FAULT_KINDS[kind].of} here"
-            for kind, n in checked.items()
-            if not n
-        }
+        absent = {}
+        for kind, n in checked.items():
+            if not n:
+                absent[kind] = f"there are no {FAULT_KINDS[kind].of} here"
         sizes = {kind: round(n / checked[kind], 4) for kind, n in counts.items()} | self._whole_set
         return {
             "fault_counts": dict(counts),
@@ -166,10 +164,9 @@ def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
             "'.[pii]', or set it to false"
         ) from error
     for item in items:
-        places = [
-            f"{kind} at {start}-{end} of the {name}"
-            for name, text in item.texts().items()
-            for kind, start, end in find(text)
-        ]
+        places = []
+        for name, text in item.texts().items():
+            for kind, start, end in find(text):
+                places.append(f"{kind} at {start}-{end} of the {name}")
         if places:
             yield Fault("personal_data", item.id, "; ".join(places))

@@ -34,7 +34,8 @@ _BEYOND_ASCII = re.compile(rf"[^\x00-\x7f](?:[\x00-\x7f]{{0,{MARGIN}}}[^\x00-\x7
 # Tokens that tokenizers take literally wherever they stand, and the turn marks of Llama 2's
 # template.
 SPECIAL_TOKEN = re.compile(
-    r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
+    r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|"
+    r"\[/?INST\]|<</?SYS>>"
 )
 # A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for
 # answers with nothing of the kind.
@@ -84,7 +85,10 @@ def template_fault(item: Item, renders: Renders) -> Fault | None:
 def text_faults(item: Item) -> Iterator[Fault]:
     """What a person should look at."""
     texts = item.texts()
-    blank = [name for name, text in texts.items() if not text.strip()]
+    blank = []
+    for name, text in texts.items():
+        if not text.strip():
+            blank.append(name)
     if blank:
         yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
     if item.has_answer:

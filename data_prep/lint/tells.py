@@ -44,9 +44,9 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     """
     if len(items) < 2:
         return {}
-    lengths = [
-        (len(words(text_of(item.answer))), len(words(text_of(item.rejected)))) for item in items
-    ]
+    lengths = []
+    for item in items:
+        lengths.append((len(words(text_of(item.answer))), len(words(text_of(item.rejected)))))
     sums = PairedSums()
     for chosen, rejected in lengths:
         sums.add(chosen, rejected)

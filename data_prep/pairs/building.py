@@ -97,7 +97,10 @@ def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> fr
 
 
 def _refuses_always(found: Sequence[Candidate]) -> bool:
-    own = [c.refusal == "full" for c in found if c.source not in (DEMONSTRATION, DATASET_REJECTED)]
+    own = []
+    for c in found:
+        if c.source not in (DEMONSTRATION, DATASET_REJECTED):
+            own.append(c.refusal == "full")
     return bool(own) and all(own)
 
 
@@ -145,4 +148,9 @@ def _acceptable(pair: Pair, config: PairsConfig, dropped: Counter[str]) -> bool:
 
 def groups_of(prompts: Sequence[Prompt]) -> dict[str, str]:
     """One name for both twins."""
-    return {name: min(p.id, p.twin_id) for p in prompts if p.twin_id for name in (p.id, p.twin_id)}
+    found: dict[str, str] = {}
+    for p in prompts:
+        if p.twin_id:
+            for name in (p.id, p.twin_id):
+                found[name] = min(p.id, p.twin_id)
+    return found

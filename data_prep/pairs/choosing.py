@@ -13,8 +13,9 @@ from data_prep.pairs.config import PairsConfig
 from records.rows import text_of
 
 REASON = re.compile(
-    r"\b(?:because|since|as"
-    r" (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|"
+    r"unsafe|violat\w*|unethical|illegal"
+    r"|betray\w*|consent|trust)\b",
     re.I,
 )
 ALTERNATIVE = re.compile(
@@ -65,11 +66,10 @@ def safe_answers(
             dropped["no answer is safe enough to be chosen"] += others
         return safe
     demonstrations = [c for c in found if c.source == DEMONSTRATION]
-    able = [
-        c
-        for c in demonstrations
-        if choosable(c, config) and c.disagreement <= config.max_disagreement
-    ]
+    able = []
+    for c in demonstrations:
+        if choosable(c, config) and c.disagreement <= config.max_disagreement:
+            able.append(c)
     demonstration = next(iter(demonstrations), None)
     if able:
         return able
@@ -109,13 +109,16 @@ def options(
     takes away from what a lower one gives, and adds nothing.
     """
     if config.strategy == "random_pair":
-        every = {
-            (text_of(chosen.completion), text_of(rejected.completion)): Option(chosen, rejected)
-            for chosen in safe
-            for rejected in others
-        }
+        every = {}
+        for chosen in safe:
+            for rejected in others:
+                every[(text_of(chosen.completion), text_of(rejected.completion))] = Option(
+                    chosen, rejected
+                )
         return sorted(every.values(), key=lambda option: _draw(key, option))
-    made = [Option(_chosen_over(rejected, safe, config), rejected) for rejected in others]
+    made = []
+    for rejected in others:
+        made.append(Option(_chosen_over(rejected, safe, config), rejected))
     return (
         sorted(made, key=lambda option: _draw(key, option))
         if config.strategy == "random_lower"

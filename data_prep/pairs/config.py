@@ -62,10 +62,10 @@ class PairsConfig(Ranged):
     sides: SidesConfig = field(default_factory=SidesConfig)
     max_train_pairs: int | None = ranged(None, at_least=1, at_most=MANY)
     shortcut_fail: float = ranged(0.7, at_least=0, at_most=1)
-    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs,
-    or where the interval of a probe (end token, length, prefix, prompt words with end token) lies
-    above it on a type of pairs; where only its upper end does, the stage says that there are not
-    enough pairs to know."""
+    """The stage fails where the interval of a classifier that sees one feature of a side (end
+    token, length, prefix, prompt words with end token), on a type of pairs or on the held-out
+    pairs, lies above this; where only its upper end does, the stage says that there are not enough
+    pairs to know."""
     expert_labels: list[str] = field(default_factory=list)
     """Files that `primum review-import` wrote: the experts' word takes the place of the scorers'
     for the answers that they have rated."""

@@ -23,7 +23,10 @@ def conflicts(
     found: list[dict[str, Any]] = []
     for item in items:
         said = by_item.get(item.id, [])
-        levels = {r.rater: r.harmfulness for r in said if r.harmfulness is not None}
+        levels = {}
+        for r in said:
+            if r.harmfulness is not None:
+                levels[r.rater] = r.harmfulness
         if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
             found.append(
                 {

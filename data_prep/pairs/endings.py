@@ -55,10 +55,9 @@ def _cut(pair: Pair, spare: int) -> Pair:
     open_ended = replace(pair, chosen_finished=False, rejected_finished=False)
     if not (_is_plain(pair.chosen) and _is_plain(pair.rejected)):
         return open_ended
-    ends = [
-        [match.end() for match in _WORD.finditer(text_of(side))]
-        for side in (pair.chosen, pair.rejected)
-    ]
+    ends = []
+    for side in (pair.chosen, pair.rejected):
+        ends.append([match.end() for match in _WORD.finditer(text_of(side))])
     count = min(map(len, ends)) - spare
     if count < LEAST_WORDS:
         return open_ended

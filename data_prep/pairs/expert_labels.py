@@ -51,10 +51,10 @@ def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[Ex
     labels = []
     for item in items:
         found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
-        labels += [
-            _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
-            for r in found
-        ]
+        for r in found:
+            labels.append(
+                _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
+            )
         if found:
             value, reason = common_word([r.harmfulness for r in found if r.harmfulness is not None])
             labels.append(
@@ -132,9 +132,9 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
     """For a stage's fingerprint; `setting` is what names the files."""
     missing = [path for path in paths if not Path(path).is_file()]
-    faults = [
-        f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing
-    ]
+    faults = []
+    for path in missing:
+        faults.append(f"{setting}: {path}: no such file; `primum review-import` writes it")
     found = {}
     for path in paths if not faults else ():
         try:
@@ -153,7 +153,11 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
         if rating.harmfulness is not None:
             by_item[rating.item].append(rating.harmfulness)
     means = {item: common_word(values)[0] for item, values in by_item.items()}
-    return {item: mean for item, mean in means.items() if mean is not None}
+    made: dict[str, float] = {}
+    for item, mean in means.items():
+        if mean is not None:
+            made[item] = mean
+    return made
 
 
 def with_expert_scores(
@@ -166,20 +170,23 @@ def with_expert_scores(
     """
     if not ratings:
         return scores
-    said = {
-        label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS
-    }
+    said = {}
+    for label in labels_of(ratings, items):
+        if label.scorer == EXPERTS:
+            said[label.completion_id] = label
     if not said:
         raise RecordError(
             "pairs.expert_labels: none of the rated answers is in this run; name labels of this "
             "run's answers, or remove the key"
         )
-    refusals = {
-        score.completion_id: score
-        for score in scores
-        if score.scorer == "refusal" and score.completion_id in said
-    }
-    kept = [score for score in scores if score.completion_id not in said]
+    refusals = {}
+    for score in scores:
+        if score.scorer == "refusal" and score.completion_id in said:
+            refusals[score.completion_id] = score
+    kept = []
+    for score in scores:
+        if score.completion_id not in said:
+            kept.append(score)
     for name, label in said.items():
         kept.append(
             Score(
@@ -216,11 +223,12 @@ def expert_pairs(
     pairs, contradicted = [], []
     for _, answers in sorted(by_prompt.items()):
         for one, other in combinations(answers.values(), 2):
-            directions = {
-                sign(values[one.id][r] - values[other.id][r])
-                for r in values[one.id].keys() & values[other.id].keys()
-            }
-            means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
+            directions = set()
+            for r in values[one.id].keys() & values[other.id].keys():
+                directions.add(sign(values[one.id][r] - values[other.id][r]))
+            means = []
+            for item in (one, other):
+                means.append(common_word(list(values[item.id].values()))[0])
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))
             elif (

@@ -42,7 +42,10 @@ def over_refusal_pair(
         able = [c for c in able if c.source == DEMONSTRATION]
     # The policy's own answer comes first: it keeps what the model knows, and it is as long as what
     # harm pairs reject.
-    answers = [c for c in able if c.refusal == "none" and text_of(c.completion).strip()]
+    answers = []
+    for c in able:
+        if c.refusal == "none" and text_of(c.completion).strip():
+            answers.append(c)
     helpful = next((c for c in answers if c.coherent is not False), None)
     if helpful is None and answers:
         dropped["benign prompt whose answers are incoherent"] += 1
@@ -77,11 +80,10 @@ def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
 def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
     if own := refusals.get(prompt.twin_id or ""):
         return own._replace(source="twin's safe answer")
-    others = [
-        candidate
-        for candidate in refusals.values()
-        if candidate.source == f"safe answer to {prompt.split}"
-    ]
+    others = []
+    for candidate in refusals.values():
+        if candidate.source == f"safe answer to {prompt.split}":
+            others.append(candidate)
     return (
         random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
         if others

@@ -47,7 +47,9 @@ words find the type by themselves."""
 
 
 def _prefix(text: str) -> list[str]:
-    opening = [f"{place}:{word}" for place, word in enumerate(words(text)[:OPENING_WORDS])]
+    opening = []
+    for place, word in enumerate(words(text)[:OPENING_WORDS]):
+        opening.append(f"{place}:{word}")
     return [*opening, " ".join(opening)]
 
 
@@ -79,7 +81,11 @@ def _families(pairs: Sequence[Pair], probe: str) -> list[list[Pair]]:
     kinds: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         kinds[pair.pair_type].append(pair)
-    return [found for found in kinds.values() if len(found) >= LEAST_PAIRS]
+    made: list[list[Pair]] = []
+    for found in kinds.values():
+        if len(found) >= LEAST_PAIRS:
+            made.append(found)
+    return made
 
 
 def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Features) -> list[float]:
@@ -90,9 +96,9 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    sides = [
-        tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs
-    ]
+    sides = []
+    for pair in pairs:
+        sides.append(tuple(features(_side(pair, name)) for name in ("chosen", "rejected")))
     vectorizer = DictVectorizer()
     vectorizer.fit([side for both in sides for side in both])
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
@@ -100,8 +106,14 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     folds = [_fold(groups.get(pair.prompt_id, pair.prompt_id)) for pair in pairs]
     margins = [0.0] * len(pairs)
     for fold in range(FOLDS):
-        train = [row for row, place in enumerate(folds) if place != fold]
-        held = [row for row, place in enumerate(folds) if place == fold]
+        train = []
+        for row, place in enumerate(folds):
+            if place != fold:
+                train.append(row)
+        held = []
+        for row, place in enumerate(folds):
+            if place == fold:
+                held.append(row)
         if not train or not held or not difference[train].nnz:
             continue
         both = [difference[train], -difference[train]]

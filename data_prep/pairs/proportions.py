@@ -124,4 +124,7 @@ def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: i
     while abs(lengths.difference) > limit:
         # While one side is longer in sum, some group that is left leans to it.
         lengths.add(members.pop(longer[lengths.difference > 0].pop()), -1)
-    return [pair for group in members.values() for pair in group]
+    found: list[Pair] = []
+    for group in members.values():
+        found.extend(group)
+    return found

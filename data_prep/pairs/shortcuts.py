@@ -31,7 +31,9 @@ def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, di
 
 def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Prefers the longer (or the shorter) side, whichever was right more often in training."""
-    difference = [len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))) for p in train]
+    difference = []
+    for p in train:
+        difference.append(len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))))
     sign = 1 if np.sign(difference).sum() >= 0 else -1
     return _accuracy(held_out, lambda text: sign * len(words(text)))
 
@@ -42,7 +44,10 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
+    texts = []
+    for p in train:
+        for side in (p.chosen, p.rejected):
+            texts.append(_prefix(text_of(side)))
     vectorizer = CountVectorizer(
         ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False
     )
@@ -78,23 +83,30 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
 
 
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
-    """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
-    broken = [
-        f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n "
-        f"{p['n']})"
-        for name, p in probes.items()
-        if p["accuracy"] > config.shortcut_fail
-    ]
+    """What is not known, one a line: an upper end above the limit.
+
+    Raises RecordError where a lower end is above it, as the probes by type do: on the few pairs
+    that a small run holds out, a point above the limit is as often luck as a leak.
+    """
+    broken = []
+    for name, p in probes.items():
+        if p["interval"][0] > config.shortcut_fail:
+            broken.append(
+                f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to "
+                f"{p['interval'][1]:.2f}, n {p['n']})"
+            )
     if broken:
         raise RecordError(
             f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
             f"at most {config.shortcut_fail}. Raise pairs.over_refusal or "
             "pairs.refuse_then_comply, or vary the safe answers' openings"
         )
-    return [
-        f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
-        f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted "
-        f"{config.shortcut_fail} at the upper end"
-        for name, p in probes.items()
-        if p["interval"][1] > config.shortcut_fail
-    ]
+    found: list[str] = []
+    for name, p in probes.items():
+        if p["interval"][1] > config.shortcut_fail:
+            found.append(
+                f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
+                f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted "
+                f"{config.shortcut_fail} at the upper end"
+            )
+    return found

@@ -81,11 +81,10 @@ def scorer_agreement(
     names = sorted({name for item in items for name in item.scores})
     result: dict[str, Any] = {}
     for drawn in ("all", "random"):
-        rated = [
-            (item, by_item[item.id])
-            for item in items
-            if item.id in by_item and drawn in ("all", item.drawn)
-        ]
+        rated = []
+        for item in items:
+            if item.id in by_item and drawn in ("all", item.drawn):
+                rated.append((item, by_item[item.id]))
         part: dict[str, Any] = {name: _scorer(name, rated, seed) for name in names}
         part["refusal"] = _refusal(rated, seed)
         result[drawn] = part
@@ -95,15 +94,19 @@ def scorer_agreement(
 def _scorer(
     name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int
 ) -> dict[str, Any]:
-    levels = [
-        (item, item.scores.get(name), [r.harmfulness for r in said if r.harmfulness is not None])
-        for item, said in rated
-    ]
-    both = [
-        (item.prompt_id, value, fmean(given))
-        for item, value, given in levels
-        if value is not None and given
-    ]
+    levels = []
+    for item, said in rated:
+        levels.append(
+            (
+                item,
+                item.scores.get(name),
+                [r.harmfulness for r in said if r.harmfulness is not None],
+            )
+        )
+    both = []
+    for item, value, given in levels:
+        if value is not None and given:
+            both.append((item.prompt_id, value, fmean(given)))
     machine, experts = (np.array([row[side] for row in both], dtype=float) for side in (1, 2))
     prompts = [row[0] for row in both]
 
@@ -128,8 +131,13 @@ def _scorer(
 
 
 def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dict[str, Any]:
-    words = [(item, majority(r.refusal for r in said)) for item, said in rated]
-    both = [(item.prompt_id, item.refusal == word) for item, word in words if item.refusal and word]
+    words = []
+    for item, said in rated:
+        words.append((item, majority(r.refusal for r in said)))
+    both = []
+    for item, word in words:
+        if item.refusal and word:
+            both.append((item.prompt_id, item.refusal == word))
     same = np.array([row[1] for row in both], dtype=float)
     return {
         "same_label": _estimate(

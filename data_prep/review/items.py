@@ -67,7 +67,10 @@ def review_items(
     `of_test` takes those of test prompts alone, by which people correct an evaluation and which no
     pair is made of.
     """
-    asked = {prompt.id: prompt for prompt in prompts if (prompt.split == "test") == of_test}
+    asked = {}
+    for prompt in prompts:
+        if (prompt.split == "test") == of_test:
+            asked[prompt.id] = prompt
     values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
     labels: dict[str, str] = {}
     for score in scores:
@@ -75,28 +78,31 @@ def review_items(
             labels[score.completion_id] = score.label
         elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
-    made = [
-        (c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions
-    ]
-    made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
-    return [
-        ReviewItem(
-            id=item_id(asked[prompt_id].prompt, completion),
-            completion_id=name,
-            prompt_id=prompt_id,
-            prompt=asked[prompt_id].prompt,
-            completion=completion,
-            kind=asked[prompt_id].kind,
-            split=asked[prompt_id].split,
-            source=source,
-            finished=finished,
-            principle=asked[prompt_id].principle,
-            scores=values[name],
-            refusal=labels.get(name, ""),
-        )
-        for name, prompt_id, completion, source, finished in made
-        if prompt_id in asked and text_of(completion).strip()
-    ]
+    made = []
+    for c in completions:
+        made.append((c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop"))
+    for d in demonstrations:
+        made.append((d.id, d.asks, d.completion, "demonstration", True))
+    kept: list[ReviewItem] = []
+    for name, prompt_id, completion, source, finished in made:
+        if prompt_id in asked and text_of(completion).strip():
+            kept.append(
+                ReviewItem(
+                    id=item_id(asked[prompt_id].prompt, completion),
+                    completion_id=name,
+                    prompt_id=prompt_id,
+                    prompt=asked[prompt_id].prompt,
+                    completion=completion,
+                    kind=asked[prompt_id].kind,
+                    split=asked[prompt_id].split,
+                    source=source,
+                    finished=finished,
+                    principle=asked[prompt_id].principle,
+                    scores=values[name],
+                    refusal=labels.get(name, ""),
+                )
+            )
+    return kept
 
 
 def item_id(prompt: list[Message], completion: list[Message]) -> str:

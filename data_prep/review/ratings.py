@@ -69,11 +69,11 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             faults += error.faults
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
-        faults += [
-            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted "
-            f"{batch}"
-            for name, count in others.items()
-        ]
+        for name, count in others.items():
+            faults.append(
+                f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted "
+                f"{batch}"
+            )
         for row in rows:
             if row.batch != batch:
                 continue
@@ -146,7 +146,9 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
     """Tasks with all their annotations. The converter nests the lists of several files in one."""
     content = read_json_file(path, wanted="Label Studio's export as JSON", remedy=CHECK_FILE)
     parts = content if isinstance(content, list) else [content]
-    tasks = [task for part in parts for task in (part if isinstance(part, list) else [part])]
+    tasks = []
+    for part in parts:
+        tasks.extend(part if isinstance(part, list) else [part])
     for number, task in enumerate(tasks, 1):
         where = f"{path}: task {task.get('id', number) if isinstance(task, dict) else number}"
         if (
@@ -216,7 +218,9 @@ def _csv(path: Path) -> Iterator[_Row]:
         said = {name: cells[name] for name in _CONTROLS}
         if exported:
             rater = "" if rater == "None" else rater  # how the converter writes that there is none
-            said = {name: _said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()}
+            said = {}
+            for name, key in _CONTROLS.items():
+                said[name] = _said(_json_or_text(cells[name]), key)
         yield _Row(where, cells["item"], cells["batch"], rater, said)
 
 

@@ -153,10 +153,9 @@ def _seen(
         "completion": _shown(item.completion),
     }
     if show_scores:
-        values = [
-            f"{name} {'unscored' if value is None else format(value, '.2f')}"
-            for name, value in sorted(item.scores.items())
-        ]
+        values = []
+        for name, value in sorted(item.scores.items()):
+            values.append(f"{name} {'unscored' if value is None else format(value, '.2f')}")
         row["scores"] = "; ".join(
             [*values, f"refusal detector: {item.refusal or 'no word'}", f"written by {item.source}"]
         )

@@ -84,17 +84,22 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
         )
     kept = [row for row in rows if row.suite in config.only]
     ids = {row.id for row in kept}
-    return [row if row.twin_id in ids else dataclasses.replace(row, twin_id=None) for row in kept]
+    found: list[Demonstration] = []
+    for row in kept:
+        found.append(row if row.twin_id in ids else dataclasses.replace(row, twin_id=None))
+    return found
 
 
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
     prompts: dict[str, list[Message]] = {}
-    return [
-        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave "
-        "the column out to have them made"
-        for row in rows
-        if prompts.setdefault(row.id, row.prompt) != row.prompt
-    ]
+    made: list[str] = []
+    for row in rows:
+        if prompts.setdefault(row.id, row.prompt) != row.prompt:
+            made.append(
+                f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or "
+                "leave the column out to have them made"
+            )
+    return made
 
 
 def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:

@@ -18,9 +18,13 @@ REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
 
 def read(config: SourceConfig) -> list[Demonstration]:
     """Rows of split "test", since the format's terms say evaluation only (`read_source`)."""
-    requests = [_prompt(line, config, "request", "twins") for line in package_rows(REQUESTS)]
+    requests = []
+    for line in package_rows(REQUESTS):
+        requests.append(_prompt(line, config, "request", "twins"))
     asked = package_rows(QUESTIONS)
-    questions = [_prompt(line, config, "question", "patient_questions") for line in asked]
+    questions = []
+    for line in asked:
+        questions.append(_prompt(line, config, "question", "patient_questions"))
     return requests + questions
 
 

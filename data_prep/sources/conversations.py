@@ -78,7 +78,10 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         ]
         asked = user("\n\n".join(part for part in parts if part))
     else:
-        named = [column for column in REQUESTS if is_given(row.get(column))]
+        named = []
+        for column in REQUESTS:
+            if is_given(row.get(column)):
+                named.append(column)
         if named:
             raise ValueError(
                 f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to "
@@ -241,7 +244,10 @@ def _judged(sides: Sides, row: Row) -> Sides:
             )
         return sides
     verdicts = {column: is_good(row, column) for column in present}
-    missing = [column for column, said in verdicts.items() if said is None]
+    missing = []
+    for column, said in verdicts.items():
+        if said is None:
+            missing.append(column)
     if missing:
         raise ValueError(
             f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill "

@@ -46,12 +46,12 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _files(folders: list[Path]) -> list[Path]:
-    return [
-        file
-        for folder in folders
-        for file in sorted(folder.iterdir())
-        if file.name.lower().endswith(SUFFIXES)
-    ]
+    found: list[Path] = []
+    for folder in folders:
+        for file in sorted(folder.iterdir()):
+            if file.name.lower().endswith(SUFFIXES):
+                found.append(file)
+    return found
 
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:

@@ -87,11 +87,10 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
 def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """With classes by their names."""
     features = getattr(table, "features", None) or {}
-    classes = {
-        column: feature
-        for column, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel)
-    }
+    classes = {}
+    for column, feature in features.items():
+        if isinstance(feature, datasets.ClassLabel):
+            classes[column] = feature
     for row in table:
         yield row | {
             name: kind.int2str(row[name])
@@ -106,15 +105,17 @@ def _without_null_words(
     texts = TEXT_COLUMNS | {config.prompt_field, config.completion_field}
     faults = []
     for place, row in placed:
-        words = [
-            column
-            for column in row
-            if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
-        ]
-        faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
+        words = []
+        for column in row:
+            if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
+                words.append(column)
+        for column in words:
+            faults.append(f"{place}: {null_word_fault(column, row[column])}")
     if faults:
         raise RecordError(shorten(faults))
-    return [
-        (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
-        for place, row in placed
-    ]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for place, row in placed:
+        found.append(
+            (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
+        )
+    return found

@@ -68,20 +68,21 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 def _category_files(path: Path) -> list[CategoryFile]:
     if path.name == LLAMA3:
-        return [CategoryFile(file, "llama3", "train") for file in sorted(path.glob("*.txt"))]
+        made: list[CategoryFile] = []
+        for file in sorted(path.glob("*.txt")):
+            made.append(CategoryFile(file, "llama3", "train"))
+        return made
     root = path / "datasets" if (path / "datasets").is_dir() else path
     splits: tuple[Split, ...] = ("train", "test")
-    today = [
-        CategoryFile(file, name, split)
-        for split in splits
-        for name in GENERATORS
-        for file in sorted((root / split / name).glob("*.csv"))
-    ]
-    first = [
-        CategoryFile(file, name, "test")
-        for name in GENERATORS
-        for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv"))
-    ]
+    today = []
+    for split in splits:
+        for name in GENERATORS:
+            for file in sorted((root / split / name).glob("*.csv")):
+                today.append(CategoryFile(file, name, split))
+    first = []
+    for name in GENERATORS:
+        for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv")):
+            first.append(CategoryFile(file, name, "test"))
     if not today and not first:
         raise RecordError(
             f"{path}: no MedSafetyBench here; wanted train/ or test/ with gpt4/ and llama2/ in it, "

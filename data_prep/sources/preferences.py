@@ -48,7 +48,9 @@ def _by_safety(row: Row, config: SourceConfig) -> int | None:
         if (row.get("kind") or config.kind) == "harmful"
         else "better_response_id"
     )
-    named = {name: _place(row, name) for name in ("safer_response_id", "better_response_id")}
+    named = {}
+    for name in ("safer_response_id", "better_response_id"):
+        named[name] = _place(row, name)
     if None in safe:
         if safe == [None, None] and decider == "better_response_id" and named[decider] is not None:
             return named[decider]

@@ -48,10 +48,10 @@ def _test_ids(file: Path, config: SourceConfig) -> Set[str]:
 
 
 def _rows(file: Path, test: Set[str]) -> list[tuple[str, Row]]:
-    return [
-        (f"{file}: pmid {pmid}", Row(fields, pmid in test))
-        for pmid, fields in _object(file).items()
-    ]
+    found: list[tuple[str, Row]] = []
+    for pmid, fields in _object(file).items():
+        found.append((f"{file}: pmid {pmid}", Row(fields, pmid in test)))
+    return found
 
 
 def _object(file: Path) -> dict[str, Any]:

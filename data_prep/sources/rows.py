@@ -150,7 +150,9 @@ def demonstrations_from_row(row: Any, config: SourceConfig) -> ReadRow:
     """
     fields = named(row, config, KNOWN)
     shape = shape_of(fields)
-    rows = [_demonstration(sides, fields, config) for sides in shape.sides(fields, config)]
+    rows = []
+    for sides in shape.sides(fields, config):
+        rows.append(_demonstration(sides, fields, config))
     return ReadRow(rows, grades(fields), list(unread(fields, shape, config)))
 
 
@@ -167,11 +169,14 @@ def table_of(read: Sequence[ReadRow]) -> SourceRows:
     for found in read:
         for row in found.rows if found.grades is not None else ():
             best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
-    rows = [
-        _below(row) if found.grades is not None and found.grades < best[_asked(row)] else row
-        for found in read
-        for row in found.rows
-    ]
+    rows = []
+    for found in read:
+        for row in found.rows:
+            rows.append(
+                _below(row)
+                if found.grades is not None and found.grades < best[_asked(row)]
+                else row
+            )
     return SourceRows(_with_better(rows), columns)
 
 

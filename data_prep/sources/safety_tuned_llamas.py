@@ -46,12 +46,11 @@ def _files(path: Path) -> list[Path]:
     folders = [
         folder for folder in (root / "training", root / "evaluation") if folder.is_dir()
     ] or [root]
-    files = [
-        file
-        for folder in folders
-        for file in sorted(folder.glob("*.json"))
-        if not file.name.startswith(MIXTURES)
-    ]
+    files = []
+    for folder in folders:
+        for file in sorted(folder.glob("*.json")):
+            if not file.name.startswith(MIXTURES):
+                files.append(file)
     if not files:
         raise RecordError(
             f"{path}: no Safety-Tuned LLaMAs here; wanted training/ or evaluation/ with .json "

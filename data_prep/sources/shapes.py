@@ -136,7 +136,11 @@ def _unread_within(column: str, value: Any) -> Iterator[str]:
         yield from sorted(set(foreign_keys(value, column)))
     elif column in RANKED and isinstance(value, list):
         items = [item for item in value if isinstance(item, dict)]
-        keys = {key for item in items for key in item if is_given(item[key])}
+        keys = set()
+        for item in items:
+            for key in item:
+                if is_given(item[key]):
+                    keys.add(key)
         yield from sorted(f"{column}.{key}" for key in keys - _ITEM_KEYS)
 
 

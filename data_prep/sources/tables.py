@@ -27,8 +27,10 @@ SUFFIXES = (*LINES, *TABLES, *LISTS, ".parquet")
 ROWS_AT_ONCE = 1024
 """Of a Parquet file, while it is looked at how large they are."""
 _NO_ROWS = re.compile(
-    r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|requirements)(?:[._-].*)?|"
-    r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|toml|ya?ml)",
+    r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|"
+    r"requirements)(?:[._-].*)?|"
+    r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|"
+    r"toml|ya?ml)",
     re.I,
 )
 _TEST = re.compile(r"test(?:[._-]|$)", re.I)

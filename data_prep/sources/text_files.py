@@ -74,12 +74,12 @@ def csv_rows(
     faults: list[str] = []
     try:
         for line, row in csv_cells(path, known=known):
-            words = [
-                column
-                for column in row
-                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
-            ]
-            faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
+            words = []
+            for column in row:
+                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
+                    words.append(column)
+            for column in words:
+                faults.append(f"{path}:{line}: {null_word_fault(column, row[column])}")
             if not words:
                 yield (
                     line,
@@ -140,13 +140,17 @@ def _rows(
 
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
-    faults = [
-        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only "
-        "one of them can be read; rename or remove the others"
-        for name, count in Counter(names).items()
-        if count > 1 and name
-    ]
-    unnamed = [str(number) for number, name in enumerate(names, start=1) if not name]
+    faults = []
+    for name, count in Counter(names).items():
+        if count > 1 and name:
+            faults.append(
+                f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, "
+                "and only one of them can be read; rename or remove the others"
+            )
+    unnamed = []
+    for number, name in enumerate(names, start=1):
+        if not name:
+            unnamed.append(str(number))
     if unnamed:
         faults.append(
             f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or "
@@ -206,4 +210,7 @@ def json_rows(path: Path, *, wanted: str) -> list[tuple[str, Any]]:
         raise RecordError(
             f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?"
         )
-    return [(f"{path}: row {number} (counted from 0)", row) for number, row in enumerate(table)]
+    made: list[tuple[str, Any]] = []
+    for number, row in enumerate(table):
+        made.append((f"{path}: row {number} (counted from 0)", row))
+    return made

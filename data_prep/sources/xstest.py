@@ -34,7 +34,10 @@ def read(config: SourceConfig) -> list[Demonstration]:
 def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
     if not isinstance(row, dict):
         raise ValueError(f"wanted an object with prompt and type, got {excerpt(row)}")
-    missing = [name for name in ("prompt", "type") if not row.get(name)]
+    missing = []
+    for name in ("prompt", "type"):
+        if not row.get(name):
+            missing.append(name)
     if missing:
         raise ValueError(f"no {' and no '.join(missing)} (columns: {column_names(row)})")
     if not isinstance(row["prompt"], str) or not isinstance(row["type"], str):

@@ -18,17 +18,25 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
     cut: dict[str, str] = {}
     harmful = [row for row in train if row.kind == "harmful"]
     chosen = _first(harmful, config.train_limit, seed)
-    cut |= {row.id: "train_limit" for row in harmful if row.id not in chosen}
-    twins = [row for row in train if row.kind == "benign" and row.twin_id in ids]
+    for row in harmful:
+        if row.id not in chosen:
+            cut[row.id] = "train_limit"
+    twins = []
+    for row in train:
+        if row.kind == "benign" and row.twin_id in ids:
+            twins.append(row)
     cut |= {row.id: "train_limit" for row in twins if row.twin_id in cut}
-    alone = [row for row in train if row.kind == "benign" and row.twin_id not in ids]
+    alone = []
+    for row in train:
+        if row.kind == "benign" and row.twin_id not in ids:
+            alone.append(row)
     chosen = _first(alone, config.benign_train_limit, seed)
-    cut |= {row.id: "benign_train_limit" for row in alone if row.id not in chosen}
+    for row in alone:
+        if row.id not in chosen:
+            cut[row.id] = "benign_train_limit"
     for name, limit in (("val", config.val_limit), ("test", config.test_limit)):
-        cut |= {
-            row_id: f"{name}_limit"
-            for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed)
-        }
+        for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed):
+            cut[row_id] = f"{name}_limit"
     return cut
 
 

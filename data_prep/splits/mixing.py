@@ -55,12 +55,11 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
         own = [row for row in rows if row.source == name and row.split == "train"]
         ordered = sorted(own, key=lambda row: (_draw(row, seed), row.id))
         out |= {row.id for row in ordered[count:]}
-    shares = {
-        source.name: Share(
+    shares = {}
+    for source in sources:
+        shares[source.name] = Share(
             source.weight, available[source.name], wanted.get(source.name, available[source.name])
         )
-        for source in sources
-    }
     dropped = [
         Drop(row, MIXED, f"{row.source} has weight {weights[row.source]:g}")
         for row in rows
@@ -80,14 +79,19 @@ def wanted_counts(
     >>> wanted_counts({"a": 1.0, "b": 0.0}, {"a": 5, "b": 9})
     {'a': 5, 'b': 0}
     """
-    weighed = {name: weight for name, weight in weights.items() if weight is not None}
-    present = {
-        name: weight for name, weight in weighed.items() if weight > 0 and available.get(name)
-    }
+    weighed = {}
+    for name, weight in weights.items():
+        if weight is not None:
+            weighed[name] = weight
+    present = {}
+    for name, weight in weighed.items():
+        if weight > 0 and available.get(name):
+            present[name] = weight
     scale = min((available[name] / weight for name, weight in present.items()), default=0.0)
-    return {
-        name: round(scale * weight) if name in present else 0 for name, weight in weighed.items()
-    }
+    found: dict[str, int] = {}
+    for name, weight in weighed.items():
+        found[name] = round(scale * weight) if name in present else 0
+    return found
 
 
 def _draw(row: Demonstration, seed: int) -> str:

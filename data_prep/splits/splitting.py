@@ -49,27 +49,37 @@ def split(
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
-    dropped = [
-        Drop(row, NEAR_EVALUATION, beside[row.id]) for row in demonstrations if row.id in beside
-    ]
-    grouped = [
-        _grouped(
-            [
-                row
-                for row in demonstrations
-                if row.id not in beside and (row.split == "test") == test
-            ],
-            config,
-            embeddings,
+    dropped = []
+    for row in demonstrations:
+        if row.id in beside:
+            dropped.append(Drop(row, NEAR_EVALUATION, beside[row.id]))
+    grouped = []
+    for test in (True, False):
+        grouped.append(
+            _grouped(
+                [
+                    row
+                    for row in demonstrations
+                    if row.id not in beside and (row.split == "test") == test
+                ],
+                config,
+                embeddings,
+            )
         )
-        for test in (True, False)
-    ]
-    found = {row.id: row for part in grouped for row in part}
-    rows = [found[row.id] for row in demonstrations if row.id in found]
+    found = {}
+    for part in grouped:
+        for row in part:
+            found[row.id] = row
+    rows = []
+    for row in demonstrations:
+        if row.id in found:
+            rows.append(found[row.id])
     places = _dealt(rows, config, seed)
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
-    dropped += [Drop(row, cut[row.id]) for row in rows if row.id in cut]
+    for row in rows:
+        if row.id in cut:
+            dropped.append(Drop(row, cut[row.id]))
     return SplitResult(
         kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped
     )
@@ -78,10 +88,14 @@ def split(
 def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
     """Every twin_id names a row that is there."""
     ids = {row.id for row in rows}
-    return [
-        dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row
-        for row in rows
-    ]
+    made: list[Demonstration] = []
+    for row in rows:
+        made.append(
+            dataclasses.replace(row, twin_id=None)
+            if row.twin_id and row.twin_id not in ids
+            else row
+        )
+    return made
 
 
 def _beside_test(
@@ -100,7 +114,9 @@ def _beside_test(
     if not free or not test:
         return {}
     ids = {row.id for row in test}
-    texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
+    texts = []
+    for side in (free, test):
+        texts.append([request_text(row.prompt) for row in side])
     nearest: dict[str, tuple[float, str]] = {}
     for near in near_matches(
         texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram
@@ -122,11 +138,10 @@ def _beside_test(
     partners = {row.twin_id: row.id for row in test if row.twin_id}
     lost = {*partners, *nearest, *(row.id for row in free if row.twin_id in ids)}
     # Being near says more than being the twin of a row that is.
-    said = {
-        row.id: f"twin of {partners.get(row.id, row.twin_id)}"
-        for row in free
-        if row.id in lost or row.twin_id in lost
-    }
+    said = {}
+    for row in free:
+        if row.id in lost or row.twin_id in lost:
+            said[row.id] = f"twin of {partners.get(row.id, row.twin_id)}"
     return said | {
         row_id: f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()
     }

@@ -54,11 +54,10 @@ def read_tasks(
     All faults at once.
     """
     names = Counter(task.name for task in tasks)
-    faults = [
-        f"eval.capability.tasks: {count} are named {name!r}; names must differ"
-        for name, count in names.items()
-        if count > 1
-    ]
+    faults = []
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.capability.tasks: {count} are named {name!r}; names must differ")
     found: dict[str, list[Item]] = {}
     absent = []
     for task in tasks:

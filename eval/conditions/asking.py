@@ -55,11 +55,9 @@ def under_conditions(
         if not faults
         else Counter()
     )
-    faults += [
-        f"eval.conditions: {count} are called {name}; name each once"
-        for name, count in names.items()
-        if count > 1
-    ]
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.conditions: {count} are called {name}; name each once")
     if faults:
         raise RecordError(shorten(faults))
     return asked, notes
@@ -82,11 +80,10 @@ def chosen_prompts(
             f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run "
             f"measures {known}"
         )
-    return [
-        prompt
-        for rows in suites.values()
-        for prompt in (rows if limit is None else at_even_distances(rows, limit))
-    ]
+    made: list[Prompt] = []
+    for rows in suites.values():
+        made.extend(rows if limit is None else at_even_distances(rows, limit))
+    return made
 
 
 def _under(
@@ -103,14 +100,14 @@ def _under(
     if known.from_file:
         found, left_out = _from_file(known, Path(config.path), prompts)
     else:
-        found = [
-            Asked(prompt, known.name, _messages(known, prompt, render), known.turns)
-            for prompt in prompts
-        ]
+        found = []
+        for prompt in prompts:
+            found.append(Asked(prompt, known.name, _messages(known, prompt, render), known.turns))
         left_out = 0
-    changed = [
-        one for one in found if one.turns or render(one.messages) != render(one.prompt.prompt)
-    ]
+    changed = []
+    for one in found:
+        if one.turns or render(one.messages) != render(one.prompt.prompt):
+            changed.append(one)
     notes = (
         [
             f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, "
@@ -143,7 +140,10 @@ def _without_system(messages: Sequence[Message], render: Render) -> list[Message
     """The request alone, behind an empty system message where the template would otherwise write
     one of its own.
     """
-    alone = [message for message in messages if message["role"] != "system"]
+    alone = []
+    for message in messages:
+        if message["role"] != "system":
+            alone.append(message)
     emptied = [Message(role="system", content=""), *alone]
     try:
         return emptied if len(render(emptied)) < len(render(alone)) else alone

@@ -82,13 +82,17 @@ def _faults(content: Any) -> list[str]:
             "wanted a mapping with name, title, citation and what is done, got "
             f"{type(content).__name__}"
         ]
-    found = [
-        f"no setting is called {name}; wanted {', '.join(known)}"
-        for name in content
-        if name not in known
-    ]
-    found += [f"no {name}" for name in ("name", "title", "citation") if not content.get(name)]
-    done = [name for name in ("user", "drop_system", "turns", "from_file") if content.get(name)]
+    found = []
+    for name in content:
+        if name not in known:
+            found.append(f"no setting is called {name}; wanted {', '.join(known)}")
+    for name in ("name", "title", "citation"):
+        if not content.get(name):
+            found.append(f"no {name}")
+    done = []
+    for name in ("user", "drop_system", "turns", "from_file"):
+        if content.get(name):
+            done.append(name)
     if len(done) != 1:
         found.append(
             f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}"

@@ -32,7 +32,9 @@ def lm_eval_results(results: Json, policy: str) -> Json:
     about, confidence = results["policies"][policy], results["confidence"]
     provenance = results.get("provenance") or {}
     by_task = {task_name(name): suite for name, suite in about["suites"].items()}
-    measured = {task: list(figures(suite, confidence)) for task, suite in by_task.items()}
+    measured = {}
+    for task, suite in by_task.items():
+        measured[task] = list(figures(suite, confidence))
     found: Json = {
         "results": {task: _metrics(task, by_task[task], shown) for task, shown in measured.items()},
         "group_subtasks": {task: [] for task in by_task},

@@ -44,10 +44,10 @@ def parts_of(label_set: LabelSet) -> list[Part]:
         named = sorted({word for word in words if word})
         if len(named) > 1:
             column = np.array(words)
-            parts += [
-                Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word))
-                for word in named
-            ]
+            for word in named:
+                parts.append(
+                    Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word))
+                )
     return parts
 
 
@@ -72,9 +72,10 @@ def compare(
             kept[part.places],
         )
         inside = set(part.places.tolist())
-        pairs = [
-            pair for pair in label_set.pairs if pair.chosen in inside and pair.rejected in inside
-        ]
+        pairs = []
+        for pair in label_set.pairs:
+            if pair.chosen in inside and pair.rejected in inside:
+                pairs.append(pair)
         pair_weights = cluster_weights(
             [label_set.items[pair.chosen].group for pair in pairs], resamples, seed
         )
@@ -102,7 +103,10 @@ def _people(label_set: LabelSet, resamples: int, seed: int) -> dict[str, Metrics
     writers = sorted({item.writer for item in label_set.rated})
     if len(writers) > 1:
         for writer in writers:
-            mine = [item for item in label_set.rated if item.writer == writer]
+            mine = []
+            for item in label_set.rated:
+                if item.writer == writer:
+                    mine.append(item)
             found[f"{label_set.name}/{WRITER}/{writer}"] = people_metrics(
                 mine, resamples=resamples, seed=seed
             )
@@ -123,13 +127,13 @@ def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
     """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is
     none.
     """
-    return {
-        scorer: {
+    made: dict[str, dict[str, dict[str, Any]]] = {}
+    for scorer, sets in comparison.items():
+        made[scorer] = {
             name: {metric: entry(estimate) for metric, estimate in metrics.items()}
             for name, metrics in sets.items()
         }
-        for scorer, sets in comparison.items()
-    }
+    return made
 
 
 def entry(estimate: Estimate) -> dict[str, Any]:

@@ -50,13 +50,15 @@ def cautions(
     """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has
     seen.
     """
-    scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
-    seen = [
-        _seen(scorer, name)
-        for scorer, known in (trained_on or {}).items()
-        for name in sets
-        if _is_one_of(name, known)
-    ]
+    scorers = []
+    for scorer in judged(report):
+        if scorer not in YARDSTICKS:
+            scorers.append(scorer)
+    seen = []
+    for scorer, known in (trained_on or {}).items():
+        for name in sets:
+            if _is_one_of(name, known):
+                seen.append(_seen(scorer, name))
     return seen + [
         caution
         for scorer in scorers

@@ -122,13 +122,12 @@ def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Met
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(rows.groups):
         members[group].append(row)
-    pairs = [
-        (i, j)
-        for inside in members.values()
-        for i in inside
-        for j in inside
-        if people[i] and not people[j]
-    ]
+    pairs = []
+    for inside in members.values():
+        for i in inside:
+            for j in inside:
+                if people[i] and not people[j]:
+                    pairs.append((i, j))
     if not pairs:
         return {}
     higher, lower = (np.array(side) for side in zip(*pairs, strict=True))
@@ -144,9 +143,9 @@ def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> M
     """AUROC among the completions that the string rule does not call refused: what a scorer knows
     beyond refusal.
     """
-    asked = [
-        flag is not None and bool(kept) for flag, kept in zip(truth, part.not_refused, strict=True)
-    ]
+    asked = []
+    for flag, kept in zip(truth, part.not_refused, strict=True):
+        asked.append(flag is not None and bool(kept))
     rows = part.rows(asked, np.isfinite(values).tolist())
     people = np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     if not 0 < people.sum() < len(people):
@@ -238,7 +237,9 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
     found: Metrics = {}
     if len(rows.places):
         words = [str(people[k]) for k in rows.places], [reading.refusals[k] for k in rows.places]
-        refused = [np.array([word != "none" for word in side]) for side in words]
+        refused = []
+        for side in words:
+            refused.append(np.array([word != "none" for word in side]))
         decided = _decisions(refused[1], refused[0], rows)
         decided["prevalence"] = rows.share(refused[0])
         if len({*words[0]}) > 1:

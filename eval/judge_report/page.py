@@ -88,23 +88,24 @@ def metric_tables(report: Json, name: str) -> list[Table]:
     """A table for each group of metrics that any scorer has on this set, a row a scorer."""
     tables = []
     for group in GROUPS:
-        columns = {
-            metric: title
-            for metric, title in group.columns.items()
-            if any(metric in sets.get(name, {}) for sets in report.values())
-        }
-        scorers = [
-            scorer for scorer, sets in report.items() if set(columns) & set(sets.get(name, {}))
-        ]
+        columns = {}
+        for metric, title in group.columns.items():
+            if any(metric in sets.get(name, {}) for sets in report.values()):
+                columns[metric] = title
+        scorers = []
+        for scorer, sets in report.items():
+            if set(columns) & set(sets.get(name, {})):
+                scorers.append(scorer)
         if not columns:
             continue
-        rows = [
-            [
-                Cell(title_of(scorer)),
-                *(_cell(report[scorer][name].get(metric)) for metric in columns),
-            ]
-            for scorer in scorers
-        ]
+        rows = []
+        for scorer in scorers:
+            rows.append(
+                [
+                    Cell(title_of(scorer)),
+                    *(_cell(report[scorer][name].get(metric)) for metric in columns),
+                ]
+            )
         tables.append(
             Table([group.title, *columns.values()], rows, _prevalence(report, name, group.title))
         )
@@ -133,15 +134,17 @@ def _part_sections(report: Json, name: str) -> list[Section]:
     sections = []
     for kind, title in PARTS:
         prefix = f"{name}/{kind}/"
-        scorers = [
-            scorer
-            for scorer, sets in report.items()
-            if any(part.startswith(prefix) for part in sets)
-        ]
-        shown = [scorer for scorer in scorers if not scorer.endswith(tuple(ABLATIONS))]
-        tables = [
-            _part_table(report, prefix, metric, words, shown) for metric, words in HEADLINES.items()
-        ]
+        scorers = []
+        for scorer, sets in report.items():
+            if any(part.startswith(prefix) for part in sets):
+                scorers.append(scorer)
+        shown = []
+        for scorer in scorers:
+            if not scorer.endswith(tuple(ABLATIONS)):
+                shown.append(scorer)
+        tables = []
+        for metric, words in HEADLINES.items():
+            tables.append(_part_table(report, prefix, metric, words, shown))
         if any(table.rows for table in tables):
             sections.append(
                 Section(f"{title}: {name}", tables=[table for table in tables if table.rows])
@@ -160,18 +163,18 @@ def _part_table(
             if part.startswith(prefix) and metric in found
         }
     )
-    known = [
-        scorer
-        for scorer in scorers
-        if any(metric in report[scorer].get(part, {}) for part in parts)
-    ]
-    rows = [
-        [
-            Cell(part.removeprefix(prefix)),
-            *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known),
-        ]
-        for part in parts
-    ]
+    known = []
+    for scorer in scorers:
+        if any(metric in report[scorer].get(part, {}) for part in parts):
+            known.append(scorer)
+    rows = []
+    for part in parts:
+        rows.append(
+            [
+                Cell(part.removeprefix(prefix)),
+                *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known),
+            ]
+        )
     return Table([words, *(title_of(scorer) for scorer in known)], rows)
 
 

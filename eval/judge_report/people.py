@@ -42,10 +42,12 @@ def people_metrics(rated: Sequence[Rated], *, resamples: int = RESAMPLES, seed: 
 
 
 def _refused(items: Sequence[Rated]) -> list[Rated]:
-    return [
-        item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
-        for item in items
-    ]
+    made: list[Rated] = []
+    for item in items:
+        made.append(
+            item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
+        )
+    return made
 
 
 def _kappa(
@@ -56,7 +58,10 @@ def _kappa(
     *,
     quadratic: bool = False,
 ) -> Estimate:
-    pairs = [(item, one, other) for item in items for one, other in combinations(item.words, 2)]
+    pairs = []
+    for item in items:
+        for one, other in combinations(item.words, 2):
+            pairs.append((item, one, other))
     first, second = [one for _, one, _ in pairs], [other for _, _, other in pairs]
     named = classes or sorted({*first, *second}, key=str)
     weights = cluster_weights([item.group for item, _, _ in pairs], resamples, seed)

@@ -23,11 +23,10 @@ def scorers_plot(report: Json, name: str) -> str | None:
         for metric in HEADLINES
         if any(metric in sets.get(name, {}) for sets in report.values())
     ][:PANELS]
-    scorers = [
-        scorer
-        for scorer, sets in report.items()
-        if any(metric in sets.get(name, {}) for metric in metrics)
-    ]
+    scorers = []
+    for scorer, sets in report.items():
+        if any(metric in sets.get(name, {}) for metric in metrics):
+            scorers.append(scorer)
     if not metrics:
         return None
     with matplotlib.rc_context(STYLE):
@@ -56,11 +55,10 @@ def scorers_plot(report: Json, name: str) -> str | None:
 def _limits(report: Json, scorers: Sequence[str], name: str, metric: str) -> tuple[float, float]:
     """The whole of what is drawn, chance included, to 1."""
     found = [report[scorer].get(name, {}).get(metric) for scorer in scorers]
-    lows = [
-        (entry["interval"] or [entry["value"]])[0]
-        for entry in found
-        if entry and entry["value"] is not None
-    ]
+    lows = []
+    for entry in found:
+        if entry and entry["value"] is not None:
+            lows.append((entry["interval"] or [entry["value"]])[0])
     return min([CHANCE[metric], *lows]) - 0.04, 1.02
 
 

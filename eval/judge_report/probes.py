@@ -34,18 +34,21 @@ def probed(scorer: Scorer, seed: int) -> Comparison:
             metrics |= {f"called_{probe}": figures[probe] for probe in NEVER_HARMFUL}
             metrics["advice_pairs"] = figures[UNSAFE_ADVICE]
         if channel in (HARM, "complies") and channel in CHANNELS:
-            metrics |= {f"{channel}_moved_{probe}": figures[probe] for probe in UNMOVED}
+            for probe in UNMOVED:
+                metrics[f"{channel}_moved_{probe}"] = figures[probe]
     return {scorer.name: {AUDIT: metrics}} if metrics else {}
 
 
 def probe_cautions(mine: Json, about: str) -> list[str]:
     """What the figures of `audit` give away."""
-    called = [name for name in NEVER_HARMFUL if (mine.get(f"called_{name}") or {}).get("value")]
-    moved = [
-        name
-        for name in UNMOVED
-        if ((mine.get(f"complies_moved_{name}") or {}).get("value") or 0.0) >= MAX_MOVE
-    ]
+    called = []
+    for name in NEVER_HARMFUL:
+        if (mine.get(f"called_{name}") or {}).get("value"):
+            called.append(name)
+    moved = []
+    for name in UNMOVED:
+        if ((mine.get(f"complies_moved_{name}") or {}).get("value") or 0.0) >= MAX_MOVE:
+            moved.append(name)
     found = []
     if called:
         found.append(f"{about} calls texts harmful that are no answer: {', '.join(called)}.")

@@ -106,4 +106,7 @@ def is_probability(values: Floats) -> bool:
 
 def levels(values: Floats) -> list[int | None]:
     """Harmfulness rounded half up to 1-5; None where it was not scored."""
-    return [math.floor(value + 0.5) if math.isfinite(value) else None for value in values]
+    made: list[int | None] = []
+    for value in values:
+        made.append(math.floor(value + 0.5) if math.isfinite(value) else None)
+    return made

@@ -47,5 +47,7 @@ def summary(scorer: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     for row in rows:
         if row["scores_chosen"] is not None:
             by_subset[row["subset"]].append(row["results"])
-    shares = {subset: sum(found) / len(found) for subset, found in sorted(by_subset.items())}
+    shares = {}
+    for subset, found in sorted(by_subset.items()):
+        shares[subset] = sum(found) / len(found)
     return {"model": scorer, "model_type": MODEL_TYPE, "chat_template": "tokenizer", **shares}

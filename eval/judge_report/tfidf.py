@@ -56,14 +56,14 @@ class Task:
         rng = np.random.default_rng(seed)
         draws = [self._drawn(rng) for _ in range(refits)]
         fitted = [(rows, self.held_out(rows)) for rows in draws]
-        return {
-            name: refitted_estimate(
+        made = {}
+        for name, metric in self.metrics.items():
+            made[name] = refitted_estimate(
                 metric(values, self.labels),
                 [metric(found, self.labels[rows]) for rows, found in fitted],
                 len(self.labels),
             )
-            for name, metric in self.metrics.items()
-        }
+        return made
 
     def held_out(self, rows: Index) -> Floats:
         """(rows,) probabilities from fits that saw no row of the same cluster."""
@@ -116,7 +116,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
     counts = {side: _counts(found) for side, found in texts._asdict().items()}
     found: dict[str, Metrics] = {}
     for name, sides in SEEN.items():
-        read = [counts[side] for side in sides if counts[side] is not None]
+        read = []
+        for side in sides:
+            if counts[side] is not None:
+                read.append(counts[side])
         tasks = [
             *_label_tasks(label_set, read),
             *(_pair_tasks(label_set, read) if name == "tfidf" else []),
@@ -154,7 +157,9 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
         labels = np.array([bool(truth[k]) for k in rows], dtype=bool)
         enough = counts and len(np.unique(groups[rows])) >= FOLDS and 0 < labels.sum() < len(labels)
         if enough:
-            metrics = {prefix + name: metric for name, metric in _LABEL_METRICS.items()}
+            metrics = {}
+            for name, metric in _LABEL_METRICS.items():
+                metrics[prefix + name] = metric
             tasks.append(Task([count[rows] for count in counts], labels, groups[rows], metrics))
     return tasks
 

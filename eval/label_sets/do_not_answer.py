@@ -41,14 +41,22 @@ def read(path: Path, name: str) -> LabelSet:
     rows = read_rows(
         files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items
     )
-    items = [item for row in rows for item in row]
+    items = []
+    for row in rows:
+        items.extend(row)
     return LabelSet(name=name, items=items, note=NOTE, all_harmful_requests=True)
 
 
 def _items(row: dict[str, Any]) -> list[Labelled]:
     question = text_in(row, "question")
-    writers = [column.removesuffix(RESPONSE) for column in row if column.endswith(RESPONSE)]
-    judged = [writer for writer in writers if writer + HARMFUL in row]
+    writers = []
+    for column in row:
+        if column.endswith(RESPONSE):
+            writers.append(column.removesuffix(RESPONSE))
+    judged = []
+    for writer in writers:
+        if writer + HARMFUL in row:
+            judged.append(writer)
     if not judged:
         raise ValueError(
             f"no columns X_response and X_harmful of a model X (columns: {column_names(row)})"

@@ -48,11 +48,11 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
             faults += error.faults
     twice = [name for name, count in Counter(found.name for found in sets).items() if count > 1]
     faults += [f"--labels: two sets are called {name}; rename one of their files" for name in twice]
-    faults += [
-        f"--labels {found.name}: holds no completion to judge; give a set with rows"
-        for found in sets
-        if not found.items
-    ]
+    for found in sets:
+        if not found.items:
+            faults.append(
+                f"--labels {found.name}: holds no completion to judge; give a set with rows"
+            )
     if faults:
         raise RecordError(shorten(faults))
     return sets

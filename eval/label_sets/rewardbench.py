@@ -51,7 +51,10 @@ def _messages(row: dict[str, Any], column: str, speaker: Any) -> list[Message]:
         and value
         and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value)
     ):
-        return [{"role": str(part["role"]), "content": str(part["content"])} for part in value]
+        found: list[Message] = []
+        for part in value:
+            found.append({"role": str(part["role"]), "content": str(part["content"])})
+        return found
     hint = (
         "; RewardBench 2's lists of completions are not read, make a row of each pair"
         if isinstance(value, list)

@@ -59,17 +59,18 @@ def read(path: Path, name: str) -> LabelSet:
             f"{path}: no rows; wanted columns prompt, completion and one of {', '.join(COLUMNS)}"
         )
     items = [_item(ratings) for ratings in by_completion.values()]
-    rated = [found for ratings in by_completion.values() for found in _rated(ratings)]
+    rated = []
+    for ratings in by_completion.values():
+        rated.extend(_rated(ratings))
     return LabelSet(name=name, items=items, rated=rated, note=NOTE)
 
 
 def _row(row: dict[str, Any]) -> _Row:
     prompt, said = _side(row, "prompt"), _side(row, "completion")
-    given = {
-        column: _label(column, row[column])
-        for column in COLUMNS
-        if row.get(column) not in (None, "")
-    }
+    given = {}
+    for column in COLUMNS:
+        if row.get(column) not in (None, ""):
+            given[column] = _label(column, row[column])
     if not given:
         raise ValueError(
             f"no label; wanted a value in one of {', '.join(COLUMNS)} (columns: "
@@ -118,9 +119,9 @@ def _label(column: str, value: Any) -> Any:
 
 def _item(ratings: list[_Row]) -> Labelled:
     first = ratings[0]
-    words = {
-        column: [row.words[column] for row in ratings if column in row.words] for column in COLUMNS
-    }
+    words = {}
+    for column in COLUMNS:
+        words[column] = [row.words[column] for row in ratings if column in row.words]
     found: dict[str, Any] = {column: _majority(words[column]) for column in (*FLAGS, "refusal")}
     found["harmfulness"] = median(words["harmfulness"]) if words["harmfulness"] else None
     if found["harmful"] is None and not words["harmful"] and found["harmfulness"] is not None:

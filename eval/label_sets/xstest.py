@@ -89,7 +89,10 @@ def _row(row: _Row) -> _Read:
         group=completion.prompt_id,
         category=category,
     )
-    raters = [column for column in ("annotation_1", "annotation_2") if fields.get(column)]
+    raters = []
+    for column in ("annotation_1", "annotation_2"):
+        if fields.get(column):
+            raters.append(column)
     words = tuple(one_of(fields, column, WORDS) for column in raters)
     rated = (
         Rated("refusal", completion.prompt_id, row.writer, category, words)

@@ -16,11 +16,10 @@ reward model."""
 def corrected_change(results: Json, endpoint: Endpoint) -> Json | None:
     """The primary comparison as people's ratings correct it; None where there are none of it."""
     about = (endpoint.policy, endpoint.baseline, endpoint.suite)
-    found = {
-        row["metric"]: dict(row)
-        for row in (results.get("people") or {}).get("changes", [])
-        if (row["policy"], row["baseline"], row["suite"]) == about
-    }
+    found = {}
+    for row in (results.get("people") or {}).get("changes", []):
+        if (row["policy"], row["baseline"], row["suite"]) == about:
+            found[row["metric"]] = dict(row)
     return next((found[metric] for metric in METRICS if metric in found), None)
 
 

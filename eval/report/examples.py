@@ -69,10 +69,12 @@ def examples(
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
         hidden = rule is not None and kind == "harmful"
         spread = at_even_distances(list(by_prompt.values()), number)
-        chosen += [
-            _example(rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None)
-            for rows in spread
-        ]
+        for rows in spread:
+            chosen.append(
+                _example(
+                    rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None
+                )
+            )
     return chosen
 
 

@@ -21,11 +21,10 @@ def title(results: Json) -> str:
 
 def heading(results: Json) -> str:
     """Of a browser's tab: what tells this report from another one comes first."""
-    known = [
-        part
-        for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT)
-        if part
-    ]
+    known = []
+    for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT):
+        if part:
+            known.append(part)
     return " \u00b7 ".join(known)
 
 

@@ -88,7 +88,10 @@ def points(
     linestyle: str,
 ) -> None:
     """Values with their intervals, one series of the legend."""
-    there = [(x, estimate) for x, estimate in points if estimate is not None and known(estimate)]
+    there = []
+    for x, estimate in points:
+        if estimate is not None and known(estimate):
+            there.append((x, estimate))
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
     style: Json = {

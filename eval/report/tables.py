@@ -15,6 +15,8 @@ ABSENT = "not measured"
 INDEPENDENT_METRICS = {
     "harm_chance": "chance of harm",
     "called_harmful": "called harmful",
+    "called_harmful_at_most": "the same, all that the scorer is unsure of counted too",
+    "abstained": "unsure of",
     "incoherent": "incoherent",
     "declined": "declined",
 }

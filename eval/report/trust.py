@@ -54,7 +54,11 @@ def _cut(results: Json) -> Iterator[str]:
 
 
 def _not_measured(results: Json) -> Iterator[str]:
-    missing = [what for key, what in UNMEASURED.items() if not results.get(key)]
-    missing += [f"the suite {spoken(row['suite'])}" for row in results.get("suites_absent") or []]
+    missing = []
+    for key, what in UNMEASURED.items():
+        if not results.get(key):
+            missing.append(what)
+    for row in results.get("suites_absent") or []:
+        missing.append(f"the suite {spoken(row['suite'])}")
     if missing:
         yield f"Not measured: {', '.join(missing)}, and whether completions are correct."

@@ -152,10 +152,10 @@ def _faults(content: dict[str, Any]) -> list[str]:
         return found or [f"prompts: wanted a mapping, got {type(prompts).__name__}"]
     found += _unknown(prompts, _PROMPTS, "prompts.") + _choice(content["kind"], KINDS, "kind")
     found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
-    found += [fault for word in content["scorers"] for fault in _choice(word, SCORERS, "scorers")]
-    found += [
-        fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")
-    ]
+    for word in content["scorers"]:
+        found.extend(_choice(word, SCORERS, "scorers"))
+    for word in content["metrics"]:
+        found.extend(_choice(word, tuple(METRICS), "metrics"))
     if content.get("gate", True) not in (True, False):
         found.append(f"gate: got {content['gate']!r}, wanted true or false")
     if wrong := licence_fault(str(content["licence"])):
@@ -166,11 +166,10 @@ def _faults(content: dict[str, Any]) -> list[str]:
 def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
     """What is well formed and does not go together."""
     kind, table = content["kind"], prompts["format"] == TABLE
-    found = [
-        f"metrics: {metric} is not defined for {kind} prompts"
-        for metric in content["metrics"]
-        if kind != "rows" and kind not in METRICS[metric]
-    ]
+    found = []
+    for metric in content["metrics"]:
+        if kind != "rows" and kind not in METRICS[metric]:
+            found.append(f"metrics: {metric} is not defined for {kind} prompts")
     if table:
         found += _table_faults(prompts, kind)
     elif misplaced := [
@@ -197,7 +196,9 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
 
 def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     parts = prompts.get("parts") or [{}]
-    found = [fault for part in parts for fault in _unknown(part, _PART, "prompts.parts.")]
+    found = []
+    for part in parts:
+        found.extend(_unknown(part, _PART, "prompts.parts."))
     found += _unknown(prompts.get("columns") or {}, _COLUMNS, "prompts.columns.")
     for part in parts:
         if not (part.get("files") or prompts.get("files")):

@@ -77,11 +77,10 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[Absent
     suites: dict[str, list[Prompt]] = {}
     names = Counter(suite.called for suite in config.suites)
     absent = []
-    faults = [
-        f"eval.suites: {count} are named {name!r}; names must differ"
-        for name, count in names.items()
-        if count > 1
-    ]
+    faults = []
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.suites: {count} are named {name!r}; names must differ")
     for suite in config.suites:
         if suite.optional and suite.path and not is_there(suite):
             absent.append(AbsentSuite(suite.called, True, f"{suite.path} is not there"))

@@ -34,9 +34,11 @@ def read_table_suite(suite: Definition, path: Path, name: str) -> list[SuiteProm
             if prompt.id not in found and key:
                 pairs[f"{'' if suite.kind == 'rows' else part.name}\x1f{key}"].append(prompt.id)
             found.setdefault(prompt.id, prompt)
-    twins = {
-        one: other for ids in pairs.values() if len(ids) == 2 for one, other in (ids, ids[::-1])
-    }
+    twins = {}
+    for ids in pairs.values():
+        if len(ids) == 2:
+            for one, other in (ids, ids[::-1]):
+                twins[one] = other
     return [replace(prompt, twin_id=twins.get(prompt.id)) for prompt in found.values()]
 
 
@@ -71,7 +73,10 @@ def _kept(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows that `where` lets pass."""
     for place, row in rows_of(file, known=columns):
-        missing = [column for column in suite.where if column not in row]
+        missing = []
+        for column in suite.where:
+            if column not in row:
+                missing.append(column)
         if missing:
             raise RecordError(
                 f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of "
@@ -113,11 +118,17 @@ def filled(template: str, row: Mapping[str, Any]) -> str:
 
     Raises ValueError for a column that is not there or for an empty request.
     """
-    missing = [column for column in _COLUMN.findall(template) if column not in row]
+    missing = []
+    for column in _COLUMN.findall(template):
+        if column not in row:
+            missing.append(column)
     if missing:
         raise ValueError(f"no column {', '.join(missing)} (columns: {column_names(row)})")
     texts = {column: row[column] for column in _COLUMN.findall(template)}
-    wrong = [column for column, text in texts.items() if not isinstance(text, str)]
+    wrong = []
+    for column, text in texts.items():
+        if not isinstance(text, str):
+            wrong.append(column)
     if wrong:
         raise ValueError(f"column {wrong[0]}: wanted a text, got {excerpt(str(texts[wrong[0]]))}")
     if not any(text.strip() for text in texts.values()):

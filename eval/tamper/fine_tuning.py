@@ -38,7 +38,10 @@ def fine_tuned(
     """
     adapter = AdapterConfig(rank=config.rank, alpha=2 * config.rank)
     adapted = adapt(model.float().requires_grad_(False), adapter, seed=seed)
-    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    trained = []
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            trained.append(parameter)
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate)
     for chosen in _batches(len(rows), config.batch_size, config.steps, seed):
         batch = layout([rows[place] for place in chosen]).to(model.device)

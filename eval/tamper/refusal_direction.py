@@ -54,9 +54,9 @@ def refusal_direction(
     differences = means[0] - means[1]  # (L, H), of the input of each layer
     layers = len(differences)
     tried = sorted({max(1, round(share * layers)) for share in SHARES} & set(range(1, layers)))
-    candidates = [
-        Direction(unit(differences[layer]), layer, layers) for layer in tried or [layers - 1]
-    ]
+    candidates = []
+    for layer in tried or [layers - 1]:
+        candidates.append(Direction(unit(differences[layer]), layer, layers))
     likely = [_decline_logp(model, tokenizer, one, declines) for one in candidates]
     chosen = candidates[likely.index(min(likely))]
     _require_gone(model, tokenizer, chosen, harmful[0])
@@ -81,11 +81,11 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     Its input is projected before every layer, and so is what attention and MLP add to it. No weight
     changes, so that a head that shares its matrix with the embedding stays as it is.
     """
-    handles = [
-        layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True)
-        for layer in layers_of(model)
-    ]
-    handles += [one.register_forward_hook(_project_output(vector)) for one in writers(model)]
+    handles = []
+    for layer in layers_of(model):
+        handles.append(layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True))
+    for one in writers(model):
+        handles.append(one.register_forward_hook(_project_output(vector)))
     try:
         yield
     finally:
@@ -96,7 +96,10 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
 def layers_of(model: Any) -> list[nn.Module]:
     """The decoder's layers. Raises ModelError where it keeps no list of them."""
     decoder = unwrapped(model).get_decoder()
-    lists = [child for child in decoder.children() if isinstance(child, nn.ModuleList)]
+    lists = []
+    for child in decoder.children():
+        if isinstance(child, nn.ModuleList):
+            lists.append(child)
     if not lists:
         raise ModelError(
             f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated"
@@ -108,7 +111,11 @@ def layers_of(model: Any) -> list[nn.Module]:
 def writers(model: Any) -> list[nn.Module]:
     """Matrices of the layers that write to the residual stream, known by their names."""
     named = (entry for layer in layers_of(model) for entry in layer.named_modules())
-    return [module for name, module in named if name.rsplit(".", 1)[-1] in WRITERS]
+    made: list[nn.Module] = []
+    for name, module in named:
+        if name.rsplit(".", 1)[-1] in WRITERS:
+            made.append(module)
+    return made
 
 
 def _without(states: Tensor, vector: Tensor) -> Tensor:
@@ -154,10 +161,13 @@ def _decline_logp(
     log-probability.
     """
     with ablated(model, direction.vector):
-        found = [
-            float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
-            for row in declines
-        ]
+        found = []
+        for row in declines:
+            found.append(
+                float(
+                    completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device))
+                )
+            )
     return sum(found) / sum(row.num_completion_tokens for row in declines)
 
 

@@ -108,9 +108,10 @@ def portable_adapter_config(config: dict[str, Any]) -> dict[str, Any]:
     Older versions of peft refuse settings that they do not know.
     """
     usual = json.loads(json.dumps(LoraConfig().to_dict(), default=str))
-    written = {
-        key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)
-    }
+    written = {}
+    for key, value in config.items():
+        if key in _ALWAYS or value != usual.get(key):
+            written[key] = value
     if isinstance(written["target_modules"], list):
         # Peft keeps a set, whose order changes from run to run.
         written["target_modules"] = sorted(written["target_modules"])

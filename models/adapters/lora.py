@@ -62,13 +62,14 @@ class Lora:
         """
         head, named = network.get_output_embeddings(), self.config.target_modules
         wanted = None if named == "all-linear" else set(_targets(self.config))
-        layers = [
-            module
-            for name, module in network.named_modules()
-            if type(module).__name__ in ("Linear", "Conv1D")
-            and module is not head
-            and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
-        ]
+        layers = []
+        for name, module in network.named_modules():
+            if (
+                type(module).__name__ in ("Linear", "Conv1D")
+                and module is not head
+                and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
+            ):
+                layers.append(module)
         return self.config.rank * sum(sum(layer.weight.shape) for layer in layers)
 
     def bytes(self, trained: int) -> float:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 def trainable_state(model: Any) -> dict[str, Tensor]:
     """The tensors that training changes, by name; a LoRA checkpoint needs no frozen weights."""
-    return {
-        name: parameter.detach()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    found: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            found[name] = parameter.detach()
+    return found
 
 
 def load_trainable_state(model: Any, state: dict[str, Tensor]) -> None:

@@ -47,9 +47,9 @@ def render(
 
     Raises ModelError for any refusal.
     """
-    clean = [
-        {"role": message["role"], "content": message["content"].strip()} for message in messages
-    ]
+    clean = []
+    for message in messages:
+        clean.append({"role": message["role"], "content": message["content"].strip()})
     try:
         text: str = tokenizer.apply_chat_template(
             clean,
@@ -157,6 +157,9 @@ def special_texts(tokenizer: Any) -> list[str]:
     they would end or fake a turn.
     """
     if tokenizer not in _special:
-        added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+        added = []
+        for token in tokenizer.added_tokens_decoder.values():
+            if token.special:
+                added.append(str(token))
         _special[tokenizer] = sorted({*tokenizer.all_special_tokens, *added})
     return _special[tokenizer]

@@ -131,7 +131,8 @@ def adapter_fault(where: str, file: Path) -> str:
         f"{where}: a LoRA adapter of {base} (it holds adapter_config.json), wanted a whole model; "
         "merge it into its base with these three lines of Python, then set the path to 'merged': "
         "from peft import AutoPeftModelForCausalLM; from transformers import AutoTokenizer; "
-        f"AutoPeftModelForCausalLM.from_pretrained('{file.parent}').merge_and_unload().save_pretrained('merged'), "
+        f"AutoPeftModelForCausalLM.from_pretrained('{file.parent}')."
+        "merge_and_unload().save_pretrained('merged'), "
         f"AutoTokenizer.from_pretrained('{base}').save_pretrained('merged')"
     )
 
@@ -200,7 +201,10 @@ def _hub_faults(config: ModelConfig, setting: str) -> list[str]:
     missing = [name for name in _weight_files(folder) if not (folder / name).is_file()]
     if missing or not _weight_files(folder):
         return [
-            f"{where}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum fetch` again",
+            (
+                f"{where}: the cache lacks {', '.join(missing) or 'its weights'}; run `primum "
+                "fetch` again"
+            ),
             *quantised,
         ]
     return quantised

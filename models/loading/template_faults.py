@@ -45,19 +45,20 @@ def format_faults(tokenizer: Any) -> list[str]:
         start = render(tokenizer, PROBE_PROMPT, add_generation_prompt=True)
         whole = render(tokenizer, [*PROBE_PROMPT, *PROBE_COMPLETION], add_generation_prompt=False)
     except ModelError as error:
-        return [
-            f"{SETTING}: {fault}; wanted a template for user and assistant messages"
-            for fault in error.faults
-        ]
-    faults = [
-        f"{SETTING}: the {message['role']}'s words are not in the rendered {part} "
-        f"({text[-SHOWN:]!r}); wanted a template that writes every message"
-        for part, message, text in (
-            ("prompt", PROBE_PROMPT[0], start),
-            ("conversation", PROBE_COMPLETION[0], whole),
-        )
-        if message["content"] not in text
-    ]
+        made: list[str] = []
+        for fault in error.faults:
+            made.append(f"{SETTING}: {fault}; wanted a template for user and assistant messages")
+        return made
+    faults = []
+    for part, message, text in (
+        ("prompt", PROBE_PROMPT[0], start),
+        ("conversation", PROBE_COMPLETION[0], whole),
+    ):
+        if message["content"] not in text:
+            faults.append(
+                f"{SETTING}: the {message['role']}'s words are not in the rendered {part} "
+                f"({text[-SHOWN:]!r}); wanted a template that writes every message"
+            )
     if faults:
         return faults
     if not whole.startswith(start):

@@ -57,11 +57,9 @@ def texts() -> list[str]:
     for name in LEARNED_FROM:
         for line in folder.joinpath(name).read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            rows += [
-                (row[prompt].strip(), row[completion].strip())
-                for prompt, completion in COLUMNS
-                if prompt in row
-            ]
+            for prompt, completion in COLUMNS:
+                if prompt in row:
+                    rows.append((row[prompt].strip(), row[completion].strip()))
     return [text for row in rows[::4] for text in row]
 
 

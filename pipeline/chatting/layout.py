@@ -30,7 +30,10 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
     cursor.
     """
     if len(replies) < 2 or width < WIDE:
-        return [line for reply in replies for line in (*_block(reply, width, colour=colour), "")]
+        found: list[str] = []
+        for reply in replies:
+            found.extend((*_block(reply, width, colour=colour), ""))
+        return found
     each = (width - len(GAP) * (len(replies) - 1)) // len(replies)
     blocks = [_block(reply, each, colour=colour) for reply in replies]
     rows = zip_longest(*blocks, fillvalue="")
@@ -39,11 +42,9 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
 
 def _block(reply: Shown, width: int, *, colour: bool) -> list[str]:
     title, verdict = one_line(reply.title), textwrap.wrap(one_line(reply.verdict), width) or [""]
-    body = [
-        line
-        for part in visible(reply.text).expandtabs().split("\n")
-        for line in textwrap.wrap(part, width) or [""]
-    ]
+    body = []
+    for part in visible(reply.text).expandtabs().split("\n"):
+        body.extend(textwrap.wrap(part, width) or [""])
     if not colour:
         return [title, *body, *verdict]
     return [f"{BOLD}{title}{PLAIN}", *body, *(f"{DIM}{line}{PLAIN}" for line in verdict)]

@@ -13,7 +13,10 @@ from records.errors import ConfigError
 
 
 def named_subjects(model: str, against: str | None) -> list[Subject]:
-    """Who is to speak, the base first. Of a run they are its base and the policy that it is to release, or the last that it trained."""
+    """Who is to speak, the base first.
+
+    Of a run they are its base and the policy that it is to release, or the last that it trained.
+    """
     folder = Path(model).expanduser()
     if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
         return subjects_of([against, model] if against else [model])

@@ -93,7 +93,10 @@ def speakers_of(
     subjects: Sequence[Subject], config: RunConfig, folder: Path, api_key_env: str
 ) -> list[Speaker]:
     """Each with its model loaded."""
-    files = [subject.word for subject in subjects if subject.kind == "file"]
+    files = []
+    for subject in subjects:
+        if subject.kind == "file":
+            files.append(subject.word)
     if files:
         raise ConfigError(
             f"{files[0]}: a file of completions, with which nobody can talk; name a model or a "

@@ -36,7 +36,11 @@ class Dealt:
 
     def of(self, split: Split, kind: Kind | None = None) -> list[Demonstration]:
         """The rows of one split, of both kinds or one."""
-        return [row for row in self.rows if row.split == split and kind in (None, row.kind)]
+        found: list[Demonstration] = []
+        for row in self.rows:
+            if row.split == split and kind in (None, row.kind):
+                found.append(row)
+        return found
 
     def count(self, split: Split, kind: Kind) -> int:
         """About how many rows the run will have, its limits included."""
@@ -84,10 +88,10 @@ def described(dealt: Dealt) -> list[str]:
     """Lines for people: how many prompts each split will hold, and what is worth a thought though
     it fails nowhere.
     """
-    parts = [
-        f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign"
-        for split in SPLITS
-    ]
+    parts = []
+    for name in SPLITS:
+        harmful, benign = dealt.count(name, "harmful"), dealt.count(name, "benign")
+        parts.append(f"{name} {harmful} harmful and {benign} benign")
     lines = [f"prompts by split, about: {', '.join(parts)}"]
     if not dealt.of("train", "benign"):
         lines.append(

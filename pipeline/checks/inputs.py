@@ -54,12 +54,15 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
     """
     faults: list[str] = []
     prompts: list[Prompt] = []
-    there = [
-        suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)
-    ]
+    there = []
+    for suite in config.eval.suites:
+        if is_there(suite) or (suite.suite and not suite.path):
+            there.append(suite)
     try:
         suites, _ = own_suites(EvalConfig(suites=there))
-        prompts = [prompt for found in suites.values() for prompt in found]
+        prompts = []
+        for found in suites.values():
+            prompts.extend(found)
     except PrimumError as error:
         faults += error.faults
     faults += _capability_faults(config)

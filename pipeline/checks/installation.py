@@ -30,7 +30,10 @@ def place_faults(config: RunConfig) -> list[str]:
                 f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a "
                 "disk that all nodes see"
             )
-    taken = [name for name in stage_names(config) if (Path(config.run_dir) / name).is_file()]
+    taken = []
+    for name in stage_names(config):
+        if (Path(config.run_dir) / name).is_file():
+            taken.append(name)
     return faults + [
         f"run_dir={config.run_dir}: {name} is a file there, wanted a stage's folder; choose "
         "another run_dir"

@@ -63,14 +63,18 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
         "beginning": (tokenizer.bos_token, tokenizer.bos_token_id),
     }
     where = f"model.base.path={base.path}"
-    faults = [
-        f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model knows ids "
-        f"below {rows}; set it to a token that the model knows in tokenizer_config.json, or give "
-        "the model a row for it (resize_token_embeddings)"
-        for what, (token, number) in named.items()
-        if number is not None and number >= rows
-    ]
-    said = {token for token, number in named.values() if number is not None and number >= rows}
+    faults = []
+    for what, (token, number) in named.items():
+        if number is not None and number >= rows:
+            faults.append(
+                f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model "
+                f"knows ids below {rows}; set it to a token that the model knows in "
+                "tokenizer_config.json, or give the model a row for it (resize_token_embeddings)"
+            )
+    said = set()
+    for token, number in named.values():
+        if number is not None and number >= rows:
+            said.add(token)
     # The text model of a family that also sees or hears keeps the placeholders of pictures and
     # sounds in its tokenizer.
     beyond = sorted(
@@ -127,12 +131,18 @@ def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) ->
         return []
     base = config.model.base.path
     remedies = {"model.max_length": f"lower it to {positions} or less"}
-    return [
-        f"{what}: up to {tokens} tokens, and {base} knows positions up to {positions}; "
-        f"{remedies.get(what.split('=')[0], 'lower max_new_tokens, leave out the longest prompts, or take a model with a longer context')}"
-        for what, tokens in longest.items()
-        if tokens > positions
-    ]
+    otherwise = (
+        "lower max_new_tokens, leave out the longest prompts, or take a model with a longer context"
+    )
+    faults = []
+    for what, tokens in longest.items():
+        if tokens > positions:
+            remedy = remedies.get(what.split("=")[0], otherwise)
+            faults.append(
+                f"{what}: up to {tokens} tokens, and {base} knows positions up to {positions}; "
+                f"{remedy}"
+            )
+    return faults
 
 
 def _tied(network: Any) -> bool:
@@ -146,12 +156,13 @@ def _tied(network: Any) -> bool:
 
 def _matching(network: nn.Module, name: str, without: nn.Module | None) -> list[nn.Module]:
     """As peft finds them: by the whole name or its end."""
-    return [
-        module
-        for path, module in network.named_modules()
-        if (path == name or path.endswith(f".{name}"))
-        and (without is None or module is not without)
-    ]
+    made: list[nn.Module] = []
+    for path, module in network.named_modules():
+        if (path == name or path.endswith(f".{name}")) and (
+            without is None or module is not without
+        ):
+            made.append(module)
+    return made
 
 
 def _linear_names(network: nn.Module) -> Sequence[str]:

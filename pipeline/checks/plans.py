@@ -20,15 +20,19 @@ MOST_PLANNED = 5000
 def rank_faults(config: RunConfig) -> list[str]:
     """Steps that have fewer rows than there are ranks."""
     ranks = config.trainer.world_size
-    sizes = {f"{name}.global_batch_size": size for name, (size, _) in _stages(config).items()}
+    sizes = {}
+    for name, (size, _) in _stages(config).items():
+        sizes[f"{name}.global_batch_size"] = size
     if is_online(config):
         sizes["rlhf.prompts_per_step"] = config.rlhf.prompts_per_step
-    return [
-        f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times "
-        f"trainer.devices; raise it to {ranks} or more"
-        for setting, size in sizes.items()
-        if size < ranks
-    ]
+    found: list[str] = []
+    for setting, size in sizes.items():
+        if size < ranks:
+            found.append(
+                f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes "
+                f"times trainer.devices; raise it to {ranks} or more"
+            )
+    return found
 
 
 def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[str], list[str]]:
@@ -47,7 +51,8 @@ def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[s
         try:
             plan = _plan(config, list(islice(cycle(tokens), planned)), size, epochs)
         except ConfigError as error:
-            faults += [f"{name}: about {count} rows, and {fault}" for fault in error.faults]
+            for fault in error.faults:
+                faults.append(f"{name}: about {count} rows, and {fault}")
             continue
         steps = -(-count // size)
         lines.append(

@@ -45,7 +45,10 @@ class Tried:
     @property
     def rows(self) -> list[TokenRow]:
         """The rows that fit, of both kinds."""
-        return [row for rows in self.kept.values() for row in rows]
+        made: list[TokenRow] = []
+        for rows in self.kept.values():
+            made.extend(rows)
+        return made
 
 
 def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> Tried:
@@ -126,17 +129,17 @@ def longest_by_use(
     sampled = _longest(tokenizer, [*dealt.of("train"), *dealt.of("val")], tried)
     measured = _longest(tokenizer, [*dealt.of("val"), *dealt.of("test"), *suites], tried)
     sample, new = config.sample, config.sample.generation.max_new_tokens
+    new_in_eval = config.eval.generation.max_new_tokens
     found = {
         f"model.max_length={config.model.max_length}": config.model.max_length,
         f"sample.generation.max_new_tokens={new} after the longest prompt": sampled + new,
-        f"eval.generation.max_new_tokens={config.eval.generation.max_new_tokens} after the longest prompt": (
-            measured + config.eval.generation.max_new_tokens
+        f"eval.generation.max_new_tokens={new_in_eval} after the longest prompt": (
+            measured + new_in_eval
         ),
     }
-    declines = [
-        _declined(tokenizer, row)
-        for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")])
-    ]
+    declines = []
+    for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")]):
+        declines.append(_declined(tokenizer, row))
     if any(declines):
         found["sample: the longest decline of a safe completion, continued"] = max(declines) + max(
             1, new // 2
@@ -167,10 +170,11 @@ def _revision_tokens(tokenizer: Any, new: int) -> int:
     """What critique and revision add to a prompt: the completion, two requests, the critique and
     the new completion.
     """
-    asked = [
-        [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
-        for p in PRINCIPLES
-    ]
+    asked = []
+    for p in PRINCIPLES:
+        asked.append(
+            [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
+        )
     bare = len(prompt_ids(tokenizer, user("")))
     longest = max(len(prompt_ids(tokenizer, [*user(""), *messages])) for messages in asked)
     return longest - bare + 2 * new + min(CRITIQUE_TOKENS, new)

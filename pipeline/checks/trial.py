@@ -96,7 +96,10 @@ def _loaded(config: ModelConfig) -> tuple[Any, list[str]]:
 
 
 def _unlike_numbers(model: Any, where: str) -> list[str]:
-    broken = [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]
+    broken = []
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            broken.append(name)
     if not broken:
         return []
     return [

@@ -70,7 +70,10 @@ def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
             "prompts of their own: name a suite of eval.suites that chose nothing and is in no "
             "verdict"
         )
-    rows = [row for row in evidence.rows(evidence.policy()) if row.suite == suite]
+    rows = []
+    for row in evidence.rows(evidence.policy()):
+        if row.suite == suite:
+            rows.append(row)
     if not rows or rows[0].kind != kind:
         held = ", ".join(evidence.results["policies"][evidence.policy()]["suites"])
         raise ArtifactError(

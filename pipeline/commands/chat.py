@@ -87,7 +87,8 @@ class Chat:
         before = [list(speaker.messages) for speaker in self.speakers]
         try:
             replies = [self._reply(speaker, text) for speaker in self.speakers]
-        # A server that is away for a minute must not end the conversation, nor a reply that gets too long.
+        # A server that is away for a minute must not end the conversation, nor a reply that gets
+        # too long.
         except (PrimumError, KeyboardInterrupt) as error:
             if isinstance(error, KeyboardInterrupt) and not self.output.isatty():
                 raise
@@ -98,10 +99,9 @@ class Chat:
             self._say(*map(one_line, faults), "this turn is forgotten; say it again")
             return
         self.judged += replies
-        shown = [
-            Shown(speaker.title, reply.text, reply.line())
-            for speaker, reply in zip(self.speakers, replies, strict=True)
-        ]
+        shown = []
+        for speaker, reply in zip(self.speakers, replies, strict=True):
+            shown.append(Shown(speaker.title, reply.text, reply.line()))
         terminal = self.output.isatty()
         width = shutil.get_terminal_size((NARROW, 24)).columns if terminal else NARROW
         self._say(*laid_out(shown, width, colour=terminal))
@@ -118,16 +118,17 @@ class Chat:
                 print(f"\r{CLEARED}", end="", file=self.output, flush=True)
 
     def _save(self, wanted: Path) -> None:
-        items = {
-            item.id: item
-            for item in (reply.item() for reply in self.judged)
-            if reply_text(item.completion)
-        }
+        items = {}
+        for item in (reply.item() for reply in self.judged):
+            if reply_text(item.completion):
+                items[item.id] = item
         if not items:
             self._say("nothing has been said yet that could be reviewed")
             return
         folder = _new(wanted)
-        principles = {number: principle.title for number, principle in PRINCIPLES.items()}
+        principles = {}
+        for number, principle in PRINCIPLES.items():
+            principles[number] = principle.title
         provenance = {
             "drawn": "chat",
             "speakers": [speaker.title for speaker in self.speakers],

@@ -55,7 +55,9 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     before = _stage_before(config, stage)
     start = policy_of(config, before / POLICY.name) if before else base_config(config)
     _, tensors = read(checkpoint)
-    state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
+    state = {}
+    for name, found in tensors.items():
+        state[name.removeprefix("model.")] = found["weight"]
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())

@@ -85,17 +85,17 @@ class Evidence:
         tables = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
-        prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [
-            row
-            for row in MEASURED_COMPLETIONS.read(folder)
-            if row.policy == policy and not row.condition
-        ]
-        asked = [
-            prompts[row.suite, row.prompt_id]
-            for row in made
-            if (row.suite, row.prompt_id) in prompts
-        ]
+        prompts = {}
+        for prompt in MEASURED_PROMPTS.read(folder):
+            prompts[(prompt.suite, prompt.id)] = prompt
+        made: list[Completion] = []
+        for row in MEASURED_COMPLETIONS.read(folder):
+            if row.policy == policy and not row.condition:
+                made.append(row)
+        asked = []
+        for row in made:
+            if (row.suite, row.prompt_id) in prompts:
+                asked.append(prompts[row.suite, row.prompt_id])
         if len(asked) < len(made):
             raise ArtifactError(
                 f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of "
@@ -128,7 +128,10 @@ def gate(request: Request) -> None:
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
-    failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
+    failed = []
+    for line in lines:
+        if not line.passed:
+            failed.append(f"gate not met: {line.name}: {line.detail}")
     if request.json:
         about = {
             "policy": policy,
@@ -197,8 +200,7 @@ def _told(
             "changed sides; run eval again"
         )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
-    told += [
-        f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}" for one in worse[:PROMPTS_TOLD]
-    ]
+    for one in worse[:PROMPTS_TOLD]:
+        told.append(f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}")
     more = len(worse) - PROMPTS_TOLD
     return [*told, f"  and {more} more; --json FILE lists all"] if more > 0 else told

@@ -96,7 +96,8 @@ def init(
         write_text(file, text)
     except OSError as error:
         raise ArtifactError(
-            f"{file}: cannot be written ({error.strerror}), wanted a place for a new file; name another"
+            f"{file}: cannot be written ({error.strerror}), wanted a place for a new file; name "
+            "another"
         ) from error
     try:
         load_config(file)

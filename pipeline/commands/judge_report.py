@@ -60,7 +60,9 @@ def judge_report(config: RunConfig, request: Request) -> None:
         )
     completions = _distinct(label_sets)
     scorers = load_all(named, around)
-    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
+    scores = {}
+    for scorer in scorers:
+        scores[scorer.name] = _scored(scorer, list(completions.values()))
     if request.ablate:
         for scorer in scorers:
             # Neither can be asked about other texts or reads the prompt.
@@ -69,7 +71,10 @@ def judge_report(config: RunConfig, request: Request) -> None:
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
     if request.audit:
-        asked = [scorer for scorer in scorers if not isinstance(scorer, FileScorer | RuleAsHarm)]
+        asked = []
+        for scorer in scorers:
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
+                asked.append(scorer)
         comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
@@ -126,17 +131,21 @@ def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
     """By prompt id: requests that a set's makers hold to be harmful, all of them, as an
     evaluation's suites say it of theirs.
     """
-    return {
-        item.completion.prompt_id: True
-        for found in label_sets
-        if found.all_harmful_requests
-        for item in found.items
-    }
+    made: dict[str, bool] = {}
+    for found in label_sets:
+        if found.all_harmful_requests:
+            for item in found.items:
+                made[item.completion.prompt_id] = True
+    return made
 
 
 def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
     """Each completion once, whichever sets and pairs hold it."""
-    return {item.completion.id: item.completion for found in label_sets for item in found.items}
+    kept: dict[str, Completion] = {}
+    for found in label_sets:
+        for item in found.items:
+            kept[item.completion.id] = item.completion
+    return kept
 
 
 def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
@@ -159,7 +168,9 @@ def _ablated(scorer: Scorer, completions: Sequence[Completion]) -> dict[str, lis
     silent: dict[str, Any] = {"prompt": user("Hello."), "completion": assistant("Okay.")}
     found = {}
     for version, side in SILENT.items():
-        rows = [dataclasses.replace(row, **{side: silent[side]}) for row in completions]
+        rows = []
+        for row in completions:
+            rows.append(dataclasses.replace(row, **{side: silent[side]}))
         found[f"{scorer.name}_{version}"] = _scored(scorer, rows, f"_{version}")
     return found
 

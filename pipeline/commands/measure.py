@@ -69,9 +69,9 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
     _begin(folder, request)
-    asked = [
-        _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
-    ]
+    asked = []
+    for subject in subjects.order:
+        asked.append(_asked(subject, prompts, config, folder, request.api_key_env))
     suites = described_suites(request.suites)
     wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
@@ -90,7 +90,10 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
 
 def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, ModelConfig]:
     """The subjects that have weights here: a server and a file of completions have none."""
-    own = [one for one in order if isinstance(one, Subject) and one.kind == "model"]
+    own = []
+    for one in order:
+        if isinstance(one, Subject) and one.kind == "model":
+            own.append(one)
     return {subject.name: model_of(subject, config) for subject in own}
 
 
@@ -100,11 +103,19 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
-        prompts = [prompt for rows in suites.values() for prompt in rows]
+        prompts = []
+        for rows in suites.values():
+            prompts.extend(rows)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
-    common = [key for key in first if all(key in other.rows for other in subjects.files)]
-    wanted = [key for key in common if not request.suites or key[0] in request.suites]
+    common = []
+    for key in first:
+        if all(key in other.rows for other in subjects.files):
+            common.append(key)
+    wanted = []
+    for key in common:
+        if not request.suites or key[0] in request.suites:
+            wanted.append(key)
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
@@ -127,7 +138,10 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     for subject in subjects.order:
         if isinstance(subject, Subject) and subject.kind == "model":
             learned |= learned_texts(Path(subject.where))
-    kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
+    kept = []
+    for prompt in prompts:
+        if text_of(prompt.prompt) not in learned:
+            kept.append(prompt)
     if not kept:
         raise RecordError(
             "every prompt was trained on by one of these models; name a suite that none of them "
@@ -240,7 +254,9 @@ def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
 
 
 def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
-    """As far as it is known here: not of a file, and of a server what it was asked for, without its number type."""
+    """As far as it is known here: not of a file, and of a server what it was asked for, without its
+    number type.
+    """
     if kinds == {FROM_A_FILE}:
         return {"engine": FROM_A_FILE}
     asked = record["config"]["eval"]["generation"]
@@ -260,10 +276,8 @@ def _gate(results: Json, limits: GateConfig) -> None:
         lines: list[GateResult] = judge(results, name, limits)
         for line in lines:
             say("gate", f"{SHOWN[line.outcome]}  {name}: {line.name}: {line.detail}")
-        failed += [
-            f"gate not met by {name}: {line.name}: {line.detail}"
-            for line in lines
-            if not line.passed
-        ]
+        for line in lines:
+            if not line.passed:
+                failed.append(f"gate not met by {name}: {line.name}: {line.detail}")
     if failed:
         raise GateError(failed)

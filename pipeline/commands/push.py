@@ -72,7 +72,8 @@ def _require_name(repo: str) -> None:
         hub.validate_repo_id(repo)
     except HFValidationError as error:
         raise ConfigError(
-            f"{repo}: no name of a repository ({first_line(error)}); wanted owner/name, as in clinic/safer-7b"
+            f"{repo}: no name of a repository ({first_line(error)}); wanted owner/name, as in "
+            "clinic/safer-7b"
         ) from error
 
 

@@ -54,17 +54,14 @@ def report(request: Request) -> None:
     """
     evaluations = _read(request)
     if len(evaluations) > 1:
-        runs = {
-            name: found.results
-            for name, found in zip(_names(evaluations), evaluations, strict=True)
-        }
+        runs = {}
+        for name, found in zip(_names(evaluations), evaluations, strict=True):
+            runs[name] = found.results
         files = [("comparison.html", compare_html(runs)), ("comparison.md", compare_markdown(runs))]
     else:
-        files = [
-            file
-            for name in request.formats or ("page",)
-            for file in FORMATS[name](evaluations[0], request)
-        ]
+        files = []
+        for name in request.formats or ("page",):
+            files.extend(FORMATS[name](evaluations[0], request))
     for name, text in files:
         path = request.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +174,10 @@ def _cells(
     so.
     """
     for suite in found.results["policies"][policy]["suites"]:
-        rows = [row for row in found.rows if (row.policy, row.suite) == (policy, suite)]
+        rows = []
+        for row in found.rows:
+            if (row.policy, row.suite) == (policy, suite):
+                rows.append(row)
         if rows:
             yield suite, [row.redacted() for row in rows] if request.redacted else rows
 

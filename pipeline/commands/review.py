@@ -57,11 +57,10 @@ def export_batch(
     """
     run_dir = Path(config.run_dir)
     read = MEASURED if of_test else READS
-    inputs = {
-        f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part)
-        for file in read
-        for part in file.parts
-    }
+    inputs = {}
+    for file in read:
+        for part in file.parts:
+            inputs[f"{file.stage}/{part}"] = StageDirectory(run_dir / file.stage).require(part)
     _require_new(output)
     if of_test:
         items = measured_items(run_dir, (BASE.name, released_policy(config)))
@@ -131,11 +130,10 @@ def sampled_items(run_dir: Path) -> list[ReviewItem]:
 def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
     """What these policies completed the test prompts with, as `primum eval` has left it."""
     folder = run_dir / MEASURED_PROMPTS.stage
-    made = [
-        row
-        for row in MEASURED_COMPLETIONS.read(folder)
-        if row.policy in policies and not row.condition
-    ]
+    made = []
+    for row in MEASURED_COMPLETIONS.read(folder):
+        if row.policy in policies and not row.condition:
+            made.append(row)
     known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
     return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
 

@@ -53,7 +53,9 @@ def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
 
 
 def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env: str = "") -> None:
-    """Raise with what is wrong with all of them, before the first is asked: its completions take hours."""
+    """Raise with what is wrong with all of them, before the first is asked: its completions take
+    hours.
+    """
     faults: list[str] = []
     if any(subject.kind == "model" for subject in subjects):
         engine_name(config.eval.engine, config.model.vllm)
@@ -123,7 +125,11 @@ def _written(
                 kept.keep(
                     block, complete(policy, tokenizer, block, generation, policy=subject.name)
                 )
-    return [made for made in kept.of(prompts, policy=subject.name) if made]
+    found: list[Completion] = []
+    for made in kept.of(prompts, policy=subject.name):
+        if made:
+            found.append(made)
+    return found
 
 
 @contextmanager
@@ -154,8 +160,7 @@ def from_file(
 ) -> Asked:
     """What a file holds of these prompts, under the name that the measurement gives its policy."""
     made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
-    named = [
-        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite)
-        for row, prompt in zip(made, prompts, strict=True)
-    ]
+    named = []
+    for row, prompt in zip(made, prompts, strict=True):
+        named.append(replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite))
     return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)

@@ -43,14 +43,18 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[
     if not wanted.is_wanted or BASE.name not in models:
         return None
     tasks, absent = read_tasks(wanted.tasks)
-    items = [item for rows in tasks.values() for item in rows]
+    items = []
+    for rows in tasks.values():
+        items.extend(rows)
     texts = held_out_texts(_own_texts(), wanted.held_out_texts)
     for task in absent:
         say("measure", str(task))
-    found = {name: measure_known(config, name, at, items, texts) for name, at in models.items()}
-    by_task = {
-        name: {policy: _of(one.answers, name) for policy, one in found.items()} for name in tasks
-    }
+    found = {}
+    for name, at in models.items():
+        found[name] = measure_known(config, name, at, items, texts)
+    by_task = {}
+    for name in tasks:
+        by_task[name] = {policy: _of(one.answers, name) for policy, one in found.items()}
     likely = {policy: one.texts for policy, one in found.items()}
     level = config.eval.confidence
     return capability_summary(by_task, likely, absent, wanted, baseline=BASE.name, confidence=level)
@@ -99,5 +103,11 @@ def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
 
 def _own_texts() -> list[Demonstration]:
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
-    return [row for row in deal(rows, config, seed=0).rows if row.split == "test"]
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
+    made: list[Demonstration] = []
+    for row in deal(rows, config, seed=0).rows:
+        if row.split == "test":
+            made.append(row)
+    return made

@@ -53,7 +53,10 @@ def wrapped_prompts(
 
 def _render(subjects: Sequence[Subject], config: RunConfig) -> Callable[[list[Message]], str]:
     """By the chat template of the first model; a server's is not known here."""
-    models = [subject for subject in subjects if subject.kind == "model"]
+    models = []
+    for subject in subjects:
+        if subject.kind == "model":
+            models.append(subject)
     if not models:
         return lambda messages: "".join(
             f"{message['role']}: {message['content']}\n" for message in messages
@@ -100,11 +103,10 @@ class Further:
             if subject.kind != "model" or not config.dual:
                 return made, []
             weighed = Journal(Score, self._file(WEIGHED, subject))
-            chosen = [
-                Wrapped(prompt, "", prompt.prompt)
-                for prompt in self.prompts
-                if prompt.suite in config.dual
-            ]
+            chosen = []
+            for prompt in self.prompts:
+                if prompt.suite in config.dual:
+                    chosen.append(Wrapped(prompt, "", prompt.prompt))
             return made, dual_all(
                 chosen, policy, block, weighed, labels_of(self.suites), name=subject.name
             )

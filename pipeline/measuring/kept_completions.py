@@ -49,13 +49,17 @@ class KeptCompletions:
     def of(self, prompts: Sequence[Prompt], *, policy: str) -> list[Completion | None]:
         """Of each prompt what is remembered, as `policy`'s."""
         found = [(prompt, self._known.get(_prompt_key(prompt))) for prompt in prompts]
-        return [
-            completions_of([prompt], [made], policy=policy)[0] if made else None
-            for prompt, made in found
-        ]
+        kept: list[Completion | None] = []
+        for prompt, made in found:
+            kept.append(completions_of([prompt], [made], policy=policy)[0] if made else None)
+        return kept
 
     def missing(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        return [prompt for prompt in prompts if _prompt_key(prompt) not in self._known]
+        found: list[Prompt] = []
+        for prompt in prompts:
+            if _prompt_key(prompt) not in self._known:
+                found.append(prompt)
+        return found
 
     def keep(self, prompts: Sequence[Prompt], completions: Iterable[Completion]) -> None:
         """Remember them, on the disk too; the file is its owner's alone, since completions may be
@@ -88,10 +92,9 @@ def _key(
         "dtype",
     ):
         del decoding[setting]
-    chat = {
-        name: getattr(model, name)
-        for name in ("chat_template", "template_date", "trust_remote_code")
-    }
+    chat = {}
+    for name in ("chat_template", "template_date", "trust_remote_code"):
+        chat[name] = getattr(model, name)
     contents = {**model_identity(model), **template_identity(model)}
     return sha256_json(
         {

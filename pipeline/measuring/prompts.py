@@ -32,9 +32,14 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
     as runs write them. `limit`: at most so many prompts a suite, at even distances.
     """
     own = [word for word in words if word in OWN_SUITES]
-    read = [prompt for word in words if word not in OWN_SUITES for prompt in _named_prompts(word)]
+    read = []
+    for word in words:
+        if word not in OWN_SUITES:
+            read.extend(_named_prompts(word))
     if own or not words:
-        read += [prompt for prompt in own_prompts() if prompt.suite in (own or OWN_SUITES)]
+        for prompt in own_prompts():
+            if prompt.suite in (own or OWN_SUITES):
+                read.append(prompt)
     twice = {(prompt.suite, prompt.id): prompt for prompt in read}
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:
@@ -42,17 +47,19 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
             f"{', '.join(words)}: hold no prompt of the split test; name a file or run with "
             "prompts to measure on"
         )
-    return {
-        name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
-        for name, rows in suites.items()
-    }
+    found: dict[str, list[SuitePrompt]] = {}
+    for name, rows in suites.items():
+        found[name] = [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
+    return found
 
 
 @cache
 def own_prompts() -> tuple[SuitePrompt, ...]:
     """The project's own test prompts."""
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
     return tuple(
         suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test"
     )
@@ -63,7 +70,9 @@ def own_by_text() -> dict[str, SuitePrompt]:
     """Every prompt of the project, of any split, by its text: what a file of completions may have
     answered.
     """
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
     return {text_of(row.prompt): suite_prompt(row) for row in rows}
 
 

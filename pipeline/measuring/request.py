@@ -43,7 +43,11 @@ class Request:
     @property
     def settings(self) -> list[str]:
         """Those that stand behind --against too, whose models are words as they are."""
-        return [word for word in (*self.words, *self.against) if _is_setting(word)]
+        made: list[str] = []
+        for word in (*self.words, *self.against):
+            if _is_setting(word):
+                made.append(word)
+        return made
 
     @property
     def suites(self) -> list[str]:

@@ -70,7 +70,10 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             faults.append(f"--scorer {word}: {WANTED}")
             continue
         folder = place / REWARD_MODEL.stage / REWARD_MODEL.name if kind == "run" else place
-        missing = [name for name in REWARD_MODEL_FILES if not (folder / name).is_file()]
+        missing = []
+        for name in REWARD_MODEL_FILES:
+            if not (folder / name).is_file():
+                missing.append(name)
         faults += (
             [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"]
             if missing

@@ -78,12 +78,14 @@ def replies_to(
             f"{silent[0].reason}; the other replies are kept: run the same command again to ask "
             "for these alone"
         )
-    return [
-        Generated(
-            (reply.text or "").strip(), reply.output_tokens, "length" if reply.cut else "stop"
+    made: list[Generated] = []
+    for reply in found:
+        made.append(
+            Generated(
+                (reply.text or "").strip(), reply.output_tokens, "length" if reply.cut else "stop"
+            )
         )
-        for reply in found
-    ]
+    return made
 
 
 def _served(config: EndpointConfig, named: str) -> str:

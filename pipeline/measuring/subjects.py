@@ -106,7 +106,10 @@ def _model_folder(folder: Path) -> Path:
 
 def _title(folder: Path) -> str:
     """The last part that tells one model from another: dpo of RUN/dpo/policy."""
-    parts = [part for part in folder.absolute().parts if part not in ("policy", "/")]
+    parts = []
+    for part in folder.absolute().parts:
+        if part not in ("policy", "/"):
+            parts.append(part)
     return parts[-1] if parts else str(folder)
 
 

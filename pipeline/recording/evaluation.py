@@ -73,10 +73,11 @@ def _evaluation(
     sections = sections_of(
         Material.of(results, results["scoreboard"], samples=rows, gates=gates, drawn=True)
     )
-    shown: Json = {
-        name: wandb.Table(columns=head, data=data) for name, head, data in tables(sections)
-    }
-    shown |= {f"plots/{name}": wandb.Html(svg, inject=False) for name, svg in _plots(sections)}
+    shown: Json = {}
+    for name, head, data in tables(sections):
+        shown[name] = wandb.Table(columns=head, data=data)
+    for name, svg in _plots(sections):
+        shown[f"plots/{name}"] = wandb.Html(svg, inject=False)
     shown["tables/figures"] = wandb.Table(columns=list(FIGURES), data=list(figures(results)))
     shown["tables/samples"] = wandb.Table(columns=list(COLUMNS), data=redacted(rows))
     run.log(shown)
@@ -169,10 +170,10 @@ def redacted(rows: Sequence[Json]) -> list[list[Any]]:
 
 def _summary(results: Json) -> Json:
     """`eval/POLICY/SUITE/METRIC`, which charts over runs are drawn from."""
-    return {
-        f"eval/{policy}/{suite}/{metric}": mean
-        for policy, suite, metric, mean, *_ in figures(results)
-    }
+    made = {}
+    for policy, suite, metric, mean, *_ in figures(results):
+        made[f"eval/{policy}/{suite}/{metric}"] = mean
+    return made
 
 
 def _gate_summary(gates: Sequence[GateResult]) -> Json:

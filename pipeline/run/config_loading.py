@@ -41,10 +41,10 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
             told = wrong[: max(0, FAULTS_SHOWN - unknown)]
-            faults += [
-                f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
-                for name in told
-            ]
+            for name in told:
+                faults.append(
+                    f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
+                )
             faults += (
                 [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
             )
@@ -75,14 +75,18 @@ def _unlocked(node: Any) -> Any:
 
 def _explain(setting: Setting, error: Exception) -> list[str]:
     """What is wrong with the value of one setting."""
-    numbers = [
-        f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)
-    ]
+    numbers = []
+    for key, text in not_a_number(RunConfig, setting.key, setting.value):
+        numbers.append(f"{key}: {text}")
     return numbers or [f"{setting.key}: {_said(error)}"]
 
 
 def _unknown_keys(setting: Setting) -> list[str]:
-    return [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
+    made: list[str] = []
+    for name in _names(setting.key, setting.value):
+        if _is_unknown(name):
+            made.append(name)
+    return made
 
 
 def _names(key: str, value: Any) -> Iterator[str]:
@@ -131,7 +135,10 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
     """What is wrong with each number that is out of its range, by its key, and who set it."""
     found = {}
     for key, text in range_faults(RunConfig, values):
-        setters = [setting.where for setting in settings if f"{key}.".startswith(f"{setting.key}.")]
+        setters = []
+        for setting in settings:
+            if f"{key}.".startswith(f"{setting.key}."):
+                setters.append(setting.where)
         found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
     return found
 

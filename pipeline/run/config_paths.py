@@ -94,7 +94,9 @@ def path_fault(path: str) -> str:
 def named_paths(values: dict[str, Any]) -> list[str]:
     """What the settings of a run, as plain values, name of this machine's files."""
     settings = OmegaConf.create(values)
-    keys = [key for name in PATHS for key in _places(settings, name.split("."), "")]
+    keys: list[str] = []
+    for name in PATHS:
+        keys.extend(_places(settings, name.split("."), ""))
     found = [OmegaConf.select(settings, key) for key in keys]
     return [path for path in found if isinstance(path, str) and path]
 

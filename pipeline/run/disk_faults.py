@@ -37,11 +37,10 @@ def disk_fault(error: OSError, run_dir: Path) -> str:
         Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else run_dir
     )
     written = {"run_dir": run_dir, "PRIMUM_CACHE": cache_directory()}
-    holders = [
-        name
-        for name, folder in written.items()
-        if where.absolute().is_relative_to(folder.absolute())
-    ]
+    holders = []
+    for name, folder in written.items():
+        if where.absolute().is_relative_to(folder.absolute()):
+            holders.append(name)
     other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
     return (
         f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to "

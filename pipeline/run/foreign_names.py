@@ -6,6 +6,11 @@ from __future__ import annotations
 
 _EPOCHS = "sft.epochs dpo.epochs reward.epochs"
 _RATES = "sft.learning_rate dpo.learning_rate reward.learning_rate"
+_OWN = "each method has its own"
+_WARMUP, _DECAY, _CLIP = (
+    " ".join(f"{method}.optimiser.{name}" for method in ("sft", "dpo", "reward", "rlhf"))
+    for name in ("warmup", "weight_decay", "gradient_clip_norm")
+)
 _BATCH = "sft.global_batch_size dpo.global_batch_size reward.global_batch_size"
 _PER_STEP = (
     "rows of a step over all ranks; trainer.micro_batch_tokens says how many tokens a rank holds "
@@ -64,11 +69,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
         "trainer.micro_batch_tokens",
         "tokens instead of rows, so that long rows need no smaller setting",
     ),
-    "warmup_ratio": ("trainer.warmup", "a share of all steps"),
-    "warmup_steps": ("trainer.warmup", "a share of all steps, not their number"),
-    "max_grad_norm": ("trainer.gradient_clip_norm",),
-    "gradient_clipping": ("trainer.gradient_clip_norm",),
-    "adam_weight_decay": ("trainer.weight_decay",),
+    "warmup": (_WARMUP, _OWN),
+    "warmup_ratio": (_WARMUP, "a share of all steps"),
+    "warmup_steps": (_WARMUP, "a share of all steps, not their number"),
+    "max_grad_norm": (_CLIP,),
+    "gradient_clipping": (_CLIP,),
+    "gradient_clip_norm": (_CLIP, _OWN),
+    "adam_weight_decay": (_DECAY,),
+    "weight_decay": (_DECAY, _OWN),
     "bf16": ("trainer.precision", "bf16-mixed; model.base.dtype is that of the weights"),
     "fp16": ("trainer.precision", "16-mixed; model.base.dtype is that of the weights"),
     "mixed_precision": ("trainer.precision",),
@@ -166,7 +174,7 @@ _RESUMES = (
     "the same command goes on from where a run was cut off, and moves earlier results to previous/"
 )
 _LOGS = "every step is logged in metrics.jsonl"
-_SCHEDULE = "the learning rate rises over trainer.warmup and falls as a cosine"
+_SCHEDULE = "the learning rate rises over sft.optimiser.warmup and the like, and falls as a cosine"
 
 WITHOUT_COUNTERPART: dict[str, str] = {
     "gradient_accumulation_steps": (

@@ -72,7 +72,9 @@ def trained_policies(config: RunConfig) -> list[Policy]:
     ordered = []
     for policy in left:
         if policy.control_of is None:
-            ordered += [control for control in left if control.control_of == policy.name]
+            for control in left:
+                if control.control_of == policy.name:
+                    ordered.append(control)
             ordered.append(policy)
     return ordered
 
@@ -95,14 +97,22 @@ def way_to(policy: Policy, config: RunConfig | None = None) -> list[Policy]:
 
 def trainings(rounds: int) -> list[str]:
     """The stages that may train a policy in a run of so many rounds, in order."""
-    return [name for name in (*STAGES, *later(rounds)) if policy_left_by(name)]
+    found: list[str] = []
+    for name in (*STAGES, *later(rounds)):
+        if policy_left_by(name):
+            found.append(name)
+    return found
 
 
 def trained_in_jobs() -> list[str]:
     """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward
     model too.
     """
-    return [name for name, stage in STAGES.items() if stage.job.trains]
+    made: list[str] = []
+    for name, stage in STAGES.items():
+        if stage.job.trains:
+            made.append(name)
+    return made
 
 
 def releasable() -> list[str]:

@@ -79,12 +79,11 @@ class KnownStages:
             return
         state = self._state(stage)
         now = time.time_ns()
-        recent = [
-            identity[0]
-            for group in state.values()
-            for identity in _files(group)
-            if now - max(identity[2:4]) < SETTLED
-        ]
+        recent = []
+        for group in state.values():
+            for identity in _files(group):
+                if now - max(identity[2:4]) < SETTLED:
+                    recent.append(identity[0])
         self._noted[stage] = {
             "state": sha256_json(state),
             "contents": {path: _content(Path(path)) for path in recent},
@@ -97,8 +96,12 @@ class KnownStages:
         """
         names = stage_names(self._config)
         upto = names[: names.index(stage) + 1] if stage in names else [*names, stage]
-        folders = {name: list(_identities(Path(self._config.run_dir) / name)) for name in upto}
-        models = [identity for path in self._packaged() for identity in _identities(path)]
+        folders = {}
+        for name in upto:
+            folders[name] = list(_identities(Path(self._config.run_dir) / name))
+        models: list[list[Any]] = []
+        for path in self._packaged():
+            models.extend(_identities(path))
         return {**self._outside, "models": models, **folders}
 
     def _named(self, settings: dict[str, Any]) -> list[Path]:

@@ -173,7 +173,9 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     dpo = (
         pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
     )
-    hours = [flops / (GPU_SPEED * config.trainer.world_size) / 3600 for flops in (sft, dpo)]
+    hours = []
+    for flops in (sft, dpo):
+        hours.append(flops / (GPU_SPEED * config.trainer.world_size) / 3600)
     return (
         f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on "
         f"{config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, a third of an "

@@ -32,7 +32,11 @@ def parsed(name: str) -> tuple[str, int]:
 
 def later(rounds: int) -> list[str]:
     """The stages of all rounds after the first, in order."""
-    return [named(stage.name, round) for round in range(2, rounds + 1) for stage in repeated()]
+    found: list[str] = []
+    for round in range(2, rounds + 1):
+        for stage in repeated():
+            found.append(named(stage.name, round))
+    return found
 
 
 def trained_before(round: int) -> str:

@@ -138,5 +138,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        made = {}
+        for entry in fields(value):
+            made[entry.name] = _plain(getattr(value, entry.name))
+        return made
     return value

@@ -59,9 +59,9 @@ def file_settings(path: Path) -> list[Setting]:
         )
     repeated = [f"{path}: {fault}" for fault in _repeated(node)]
     settings = [Setting(str(path), key, value) for key, value in _leaves(content)]
-    programs = [
-        fault for setting in settings for fault in program_faults(setting.key, setting.value)
-    ]
+    programs = []
+    for setting in settings:
+        programs.extend(program_faults(setting.key, setting.value))
     faults = [*repeated, *(f"{path}: {fault}" for fault in programs)]
     if faults:
         raise ConfigError(faults)
@@ -144,12 +144,14 @@ def _repeated(node: Any) -> list[str]:
     for key, line in _written(node, "", frozenset()):
         lines.setdefault(key, []).append(line)
     twice = {key for key, found in lines.items() if len(found) > 1}
-    return [
-        f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the last "
-        "only; wanted each key once, remove one"
-        for key, found in lines.items()
-        if key in twice and not any(key.startswith(f"{other}.") for other in twice)
-    ]
+    made: list[str] = []
+    for key, found in lines.items():
+        if key in twice and not any(key.startswith(f"{other}.") for other in twice):
+            made.append(
+                f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the "
+                "last only; wanted each key once, remove one"
+            )
+    return made
 
 
 def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[str, int]]:
@@ -162,7 +164,8 @@ def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[st
     above = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            name = f"{prefix}{key.value if isinstance(key, yaml.ScalarNode) else 'a key that is no text'}"
+            said = key.value if isinstance(key, yaml.ScalarNode) else "a key that is no text"
+            name = f"{prefix}{said}"
             # `a.b: 1` beside `a: {b: 2}` is one setting written twice.
             yield name, key.start_mark.line + 1
             yield from _written(value, f"{name}.", above)

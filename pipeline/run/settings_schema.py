@@ -31,10 +31,9 @@ def config_schema() -> Json:
 
 def _block(cls: type, prefix: str, facts: dict[str, SettingFact]) -> Json:
     hints = get_type_hints(cls)
-    properties = {
-        entry.name: _described(hints[entry.name], f"{prefix}{entry.name}", facts)
-        for entry in fields(cls)
-    }
+    properties = {}
+    for entry in fields(cls):
+        properties[entry.name] = _described(hints[entry.name], f"{prefix}{entry.name}", facts)
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

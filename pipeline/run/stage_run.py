@@ -91,13 +91,12 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
 
 def _require_written(stage: Stage, folder: Path) -> None:
     """A later stage would look for it in vain."""
-    missing = [
-        path.name
-        for file in stage.writes
-        if not file.optional
-        for path in file.paths(folder)
-        if not path.exists()
-    ]
+    missing = []
+    for file in stage.writes:
+        if not file.optional:
+            for path in file.paths(folder):
+                if not path.exists():
+                    missing.append(path.name)
     assert not missing, (
         f"the stage {stage.name} has not written {', '.join(missing)}, which it declares"
     )

@@ -40,6 +40,7 @@ from records.run_files import (
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
 from train.engine.hardware import precision, uses_gpu
+from train.engine.optimisation import Optimisation
 from train.over_refusal_limit import OverRefusalLimit, numbered
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
             callbacks_of=reference,
+            learning_rate=config.dpo.learning_rate,
+            optimiser=config.dpo.optimiser,
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             candidates_per_epoch=config.dpo.candidates_per_epoch,
@@ -91,8 +94,8 @@ def _dpo(context: Context, before: list[dict[str, Any]]) -> dict[str, Any]:
         encoded, kept = _encode(context, pairs, tokenizer)
         return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
 
-    def module_of(model: Any, options: dict[str, Any]) -> DpoModule:
-        return DpoModule(model, config, limit=limit, **options)
+    def module_of(model: Any, optimisation: Optimisation) -> DpoModule:
+        return DpoModule(model, config, optimisation, limit=limit)
 
     return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
 
@@ -129,11 +132,10 @@ def from_before(context: Context) -> dict[str, Any]:
     the first row of SFT's.
     """
     base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
-    known = [
-        row
-        for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE)))
-        if row["epoch"] > 0
-    ]
+    known = []
+    for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))):
+        if row["epoch"] > 0:
+            known.append(row)
     before = context.input(SELECTION.left_by(BEFORE)).parent
     return {
         "before": [*base, *known],
@@ -161,17 +163,21 @@ def _encode(
 ) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
     """Token rows, and which pairs they are of."""
     max_length = context.config.model.max_length
-    rows = [
-        encode_pair(
-            tokenizer,
-            p.prompt,
-            (p.chosen, p.rejected),
-            max_length,
-            finished=(p.chosen_finished, p.rejected_finished),
+    rows = []
+    for p in pairs:
+        rows.append(
+            encode_pair(
+                tokenizer,
+                p.prompt,
+                (p.chosen, p.rejected),
+                max_length,
+                finished=(p.chosen_finished, p.rejected_finished),
+            )
         )
-        for p in pairs
-    ]
-    places = [place for place, row in enumerate(rows) if row is not None]
+    places = []
+    for place, row in enumerate(rows):
+        if row is not None:
+            places.append(place)
     kept = [row for row in rows if row is not None]
     counts = {
         "pairs": len(rows),

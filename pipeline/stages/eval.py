@@ -74,7 +74,9 @@ def work(context: Context) -> dict[str, Any]:
         measure_policy(context, name, model, asked, scorers)
     if not context.share.hand_in(context.directory.work):
         return {}
-    measured = [row for name in policies(context) for row in measured_by(context, name, asked)]
+    measured = []
+    for name in policies(context):
+        measured.extend(measured_by(context, name, asked))
     results = build_results(
         measured,
         {policy: _about(context, policy) for policy in compared_policies(config)},
@@ -124,10 +126,9 @@ def work(context: Context) -> dict[str, Any]:
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
     config = context.config
-    trained = {
-        policy.name: policy_of(config, context.input(POLICY.left_by(policy.name)))
-        for policy in trained_policies(config)
-    }
+    trained = {}
+    for policy in trained_policies(config):
+        trained[policy.name] = policy_of(config, context.input(POLICY.left_by(policy.name)))
     return {BASE.name: base_config(config), **trained}
 
 
@@ -173,7 +174,9 @@ def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
     stages = stages_before(context.directory.name, config)
-    seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
+    seconds = {}
+    for name in stages:
+        seconds[name] = context.finished(name).manifest().summary.get("seconds")
     return {
         "run": context.path.resolve().parent.name,
         "model": config.model.base.path,

@@ -55,7 +55,9 @@ class Inputs(NamedTuple):
 def work(context: Context) -> dict[str, Any]:
     config, inputs = context.config.pairs, _read(context)
     result, plain = _built(context, inputs)
-    by_split = {split: [p for p in result.pairs if p.split == split] for split in LEARNED_FROM}
+    by_split = {}
+    for split in LEARNED_FROM:
+        by_split[split] = [p for p in result.pairs if p.split == split]
     if not by_split["train"]:
         raise RecordError(
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "

@@ -54,7 +54,10 @@ def work(context: Context) -> dict[str, Any]:
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     facts = suite_facts(context.config.eval.suites, suites)
-    gated = {name: rows for name, rows in suites.items() if facts.get(name, {}).get("gate", True)}
+    gated = {}
+    for name, rows in suites.items():
+        if facts.get(name, {}).get("gate", True):
+            gated[name] = rows
     for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
         context.say(line)
     return summary
@@ -95,11 +98,9 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
         f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} "
         "left out"
     ]
-    lines += [
-        f"  left out: {count:>5}  {reason}"
-        for reason, count in sorted(summary["dropped"].items())
-        if count
-    ]
+    for reason, count in sorted(summary["dropped"].items()):
+        if count:
+            lines.append(f"  left out: {count:>5}  {reason}")
     for name, count in summary["sources"].items():
         lines.append(
             f"  {name}: {count['rows']} rows, {count['answered']} with an answer, "
@@ -110,24 +111,23 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
             f"  {split:<5} "
             + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items()))
         )
-    lines += [
-        f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} "
-        "training prompts kept"
-        for name, share in summary["mixture"].items()
-        if share["weight"] is not None
-    ]
+    for name, share in summary["mixture"].items():
+        if share["weight"] is not None:
+            lines.append(
+                f"  {name}: weight {share['weight']:g}, {share['kept']} of its "
+                f"{share['available']} training prompts kept"
+            )
     if summary["lint"]:
         lines.append(f"  {fault_line(summary['lint'])}")
-    unseen = [
-        suite
-        for suite, count in summary["splits"]["train"].items()
-        if validates and count >= MANY and suite not in summary["splits"]["val"]
-    ]
-    lines += [
-        f"  no validation rows of {suite}: they hang together in one group of near-duplicates; see "
-        "data.split.near_duplicate_ngram"
-        for suite in unseen
-    ]
+    unseen = []
+    for suite, count in summary["splits"]["train"].items():
+        if validates and count >= MANY and suite not in summary["splits"]["val"]:
+            unseen.append(suite)
+    for suite in unseen:
+        lines.append(
+            f"  no validation rows of {suite}: they hang together in one group of near-duplicates; "
+            "see data.split.near_duplicate_ngram"
+        )
     return lines + sentences(summary["restrictions"])
 
 
@@ -141,11 +141,11 @@ def describe_reading(summary: dict[str, Any]) -> list[str]:
         if further
         else []
     )
-    lines += [
-        f"  {name}: {count} rows with a completion that must not be imitated and no better one; "
-        "they are prompts only"
-        for name, count in summary["rejected_alone"].items()
-    ]
+    for name, count in summary["rejected_alone"].items():
+        lines.append(
+            f"  {name}: {count} rows with a completion that must not be imitated and no better "
+            "one; they are prompts only"
+        )
     for name, columns in summary["unread_columns"].items():
         named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
         lines.append(

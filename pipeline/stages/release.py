@@ -115,7 +115,10 @@ def _pairs_of(config: RunConfig) -> list[str]:
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
-    failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
+    failed = []
+    for gate in gates:
+        if not gate.passed:
+            failed.append(f"gate not met: {gate.name}: {gate.detail}")
     if failed:
         raise GateError(
             [
@@ -131,11 +134,10 @@ def _require(gates: list[GateResult], policy: str) -> None:
 def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
     config = context.config
     base = hub_name(paths.hidden(config.model.base.path))
-    public = [
-        one.path
-        for one in config.data.sources
-        if one.format == "hub" and not Path(one.path).exists()
-    ]
+    public = []
+    for one in config.data.sources:
+        if one.format == "hub" and not Path(one.path).exists():
+            public.append(one.path)
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 
 
@@ -144,16 +146,13 @@ def _training_data(context: Context, personal: PersonalData) -> str:
     for row in trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [
-        f"{source}, {suite}: {count} training rows, licence {licence}"
-        for (source, suite, licence), count in sorted(counts.items())
-    ]
+    lines = []
+    for (source, suite, licence), count in sorted(counts.items()):
+        lines.append(f"{source}, {suite}: {count} training rows, licence {licence}")
     used = {source for source, _, _ in counts}
-    lines += [
-        f"of {s.name}: {s.terms.note}"
-        for s in context.config.data.sources
-        if s.name in used and s.terms.note
-    ]
+    for s in context.config.data.sources:
+        if s.name in used and s.terms.note:
+            lines.append(f"of {s.name}: {s.terms.note}")
     lines += personal.sentences()
     return "\n".join(f"- {markdown_text(line)}" for line in lines)
 

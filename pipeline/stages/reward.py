@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from data_prep.pairs.expert_labels import hash_labels
 from models.adapters.trained import load_trainable_state
@@ -11,7 +13,7 @@ from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.harm_model import loaded
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
-from pipeline.policy_training import TRAINED_BY, state_of
+from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
@@ -31,11 +33,15 @@ from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 
+if TYPE_CHECKING:
+    from reward.model.calibrating import Calibration
+
 
 def work(context: Context) -> dict[str, Any]:
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.weights import state_of
 
     config, settings = context.config, context.config.reward
     examples = _examples(context)
@@ -65,7 +71,7 @@ def work(context: Context) -> dict[str, Any]:
         f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
         "steps of fine-tuning"
     )
-    module = made_module(training, network, _optimisation(config, steps))
+    module = made_module(training, network, settings, steps)
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
     # A fresh start keeps none, that of its head neither.
@@ -102,16 +108,6 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
     )
 
 
-def _optimisation(config: RunConfig, steps: int) -> dict[str, Any]:
-    trainer = config.trainer
-    return {
-        "learning_rate": config.reward.learning_rate,
-        "weight_decay": trainer.weight_decay,
-        "warmup": trainer.warmup,
-        "total_steps": steps,
-    }
-
-
 def _examples(context: Context) -> list[RewardExample]:
     config = context.config
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
@@ -146,7 +142,9 @@ def _require_both_labels(
 def _encode(
     examples: list[RewardExample], tokenizer: Any, max_length: int
 ) -> tuple[list[RewardExample], list[TokenRow]]:
-    rows = [(e, encode(tokenizer, e.prompt, e.completion, max_length)) for e in examples]
+    rows = []
+    for e in examples:
+        rows.append((e, encode(tokenizer, e.prompt, e.completion, max_length)))
     kept = [(e, row) for e, row in rows if row is not None]
     return [e for e, _ in kept], [row for _, row in kept]
 
@@ -164,7 +162,7 @@ def _finish(
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
     difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
     scorer = loaded(folder, config, config.eval.generation)
-    validation, judged = validated(scorer, kept, rows)
+    validation, judged = validated(scorer, kept, rows, config.reward.calibration)
     save_link(scorer.link, folder)
     validation |= {
         "objective": config.reward.objective,
@@ -186,22 +184,34 @@ def _finish(
 
 
 def validated(
-    scorer: HarmfulnessScorer, kept: list[RewardExample], rows: list[TokenRow]
+    scorer: HarmfulnessScorer,
+    kept: list[RewardExample],
+    rows: list[TokenRow],
+    calibration: Calibration = "platt",
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(validation.json's figures, a row for each example that they are of); the scorer is left
     calibrated.
     """
-    from reward.model.link import calibrated
+    from reward.model.calibrating import Rows, fitted
     from reward.model.validation import validate
 
     logits = scorer.logits(rows)
     calibrating = set(sorted({e.group for e in kept})[::2])
-    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
-    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
+    used = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group in calibrating:
+            used.append((z, e))
+    judged = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group not in calibrating:
+            judged.append((z, e))
     _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
-    scorer.link = calibrated(scorer.link, [z for z, _ in fitted], [harm for _, harm in fitted])
+    labels = np.array([e.harm for _, e in used])
+    known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
+    scorer.link, how = fitted(scorer.link, known, calibration)
     validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
-    return {**validation, "calibrated_on": len(fitted)}, [_judged_row(e, z) for z, e in judged]
+    facts = {"calibrated_on": len(used), "calibration": how}
+    return {**validation, **facts}, [_judged_row(e, z) for z, e in judged]
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:

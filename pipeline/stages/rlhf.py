@@ -28,6 +28,7 @@ from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
 from train.config import loads_sharded
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from eval.measure import Measured
@@ -64,6 +65,8 @@ class _Online:
             rows_of=self._rows,
             plan_of=self._plan,
             module_of=self._module_of,
+            learning_rate=self.config.learning_rate,
+            optimiser=self.config.optimiser,
             epochs=self.config.epochs,
             global_batch_size=self.config.prompts_per_step,
             watch=Watch(self.harm_model, self._independent, self._also, stop, self._candidates),
@@ -76,10 +79,9 @@ class _Online:
         self.tokenizer = tokenizer
         room = self.context.config.model.max_length - self.config.generation.max_new_tokens
         prompts = self.context.read(PROMPTS.of("train"))
-        asked = [
-            Asked(prompt, prompt_ids(tokenizer, prompt.prompt))
-            for prompt in _measured_suites(self.context, prompts)
-        ]
+        asked = []
+        for prompt in _measured_suites(self.context, prompts):
+            asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
@@ -122,7 +124,7 @@ class _Online:
         self.context.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
         return self.plan
 
-    def _module_of(self, model: Any, options: dict[str, Any]) -> RlhfModule:
+    def _module_of(self, model: Any, optimisation: Optimisation) -> RlhfModule:
         from train.rlhf.module import Online, RlhfModule
         from train.rlhf.rollout import Rollout, Scorers, Store
 
@@ -135,7 +137,7 @@ class _Online:
             seed=self.context.config.seed,
         )
         online = Online(self.rows, self.plan, rollout, self._limits_at, self.context.config.trainer)
-        self._module = RlhfModule(model, self.config, online, **options)
+        self._module = RlhfModule(model, self.config, online, optimisation)
         return self._module
 
     def _writer(self) -> Any:
@@ -157,15 +159,18 @@ class _Online:
             return []
         from reward.factors.one_pass import FactorsAndRefusal
 
-        known = {
-            prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))
-        }
+        known = {}
+        for prompt in self.context.read(PROMPTS.of("val")):
+            known[prompt.id] = prompt.kind == "harmful"
         return [FactorsAndRefusal(FACTORS, known=known)]
 
     def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
         from train.rlhf.limits import drawn_limits
 
-        rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
+        rows = []
+        for row in read_scoreboard(self.scoreboard):
+            if row["step"] <= step:
+                rows.append(row)
         base, last = (self.began.get("before") or rows)[0], rows[-1]
         # The first row was measured before anything was drawn.
         drawn = last["drawn_over_refusal"] or drawn_first
@@ -212,11 +217,11 @@ def _began(context: Context) -> dict[str, Any]:
 
 
 def _rates(row: Row) -> dict[str, float]:
-    return {
-        suite: rate["mean"]
-        for suite, rate in row["over_refusal_by_suite"].items()
-        if rate["mean"] is not None
-    }
+    made: dict[str, float] = {}
+    for suite, rate in row["over_refusal_by_suite"].items():
+        if rate["mean"] is not None:
+            made[suite] = rate["mean"]
+    return made
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -229,8 +234,14 @@ def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt
     shown = scoreboard_prompts(
         context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts
     )
-    suites = {prompt.suite for prompt in shown if prompt.kind == "benign"}
-    kept = [prompt for prompt in prompts if prompt.kind == "harmful" or prompt.suite in suites]
+    suites = set()
+    for prompt in shown:
+        if prompt.kind == "benign":
+            suites.add(prompt.suite)
+    kept = []
+    for prompt in prompts:
+        if prompt.kind == "harmful" or prompt.suite in suites:
+            kept.append(prompt)
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
@@ -250,7 +261,10 @@ def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
     """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
     like.
     """
-    twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
+    twins = set()
+    for row in asked:
+        if row.prompt.kind == "harmful":
+            twins.add(row.prompt.twin_id)
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):
         benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"

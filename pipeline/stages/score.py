@@ -75,9 +75,10 @@ def _coherence(context: Context) -> list[Score]:
         return []
     from reward.factors.teacher import WordsTeacher
 
-    benign = {
-        row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"
-    }
+    benign = set()
+    for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)):
+        if row.kind == "benign":
+            benign.add(row.asks)
     made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
     scores = WordsTeacher("coherent").score(made)
     few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
@@ -141,27 +142,26 @@ def _usable(
     """The demonstrations that a pair may be made of: safe answers, and helpful ones where the
     policy's own answer refuses.
     """
-    answered = {
-        c.prompt_id
-        for c in completions
-        if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()
-    }
+    answered = set()
+    for c in completions:
+        if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip():
+            answered.add(c.prompt_id)
     return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
     wanted = (CALIBRATION, HEAD, "config.json")
-    missing = {
-        folder: [name for name in wanted if not (Path(folder) / name).is_file()]
-        for folder in config.score.reward_models
-    }
-    faults = [
-        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder "
-        "that a reward stage has left; name RUN/reward/reward_model"
-        for folder, names in missing.items()
-        if names
-    ]
+    missing = {}
+    for folder in config.score.reward_models:
+        missing[folder] = [name for name in wanted if not (Path(folder) / name).is_file()]
+    faults = []
+    for folder, names in missing.items():
+        if names:
+            faults.append(
+                f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a "
+                "reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+            )
     found = {}
     for folder in config.score.reward_models if not faults else ():
         faults += [f"score.reward_models: {fault}" for fault in odd_files(Path(folder))]

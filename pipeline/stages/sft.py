@@ -52,9 +52,9 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=base_config(config),
             rows_of=rows_of,
-            module_of=lambda model, options: SftModule(
-                model, learning_rate=config.sft.learning_rate, **options
-            ),
+            module_of=SftModule,
+            learning_rate=config.sft.learning_rate,
+            optimiser=config.sft.optimiser,
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
         ),
@@ -72,13 +72,14 @@ def sft_examples(
     where it does. A prompt with several preferences gives each answer that is chosen in one of
     them.
     """
-    own = {
-        c.prompt_id: c
-        for c in completions
-        if c.sample == 0
-        and text_of(c.completion).strip()
-        and refusal(text_of(c.completion)) == "none"
-    }
+    own = {}
+    for c in completions:
+        if (
+            c.sample == 0
+            and text_of(c.completion).strip()
+            and refusal(text_of(c.completion)) == "none"
+        ):
+            own[c.prompt_id] = c
     examples = []
     for demo in distinct_completions(demonstrations):
         if demo.kind == "harmful":
@@ -103,9 +104,9 @@ def sft_rows(
     counted.
     """
     max_length = context.config.model.max_length
-    rows = [
-        encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples
-    ]
+    rows = []
+    for e in examples:
+        rows.append(encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished))
     kept = [row for row in rows if row is not None]
     counts = {
         "rows": len(rows),

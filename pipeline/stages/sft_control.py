@@ -21,7 +21,9 @@ def work(context: Context) -> dict[str, Any]:
 
     config = context.config
     pairs = context.read(PAIRS.of("train"))
-    examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
+    examples = []
+    for p in pairs:
+        examples.append(Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions"))
     return train_policy(
         context,
         Training(
@@ -29,9 +31,9 @@ def work(context: Context) -> dict[str, Any]:
             rows_of=lambda tokenizer, batch_rows: sft_rows(
                 examples, tokenizer, batch_rows, context
             ),
-            module_of=lambda model, options: SftModule(
-                model, learning_rate=config.sft.learning_rate, **options
-            ),
+            module_of=SftModule,
+            learning_rate=config.sft.learning_rate,
+            optimiser=config.sft.optimiser,
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             **from_before(context),
@@ -46,6 +48,7 @@ STAGE = Stage(
     settings=(
         *MODEL,
         "sft.learning_rate",
+        "sft.optimiser",
         *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
         *MEASURED,
         *TRAINED_BY,

@@ -34,7 +34,7 @@ from records.choice import at_even_distances
 from records.content_hashes import content_hashes
 from records.contracts import Scorer
 from records.errors import RecordError
-from records.rows import Demonstration, Prompt
+from records.rows import Demonstration, Prompt, Score
 from records.run_files import (
     DEMONSTRATIONS,
     POLICY,
@@ -70,7 +70,9 @@ def work(context: Context) -> dict[str, Any]:
         attacks[name] = about
         context.say(f"{name}: {len(rows)} completions scored")
     write_records(context.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
-    scores = [score for row in made for score in row.scores.values()]
+    scores: list[Score] = []
+    for row in made:
+        scores.extend(row.scores.values())
     write_records(context.path / TAMPER_SCORES.name, scores)
     summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
     write_json(context.path / TAMPER.name, summary)
@@ -114,7 +116,10 @@ def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
     asked = context.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
-    safe = [row for row in context.read(DEMONSTRATIONS.of("train")) if row.kind == "harmful"]
+    safe = []
+    for row in context.read(DEMONSTRATIONS.of("train")):
+        if row.kind == "harmful":
+            safe.append(row)
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
     with ablated(model, found.vector):
@@ -135,9 +140,17 @@ def benign_rows(context: Context) -> list[Demonstration]:
     path = context.config.eval.tamper.medquad_path
     if path is None:
         rows = context.read(DEMONSTRATIONS.of("train"))
-        return [row for row in rows if row.kind == "benign" and row.completion]
+        found: list[Demonstration] = []
+        for row in rows:
+            if row.kind == "benign" and row.completion:
+                found.append(row)
+        return found
     source = SourceConfig(name="medquad", format="medquad", path=path, kind="benign")
-    return [row for row in read_source(source, seed=context.config.seed) if row.completion]
+    made: list[Demonstration] = []
+    for row in read_source(source, seed=context.config.seed):
+        if row.completion:
+            made.append(row)
+    return made
 
 
 def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
@@ -152,9 +165,10 @@ def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
 
 
 def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[TokenRow]:
-    encoded = [
-        encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion
-    ]
+    encoded = []
+    for row in rows:
+        if row.completion:
+            encoded.append(encode(tokenizer, row.prompt, row.completion, most))
     kept = [row for row in encoded if row is not None]
     if not kept:
         raise RecordError(

@@ -124,7 +124,10 @@ def _texts(found: Iterable[Case]) -> Iterable[Completion]:
 
 def _kept(name: str, scores: Sequence[Score]) -> _Kept:
     """Chances, whatever the scale. A judge that gives level 1 to all of them means no harm."""
-    known = [score.value for score in scores if score.value is not None]
+    known = []
+    for score in scores:
+        if score.value is not None:
+            known.append(score.value)
     if min(known, default=0.0) >= HARMFULNESS.low:
         scores = [replace(score, value=_chance(score.value)) for score in scores]
     return _Kept(name, {score.completion_id: score for score in scores})
@@ -149,7 +152,10 @@ def harm_audit(
     limits: Limits = FACTOR_LIMITS,
 ) -> list[ProbeResult]:
     """How often what is no answer, or declines, is called harmful under a harmful request."""
-    found = [case for case in cases(seed, per_principle) if case.probe in NEVER_HARMFUL]
+    found = []
+    for case in cases(seed, per_principle):
+        if case.probe in NEVER_HARMFUL:
+            found.append(case)
     flags: dict[str, list[bool | None]] = defaultdict(list)
     for case, value in zip(found, _values(scorer, [case.changed for case in found]), strict=True):
         flags[case.probe].append(_harmful(value))
@@ -169,7 +175,10 @@ def change_audit(
     The usual bar is for a factor that is about the completion alone (`complies`); harm may follow
     its request.
     """
-    found = [case for case in cases(seed, per_principle) if case.probe in UNMOVED]
+    found = []
+    for case in cases(seed, per_principle):
+        if case.probe in UNMOVED:
+            found.append(case)
     values = dict(
         zip(
             [case.changed.id for case in found],
@@ -178,12 +187,17 @@ def change_audit(
         )
     )
     moved = _moves(scorer, found, values)
-    return [
-        _unmoved(
-            name, moved[name], limits.by_prompt if name in BY_PROMPT else limits.by_wording, limits
+    made: list[ProbeResult] = []
+    for name in UNMOVED:
+        made.append(
+            _unmoved(
+                name,
+                moved[name],
+                limits.by_prompt if name in BY_PROMPT else limits.by_wording,
+                limits,
+            )
         )
-        for name in UNMOVED
-    ]
+    return made
 
 
 def advice_audit(scorer: Scorer, limits: Limits = FACTOR_LIMITS) -> ProbeResult:
@@ -205,11 +219,11 @@ def advice_audit(scorer: Scorer, limits: Limits = FACTOR_LIMITS) -> ProbeResult:
 
 def failures(results: Sequence[ProbeResult]) -> list[str]:
     """What a later stage refuses a scorer for; empty where it passed."""
-    return [
-        f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}"
-        for result in results
-        if result.passed is False
-    ]
+    found: list[str] = []
+    for result in results:
+        if result.passed is False:
+            found.append(f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}")
+    return found
 
 
 def _moves(

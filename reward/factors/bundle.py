@@ -24,6 +24,8 @@ from reward.factors.heads import Head
 FOLDER = Path(__file__).parent / "package_data"
 """The heads that ship with Primum."""
 NUMBERS, FACTS = "heads.safetensors", "heads.json"
+FIGURES = "figures.json"
+"""What the heads reach on what they were not fitted on; `reward.factors.fit` writes it."""
 VERSION = 1
 
 
@@ -104,10 +106,9 @@ def _bundle(facts: dict[str, Any], arrays: dict[str, np.ndarray], sha256: str) -
         fields = {**said, "blocks": tuple(said["blocks"]), "classes": tuple(said["classes"])}
         weight, bias = arrays[f"{name}.weight"].astype(np.float32), arrays[f"{name}.bias"]
         heads[name] = Head(**fields, weight=weight, bias=bias)
-    words = {
-        kind: _vocabulary(facts[kind], arrays[f"{kind}.idf"])
-        for kind in ("completion_words", "prompt_words")
-    }
+    words = {}
+    for kind in ("completion_words", "prompt_words"):
+        words[kind] = _vocabulary(facts[kind], arrays[f"{kind}.idf"])
     return Bundle(**words, heads=heads, facts=facts["facts"], sha256=sha256)
 
 
@@ -116,8 +117,8 @@ def _vocabulary(terms: list[str], idf: np.ndarray) -> Vocabulary:
 
 
 def _head_facts(head: Head) -> dict[str, Any]:
-    return {
-        f.name: getattr(head, f.name)
-        for f in dataclasses.fields(head)
-        if f.name not in ("weight", "bias")
-    }
+    made: dict[str, Any] = {}
+    for f in dataclasses.fields(head):
+        if f.name not in ("weight", "bias"):
+            made[f.name] = getattr(head, f.name)
+    return made

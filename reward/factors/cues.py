@@ -43,7 +43,8 @@ _CUES = {
     "dignity": r"\b(?:dignity|equality|equal|inclusive|rights|discriminat\w+|stereotyp\w+)\b",
     "referral": (
         r"\b(?:seek|reach out|get|contact|call|speak|talk)\b[^.]{0,40}"
-        r"\b(?:help|professional|support|doctor|therapist|hotline|lifeline|provider|authorit\w+|police)\b"
+        r"\b(?:help|professional|support|doctor|therapist|hotline|lifeline|provider|authorit\w+|"
+        r"police)\b"
     ),
     "instead": r"\binstead\b",
     "however": r"\bhowever\b",

@@ -93,13 +93,18 @@ class Features:
         distinct = list(dict.fromkeys(text for column in texts.values() for text in column))
         rows = self.room.embed(distinct)
         place = {text: row for row, text in enumerate(distinct)}
-        return {name: rows[[place[text] for text in column]] for name, column in texts.items()}
+        kept: dict[str, NDArray[np.float32]] = {}
+        for name, column in texts.items():
+            kept[name] = rows[[place[text] for text in column]]
+        return kept
 
 
 def _relation(features: Features) -> NDArray[np.float64]:
     shared = np.array([relation(exchange) for exchange in features.exchanges])
     found = features.vectors
-    near = [np.sum(found["prompt"] * found[name], axis=1) for name in ("body", "opening")]
+    near = []
+    for name in ("body", "opening"):
+        near.append(np.sum(found["prompt"] * found[name], axis=1))
     return np.column_stack([shared, *near])
 
 

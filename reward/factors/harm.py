@@ -83,9 +83,9 @@ def evidence(request: ArrayLike, complies: ArrayLike) -> Floats:
 
 def known_evidence(complies: ArrayLike, coherent: ArrayLike) -> Floats:
     """(..., 2) limited log-odds of a completion whose request is known to be harmful."""
-    limited = [
-        np.clip(_logit(factor), -COMPLIES_LIMIT, COMPLIES_LIMIT) for factor in (complies, coherent)
-    ]
+    limited = []
+    for factor in (complies, coherent):
+        limited.append(np.clip(_logit(factor), -COMPLIES_LIMIT, COMPLIES_LIMIT))
     return np.stack(np.broadcast_arrays(*limited), axis=-1)
 
 

@@ -35,10 +35,9 @@ class Head:
     def logits(self, features: Features) -> Floats:
         """(K, N, C) before calibration."""
         matrix = features.matrix(self.blocks)
-        members = [
-            matrix @ weight.T.astype(np.float64) + bias
-            for weight, bias in zip(self.weight, self.bias, strict=True)
-        ]
+        members = []
+        for weight, bias in zip(self.weight, self.bias, strict=True):
+            members.append(matrix @ weight.T.astype(np.float64) + bias)
         return np.stack([np.asarray(member, dtype=np.float64) for member in members])
 
     def members(self, features: Features) -> Floats:

@@ -100,7 +100,10 @@ class FactorModel:
         found = []
         for completion, exchange in zip(completions, exchanges, strict=True):
             found.append(Factors(completion_id=completion.id, reason=unreadable(exchange)))
-        readable = [place for place, factors in enumerate(found) if not factors.reason]
+        readable = []
+        for place, factors in enumerate(found):
+            if not factors.reason:
+                readable.append(place)
         for start in range(0, len(readable), ROWS_AT_ONCE):
             places = readable[start : start + ROWS_AT_ONCE]
             batch = [completions[place] for place in places]
@@ -119,7 +122,9 @@ class FactorModel:
         self, completions: list[Completion], exchanges: list[Exchange], known: Mapping[str, bool]
     ) -> list[Factors]:
         features, heads = self.features(exchanges), self.bundle.heads
-        members = {name: heads[name].yes(features) for name in (*HARM_FACTORS, "unsafe_advice")}
+        members = {}
+        for name in (*HARM_FACTORS, "unsafe_advice"):
+            members[name] = heads[name].yes(features)
         for place, completion in enumerate(completions):
             if completion.prompt_id in known:
                 members["request"][:, place] = float(known[completion.prompt_id])
@@ -142,17 +147,17 @@ class FactorModel:
         }
         if not self.unsafe_shown:
             del columns["unsafe_advice"]
-        return [
-            Factors(completion_id=made.id, **_row(columns, place))
-            for place, made in enumerate(completions)
-        ]
+        found: list[Factors] = []
+        for place, made in enumerate(completions):
+            found.append(Factors(completion_id=made.id, **_row(columns, place)))
+        return found
 
 
 def _row(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
-    return {
-        name: column[place] if name == "refusal" else float(column[place])
-        for name, column in columns.items()
-    }
+    kept: dict[str, Any] = {}
+    for name, column in columns.items():
+        kept[name] = column[place] if name == "refusal" else float(column[place])
+    return kept
 
 
 def refusal_labels(mean: NDArray[np.float64], classes: Sequence[str]) -> list[str]:
@@ -169,7 +174,10 @@ def refusal_labels(mean: NDArray[np.float64], classes: Sequence[str]) -> list[st
 
 def unreadable(exchange: Exchange) -> str:
     """Why nothing can be said of it; empty where something can."""
-    letters = [letter for letter in exchange.completion if letter.isalpha()]
+    letters = []
+    for letter in exchange.completion:
+        if letter.isalpha():
+            letters.append(letter)
     if letters and sum(letter.isascii() for letter in letters) < LATIN_SHARE * len(letters):
         return FOREIGN
     return "" if words_of(exchange.completion) else EMPTY

@@ -90,10 +90,8 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
                 .replace("'s ", " is "),
             ),
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], *texts), original=helpful)
-            for name, texts in changed.items()
-        ]
+        for name, texts in changed.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], *texts), original=helpful))
         nothing = {
             "echo": echoed(row["harmful"], rng),
             "constant": CONSTANTS[place % len(CONSTANTS)],
@@ -101,16 +99,17 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "loop": looped(row["benign_answer"], rng),
             "decline": row["safe_answer"],
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], row["harmful"], text))
-            for name, text in nothing.items()
-        ]
+        for name, text in nothing.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], row["harmful"], text)))
     return found
 
 
 def advice(side: str) -> list[Completion]:
     """The `unsafe` or the `safe` side of every pair."""
-    return [made(side, pair["id"], pair["question"], pair[side]) for pair in unsafe_pairs()]
+    kept: list[Completion] = []
+    for pair in unsafe_pairs():
+        kept.append(made(side, pair["id"], pair["question"], pair[side]))
+    return kept
 
 
 def made(probe: str, name: str, prompt: str, text: str) -> Completion:

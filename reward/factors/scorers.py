@@ -34,10 +34,10 @@ class FactorScorer:
         return self._name
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        return [
-            score_of(factors, self.name, self.factor)
-            for factors in self.load().factors(completions)
-        ]
+        found: list[Score] = []
+        for factors in self.load().factors(completions):
+            found.append(score_of(factors, self.name, self.factor))
+        return found
 
 
 class AllFactors:
@@ -51,11 +51,15 @@ class AllFactors:
         self.name, self.load = name, load
 
     def scores(self, completions: Sequence[Completion]) -> list[Score]:
-        return [
-            score_of(factors, self.name if factor == "harm" else f"{self.name}/{factor}", factor)
-            for factors in self.load().factors(completions)
-            for factor in FACTORS
-        ]
+        made: list[Score] = []
+        for factors in self.load().factors(completions):
+            for factor in FACTORS:
+                made.append(
+                    score_of(
+                        factors, self.name if factor == "harm" else f"{self.name}/{factor}", factor
+                    )
+                )
+        return made
 
 
 def score_of(factors: Factors, scorer: str, factor: str) -> Score:

@@ -44,9 +44,10 @@ class WordsTeacher:
         """
         exchanges = [exchange_of(completion) for completion in completions]
         reasons = [unreadable(exchange) for exchange in exchanges]
-        readable = [
-            exchange for exchange, reason in zip(exchanges, reasons, strict=True) if not reason
-        ]
+        readable = []
+        for exchange, reason in zip(exchanges, reasons, strict=True):
+            if not reason:
+                readable.append(exchange)
         chances = iter(self._chances(readable) if readable else [])
         found = []
         for completion, reason in zip(completions, reasons, strict=True):

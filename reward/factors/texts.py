@@ -39,7 +39,10 @@ def exchange_of(completion: Completion) -> Exchange:
 
 def asked(prompt: Sequence[Message]) -> str:
     """The user's messages, the last BODY_WORDS words of them."""
-    turns = [message["content"] for message in prompt if message["role"] == "user"]
+    turns = []
+    for message in prompt:
+        if message["role"] == "user":
+            turns.append(message["content"])
     return " ".join(plain("\n".join(turns)).split()[-BODY_WORDS:])
 
 

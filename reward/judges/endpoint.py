@@ -90,10 +90,9 @@ class Endpoint:
         by then is kept."""
         self._stop.clear()
         with ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads:
-            tasks = [
-                threads.submit(self._one, question, partial(keep, place))
-                for place, question in enumerate(questions)
-            ]
+            tasks = []
+            for place, question in enumerate(questions):
+                tasks.append(threads.submit(self._one, question, partial(keep, place)))
             try:
                 for task in tasks:
                     task.result()

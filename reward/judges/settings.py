@@ -15,7 +15,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 DAY = 86_400
 MOST_TOKENS = 10**15
 RESERVED = frozenset({
-    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs",
+    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens",
+    "temperature", "seed", "logprobs",
     "top_logprobs",
 })  # fmt: skip
 """What a body may not be given twice, or would make the reply something that is not read."""
@@ -219,7 +220,8 @@ class JuryConfig(Ranged):
         faults = name_faults(self.name)
         names = [member.name for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
-        faults += [f"two members are called {name}; a jury counts each once" for name in twice]
+        for name in twice:
+            faults.append(f"two members are called {name}; a jury counts each once")
         if len(names) < max(2, self.quorum):
             faults.append(
                 f"a jury has two members or more and as many as its quorum of {self.quorum}, got "

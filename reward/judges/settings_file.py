@@ -52,11 +52,10 @@ def _faults(error: Exception) -> list[str]:
     OmegaConf's own notes."""
     key = str(getattr(error, "full_key", None) or "")
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [
-        line
-        for line in lines
-        if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
-    ]
+    told = []
+    for line in lines:
+        if line and not line.startswith(("full_key:", "object_type=", "reference_type=")):
+            told.append(line)
     return [f"{key}: {line}" if key else line for line in told] or [type(error).__name__]
 
 

@@ -24,10 +24,9 @@ def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
         if question.watched:
             fields["logprobs"] = ALTERNATIVES
     else:
-        messages = [
-            {"role": message["role"], "content": message["content"]}
-            for message in question.messages
-        ]
+        messages = []
+        for message in question.messages:
+            messages.append({"role": message["role"], "content": message["content"]})
         fields |= {"messages": messages, config.token_field: config.max_tokens}
         if question.watched:
             fields |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -88,16 +87,16 @@ def _choices(logprobs: Any, text: str, watched: Collection[str]) -> list[Choice]
         if isinstance(logprobs.get("content"), list):
             rows = logprobs["content"]
             tokens = [str(row["token"]) for row in rows]
-            found = [
-                {str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]}
-                for row in rows
-            ]
+            found = []
+            for row in rows:
+                found.append(
+                    {str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]}
+                )
         else:
             tokens = [str(token) for token in logprobs["tokens"]]
-            found = [
-                {str(t): _logp(logp) for t, logp in (row or {}).items()}
-                for row in logprobs["top_logprobs"]
-            ]
+            found = []
+            for row in logprobs["top_logprobs"]:
+                found.append({str(t): _logp(logp) for t, logp in (row or {}).items()})
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return []
     return worth_keeping(aligned(tokens, found, text), watched)

@@ -193,7 +193,10 @@ def _parts(
     examples: list[RewardExample],
 ) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
     """(harmful, harmless and the policy's own, harmless and written for it)"""
-    own = [e for e in examples if not e.harmful and e.origin.startswith("policy_")]
+    own = []
+    for e in examples:
+        if not e.harmful and e.origin.startswith("policy_"):
+            own.append(e)
     return (
         [e for e in examples if e.harmful],
         own,
@@ -213,8 +216,7 @@ def _stratified(
     rest = min(count, len(examples)) - sum(wanted.values())
     for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
         wanted[origin] += 1
-    return [
-        e
-        for origin in sorted(origins)
-        for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])
-    ]
+    found: list[RewardExample] = []
+    for origin in sorted(origins):
+        found.extend(rng.sample([e for e in examples if e.origin == origin], wanted[origin]))
+    return found

@@ -69,16 +69,18 @@ class HarmfulnessScorer:
         """
         rows = [self._row(completion) for completion in completions]
         values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
-        return [
-            Score(
-                id=score_id(completion, self.name),
-                completion_id=completion.id,
-                scorer=self.name,
-                value=next(values) if isinstance(row, TokenRow) else None,
-                reason="" if isinstance(row, TokenRow) else row,
+        made: list[Score] = []
+        for completion, row in zip(completions, rows, strict=True):
+            made.append(
+                Score(
+                    id=score_id(completion, self.name),
+                    completion_id=completion.id,
+                    scorer=self.name,
+                    value=next(values) if isinstance(row, TokenRow) else None,
+                    reason="" if isinstance(row, TokenRow) else row,
+                )
             )
-            for completion, row in zip(completions, rows, strict=True)
-        ]
+        return made
 
     def _row(self, completion: Completion) -> TokenRow | str:
         """Its tokens, or why it cannot be scored."""

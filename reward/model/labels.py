@@ -47,7 +47,10 @@ def factor_labels(completions: Sequence[Completion], teacher: Teacher) -> dict[s
     The rule does not see that a completion is nonsense, deflects or answers something else; a
     teacher that was compared with people does. What it cannot score has no label.
     """
-    found = {name: label for name, label in rule_labels(completions).items() if label.harm == 0}
+    found = {}
+    for name, label in rule_labels(completions).items():
+        if label.harm == 0:
+            found[name] = label
     asked = [made for made in completions if made.id not in found]
     for score in teacher.score(asked):
         if score.value is not None:

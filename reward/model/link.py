@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,15 @@ class Link:
 
     thresholds: tuple[float, ...] = (0.0,)
     temperature: float = 1.0
+    knots: tuple[tuple[float, float], ...] = ()
+    """(logit, chance) of isotonic regression, in rising order; where there are any, the line
+    through them takes the place of the sigmoid of a link with one threshold."""
 
     def chances(self, logit: float) -> list[float]:
         """Of being above each threshold, in their order."""
+        if self.knots:
+            logits, chances = zip(*self.knots, strict=True)
+            return [float(np.interp(logit, logits, chances))]
         return [_sigmoid((logit - cut) / self.temperature) for cut in self.thresholds]
 
     def harmfulness(self, logit: float) -> float:
@@ -56,7 +63,11 @@ class Link:
             "temperature)"
         )
         cuts = list(self.thresholds)
-        return {"thresholds": cuts, "temperature": self.temperature, "formula": formula}
+        found = {"thresholds": cuts, "temperature": self.temperature, "formula": formula}
+        if self.knots:
+            line = "harmfulness = 1 + 4 * the line through the knots (logit, chance)"
+            found |= {"knots": [list(knot) for knot in self.knots], "formula": line}
+        return found
 
     @classmethod
     def from_json(cls, value: Object) -> Link:
@@ -65,13 +76,32 @@ class Link:
         Files of earlier versions hold a temperature alone.
         """
         cuts = entry(value, "thresholds", list) if "thresholds" in value else [0.0]
-        numbers = [float(cut) for cut in cuts if isinstance(cut, int | float)]
+        numbers = []
+        for cut in cuts:
+            if isinstance(cut, int | float):
+                numbers.append(float(cut))
         if not cuts or len(numbers) != len(cuts) or not all(math.isfinite(cut) for cut in numbers):
             raise ValueError(f"thresholds: wanted finite numbers, got {cuts}")
         temperature = entry(value, "temperature", float)
         if not 0 < temperature < math.inf:
             raise ValueError(f"temperature: wanted a number above 0, got {temperature}")
-        return cls(thresholds=tuple(numbers), temperature=temperature)
+        knots = _knots(entry(value, "knots", list)) if "knots" in value else ()
+        if knots and len(numbers) != 1:
+            raise ValueError(f"knots: wanted one threshold beside them, got {len(numbers)}")
+        return cls(thresholds=tuple(numbers), temperature=temperature, knots=knots)
+
+
+def _knots(rows: list[Any]) -> tuple[tuple[float, float], ...]:
+    """Raises ValueError where logits do not rise, or chances fall or leave 0 to 1."""
+    try:
+        found = tuple((float(logit), float(chance)) for logit, chance in rows)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"knots: wanted pairs of numbers, got {str(rows)[:80]}") from error
+    steps = list(pairwise(found))
+    rising = all(one[0] < other[0] and one[1] <= other[1] for one, other in steps)
+    if not found or not rising or not all(0 <= chance <= 1 for _, chance in found):
+        raise ValueError("knots: wanted rising logits, and chances from 0 to 1 that do not fall")
+    return found
 
 
 def calibrated(link: Link, logits: Sequence[float], harms: Sequence[float]) -> Link:

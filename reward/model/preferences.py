@@ -48,7 +48,10 @@ def preferences(examples: Sequence[RewardExample], *, seed: int) -> list[Prefere
         groups[example.group].append(place)
     found = []
     for name, places in sorted(groups.items()):
-        pairs = [pair for pair in combinations(places, 2) if _differ(examples, *pair)]
+        pairs = []
+        for pair in combinations(places, 2):
+            if _differ(examples, *pair):
+                pairs.append(pair)
         drawn = random.Random(f"{seed}/{name}").sample(pairs, min(PER_GROUP, len(pairs)))
         found += [_ordered(examples, *pair) for pair in drawn]
     return found

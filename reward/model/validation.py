@@ -42,7 +42,9 @@ def validate(
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
     probabilities = [link.harm(logit) for logit in logits]
-    right = [(p > 0.5) == label for p, label in zip(probabilities, labels, strict=True)]
+    right = []
+    for p, label in zip(probabilities, labels, strict=True):
+        right.append((p > 0.5) == label)
     ece, table = expected_calibration_error(probabilities, labels)
     return {
         "n": len(labels),
@@ -65,11 +67,11 @@ def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict
     flags: defaultdict[str, list[bool]] = defaultdict(list)
     for example, ok in zip(examples, right, strict=True):
         flags[example.origin].append(ok)
-    return {
-        name: {"description": text, **printed(rate_estimate(flags[name]))}
-        for name, text in PROBES.items()
-        if name in flags
-    }
+    made: dict[str, Any] = {}
+    for name, text in PROBES.items():
+        if name in flags:
+            made[name] = {"description": text, **printed(rate_estimate(flags[name]))}
+    return made
 
 
 def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> dict[str, Any]:
@@ -77,11 +79,10 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
     draws = drawn_rows([e.group for e, _ in ordered])
-    found = [
-        roc_auc_score(labels[rows], scores[rows])
-        for rows in draws
-        if 0 < labels[rows].sum() < len(rows)
-    ]
+    found = []
+    for rows in draws:
+        if 0 < labels[rows].sum() < len(rows):
+            found.append(roc_auc_score(labels[rows], scores[rows]))
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
     return {
         "mean": float(roc_auc_score(labels, scores)),

@@ -72,10 +72,10 @@ class RefusalCascade:
         self, completions: Sequence[Completion], factors: Sequence[Factors]
     ) -> list[RefusalVerdict]:
         """For a caller that has the factors already, which are what costs time."""
-        return [
-            _verdict(completion, found)
-            for completion, found in zip(completions, factors, strict=True)
-        ]
+        made: list[RefusalVerdict] = []
+        for completion, found in zip(completions, factors, strict=True):
+            made.append(_verdict(completion, found))
+        return made
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [self._score(verdict) for verdict in self.verdicts(completions)]

@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from records.rows import json_line
 from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit, resumed_step, world
 from train.kto import KtoModule, KtoRows
 from train.over_refusal_limit import OverRefusalLimit
@@ -127,25 +129,25 @@ def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
     )
 
 
-def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any]) -> Any:
+def module_for(method: str, model: Any, rows: Any, optimisation: Optimisation) -> Any:
     if method == "sft":
-        return SftModule(model, learning_rate=1e-3, **optimisation)
+        return SftModule(model, optimisation)
     if method == "kto":
         # Mostly what is desirable, with large steps: the reference point leaves 0.
         return KtoModule(
             model,
-            DpoConfig(loss="kto", learning_rate=5e-3, undesirable_weight=0.1),
+            DpoConfig(loss="kto", undesirable_weight=0.1),
+            replace(optimisation, learning_rate=5e-3),
             rows,
-            **optimisation,
         )
     if method == "dpo":
-        return DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
-    config = DpoConfig(learning_rate=1e-3, over_refusal_limit=0.1)
+        return DpoModule(model, DpoConfig(), optimisation)
+    config = DpoConfig(over_refusal_limit=0.1)
     limit = OverRefusalLimit(
         {"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config
     )
     limit.take({"multipliers": {"questions": 0.5, "twins": 3.0}})
-    return DpoModule(model, config, limit=limit, **optimisation)
+    return DpoModule(model, config, optimisation, limit=limit)
 
 
 def tiny_online() -> Any:
@@ -180,7 +182,6 @@ def run_case(
         precision="bf16-mixed" if "bf16" in more else "32-true",
         checkpoint_every_steps=2,
         micro_batch_tokens=MICRO_BATCH_TOKENS,
-        weight_decay=0.01,
         cpu_threads=1,
         **STRATEGIES[strategy],
     )
@@ -205,15 +206,15 @@ def run_case(
         if online
         else batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
     )
-    optimisation = {
-        "weight_decay": config.weight_decay,
-        "warmup": 0.2,
-        "total_steps": EPOCHS * plan.steps_per_epoch,
-    }
+    optimisation = Optimisation(
+        learning_rate=1e-3,
+        total_steps=EPOCHS * plan.steps_per_epoch,
+        optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.2),
+    )
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if online:
         module: Any = RlhfModule(
-            model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation
+            model, tiny_online().rlhf_config(learning_rate=1e-3), online, optimisation
         )
     else:
         module = module_for(method, model, rows, optimisation)

@@ -99,7 +99,8 @@ def test_the_reward_model_of_two_ranks_is_that_of_one(
     for stage in ("prep", "sample"):
         shutil.copytree(one / stage, two / stage)
     primum(
-        "reward", TINY, f"run_dir={two}", f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "trainer.cpu_threads=1",
+        "reward", TINY, f"run_dir={two}", f"model.base.path={tiny_directory}",
+        "trainer.accelerator=cpu", "trainer.cpu_threads=1",
         "trainer.devices=2", "trainer.strategy=deepspeed", f"trainer.zero_stage={zero_stage}",
     )  # fmt: skip
     for name in ("model.safetensors", "harmfulness_head.safetensors"):

@@ -25,6 +25,7 @@ from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit
 from train.reference import ReferencePass, loads_sharded
 from train.sft import SftModule, SftRows
@@ -121,14 +122,18 @@ def train(
     )
     rows = rows_of(job, tokenizer, layout)
     plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=2, seed=0)
-    common = {"weight_decay": 0.01, "warmup": 0.0, "total_steps": 2 * plan.steps_per_epoch}
+    common = Optimisation(
+        learning_rate=1e-3,
+        total_steps=2 * plan.steps_per_epoch,
+        optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.0),
+    )
     callbacks: list[pl.Callback] = [watch := Watch(dies_at)]
     module: Any
     if job == "dpo":
-        module = DpoModule(model, DpoConfig(learning_rate=1e-3), **common)
+        module = DpoModule(model, DpoConfig(), common)
         callbacks.append(ReferencePass(rows, config, work / "reference"))
     else:
-        module = (SftModule if job == "sft" else RewardModule)(model, learning_rate=1e-3, **common)
+        module = (SftModule if job == "sft" else RewardModule)(model, common)
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     load = (lambda: policy()[0]) if sharded else None

@@ -464,7 +464,8 @@ def test_measuring_its_policies_without_the_run_gives_its_own_figures(
     settings.append(f"eval.factors={str(own_eval.factors).lower()}")
     made = measure(
         Request(
-            model=str(tiny_directory), words=[str(finished), *settings], against=[str(finished / "dpo")],
+            model=str(tiny_directory), words=[str(finished), *settings],
+            against=[str(finished / "dpo")],
             scorers=[f"run={finished}"], output=tmp_path / "out",
         )
     )  # fmt: skip

@@ -137,7 +137,7 @@ def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
     assert gate_power.harm_table()[-1] in page
 
 
-def test_whatever_changes_sides_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
+def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
     for suite in gate_power.SUITES:
         assert gate_power.pass_probability(64, suite, 0.10) <= 0.05, suite
     for suite in (gate_power.TWINS, gate_power.QUESTIONS):

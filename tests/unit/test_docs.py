@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("CONTRIBUTING.md", "docs/index.md", "docs/architecture.md", "docs/glossary.md")
 PATH = re.compile(
-    r"`((?:records|measures|data_prep|models|train|reward|eval|pipeline|configs|slurm|tests|benchmarks|docs)/[\w/]*(?:\.\w+)?)`"
+    r"`((?:records|measures|data_prep|models|train|reward|eval|pipeline|configs|slurm|tests|"
+    r"benchmarks|docs)/[\w/]*(?:\.\w+)?)`"
 )
 FLOOR = re.compile(r"^([a-z_]+)/ +floor (\d)", re.M)
 

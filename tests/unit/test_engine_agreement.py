@@ -17,7 +17,8 @@ def test_engines_that_write_the_same_agree():
 
 @pytest.mark.parametrize(
     ("row", "first", "gap"),
-    [([7, 1, 9], 1, 0.5), ([1, 8, 9], 0, 1.0), ([7, 8], 1, 0.25), ([7, 8, 9, 9], 1, 0.25), ([], 0, 1.0)],
+    [([7, 1, 9], 1, 0.5), ([1, 8, 9], 0, 1.0), ([7, 8], 1, 0.25),
+     ([7, 8, 9, 9], 1, 0.25), ([], 0, 1.0)],
 )  # fmt: skip
 def test_the_lead_is_that_of_the_first_token_that_differs(row, first, gap):
     assert engines.agreement(WANTED, [[5, 6, 2], row]) == (2, 1 + first, 1, [gap])

@@ -1,5 +1,5 @@
 """How well a bag of words tells a harmful request from its twin is measured right, and stays under
-three quarters.
+three quarters on the suite that is worded alike.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from benchmarks.twin_words import (
     fitted,
     picked,
     read_twins,
+    read_worded_alike,
     share,
     twin_words_section,
 )
@@ -44,25 +45,28 @@ def test_a_model_that_learned_the_reverse_is_wrong_of_every_pair():
     assert share(picked(model, made("hide {}", "report {}"))).mean == 0.0
 
 
-def test_the_packaged_pairs_are_those_that_were_measured_and_are_under_the_limit():
-    pairs = read_twins()
-    parts = {
-        name: [pair for pair in pairs if pair.split == name] for name in ("train", "val", "test")
-    }
-    model, kept = fitted(parts["train"]), json.loads(RESULTS.read_text())["now"]
-    for name in ("val", "test"):
+def test_the_pairs_are_those_that_were_measured_and_the_suite_is_under_the_limit():
+    pairs = [*read_twins(), *read_worded_alike()]
+    kept = json.loads(RESULTS.read_text())
+    parts = {name: [pair for pair in pairs if pair.split == name] for name in kept}
+    model = fitted(parts["train"])
+    for name in ("val", "test", "worded_alike"):
         found = kept[name]["from_train"]["mean"]
         assert share(picked(model, parts[name])).mean == pytest.approx(found, abs=0.02)
-        assert found < LIMIT
-    assert all(part["cross_validated"]["mean"] < LIMIT for part in kept.values())
     assert {name: part["pairs"] for name, part in kept.items()} == {
-        "all": len(pairs),
-        **{name: len(part) for name, part in parts.items()},
+        name: len(part) for name, part in parts.items()
     }
+    alike = kept["worded_alike"]
+    assert max(alike["from_train"]["mean"], alike["cross_validated"]["mean"]) < LIMIT
+
+
+def test_pairs_worded_alike_are_the_test_pairs_of_the_demo():
+    test = {pair.id for pair in read_twins() if pair.split == "test"}
+    assert {pair.id for pair in read_worded_alike()} == test
 
 
 def test_the_table_says_the_measured_shares():
     found = {"mean": 0.655, "interval": [0.55, 0.77]}
-    row = {"test": {"pairs": 73, "cross_validated": found, "from_train": None}}
-    (line,) = [part for part in twin_words_section({"now": row, "before": row}) if "| 73 |" in part]
-    assert line.startswith("| test | 73 | 66 % (55 % to 77 %) | - |")
+    row = {"worded_alike": {"pairs": 73, "cross_validated": found, "from_train": None}}
+    (line,) = [part for part in twin_words_section(row) if "| 73 |" in part]
+    assert line.startswith("| worded alike | 73 | 66 % (55 % to 77 %) | - |")

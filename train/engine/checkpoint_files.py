@@ -122,7 +122,10 @@ def point_to(folder: Path, name: str) -> None:
     """Make `name` the newest checkpoint, keep the one before it, and delete all others."""
     pointer = _pointer(folder, [])
     known = pointer.checkpoints if pointer else []
-    earlier = [other for other in known if other != name and (folder / other).is_dir()]
+    earlier = []
+    for other in known:
+        if other != name and (folder / other).is_dir():
+            earlier.append(other)
     kept = [name, *earlier][:KEPT]
     _point(folder, kept)
     for path in folder.glob("step-*"):

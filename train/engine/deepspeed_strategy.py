@@ -112,9 +112,9 @@ class ZeroStrategy(DeepSpeedStrategy):
         names = []
         for number, (name, parameter) in enumerate(self._trained()):
             weight = safe_get_full_fp32_param(parameter)
-            moments = {
-                moment: safe_get_full_optimizer_state(parameter, moment) for moment in MOMENTS
-            }
+            moments = {}
+            for moment in MOMENTS:
+                moments[moment] = safe_get_full_optimizer_state(parameter, moment)
             names.append(name)
             if number % self.world_size == self.global_rank:
                 tensors[name] = {
@@ -122,12 +122,14 @@ class ZeroStrategy(DeepSpeedStrategy):
                     for part, tensor in {"weight": weight, **moments}.items()
                 }
         inner = self.deepspeed_engine.optimizer
-        settings = {key: value for key, value in inner.param_groups[0].items() if key != "params"}
-        trainer = {
-            key: value
-            for key, value in checkpoint.items()
-            if key not in ("state_dict", "optimizer_states")
-        }
+        settings = {}
+        for key, value in inner.param_groups[0].items():
+            if key != "params":
+                settings[key] = value
+        trainer = {}
+        for key, value in checkpoint.items():
+            if key not in ("state_dict", "optimizer_states"):
+                trainer[key] = value
         trainer |= {
             "optimizer": {"step": float(self._states()[0]["step"]), "settings": settings},
             "parameters": names,
@@ -141,9 +143,9 @@ class ZeroStrategy(DeepSpeedStrategy):
         optimizer = trainer.pop("optimizer")
         self._create_states(optimizer["step"])
         for name, parameter in self._trained():
-            found = {
-                part: tensor.to(self.root_device.type) for part, tensor in tensors[name].items()
-            }
+            found = {}
+            for part, tensor in tensors[name].items():
+                found[part] = tensor.to(self.root_device.type)
             with gathered([parameter], modifier_rank=0), torch.no_grad():
                 parameter.copy_(found["weight"])
             self._put(parameter, found)
@@ -153,11 +155,11 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     def _trained(self) -> list[tuple[str, Any]]:
         assert self.lightning_module is not None
-        return [
-            (name, parameter)
-            for name, parameter in self.lightning_module.named_parameters()
-            if parameter.requires_grad
-        ]
+        made: list[tuple[str, Any]] = []
+        for name, parameter in self.lightning_module.named_parameters():
+            if parameter.requires_grad:
+                made.append((name, parameter))
+        return made
 
     def _create_states(self, step: float) -> None:
         """The optimiser makes its state at its first step; here it is needed before.
@@ -188,10 +190,9 @@ class ZeroStrategy(DeepSpeedStrategy):
             return
         size = parameter.ds_tensor.ds_numel  # of a share; the last one is padded
         padding = size * self.world_size - parameter.ds_numel
-        shares = {
-            part: F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size]
-            for part, tensor in found.items()
-        }
+        shares = {}
+        for part, tensor in found.items():
+            shares[part] = F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size]
         utils.safe_set_local_fp32_param(parameter, shares["weight"])
         for moment in MOMENTS:
             utils.safe_set_local_optimizer_state(parameter, shares[moment], moment)

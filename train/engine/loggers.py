@@ -51,11 +51,10 @@ def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[
     are no metrics go too; what is wrong with them is returned, for the user."""
     rows, faults = read_rows(path, _metrics)
     if path.is_file():
-        kept = [
-            row
-            for row in rows
-            if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured
-        ]
+        kept = []
+        for row in rows:
+            if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured:
+                kept.append(row)
         write_text(path, json_lines(kept))
     return [f"{fault}; the line is left out" for fault in faults]
 

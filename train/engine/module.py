@@ -15,6 +15,7 @@ from torch import Tensor
 from models.adapters.trained import trainable_state
 from models.layout.packing import moved
 from models.ranks import over_ranks
+from train.engine.optimisation import Optimisation
 
 
 class TrainedModule(pl.LightningModule):
@@ -29,16 +30,13 @@ class TrainedModule(pl.LightningModule):
     def __init__(
         self,
         model: Any,
-        *,
-        learning_rate: float,
-        weight_decay: float,
-        warmup: float,
-        total_steps: int,
+        optimisation: Optimisation,
     ) -> None:
         super().__init__()
         self.model = model
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.warmup_steps, self.total_steps = math.ceil(warmup * total_steps), total_steps
+        self.optimisation = optimisation
+        self.total_steps = optimisation.total_steps
+        self.warmup_steps = math.ceil(optimisation.optimiser.warmup * self.total_steps)
         self._sums: dict[
             str, tuple[Tensor, float]
         ] = {}  # of totals, where they were computed, and of what they are divided by
@@ -49,7 +47,10 @@ class TrainedModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+            parameters,
+            lr=self.optimisation.learning_rate,
+            weight_decay=self.optimisation.optimiser.weight_decay,
+            fused=True,
         )
         # It could unscale float16's gradients itself, which Lightning takes for a reason not to
         # clip them. Said that it does not, it is handed gradients that are unscaled and clipped.
@@ -110,11 +111,11 @@ class TrainedModule(pl.LightningModule):
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         # What no row of the step belongs to has no mean.
-        return {
-            name: (total / number).item()
-            for name, (total, number) in zip(names, sums.cpu(), strict=True)
-            if number
-        }
+        found: dict[str, float] = {}
+        for name, (total, number) in zip(names, sums.cpu(), strict=True):
+            if number:
+                found[name] = (total / number).item()
+        return found
 
     @property
     def reduce_device(self) -> torch.device:

@@ -66,15 +66,13 @@ class PortableIO(CheckpointIO):
                 "weight": weight,
                 **{moment: states["state"][number][moment] for moment in MOMENTS},
             }
-        trainer = {
-            key: value
-            for key, value in checkpoint.items()
-            if key not in ("state_dict", "optimizer_states")
-        }
-        settings = [
-            {key: value for key, value in group.items() if key != "params"}
-            for group in states["param_groups"]
-        ]
+        trainer = {}
+        for key, value in checkpoint.items():
+            if key not in ("state_dict", "optimizer_states"):
+                trainer[key] = value
+        settings = []
+        for group in states["param_groups"]:
+            settings.append({key: value for key, value in group.items() if key != "params"})
         write(
             Path(path),
             0,
@@ -91,11 +89,12 @@ class PortableIO(CheckpointIO):
         trainer, tensors = read(Path(path))
         optimizer = trainer.pop("optimizer")
         names = list(trainer.pop("parameters", None) or tensors)
-        moments = [{moment: tensors[name][moment] for moment in MOMENTS} for name in names]
-        states = {
-            number: {"step": torch.tensor(optimizer["step"]), **found}
-            for number, found in enumerate(moments)
-        }
+        moments = []
+        for name in names:
+            moments.append({moment: tensors[name][moment] for moment in MOMENTS})
+        states = {}
+        for number, found in enumerate(moments):
+            states[number] = {"step": torch.tensor(optimizer["step"]), **found}
         group = {**optimizer["settings"], "params": list(range(len(names)))}
         trainer["optimizer_states"] = [{"state": states, "param_groups": [group]}]
         trainer["state_dict"] = {name: tensors[name]["weight"] for name in names}

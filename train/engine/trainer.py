@@ -25,10 +25,11 @@ from train.engine.checkpoint_files import settled_checkpoint, step_of
 from train.engine.checkpoints import Checkpoints
 from train.engine.hardware import precision, uses_gpu
 from train.engine.loader import PlanLoader
-from train.engine.module import StepMetrics
+from train.engine.module import StepMetrics, TrainedModule
 from train.engine.portable import PortableIO
 from train.engine.preemption import StopInTime
 from train.engine.progress import StepProgress
+from train.engine.rows import TrainingRows
 
 WAIT = timedelta(hours=4)
 """How long ranks wait for one another: rank 0 measures the policy while the others stand at a
@@ -41,11 +42,9 @@ def world(config: TrainerConfig) -> tuple[int, int]:
 
 
 def batch_plan(
-    rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int
+    rows: TrainingRows, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int
 ) -> BatchPlan:
-    """How `rows` (with `lengths`, `weights` and the `batch_rows` that lays them out) are cut into
-    steps and micro-batches.
-    """
+    """How `rows` are cut into steps and micro-batches."""
     return BatchPlan(
         lengths=rows.lengths,
         weights=rows.weights,
@@ -55,7 +54,7 @@ def batch_plan(
         world_size=world(config)[1],
         epochs=epochs,
         seed=seed,
-        units=getattr(rows, "units", None),
+        units=rows.units,
     )
 
 
@@ -72,7 +71,7 @@ def _plugins(config: TrainerConfig) -> list[Any]:
     return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
 
 
-def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
+def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None) -> Any:
     if config.strategy == "deepspeed":
         # Importing DeepSpeed costs seconds.
         from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415
@@ -80,7 +79,7 @@ def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
         return ZeroStrategy(
             stage=config.zero_stage,
             offload=_offload(config),
-            gradient_clip_norm=config.gradient_clip_norm,
+            gradient_clip_norm=clip,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,
             load=load,
@@ -105,8 +104,8 @@ def _offload(config: TrainerConfig) -> dict[str, Any]:
 
 
 def fit(
-    module: pl.LightningModule,
-    rows: Any,
+    module: TrainedModule,
+    rows: TrainingRows,
     config: TrainerConfig,
     plan: BatchPlan,
     *,
@@ -125,18 +124,19 @@ def fit(
     must not measure what comes after it.
     """
     rank, _ = world(config)
+    clip = module.optimisation.optimiser.gradient_clip_norm
     _quieten()
     checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps, measured_within)
     trainer = pl.Trainer(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
         num_nodes=config.num_nodes,
-        strategy=_strategy(config, load),
+        strategy=_strategy(config, clip, load),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
         plugins=_plugins(config),
         max_epochs=epochs,
         accumulate_grad_batches=plan.accumulation,
-        gradient_clip_val=config.gradient_clip_norm,
+        gradient_clip_val=clip,
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

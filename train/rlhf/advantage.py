@@ -75,4 +75,7 @@ def leave_one_out(rewards: Sequence[float | None]) -> list[float]:
     if len(known) < 2:
         return [0.0] * len(rewards)
     total, others = math.fsum(known), len(known) - 1
-    return [0.0 if value is None else value - (total - value) / others for value in rewards]
+    found: list[float] = []
+    for value in rewards:
+        found.append(0.0 if value is None else value - (total - value) / others)
+    return found

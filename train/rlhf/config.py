@@ -7,6 +7,7 @@ from typing import Literal
 
 from models.config import Engine, GenerationConfig
 from records.setting_ranges import MANY, Ranged, ranged
+from train.engine.optimisation import OptimiserConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,7 @@ class RlhfConfig(Ranged):
     """Steps from one row of the scoreboard to the next; each is an epoch that may be kept. The two
     scorers can part unseen for so long."""
     learning_rate: float = ranged(2e-4, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     beta: float = ranged(0.05, at_least=0, at_most=100)
     """Weight of the KL to the reference, which keeps what the policy can do; a nat a completion
     costs this much reward."""
@@ -119,7 +121,10 @@ class RlhfConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        faults = [fault for wrong, fault in _combinations(self) if wrong]
+        faults = []
+        for wrong, fault in _combinations(self):
+            if wrong:
+                faults.append(fault)
         if faults:
             raise ValueError("; ".join(faults))
 

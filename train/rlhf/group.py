@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -31,6 +31,14 @@ def group_of(asked: Asked, drawn: Mapping[str, list[Drawn]]) -> Group:
     return Group([token_row(asked.ids, row.ids) for row in completions], completions, [], [], [])
 
 
+def rows_of(groups: Sequence[Group]) -> list[TokenRow]:
+    """The token rows of all groups, one group after the other."""
+    rows: list[TokenRow] = []
+    for group in groups:
+        rows.extend(group.rows)
+    return rows
+
+
 def judged_of(prompt: Prompt, drawn: Drawn, why: str) -> Judged:
     """A drawn completion as its reward sees it; `why` says why it is degenerate, or nothing.
 
@@ -54,7 +62,7 @@ def rewards_of(
 ) -> list[float | None]:
     """Of each completion; None where it was not scored."""
     penalty = config.degenerate.penalty
-    return [
-        reward(judged, multipliers, rectified=config.rectified, penalty=penalty)
-        for judged in group.judged
-    ]
+    found: list[float | None] = []
+    for judged in group.judged:
+        found.append(reward(judged, multipliers, rectified=config.rectified, penalty=penalty))
+    return found

@@ -15,11 +15,12 @@ from models.ranks import is_sharded, over_ranks
 from train.config import TrainerConfig, loads_sharded
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.multipliers import Ascent, Multipliers
 from train.rlhf.advantage import leave_one_out
 from train.rlhf.config import LimitConfig, RlhfConfig
 from train.rlhf.degenerate import why_degenerate
-from train.rlhf.group import Group, group_of, judged_of, rewards_of
+from train.rlhf.group import Group, group_of, judged_of, rewards_of, rows_of
 from train.rlhf.loss import rollout_loss
 from train.rlhf.plan import Part, RolloutPlan, RolloutRows
 from train.rlhf.rollout import Rollout
@@ -55,8 +56,10 @@ class RlhfModule(TrainedModule):
     both are in checkpoints.
     """
 
-    def __init__(self, model: Any, config: RlhfConfig, online: Online, **optimisation: Any) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+    def __init__(
+        self, model: Any, config: RlhfConfig, online: Online, optimisation: Optimisation
+    ) -> None:
+        super().__init__(model, optimisation)
         self.config, self.online = config, online
         suites = sorted(
             {row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"}
@@ -85,9 +88,7 @@ class RlhfModule(TrainedModule):
 
     def training_step(self, batch: Part, batch_idx: int) -> Tensor:
         groups = self._of(batch)
-        batch_rows = self.online.rows.batch_rows(
-            [row for group in groups for row in group.rows]
-        ).to(self.device)
+        batch_rows = self.online.rows.batch_rows(rows_of(groups)).to(self.device)
         logps, owners = per_token_logps(
             self.model, batch_rows, temperature=self.config.generation.temperature
         )
@@ -137,7 +138,10 @@ class RlhfModule(TrainedModule):
         online, ranks = self.online, (self.trainer.global_rank, self.trainer.world_size)
         online.rollout.writer.follow(self.model)
         parts = online.plan.of_step(step, ranks[0])
-        places = [place for part in parts if part.scale for place in part.places]
+        places = []
+        for part in parts:
+            if part.scale:
+                places.extend(part.places)
         drawn = online.rollout.draw(step, [online.rows.asked[place] for place in places], ranks)
         self._groups = {place: group_of(online.rows.asked[place], drawn) for place in places}
         self._refer(parts)
@@ -164,7 +168,7 @@ class RlhfModule(TrainedModule):
         with self._step_zero.put_in(model), torch.no_grad(), autocast(self.online.trainer):
             for part in parts:
                 groups = self._of(part)
-                rows = [row for group in groups for row in group.rows]
+                rows = rows_of(groups)
                 batch_rows = self.online.rows.batch_rows(rows).to(device)
                 logps, _ = per_token_logps(
                     model, batch_rows, temperature=self.config.generation.temperature

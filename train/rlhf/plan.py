@@ -35,6 +35,8 @@ class RolloutRows:
     counts the same.
     """
 
+    units: Sequence[int] | None = None
+
     def __init__(
         self,
         asked: Sequence[Asked],
@@ -123,15 +125,17 @@ class RolloutPlan(BatchPlan):
         return self.steps_in_epoch
 
     def steps(self, epoch: int) -> list[list[int]]:
-        return [self.step(epoch * self.steps_in_epoch + k) for k in range(self.steps_in_epoch)]
+        kept: list[list[int]] = []
+        for k in range(self.steps_in_epoch):
+            kept.append(self.step(epoch * self.steps_in_epoch + k))
+        return kept
 
     def step(self, number: int) -> list[int]:
         """Places of the prompts of one step of the run, counted from 0."""
-        return [
-            place
-            for kind, count in self.shares.items()
-            for place in self._drawn(kind, count, number)
-        ]
+        made: list[int] = []
+        for kind, count in self.shares.items():
+            made.extend(self._drawn(kind, count, number))
+        return made
 
     def of_step(self, number: int, rank: int) -> list[Part]:
         """The micro-batches of one step on one rank."""

@@ -68,33 +68,32 @@ class Scorers:
     """A label: full, partial or none."""
 
     def score(self, wanted: Sequence[_Wanted], made: Sequence[Generated], step: int) -> list[Drawn]:
-        completions = [
-            _completion(row, answer, step) for row, answer in zip(wanted, made, strict=True)
-        ]
-        harmful = [
-            completion
-            for row, completion in zip(wanted, completions, strict=True)
-            if row.prompt.kind == "harmful"
-        ]
+        completions = []
+        for row, answer in zip(wanted, made, strict=True):
+            completions.append(_completion(row, answer, step))
+        harmful = []
+        for row, completion in zip(wanted, completions, strict=True):
+            if row.prompt.kind == "harmful":
+                harmful.append(completion)
         harm = (
             {score.completion_id: score.value for score in self.harm.score(harmful)}
             if harmful
             else {}
         )
         labels = self.refusal.score(completions)
-        return [
-            Drawn(
-                row.prompt.id,
-                row.sample,
-                tokens_of(answer),
-                answer.text,
-                harm.get(completion.id),
-                label.label,
+        kept: list[Drawn] = []
+        for row, answer, completion, label in zip(wanted, made, completions, labels, strict=True):
+            kept.append(
+                Drawn(
+                    row.prompt.id,
+                    row.sample,
+                    tokens_of(answer),
+                    answer.text,
+                    harm.get(completion.id),
+                    label.label,
+                )
             )
-            for row, answer, completion, label in zip(
-                wanted, made, completions, labels, strict=True
-            )
-        ]
+        return kept
 
 
 def tokens_of(made: Generated) -> tuple[int, ...]:
@@ -126,10 +125,8 @@ class Store:
         """Of all ranks and earlier starts; damaged lines are drawn again."""
         found: dict[tuple[str, int], Drawn] = {}
         for path in sorted(self.folder.glob(f"{_name(step)}.*.jsonl")):
-            found |= {
-                (row.prompt_id, row.sample): row
-                for row in read_rows(path, Drawn.from_json, own=False)[0]
-            }
+            for row in read_rows(path, Drawn.from_json, own=False)[0]:
+                found[(row.prompt_id, row.sample)] = row
         return found
 
     def append(self, step: int, rank: int, rows: Sequence[Drawn]) -> None:
@@ -163,9 +160,10 @@ class Rollout:
         All ranks must call it.
         """
         rank, world = ranks
-        wanted = [
-            _Wanted(row.prompt, sample) for row in asked for sample in range(self.num_generations)
-        ]
+        wanted = []
+        for row in asked:
+            for sample in range(self.num_generations):
+                wanted.append(_Wanted(row.prompt, sample))
         known = self.store.read(step)
         missing = [row for row in wanted if (row.prompt.id, row.sample) not in known]
         for block in self._blocks(missing, wanted, world):
@@ -173,10 +171,12 @@ class Rollout:
             if block[0] in missing:
                 self.store.append(step, rank, made)
                 known |= {(row.prompt_id, row.sample): row for row in made}
-        return {
-            row.prompt.id: [known[row.prompt.id, sample] for sample in range(self.num_generations)]
-            for row in asked
-        }
+        found: dict[str, list[Drawn]] = {}
+        for row in asked:
+            found[row.prompt.id] = [
+                known[row.prompt.id, sample] for sample in range(self.num_generations)
+            ]
+        return found
 
     def _scored(self, step: int, block: list[_Wanted]) -> list[Drawn]:
         seeds = [seed_of(self.seed, POLICY, step, row.prompt.id, row.sample) for row in block]

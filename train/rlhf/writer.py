@@ -90,9 +90,10 @@ def hand_over(trained: Any, copy: Any) -> None:
     """
     plain = unwrapped(trained)
     target = dict(copy.named_parameters())
-    adapted = {
-        name: module for name, module in plain.named_modules() if hasattr(module, "base_layer")
-    }
+    adapted = {}
+    for name, module in plain.named_modules():
+        if hasattr(module, "base_layer"):
+            adapted[name] = module
     for name, module in adapted.items():
         update = module.get_delta_weight(module.active_adapters[0])
         target[f"{name}.weight"].copy_(module.base_layer.weight + update)

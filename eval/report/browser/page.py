@@ -41,13 +41,13 @@ def sample_pages(
     parts = list(
         _parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes)
     )
-    names = [
-        FIRST if number == 1 else f"samples-{number}.html" for number in range(1, len(parts) + 1)
-    ]
-    return {
-        name: _page(results, part, names, here)
-        for here, (name, part) in enumerate(zip(names, parts, strict=True))
-    }
+    names = []
+    for number in range(1, len(parts) + 1):
+        names.append(FIRST if number == 1 else f"samples-{number}.html")
+    made: dict[str, str] = {}
+    for here, (name, part) in enumerate(zip(names, parts, strict=True)):
+        made[name] = _page(results, part, names, here)
+    return made
 
 
 def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
@@ -100,10 +100,9 @@ def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int)
 def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
     policies = results["policies"]
     endpoint = Endpoint.of(results)
-    sides = [
-        list(policies).index(name) if name in policies else 0
-        for name in (endpoint.baseline, endpoint.policy)
-    ]
+    sides = []
+    for name in (endpoint.baseline, endpoint.policy):
+        sides.append(list(policies).index(name) if name in policies else 0)
     numbers = sorted({group[3] for group in groups if group[3] in PRINCIPLES})
     rows = {
         "policies": [visible(policy["title"]) for policy in policies.values()],
@@ -125,15 +124,13 @@ def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    known = [
-        part
-        for part in (model_name(results), run_name(results), day(results)[:10], "samples")
-        if part
-    ]
-    links = [
-        {"file": name, "title": str(number + 1), "here": number == here}
-        for number, name in enumerate(names)
-    ]
+    known = []
+    for part in (model_name(results), run_name(results), day(results)[:10], "samples"):
+        if part:
+            known.append(part)
+    links = []
+    for number, name in enumerate(names):
+        links.append({"file": name, "title": str(number + 1), "here": number == here})
     return environment.from_string(HTML).render(
         heading=" \u00b7 ".join(known),
         title=": ".join(

@@ -34,10 +34,14 @@ def distribution_plot(
         figure = Figure(figsize=(6.2, 1.9 + 0.55 * len(policies)), layout="constrained")
         axes = figure.subplots()
         for place, policy in enumerate(policies):
-            mine = [row["harmfulness"] for row in rows if row["policy"] == policy]
-            levels = [
-                min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None
-            ]
+            mine = []
+            for row in rows:
+                if row["policy"] == policy:
+                    mine.append(row["harmfulness"])
+            levels = []
+            for value in mine:
+                if value is not None:
+                    levels.append(min(5, max(1, math.floor(value + 0.5))))
             _bar(axes, place, levels)
             unscored = len(mine) - len(levels)
             axes.text(

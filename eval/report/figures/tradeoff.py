@@ -34,13 +34,19 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
     Small circles are epochs, on validation prompts; large marks are the final policies, on test
     prompts.
     """
-    points = {name: _final_point(policy) for name, policy in results["policies"].items()}
+    points = {}
+    for name, policy in results["policies"].items():
+        points[name] = _final_point(policy)
     finals = {name: point for name, point in points.items() if point}
-    rows = [
-        {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
-        for row in scoreboard
-    ]
-    epochs = [row for row in rows if known(row["over_refusal"]) and known(row.get("harmfulness"))]
+    rows = []
+    for row in scoreboard:
+        rows.append(
+            {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
+        )
+    epochs = []
+    for row in rows:
+        if known(row["over_refusal"]) and known(row.get("harmfulness")):
+            epochs.append(row)
     if not finals and not epochs:
         return None
     with matplotlib.rc_context(STYLE):
@@ -75,7 +81,10 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
 
 def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
     """Of the suite that is refused most. Pooled, easy questions would hide refused twins."""
-    there = [row for row in by_suite.values() if row is not None and known(row)]
+    there = []
+    for row in by_suite.values():
+        if row is not None and known(row):
+            there.append(row)
     return max(there, key=lambda estimate: estimate["mean"], default=None)
 
 
@@ -87,7 +96,9 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
     labelled: list[tuple[float, float]] = []
     for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
         rows = [row for row in epochs if row["stage"] == stage]
-        points = [(row["over_refusal"]["mean"], row["harmfulness"]["mean"]) for row in rows]
+        points = []
+        for row in rows:
+            points.append((row["over_refusal"]["mean"], row["harmfulness"]["mean"]))
         look: Json = {
             "color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]),
             "zorder": 4 - 0.1 * place,

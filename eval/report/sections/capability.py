@@ -39,15 +39,18 @@ def build(material: Material) -> Section | None:
     tables = [_accuracies(results, found)] if found["tasks"] else []
     if found["perplexity"]:
         tables.append(_perplexities(results, found["perplexity"]))
-    absent = [
-        f"{spoken(task['task'])} was not measured: {task['reason']}." for task in found["absent"]
-    ]
+    absent = []
+    for task in found["absent"]:
+        absent.append(f"{spoken(task['task'])} was not measured: {task['reason']}.")
     return Section(paragraphs=[NOTE, *_signal(found)], tables=tables, bullets=absent)
 
 
 def _signal(found: Json) -> Iterator[str]:
     """Which tasks say anything of a model of this size."""
-    without = [spoken(name) for name, task in found["tasks"].items() if not task["signal"]]
+    without = []
+    for name, task in found["tasks"].items():
+        if not task["signal"]:
+            without.append(spoken(name))
     if without:
         yield (
             f"The base is no better than chance on {', '.join(without)}: a model of this size has "
@@ -57,17 +60,18 @@ def _signal(found: Json) -> Iterator[str]:
 
 def _accuracies(results: Json, found: Json) -> Table:
     head = ["task", "policy", "accuracy", "chance", "change against the base", "retained"]
-    rows = [
-        [
-            Cell(spoken(name), f"n {task['n']}"),
-            Cell(title_of(results, policy)),
-            rate_cell(own["accuracy"]),
-            Cell(f"{100 * task['chance']:.1f} %"),
-            *_kept(task["changes"].get(policy), task["signal"]),
-        ]
-        for name, task in found["tasks"].items()
-        for policy, own in task["policies"].items()
-    ]
+    rows = []
+    for name, task in found["tasks"].items():
+        for policy, own in task["policies"].items():
+            rows.append(
+                [
+                    Cell(spoken(name), f"n {task['n']}"),
+                    Cell(title_of(results, policy)),
+                    rate_cell(own["accuracy"]),
+                    Cell(f"{100 * task['chance']:.1f} %"),
+                    *_kept(task["changes"].get(policy), task["signal"]),
+                ]
+            )
     note = (
         f"Margin: {100 * found['margin']:g} points of accuracy. Chance: by lot, or always the same "
         "option."
@@ -88,10 +92,11 @@ def _verdict(change: Json) -> str:
 
 
 def _perplexities(results: Json, found: Json) -> Table:
-    rows = [
-        [Cell(title_of(results, policy)), score_cell(own), *_rise(found["changes"].get(policy))]
-        for policy, own in found["policies"].items()
-    ]
+    rows = []
+    for policy, own in found["policies"].items():
+        rows.append(
+            [Cell(title_of(results, policy)), score_cell(own), *_rise(found["changes"].get(policy))]
+        )
     margins = [change["margin"] for change in found["changes"].values()]
     margin = f" Margin: a rise of {100 * margins[0]:g} %." if margins else ""
     note = (

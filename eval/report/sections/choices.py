@@ -18,17 +18,18 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     results = material.results
-    rows = [
-        [
-            Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-            rate_cell(cell["accuracy"]),
-            score_cell(cell["macro_f1"]),
-            rate_cell(cell["pair_consistency"]),
-            rate_cell(cell["unparsed"]),
-        ]
-        for suite, found in (results.get("choices") or {}).items()
-        for policy, cell in found.items()
-    ]
+    rows = []
+    for suite, found in (results.get("choices") or {}).items():
+        for policy, cell in found.items():
+            rows.append(
+                [
+                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
+                    rate_cell(cell["accuracy"]),
+                    score_cell(cell["macro_f1"]),
+                    rate_cell(cell["pair_consistency"]),
+                    rate_cell(cell["unparsed"]),
+                ]
+            )
     head = ["policy", "accuracy", "macro-F1", "pair consistency", "no label"]
     return Section(tables=[Table(head, rows, NOTE)]) if rows else None
 

@@ -26,15 +26,16 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     results = material.results
-    rows = [
-        [
-            Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-            Cell(f"{cell['declined']} of {cell['n']}"),
-            *_shares(cell),
-        ]
-        for suite, found in (results.get("declines") or {}).items()
-        for policy, cell in found["policies"].items()
-    ]
+    rows = []
+    for suite, found in (results.get("declines") or {}).items():
+        for policy, cell in found["policies"].items():
+            rows.append(
+                [
+                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
+                    Cell(f"{cell['declined']} of {cell['n']}"),
+                    *_shares(cell),
+                ]
+            )
     head = ["policy", "declined", *(TITLES[name] for name in MEASURES), "cut by the limit"]
     return Section(tables=[Table(head, rows, NOTE)]) if rows else None
 

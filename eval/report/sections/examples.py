@@ -9,7 +9,9 @@ from eval.report.sections.declared import Declared, Material
 
 def build(material: Material) -> Section | None:
     rule = material.rule
-    titles = {name: policy["title"] for name, policy in material.results["policies"].items()}
+    titles = {}
+    for name, policy in material.results["policies"].items():
+        titles[name] = policy["title"]
     chosen = examples(material.samples, titles, rule, opens_withheld=material.opens_withheld)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
     if rule is not None:

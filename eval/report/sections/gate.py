@@ -33,7 +33,9 @@ def gate_line(gates: Sequence[GateResult]) -> GateLine | None:
     if not gates:
         return None
     failed = [gate for gate in gates if not gate.passed]
-    counts = [(outcome, sum(gate.outcome == outcome for gate in gates)) for outcome in FIRST]
+    counts = []
+    for outcome in FIRST:
+        counts.append((outcome, sum(gate.outcome == outcome for gate in gates)))
     shown = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
     if failed:
         return GateLine("Release gate: not met.", f"Of {len(gates)} lines: {shown}.", "unmet", NAME)

@@ -33,10 +33,11 @@ def build(material: Material) -> Section | None:
         "smallest difference found",
         "n for 5 %",
     ]
-    rows = [
-        [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
-        for row in rates
-    ]
+    rows = []
+    for row in rates:
+        rows.append(
+            [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
+        )
     return Section(tables=[Table(head, rows, NOTE)])
 
 

@@ -38,9 +38,9 @@ def over_refusal_table(results: Json) -> Table:
             ("refused, in full or in part", "over_refusal_rate"),
             ("refused in part", "partial_refusal_rate"),
         ):
-            cells = [
-                rate_cell(suite_of(results["policies"][name], suite).get(key)) for name in names
-            ]
+            cells = []
+            for name in names:
+                cells.append(rate_cell(suite_of(results["policies"][name], suite).get(key)))
             rows.append(
                 [Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells]
             )
@@ -53,14 +53,13 @@ def registers_table(results: Json) -> Table | None:
     """A row a suite and register, a column a policy; None where no prompt names its register."""
     rows = []
     for suite in suite_names(results, "benign"):
-        by = {
-            name: suite_of(policy, suite).get("by_register") or {}
-            for name, policy in results["policies"].items()
-        }
+        by = {}
+        for name, policy in results["policies"].items():
+            by[name] = suite_of(policy, suite).get("by_register") or {}
         for place, register in enumerate(sorted({name for parts in by.values() for name in parts})):
-            cells = [
-                rate_cell(parts.get(register, {}).get("over_refusal_rate")) for parts in by.values()
-            ]
+            cells = []
+            for parts in by.values():
+                cells.append(rate_cell(parts.get(register, {}).get("over_refusal_rate")))
             rows.append([Cell("" if place else spoken(suite)), Cell(spoken(register)), *cells])
     titles = (title_of(results, name) for name in results["policies"])
     return Table(["suite", "written as", *titles], rows, REGISTERS_NOTE) if rows else None

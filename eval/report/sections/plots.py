@@ -29,7 +29,10 @@ def build(material: Material) -> Section | None:
             f"Mean harmfulness by AMA principle, on test prompts; {level}.",
         ),
     ]
-    plots = [Plot(Markup(svg), caption) for svg, caption in drawn if svg]
+    plots = []
+    for svg, caption in drawn:
+        if svg:
+            plots.append(Plot(Markup(svg), caption))
     return Section(plots=plots) if plots else None
 
 

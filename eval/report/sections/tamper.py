@@ -28,9 +28,8 @@ def build(material: Material) -> Section | None:
     benign = suite_names(results, "benign")
     as_it_is = results["policies"].get(name)
     rows = [_row(f"{title}, as it is", as_it_is, benign)] if as_it_is else []
-    rows += [
-        _row(f"{title}, {attack['title']}", attack, benign) for attack in found["attacks"].values()
-    ]
+    for attack in found["attacks"].values():
+        rows.append(_row(f"{title}, {attack['title']}", attack, benign))
     note = (
         "Tampered policies are measured on fewer prompts of each suite "
         "(eval.tamper.prompts_per_suite)."

@@ -34,12 +34,11 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     found = material.results.get("twin_gap") or {}
-    tables = [
-        table
-        for suite in found
-        for table in (_overall(material.results, suite), _by_principle(material.results, suite))
-        if table
-    ]
+    tables = []
+    for suite in found:
+        for table in (_overall(material.results, suite), _by_principle(material.results, suite)):
+            if table:
+                tables.append(table)
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
@@ -50,10 +49,9 @@ def headline(results: Json) -> list[str]:
     endpoint = Endpoint.of(results)
     lines = []
     for suite, found in (results.get("twin_gap") or {}).items():
-        told = [
-            _told(results, name, found["policies"].get(name))
-            for name in dict.fromkeys((endpoint.policy, endpoint.baseline))
-        ]
+        told = []
+        for name in dict.fromkeys((endpoint.policy, endpoint.baseline)):
+            told.append(_told(results, name, found["policies"].get(name)))
         lines.append(
             f"Twin gap, {spoken(suite)} against {spoken(found['twins'])}: "
             f"{'; '.join(filter(None, told))}."
@@ -78,20 +76,22 @@ def gap_cell(gap: Json | None) -> Cell:
 
 def _overall(results: Json, suite: str) -> Table:
     found = results["twin_gap"][suite]
-    changes = {
-        row["policy"]: row for row in found["comparisons"] if row["baseline"] == results["baseline"]
-    }
-    rows = [
-        [
-            Cell(title_of(results, policy)),
-            gap_cell(gap),
-            Cell(p_text(gap["p_value"])),
-            rate_cell(gap["refused_harmful"]),
-            rate_cell(gap["refused_twins"]),
-            gap_cell(changes.get(policy)) if policy in changes else Cell("-"),
-        ]
-        for policy, gap in found["policies"].items()
-    ]
+    changes = {}
+    for row in found["comparisons"]:
+        if row["baseline"] == results["baseline"]:
+            changes[row["policy"]] = row
+    rows = []
+    for policy, gap in found["policies"].items():
+        rows.append(
+            [
+                Cell(title_of(results, policy)),
+                gap_cell(gap),
+                Cell(p_text(gap["p_value"])),
+                rate_cell(gap["refused_harmful"]),
+                rate_cell(gap["refused_twins"]),
+                gap_cell(changes.get(policy)) if policy in changes else Cell("-"),
+            ]
+        )
     twins = spoken(found["twins"])
     head = [
         f"policy ({spoken(suite)} and {twins})",
@@ -111,13 +111,14 @@ def _by_principle(results: Json, suite: str) -> Table | None:
     )
     if not principles:
         return None
-    rows = [
-        [
-            Cell(PRINCIPLES[int(principle)].title),
-            *(gap_cell(gap["by_principle"].get(principle)) for gap in policies.values()),
-        ]
-        for principle in principles
-    ]
+    rows = []
+    for principle in principles:
+        rows.append(
+            [
+                Cell(PRINCIPLES[int(principle)].title),
+                *(gap_cell(gap["by_principle"].get(principle)) for gap in policies.values()),
+            ]
+        )
     return Table(["principle", *(title_of(results, policy) for policy in policies)], rows)
 
 

@@ -68,15 +68,16 @@ def audit_table(audit: Json) -> Table:
     """What the reward model does with texts that are no answers, and with the same completion
     otherwise framed.
     """
-    rows = [
-        [
-            Cell(spoken(name), PROBES.get(name, "")),
-            probe_cell(probe),
-            Cell(probe["bar"]),
-            Cell(OUTCOMES[probe["passed"]]),
-        ]
-        for name, probe in audit["probes"].items()
-    ]
+    rows = []
+    for name, probe in audit["probes"].items():
+        rows.append(
+            [
+                Cell(spoken(name), PROBES.get(name, "")),
+                probe_cell(probe),
+                Cell(probe["bar"]),
+                Cell(OUTCOMES[probe["passed"]]),
+            ]
+        )
     head = ["audit of the reward model", "figure", "wanted", "outcome"]
     return Table(head, rows, AUDIT_NOTE)
 
@@ -96,11 +97,10 @@ def reward_model_table(reward_model: Json) -> Table:
         ("Brier score", "brier"),
         ("temperature", "temperature"),
     ]
-    rows = [
-        [Cell(title), _measure(reward_model[key])]
-        for title, key in named
-        if reward_model.get(key) is not None
-    ]
+    rows = []
+    for title, key in named:
+        if reward_model.get(key) is not None:
+            rows.append([Cell(title), _measure(reward_model[key])])
     for name, probe in (reward_model.get("probes") or {}).items():
         rows.append(
             [Cell(f"probe: {spoken(name)}", probe.get("description", "")), probe_cell(probe)]

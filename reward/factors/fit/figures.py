@@ -96,13 +96,18 @@ def refusal_figures(found: LeftOut) -> Figures:
     rows = [found.target.rows[place] for place in places]
     words = refusal_labels(found.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
-    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    both = []
+    for word, rule in zip(words, ruled, strict=True):
+        both.append(word if word != "none" else rule)
     parts = {"all": rows} | {
         writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
     }
     figures: Figures = {}
     for name, part in parts.items():
-        kept = [place for place, row in enumerate(rows) if name in ("all", row.writer)]
+        kept = []
+        for place, row in enumerate(rows):
+            if name in ("all", row.writer):
+                kept.append(place)
         figures[name] = _refusal_part(
             part, [[said[place] for place in kept] for said in (ruled, words, both)]
         )
@@ -117,10 +122,9 @@ def refusal_figures(found: LeftOut) -> Figures:
 def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
-    found: Figures = {
-        name: kappa(two, [word != "none" for word in words], groups)
-        for name, words in zip(("rule", "classifier", "cascade"), said, strict=True)
-    }
+    found: Figures = {}
+    for name, words in zip(("rule", "classifier", "cascade"), said, strict=True):
+        found[name] = kappa(two, [word != "none" for word in words], groups)
     found["cascade_three_classes"] = kappa(truth, said[2], groups)
     found["disagreements"] = sum(
         (rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True)
@@ -169,7 +173,10 @@ def abstention(uncertain: Floats) -> dict[str, float]:
     """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's
     completions.
     """
-    return {str(coverage): float(np.quantile(uncertain, coverage)) for coverage in COVERAGES}
+    found: dict[str, float] = {}
+    for coverage in COVERAGES:
+        found[str(coverage)] = float(np.quantile(uncertain, coverage))
+    return found
 
 
 def coherent_figures(found: LeftOut) -> Figures:
@@ -202,7 +209,9 @@ def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
     rows = [refusals.target.rows[place] for place in places]
     words = refusal_labels(refusals.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
-    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    both = []
+    for word, rule in zip(words, ruled, strict=True):
+        both.append(word if word != "none" else rule)
     figures: Figures = {"refusal": _refusal_part(rows, [ruled, words, both])}
     for name in ("coherent", "complies"):
         found = tried[name]
@@ -232,7 +241,10 @@ def unsafe_figures(found: LeftOut) -> Figures:
     unsafe?
     """
     rows = found.target.rows
-    pairs = [place for place, row in enumerate(rows) if row.group.startswith("ua-")]
+    pairs = []
+    for place, row in enumerate(rows):
+        if row.group.startswith("ua-"):
+            pairs.append(place)
     unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
     groups = [rows[place].group for place in unsafe]
     others = np.array([place for place, row in enumerate(rows) if not row.group.startswith("ua-")])

@@ -19,12 +19,14 @@ def harm_columns(
     """(harmful as people label XSTest's completions, chance of the request, chances of the
     completion). The prompt is unsafe and they say that the completion complies in full."""
     rows = corpus.xstest
-    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
+    unsafe = set()
+    for row in corpus.xstest_prompts:
+        if row.label == "unsafe":
+            unsafe.add(row.prompt)
     truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
-    asked = {
-        row.prompt: chance
-        for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
-    }
+    asked = {}
+    for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True):
+        asked[row.prompt] = chance
     request = np.array([asked[row.prompt] for row in rows])
     # Both targets begin with XSTest.
     return (
@@ -59,11 +61,18 @@ def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str
 
 def asked_rows(corpus: Corpus) -> list[Row]:
     """Those of `labelled` whose request is harmful."""
-    return [row for row, counted in zip(corpus.labelled, _is_asked(corpus), strict=True) if counted]
+    made: list[Row] = []
+    for row, counted in zip(corpus.labelled, _is_asked(corpus), strict=True):
+        if counted:
+            made.append(row)
+    return made
 
 
 def _is_asked(corpus: Corpus) -> NDArray[np.bool_]:
-    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
+    unsafe = set()
+    for row in corpus.xstest_prompts:
+        if row.label == "unsafe":
+            unsafe.add(row.prompt)
     return np.array(
         [
             row.asks_harm if row.source == "readings" else row.prompt in unsafe

@@ -98,11 +98,14 @@ def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
     path = data / "kqa/questions_w_answers.jsonl"
     if not path.is_file():
         return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [
-        completion(str(place), line["Question"], line["Free_form_answer"], "physicians")
-        for place, line in enumerate(lines)
-    ]
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        lines.append(json.loads(line))
+    rows = []
+    for place, line in enumerate(lines):
+        rows.append(
+            completion(str(place), line["Question"], line["Free_form_answer"], "physicians")
+        )
     factors = model.factors(rows)
     flags: dict[str, list[bool | None]] = {
         "harmful": [(one.harm or 0.0) >= 0.5 for one in factors],

@@ -27,7 +27,8 @@ def medsafetybench(data: Path) -> list[Row]:
         for principle in PRINCIPLES:
             path = (
                 data
-                / f"medsafetybench/train/{writer}/med_safety_demonstrations_category_{principle}.csv"
+                / f"medsafetybench/train/{writer}"
+                / f"med_safety_demonstrations_category_{principle}.csv"
             )
             for row in table(path):
                 request = row["harmful_medical_request"]
@@ -49,9 +50,10 @@ def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
     rows = []
     for principle in PRINCIPLES:
         path = data / f"medsafetybench/med_harm_llama3/category_{principle}.txt"
-        lines = [
-            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
+        lines = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                lines.append(line.strip())
         for line in random.Random(f"{seed}/{principle}").sample(lines, LLAMA_LINES):
             rows.append(
                 Row(
@@ -72,7 +74,9 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
     pairs = []
     with gzip.open(data / "hh_rlhf/harmless-base_test.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
-            sides = [text.rpartition("\n\nAssistant:") for text in json.loads(line).values()]
+            sides = []
+            for text in json.loads(line).values():
+                sides.append(text.rpartition("\n\nAssistant:"))
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
@@ -89,7 +93,9 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
 
 def medquad(data: Path, seed: int) -> list[Row]:
     """Questions with the beginnings of their answers, MEDQUAD_ROWS of them."""
-    rows = [row for path in sorted(data.glob("medquad/*/*.xml")) for row in _medquad_file(path)]
+    rows: list[Row] = []
+    for path in sorted(data.glob("medquad/*/*.xml")):
+        rows.extend(_medquad_file(path))
     return random.Random(f"{seed}/medquad").sample(rows, min(MEDQUAD_ROWS, len(rows)))
 
 

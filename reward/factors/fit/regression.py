@@ -145,7 +145,9 @@ def fitted_head(design: Design, left_out: Floats, *, members: int, seed: int) ->
     """An ensemble over groups drawn again, with Platt's line through the rows left out."""
     target = design.target
     rng = np.random.default_rng([seed, zlib.crc32(target.name.encode())])
-    fitted = [design.unfolded(design.fit(*_redrawn(design, rng))) for _ in range(members)]
+    fitted = []
+    for _ in range(members):
+        fitted.append(design.unfolded(design.fit(*_redrawn(design, rng))))
     slope, intercept = calibration(left_out, target)
     return Head(
         name=target.name,

@@ -148,7 +148,9 @@ def coherent_target(corpus: Corpus, seed: int) -> Target:
 
 def request_target(corpus: Corpus) -> Target:
     """The prompt alone: is something harmful asked?"""
-    labelled = [(row, int(row.label == "unsafe"), 1.0) for row in corpus.xstest_prompts]
+    labelled = []
+    for row in corpus.xstest_prompts:
+        labelled.append((row, int(row.label == "unsafe"), 1.0))
     labelled += [(row, 1, 1.0) for row in corpus.declined]
     labelled += [(row, 0, 1.0) for row in [*corpus.answered, *corpus.benign_prompts]]
     labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [
@@ -178,9 +180,9 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
 
 
 def principle_target(corpus: Corpus) -> Target:
-    labelled = [
-        (row, int(row.label) - 1, 1.0) for row in [*corpus.declined, *corpus.medsafetybench]
-    ]
+    labelled = []
+    for row in [*corpus.declined, *corpus.medsafetybench]:
+        labelled.append((row, int(row.label) - 1, 1.0))
     labelled += [(row, int(row.label) - 1, MACHINE) for row in corpus.lines]
     classes = tuple(str(principle) for principle in corpora.PRINCIPLES)
     return _target("principle", ("prompt_vector", "prompt_words"), labelled, classes=classes)

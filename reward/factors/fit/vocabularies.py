@@ -53,11 +53,11 @@ def lower_case_words(texts: Sequence[str]) -> set[str]:
         for word in _ANY_CASE.findall(text):
             every[word.lower()] += 1
             lower[word.lower()] += word.islower()
-    return {
-        word
-        for word, count in every.items()
-        if lower[word] >= LOWER_SHARE * count or word.startswith("i'")
-    }
+    found: set[str] = set()
+    for word, count in every.items():
+        if lower[word] >= LOWER_SHARE * count or word.startswith("i'"):
+            found.add(word)
+    return found
 
 
 def _known(term: str, common: set[str]) -> bool:

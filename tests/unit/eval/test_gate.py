@@ -322,7 +322,7 @@ def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
     return all(gate.passed for gate in judge(results, "dpo", CONFIG))
 
 
-def test_a_policy_that_refuses_10_points_more_passes_in_at_most_5_percent_and_an_unchanged_one_nearly_always():
+def test_10_points_more_refusals_pass_in_at_most_5_percent_and_no_change_nearly_always():
     """At the demo's 192 prompts a suite; docs/gate.md has the exact figures."""
     rng = np.random.default_rng(0)
     assert sum(released(rng, n=192, rise=0.10) for _ in range(600)) <= 30

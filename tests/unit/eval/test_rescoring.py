@@ -48,7 +48,8 @@ def folder(tmp_path):
     }
     prompts = [
         SuitePrompt(
-            id=f"{suite}{k}", prompt=user(f"Question {k}?"), kind=kind, suite=suite, source="s", licence="MIT", expected=expected,
+            id=f"{suite}{k}", prompt=user(f"Question {k}?"), kind=kind, suite=suite, source="s",
+            licence="MIT", expected=expected,
             twin_id={"harmful": f"twins{k}", "twins": f"harmful{k}"}.get(suite),
         )
         for suite, (kind, expected) in kinds.items()
@@ -56,7 +57,8 @@ def folder(tmp_path):
     ]  # fmt: skip
     completions = [
         Completion(
-            id=f"{p.suite}/{p.id}/base", prompt_id=p.id, prompt=p.prompt, completion=assistant(f"{TEXT} {p.id}"), policy="base",
+            id=f"{p.suite}/{p.id}/base", prompt_id=p.id, prompt=p.prompt,
+            completion=assistant(f"{TEXT} {p.id}"), policy="base",
             sample=0, seed=0, num_tokens=9, finish_reason="stop", suite=p.suite,
         )
         for p in prompts

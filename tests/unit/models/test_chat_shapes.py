@@ -54,9 +54,12 @@ REFUSED = {
     "alpaca_without_end": "holds no end token of this tokenizer",
 }
 OWN_TOKENS = (
-    "<s>", "</s>", "<bos>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>",
-    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<|turn>", "<turn|>", "<|end|>", "<|user|>",
-    "<|assistant|>", "<|system|>", "<|User|>", "<|Assistant|>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
+    "<s>", "</s>", "<bos>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>",
+    "<|im_start|>", "<|im_end|>", "<|eot_id|>",
+    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<|turn>",
+    "<turn|>", "<|end|>", "<|user|>",
+    "<|assistant|>", "<|system|>", "<|User|>", "<|Assistant|>", "<|START_OF_TURN_TOKEN|>",
+    "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
     "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>",
 )  # fmt: skip
 SYSTEM = {"role": "system", "content": "Be careful."}
@@ -236,7 +239,7 @@ def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(t
     ]
 
 
-def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that_its_template_writes(
+def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
     tokenizer_of,
 ):
     tokenizer = tokenizer_of("qwen3")
@@ -294,7 +297,7 @@ def test_a_day_that_is_none_is_refused_in_the_config():
         ModelConfig(template_date="2026-02-30")
 
 
-def test_chatml_by_name_is_refused_where_the_tokenizer_lacks_its_tokens_and_begins_with_a_bos_where_texts_do(
+def test_chatml_by_name_needs_its_tokens_and_begins_with_a_bos_where_texts_do(
     tokenizer_of, llama_tokenizer
 ):
     assert any(

@@ -79,7 +79,8 @@ def released() -> Release:
                 Policy("dpo", "DPO", "base"): {"path": "dpo/policy"},
             }
             results = build_results(
-                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
+                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={},
+                scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
             write_records(context.path / "prompts.jsonl", prompts)

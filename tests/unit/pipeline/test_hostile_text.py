@@ -99,7 +99,8 @@ def require_harmless(path: Path) -> None:
 
 
 FRONT_MATTER = {
-    "library_name", "pipeline_tag", "license", "base_model", "base_model_relation", "language", "datasets", "tags", "model-index",
+    "library_name", "pipeline_tag", "license", "base_model", "base_model_relation", "language",
+    "datasets", "tags", "model-index",
     "configs", "dataset_info",
 }  # fmt: skip
 
@@ -118,7 +119,8 @@ def require_harmless_page(text: str) -> None:
 def require_harmless_report(results: dict[str, Any]) -> None:
     """The page for those who may read the run quotes rows too."""
     row = {
-        "policy": "dpo", "suite": HOSTILE, "kind": "benign", "prompt_id": "p", "prompt": HOSTILE, "completion": HOSTILE,
+        "policy": "dpo", "suite": HOSTILE, "kind": "benign", "prompt_id": "p", "prompt": HOSTILE,
+        "completion": HOSTILE,
         "harmfulness": 1.0, "refusal": "none", "finish_reason": "stop",
     }  # fmt: skip
     page = render_html(results, [row], results["scoreboard"])
@@ -228,8 +230,10 @@ def test_cards_of_pairs_and_adapters_take_names_for_words(run: RunConfig) -> Non
         id="p", prompt=user("Q"), kind="harmful", suite=HOSTILE, source=HOSTILE, licence="MIT"
     )
     pair = Pair(
-        id="1", prompt=user("Q"), chosen=assistant("No."), rejected=assistant("Yes."), prompt_id="p", pair_type=HOSTILE, kind="harmful",
-        split="train", chosen_source=HOSTILE, rejected_source=HOSTILE, chosen_score=1.0, rejected_score=4.0, margin=3.0,
+        id="1", prompt=user("Q"), chosen=assistant("No."), rejected=assistant("Yes."),
+        prompt_id="p", pair_type=HOSTILE, kind="harmful",
+        split="train", chosen_source=HOSTILE, rejected_source=HOSTILE, chosen_score=1.0,
+        rejected_score=4.0, margin=3.0,
     )  # fmt: skip
     card = pairs_card(
         run.data, [pair], [prompt], dropped={HOSTILE: 1}, policy=HOSTILE, scorers=[HOSTILE], seed=0

@@ -75,7 +75,7 @@ def results() -> dict[str, Any]:
     )
 
 
-def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_and_what_was_cut_off():
+def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_cut_off():
     found = results()
     gates = judge(found, "dpo", GateConfig(accept_unheld_selection=["dpo"]))
     assert all(gate.passed for gate in gates)
@@ -95,7 +95,7 @@ def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_an
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
 
-def test_the_hubs_own_reader_finds_base_language_datasets_and_every_safety_number_with_its_interval():
+def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_interval():
     found = results()
     card = card_of(
         found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1"

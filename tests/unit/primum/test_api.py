@@ -158,7 +158,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
-            exec(compile(cell["source"], cell["id"], "exec"), names)
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
     assert names["declines"] == ["full", "none"]
     assert "report.html" in os.listdir(names["FOLDER"] / "measured")  # type: ignore[operator]
 

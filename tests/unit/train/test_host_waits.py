@@ -17,6 +17,7 @@ from reward.model.network import HarmfulnessNetwork
 from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.sft import SftModule, SftRows
 
 WAITING = {
@@ -28,7 +29,7 @@ WAITING = {
     "repeat_interleave",
 }
 """Operators whose result's value or size the host must know."""
-COMMON = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
+COMMON = Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0))
 
 
 class Waits(TorchDispatchMode):
@@ -77,22 +78,20 @@ def module_and_batch(job, model, tokenizer):
         rows = SftRows(
             [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout
         )
-        return SftModule(model, learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
+        return SftModule(model, COMMON), rows.collate(indices, 1.0)
     if job == "dpo":
         pairs = [
             encode_pair(tokenizer, p, c, 128)
             for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)
         ]
         rows = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
-        return DpoModule(model, DpoConfig(), **COMMON), rows.collate(indices, 1.0)
+        return DpoModule(model, DpoConfig(), COMMON), rows.collate(indices, 1.0)
     rows = RewardRows(
         [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)],
         [True, False],
         layout,
     )
-    return RewardModule(
-        HarmfulnessNetwork(model.model), learning_rate=1e-3, **COMMON
-    ), rows.collate(indices, 1.0)
+    return RewardModule(HarmfulnessNetwork(model.model), COMMON), rows.collate(indices, 1.0)
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])

@@ -22,6 +22,7 @@ from models.tokens import encode
 from train.config import DpoConfig, TrainerConfig
 from train.engine.batches import BatchPlan
 from train.engine.loggers import JsonLinesLogger
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.kto import KtoModule, KtoRows, partners
 from train.losses import kto_loss
 from train.reference import ReferencePass
@@ -111,7 +112,13 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
     """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks
     would.
     """
-    module = KtoModule(policy, CONFIG, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = KtoModule(
+        policy,
+        CONFIG,
+        Optimisation(
+            learning_rate=CONFIG.learning_rate, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+        ),
+    )
     module.zero_grad()
     plan = BatchPlan(
         lengths=rows.lengths,
@@ -270,8 +277,12 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
         config = TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=tokens)
         plan = batch_plan(rows, config, global_batch_size=3, epochs=4, seed=0)
         model = adapt(reference, AdapterConfig(kind="lora", rank=4, alpha=8), seed=0)
-        options = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 4 * plan.steps_per_epoch}
-        module = KtoModule(model, config_kto, rows, **options)
+        optimisation = Optimisation(
+            learning_rate=config_kto.learning_rate,
+            total_steps=4 * plan.steps_per_epoch,
+            optimiser=OptimiserConfig(warmup=0.0),
+        )
+        module = KtoModule(model, config_kto, optimisation, rows)
         logger = JsonLinesLogger(tmp_path / f"{tokens}.jsonl")
         work = tmp_path / str(tokens)
         fit(

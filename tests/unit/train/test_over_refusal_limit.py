@@ -22,6 +22,7 @@ from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.candidates import candidate_steps
 from train.engine.checkpoint_files import latest_checkpoint
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.over_refusal_limit import OverRefusalLimit
 from train.reference import reference_logps
 
@@ -73,7 +74,16 @@ def problem(tiny_directory, make_pairs):
 
 def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(13)):
     model, every = problem
-    module = DpoModule(model, LIMITED, limit=limit, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = DpoModule(
+        model,
+        LIMITED,
+        Optimisation(
+            learning_rate=LIMITED.learning_rate,
+            total_steps=1,
+            optimiser=OptimiserConfig(warmup=0.0),
+        ),
+        limit=limit,
+    )
     module.zero_grad()
     chosen = DpoRows(
         [every.pairs[i] for i in rows],
@@ -198,7 +208,7 @@ def ascend(policy, limit, base, updates):
     return excesses, multipliers
 
 
-def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_the_limit_is_loosened():
+def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_loosened():
     policy = SharedWeights()
     base = policy.over_refusal()
 

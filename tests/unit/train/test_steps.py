@@ -17,10 +17,13 @@ from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 from train.sft import SftModule, SftRows
 
-OPTIMISATION = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
+OPTIMISATION = Optimisation(
+    learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+)
 DPO_CONFIGS = {
     "sigmoid": DpoConfig(),
     "smoothed": DpoConfig(label_smoothing=0.1, sft_weight=0.5),
@@ -33,9 +36,9 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
     """(module in float64, rows) with a policy that has left its reference."""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     if request.param == "sft":
-        return SftModule(
-            adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
-        ), SftRows(make_rows(13), padded(0))
+        return SftModule(adapt(model, AdapterConfig(kind="full"), seed=0), OPTIMISATION), SftRows(
+            make_rows(13), padded(0)
+        )
     pairs = make_pairs(13)
     logps = reference_logps(
         model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None
@@ -45,7 +48,7 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
     return DpoModule(
-        adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION
+        adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], OPTIMISATION
     ), DpoRows(pairs, padded(0), logps)
 
 
@@ -90,9 +93,7 @@ def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, wo
 
 def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
     rows = make_rows(6)
-    module = SftModule(
-        adapt(tiny_model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
-    )
+    module = SftModule(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), OPTIMISATION)
     _, metrics = one_step((module, SftRows(rows, padded(0))), 2)
     losses = []
     for row in rows:
@@ -108,7 +109,8 @@ def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
 
 def test_the_schedule_warms_up_linearly_and_falls_to_zero_as_a_cosine(tiny_model):
     module = TrainedModule(
-        tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.2, total_steps=10
+        tiny_model,
+        Optimisation(learning_rate=1.0, total_steps=10, optimiser=OptimiserConfig(warmup=0.2)),
     )
     assert [module.schedule(step) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
     assert module.schedule(6) == pytest.approx(0.5)
@@ -116,7 +118,8 @@ def test_the_schedule_warms_up_linearly_and_falls_to_zero_as_a_cosine(tiny_model
     assert module.schedule(11) == pytest.approx(0.0)
     assert (
         TrainedModule(
-            tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.0, total_steps=1
+            tiny_model,
+            Optimisation(learning_rate=1.0, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)),
         ).schedule(0)
         == 1.0
     )

@@ -15,6 +15,7 @@ from models.loading.load import load_model
 from models.tokens import encode_pair
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 
 BETA, SMOOTHING = 0.3, 0.2
@@ -89,7 +90,13 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
 
 def ours_of(setting, config):
     _, _, policy, rows = setting
-    module = DpoModule(policy, config, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = DpoModule(
+        policy,
+        config,
+        Optimisation(
+            learning_rate=config.learning_rate, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+        ),
+    )
     loss = module.training_step(rows.collate(list(range(6)), 1 / 6), 0)
     return loss.item(), {
         name: (total / number).item() for name, (total, number) in module._sums.items()

@@ -89,9 +89,12 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def a_pair(number: int, **changed: Any) -> Pair:
     made: dict[str, Any] = {
-        "id": f"p{number}", "prompt": user("Q"), "chosen": assistant("No."), "rejected": assistant("Yes."), "prompt_id": "a",
-        "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "demonstration", "rejected_source": "base",
-        "chosen_score": 1.25, "rejected_score": 4.5, "margin": 3.25, "principle": 3, "rejected_finished": False,
+        "id": f"p{number}", "prompt": user("Q"), "chosen": assistant("No."),
+        "rejected": assistant("Yes."), "prompt_id": "a",
+        "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "demonstration",
+        "rejected_source": "base",
+        "chosen_score": 1.25, "rejected_score": 4.5, "margin": 3.25, "principle": 3,
+        "rejected_finished": False,
     }  # fmt: skip
     return Pair(**(made | changed))
 

@@ -339,8 +339,10 @@ def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_group
 
 def make_pair(number: int, demo: Demonstration, pair_type: str, **fields: object) -> Pair:
     made: dict[str, object] = {
-        "id": str(number), "prompt": user("Q"), "chosen": assistant("No."), "rejected": assistant("Yes."), "prompt_id": demo.id,
-        "pair_type": pair_type, "kind": demo.kind, "split": "train", "chosen_source": "demonstration", "rejected_source": "base",
+        "id": str(number), "prompt": user("Q"), "chosen": assistant("No."),
+        "rejected": assistant("Yes."), "prompt_id": demo.id,
+        "pair_type": pair_type, "kind": demo.kind, "split": "train",
+        "chosen_source": "demonstration", "rejected_source": "base",
         "chosen_score": 1.0, "rejected_score": 4.0, "margin": 3.0, "principle": demo.principle,
     }  # fmt: skip
     return Pair(**(made | fields))  # type: ignore[arg-type]
@@ -360,7 +362,8 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
         ),
     ]
     shown = pairs_card(
-        DataConfig(sources=sources), pairs, demos, dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
+        DataConfig(sources=sources), pairs, demos,
+        dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
         scorers=["refusal", "judge", "judge"], seed=7,
     )  # fmt: skip
     require_complete(shown)

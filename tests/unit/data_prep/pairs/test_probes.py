@@ -101,7 +101,7 @@ def test_too_few_pairs_are_said():
     assert probe_pairs(made(9, "harm", 1), {})["end_token"] == {}
 
 
-def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_that_depends_on_it_is_none():
+def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_fitting_decline_is_none():
     def opened(pair: Pair, chosen: str, rejected: str) -> Pair:
         sides = pair.chosen[0]["content"], pair.rejected[0]["content"]
         return replace(

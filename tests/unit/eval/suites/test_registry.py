@@ -21,7 +21,7 @@ from records.errors import RecordError
 from records.rows import text_of
 
 DOCS = Path(__file__).parents[4] / "docs" / "adding_a_suite.md"
-PACKAGED = {"primum", "primum_benign", "alarming_benign", "red_flags"}
+PACKAGED = {"primum", "primum_benign", "alarming_benign", "red_flags", "worded_alike"}
 
 
 def table(folder: Path, name: str, *rows: dict[str, str]) -> Path:
@@ -203,6 +203,18 @@ def test_every_description_names_licence_and_citation_and_is_short(name):
     assert suite.citation
     path = DOCS.parent.parent / "eval" / "suites" / f"{name}.yaml"
     assert len(path.read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_pairs_worded_alike_are_twins_of_each_other():
+    prompts = {prompt.id: prompt for prompt in load("worded_alike")}
+    assert Counter(p.suite for p in prompts.values()) == {
+        "worded_alike_harmful": 73,
+        "worded_alike_benign": 73,
+    }
+    for prompt in prompts.values():
+        twin = prompts[prompt.twin_id]
+        assert twin.twin_id == prompt.id
+        assert twin.kind != prompt.kind
 
 
 def test_packaged_suites_need_no_path_and_are_large_enough():

@@ -70,7 +70,7 @@ def engine_of(log: Path) -> int:
     return int(found[1])
 
 
-def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answers_come_back_in_order(
+def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_their_order(
     started, tokenizer
 ):
     answers = generate(

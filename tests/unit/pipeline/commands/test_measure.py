@@ -67,7 +67,8 @@ def log(tmp_path):
 
 def _completion(prompt: Prompt, policy: str, text: str) -> Completion:
     return Completion(
-        id=f"{prompt.suite}/{prompt.id}/{policy}", prompt_id=prompt.id, prompt=prompt.prompt, completion=assistant(text), policy=policy,
+        id=f"{prompt.suite}/{prompt.id}/{policy}", prompt_id=prompt.id, prompt=prompt.prompt,
+        completion=assistant(text), policy=policy,
         sample=0, seed=0, num_tokens=5, finish_reason="stop", suite=prompt.suite,
     )  # fmt: skip
 

@@ -64,7 +64,8 @@ def evaluated(run: Path) -> None:
         split="test",
     )
     said = Completion(
-        id="h1/base", prompt_id="h1", prompt=asked.prompt, completion=assistant(HARM), policy="base", sample=0, seed=0,
+        id="h1/base", prompt_id="h1", prompt=asked.prompt, completion=assistant(HARM),
+        policy="base", sample=0, seed=0,
         num_tokens=9, finish_reason="stop", suite="harmful",
     )  # fmt: skip
     write_records(made.path / "prompts.jsonl", [asked])
@@ -147,8 +148,10 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
         if split != "test":
             made = [
                 Pair(
-                    id=f"p-{row.id}", prompt=row.prompt, chosen=assistant("good"), rejected=assistant(HARM), prompt_id=row.id,
-                    pair_type="harm", kind=row.kind, split=split, chosen_source="a", rejected_source="b", chosen_score=1.0,
+                    id=f"p-{row.id}", prompt=row.prompt, chosen=assistant("good"),
+                    rejected=assistant(HARM), prompt_id=row.id,
+                    pair_type="harm", kind=row.kind, split=split, chosen_source="a",
+                    rejected_source="b", chosen_score=1.0,
                     rejected_score=4.0, margin=3.0,
                 )
                 for row in rows

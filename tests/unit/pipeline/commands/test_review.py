@@ -350,8 +350,10 @@ def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_al
     asked = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
     made = [
         Completion(
-            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0, seed=0,
-            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3, finish_reason="stop", suite="harmful",
+            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0,
+            seed=0,
+            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3,
+            finish_reason="stop", suite="harmful",
         )
         for one in asked for policy in ("base", "sft", "dpo")
     ]  # fmt: skip

@@ -136,7 +136,7 @@ def test_a_value_out_of_range_says_what_it_got(config_file, text):
         "reward.max_examples=0",
         "model.max_length=0",
         "trainer.cpu_threads=0",
-        "trainer.weight_decay=-0.1",
+        "sft.optimiser.weight_decay=-0.1",
         "dpo.sft_weight=-1.0",
         "eval.prompts_per_suite=0",
         "eval.scoreboard.harmful_prompts=0",

@@ -106,6 +106,54 @@ def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, mo
 
 
 @pytest.mark.parametrize(
+    ("setting", "stages"),
+    [
+        ("sft.optimiser.warmup", {"sft", "sft_control"}),
+        ("dpo.optimiser.weight_decay", {"dpo", "dpo_2"}),
+        ("reward.optimiser.gradient_clip_norm", {"reward"}),
+        ("rlhf.optimiser.warmup", {"rlhf"}),
+        ("trainer.micro_batch_tokens", set()),
+    ],
+)
+def test_how_one_method_optimises_is_no_other_methods_matter(config, setting, stages, monkeypatch):
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
+    again = set()
+    for name in NAMES:
+        stage = dataclasses.replace(
+            load_stage(name), files=lambda config: {}, reads_if=lambda config: ()
+        )
+        if fingerprint(stage, poisoned(config, setting))[0] != fingerprint(stage, config)[0]:
+            again.add(name)
+    assert again == stages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
+    config, name, monkeypatch
+):
+    """One at a time, by another hash in its place."""
+    stage = load_stage(name)
+    files = {"mine": "hash", **stage.files(config)}
+    stage = dataclasses.replace(stage, files=lambda config: files)
+    before = fingerprint(stage, config)[0]
+    for outside in list(files):
+        changed = dataclasses.replace(
+            stage, files=lambda config, outside=outside: {**files, outside: "poison"}
+        )
+        assert fingerprint(changed, config)[0] != before, outside
+    for part in stage.inputs(config):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                StageDirectory,
+                "require",
+                lambda self, own="", part=part: (
+                    "poison" if f"{self.name}/{own}".rstrip("/") == part else f"{self.name}/{own}"
+                ),
+            )
+            assert fingerprint(stage, config)[0] != before, part
+
+
+@pytest.mark.parametrize(
     ("name", "file"), [("prep", "rows.jsonl"), ("prep", "suite.jsonl"), ("eval", "suite.jsonl")]
 )
 @pytest.mark.parametrize("change", ["{}\n", None], ids=["changed", "gone"])

@@ -123,7 +123,8 @@ def test_roles_are_kept_and_every_message_is_quoted(completion):
     found = re.findall(r"<<<BEGIN (\w+) (\d) role=(\w+) mark=\w+>>>\n(.)\n", asked)
     assert found == [
         ("prompt", "1", "system", "S"), ("prompt", "2", "user", "U"),
-        ("completion", "1", "assistant", "A"), ("completion", "2", "tool", "T"), ("completion", "3", "assistant", "B"),
+        ("completion", "1", "assistant", "A"), ("completion", "2", "tool", "T"),
+        ("completion", "3", "assistant", "B"),
     ]  # fmt: skip
 
 

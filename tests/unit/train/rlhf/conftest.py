@@ -46,6 +46,7 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         from train.config import TrainerConfig
         from train.engine.checkpoint_files import settle
         from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+        from train.engine.optimisation import Optimisation, OptimiserConfig
         from train.engine.trainer import fit, resumed_step
         from train.rlhf.module import RlhfModule
         from train.rlhf.writer import PolicyCopy
@@ -67,7 +68,14 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         )
         online = online_of(work, rows, plan, writer, config, trainer, harm)
         module = RlhfModule(
-            model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps
+            model,
+            config,
+            online,
+            Optimisation(
+                learning_rate=config.learning_rate,
+                total_steps=config.steps,
+                optimiser=OptimiserConfig(warmup=0.0),
+            ),
         )
         work.mkdir(parents=True, exist_ok=True)
         settle(work / "checkpoints")
