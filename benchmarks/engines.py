@@ -11,8 +11,8 @@ from a fault. Of llama.cpp also: prompts that its own tokenizer reads as the dir
 code 1 where any token differs that was no tie.
 
 `--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` the
-folder in which `npm install node-llama-cpp` was run (it brings llama.cpp compiled), and `--gguf` the
-same model as the converter writes it with `--outtype f32` (docs/exports.md). Results go to
+folder in which `npm install node-llama-cpp` was run (it brings llama.cpp compiled), and `--gguf`
+the same model as the converter writes it with `--outtype f32` (docs/exports.md). Results go to
 benchmarks/results/engines.json, or to `--output`.
 """
 
