@@ -7,10 +7,6 @@ import stat
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from records.folder_contents import Contents, contents, intruder, odd_one, shown
-from records.own_files import sha256_json as sha256_json
-from records.run_lock import locked as locked
-
 
 class Contents(NamedTuple):
     """Paths below a folder, relative to it, in order."""

@@ -24,8 +24,7 @@ from records.stage_records import FileEntry, Manifest, RunRecord
 
 SCHEMA_VERSION = 4
 WORK = "work"
-"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the
-artefact."""
+"""Sub-folder of a stage for what only a resumed stage needs; not part of the artefact."""
 
 
 def write_text(path: Path, text: str) -> None:
