@@ -17,7 +17,7 @@ from data_prep.lint.tells import MIN_PAIRS, is_biased, length_bias, openings
 from records.errors import ResourceError
 
 Refuses = Callable[[str], str]
-"""What an answer does: full, partial or none."""
+"""What a completion does: full, partial or none."""
 NO_DETECTOR = "no refusal detector was given"
 
 

@@ -144,7 +144,7 @@ def mojibake(text: str) -> int | None:
 
 
 def answer_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:
-    """An answer that does the opposite of what the row's kind asks for."""
+    """A completion that does the opposite of what the row's kind asks for."""
     if not item.has_answer:
         return
     answer = text_of(item.answer)
