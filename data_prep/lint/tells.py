@@ -25,7 +25,9 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
     """Share of the safe completions by their first three words, for those that several begin with;
     the most usual first.
     """
-    texts = (text_of(item.answer) for item in items if item.kind == "harmful" and item.has_answer)
+    texts = (
+        text_of(item.answer) for item in items if item.kind == "harmful" and item.has_completion
+    )
     counts = Counter(first for text in texts if (first := opening(text)))
     return {
         first: round(n / counts.total(), 4)

@@ -54,7 +54,7 @@ def rejectable(found: Sequence[Candidate]) -> Others:
     return Others(ordered, len(able) - len(by_text))
 
 
-def safe_answers(
+def safe_completions(
     found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int
 ) -> list[Candidate]:
     """The completions that may be chosen; where there is none, the reason is counted once for each

@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 def work(context: Context) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
     config = context.config
-    answers, refusals = _answers(context), _refusals(context)
+    answers, refusals = _own_completions(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
     done = set()
     for name in (ANSWERS, REFUSALS, REVISIONS):
@@ -151,7 +151,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
     return kind.from_json(row).to_json()
 
 
-def _answers(context: Context) -> list[Wanted]:
+def _own_completions(context: Context) -> list[Wanted]:
     samples, writer = context.config.sample.harmful_samples, _writer(context)
     kept: list[Wanted] = []
     for p in _prompts(context):

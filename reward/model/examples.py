@@ -142,7 +142,7 @@ def _shortcut_examples(
         text = text_of(example.completion)
         if example.origin == "policy_harmful" and openings[example.split]:
             made.append(
-                _counterpart(
+                _altered(
                     example, f"{rng.choice(openings[example.split])} {text}", "refuse_then_comply"
                 )
             )
@@ -151,11 +151,11 @@ def _shortcut_examples(
             and (parts := split_refusal(text))
             and len(parts[1].split()) >= MIN_WORDS
         ):
-            made.append(_counterpart(example, parts[1], "opening_removed"))
+            made.append(_altered(example, parts[1], "opening_removed"))
     return made
 
 
-def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExample:
+def _altered(example: RewardExample, text: str, origin: str) -> RewardExample:
     fields = {
         **example.to_json(),
         "id": f"{example.id}/{origin}",
