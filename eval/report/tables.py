@@ -52,6 +52,7 @@ class Table:
 
 
 def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
+    """A mean with its interval and n."""
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
     return Cell(
@@ -61,6 +62,7 @@ def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
 
 
 def rate_cell(estimate: Json | None) -> Cell:
+    """A share in percent with its interval and n."""
     if not estimate or estimate.get("mean") is None:
         return _unmeasured(estimate)
     return Cell(
@@ -88,6 +90,7 @@ def span(row: Json, form: str, factor: float = 1) -> str:
 
 
 def difference_text(comparison: Json) -> str:
+    """A difference of shares in percentage points."""
     if comparison.get("difference") is None:
         return ABSENT
     if comparison["metric"] in SCORES:
@@ -96,6 +99,7 @@ def difference_text(comparison: Json) -> str:
 
 
 def interval_text(comparison: Json) -> str:
+    """The interval of a difference, in the metric's own unit."""
     return (
         span(comparison, "+.2f")
         if comparison["metric"] in SCORES
@@ -123,10 +127,12 @@ def suite_names(results: Json, kind: str) -> list[str]:
 
 
 def suite_of(policy: Json, name: str) -> Json:
+    """A policy's figures on a suite; empty where it was not measured."""
     return policy["suites"].get(name) or {}
 
 
 def spoken(name: str) -> str:
+    """A name as people read it."""
     return name.replace("_", " ")
 
 

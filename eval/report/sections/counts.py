@@ -22,6 +22,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     return Section(tables=[counts_table(material.results)])
 
 

@@ -26,12 +26,14 @@ REGISTERS_NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     table, registers = over_refusal_table(material.results), registers_table(material.results)
     tables = [table, *([registers] if registers else [])]
     return Section(tables=tables) if table.rows else None
 
 
 def over_refusal_table(results: Json) -> Table:
+    """Full and partial refusals of each benign suite, policies across."""
     names = list(results["policies"])
     rows = []
     for suite in suite_names(results, "benign"):
