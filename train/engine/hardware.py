@@ -17,6 +17,7 @@ from train.config import TrainerConfig
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
+    """Whether training runs on GPUs of this machine."""
     return config.accelerator == "gpu" or (
         config.accelerator == "auto" and torch.cuda.is_available()
     )
