@@ -10,6 +10,7 @@ from eval.report.tables import (
     PARTIAL_NOTE,
     Cell,
     Table,
+    partial_cell,
     rate_cell,
     spoken,
     suite_names,
@@ -42,7 +43,9 @@ def over_refusal_table(results: Json) -> Table:
         ):
             cells = []
             for name in names:
-                cells.append(rate_cell(suite_of(results["policies"][name], suite).get(key)))
+                found = suite_of(results["policies"][name], suite).get(key)
+                in_part = key == "partial_refusal_rate"
+                cells.append(partial_cell(results, found) if in_part else rate_cell(found))
             rows.append(
                 [Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells]
             )
