@@ -72,9 +72,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.config import AdapterConfig
     from models.layout.collation import collation, padded
     from models.loading.load import load_tokenizer
-    from models.memory.fused_lora import fuse_lora
-    from models.memory.lean_layers import keep_less
     from train.engine.checkpoints import Checkpoints
+    from train.engine.layers import prepare_layers
     from train.engine.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -87,9 +86,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
-        fuse_lora(backbone)
-        keep_less(backbone)
         batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
+        prepare_layers(backbone, trainer, packed=not batch_rows.why_padded)
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
@@ -146,6 +144,7 @@ def _trainer(case: dict[str, Any]) -> Any:
         checkpoint_every_steps=10**9,
         micro_batch_tokens=8192,
         cpu_threads=case["threads"],
+        compile_layers="off" if case["contestant"] == "plain" else case["compile_layers"],
     )
     use_cpu(trainer)
     return trainer
@@ -282,7 +281,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(case["threads"])
-    if case["contestant"] in ("primum", "padded"):
+    if case["contestant"] in ("primum", "padded", "plain"):
         run_primum(case, turns)
     else:
         run_trl(case, turns, best=case["contestant"] != "trl")

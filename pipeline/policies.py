@@ -21,9 +21,6 @@ from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.gradient_checkpointing import recompute_layers
-from models.memory.lean_layers import keep_less
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
 from records.cache import cache_directory
@@ -32,6 +29,7 @@ from records.errors import ModelError, unreadable
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
 from train.engine.hardware import uses_gpu
+from train.engine.layers import prepare_layers
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
@@ -131,14 +129,11 @@ def training_layout(
     config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
 ) -> Collation:
     """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
-    if not (config.trainer.strategy == "deepspeed" and config.trainer.zero_stage == 3):
-        fuse_lora(model)
-        keep_less(model, mlps=not config.trainer.gradient_checkpointing)
-    if config.trainer.gradient_checkpointing:
-        recompute_layers(model)
     layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
-    if layout.why_padded:
-        say(layout.why_padded)
+    why_not_compiled = prepare_layers(model, config.trainer, packed=not layout.why_padded)
+    for why in (layout.why_padded, why_not_compiled):
+        if why:
+            say(why)
     return layout
 
 

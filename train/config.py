@@ -34,6 +34,9 @@ class TrainerConfig(Ranged):
     """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is in the thousands. A longer row goes alone."""
     gradient_checkpointing: bool = False
     """Keep each layer's input only and compute the rest again in the backward pass: a third more arithmetic, a fraction of the memory."""
+    compile_layers: Literal["auto", "on", "off"] = "auto"
+    """Compile the decoder layer of packed rows: a third of the kernels to launch. auto: on a GPU, where launches take longer than a
+    small model's arithmetic; not on a CPU, where the compiler takes 20 to 40 s of a core before the first step, and a C++ compiler."""
     gradient_clip_norm: float = ranged(1.0, above=0, at_most=1_000_000)
     weight_decay: float = ranged(0.0, at_least=0, at_most=1)
     warmup: float = ranged(0.1, at_least=0, below=1)
@@ -53,6 +56,10 @@ class TrainerConfig(Ranged):
             got = f"{self.zero_stage} and {self.offload_path!r}"
             raise ValueError(
                 f"trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a folder on a local disk; got {got}"
+            )
+        if self.compile_layers == "on" and loads_sharded(self):
+            raise ValueError(
+                "trainer.compile_layers=on does not go with trainer.zero_stage=3, whose hooks gather a layer's weights; set it to auto or off"
             )
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
             raise ValueError(

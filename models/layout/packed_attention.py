@@ -17,6 +17,7 @@ from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
 from models.layout.mask_blocks import block_mask
 from models.layout.packing import Packed
+from models.layout.traced_attention import Traced, traced_attention
 from records.errors import ModelError
 
 NAME = "primum_packed"
@@ -103,7 +104,7 @@ def _attention(
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
-    packed: Packed | None = None,
+    packed: Packed | Traced | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     if packed is None:
@@ -128,13 +129,22 @@ def _attention(
         raise ModelError(
             "attention dropout is not offered for packed rows; set the model's attention_dropout to 0"
         )
-    attend = _flex if query.is_cuda else blocked_attention
     # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(
-        1, 2
-    ), None
+    inputs = query.to(dtype), key.to(dtype), value.to(dtype)
+    if isinstance(packed, Traced):
+        return traced_attention(*inputs, packed, scale, KERNEL).transpose(1, 2), None
+    attend = _flex if query.is_cuda else blocked_attention
+    return attend(*inputs, packed, scale).transpose(1, 2), None
+
+
+def traced(packed: Packed) -> Traced:
+    """What compiled layers are told of a packed row."""
+    on_gpu = packed.subtree_end.is_cuda
+    return Traced(
+        packed.subtree_end, _mask_of(packed.blocks, packed.subtree_end) if on_gpu else None
+    )
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:

@@ -31,6 +31,8 @@ def shared_cast(x: Tensor) -> Tensor:
         dtype is None or not x.is_floating_point() or x.dtype in (dtype, torch.float64)
     ):  # double precision is what autocast leaves alone
         return x
+    if torch.compiler.is_compiling():  # the compiler makes equal casts one
+        return x.to(dtype)
     if (
         not torch.is_grad_enabled() or x.grad_fn is None
     ):  # nothing is kept; and a leaf, which its cast's graph holds, would never go

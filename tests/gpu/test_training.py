@@ -14,8 +14,6 @@ from models.adapters.lora import adapt, trainable_state
 from models.config import AdapterConfig
 from models.layout.collation import collation
 from models.loading.load import load_model, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.lean_layers import keep_less
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
 from records.rows import assistant, user
@@ -23,6 +21,7 @@ from reward.model.network import new_network
 from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.layers import prepare_layers
 from train.engine.loggers import JsonLinesLogger
 from train.engine.trainer import batch_plan, fit
 from train.reference import ReferencePass, loads_sharded
@@ -103,10 +102,9 @@ def train(
 
     def ready(model: Any) -> tuple[Any, Any]:
         backbone = getattr(model, "backbone", model)
-        if not sharded:
-            fuse_lora(backbone)
-            keep_less(backbone)
-        return model, collation(backbone, tokenizer.pad_token_id, 256)
+        layout = collation(backbone, tokenizer.pad_token_id, 256)
+        assert prepare_layers(backbone, config, packed=not layout.why_padded) is None
+        return model, layout
 
     def policy() -> tuple[Any, Any]:
         return ready(adapt(load_model(start), adapter, seed=0))
@@ -204,6 +202,20 @@ def test_half_precision_has_the_losses_of_float32(
         job, kind, start, tokenizer, tmp_path, accelerator=accelerator, precision=precision
     )
     assert found.losses == pytest.approx(wanted(job, kind).losses, rel=3e-2)
+
+
+@pytest.mark.parametrize(("kind", "checkpointing"), [("lora", False), ("full", True)])
+def test_compiled_layers_have_the_losses_of_plain_ones(
+    kind, checkpointing, start, tokenizer, device, accelerator, wanted, tmp_path
+):
+    """On a GPU they are what every other training here computes with, too."""
+    if checkpointing and device.type == "cpu":
+        pytest.skip(
+            "half a minute of compilation, and nothing that a unit test does not show there"
+        )
+    settings = {"compile_layers": "on", "gradient_checkpointing": checkpointing}
+    found = train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator, **settings)
+    assert found.losses == pytest.approx(wanted("dpo", kind).losses, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
