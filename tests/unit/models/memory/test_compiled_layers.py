@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
+from models.adapters.lora import unwrapped
 from models.layout.collation import collation
 from models.layout.logps import per_token_logps
+from models.layout.packed_attention import packed_inputs
 from models.memory import compiled_layers
 from models.memory.compiled_layers import compile_layers, why_not_compiled
 from models.memory.fused_lora import fuse_lora
@@ -119,6 +121,27 @@ def test_a_copy_computes_with_its_own_weights(causal_model, adapted, compiler):
         for parameter in twin.parameters():
             parameter.mul_(0.5)
     assert not torch.equal(step(twin)[0], step(model)[0])
+
+
+def test_no_more_is_kept_for_the_backward_pass_than_by_layers_that_keep_less(
+    causal_model, adapted, compiler, held
+):
+    """Of the second layer, so that the embedding and the last norm drop out."""
+    kept = {}
+    for ready in (keep_less, compile_layers):
+        compiler("aot_eager_decomp_partition")
+        sizes = []
+        for layers in (1, 2):
+            model = adapted(causal_model("llama", num_hidden_layers=layers), "lora")
+            fuse_lora(model)
+            ready(model)
+            inputs = packed_inputs(collation(model, 0, 128)(rows_of(2, 80)))
+            decoder = unwrapped(model).get_decoder()
+            with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+                decoder(**inputs)  # compiled, and the caches of the layout filled
+                sizes.append(held(lambda: decoder(**inputs).last_hidden_state))  # noqa: B023  called at once
+        kept[ready] = sizes[1] - sizes[0]
+    assert kept[compile_layers] <= kept[keep_less]
 
 
 def test_other_input_goes_through_plain_layers(causal_model, adapted, compiler):
