@@ -1,6 +1,6 @@
 """Decoder layers compiled one by one: what stands between their matrix products becomes a few kernels.
 
-A GPU launches 215 kernels for a layer with LoRA, forwards and backwards, however few tokens there are; for a compiled layer 81
+A GPU launches 211 kernels for a layer with LoRA, forwards and backwards, however few tokens there are; for a compiled layer 81
 (docs/speed.md). All layers run the same code, so it is compiled once for all of them and for every length of a packed row
 (regional compilation). A CUDA graph would have to be captured for every length.
 

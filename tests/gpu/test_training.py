@@ -210,9 +210,7 @@ def test_compiled_layers_have_the_losses_of_plain_ones(
 ):
     """On a GPU they are what every other training here computes with, too."""
     if checkpointing and device.type == "cpu":
-        pytest.skip(
-            "a minute of compilation, and nothing that a unit test does not show there"
-        )
+        pytest.skip("a minute of compilation, and nothing that a unit test does not show there")
     settings = {"compile_layers": "on", "gradient_checkpointing": checkpointing}
     found = train("sft", kind, start, tokenizer, tmp_path, accelerator=accelerator, **settings)
     assert found.losses == pytest.approx(wanted("sft", kind).losses, rel=1e-3)
